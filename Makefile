@@ -1,0 +1,47 @@
+# Everything sets itself up: `make test` on a fresh Debian or Ubuntu machine is enough.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+JOBS ?= 2
+PYTEST := .venv/bin/python -m pytest
+
+.PHONY: help setup lint check test test-all fmt train-setup clean
+
+help: ## list what there is
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: .venv/.tools .venv/.stamp ## install compilers, QEMU and .venv (the other targets do it themselves)
+
+.venv/.stamp: pyproject.toml scripts/setup-venv.sh .venv/.tools
+	@scripts/setup-venv.sh dev,verify
+	@touch $@
+
+.venv/.tools: scripts/setup-tools.sh
+	@scripts/setup-tools.sh
+	@mkdir -p .venv && touch $@
+
+lint: setup ## ruff, mypy --strict, import-linter
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy --strict
+	.venv/bin/lint-imports --no-logo
+
+check: lint ## lint, types and unit tests: under a minute
+	$(PYTEST) -q -n $(JOBS) -m "not slow and not toolchain"
+
+test: lint ## what CI runs: check, and the tests that compile C and run QEMU
+	$(PYTEST) -n $(JOBS) -m "not slow"
+
+test-all: lint ## every model, every core, many seeds: long
+	$(PYTEST) -n $(JOBS)
+
+fmt: setup ## format the Python files, and fix what ruff can fix
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+train-setup: setup ## add what training the example needs (PyTorch) to .venv
+	@scripts/setup-venv.sh dev,verify,train
+
+clean: ## remove .venv, caches and build products
+	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,26 @@
+"""The one exception a user of ircompile sees."""
+
+from __future__ import annotations
+
+
+class CompileError(Exception):
+    """Something the user can act on: a bad file, an unsupported operator, a missing tool.
+
+    ``where`` names the place (file, node index, node name, operator), ``problem`` says what is wrong there,
+    ``supported`` what would have been accepted, ``hint`` what to do about it. The last two may be empty.
+    """
+
+    def __init__(self, where: str, problem: str, supported: str = "", hint: str = "") -> None:
+        super().__init__(where, problem, supported, hint)
+        self.where = where
+        self.problem = problem
+        self.supported = supported
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.problem}" if self.where else self.problem
+        if self.supported:
+            text += f" (supported: {self.supported})"
+        if self.hint:
+            text += f"\nhint: {self.hint}"
+        return text
