@@ -1,4 +1,4 @@
-"""Where the data files are: ``targets/`` and ``templates/``, in a source checkout or in an installed wheel."""
+"""Where the data files are: ``targets/`` and ``templates/``, in a checkout or in an installed wheel."""
 
 from __future__ import annotations
 

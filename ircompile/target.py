@@ -1,0 +1,184 @@
+"""Targets and boards: one flat TOML file each, read into frozen records."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ircompile.errors import CompileError
+from ircompile.resources import targets_dir
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the instruction set offers to kernels."""
+
+    dsp: bool
+    mve: bool
+    fpu: bool
+    mul64: bool
+    unaligned: bool
+
+
+@dataclass(frozen=True)
+class CycleCosts:
+    """Estimated cycles of one executed instruction of each class, at zero wait states."""
+
+    load: int
+    load_followed: int
+    load_double: int
+    multiple_base: int
+    multiply: int
+    multiply_accumulate: int
+    multiply_long: int
+    multiply_accumulate_long: int
+    divide: int
+    float_multiply_accumulate: int
+    float_divide: int
+    taken_branch: int
+    other: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """A core to generate code for.
+
+    ``cflags`` select the instruction set, ``optimization`` is the default ``-O`` flag, ``board`` names the
+    emulated board the target is checked on (None: the host itself), ``cycles`` is there where the core's
+    manual allows an estimate.
+    """
+
+    name: str
+    description: str
+    aliases: tuple[str, ...]
+    compiler: str
+    cflags: tuple[str, ...]
+    optimization: str
+    features: Features
+    board: str | None = None
+    cycles: CycleCosts | None = None
+
+
+@dataclass(frozen=True)
+class Region:
+    """A range of a board's memory, in bytes."""
+
+    origin: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The regions of a board: ``model`` and ``big`` take what does not fit ``code`` and ``ram``."""
+
+    code: Region
+    ram: Region
+    model: Region
+    big: Region
+
+
+@dataclass(frozen=True)
+class Board:
+    """An emulated board: QEMU's machine name and its memory."""
+
+    name: str
+    description: str
+    machine: str
+    memory: Memory
+
+
+def list_targets() -> list[Target]:
+    """Return every target that ships with ircompile, smallest core first, the host last."""
+    targets = [_read_target(path) for path in targets_dir().glob("*.toml")]
+    return sorted(targets, key=_by_core)
+
+
+def load_target(name: str) -> Target:
+    """Return the target called ``name`` (or by an alias), or described by the file if ``name`` ends in .toml.
+
+    Raises CompileError for an unknown name, with the nearest known one, and for a faulty file.
+    """
+    if name.endswith(".toml"):
+        return _read_target(Path(name))
+    targets = list_targets()
+    for target in targets:
+        if name.lower() in (target.name, *target.aliases):
+            return target
+    known = [target.name for target in targets]
+    aliases = {alias: target.name for target in targets for alias in (target.name, *target.aliases)}
+    near = difflib.get_close_matches(name.lower(), aliases, n=1, cutoff=0.5)
+    hint = f"did you mean {aliases[near[0]]}? " if near else ""
+    hint += "'ircompile targets' describes them; a path to a .toml file of your own works too"
+    raise CompileError(f"target '{name}'", "unknown target", ", ".join(known), hint)
+
+
+def load_board(name: str) -> Board:
+    """Return the board ``name``; raises CompileError when there is none or its file is faulty."""
+    path = targets_dir() / "boards" / f"{name}.toml"
+    if not path.is_file():
+        known = sorted(file.stem for file in path.parent.glob("*.toml"))
+        raise CompileError(f"board '{name}'", "unknown board", ", ".join(known))
+    data = _read_toml(path)
+    memory = data.pop("memory", {})
+    if not isinstance(memory, dict):
+        raise CompileError(str(path), "'memory' is not a table")
+    regions = {key: _build(Region, dict(value), path) for key, value in memory.items()}
+    return _build(Board, {**data, "name": name, "memory": _build(Memory, regions, path)}, path)
+
+
+def _by_core(target: Target) -> tuple[bool, int]:
+    digits = "".join(c for c in target.name if c.isdigit())
+    return (target.board is None, int(digits or 0))
+
+
+def _read_target(path: Path) -> Target:
+    data = _read_toml(path)
+    data["features"] = _build(Features, _table(data, "features", path), path)
+    if "cycles" in data:
+        data["cycles"] = _build(CycleCosts, _table(data, "cycles", path), path)
+    for key in ("aliases", "cflags"):
+        value = data.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise CompileError(str(path), f"'{key}' is not a list of strings")
+        data[key] = tuple(value)
+    return _build(Target, {**data, "name": path.stem}, path)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise CompileError(str(path), f"cannot be read: {reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CompileError(str(path), f"not valid TOML: {error}") from error
+
+
+def _table(data: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
+    value = data.get(key)
+    if not isinstance(value, dict):
+        raise CompileError(str(path), f"table [{key}] is missing")
+    return value
+
+
+def _build(kind: type[_T], values: dict[str, Any], path: Path) -> _T:
+    """Make the dataclass ``kind`` from ``values``: no key missing, none unknown, plain values of its type."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise CompileError(str(path), f"unknown key '{unknown[0]}'", ", ".join(fields))
+    for name, field in fields.items():
+        if name not in values:
+            if field.default is dataclasses.MISSING:
+                raise CompileError(str(path), f"key '{name}' is missing")
+            continue
+        expected = {"str": str, "int": int, "bool": bool}.get(str(field.type))
+        if expected and type(values[name]) is not expected:
+            raise CompileError(str(path), f"'{name}' is {values[name]!r}", f"a value of type {field.type}")
+    return kind(**values)
