@@ -24,3 +24,8 @@ class CompileError(Exception):
         if self.hint:
             text += f"\nhint: {self.hint}"
         return text
+
+    def at(self, where: str) -> CompileError:
+        """The same error, told of the place `where` that was being looked at."""
+        inner = f"{self.where}: {self.problem}" if self.where else self.problem
+        return CompileError(where, inner, self.supported, self.hint)

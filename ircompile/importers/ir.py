@@ -1,0 +1,128 @@
+"""ircompile's own format: a text that people can read, NAME.ir, and the constants in NAME.npz beside it.
+
+graph digits numerics=ort
+tensor x (32, 32, 1) int8 scale=0.0078125 zero_point=0
+input External(tensor='x', name='input', ...)
+node conv1 = Conv(window=Window(kernel=(3, 3), ...), ...) (x) -> y  # 3 Conv
+output External(...)
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ircompile import ops
+from ircompile.errors import CompileError
+from ircompile.graph import External, Graph, Node, validate
+from ircompile.numerics import Requant
+from ircompile.tensor import Array, Tensor
+
+CLASSES = {cls.__name__: cls for cls in (*ops.OPS, ops.Window, ops.Constant, Requant, External)}
+TENSOR = re.compile(r"(\S+) (\(.*\)) (\w+) scale=(\S+) zero_point=(-?\d+)$")
+NODE = re.compile(r"(\S+) = (.*) \(([^()]*)\) -> (\S+)(?:  # (.*))?$")
+
+
+def print_ir(graph: Graph) -> str:
+    """The graph as text; with its constants it is the whole of it."""
+    lines = [f"graph {graph.name} numerics={graph.numerics}"]
+    lines += [f"notice {text}" for text in graph.notices]
+    for t in graph.tensors.values():
+        lines.append(f"tensor {t.name} {t.shape} {t.dtype} scale={t.scale!r} zero_point={t.zero_point}")
+    lines += [f"input {external!r}" for external in graph.inputs]
+    for node in graph.nodes:
+        comment = f"  # {node.source}" if node.source else ""
+        lines.append(f"node {node.name} = {node.op!r} ({', '.join(node.inputs)}) -> {node.output}{comment}")
+    lines += [f"output {external!r}" for external in graph.outputs]
+    return "\n".join(lines) + "\n"
+
+
+def write_ir(graph: Graph, path: Path) -> None:
+    """Writes NAME.ir and NAME.npz beside it, byte for byte the same for the same graph."""
+    path.write_text(print_ir(graph))
+    with zipfile.ZipFile(path.with_suffix(".npz"), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(graph.consts):
+            buffer = io.BytesIO()
+            np.save(buffer, graph.consts[name])
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue(), zipfile.ZIP_DEFLATED)
+
+
+def read_ir(path: Path) -> Graph:
+    """Reads NAME.ir and NAME.npz; raises CompileError naming the line that is wrong."""
+    constants = path.with_suffix(".npz")
+    try:
+        text = path.read_text()
+        with np.load(constants, allow_pickle=False) as archive:
+            consts: dict[str, Array] = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise CompileError(str(path), f"cannot be read: {error}", f"text with {constants.name} beside it") from None
+    return parse_ir(text, consts, str(path))
+
+
+def parse_ir(text: str, consts: dict[str, Array], where: str = "ir") -> Graph:
+    """The graph of a text that `print_ir` wrote, and of its constants."""
+    name, numerics = "", ""
+    parts: dict[str, list[Any]] = {"notice": [], "tensor": [], "input": [], "node": [], "output": []}
+    for number, line in enumerate(text.splitlines(), 1):
+        keyword, _, rest = line.partition(" ")
+        try:
+            if keyword == "graph":
+                name, numerics = rest.split(" numerics=")
+            elif keyword in ("input", "output"):
+                parts[keyword].append(_value(ast.parse(rest, mode="eval").body))
+            elif keyword == "tensor":
+                parts["tensor"].append(_tensor(rest))
+            elif keyword == "node":
+                parts["node"].append(_node(rest))
+            elif keyword == "notice":
+                parts["notice"].append(rest)
+            elif line.strip():
+                raise ValueError(f"unknown keyword {keyword!r}")
+        except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError) as error:
+            raise CompileError(
+                f"{where} line {number}", f"cannot be read: {error}", "what `ircompile dump` prints"
+            ) from None
+    graph = Graph(
+        name,
+        tuple(parts["node"]),
+        {t.name: t for t in parts["tensor"]},
+        consts,
+        tuple(parts["input"]),
+        tuple(parts["output"]),
+        numerics,
+        tuple(parts["notice"]),
+    )
+    try:
+        return validate(graph)
+    except KeyError as error:
+        raise CompileError(where, f"names {error}, which is not there") from None
+
+
+def _tensor(text: str) -> Tensor:
+    match = TENSOR.match(text)
+    if not match:
+        raise ValueError("not a tensor line")
+    name, shape, dtype, scale, zero_point = match.groups()
+    return Tensor(name, ast.literal_eval(shape), dtype, float(scale), int(zero_point))
+
+
+def _node(text: str) -> Node:
+    match = NODE.match(text)
+    if not match:
+        raise ValueError("not a node line")
+    name, op, inputs, output, source = match.groups()
+    names = tuple(part for part in inputs.split(", ") if part)
+    return Node(name, _value(ast.parse(op, mode="eval").body), names, output, source or "")
+
+
+def _value(node: ast.expr) -> Any:
+    """The value of a constant expression in which only our own dataclasses are called."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+        return CLASSES[node.func.id](**{str(k.arg): _value(k.value) for k in node.keywords})
+    return ast.literal_eval(node)
