@@ -1,0 +1,117 @@
+"""The integer form of a quantized ONNX model: int8 activations as uint8, everything fused that can be."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from ircompile.references.base import Array, require
+from ircompile.references.ort_session import open_session, session_options
+
+_QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
+
+
+def integer_form(model: onnx.ModelProto) -> tuple[onnx.ModelProto, frozenset[str]]:
+    """The model with int8 activations moved to uint8, and the names of the tensors moved.
+
+    Before: Q(x, s, zp int8) -> DQ(., s, zp)      After: Q(x, s, zp + 128 uint8) -> DQ(., s, zp + 128)
+
+    Exact, because a quantized value only ever appears as value - zero point, and the clamp to
+    [-128, 127] becomes the clamp to [0, 255]. ONNX Runtime fuses the uint8 form everywhere, the int8
+    form only where one DequantizeLinear reads the tensor. A model in which other operators hold int8
+    constants (QOperator with int8 activations) is returned as it is.
+    """
+    form = onnx.ModelProto()
+    form.CopyFrom(model)
+    _constants_to_initializers(form)
+    constants = {i.name: i for i in form.graph.initializer}
+    int8 = {name for name, value in constants.items() if value.data_type == onnx.TensorProto.INT8}
+    if any(name in int8 for n in form.graph.node if n.op_type not in _QUANTIZERS for name in n.input):
+        return form, frozenset()
+    shifted: dict[str, str] = {}
+    moved: set[str] = set()
+    weights = set(constants)
+    for node in form.graph.node:
+        if node.op_type not in _QUANTIZERS or len(node.input) < 3 or node.input[2] not in int8:
+            continue
+        if node.input[0] in weights:
+            weights.add(node.output[0])  # a weight, perhaps still stored as float
+            continue
+        moved.add(node.output[0] if node.op_type == "QuantizeLinear" else node.input[0])
+        node.input[2] = _shifted(form, constants, shifted, node.input[2])
+    _move_types(form, moved)
+    return form, frozenset(moved)
+
+
+def optimized(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    """The model as ONNX Runtime's optimizer leaves it, without layouts private to one processor."""
+    ort = require("onnxruntime", "onnxruntime", where)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimized.onnx"
+        options = session_options()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.optimized_model_filepath = str(path)
+        open_session(model.SerializeToString(), where, options=options)
+        return onnx.load_model(path)
+
+
+def single_node(model: onnx.ModelProto, index: int, inputs: dict[str, Array]) -> onnx.ModelProto:
+    """A model of node `index` alone, its constants kept; `inputs` gives types and shapes of the rest."""
+    node = model.graph.node[index]
+    helper = onnx.helper
+    graph = helper.make_graph(
+        [node],
+        "operator",
+        [
+            helper.make_tensor_value_info(k, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
+            for k, a in inputs.items()
+        ],
+        [onnx.ValueInfoProto(name=name) for name in node.output if name],
+        [i for i in model.graph.initializer if i.name in node.input],
+    )
+    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+def all_visible(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with every tensor an output."""
+    visible = onnx.ModelProto()
+    visible.CopyFrom(model)
+    known = {o.name for o in visible.graph.output} | {i.name for i in visible.graph.input}
+    for node in visible.graph.node:
+        visible.graph.output.extend(onnx.ValueInfoProto(name=n) for n in node.output if n and n not in known)
+    return visible
+
+
+def _constants_to_initializers(model: onnx.ModelProto) -> None:
+    constants = [n for n in model.graph.node if n.op_type == "Constant" and n.attribute[0].name == "value"]
+    for node in constants:
+        tensor = onnx.TensorProto()
+        tensor.CopyFrom(node.attribute[0].t)
+        tensor.name = node.output[0]
+        model.graph.initializer.append(tensor)
+        model.graph.node.remove(node)
+
+
+def _shifted(
+    model: onnx.ModelProto, constants: dict[str, onnx.TensorProto], shifted: dict[str, str], zero_point: str
+) -> str:
+    """The name of the uint8 zero point which stands for an int8 one."""
+    if zero_point not in shifted:
+        name = f"{zero_point}_as_uint8"
+        value = numpy_helper.to_array(constants[zero_point]).astype(np.int16) + 128
+        model.graph.initializer.append(numpy_helper.from_array(value.astype(np.uint8), name))
+        shifted[zero_point] = name
+    return shifted[zero_point]
+
+
+def _move_types(model: onnx.ModelProto, moved: set[str]) -> None:
+    """Spread the change through operators that only move data, and correct the declared types."""
+    for node in model.graph.node:
+        if node.op_type not in _QUANTIZERS and any(name in moved for name in node.input):
+            moved.update(node.output)
+    for value in [*model.graph.input, *model.graph.output]:
+        if value.name in moved and value.type.tensor_type.elem_type == onnx.TensorProto.INT8:
+            value.type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    del model.graph.value_info[:]
