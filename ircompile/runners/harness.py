@@ -1,0 +1,143 @@
+"""What the runners share: the harness's source, and the bytes that go in and come out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import numpy.typing as npt
+
+from ircompile.errors import CompileError
+from ircompile.interface import Interface, Port
+from ircompile.resources import templates_dir
+from ircompile.runners.build import Sizes, text_of
+from ircompile.runners.counts import Counts
+
+Array = npt.NDArray[np.generic]
+Vector = Sequence[Array]
+"""One array for each input port."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came out of one execution over all vectors.
+
+    ``outputs[v][p]`` is output port p of vector v, in its shape (H, W, C) and type. ``arena_touched`` counts the
+    bytes from the arena's start to the last one written; ``stack_bytes`` is the deepest stack below the call
+    (measured on boards only; figures under 32 bytes may be the harness's own); ``ready_row`` the row at which
+    push_row first returned 1 (rows mode only). ``sizes``, and ``library_symbols`` (what the emitted objects link
+    from libraries), are of the objects that ran: None and empty for a sanitized build, where they mean nothing.
+    """
+
+    outputs: list[list[Array]]
+    arena_touched: int
+    stack_bytes: int | None
+    ready_row: int | None
+    sizes: Sizes | None
+    library_symbols: tuple[str, ...]
+    counts: Counts | None = None
+
+    def with_counts(self, counts: Counts) -> RunResult:
+        """Return the same result with instruction counts."""
+        return replace(self, counts=counts)
+
+
+def render(template: str, to: Path, **values: object) -> Path:
+    """Fill in a template of templates/boards/ and write it to the file ``to``."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_dir() / "boards"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    to.write_text(environment.get_template(template).render(**values), encoding="utf-8")
+    return to
+
+
+def render_harness(api: Interface, to: Path, vectors: int, passes: int) -> Path:
+    """Write the harness's main for a model; the first vector runs ``passes`` times (1 or 2)."""
+    if api.input_mode == "rows" and len(api.inputs) != 1:
+        raise CompileError(api.name, f"{len(api.inputs)} inputs in rows mode", "one input")
+    guard = 64 * max(1, api.arena_align // 32)  # a multiple of twice the alignment
+    return render(
+        "harness.c.j2",
+        to,
+        api=api,
+        macro=api.macro,
+        ports=(*api.inputs, *api.outputs),
+        output_bytes=sum(port.bytes for port in api.outputs),
+        vectors=vectors,
+        passes=passes,
+        guard=guard,
+    )
+
+
+def encode_inputs(api: Interface, vectors: Sequence[Vector], passes: int) -> bytes:
+    """Return the harness's input; raises CompileError when an array is not what its port takes."""
+    if not vectors:
+        raise CompileError(api.name, "no input vector to run")
+    blobs = [b"".join(_encode(api, i, vector)) for i, vector in enumerate(vectors)]
+    return blobs[0] * (passes - 1) + b"".join(blobs)
+
+
+def _encode(api: Interface, index: int, vector: Vector) -> Iterator[bytes]:
+    if len(vector) != len(api.inputs):
+        raise CompileError(
+            api.name, f"vector {index} has {len(vector)} arrays", f"{len(api.inputs)}, one for each input"
+        )
+    for port, array in zip(api.inputs, vector, strict=True):
+        if array.shape != port.shape or array.dtype != port.numpy_dtype:
+            problem = f"vector {index} input {port.index} is {array.dtype} {array.shape}"
+            raise CompileError(api.name, problem, f"{port.dtype} {port.shape}")
+        yield np.ascontiguousarray(array).tobytes()
+
+
+def decode_outputs(
+    api: Interface, data: bytes, vectors: int, sizes: Sizes | None, library_symbols: tuple[str, ...]
+) -> RunResult:
+    """Turn the harness's output into a RunResult; raises CompileError when bytes are missing."""
+    expected = vectors * sum(port.bytes for port in api.outputs) + 12
+    if len(data) != expected:
+        raise CompileError(api.name, f"the harness wrote {len(data)} bytes instead of {expected}")
+    at = 0
+    outputs = []
+    for _ in range(vectors):
+        row = []
+        for port in api.outputs:
+            row.append(_decode(port, data[at : at + port.bytes]))
+            at += port.bytes
+        outputs.append(row)
+    touched, stack, ready = (int(value) for value in np.frombuffer(data[at:], "<i4"))
+    return RunResult(
+        outputs, touched, stack if stack >= 0 else None, ready if ready >= 0 else None, sizes, library_symbols
+    )
+
+
+def _decode(port: Port, data: bytes) -> Array:
+    return np.frombuffer(data, port.numpy_dtype.newbyteorder("<")).reshape(port.shape).astype(port.numpy_dtype)
+
+
+def failure_text(stderr: bytes, stdout: bytes = b"") -> str:
+    """Return what went wrong in the words of the harness if it spoke, else everything that was printed."""
+    printed = "\n".join(part for part in (text_of(stdout), text_of(stderr)) if part)
+    for line in printed.splitlines():
+        if line.startswith(("HARNESS: ", "FAULT:")):
+            return line.removeprefix("HARNESS: ")
+    return printed or "no message"
+
+
+@contextmanager
+def build_directory(given: Path | None) -> Iterator[Path]:
+    """Yield ``given``, made if needed and kept, or a temporary folder that is removed afterwards."""
+    if given is not None:
+        given.mkdir(parents=True, exist_ok=True)
+        yield given.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="ircompile-") as folder:
+        yield Path(folder).resolve()
