@@ -1,0 +1,48 @@
+"""Short readable names for nodes and tensors, from the long ones that frameworks write."""
+
+from __future__ import annotations
+
+import re
+
+# Last parts of TensorFlow names that say what an operator is, not which.
+GENERIC = re.compile(
+    r"(relu6?|relu_?n?\d*|conv2d|conv|depthwise|separable_conv2d|biasadd|matmul|add|addv?2?|mul|sub|mean|softmax|reshape|"
+    r"quantize|dequantize|fusedbatchnorm(v\d)?|batchnorm|pad|maxpool|avgpool|identity|transpose|"
+    r"readvariableop|resource|tfl\.\w+|statefulpartitionedcall|partitionedcall|model|\d+)(_\d+)?",
+    re.IGNORECASE,
+)
+LONGEST = 40
+
+
+def sanitize(text: str, fallback: str) -> str:
+    """A C identifier's tail: letters, digits, single underscores; `fallback` where nothing is left."""
+    name = re.sub(r"_+", "_", re.sub(r"[^0-9A-Za-z]", "_", text)).strip("_")[:LONGEST].strip("_")
+    if not name:
+        return fallback
+    return name if not name[0].isdigit() else f"{fallback}_{name}"[:LONGEST]
+
+
+def short(name: str, fallback: str) -> str:
+    """The telling part of a framework's name.
+
+    'MobilenetV1/Conv2d_3_pointwise/Relu6' -> 'Conv2d_3_pointwise'; 'model/add/add' -> `fallback`.
+    """
+    for part in reversed(name.split(";")[0].split(":")[0].split("/")):
+        if part and not GENERIC.fullmatch(part):
+            return sanitize(part, fallback)
+    return fallback
+
+
+class Names:
+    """Hands out names that are unique within a graph."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def unique(self, name: str) -> str:
+        """`name`, or `name_2`, `name_3` ... where it is taken."""
+        found, number = name, 2
+        while found.lower() in self._taken:
+            found, number = f"{name}_{number}", number + 1
+        self._taken.add(found.lower())
+        return found

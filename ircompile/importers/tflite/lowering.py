@@ -1,0 +1,258 @@
+"""What the lowering of one operator needs: values so far, and ways to add tensors, constants and nodes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.graph import External, Node
+from ircompile.importers.names import Names, short
+from ircompile.importers.tflite.reader import TfModel, TfOperator, TfTensor
+from ircompile.ops import Op, Reshape
+from ircompile.tensor import Array, Shape, Tensor
+
+Axes = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A tensor of the graph that holds a framework tensor; `axes` are the framework's axes of H, W and C or -1."""
+
+    tensor: str
+    axes: Axes
+
+
+@dataclass(frozen=True)
+class Floating:
+    """A float32 view of a quantized value: what DEQUANTIZE gives. `source` is the index it was made from."""
+
+    source: int
+
+
+@dataclass(frozen=True)
+class FloatInput:
+    """A float32 input of the model, until a QUANTIZE says its codes."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A value behind the last quantized tensor, which the caller computes from the tensors `sources`."""
+
+    sources: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Batched:
+    """A map that SPACE_TO_BATCH_ND spread over the batch: (dilation, padding) wait for the convolution."""
+
+    source: int
+    dilation: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    convolved: TfOperator | None = None
+
+
+Value = Activation | Floating | FloatInput | Cut | Batched
+
+
+def default_axes(shape: tuple[int, ...]) -> Axes:
+    """Where H, W and C stand: rank 4 N H W C, rank 3 N H C, rank 2 N C; leading sizes of 1 are no axes."""
+    axes = list(range(len(shape)))
+    while len(axes) > 3 and shape[axes[0]] == 1:
+        axes = axes[1:]
+    if len(axes) == 3 and len(shape) > 3:
+        return axes[0], axes[1], axes[2]
+    if len(shape) > 3:
+        return -1, -1, -1
+    if len(shape) == 3:
+        return (1, -1, 2) if shape[0] == 1 else (0, 1, 2)
+    if len(shape) == 2:
+        return (-1 if shape[0] == 1 else 0, -1, 1)
+    return -1, -1, len(shape) - 1
+
+
+def default_shape(shape: tuple[int, ...]) -> Shape:
+    """Height, width and channels of a framework's shape; more than three axes fold into the channels."""
+    axes = default_axes(shape)
+    if axes == (-1, -1, -1) and len(shape) > 3:
+        inner = [size for size in shape if size != 1] or [1]
+        inner = [1] * (3 - len(inner)) + inner
+        return inner[0], inner[1], math.prod(inner[2:])
+    height, width, channels = (shape[axis] if axis >= 0 else 1 for axis in axes)
+    return height, width, channels
+
+
+class Lowering:
+    """The graph as far as it is built. One instance imports one model."""
+
+    def __init__(self, model: TfModel, numerics: str) -> None:
+        self.model, self.numerics = model, numerics
+        self.names = Names()
+        self.values: dict[int, Value] = {}
+        self.folded: dict[int, Array] = {}
+        self.nodes: list[Node] = []
+        self.tensors: dict[str, Tensor] = {}
+        self.consts: dict[str, Array] = {}
+        self.inputs: dict[int, External] = {}
+        self.notices: list[str] = []
+        self._outer: dict[str, str] = {}
+
+    # Errors
+
+    def fail(self, op: TfOperator, problem: str, supported: str = "", hint: str = "") -> NoReturn:
+        """Raises CompileError naming the operator."""
+        raise CompileError(f"{self.model.path.name} {self.model.where(op)}", problem, supported, hint)
+
+    def notice(self, text: str) -> None:
+        """Remembers what the user should know of the import, once."""
+        if text not in self.notices:
+            self.notices.append(text)
+
+    # Reading
+
+    def file_tensor(self, op: TfOperator, position: int) -> TfTensor | None:
+        """The file's tensor at an input position; None where it is left out."""
+        if position >= len(op.inputs) or op.inputs[position] < 0:
+            return None
+        return self.model.tensors[op.inputs[position]]
+
+    def constant_of(self, index: int) -> Array | None:
+        """The value of a tensor that is known now: in the file, or folded."""
+        if index in self.folded:
+            return self.folded[index]
+        return self.model.tensors[index].constant() if index not in self.values else None
+
+    def constant(self, op: TfOperator, position: int, what: str) -> Array:
+        """A constant operand; fails where it is computed or missing."""
+        tensor = self.file_tensor(op, position)
+        value = self.constant_of(tensor.index) if tensor is not None else None
+        if value is None:
+            self.fail(op, f"{what} is not a constant", f"constant {what}")
+        return value
+
+    def activation(self, op: TfOperator, position: int) -> Activation:
+        """The graph tensor at an input position, in whatever layout it has."""
+        tensor = self.file_tensor(op, position)
+        if tensor is None:
+            self.fail(op, f"input {position} is missing")
+        value = self.values.get(tensor.index)
+        if isinstance(value, Activation):
+            return value
+        if isinstance(value, Floating | FloatInput) or tensor.dtype == "float32":
+            self.fail(
+                op, f"input {tensor.name!r} is float32", "int8 and uint8 quantized tensors",
+                "quantize the whole model: TFLite converter with int8 ops, inputs and outputs may stay float",
+            )  # fmt: skip
+        if isinstance(value, Batched):
+            self.fail(op, "works between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND", "a convolution there")
+        if tensor.data is not None:
+            self.fail(op, f"input {tensor.name!r} is constant", "an activation here")
+        self.fail(op, f"input {tensor.name!r} is computed by no operator before it", "operators in execution order")
+
+    def source(self, op: TfOperator, position: int) -> Tensor:
+        """The graph tensor at an input position, as H x W x C of the framework's shape."""
+        held = self.activation(op, position)
+        tensor = self.tensors[held.tensor]
+        wanted = default_shape(self.model.tensors[op.inputs[position]].shape)
+        return tensor if tensor.shape == wanted else self.reshape(op, tensor, wanted)
+
+    def reshape(self, op: TfOperator, tensor: Tensor, shape: Shape) -> Tensor:
+        """The tensor under another shape: a Reshape node."""
+        if tensor.shape == shape:
+            return tensor
+        if math.prod(tensor.shape) != math.prod(shape):
+            self.fail(op, f"shape {tensor.shape} where {shape} was declared", "consistent shapes")
+        return self.emit(op, Reshape(shape), [tensor], like(tensor, shape), f"{tensor.name}_reshape")
+
+    # Writing
+
+    def target(self, op: TfOperator, shape: Shape | None = None, position: int = 0) -> Tensor:
+        """The tensor that the operator's output will be: int8, a uint8 zero point moved by 128; no name yet."""
+        tensor = self.model.tensors[op.outputs[position]]
+        scale, zero_point = self.quantization(op, tensor)
+        return Tensor("", shape or default_shape(tensor.shape), "int8", scale, zero_point)
+
+    def quantization(self, op: TfOperator | None, tensor: TfTensor) -> tuple[float, int]:
+        """Scale and int8 zero point of a per-tensor quantized int8 or uint8 tensor."""
+        where = f"{self.model.path.name} {self.model.where(op)}" if op else self.model.path.name
+        what = f"tensor {tensor.index} {tensor.name!r}"
+        if tensor.dtype not in ("int8", "uint8"):
+            raise CompileError(
+                where, f"{what} is {tensor.dtype}", "int8 and uint8 quantized tensors", _hint(tensor)
+            )
+        if not tensor.quantized:
+            raise CompileError(where, f"{what} has no quantization", "a scale and a zero point for every tensor")
+        scale = float(tensor.scales[0])
+        if len(tensor.scales) != 1:
+            raise CompileError(where, f"{what} has {len(tensor.scales)} scales", "one scale an activation")
+        if not (np.isfinite(scale) and scale > 0):
+            raise CompileError(where, f"{what} has scale {scale}", "finite scales above 0")
+        zero_point = int(tensor.zero_points[0]) if len(tensor.zero_points) else 0
+        low, high = (0, 255) if tensor.dtype == "uint8" else (-128, 127)
+        if not low <= zero_point <= high:
+            raise CompileError(where, f"{what} has zero point {zero_point}", f"{low} to {high}")
+        return scale, zero_point - 128 if tensor.dtype == "uint8" else zero_point
+
+    def emit(self, op: TfOperator, node: Op, inputs: list[Tensor], output: Tensor, name: str = "") -> Tensor:
+        """Adds a node; returns its output tensor, named after it."""
+        if not name:
+            name = self.name_of(op)
+        unique = self.names.unique(name)
+        tensor = Tensor(unique, output.shape, output.dtype, output.scale, output.zero_point)
+        self.tensors[unique] = tensor
+        self.nodes.append(Node(unique, node, tuple(t.name for t in inputs), unique, self.model.where(op)))
+        return tensor
+
+    def finish(self, op: TfOperator, tensor: Tensor, position: int = 0, axes: Axes | None = None) -> None:
+        """Declares that `tensor` holds the operator's output."""
+        index = op.outputs[position]
+        if index in self.values:
+            self.fail(
+                op, f"writes {self.model.tensors[index].name!r} a second time", "operators in execution order"
+            )
+        shape = self.model.tensors[index].shape
+        if math.prod(tensor.shape) != math.prod(shape):
+            self.fail(op, f"gives shape {tensor.shape} where the file says {list(shape)}", "consistent shapes")
+        if axes is None and tensor.shape != default_shape(shape):
+            tensor = self.reshape(op, tensor, default_shape(shape))
+        self.values[index] = Activation(tensor.name, axes or default_axes(shape))
+
+    def check_same(self, op: TfOperator, source: Tensor, target: Tensor) -> None:
+        """Fails where an operator that moves codes would have to requantize them."""
+        if (source.scale, source.zero_point) != (target.scale, target.zero_point):
+            self.fail(
+                op,
+                f"input (scale {source.scale:g}, zero point {source.zero_point}) and output (scale {target.scale:g}, "
+                f"zero point {target.zero_point}) are quantized differently",
+                "equal quantization",
+            )
+
+    def name_of(self, op: TfOperator) -> str:
+        """A readable name for the operator's node."""
+        kind = op.kind.lower().removesuffix("_2d").replace("depthwise_conv", "dw").replace("fully_connected", "fc")
+        name = self.model.tensors[op.outputs[0]].name if op.outputs else ""
+        return short(name, f"{kind.replace(' ', '_')[:20]}_{op.index}")
+
+    def store(self, op: TfOperator, suffix: str, array: Array) -> str:
+        """Adds a constant; returns its name."""
+        name = self.names.unique(f"{self.name_of(op)}_{suffix}")
+        self.consts[name] = array
+        return name
+
+
+def like(tensor: Tensor, shape: Shape) -> Tensor:
+    """A nameless tensor with the quantization of another."""
+    return Tensor("", shape, tensor.dtype, tensor.scale, tensor.zero_point)
+
+
+def _hint(tensor: TfTensor) -> str:
+    if tensor.dtype == "float32":
+        return "quantize the model: post-training integer quantization in the TFLite converter"
+    if tensor.dtype == "int16":
+        return "quantize activations to 8 bits instead of 16"
+    return ""

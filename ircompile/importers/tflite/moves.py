@@ -1,0 +1,143 @@
+"""Operators that move data, and means over axes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ircompile.importers.tflite.lowering import Lowering, default_axes, like
+from ircompile.importers.tflite.reader import TfOperator
+from ircompile.ops import Mean, Pad, Reshape, Transpose
+from ircompile.tensor import Tensor
+
+
+def axis_numbers(low: Lowering, op: TfOperator, position: int, rank: int) -> list[int]:
+    """A constant list of axes, negative ones counted from the end."""
+    values = low.constant(op, position, "list of axes").astype(np.int64).reshape(-1)
+    axes = sorted({int(v) + rank if v < 0 else int(v) for v in values[:16]})
+    if any(not 0 <= axis < rank for axis in axes):
+        low.fail(op, f"axes {axes} of a tensor with {rank}", "axes of the tensor")
+    return axes
+
+
+def reshape(low: Lowering, op: TfOperator) -> None:
+    """RESHAPE, SQUEEZE, EXPAND_DIMS: the same bytes under another shape of as many elements."""
+    held = low.activation(op, 0)
+    source, target = low.tensors[held.tensor], low.target(op)
+    if (source.scale, source.zero_point) != (target.scale, target.zero_point):
+        low.notice(
+            f"{low.model.where(op)}: input and output are quantized differently; the bytes are copied all the "
+            "same, as TensorFlow Lite does"
+        )
+    if source == replace(target, name=source.name):
+        low.finish(op, source)
+    else:
+        low.finish(op, low.emit(op, Reshape(target.shape), [source], target))
+
+
+def transpose(low: Lowering, op: TfOperator) -> None:
+    """Any order of up to three axes, adjacent axes that stay together counting as one."""
+    shape = low.model.tensors[op.inputs[0]].shape
+    order = [int(v) for v in low.constant(op, 1, "permutation").reshape(-1)[:16]]
+    if sorted(order) != list(range(len(shape))):
+        low.fail(op, f"permutation {order} of {len(shape)} axes", "each axis once")
+    source = low.source(op, 0)
+    groups = _runs([axis for axis in order if shape[axis] != 1])
+    if len(groups) > 3:
+        low.fail(op, f"permutation {order} of shape {list(shape)}", "three groups of axes")
+    natural = sorted(groups)
+    moved = [natural.index(group) for group in groups]
+    if moved == sorted(moved):
+        low.finish(op, source)
+        return
+    target = low.target(op)
+    sizes = [int(np.prod([shape[axis] for axis in group])) for group in natural]
+    axes, dims = _embed(moved, sizes, source)
+    viewed = low.reshape(op, source, dims)
+    out = (dims[axes[0]], dims[axes[1]], dims[axes[2]])
+    low.finish(op, low.emit(op, Transpose(axes), [viewed], like(source, out)))
+    low.check_same(op, source, target)
+
+
+def _runs(order: list[int]) -> list[tuple[int, ...]]:
+    """Axes that follow each other both before and after, as one group each."""
+    groups: list[tuple[int, ...]] = []
+    for axis in order:
+        if groups and groups[-1][-1] == axis - 1:
+            groups[-1] = (*groups[-1], axis)
+        else:
+            groups.append((axis,))
+    return groups
+
+
+def _embed(moved: list[int], sizes: list[int], source: Tensor) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """The permutation and the sizes with an axis of size 1 added where there are only two groups."""
+    if len(sizes) == 3:
+        return (moved[0], moved[1], moved[2]), (sizes[0], sizes[1], sizes[2])
+    if source.height == 1:
+        return (0, 2, 1), (1, sizes[0], sizes[1])
+    if source.channels == 1:
+        return (1, 0, 2), (sizes[0], sizes[1], 1)
+    return (2, 1, 0), (sizes[0], 1, sizes[1])
+
+
+def pad(low: Lowering, op: TfOperator) -> None:
+    """PAD with the zero point, PADV2 with any constant; height, width and channels, not the batch."""
+    source = low.source(op, 0)
+    shape = low.model.tensors[op.inputs[0]].shape
+    amounts = low.constant(op, 1, "padding").astype(np.int64)
+    if amounts.shape != (len(shape), 2) or amounts.min() < 0 or amounts.max() > 2**20:
+        low.fail(op, f"padding of shape {amounts.shape}", "a pair of sizes an axis, 0 and more")
+    axes = default_axes(shape)
+    if any(amounts[axis].any() for axis in range(len(shape)) if axis not in axes):
+        low.fail(op, "padding of the batch", "height, width and channels")
+    before = [int(amounts[axis][0]) if axis >= 0 else 0 for axis in axes]
+    after = [int(amounts[axis][1]) if axis >= 0 else 0 for axis in axes]
+    value = source.zero_point
+    if low.file_tensor(op, 2) is not None:
+        unsigned = low.model.tensors[op.inputs[2]].dtype == "uint8"
+        value = int(low.constant(op, 2, "pad value").reshape(-1)[0]) - (128 if unsigned else 0)
+    node = Pad((before[0], before[1], before[2]), (after[0], after[1], after[2]), value)
+    low.check_same(op, source, low.target(op))
+    height, width, channels = node.infer((source,), {})
+    low.finish(op, low.emit(op, node, [source], low.target(op, (height, width, channels))))
+
+
+def mean(low: Lowering, op: TfOperator) -> None:
+    """Over height, width or both, dropped or kept."""
+    held = low.activation(op, 0)
+    source = low.tensors[held.tensor]
+    shape = low.model.tensors[op.inputs[0]].shape
+    reduced = [axis for axis in axis_numbers(low, op, 1, len(shape)) if shape[axis] != 1]
+    letters = ["hwc"[held.axes.index(axis)] if axis in held.axes else "?" for axis in reduced]
+    if any(letter in "c?" for letter in letters):
+        low.fail(op, f"mean over axes {reduced} of shape {list(shape)}", "height and width")
+    axes = "".join(letters) or "h"
+    node = Mean(axes, "integer")  # type: ignore[arg-type]
+    output = low.emit(op, node, [source], low.target(op, node.infer((source,), {})))
+    kept = low.model.tensors[op.outputs[0]].shape
+    low.finish(op, output, axes=_axes_after(held.axes, reduced, len(shape) - len(kept) > 0, shape, kept))
+
+
+def _axes_after(
+    axes: tuple[int, int, int], reduced: list[int], dropped: bool, shape: tuple[int, ...], kept: tuple[int, ...]
+) -> tuple[int, int, int] | None:
+    """Where H, W and C stand after the reduced axes are gone; None if that is the usual place."""
+    if not dropped:
+        return axes
+    if len(shape) - len(kept) != len(reduced):
+        return None
+    new = [-1 if a < 0 or a in reduced else a - sum(r < a for r in reduced) for a in axes]
+    return new[0], new[1], new[2]
+
+
+LOWERINGS = {
+    "RESHAPE": reshape,
+    "SQUEEZE": reshape,
+    "EXPAND_DIMS": reshape,
+    "TRANSPOSE": transpose,
+    "PAD": pad,
+    "PADV2": pad,
+    "MEAN": mean,
+}

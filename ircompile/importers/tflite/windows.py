@@ -1,0 +1,252 @@
+"""Sliding-window operators: convolutions, fully connected layers, pooling."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from ircompile.importers.tflite.lowering import Batched, Lowering
+from ircompile.importers.tflite.reader import TfOperator, TfTensor
+from ircompile.numerics import Requant, Rounding
+from ircompile.ops import AveragePool, Conv, Depthwise, MaxPool, Mean, Window
+from ircompile.tensor import Array, Tensor
+
+SAME = 0
+ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH", 5: "SIGN_BIT"}
+CLAMPS = {"NONE": (-np.inf, np.inf), "RELU": (0.0, np.inf), "RELU_N1_TO_1": (-1.0, 1.0), "RELU6": (0.0, 6.0)}
+
+
+def clamp_of(low: Lowering, op: TfOperator, target: Tensor) -> tuple[int, int]:
+    """Lowest and highest code of the fused activation: zp + round(f / scale) in float32, within int8."""
+    name = ACTIVATIONS.get(op.option("FusedActivationFunction"), "?")
+    if name not in CLAMPS:
+        low.fail(op, f"fused activation {name}", ", ".join(CLAMPS))
+    return clamp_codes(CLAMPS[name], target)
+
+
+def clamp_codes(bounds: tuple[float, float], target: Tensor) -> tuple[int, int]:
+    """The codes of two real bounds, infinite ones being the ends of int8."""
+    codes = []
+    for bound, end in zip(bounds, (-128, 127), strict=True):
+        ratio = np.float32(bound) / np.float32(target.scale)
+        if not np.isfinite(ratio) or abs(ratio) > 2**20:
+            codes.append(127 if ratio > 0 else -128)
+        else:
+            codes.append(target.zero_point + int(math.copysign(math.floor(abs(float(ratio)) + 0.5), ratio)))
+        codes[-1] = end if not np.isfinite(bound) else min(max(codes[-1], -128), 127)
+    return codes[0], codes[1]
+
+
+def window_of(
+    low: Lowering, op: TfOperator, source: Tensor, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+) -> Window:
+    """The window with TensorFlow's SAME padding, the odd pixel after, or none for VALID."""
+    stride = (op.option("StrideH"), op.option("StrideW"))
+    if min(*stride, *kernel, *dilation) < 1:
+        low.fail(op, f"kernel {kernel}, stride {stride}, dilation {dilation}", "1 and more")
+    padding = [0, 0, 0, 0]
+    if op.option("Padding") == SAME:
+        for axis, size in enumerate((source.height, source.width)):
+            reach = (kernel[axis] - 1) * dilation[axis] + 1
+            total = max((-(-size // stride[axis]) - 1) * stride[axis] + reach - size, 0)
+            padding[2 * axis : 2 * axis + 2] = total // 2, total - total // 2
+    window = Window(kernel, stride, (padding[0], padding[1], padding[2], padding[3]), dilation)
+    if min(window.output_size(source.height, source.width)) < 1:
+        low.fail(op, f"kernel {kernel} on a map of {source.height} x {source.width}", "kernels that fit")
+    return window
+
+
+def weights_of(low: Lowering, op: TfOperator) -> tuple[TfTensor, Array]:
+    """The weights as int64 with their zero point subtracted."""
+    tensor = low.file_tensor(op, 1)
+    values = low.constant(op, 1, "weights")
+    assert tensor is not None
+    if tensor.dtype not in ("int8", "uint8", "int4") or tensor.sparse:
+        kind = "sparse" if tensor.sparse else tensor.dtype
+        low.fail(
+            op, f"weights {tensor.name!r} are {kind}", "dense int8, int4 and uint8 weights",
+            "quantize weights and activations: post-training integer quantization",
+        )  # fmt: skip
+    if not tensor.quantized or not np.all(np.isfinite(tensor.scales) & (tensor.scales > 0)):
+        bad = tensor.scales[~(np.isfinite(tensor.scales) & (tensor.scales > 0))]
+        low.fail(
+            op,
+            f"weights {tensor.name!r} have {'no scale' if not tensor.quantized else f'scale {bad[0]}'}",
+            "finite scales above 0",
+        )
+    zero_points = tensor.zero_points if len(tensor.zero_points) else np.zeros(1, np.int64)
+    if np.any(zero_points != zero_points[0]) or (tensor.dtype != "uint8" and zero_points[0] != 0):
+        low.fail(op, f"weights {tensor.name!r} have zero point {zero_points[0]}", "0 for int8, one for uint8")
+    return tensor, values.astype(np.int64) - zero_points[0]
+
+
+def narrow(weights: Array) -> Array:
+    """Weights as int8 where they fit, int16 otherwise (uint8 weights less their zero point)."""
+    fits = weights.size == 0 or (weights.min() >= -128 and weights.max() <= 127)
+    return weights.astype(np.int8 if fits else np.int16)
+
+
+def bias_of(low: Lowering, op: TfOperator, count: int, position: int = 2) -> Array:
+    """The int32 bias, zeros where there is none."""
+    if low.file_tensor(op, position) is None:
+        return np.zeros(count, np.int32)
+    bias = low.constant(op, position, "bias")
+    if bias.dtype != np.int32 or bias.size != count:
+        low.fail(op, f"bias is {bias.dtype} of {bias.size} values", f"int32 of {count}")
+    return bias.reshape(-1)
+
+
+def requant_of(
+    low: Lowering,
+    op: TfOperator,
+    weights: TfTensor,
+    count: int,
+    clamp: tuple[int, int],
+    rounding: Rounding = "double",
+) -> Requant:
+    """The requantization of `count` channels; a uint8 model's scales multiply in float32 first."""
+    source, target = low.model.tensors[op.inputs[_data_position(op)]], low.model.tensors[op.outputs[0]]
+    target_scale, zero_point = low.quantization(op, target)
+    source_scale, _ = low.quantization(op, source)
+    scales = weights.scales
+    if len(scales) not in (1, count):
+        low.fail(op, f"{len(scales)} weight scales for {count} channels", "one, or one a channel")
+    if source.dtype == "uint8":
+        product = (np.float32(source_scale) * scales.astype(np.float32)).astype(np.float64)
+    else:
+        product = np.float64(source_scale) * scales
+    effective = np.broadcast_to(product / np.float64(target_scale), (count,)).copy()
+    return Requant(rounding, low.store(op, "scale", effective), zero_point, *clamp)
+
+
+def _data_position(op: TfOperator) -> int:
+    return 2 if op.kind == "TRANSPOSE_CONV" else 0
+
+
+def conv(low: Lowering, op: TfOperator) -> None:
+    """Any kernel, stride, padding and dilation; groups become dense weights; int8 or int4 weights per channel or
+    per tensor, uint8 per tensor with any zero point; fused RELU, RELU6, RELU_N1_TO_1."""
+    if spread(low, op):
+        return
+    tensor, weights = weights_of(low, op)
+    source = low.source(op, 0)
+    if weights.ndim != 4:
+        low.fail(op, f"weights of shape {weights.shape}", "four axes")
+    weights = dense_groups(low, op, weights, source.channels)
+    dilation = (op.option("DilationHFactor", 1), op.option("DilationWFactor", 1))
+    window = window_of(low, op, source, (weights.shape[1], weights.shape[2]), dilation)
+    convolve(low, op, window, tensor, weights, source)
+
+
+def convolve(
+    low: Lowering, op: TfOperator, window: Window, tensor: TfTensor, weights: Array, source: Tensor
+) -> None:
+    """Adds the Conv of dense weights (C_out, kh, kw, C_in)."""
+    count = weights.shape[0]
+    target = low.target(op, (*window.output_size(source.height, source.width), count))
+    clamp = clamp_of(low, op, target)
+    fully = op.kind == "FULLY_CONNECTED" and low.numerics == "litert-ref"
+    requant = requant_of(low, op, tensor, count, clamp, "float64_away" if fully else "double")
+    node = Conv(
+        window, low.store(op, "weights", narrow(weights)), low.store(op, "bias", bias_of(low, op, count)), requant
+    )
+    low.finish(op, low.emit(op, node, [source], target))
+
+
+def dense_groups(low: Lowering, op: TfOperator, weights: Array, channels: int) -> Array:
+    """Grouped weights (C_out, kh, kw, C_in / groups) as dense ones with zeros."""
+    outputs, kh, kw, inner = weights.shape
+    if inner == channels:
+        return weights
+    groups = channels // max(inner, 1)
+    if inner < 1 or channels % inner or outputs % groups:
+        low.fail(op, f"weights of shape {weights.shape} on {channels} channels", "C_in of the input, or groups")
+    if weights.size * groups > 2**24:
+        low.fail(op, f"{groups} groups of {weights.size} weights", "groups that fit in 2^24 dense weights")
+    low.notice(f"{low.model.where(op)}: {groups} groups are computed as one dense convolution")
+    dense = np.zeros((outputs, kh, kw, channels), np.int64)
+    for group in range(groups):
+        rows = slice(group * outputs // groups, (group + 1) * outputs // groups)
+        dense[rows, :, :, group * inner : (group + 1) * inner] = weights[rows]
+    return dense
+
+
+def depthwise(low: Lowering, op: TfOperator) -> None:
+    """Any kernel, stride, padding, dilation and channel multiplier; weights and activations as CONV_2D."""
+    if spread(low, op):
+        return
+    tensor, weights = weights_of(low, op)
+    source = low.source(op, 0)
+    count = weights.shape[-1]
+    if weights.ndim != 4 or weights.shape[0] != 1 or count % source.channels:
+        low.fail(op, f"weights of shape {weights.shape} on {source.channels} channels", "1 x kh x kw x C_out")
+    dilation = (op.option("DilationHFactor", 1), op.option("DilationWFactor", 1))
+    window = window_of(low, op, source, (weights.shape[1], weights.shape[2]), dilation)
+    target = low.target(op, (*window.output_size(source.height, source.width), count))
+    requant = requant_of(low, op, tensor, count, clamp_of(low, op, target))
+    node = Depthwise(
+        window,
+        low.store(op, "weights", narrow(weights[0])),
+        low.store(op, "bias", bias_of(low, op, count)),
+        requant,
+    )
+    low.finish(op, low.emit(op, node, [source], target))
+
+
+def spread(low: Lowering, op: TfOperator) -> bool:
+    """Notes a VALID convolution between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND, which lowers it dilated."""
+    value = low.values.get(op.inputs[0]) if op.inputs else None
+    if not isinstance(value, Batched) or value.convolved is not None:
+        return False
+    if op.option("Padding") == SAME or (op.option("StrideH"), op.option("StrideW")) != (1, 1):
+        low.fail(op, "strided or SAME between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND", "VALID, stride 1")
+    low.values[op.outputs[0]] = replace(value, convolved=op)
+    return True
+
+
+def fully_connected(low: Lowering, op: TfOperator) -> None:
+    """Constant int8, int4 or uint8 weights per tensor or per channel; any number of rows; fused activations."""
+    if op.option("WeightsFormat") != 0:
+        low.fail(op, "shuffled weights", "the default weights format")
+    tensor, weights = weights_of(low, op)
+    if weights.ndim != 2:
+        low.fail(op, f"weights of shape {weights.shape}", "two axes")
+    count, depth = weights.shape
+    source = low.source(op, 0)
+    if math.prod(source.shape) % max(depth, 1) or depth < 1:
+        low.fail(op, f"weights for {depth} inputs on a tensor of {math.prod(source.shape)}", "fitting sizes")
+    rows = math.prod(source.shape) // depth
+    if source.channels != depth:
+        source = low.reshape(op, source, (rows, 1, depth))
+    convolve(low, op, Window((1, 1)), tensor, weights.reshape(count, 1, 1, depth), source)
+
+
+def average_pool(low: Lowering, op: TfOperator) -> None:
+    """Any kernel, stride and padding, padding not counted; fused activations."""
+    source = low.source(op, 0)
+    window = window_of(low, op, source, (op.option("FilterHeight"), op.option("FilterWidth")))
+    target = low.target(op, (*window.output_size(source.height, source.width), source.channels))
+    bounds = clamp_of(low, op, target)
+    if window.covers(source.height, source.width):
+        low.finish(op, low.emit(op, Mean("hw", "code", *bounds), [source], target))
+    else:
+        low.finish(op, low.emit(op, AveragePool(window, "integer", *bounds), [source], target))
+
+
+def max_pool(low: Lowering, op: TfOperator) -> None:
+    """Any kernel, stride and padding; fused activations."""
+    source = low.source(op, 0)
+    window = window_of(low, op, source, (op.option("FilterHeight"), op.option("FilterWidth")))
+    target = low.target(op, (*window.output_size(source.height, source.width), source.channels))
+    low.finish(op, low.emit(op, MaxPool(window, *clamp_of(low, op, target)), [source], target))
+
+
+LOWERINGS = {
+    "CONV_2D": conv,
+    "DEPTHWISE_CONV_2D": depthwise,
+    "FULLY_CONNECTED": fully_connected,
+    "AVERAGE_POOL_2D": average_pool,
+    "MAX_POOL_2D": max_pool,
+}

@@ -1,0 +1,45 @@
+"""Border classes: which taps of a window fall inside the map.
+
+All output positions whose windows keep the same taps compute the same function. A map has a handful of such
+classes, the interior and its borders, so that "for every position" becomes "for every class".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ircompile.ops import Window
+from ircompile.tensor import Array, Tensor
+
+
+def kept_taps(window: Window, source: Tensor) -> tuple[Array, Array]:
+    """Distinct rows of taps inside the map: bool (classes, kh) for the rows, (classes, kw) for the columns.
+
+    Each pair of a vertical and a horizontal class occurs somewhere on the output.
+    """
+    rows, columns = window.output_size(source.height, source.width)
+    top, _, left, _ = window.padding
+    vertical = _classes(rows, source.height, window.kernel[0], window.stride[0], window.dilation[0], top)
+    horizontal = _classes(columns, source.width, window.kernel[1], window.stride[1], window.dilation[1], left)
+    return vertical, horizontal
+
+
+def _classes(outputs: int, size: int, kernel: int, stride: int, dilation: int, before: int) -> Array:
+    first = np.arange(outputs)[:, np.newaxis] * stride - before
+    place = first + np.arange(kernel) * dilation
+    return np.unique((place >= 0) & (place < size), axis=0)
+
+
+def class_sums(taps: Array, vertical: Array, horizontal: Array) -> Array:
+    """Sums of int64 `taps` (kh, kw, ...) over the taps that each class keeps: (classes, ...)."""
+    kh, kw, *rest = taps.shape
+    by_row = vertical.astype(np.int64) @ taps.reshape(kh, -1)
+    by_row = by_row.reshape(len(vertical), kw, -1).transpose(1, 0, 2).reshape(kw, -1)
+    both = horizontal.astype(np.int64) @ by_row
+    return both.reshape(-1, *rest)
+
+
+def pixel_counts(window: Window, source: Tensor) -> Array:
+    """The distinct numbers of pixels that the windows of a pooling hold."""
+    vertical, horizontal = kept_taps(window, source)
+    return np.unique(np.outer(vertical.sum(axis=1), horizontal.sum(axis=1)))

@@ -1,0 +1,138 @@
+"""The interval rule of every op but the convolutions: bounds of its inputs' codes to bounds of its output's."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from ircompile.numerics import quantize_multiplier
+from ircompile.ops import AveragePool, Binary, Flip, MaxPool, Mean, Op, Pad, Reshape, Table, Transpose
+from ircompile.passes.borders import pixel_counts
+from ircompile.tensor import RANGES, Array, Site, Tensor
+
+Range = tuple[Array, Array]
+
+
+def full_range(tensor: Tensor) -> Range:
+    """Every code of the tensor's type, in every channel."""
+    low, high = RANGES[tensor.dtype]
+    return np.full(tensor.channels, low, np.int64), np.full(tensor.channels, high, np.int64)
+
+
+def codes_of(op: Op, site: Site, inputs: list[Range]) -> Range:
+    """Bounds of the output's codes; the whole range for an op without a rule."""
+    match op:
+        case Table():
+            return _table(op, site, inputs[0])
+        case MaxPool():
+            return _max_pool(op, site, inputs[0])
+        case AveragePool():
+            return _average_pool(op, site, inputs[0])
+        case Mean():
+            return _mean(op, site, inputs[0])
+        case Binary():
+            return _binary(op, site, inputs)
+        case Pad():
+            return _pad(op, site, inputs[0])
+        case Reshape() | Transpose():
+            return _moved(op, site, inputs[0])
+        case Flip():
+            offset = -128 if site.output.dtype == "int8" else 128
+            return inputs[0][0] + offset, inputs[0][1] + offset
+        case _:
+            return full_range(site.output)
+
+
+def _hull(*arrays: Array) -> Range:
+    """Least and greatest, channel by channel."""
+    stack = np.stack(np.broadcast_arrays(*arrays)).astype(np.int64)
+    return stack.min(axis=0), stack.max(axis=0)
+
+
+def _table(op: Table, site: Site, codes: Range) -> Range:
+    table = site.consts[op.table].astype(np.int64)
+    spans = np.stack(codes, axis=1) + 128
+    distinct, place = np.unique(spans, axis=0, return_inverse=True)
+    low = np.array([table[a : b + 1].min() for a, b in distinct])
+    high = np.array([table[a : b + 1].max() for a, b in distinct])
+    place = place.reshape(-1)
+    return low[place], high[place]
+
+
+def _max_pool(op: MaxPool, site: Site, codes: Range) -> Range:
+    low, high = (np.clip(bound, op.low, op.high) for bound in codes)
+    if pixel_counts(op.window, site.inputs[0]).min() == 0:  # a dilated window that sees padding alone
+        low = np.minimum(low, max(-128, op.low))
+    return low, high
+
+
+def _average_pool(op: AveragePool, site: Site, codes: Range) -> Range:
+    counts = pixel_counts(op.window, site.inputs[0])
+    if counts.min() == 0:
+        return np.full_like(codes[0], op.low), np.full_like(codes[1], op.high)
+    ends = [
+        np.clip(op.divide(bound * count, np.asarray(count), site.inputs[0], site.output), op.low, op.high)
+        for bound in codes
+        for count in counts
+    ]
+    return _hull(*ends)
+
+
+def _mean(op: Mean, site: Site, codes: Range) -> Range:
+    source = site.inputs[0]
+    count = op.count(source)
+    low, high = _hull(*(op.finish(site, bound * count) for bound in codes))
+    if op.rounding == "integer":
+        largest = np.maximum(np.abs(codes[0] - source.zero_point), np.abs(codes[1] - source.zero_point))
+        wraps = _shift_wraps(largest * count, op.multiplier(site)[1])
+        low, high = np.where(wraps, op.low, low), np.where(wraps, op.high, high)
+    return low, high
+
+
+def _shift_wraps(largest: Array, shift: int) -> Array:
+    """Whether mbqm's left shift of values up to `largest` can leave int32."""
+    return largest.astype(np.float64) * 2.0 ** max(shift, 0) >= 2.0**31
+
+
+def _binary(op: Binary, site: Site, inputs: list[Range]) -> Range:
+    """Each kind is monotone in each operand, or bilinear: the extremes lie at corners."""
+    ranges = list(inputs)
+    if op.constant is not None:
+        value = site.consts[op.constant.name].astype(np.int64)
+        ranges.insert(0 if op.constant.first else 1, (value.min(axis=(0, 1)), value.max(axis=(0, 1))))
+    low, high = _hull(*(op.combine(site, a, b) for a, b in product(*ranges)))
+    if op.rounding == "double" and _binary_wraps(op, site):
+        low, high = np.full_like(low, op.low), np.full_like(high, op.high)
+    return (np.broadcast_to(low, site.output.channels), np.broadcast_to(high, site.output.channels))
+
+
+def _binary_wraps(op: Binary, site: Site) -> bool:
+    """Whether the requantization of an extreme sum or product shifts out of int32."""
+    (sa, _), (sb, _) = op.operands(site)
+    if op.kind == "mul":
+        scale, largest = np.float64(sa) * np.float64(sb) / np.float64(site.output.scale), 255 * 255
+    else:
+        scale, largest = np.float64(2.0 * max(sa, sb) / ((1 << 20) * site.output.scale)), 255 << 20
+    return bool(_shift_wraps(np.asarray(largest), int(quantize_multiplier(scale)[1])))
+
+
+def _pad(op: Pad, site: Site, codes: Range) -> Range:
+    low, high = codes
+    if any(op.before[:2]) or any(op.after[:2]):
+        low, high = np.minimum(low, op.value), np.maximum(high, op.value)
+    front, back = op.before[2], op.after[2]
+    return tuple(np.pad(bound, (front, back), constant_values=op.value) for bound in (low, high))  # type: ignore[return-value]
+
+
+def _moved(op: Reshape | Transpose, site: Site, codes: Range) -> Range:
+    shape = site.inputs[0].shape
+    if isinstance(op, Transpose):
+        if op.order[2] == 2:
+            return codes
+        channels = site.output.channels
+        return np.full(channels, codes[0].min()), np.full(channels, codes[1].max())
+    if op.shape[2] == shape[2]:
+        return codes
+    low, high = (np.broadcast_to(bound, shape).reshape(op.shape) for bound in codes)
+    return low.min(axis=(0, 1)), high.max(axis=(0, 1))
