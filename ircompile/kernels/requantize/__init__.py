@@ -1,0 +1,8 @@
+"""Requantization, synthesised and proved: `docs/requantization.md` has the mathematics."""
+
+from ircompile.kernels.requantize.form import Form, Recipe
+from ircompile.kernels.requantize.model import evaluate
+from ircompile.kernels.requantize.proof import prove
+from ircompile.kernels.requantize.synthesize import synthesize
+
+__all__ = ["Form", "Recipe", "evaluate", "prove", "synthesize"]
