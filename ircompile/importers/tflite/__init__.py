@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.graph import Graph, validate
-from ircompile.importers.tflite import moves, pointwise, windows
-from ircompile.importers.tflite.ends import Ends
+from ircompile.importers.tflite import ends, moves, pointwise, windows
+from ircompile.importers.tflite.fold import fold
 from ircompile.importers.tflite.lowering import Cut, Floating, Lowering
 from ircompile.importers.tflite.reader import TfOperator, read_model
 
@@ -28,25 +28,27 @@ def read_tflite(path: Path, numerics: str = "tflm", name: str | None = None) -> 
     """The graph of a TFLite file, as the profile `numerics` computes it."""
     if numerics not in NUMERICS:
         raise CompileError(str(path), f"numerics {numerics!r} for a TFLite file", ", ".join(NUMERICS))
-    model = read_model(path)
-    low = Ends(model, numerics)
-    low.open()
-    for op in model.operators:
+    low = Lowering(read_model(path), numerics)
+    ends.open_inputs(low)
+    for op in low.model.operators:
         lower(low, op)
-    return validate(low.close(name or path.stem))
+    return validate(ends.close(low, name or path.stem))
 
 
 def lower(low: Lowering, op: TfOperator) -> None:
-    """Lowers one operator, or cuts it off where it stands behind the last quantized tensor."""
+    """Lowers one operator, folds it, or cuts it off where it stands behind the last quantized tensor."""
+    if fold(low, op):
+        return
     values = [low.values.get(index) for index in op.inputs if index >= 0]
-    behind = any(isinstance(value, Floating | Cut) for value in values)
-    if behind and op.kind not in ("DEQUANTIZE",):
-        low.cut(op)
+    if any(isinstance(value, Floating | Cut) for value in values) and op.kind != "DEQUANTIZE":
+        ends.cut(low, op)
         return
     rule = LOWERINGS.get(op.kind)
     if rule is None:
-        low.unsupported(op, sorted(LOWERINGS))
+        ends.refuse(low, op, sorted(LOWERINGS))
         return
+    if not op.outputs:
+        raise low.error(op, "has no output", "one output or more")
     try:
         rule(low, op)
     except CompileError as error:

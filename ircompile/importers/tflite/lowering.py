@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NoReturn
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from ircompile.errors import CompileError
 from ircompile.graph import External, Node
 from ircompile.importers.names import Names, short
 from ircompile.importers.tflite.reader import TfModel, TfOperator, TfTensor
-from ircompile.ops import Op, Reshape
+from ircompile.ops import Op, Reshape, Transpose
 from ircompile.tensor import Array, Shape, Tensor
 
 Axes = tuple[int, int, int]
@@ -100,13 +99,13 @@ class Lowering:
         self.consts: dict[str, Array] = {}
         self.inputs: dict[int, External] = {}
         self.notices: list[str] = []
-        self._outer: dict[str, str] = {}
+        self._moved: dict[tuple[str, Op], Tensor] = {}
 
     # Errors
 
-    def fail(self, op: TfOperator, problem: str, supported: str = "", hint: str = "") -> NoReturn:
-        """Raises CompileError naming the operator."""
-        raise CompileError(f"{self.model.path.name} {self.model.where(op)}", problem, supported, hint)
+    def error(self, op: TfOperator, problem: str, supported: str = "", hint: str = "") -> CompileError:
+        """What is wrong with an operator."""
+        return CompileError(f"{self.model.path.name} {self.model.where(op)}", problem, supported, hint)
 
     def notice(self, text: str) -> None:
         """Remembers what the user should know of the import, once."""
@@ -132,42 +131,61 @@ class Lowering:
         tensor = self.file_tensor(op, position)
         value = self.constant_of(tensor.index) if tensor is not None else None
         if value is None:
-            self.fail(op, f"{what} is not a constant", f"constant {what}")
+            raise self.error(op, f"{what} is not a constant", f"constant {what}")
         return value
 
     def activation(self, op: TfOperator, position: int) -> Activation:
         """The graph tensor at an input position, in whatever layout it has."""
         tensor = self.file_tensor(op, position)
         if tensor is None:
-            self.fail(op, f"input {position} is missing")
+            raise self.error(op, f"input {position} is missing")
         value = self.values.get(tensor.index)
         if isinstance(value, Activation):
             return value
         if isinstance(value, Floating | FloatInput) or tensor.dtype == "float32":
-            self.fail(
+            raise self.error(
                 op, f"input {tensor.name!r} is float32", "int8 and uint8 quantized tensors",
                 "quantize the whole model: TFLite converter with int8 ops, inputs and outputs may stay float",
             )  # fmt: skip
         if isinstance(value, Batched):
-            self.fail(op, "works between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND", "a convolution there")
+            raise self.error(op, "works between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND", "a convolution there")
         if tensor.data is not None:
-            self.fail(op, f"input {tensor.name!r} is constant", "an activation here")
-        self.fail(op, f"input {tensor.name!r} is computed by no operator before it", "operators in execution order")
+            raise self.error(op, f"input {tensor.name!r} is constant", "an activation here")
+        raise self.error(
+            op, f"input {tensor.name!r} is computed by no operator before it", "operators in execution order"
+        )
 
     def source(self, op: TfOperator, position: int) -> Tensor:
         """The graph tensor at an input position, as H x W x C of the framework's shape."""
         held = self.activation(op, position)
+        return self.arranged(op, held, self.model.tensors[op.inputs[position]].shape)
+
+    def arranged(self, op: TfOperator, held: Activation, shape: tuple[int, ...]) -> Tensor:
+        """A tensor whose axes may be in another order or place, in the usual layout of a framework's shape."""
         tensor = self.tensors[held.tensor]
-        wanted = default_shape(self.model.tensors[op.inputs[position]].shape)
-        return tensor if tensor.shape == wanted else self.reshape(op, tensor, wanted)
+        kept = [axis for axis in held.axes if axis >= 0]
+        if kept != sorted(kept):
+            ranks = sorted(range(3), key=lambda k: (held.axes[k] >= 0, held.axes[k]))
+            order = (ranks[0], ranks[1], ranks[2])
+            moved = (tensor.shape[order[0]], tensor.shape[order[1]], tensor.shape[order[2]])
+            tensor = self.move(op, Transpose(order), tensor, moved)
+        return self.reshape(op, tensor, default_shape(shape))
 
     def reshape(self, op: TfOperator, tensor: Tensor, shape: Shape) -> Tensor:
         """The tensor under another shape: a Reshape node."""
         if tensor.shape == shape:
             return tensor
         if math.prod(tensor.shape) != math.prod(shape):
-            self.fail(op, f"shape {tensor.shape} where {shape} was declared", "consistent shapes")
-        return self.emit(op, Reshape(shape), [tensor], like(tensor, shape), f"{tensor.name}_reshape")
+            raise self.error(op, f"shape {tensor.shape} where {shape} was declared", "consistent shapes")
+        return self.move(op, Reshape(shape), tensor, shape)
+
+    def move(self, op: TfOperator, node: Op, tensor: Tensor, shape: Shape) -> Tensor:
+        """The output of a Reshape or Transpose of a tensor, made once."""
+        key = (tensor.name, node)
+        if key not in self._moved:
+            kind = type(node).__name__.lower()
+            self._moved[key] = self.emit(op, node, [tensor], like(tensor, shape), f"{tensor.name}_{kind}")
+        return self._moved[key]
 
     # Writing
 
@@ -212,12 +230,14 @@ class Lowering:
         """Declares that `tensor` holds the operator's output."""
         index = op.outputs[position]
         if index in self.values:
-            self.fail(
+            raise self.error(
                 op, f"writes {self.model.tensors[index].name!r} a second time", "operators in execution order"
             )
         shape = self.model.tensors[index].shape
         if math.prod(tensor.shape) != math.prod(shape):
-            self.fail(op, f"gives shape {tensor.shape} where the file says {list(shape)}", "consistent shapes")
+            raise self.error(
+                op, f"gives shape {tensor.shape} where the file says {list(shape)}", "consistent shapes"
+            )
         if axes is None and tensor.shape != default_shape(shape):
             tensor = self.reshape(op, tensor, default_shape(shape))
         self.values[index] = Activation(tensor.name, axes or default_axes(shape))
@@ -225,7 +245,7 @@ class Lowering:
     def check_same(self, op: TfOperator, source: Tensor, target: Tensor) -> None:
         """Fails where an operator that moves codes would have to requantize them."""
         if (source.scale, source.zero_point) != (target.scale, target.zero_point):
-            self.fail(
+            raise self.error(
                 op,
                 f"input (scale {source.scale:g}, zero point {source.zero_point}) and output (scale {target.scale:g}, "
                 f"zero point {target.zero_point}) are quantized differently",

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.importers.tflite.lowering import Lowering, default_axes, like
+from ircompile.importers.tflite.lowering import Lowering, default_axes
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.ops import Mean, Pad, Reshape, Transpose
-from ircompile.tensor import Tensor
 
 
 def axis_numbers(low: Lowering, op: TfOperator, position: int, rank: int) -> list[int]:
@@ -17,7 +16,7 @@ def axis_numbers(low: Lowering, op: TfOperator, position: int, rank: int) -> lis
     values = low.constant(op, position, "list of axes").astype(np.int64).reshape(-1)
     axes = sorted({int(v) + rank if v < 0 else int(v) for v in values[:16]})
     if any(not 0 <= axis < rank for axis in axes):
-        low.fail(op, f"axes {axes} of a tensor with {rank}", "axes of the tensor")
+        raise low.error(op, f"axes {axes} of a tensor with {rank}", "axes of the tensor")
     return axes
 
 
@@ -37,27 +36,28 @@ def reshape(low: Lowering, op: TfOperator) -> None:
 
 
 def transpose(low: Lowering, op: TfOperator) -> None:
-    """Any order of up to three axes, adjacent axes that stay together counting as one."""
+    """Any order of up to three axes, adjacent axes that stay together counting as one; vanishes where the readers
+    can do with another layout."""
     shape = low.model.tensors[op.inputs[0]].shape
     order = [int(v) for v in low.constant(op, 1, "permutation").reshape(-1)[:16]]
     if sorted(order) != list(range(len(shape))):
-        low.fail(op, f"permutation {order} of {len(shape)} axes", "each axis once")
-    source = low.source(op, 0)
+        raise low.error(op, f"permutation {order} of {len(shape)} axes", "each axis once")
+    held = low.activation(op, 0)
+    low.check_same(op, low.tensors[held.tensor], low.target(op))
+    if all(size == 1 or axis in held.axes for axis, size in enumerate(shape)):
+        places = [order.index(axis) if axis >= 0 else -1 for axis in held.axes]
+        low.finish(op, low.tensors[held.tensor], axes=(places[0], places[1], places[2]))
+        return
     groups = _runs([axis for axis in order if shape[axis] != 1])
     if len(groups) > 3:
-        low.fail(op, f"permutation {order} of shape {list(shape)}", "three groups of axes")
+        raise low.error(op, f"permutation {order} of shape {list(shape)}", "three groups of axes")
     natural = sorted(groups)
     moved = [natural.index(group) for group in groups]
-    if moved == sorted(moved):
-        low.finish(op, source)
-        return
-    target = low.target(op)
+    source = low.source(op, 0)
     sizes = [int(np.prod([shape[axis] for axis in group])) for group in natural]
-    axes, dims = _embed(moved, sizes, source)
+    axes, dims = _embed(moved, sizes)
     viewed = low.reshape(op, source, dims)
-    out = (dims[axes[0]], dims[axes[1]], dims[axes[2]])
-    low.finish(op, low.emit(op, Transpose(axes), [viewed], like(source, out)))
-    low.check_same(op, source, target)
+    low.finish(op, low.move(op, Transpose(axes), viewed, (dims[axes[0]], dims[axes[1]], dims[axes[2]])))
 
 
 def _runs(order: list[int]) -> list[tuple[int, ...]]:
@@ -71,15 +71,12 @@ def _runs(order: list[int]) -> list[tuple[int, ...]]:
     return groups
 
 
-def _embed(moved: list[int], sizes: list[int], source: Tensor) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """The permutation and the sizes with an axis of size 1 added where there are only two groups."""
-    if len(sizes) == 3:
-        return (moved[0], moved[1], moved[2]), (sizes[0], sizes[1], sizes[2])
-    if source.height == 1:
-        return (0, 2, 1), (1, sizes[0], sizes[1])
-    if source.channels == 1:
-        return (1, 0, 2), (sizes[0], sizes[1], 1)
-    return (2, 1, 0), (sizes[0], 1, sizes[1])
+def _embed(moved: list[int], sizes: list[int]) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """The permutation and the sizes with axes of size 1 put before until there are three."""
+    lack = 3 - len(sizes)
+    order = [*range(lack), *(axis + lack for axis in moved)]
+    dims = [1] * lack + sizes
+    return (order[0], order[1], order[2]), (dims[0], dims[1], dims[2])
 
 
 def pad(low: Lowering, op: TfOperator) -> None:
@@ -88,10 +85,10 @@ def pad(low: Lowering, op: TfOperator) -> None:
     shape = low.model.tensors[op.inputs[0]].shape
     amounts = low.constant(op, 1, "padding").astype(np.int64)
     if amounts.shape != (len(shape), 2) or amounts.min() < 0 or amounts.max() > 2**20:
-        low.fail(op, f"padding of shape {amounts.shape}", "a pair of sizes an axis, 0 and more")
+        raise low.error(op, f"padding of shape {amounts.shape}", "a pair of sizes an axis, 0 and more")
     axes = default_axes(shape)
     if any(amounts[axis].any() for axis in range(len(shape)) if axis not in axes):
-        low.fail(op, "padding of the batch", "height, width and channels")
+        raise low.error(op, "padding of the batch", "height, width and channels")
     before = [int(amounts[axis][0]) if axis >= 0 else 0 for axis in axes]
     after = [int(amounts[axis][1]) if axis >= 0 else 0 for axis in axes]
     value = source.zero_point
@@ -112,7 +109,7 @@ def mean(low: Lowering, op: TfOperator) -> None:
     reduced = [axis for axis in axis_numbers(low, op, 1, len(shape)) if shape[axis] != 1]
     letters = ["hwc"[held.axes.index(axis)] if axis in held.axes else "?" for axis in reduced]
     if any(letter in "c?" for letter in letters):
-        low.fail(op, f"mean over axes {reduced} of shape {list(shape)}", "height and width")
+        raise low.error(op, f"mean over axes {reduced} of shape {list(shape)}", "height and width")
     axes = "".join(letters) or "h"
     node = Mean(axes, "integer")  # type: ignore[arg-type]
     output = low.emit(op, node, [source], low.target(op, node.infer((source,), {})))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ircompile.importers.tflite.ends import quantize_input
 from ircompile.importers.tflite.lowering import Activation, Batched, Cut, Floating, FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.windows import CLAMPS, clamp_codes, clamp_of
@@ -21,13 +22,13 @@ def _operand(low: Lowering, op: TfOperator, position: int) -> Tensor | Constant:
     if tensor is None or value is None:
         return low.source(op, position)
     if tensor.dtype not in ("int8", "uint8"):
-        low.fail(op, f"constant {tensor.name!r} is {tensor.dtype}", "int8 and uint8 constants")
+        raise low.error(op, f"constant {tensor.name!r} is {tensor.dtype}", "int8 and uint8 constants")
     scale, zero_point = low.quantization(op, tensor)
     codes = value.astype(np.int64) - (128 if tensor.dtype == "uint8" else 0)
     while codes.ndim > 3 and codes.shape[0] == 1:
         codes = codes[0]
     if codes.ndim > 3:
-        low.fail(op, f"constant of shape {value.shape}", "batch 1")
+        raise low.error(op, f"constant of shape {value.shape}", "batch 1")
     rank = len(low.model.tensors[op.outputs[0]].shape)
     if rank == 3 and codes.ndim > 1:
         codes = codes.reshape(codes.shape[-2], 1, codes.shape[-1]) if codes.ndim == 2 else codes.swapaxes(0, 1)
@@ -42,7 +43,7 @@ def _binary(low: Lowering, op: TfOperator, kind: str) -> None:
     constants = [o for o in (left, right) if isinstance(o, Constant)]
     inputs = [o for o in (left, right) if isinstance(o, Tensor)]
     if not inputs:
-        low.fail(op, "has two constant operands", "an activation")
+        raise low.error(op, "has two constant operands", "an activation")
     node = Binary(kind, "double", low_code, high_code, constants[0] if constants else None)  # type: ignore[arg-type]
     low.finish(op, low.emit(op, node, inputs, target))
 
@@ -66,7 +67,7 @@ def quantize(low: Lowering, op: TfOperator) -> None:
     """float32 inputs of the model; int8 and uint8 to int8 and uint8 at any scales."""
     value = low.values.get(op.inputs[0])
     if isinstance(value, FloatInput):
-        low.quantize_input(op, value)
+        quantize_input(low, op, value)
         return
     held = low.activation(op, 0)
     source, target = low.tensors[held.tensor], low.target(op)
@@ -97,7 +98,7 @@ def dequantize(low: Lowering, op: TfOperator) -> None:
         return
     constant = low.constant_of(op.inputs[0])
     if constant is not None or isinstance(value, Batched | FloatInput):
-        low.fail(
+        raise low.error(
             op, "dequantizes a constant: weights are quantized, activations are not", "quantized activations",
             "post-training integer quantization, with a representative data set",
         )  # fmt: skip
@@ -108,10 +109,10 @@ def softmax(low: Lowering, op: TfOperator) -> None:
     """Over the channels of every pixel; the output has scale 1/256 and zero point -128 (int8) or 0 (uint8)."""
     source, target = low.source(op, 0), low.target(op)
     if (target.scale, target.zero_point) != (1 / 256, -128):
-        low.fail(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/256, -128")
+        raise low.error(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/256, -128")
     beta = float(op.option("Beta", 1.0))
     if not (np.isfinite(beta) and beta > 0):
-        low.fail(op, f"beta {beta}", "finite, above 0")
+        raise low.error(op, f"beta {beta}", "finite, above 0")
     low.finish(op, low.emit(op, Softmax("gemmlowp", beta), [source], target))
 
 

@@ -223,7 +223,7 @@ class _Reader:
     def _options(self, operator: Any) -> dict[str, Any]:
         """Every option under its accessor's name; a vector is a tuple of integers."""
         kind = _names(tflite.BuiltinOptions).get(operator.BuiltinOptionsType(), "NONE")
-        table, options = operator.BuiltinOptions(), {}
+        table, options = operator.BuiltinOptions(), dict[str, Any]()
         if table is None or kind == "NONE" or not hasattr(tflite, kind):
             return {}
         reader = getattr(tflite, kind)()

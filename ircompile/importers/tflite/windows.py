@@ -22,7 +22,7 @@ def clamp_of(low: Lowering, op: TfOperator, target: Tensor) -> tuple[int, int]:
     """Lowest and highest code of the fused activation: zp + round(f / scale) in float32, within int8."""
     name = ACTIVATIONS.get(op.option("FusedActivationFunction"), "?")
     if name not in CLAMPS:
-        low.fail(op, f"fused activation {name}", ", ".join(CLAMPS))
+        raise low.error(op, f"fused activation {name}", ", ".join(CLAMPS))
     return clamp_codes(CLAMPS[name], target)
 
 
@@ -45,7 +45,7 @@ def window_of(
     """The window with TensorFlow's SAME padding, the odd pixel after, or none for VALID."""
     stride = (op.option("StrideH"), op.option("StrideW"))
     if min(*stride, *kernel, *dilation) < 1:
-        low.fail(op, f"kernel {kernel}, stride {stride}, dilation {dilation}", "1 and more")
+        raise low.error(op, f"kernel {kernel}, stride {stride}, dilation {dilation}", "1 and more")
     padding = [0, 0, 0, 0]
     if op.option("Padding") == SAME:
         for axis, size in enumerate((source.height, source.width)):
@@ -54,7 +54,7 @@ def window_of(
             padding[2 * axis : 2 * axis + 2] = total // 2, total - total // 2
     window = Window(kernel, stride, (padding[0], padding[1], padding[2], padding[3]), dilation)
     if min(window.output_size(source.height, source.width)) < 1:
-        low.fail(op, f"kernel {kernel} on a map of {source.height} x {source.width}", "kernels that fit")
+        raise low.error(op, f"kernel {kernel} on a map of {source.height} x {source.width}", "kernels that fit")
     return window
 
 
@@ -65,20 +65,24 @@ def weights_of(low: Lowering, op: TfOperator) -> tuple[TfTensor, Array]:
     assert tensor is not None
     if tensor.dtype not in ("int8", "uint8", "int4") or tensor.sparse:
         kind = "sparse" if tensor.sparse else tensor.dtype
-        low.fail(
+        raise low.error(
             op, f"weights {tensor.name!r} are {kind}", "dense int8, int4 and uint8 weights",
             "quantize weights and activations: post-training integer quantization",
         )  # fmt: skip
-    if not tensor.quantized or not np.all(np.isfinite(tensor.scales) & (tensor.scales > 0)):
-        bad = tensor.scales[~(np.isfinite(tensor.scales) & (tensor.scales > 0))]
-        low.fail(
+    # Some converters write negative scales; the frameworks compute with them, and so do we.
+    sound = np.isfinite(tensor.scales) & (tensor.scales != 0)
+    if not tensor.quantized or not np.all(sound):
+        bad = tensor.scales[~sound]
+        raise low.error(
             op,
             f"weights {tensor.name!r} have {'no scale' if not tensor.quantized else f'scale {bad[0]}'}",
-            "finite scales above 0",
+            "finite scales, not 0",
         )
     zero_points = tensor.zero_points if len(tensor.zero_points) else np.zeros(1, np.int64)
     if np.any(zero_points != zero_points[0]) or (tensor.dtype != "uint8" and zero_points[0] != 0):
-        low.fail(op, f"weights {tensor.name!r} have zero point {zero_points[0]}", "0 for int8, one for uint8")
+        raise low.error(
+            op, f"weights {tensor.name!r} have zero point {zero_points[0]}", "0 for int8, one for uint8"
+        )
     return tensor, values.astype(np.int64) - zero_points[0]
 
 
@@ -94,7 +98,7 @@ def bias_of(low: Lowering, op: TfOperator, count: int, position: int = 2) -> Arr
         return np.zeros(count, np.int32)
     bias = low.constant(op, position, "bias")
     if bias.dtype != np.int32 or bias.size != count:
-        low.fail(op, f"bias is {bias.dtype} of {bias.size} values", f"int32 of {count}")
+        raise low.error(op, f"bias is {bias.dtype} of {bias.size} values", f"int32 of {count}")
     return bias.reshape(-1)
 
 
@@ -112,7 +116,7 @@ def requant_of(
     source_scale, _ = low.quantization(op, source)
     scales = weights.scales
     if len(scales) not in (1, count):
-        low.fail(op, f"{len(scales)} weight scales for {count} channels", "one, or one a channel")
+        raise low.error(op, f"{len(scales)} weight scales for {count} channels", "one, or one a channel")
     if source.dtype == "uint8":
         product = (np.float32(source_scale) * scales.astype(np.float32)).astype(np.float64)
     else:
@@ -133,7 +137,7 @@ def conv(low: Lowering, op: TfOperator) -> None:
     tensor, weights = weights_of(low, op)
     source = low.source(op, 0)
     if weights.ndim != 4:
-        low.fail(op, f"weights of shape {weights.shape}", "four axes")
+        raise low.error(op, f"weights of shape {weights.shape}", "four axes")
     weights = dense_groups(low, op, weights, source.channels)
     dilation = (op.option("DilationHFactor", 1), op.option("DilationWFactor", 1))
     window = window_of(low, op, source, (weights.shape[1], weights.shape[2]), dilation)
@@ -162,9 +166,11 @@ def dense_groups(low: Lowering, op: TfOperator, weights: Array, channels: int) -
         return weights
     groups = channels // max(inner, 1)
     if inner < 1 or channels % inner or outputs % groups:
-        low.fail(op, f"weights of shape {weights.shape} on {channels} channels", "C_in of the input, or groups")
+        raise low.error(
+            op, f"weights of shape {weights.shape} on {channels} channels", "C_in of the input, or groups"
+        )
     if weights.size * groups > 2**24:
-        low.fail(op, f"{groups} groups of {weights.size} weights", "groups that fit in 2^24 dense weights")
+        raise low.error(op, f"{groups} groups of {weights.size} weights", "groups that fit in 2^24 dense weights")
     low.notice(f"{low.model.where(op)}: {groups} groups are computed as one dense convolution")
     dense = np.zeros((outputs, kh, kw, channels), np.int64)
     for group in range(groups):
@@ -181,7 +187,9 @@ def depthwise(low: Lowering, op: TfOperator) -> None:
     source = low.source(op, 0)
     count = weights.shape[-1]
     if weights.ndim != 4 or weights.shape[0] != 1 or count % source.channels:
-        low.fail(op, f"weights of shape {weights.shape} on {source.channels} channels", "1 x kh x kw x C_out")
+        raise low.error(
+            op, f"weights of shape {weights.shape} on {source.channels} channels", "1 x kh x kw x C_out"
+        )
     dilation = (op.option("DilationHFactor", 1), op.option("DilationWFactor", 1))
     window = window_of(low, op, source, (weights.shape[1], weights.shape[2]), dilation)
     target = low.target(op, (*window.output_size(source.height, source.width), count))
@@ -201,7 +209,7 @@ def spread(low: Lowering, op: TfOperator) -> bool:
     if not isinstance(value, Batched) or value.convolved is not None:
         return False
     if op.option("Padding") == SAME or (op.option("StrideH"), op.option("StrideW")) != (1, 1):
-        low.fail(op, "strided or SAME between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND", "VALID, stride 1")
+        raise low.error(op, "strided or SAME between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND", "VALID, stride 1")
     low.values[op.outputs[0]] = replace(value, convolved=op)
     return True
 
@@ -209,14 +217,14 @@ def spread(low: Lowering, op: TfOperator) -> bool:
 def fully_connected(low: Lowering, op: TfOperator) -> None:
     """Constant int8, int4 or uint8 weights per tensor or per channel; any number of rows; fused activations."""
     if op.option("WeightsFormat") != 0:
-        low.fail(op, "shuffled weights", "the default weights format")
+        raise low.error(op, "shuffled weights", "the default weights format")
     tensor, weights = weights_of(low, op)
     if weights.ndim != 2:
-        low.fail(op, f"weights of shape {weights.shape}", "two axes")
+        raise low.error(op, f"weights of shape {weights.shape}", "two axes")
     count, depth = weights.shape
     source = low.source(op, 0)
     if math.prod(source.shape) % max(depth, 1) or depth < 1:
-        low.fail(op, f"weights for {depth} inputs on a tensor of {math.prod(source.shape)}", "fitting sizes")
+        raise low.error(op, f"weights for {depth} inputs on a tensor of {math.prod(source.shape)}", "fitting sizes")
     rows = math.prod(source.shape) // depth
     if source.channels != depth:
         source = low.reshape(op, source, (rows, 1, depth))
