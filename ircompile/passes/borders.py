@@ -6,6 +6,8 @@ classes, the interior and its borders, so that "for every position" becomes "for
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ircompile.ops import Window
@@ -33,10 +35,11 @@ def _classes(outputs: int, size: int, kernel: int, stride: int, dilation: int, b
 def class_sums(taps: Array, vertical: Array, horizontal: Array) -> Array:
     """Sums of int64 `taps` (kh, kw, ...) over the taps that each class keeps: (classes, ...)."""
     kh, kw, *rest = taps.shape
-    by_row = vertical.astype(np.int64) @ taps.reshape(kh, -1)
-    by_row = by_row.reshape(len(vertical), kw, -1).transpose(1, 0, 2).reshape(kw, -1)
+    size = math.prod(rest)
+    by_row = vertical.astype(np.int64) @ taps.reshape(kh, kw * size)
+    by_row = by_row.reshape(len(vertical), kw, size).transpose(1, 0, 2).reshape(kw, len(vertical) * size)
     both = horizontal.astype(np.int64) @ by_row
-    return both.reshape(-1, *rest)
+    return both.reshape(len(horizontal) * len(vertical), *rest)
 
 
 def pixel_counts(window: Window, source: Tensor) -> Array:

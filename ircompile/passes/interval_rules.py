@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from ircompile.numerics import quantize_multiplier
-from ircompile.ops import AveragePool, Binary, Flip, MaxPool, Mean, Op, Pad, Reshape, Table, Transpose
+from ircompile.ops import AveragePool, Binary, Copy, Flip, MaxPool, Mean, Op, Pad, Reshape, Table, Transpose
 from ircompile.passes.borders import pixel_counts
 from ircompile.tensor import RANGES, Array, Site, Tensor
 
@@ -37,6 +37,8 @@ def codes_of(op: Op, site: Site, inputs: list[Range]) -> Range:
             return _pad(op, site, inputs[0])
         case Reshape() | Transpose():
             return _moved(op, site, inputs[0])
+        case Copy():
+            return inputs[0]
         case Flip():
             offset = -128 if site.output.dtype == "int8" else 128
             return inputs[0][0] + offset, inputs[0][1] + offset
