@@ -31,7 +31,7 @@ from ircompile.tensor import RANGES, Array, Consts, Rows, Site, Tensor
 
 # Never decreasing in any code of their input, so that running them on both ends bounds their output.
 MONOTONE = (AveragePool, Copy, Flip, MaxPool, Mean, Pad, Reshape, Transpose)
-SAFE = 2.0**30  # scaled values below this have passed no shift that wraps
+SAFE = 2.0**30  # mbqm multiplies by m 2^s with m in [1/2, 1): a result below 2^30 was shifted below 2^31
 
 
 class Map(NamedTuple):
@@ -109,7 +109,7 @@ def _wild(largest: Array, requant: Requant, consts: Consts) -> Array:
     """Where an accumulator leaves int32, or grows so much when scaled that its shift may have wrapped."""
     grown = np.zeros_like(largest, bool)
     if requant.rounding in ("double", "single"):
-        grown = largest * np.maximum(np.abs(consts[requant.scale]), 1.0) >= SAFE
+        grown = largest * np.abs(consts[requant.scale]) >= SAFE
     return grown | (largest > RANGES["int32"][1])
 
 
@@ -152,11 +152,10 @@ def _binary(op: Binary, site: Site, inputs: list[Map]) -> Map:
 def _binary_may_wrap(op: Binary, site: Site) -> bool:
     (sa, _), (sb, _) = op.operands(site)
     if op.kind == "mul":
-        return 255 * 255 * max(sa * sb / site.output.scale, 1.0) >= SAFE
-    return 255 * 2.0**20 * max(2 * max(sa, sb) / (2.0**20 * site.output.scale), 1.0) >= SAFE
+        return 255 * 255 * sa * sb / site.output.scale >= SAFE
+    return 255 * 2 * max(sa, sb) / site.output.scale >= SAFE
 
 
 def _mean_may_wrap(op: Mean, site: Site) -> bool:
     source = site.inputs[0]
-    ratio = source.scale / site.output.scale
-    return op.rounding == "integer" and 255 * op.count(source) * max(ratio, 1.0) >= SAFE
+    return op.rounding == "integer" and 255 * op.count(source) * source.scale / site.output.scale >= SAFE
