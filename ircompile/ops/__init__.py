@@ -7,58 +7,82 @@ An op is a small frozen dataclass with `infer` (shape rule and legality; its doc
 
 from __future__ import annotations
 
+from ircompile.ops.argmax import ArgMax
 from ircompile.ops.binary import Binary, Constant
+from ircompile.ops.blocks import DepthToSpace, SpaceToDepth
+from ircompile.ops.concat import Concat
 from ircompile.ops.conv import Conv
+from ircompile.ops.copy import Copy
 from ircompile.ops.depthwise import Depthwise
+from ircompile.ops.extreme import Extreme
 from ircompile.ops.flip import Flip
 from ircompile.ops.mean import Mean
 from ircompile.ops.move import Reshape, Transpose
 from ircompile.ops.pad import Pad
 from ircompile.ops.pool import AveragePool, MaxPool
+from ircompile.ops.prelu import Prelu
+from ircompile.ops.resize import Resize
+from ircompile.ops.slice import Slice
 from ircompile.ops.softmax import Softmax
 from ircompile.ops.table import Table
+from ircompile.ops.transpose_conv import TransposeConv
 from ircompile.ops.window import Window
 from ircompile.tensor import Site
 
-Op = Conv | Depthwise | AveragePool | MaxPool | Mean | Binary | Table | Softmax | Pad | Reshape | Transpose | Flip
-OPS: tuple[type[Op], ...] = (
-    Conv,
-    Depthwise,
-    AveragePool,
-    MaxPool,
-    Mean,
-    Binary,
-    Table,
-    Softmax,
-    Pad,
-    Reshape,
-    Transpose,
-    Flip,
+Op = (
+    Conv
+    | Depthwise
+    | TransposeConv
+    | AveragePool
+    | MaxPool
+    | Mean
+    | Extreme
+    | Binary
+    | Prelu
+    | Table
+    | Softmax
+    | ArgMax
+    | Resize
+    | Concat
+    | Slice
+    | Pad
+    | DepthToSpace
+    | SpaceToDepth
+    | Reshape
+    | Transpose
+    | Flip
+    | Copy
 )
+OPS: tuple[type[Op], ...] = (
+    Conv, Depthwise, TransposeConv, AveragePool, MaxPool, Mean, Extreme, Binary, Prelu, Table, Softmax,
+    ArgMax, Resize, Concat, Slice, Pad, DepthToSpace, SpaceToDepth, Reshape, Transpose, Flip, Copy,
+)  # fmt: skip
 
 
 def steps_of(op: Op, site: Site) -> int:
-    """How many steps compute the whole output: one an output row, one an input row for a Mean."""
-    return op.steps(site) if isinstance(op, Mean) else site.output.height
+    """How many steps compute the whole output: one an output row, one an input row for ops that accumulate."""
+    return op.steps(site) if isinstance(op, Mean | Extreme) else site.output.height
 
 
 def output_rows(op: Op, site: Site, step: int) -> tuple[int, int]:
     """Output rows [first, stop) that a step completes."""
-    return op.output_rows(site, step) if isinstance(op, Mean) else (step, step + 1)
+    return op.output_rows(site, step) if isinstance(op, Mean | Extreme) else (step, step + 1)
 
 
 def state_bytes(op: Op, site: Site) -> int:
     """Bytes that an op keeps from its first step to its last, beside its buffers."""
-    return op.state_bytes(site) if isinstance(op, Mean) else 0
+    return op.state_bytes(site) if isinstance(op, Mean | Extreme) else 0
 
 
 def const_names(op: Op) -> tuple[str, ...]:
     """The constants that an op names."""
     match op:
-        case Conv() | Depthwise():
+        case Conv() | Depthwise() | TransposeConv():
             return op.weights, op.bias, op.requant.scale
         case Table():
             return (op.table,)
+        case Prelu():
+            return (op.alpha,)
         case Binary(constant=Constant(name=name)):
             return (name,)
         case _:
@@ -66,6 +90,8 @@ def const_names(op: Op) -> tuple[str, ...]:
 
 
 __all__ = [
-    "OPS", "AveragePool", "Binary", "Constant", "Conv", "Depthwise", "Flip", "MaxPool", "Mean", "Op", "Pad",
-    "Reshape", "Softmax", "Table", "Transpose", "Window", "const_names", "output_rows", "state_bytes", "steps_of",
+    "OPS", "ArgMax", "AveragePool", "Binary", "Concat", "Constant", "Conv", "Copy", "DepthToSpace",
+    "Depthwise", "Extreme", "Flip", "MaxPool", "Mean", "Op", "Pad", "Prelu", "Reshape", "Resize", "Slice",
+    "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "const_names", "output_rows",
+    "state_bytes", "steps_of",
 ]  # fmt: skip

@@ -19,11 +19,12 @@ class Mean:
     "integer" (TFLite `reference/reduce.h`): k = min(floor(log2 n), 32, 31 + s), m' = (m << k) / n, s' = s - k,
     out = zp + mbqm(sum - n * zp_in, m', s') with (m, s) of s_in / s_out. "float32_even" (ONNX Runtime):
     rint(float32(sum - n * zp_in) * (s_in / (n * s_out))) + zp. "code" (TFLite AVERAGE_POOL_2D over a whole
-    map): (sum +- n/2) / n of the raw codes, truncating.
+    map): (sum +- n/2) / n of the raw codes, truncating; "code_up" the same of uint8 codes, which is
+    floor((sum + n/2) / n).
     """
 
     axes: Literal["h", "w", "hw"] = "hw"
-    rounding: Literal["integer", "float32_even", "code"] = "integer"
+    rounding: Literal["integer", "float32_even", "code", "code_up"] = "integer"
     low: int = -128
     high: int = 127
 
@@ -67,6 +68,8 @@ class Mean:
         source, target, n = site.inputs[0], site.output, self.count(site.inputs[0])
         if self.rounding == "code":
             mean = np.where(total > 0, (total + n // 2) // n, -((n // 2 - total) // n))
+        elif self.rounding == "code_up":
+            mean = (total + n // 2) // n
         elif self.rounding == "float32_even":
             factor = np.float32(source.scale) / (np.float32(n) * np.float32(target.scale))
             mean = np.rint((total - n * source.zero_point).astype(np.float32) * factor).astype(np.int64)

@@ -39,12 +39,13 @@ class MaxPool:
 class AveragePool:
     """The mean of the codes of each window, padding not counted.
 
-    `rounding` "integer" is TFLite's: (sum +- n/2) / n, truncating. "float32_even" is ONNX Runtime's:
+    `rounding` "integer" is TFLite's: (sum +- n/2) / n, truncating; "half_up" the same of uint8 codes, which
+    is floor((sum + n/2) / n). "float32_even" is ONNX Runtime's:
     rint(float32(sum - n * zx) * (sx / (n * sy))) + zy.
     """
 
     window: Window
-    rounding: Literal["integer", "float32_even"] = "integer"
+    rounding: Literal["integer", "half_up", "float32_even"] = "integer"
     low: int = -128
     high: int = 127
 
@@ -73,6 +74,8 @@ class AveragePool:
         if self.rounding == "integer":
             half = count // 2
             return np.where(total > 0, (total + half) // count, -((half - total) // count))
+        if self.rounding == "half_up":
+            return (total + count // 2) // count
         factor = np.float32(source.scale) / (count.astype(np.float32) * np.float32(target.scale))
         real = (total - count * source.zero_point).astype(np.float32) * factor
         return np.rint(real).astype(np.int64) + target.zero_point

@@ -154,7 +154,10 @@ class _Reader:
         return TfModel(self.path, tensors, operators, inputs, outputs)
 
     def _kind(self, code: Any) -> str:
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        # Read by hand: the package's BuiltinCode() overlooks numbers below 127 that only the new field holds.
+        slot = code._tab.Offset(10)
+        (recent,) = struct.unpack_from("<i", self.data, code._tab.Pos + slot) if slot else (0,)
+        number = max(recent, code.DeprecatedBuiltinCode())
         name = _names(tflite.BuiltinOperator).get(number, f"BUILTIN_{number}")
         return f"CUSTOM {self._text(code.CustomCode())}" if name == "CUSTOM" else name
 

@@ -237,10 +237,13 @@ def average_pool(low: Lowering, op: TfOperator) -> None:
     window = window_of(low, op, source, (op.option("FilterHeight"), op.option("FilterWidth")))
     target = low.target(op, (*window.output_size(source.height, source.width), source.channels))
     bounds = clamp_of(low, op, target)
+    unsigned = low.model.tensors[op.inputs[0]].dtype == "uint8"  # a uint8 sum is never negative: it rounds up
+    low.check_same(op, source, target)
     if window.covers(source.height, source.width):
-        low.finish(op, low.emit(op, Mean("hw", "code", *bounds), [source], target))
+        low.finish(op, low.emit(op, Mean("hw", "code_up" if unsigned else "code", *bounds), [source], target))
     else:
-        low.finish(op, low.emit(op, AveragePool(window, "integer", *bounds), [source], target))
+        node = AveragePool(window, "half_up" if unsigned else "integer", *bounds)
+        low.finish(op, low.emit(op, node, [source], target))
 
 
 def max_pool(low: Lowering, op: TfOperator) -> None:
