@@ -6,8 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ircompile.graph import Graph
-from ircompile.tensor import Array, Rows
+from ircompile import ops
+from ircompile.graph import Graph, Node
+from ircompile.ops import output_rows
+from ircompile.plan import Plan
+from ircompile.plan.firing import whole_run
+from ircompile.tensor import Array, Rows, Site
 
 
 def run_graph(graph: Graph, inputs: Mapping[str, Array], keep_all: bool = False) -> dict[str, Array]:
@@ -23,3 +27,73 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], keep_all: bool = False)
         rows = [Rows(values[name]) for name in node.inputs]
         values[node.output] = np.asarray(node.op.simulate(site, rows, 0, site.output.height))
     return values if keep_all else {name: values[name] for name in graph.output_names}
+
+
+def run_plan(plan: Plan, inputs: Mapping[str, Array], poison: int = 0xA5) -> dict[str, Array]:
+    """Runs a plan step by step in one byte arena filled with poison, as the C does; returns the outputs.
+
+    Every step reads its rows from the arena and writes its row into it. A plan that lets two live rows share a
+    byte, or reads a row before it is written, gives wrong codes.
+    """
+    arena = np.full(plan.arena_bytes, poison, np.uint8)
+    graph, sites = plan.graph, [plan.graph.site(node) for node in plan.graph.nodes]
+    first_input, pushed = graph.input_names[0], 0
+    if plan.input_mode == "rows":
+        pushed = graph.tensors[first_input].height
+    for name in graph.input_names[1 if pushed else 0 :]:
+        for row in range(graph.tensors[name].height):
+            store_row(arena, plan, name, row, inputs[name][row])
+    for index, step in whole_run(plan.stages, plan.segments, pushed):
+        if index < 0:
+            store_row(arena, plan, first_input, step, inputs[first_input][step])
+        else:
+            run_step(arena, plan, plan.stages[index].node, sites[index], step)
+    return {name: load_rows(arena, plan, name, 0, graph.tensors[name].height) for name in graph.output_names}
+
+
+def run_step(arena: Array, plan: Plan, node: Node, site: Site, step: int) -> None:
+    """One firing: reads the rows that the step needs, writes the rows that it completes."""
+    inputs = [
+        Rows(load_rows(arena, plan, name, lo, hi), lo)
+        for name, (lo, hi) in zip(node.inputs, node.op.needs(site, step), strict=True)
+    ]
+    if node.name in plan.scratch:
+        block = plan.scratch[node.name]
+        arena[block.offset : block.offset + block.bytes] = 0x5A
+    if node.name in plan.states:
+        accumulate(arena, plan, node, site, step, inputs[0])
+        return
+    start, stop = output_rows(node.op, site, step)
+    rows = node.op.simulate(site, inputs, start, stop)
+    for row in range(start, stop):
+        store_row(arena, plan, node.output, row, rows[row - start])
+
+
+def accumulate(arena: Array, plan: Plan, node: Node, site: Site, step: int, rows: Rows) -> None:
+    """One step of an op that keeps int32 sums in the arena until its last step."""
+    assert isinstance(node.op, ops.Mean)
+    block = plan.states[node.name]
+    sums = arena[block.offset : block.offset + block.bytes].view(np.int32)
+    total = node.op.partial(rows.data[0]).astype(np.int32).reshape(-1)
+    sums[:] = total if step == 0 else sums + total
+    if step == site.inputs[0].height - 1:
+        shape = (site.output.width, site.output.channels)
+        store_row(arena, plan, node.output, 0, node.op.finish(site, sums.astype(np.int64).reshape(shape)))
+
+
+def store_row(arena: Array, plan: Plan, name: str, row: int, codes: Array) -> None:
+    """Writes one row (W, C) where the plan has it, in the layout of its buffer."""
+    buffer = plan.buffers[name]
+    codes = np.ascontiguousarray(codes if buffer.layout == "hwc" else codes.T)
+    arena[buffer.row(row) : buffer.row(row) + buffer.pitch] = codes.view(np.uint8).reshape(-1)
+
+
+def load_rows(arena: Array, plan: Plan, name: str, start: int, stop: int) -> Array:
+    """Rows [start, stop) of a tensor (n, W, C), read where the plan has them."""
+    buffer, tensor = plan.buffers[name], plan.graph.tensors[name]
+    shape = tensor.shape[1:] if buffer.layout == "hwc" else tensor.shape[:0:-1]
+    rows = np.empty((stop - start, *shape), tensor.dtype)
+    for i in range(stop - start):
+        at = buffer.row(start + i)
+        rows[i] = arena[at : at + buffer.pitch].view(tensor.dtype).reshape(shape)
+    return rows if buffer.layout == "hwc" else rows.transpose(0, 2, 1)

@@ -1,0 +1,347 @@
+"""From a Program to C files; the only user of Jinja. Templates decide nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from ircompile import __version__
+from ircompile.graph import Graph, Node
+from ircompile.interface import Interface, Port
+from ircompile.kernels.model import Kernel, Packed
+from ircompile.kernels.pack import Program
+from ircompile.plan import Buffer, Plan
+from ircompile.plan.model import ARENA_ALIGN
+from ircompile.resources import templates_dir
+from ircompile.tensor import RANGES, Array, Tensor
+from ircompile.plan.waits import affine_wait
+
+C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t", "uint32": "uint32_t"}
+HELPERS = {
+    "scale_double": ("multiply_high", "shift_away"),
+    "scale_even_float": ("round_even",),
+    "multiply_high": (),
+    "shift_away": (),
+    "round_even": (),
+}
+
+
+@dataclass(frozen=True)
+class CArray:
+    """A constant array of NAME_weights.c."""
+
+    name: str
+    values: Array
+    comment: str
+
+    @property
+    def c_type(self) -> str:
+        """Its element type in C."""
+        return C_TYPES[self.values.dtype.name]
+
+    @property
+    def count(self) -> int:
+        """Its elements."""
+        return int(self.values.size)
+
+    @property
+    def text(self) -> str:
+        """Its initializer, about 110 columns wide."""
+        lines, line = [], "   "
+        for value in self.values.reshape(-1).tolist():
+            word = f" {'INT32_MIN' if value == -(2**31) else value},"
+            if len(line) + len(word) > 112:
+                lines.append(line)
+                line = "   "
+            line += word
+        return "\n".join([*lines, line])
+
+
+def interface_of(plan: Plan, name: str) -> Interface:
+    """The C interface of a plan; ports in the model's order."""
+
+    def port(index: int, tensor: Tensor, is_input: bool) -> Port:
+        return Port(index, is_input, *tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)  # type: ignore[arg-type]
+
+    graph = plan.graph
+    inputs = tuple(port(i, graph.tensors[n], True) for i, n in enumerate(graph.input_names))
+    outputs = tuple(port(i, graph.tensors[n], False) for i, n in enumerate(graph.output_names))
+    return Interface(name, inputs, outputs, plan.input_mode, plan.arena_bytes, ARENA_ALIGN)
+
+
+def emit(program: Program, name: str, source: str, summary: tuple[str, ...]) -> dict[str, str]:
+    """File name to text: NAME.h, NAME.c, NAME_weights.c. `summary` lines stand in the comment on top."""
+    return _Emitter(program, name, source, summary).files()
+
+
+class _Emitter:
+    def __init__(self, program: Program, name: str, source: str, summary: tuple[str, ...]) -> None:
+        self.program, self.plan, self.name = program, program.plan, name
+        self.graph = program.plan.graph
+        self.arrays: dict[bytes, CArray] = {}
+        self.functions: dict[tuple[str, str], str] = {}
+        self.names: dict[str, int] = {}
+        self.api = interface_of(self.plan, name)
+        self.env = environment()
+        self.shared: dict[str, Any] = {
+            "api": self.api,
+            "N": name.upper(),
+            "p": name,
+            "prefix": name,
+            "source": source,
+            "summary": summary,
+            "version": __version__,
+            "target": program.target.name,
+        }
+
+    def files(self) -> dict[str, str]:
+        cases = [self.case(i, node) for i, node in enumerate(self.graph.nodes)]
+        packed = self.program.packed.values()
+        forms = {p.form.key: p.form for p in packed if p.form}
+        waits = schedule_tables(self.plan)
+        body = "\n".join(self.functions.values())
+        context = {
+            **self.shared,
+            "plan": self.plan,
+            "rows": self.plan.input_mode == "rows",
+            "arrays": list(self.arrays.values()),
+            "forms": [forms[key] for key in sorted(forms)],
+            "functions": list(self.functions.values()),
+            "cases": cases,
+            "uses_window": any(kernel.call == "window" for kernel in self.program.lowered.kernels.values()),
+            "arithmetic": self.arithmetic(body),
+            "includes": ["<arm_acle.h>"] if "__ssat" in body or "__smla" in body or forms_need_acle(forms) else [],
+            "counters": max(stop - first for first, stop in self.plan.segments),
+            **waits,
+            **self.places(),
+        }
+        ports = (*self.api.inputs, *self.api.outputs)
+        externals = (*self.graph.inputs, *self.graph.outputs)
+        header = {
+            **self.shared,
+            "ports": [PortView(port) for port in ports],
+            "notes": [f" ({external.name})" for external in externals],
+            "half_even": [external.half_even for external in externals],
+            "model_hash": graph_hash(self.graph),
+        }
+        return {
+            f"{self.name}.h": self.render("model.h.j2", header),
+            f"{self.name}.c": self.render("model.c.j2", context),
+            f"{self.name}_weights.c": self.render("weights.c.j2", context),
+        }
+
+    def render(self, template: str, context: Mapping[str, Any]) -> str:
+        text = self.env.get_template(template).render(context)
+        return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
+
+    def arithmetic(self, body: str) -> str:
+        used = {helper for helper in HELPERS if f"{self.name}_{helper}(" in body}
+        for helper in sorted(used):
+            used |= set(HELPERS[helper])
+        module = self.env.get_template("kernels/arithmetic.j2").module
+        return str(module.functions(self.name, used))  # type: ignore[attr-defined]
+
+    def places(self) -> dict[str, object]:
+        """Where inputs and outputs stand in the arena."""
+        plan = self.plan
+        places: dict[str, object] = {
+            "input_offsets": [plan.buffers[name].offset for name in self.graph.input_names],
+            "output_offsets": [plan.buffers[name].offset for name in self.graph.output_names],
+        }
+        if plan.input_mode == "rows":
+            buffer = plan.buffers[self.graph.input_names[0]]
+            places["row_place"] = row_offset(buffer, "state->pushed", plan.tensor(self.graph.input_names[0]).height)
+            readers = [i for i, s in enumerate(plan.stages) if any(w.source == -1 for w in s.waits)]
+            places["first_reader"] = max(i for i in readers if i < plan.segments[0][1])
+        return places
+
+    def case(self, index: int, node: Node) -> dict[str, object]:
+        """The lines that fire one node."""
+        kernel, packed = self.program.lowered.kernels[node.name], self.program.packed[node.name]
+        function = self.function(kernel, packed)
+        site = self.graph.site(node)
+        lines, arguments = self.inputs(kernel, node)
+        out = self.plan.buffers[node.output]
+        stepless = kernel.template == "mean" and site.output.height == 1
+        arguments.append(self.pointer(out, "0" if stepless else "step", site.output.height))
+        arguments += [self.array(node, suffix, values).name for suffix, values in packed.arrays.items()]
+        arguments += [str(value) for value in packed.sizes.values()]
+        blocks = {"scratch": self.plan.scratch, "sums": self.plan.states}
+        for extra in kernel.extras:
+            arguments.append("step" if extra == "step" else f"arena + {blocks[extra][node.name].offset}")
+        lines.append(f"{self.name.upper()}_HOOK({index}, 0);")
+        lines.append(f"{function}({', '.join(arguments)});")
+        lines.append(f"{self.name.upper()}_HOOK({index}, 1);")
+        if kernel.call == "window":
+            lines = ["{", *(f"    {line}" for line in lines), "}"]
+        shapes = " + ".join("x".join(map(str, t.shape)) for t in site.inputs)
+        comment = f"{node.name}: {shapes} -> {'x'.join(map(str, site.output.shape))}"
+        return {"index": index, "comment": comment.replace("*/", "* /"), "lines": lines}
+
+    def inputs(self, kernel: Kernel, node: Node) -> tuple[list[str], list[str]]:
+        """Statements before the call, and its arguments for the inputs."""
+        lines: list[str] = []
+        arguments: list[str] = []
+        for name in node.inputs:
+            buffer, tensor = self.plan.buffers[name], self.plan.tensor(name)
+            if kernel.call == "buffer":
+                arguments += [f"arena + {buffer.offset}", str(buffer.slots), str(buffer.pitch)]
+            elif kernel.call == "row":
+                arguments.append(self.pointer(buffer, self.row_of(kernel, node, tensor), tensor.height))
+            else:
+                window = node.op.window  # type: ignore[union-attr]
+                top, stride = window.padding[0], window.stride[0]
+                first = "step" if stride == 1 else f"step * {stride}"
+                first += f" - {top}" if top else ""
+                lines.append(f"const int8_t *rows[{window.kernel[0]}];")
+                lines.append(
+                    f"{self.name}_window(rows, {window.kernel[0]}, {first}, {window.dilation[0]}, "
+                    f"arena + {buffer.offset}, {tensor.height}, {buffer.slots}, {buffer.pitch});"
+                )
+                arguments.append("rows")
+        return lines, arguments
+
+    def row_of(self, kernel: Kernel, node: Node, tensor: Tensor) -> str:
+        """The input row that a step of a row kernel reads, as a C expression."""
+        if tensor.height == 1:
+            return "0"
+        if kernel.template == "pad":
+            top = node.op.before[0]  # type: ignore[union-attr]
+            return (
+                f"(step < {top} ? 0 : step - {top} < {tensor.height} ? step - {top} : {tensor.height - 1})"
+                if top
+                else (f"(step < {tensor.height} ? step : {tensor.height - 1})")
+            )
+        return "step"
+
+    def pointer(self, buffer: Buffer, row: str, height: int) -> str:
+        """Pointer to a row of a buffer, as a C expression."""
+        return f"arena + {row_offset(buffer, row, height)}"
+
+    def function(self, kernel: Kernel, packed: Packed) -> str:
+        """The name of the C function of a kernel with these template parameters, written once."""
+        identity = (kernel.template, repr((sorted(packed.key.items(), key=str), packed.form)))
+        stem = "_".join(part for part in (self.name, kernel.template, packed.suffix) if part)
+        if identity not in self.functions:
+            self.names[stem] = self.names.get(stem, 0) + 1
+            number = self.names[stem]
+            fn = stem if number == 1 else f"{stem}_v{number}"
+            sizes = ", ".join(f"int32_t {name}" for name in packed.sizes)
+            context = {**self.shared, **packed.key, "fn": fn, "sizes": sizes, "form": FormView(packed.form)}
+            self.functions[identity] = self.render(find_template(self.program, kernel.template), context)
+        match = re.search(r"^static void (\w+)\(", self.functions[identity], re.MULTILINE)
+        assert match, kernel.template
+        return match.group(1)
+
+    def array(self, node: Node, suffix: str, values: Array) -> CArray:
+        """A constant array; equal contents are written once."""
+        values = np.ascontiguousarray(values)
+        key = values.dtype.name.encode() + values.tobytes()
+        if key not in self.arrays:
+            comment = f"{node.name}: {suffix}, {' x '.join(map(str, values.shape))}"
+            self.arrays[key] = CArray(f"{self.name}_{node.name}_{suffix}", values, comment)
+        return self.arrays[key]
+
+
+class FormView:
+    """A requantization form as templates see it; absent for kernels without one."""
+
+    def __init__(self, form: Any) -> None:
+        self.form = form
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.form, name)
+
+    @property
+    def fields_count(self) -> int:
+        """int32 words of a channel."""
+        return 256 if self.form.name == "steps" else 1 + len(self.form.fields)
+
+
+class PortView:
+    """A port with the range of its type."""
+
+    def __init__(self, port: Port) -> None:
+        self.port = port
+        self.low, self.high = RANGES[port.dtype]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.port, name)
+
+
+def environment() -> jinja2.Environment:
+    """Jinja over templates/, strict."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_dir()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    env.filters["float32"] = lambda value: f"{float(np.float32(value))!r}f"
+    env.globals["rq"] = env.get_template("kernels/requant.j2").module
+    return env
+
+
+def find_template(program: Program, template: str) -> str:
+    """The variant for the target's instruction set where there is one, else portable C."""
+    features = program.target.features
+    for wanted, ending in ((features.mve, ".mve"), (features.dsp, ".dsp"), (True, "")):
+        path = f"kernels/{template}{ending}.c.j2"
+        if wanted and (templates_dir() / path).exists():
+            return path
+    raise FileNotFoundError(template)
+
+
+def forms_need_acle(forms: Mapping[str, Any]) -> bool:
+    """Whether a requantization form uses ACLE intrinsics."""
+    return any(form.name not in ("double", "single", "steps") for form in forms.values())
+
+
+def row_offset(buffer: Buffer, row: str, height: int) -> str:
+    """Arena offset of a row, as a C expression."""
+    if buffer.slots == 1 or row == "0":
+        return str(buffer.offset)
+    slot = row if buffer.slots >= height else f"{row} % {buffer.slots}"
+    return f"{buffer.offset} + {slot} * {buffer.pitch}"
+
+
+def schedule_tables(plan: Plan) -> dict[str, object]:
+    """The firing tables: waits within segments only, as lines where they are straight."""
+    stages: list[dict[str, int]] = []
+    waits: list[tuple[int, ...]] = []
+    tables: list[tuple[int, ...]] = []
+    rows = plan.input_mode == "rows"
+    for number, (first, stop) in enumerate(plan.segments):
+        for i in range(first, stop):
+            stage, begin = plan.stages[i], len(waits)
+            for wait in dict.fromkeys(stage.waits):
+                if wait.source >= first or (wait.source == -1 and rows and number == 0):
+                    line = affine_wait(wait.stops)
+                    if line is None:
+                        tables.append(wait.stops)
+                        line = (len(tables) - 1, 0, 0, max(wait.stops))
+                    waits.append((wait.source, *line))
+            stages.append(
+                {"steps": stage.steps, "first_wait": begin, "last_wait": len(waits),
+                 "last_reader": max(min(stage.last_reader, stop - 1), i)}
+            )  # fmt: skip
+    segments = [0, *(stop for _, stop in plan.segments)]
+    return {"stages": stages, "waits": waits, "tables": tables, "segments": segments}
+
+
+def graph_hash(graph: Graph) -> str:
+    """SHA-256 of the graph, constants included, shortened to 16 digits."""
+    digest = hashlib.sha256(
+        repr((graph.nodes, sorted(graph.tensors.items()), graph.inputs, graph.outputs)).encode()
+    )
+    for name in sorted(graph.consts):
+        digest.update(name.encode() + graph.consts[name].tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,79 @@
+"""From a graph to one whose every node has a kernel and whose tensors have the layouts that kernels read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ircompile import ops
+from ircompile.errors import CompileError
+from ircompile.graph import Graph, Node
+from ircompile.kernels.candidates import choose
+from ircompile.kernels.model import Kernel
+from ircompile.plan.model import Demand, Layout
+from ircompile.target import Target
+from ircompile.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A graph with a kernel and a demand on the plan for every node, by node name."""
+
+    graph: Graph
+    kernels: Mapping[str, Kernel]
+    demands: Mapping[str, Demand]
+
+
+def lower(graph: Graph, target: Target) -> Lowered:
+    """Chooses kernels and the layout of every tensor; puts a Copy where a reader wants another layout.
+
+    Before: x -> Depthwise        After: x (hwc) -> Copy (chw) -> Depthwise
+    """
+    kernels = {node.name: choose(node, graph, target) for node in graph.nodes}
+    wanted: dict[str, set[Layout]] = {name: set() for name in graph.tensors}
+    for node in graph.nodes:
+        for name, layout in zip(node.inputs, kernels[node.name].reads, strict=True):
+            wanted[name].add(layout)
+    written: dict[str, Layout] = dict.fromkeys(graph.input_names, "hwc")
+    for node in graph.nodes:
+        wishes = wanted[node.output] | ({"hwc"} if node.output in graph.output_names else set())
+        choices = kernels[node.name].writes
+        written[node.output] = next((c for c in choices if wishes == {c}), choices[0])
+    nodes, tensors = _with_copies(graph, kernels, written)
+    lowered = replace(graph, nodes=tuple(nodes), tensors=tensors)
+    for node in lowered.nodes:
+        if isinstance(node.op, ops.Copy):
+            kernels[node.name] = choose(node, lowered, target)
+    demands = {n.name: kernels[n.name].demand(written[n.output]) for n in lowered.nodes}
+    return Lowered(lowered, kernels, demands)
+
+
+def _with_copies(
+    graph: Graph, kernels: Mapping[str, Kernel], written: dict[str, Layout]
+) -> tuple[list[Node], dict[str, Tensor]]:
+    nodes: list[Node] = []
+    tensors = dict(graph.tensors)
+    copies: dict[str, str] = {}
+    for node in graph.nodes:
+        names = []
+        for name, layout in zip(node.inputs, kernels[node.name].reads, strict=True):
+            if written[name] == layout or _same_bytes(graph, name):
+                names.append(name)
+                continue
+            if written[name] != "hwc":
+                raise CompileError(
+                    node.source or node.name, f"reads {name!r} as {layout}, written as {written[name]}"
+                )
+            if name not in copies:
+                copies[name] = copy = f"{name}_{layout}"
+                tensors[copy] = replace(graph.tensors[name], name=copy)
+                written[copy] = layout
+                nodes.append(Node(copy, ops.Copy(), (name,), copy, node.source))
+            names.append(copies[name])
+        nodes.append(replace(node, inputs=tuple(names)))
+    return nodes, tensors
+
+
+def _same_bytes(graph: Graph, name: str) -> bool:
+    """Whether both layouts put every code at the same place."""
+    return graph.tensors[name].channels == 1 or graph.tensors[name].width == 1

@@ -1,0 +1,60 @@
+"""The story, top to bottom: a file becomes a graph, a plan, a program, C."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ircompile import emit
+from ircompile.graph import Graph
+from ircompile.importers import load
+from ircompile.interface import Interface
+from ircompile.kernels.lower import Lowered, lower
+from ircompile.kernels.pack import Program, pack
+from ircompile.passes import normalize
+from ircompile.plan import InputMode, Plan, make_plan
+from ircompile.target import Target
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One compilation, every stage of it."""
+
+    source: str
+    name: str
+    target: Target
+    graph: Graph
+    lowered: Lowered
+    plan: Plan
+    program: Program
+
+    @property
+    def interface(self) -> Interface:
+        """The C interface."""
+        return emit.interface_of(self.plan, self.name)
+
+    def files(self) -> dict[str, str]:
+        """File name to text: the emitted C."""
+        return emit.emit(self.program, self.name, self.source, ())
+
+    def write(self, directory: Path) -> list[Path]:
+        """Writes the emitted C into a folder, which is made if need be; returns the paths."""
+        files = self.files()
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (directory / name).write_text(text)
+        return [directory / name for name in files]
+
+
+def read(path: Path, numerics: str | None = None) -> Graph:
+    """The model in the normal form that planning relies on."""
+    return normalize(load(path, numerics))
+
+
+def build(
+    graph: Graph, target: Target, name: str, input_mode: InputMode = "resident", source: str = ""
+) -> Compiled:
+    """Compiles a normalized graph."""
+    lowered = lower(graph, target)
+    plan = make_plan(lowered.graph, lowered.demands, input_mode)
+    return Compiled(source or graph.name, name, target, graph, lowered, plan, pack(lowered, plan, target))

@@ -1,0 +1,93 @@
+"""The firing rule: run the most downstream node whose rows are there.
+
+The same rule, over the same tables, runs in the planner, in `run_plan` and in the C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ircompile.graph import Graph, Node
+from ircompile.ops import output_rows, steps_of
+from ircompile.plan.model import Stage, Wait
+
+Event = tuple[int, int]  # (stage index, step), or (-1 - input, row) where an input row is pushed
+
+
+def stages_of(graph: Graph) -> tuple[Stage, ...]:
+    """Every node's steps and waits, from its op's `needs`."""
+    producer = {node.output: i for i, node in enumerate(graph.nodes)}
+    producer |= {name: -1 - i for i, name in enumerate(graph.input_names)}
+    last_reader: dict[int, int] = {}
+    for i, node in enumerate(graph.nodes):
+        for name in node.inputs:
+            last_reader[producer[name]] = i
+    steps_for_rows = {name: _steps_for_rows(graph, producer[name]) for name in producer}
+    stages = []
+    for i, node in enumerate(graph.nodes):
+        site = graph.site(node)
+        steps = steps_of(node.op, site)
+        needs = [node.op.needs(site, step) for step in range(steps)]
+        waits = tuple(
+            Wait(producer[name], tuple(steps_for_rows[name][need[position][1]] for need in needs))
+            for position, name in enumerate(node.inputs)
+        )
+        stages.append(Stage(node, steps, waits, last_reader.get(i, i)))
+    return tuple(stages)
+
+
+def _steps_for_rows(graph: Graph, source: int) -> list[int]:
+    """For n = 0 .. H: how many steps the source must have done for rows [0, n) to be there."""
+    if source < 0:
+        return list(range(graph.tensors[graph.input_names[-1 - source]].height + 1))
+    node: Node = graph.nodes[source]
+    site = graph.site(node)
+    needed = [0]
+    for step in range(steps_of(node.op, site)):
+        _, stop = output_rows(node.op, site, step)
+        needed += [step + 1] * (stop + 1 - len(needed))
+    return needed
+
+
+def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -> Iterator[Event]:
+    """The events of segment [first, stop) in order. All that is computed before it is there already.
+
+    With `pushed_rows`, input 0 arrives row by row, each once nothing else can fire; else it is there whole.
+    """
+    done = [0] * (stop - first)
+    there = 0 if pushed_rows else None
+    readers = [i for i in range(first, stop) if any(wait.source == -1 for wait in stages[i].waits)]
+    cursor = stop - 1
+    local = [[(w.source - first if w.source >= first else -1, w.stops) for w in stages[i].waits
+              if w.source >= first or (w.source == -1 and pushed_rows)] for i in range(first, stop)]  # fmt: skip
+    steps = [stage.steps for stage in stages[first:stop]]
+    tops = [min(stage.last_reader, stop - 1) for stage in stages[first:stop]]
+    i = cursor - first
+    while True:
+        while i >= 0:
+            step = done[i]
+            if step < steps[i]:
+                for source, stops in local[i]:
+                    if (done[source] if source >= 0 else there or 0) < stops[step]:
+                        break
+                else:
+                    break
+            i -= 1
+        if i >= 0:
+            yield first + i, done[i]
+            done[i] += 1
+            i = max(tops[i] - first, i)
+        elif there is not None and there < pushed_rows and done != steps:
+            yield -1, there
+            there += 1
+            i = readers[-1] - first
+        else:
+            return
+
+
+def whole_run(stages: Sequence[Stage], segments: Sequence[tuple[int, int]], pushed_rows: int) -> list[Event]:
+    """All events of a run, segment after segment; pushed rows arrive during the first segments that read them."""
+    events: list[Event] = []
+    for number, (first, stop) in enumerate(segments):
+        events += fire(stages, first, stop, pushed_rows if number == 0 else 0)
+    return events

@@ -1,0 +1,107 @@
+"""What a plan is: where every row lives, and in which order the nodes fire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from ircompile.graph import Graph, Node
+from ircompile.tensor import Tensor
+
+Layout = Literal["hwc", "chw"]
+InputMode = Literal["resident", "rows"]
+ARENA_ALIGN = 4
+COUNTER_BYTES = 2
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What the kernel chosen for a node asks of the plan.
+
+    `reads` and `writes` are the layouts of a row: pixels of channels ("hwc") or channels of pixels ("chw").
+    `scratch` bytes live during each firing. `in_place` is the input whose row the output may be written over.
+    `instructions` estimates those of the whole node.
+    """
+
+    reads: tuple[Layout, ...]
+    writes: Layout
+    scratch: int = 0
+    in_place: int | None = None
+    instructions: int = 0
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Step s of a node may fire once its source has done stops[s] steps. `source` is a node's index or -1 - input."""
+
+    source: int
+    stops: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A node as the schedule sees it: how many steps, what each waits for, and the last node that reads it."""
+
+    node: Node
+    steps: int
+    waits: tuple[Wait, ...]
+    last_reader: int
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Rows of a tensor in the arena: row r lives at offset + (r mod slots) * pitch, in `layout`."""
+
+    offset: int
+    pitch: int
+    slots: int
+    layout: Layout
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all slots."""
+        return self.pitch * self.slots
+
+    def row(self, index: int) -> int:
+        """Arena offset of row `index`."""
+        return self.offset + index % self.slots * self.pitch
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of arena bytes that is no tensor: a node's scratch or sums, or the schedule's counters."""
+
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A graph laid out in one arena.
+
+    `segments` are half-open ranges of stages that stream together, run one after the other. `peak_live` is the
+    most bytes alive at one step of this very schedule: no placement of it can be smaller.
+    """
+
+    graph: Graph
+    input_mode: InputMode
+    stages: tuple[Stage, ...]
+    demands: Mapping[str, Demand]
+    segments: tuple[tuple[int, int], ...]
+    buffers: Mapping[str, Buffer]
+    scratch: Mapping[str, Block]
+    states: Mapping[str, Block]
+    counters: Block
+    arena_bytes: int
+    peak_live: int
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Stage index of every node's name."""
+        return {stage.node.name: i for i, stage in enumerate(self.stages)}
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor called `name`."""
+        return self.graph.tensors[name]
