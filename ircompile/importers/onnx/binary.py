@@ -1,0 +1,169 @@
+"""Add, Sub, Mul, Min and Max of two activations, or of an activation and a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.importers.onnx.context import Context
+from ircompile.importers.onnx.linear import ONE, Linear, affine, channel_vector, emit, linear_of, normalized
+from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.values import Const, Expr, Quant, Real, Target, Weights, constant
+from ircompile.importers.onnx.views import Axes, View, axes_of, natural_axes, order_of, size_along
+from ircompile.ops import Binary, Constant, Table
+from ircompile.tensor import Array, Site, Tensor
+
+KINDS = {"Add": "add", "Sub": "sub", "Mul": "mul", "Min": "min", "Max": "max"}
+
+
+def lower_binary(context: Context, expr: Expr, target: Target) -> View:
+    """Add, Sub, Mul, Div, Min, Max: of two tensors, or of a tensor and a constant; NumPy broadcasting."""
+    raw = expr.node
+    if len(expr.args) != 2:
+        raise CompileError(raw.where, f"{len(expr.args)} operands", "two")
+    folded = linear_of(context, expr)
+    if folded is not None:
+        return emit(context, folded, target)
+    numbers = [constant(a) for a in expr.args]
+    at = 1 if numbers[1] is not None else 0
+    number = numbers[at]
+    if number is not None:
+        return _with_constant(context, expr, at, number, target)
+    if raw.kind == "Div":
+        raise CompileError(raw.where, "divides by a computed tensor", "constant divisors")
+    return _of_two(context, expr, target)
+
+
+def _of_two(context: Context, expr: Expr, target: Target) -> View:
+    raw = expr.node
+    if raw.kind in ("Min", "Max"):
+        # Rounding is monotone: comparing codes of the output's scale is the same as comparing before rounding.
+        views = [context.materialize(a, target, raw) for a in expr.args if a is not None]
+        op = Binary(KINDS[raw.kind], "raw", target.low, target.high)  # type: ignore[arg-type]
+    else:
+        reals = [context.real(a, raw) for a in expr.args]
+        views = [real.view for real in reals]
+        op = Binary(KINDS[raw.kind], "float32_even", target.low, target.high)  # type: ignore[arg-type]
+    names, axes, shape = aligned(context, raw, views)
+    out = context.builder.emit(raw, op, names, target.quant)
+    if axes is None:
+        return views[0].on(out)
+    return placed(context, out, axes, len(shape))
+
+
+def aligned(context: Context, raw: Raw, views: Sequence[View]) -> tuple[list[str], Axes | None, tuple[int, ...]]:
+    """Tensors of the views in one order, the axes of that order, and the broadcast shape.
+
+    Axes are None where the views lie alike: then nothing has to move, whatever their order is.
+    """
+    first = views[0]
+    try:
+        shape = np.broadcast_shapes(*(view.shape for view in views))
+    except ValueError:
+        shapes = [list(view.shape) for view in views]
+        raise CompileError(raw.where, f"operands of shapes {shapes}", "shapes that broadcast") from None
+    sizes = {context.builder.tensors[view.tensor].shape for view in views}
+    if len(sizes) == 1 and all(np.array_equal(view.index, first.index) for view in views):
+        return [view.tensor for view in views], None, shape
+    views = [view.moved(view.index.reshape((1,) * (len(shape) - view.rank) + view.shape)) for view in views]
+    largest = max(views, key=lambda view: view.index.size)
+    axes = axes_of(largest, context.builder.tensors[largest.tensor].shape) or natural_axes(len(shape))
+    return [context.builder.arrange(raw, view, axes) for view in views], axes, shape
+
+
+def _with_constant(context: Context, expr: Expr, at: int, number: Array, target: Target) -> View:
+    raw = expr.node
+    real = context.real(expr.args[1 - at], raw)
+    rank = max(real.view.rank, number.ndim)
+    view = real.view.moved(real.view.index.reshape((1,) * (rank - real.view.rank) + real.view.shape))
+    tensor = context.builder.tensors[view.tensor]
+    axes = axes_of(view, tensor.shape) or natural_axes(rank)
+    value = expr.args[at]
+    if isinstance(value, Const) and raw.kind not in ("Min", "Max"):
+        vector = channel_vector(number, rank, axes[2], size_along(view.shape, axes)[2])
+        if vector is not None and np.all(np.isfinite(vector)):
+            return emit(context, _depthwise(raw, Real(view, real.quant), axes, vector, at), target)
+    if raw.kind == "Div":
+        raise CompileError(raw.where, "divides by a constant that varies along height or width", "one a channel")
+    codes, quant = _codes_of(raw, value, number)
+    if number.size == 1:
+        return _as_table(context, raw, Real(view, real.quant), codes, quant, at, target)
+    source = context.builder.arrange(raw, view, axes)
+    flat = codes.reshape((1,) * (rank - codes.ndim) + codes.shape)
+    order = order_of(View("", flat), axes)
+    if order is None:
+        raise CompileError(raw.where, f"a constant of shape {list(number.shape)}", "batch 1")
+    name = context.builder.const(
+        f"{context.builder.name(raw)}_operand", order.reshape(size_along(flat.shape, axes))
+    )
+    operand = Constant(name, quant.scale, quant.zero, first=at == 0)
+    if raw.kind in ("Min", "Max"):
+        raise CompileError(raw.where, "compares with a constant of more than one number", "one number")
+    op = Binary(KINDS[raw.kind], "float32_even", target.low, target.high, operand)  # type: ignore[arg-type]
+    out = context.builder.emit(raw, op, [source], target.quant)
+    return placed(context, out, axes, rank)
+
+
+def _codes_of(raw: Raw, value: object, number: Array) -> tuple[Array, Quant]:
+    """int8 codes of a constant operand and their scale: the file's own, or the finest that holds it."""
+    if isinstance(value, Weights):
+        if (value.scale.size > 1 and np.ptp(value.scale) > 0) or value.codes.dtype.itemsize > 1:
+            raise CompileError(raw.where, "its constant has many scales or more than 8 bits", "one scale, 8 bits")
+        shift = 128 if value.codes.dtype == np.uint8 else 0
+        codes = value.codes.astype(np.int64) - shift
+        return codes.astype(np.int8), Quant(float(value.scale.flat[0]), int(value.zero.flat[0]) - shift)
+    largest = float(np.max(np.abs(number), initial=0))
+    if not np.isfinite(largest):
+        raise CompileError(raw.where, "its constant is not finite", "finite numbers")
+    scale = np.float32(largest / 127 or 1.0)
+    return np.rint(number / scale).astype(np.int8), Quant(float(scale), 0)
+
+
+def _as_table(context: Context, raw: Raw, real: Real, codes: Array, quant: Quant, at: int, target: Target) -> View:
+    """The operator on all 256 codes, by its own formula: with one constant it is a function of one code."""
+    constants = {"operand": codes.reshape(1, 1, 1)}
+    operand = Constant("operand", quant.scale, quant.zero, first=at == 0)
+    op = Binary(KINDS[raw.kind], "float32_even", target.low, target.high, operand)  # type: ignore[arg-type]
+    source = Tensor("", (1, 256, 1), "int8", real.quant.scale, real.quant.zero)
+    site = Site((source,), Tensor("", (1, 256, 1), "int8", target.quant.scale, target.quant.zero), constants)
+    every = np.arange(-128, 128).astype(np.int8).reshape(1, 256, 1)
+    pair = (constants["operand"], every) if at == 0 else (every, constants["operand"])
+    name = context.builder.const(f"{context.builder.name(raw)}_table", op.combine(site, *pair).reshape(256))
+    out = context.builder.emit(raw, Table(name, raw.kind.lower()), [real.view.tensor], target.quant)
+    return real.view.on(out)
+
+
+def _depthwise(raw: Raw, real: Real, axes: Axes, vector: Array, at: int) -> Linear:
+    """An affine function a channel as a 1 x 1 depthwise convolution; 127 steps of bias to an input code."""
+    one, zero = np.ones(len(vector)), np.zeros(len(vector))
+    weights = np.full((1, 1, len(vector)), 127, np.int64)
+    scale = np.full(len(vector), 1 / 127, np.float32)
+    linear = Linear(raw, real, weights, scale, None, ONE, axes, depthwise=True)
+    match raw.kind:
+        case "Add":
+            return affine(linear, one, vector)
+        case "Sub":
+            return affine(linear, one if at else -one, -vector if at else vector)
+        case "Mul":
+            return affine(linear, vector, zero)
+        case _:
+            if at == 0 or not np.all(vector):
+                raise CompileError(raw.where, "divides by a computed tensor or by zero", "constant divisors")
+            return affine(linear, 1 / vector, zero)
+
+
+def lower_batch_normalization(context: Context, expr: Expr, target: Target) -> View:
+    """BatchNormalization, folded into the convolution before it; alone, a 1 x 1 depthwise convolution."""
+    folded = linear_of(context, expr)
+    if folded is None:
+        raw = expr.node
+        real = context.real(expr.args[0], raw)
+        axes = natural_axes(real.view.rank)
+        channels = size_along(real.view.shape, axes)[2]
+        plain = _depthwise(replace(raw, kind="Mul"), real, axes, np.ones(channels), 1)
+        folded = normalized(expr, replace(plain, raw=raw))
+    return emit(context, folded, target)

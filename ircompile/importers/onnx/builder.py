@@ -1,0 +1,135 @@
+"""The graph under construction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.graph import Node
+from ircompile.importers.names import Names, short
+from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.proto import MAX_ELEMENTS, product
+from ircompile.importers.onnx.values import Quant
+from ircompile.importers.onnx.views import (
+    NONE,
+    Axes,
+    View,
+    is_identity,
+    order_of,
+    size_along,
+    transposition,
+    view_of,
+)
+from ircompile.ops import Op, Reshape, Transpose
+from ircompile.tensor import Array, Shape, Tensor
+
+
+class Builder:
+    """Nodes, tensors and constants so far, and the views of the ONNX tensors on them."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.tensors: dict[str, Tensor] = {}
+        self.consts: dict[str, Array] = {}
+        self.notices: list[str] = []
+        self.names = Names()
+        self._arranged: dict[tuple[str, str, str], str] = {}
+
+    def tensor(self, name: str, shape: Shape, quant: Quant | None, dtype: str = "int8") -> str:
+        """Adds a tensor; its name is unique."""
+        unique = self.names.unique(name)
+        scale, zero = (quant.scale, quant.zero) if quant else (1.0, 0)
+        self.tensors[unique] = Tensor(unique, shape, dtype, scale, zero)
+        return unique
+
+    def quantize(self, tensor: str, quant: Quant) -> None:
+        """Sets the scale of a tensor that had none."""
+        self.tensors[tensor] = replace(self.tensors[tensor], scale=quant.scale, zero_point=quant.zero)
+
+    def quant(self, tensor: str) -> Quant:
+        """The scale and zero point of a tensor."""
+        found = self.tensors[tensor]
+        return Quant(found.scale, found.zero_point)
+
+    def const(self, name: str, array: Array) -> str:
+        """Adds a constant; its name is unique."""
+        unique = self.names.unique(name)
+        self.consts[unique] = np.ascontiguousarray(array)
+        return unique
+
+    def name(self, raw: Raw, suffix: str = "") -> str:
+        """A free name for what a node becomes."""
+        telling = short(raw.name, "") or short(raw.outputs[0], "") or raw.kind.lower()
+        return telling if not suffix else f"{telling}_{suffix}"
+
+    def emit(
+        self, raw: Raw, op: Op, inputs: Sequence[str], quant: Quant, suffix: str = "", dtype: str = "int8"
+    ) -> str:
+        """Adds a node and the tensor that it writes, whose name is returned."""
+        sources = tuple(self.tensors[name] for name in inputs)
+        try:
+            shape = op.infer(sources, self.consts)
+        except CompileError as error:
+            raise error.at(raw.where) from None
+        if min(shape) < 1 or product(shape) > MAX_ELEMENTS:
+            raise CompileError(raw.where, f"gives shape {shape}", "sizes from 1 to 2^26 elements in all")
+        name = self.tensor(self.name(raw, suffix), shape, quant, dtype)
+        self.nodes.append(Node(name, op, tuple(inputs), name, raw.where))
+        return name
+
+    def alias(self, raw: Raw, view: View, quant: Quant) -> View:
+        """The same codes with another meaning; no byte moves."""
+        shape = self.tensors[view.tensor].shape
+        return view.on(self.emit(raw, Reshape(shape), [view.tensor], quant, "scale"))
+
+    def arrange(self, raw: Raw, view: View, axes: Axes) -> str:
+        """A tensor that holds the view's elements in the order of `axes`: itself, reshaped, or transposed."""
+        order = order_of(view, axes)
+        if order is None:
+            raise CompileError(
+                raw.where,
+                f"reads a tensor of shape {list(view.shape)}",
+                "batch 1, and at most height, width and channels longer than 1",
+            )
+        return self.ordered(raw, view.tensor, order, size_along(view.shape, axes))
+
+    def ordered(self, raw: Raw, tensor: str, order: Array, shape: Shape) -> str:
+        """A tensor of the given shape that lists `tensor`'s elements in `order`."""
+        source = self.tensors[tensor]
+        if is_identity(order):
+            return tensor if source.shape == shape else self.reshape(raw, tensor, shape)
+        axes = transposition(order, source.shape)
+        if axes is None:
+            raise CompileError(
+                raw.where,
+                "needs an order of elements that is no transposition of height, width and channels",
+                "Reshape and Transpose that keep a map's axes whole",
+            )
+        moved = self._once(raw, Transpose(axes), tensor, "nchw")
+        return moved if self.tensors[moved].shape == shape else self.reshape(raw, moved, shape)
+
+    def reshape(self, raw: Raw, tensor: str, shape: Shape) -> str:
+        """The tensor under another shape, the same bytes."""
+        return self._once(raw, Reshape(shape), tensor, "flat")
+
+    def _once(self, raw: Raw, op: Op, tensor: str, suffix: str) -> str:
+        key = (repr(op), tensor, suffix)
+        if key not in self._arranged:
+            self._arranged[key] = self.emit(raw, op, [tensor], self.quant(tensor), suffix)
+        return self._arranged[key]
+
+    def view(self, tensor: str, shape: Sequence[int], axes: Axes) -> View:
+        """The view of ONNX shape `shape` on a tensor of which `axes` are the height, width and channels."""
+        return view_of(tensor, shape, axes)
+
+
+def onnx_shape(shape: Shape, axes: Axes, rank: int) -> tuple[int, ...]:
+    """The ONNX shape of a tensor under `axes`; all other axes are 1."""
+    sizes = [1] * rank
+    for axis, size in zip(axes, shape, strict=True):
+        if axis != NONE:
+            sizes[axis] = size
+    return tuple(sizes)

@@ -1,0 +1,190 @@
+"""From float expressions to integer nodes: what a QuantizeLinear sets off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.importers.onnx.builder import Builder
+from ircompile.importers.onnx.functions import ELEMENTWISE, clip_bounds
+from ircompile.importers.onnx.islands import evaluate, leaf_of, tabulate
+from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.values import (
+    Codes,
+    Entry,
+    Expr,
+    Quant,
+    Real,
+    Target,
+    Value,
+    constant,
+)
+from ircompile.importers.onnx.views import View
+from ircompile.ops import Table
+from ircompile.tensor import Array
+
+Rule = Callable[["Context", Expr, Target], View]
+CLIPS = ("Relu", "Clip", "Max", "Min")
+HINT_QDQ = (
+    "quantize the model statically, with QuantizeLinear and DequantizeLinear around every operator "
+    "(onnxruntime.quantization.quantize_static does)"
+)
+
+
+class Context:
+    """The builder, and the rule of every float operator."""
+
+    def __init__(self, builder: Builder, rules: Mapping[str, Rule], preserving: frozenset[str], opset: int) -> None:
+        self.builder = builder
+        self.opset = opset
+        self._rules = rules
+        self._preserving = preserving
+        self._done: dict[tuple[int, Target], tuple[Value, View]] = {}
+        self._entered: set[str] = set()
+
+    def materialize(self, value: Value, target: Target, raw: Raw) -> View:
+        """The codes of a float value under the given scale; emits what computes them, once."""
+        key = (id(value), target)
+        if key not in self._done:
+            self._done[key] = value, self._make(value, target, raw)
+        return self._done[key][1]
+
+    def _make(self, value: Value, target: Target, raw: Raw) -> View:
+        if isinstance(value, Real):
+            return self.requantized(value, target, raw)
+        if isinstance(value, Entry):
+            return self._enter(value, target, raw)
+        if not isinstance(value, Expr):
+            raise CompileError(raw.where, "quantizes what is no float activation", "computed float tensors")
+        leaf = leaf_of(value)
+        if isinstance(leaf, Real):
+            return self._table(value, leaf, target)
+        if isinstance(leaf, Entry):
+            self.builder.notices.append(
+                f"{value.node.where} comes before the first QuantizeLinear: left to the caller"
+            )
+            return self._enter(leaf, target, raw)
+        clip = self._clip(value)
+        if clip is not None:
+            inner, low, high = clip
+            return self.materialize(inner, target.clamped(low, high), raw)
+        if value.node.kind not in self._rules:
+            raise unsupported(value.node, self._rules)
+        return self._rules[value.node.kind](self, value, target)
+
+    def _enter(self, entry: Entry, target: Target, raw: Raw) -> View:
+        """A float graph input behind its QuantizeLinear: the graph input is the quantized tensor."""
+        name = entry.view.tensor
+        if name in self._entered and self.builder.quant(name) != target.quant:
+            raise CompileError(
+                raw.where, f"quantizes input {name!r} a second time, otherwise", "one scale an input"
+            )
+        self._entered.add(name)
+        self.builder.quantize(name, target.quant)
+        if (target.low, target.high) == (-128, 127):
+            return entry.view
+        return self.requantized(Real(entry.view, target.quant), target, raw)
+
+    def requantized(self, real: Real, target: Target, raw: Raw) -> View:
+        """Codes of one scale as codes of another; themselves where nothing changes."""
+        if real.quant == target.quant and (target.low, target.high) == (-128, 127):
+            return real.view
+        codes = np.arange(-128, 128)
+        table = codes if real.quant == target.quant else tabulate(real.quant.real(codes), target)
+        return self._look_up(raw, real, np.clip(table, target.low, target.high), target, "requantize")
+
+    def _table(self, expr: Expr, leaf: Real, target: Target) -> View:
+        real = evaluate(expr, leaf.quant.real(np.arange(-128, 128)))
+        kinds = expr.node.kind
+        return self._look_up(expr.node, leaf, tabulate(real, target), target, kinds.lower())
+
+    def _look_up(self, raw: Raw, leaf: Real, table: Array, target: Target, function: str) -> View:
+        name = self.builder.const(f"{self.builder.name(raw)}_table", table.astype(np.int8))
+        out = self.builder.emit(raw, Table(name, function), [leaf.view.tensor], target.quant)
+        return leaf.view.on(out)
+
+    def _clip(self, expr: Expr) -> tuple[Value, float, float] | None:
+        """What an expression clips and to which range, if that is all it does."""
+        if expr.node.kind not in CLIPS or expr.args[0] is None:
+            return None
+        numbers = [constant(a) if a is not None else None for a in expr.args]
+        if expr.node.kind in ("Max", "Min"):
+            bounds = [n for n in numbers if n is not None]
+            rest = [a for a, n in zip(expr.args, numbers, strict=True) if n is None and a is not None]
+            if len(rest) != 1 or any(n.size != 1 for n in bounds):
+                return None
+            limits = [float(n.reshape(())) for n in bounds]
+            return (rest[0], max(limits), np.inf) if expr.node.kind == "Max" else (rest[0], -np.inf, min(limits))
+        if any(a is not None and n is None for a, n in zip(expr.args[1:], numbers[1:], strict=True)):
+            return None
+        empty = np.zeros(0, np.float32)
+        low, high = clip_bounds(expr.node, [empty if n is None else n for n in numbers])
+        return expr.args[0], float(np.reshape(low, ())), float(np.reshape(high, ()))
+
+    def real(self, value: Value | None, raw: Raw) -> Real:
+        """A value as codes with a scale of its own; raises CompileError where a QuantizeLinear is missing."""
+        if isinstance(value, Real):
+            return value
+        if isinstance(value, Expr):
+            scaled = self._scaled(value, raw)
+            if scaled is not None:
+                return scaled
+            if self.realable(value):
+                assert value.args[0] is not None
+                quant = self.real(value.args[0], raw).quant
+                return Real(self.materialize(value, Target(quant), raw), quant)
+            if value.node.kind not in self._rules and value.node.kind not in ELEMENTWISE:
+                raise unsupported(value.node, self._rules)
+            raise CompileError(
+                raw.where, f"reads the float output of {value.node.where}: no QuantizeLinear stands between them",
+                "quantized tensors between operators", HINT_QDQ,
+            )  # fmt: skip
+        if isinstance(value, Entry):
+            problem = f"reads the float input {value.view.tensor!r}, which no QuantizeLinear quantizes"
+            raise CompileError(raw.where, problem, "quantized inputs", HINT_QDQ)
+        if isinstance(value, Codes):
+            raise CompileError(raw.where, "reads integers as if they were floats", "DequantizeLinear before it")
+        raise CompileError(raw.where, "has a constant where an activation belongs", "computed tensors")
+
+    def realable(self, value: Value | None) -> bool:
+        """Whether a value has a scale without being quantized: codes moved, or the largest of some."""
+        if not isinstance(value, Expr):
+            return isinstance(value, Real)
+        return value.node.kind in self._preserving and self.realable(value.args[0])
+
+    def _scaled(self, expr: Expr, raw: Raw) -> Real | None:
+        """x * c and x / c of a positive number: the same codes with another scale."""
+        if expr.node.kind not in ("Mul", "Div") or len(expr.args) != 2:
+            return None
+        numbers = [constant(a) for a in expr.args]
+        at = 1 if numbers[1] is not None else 0
+        number, value = numbers[at], expr.args[1 - at]
+        if (
+            number is None
+            or number.size != 1
+            or not isinstance(value, Real)
+            or (expr.node.kind == "Div" and not at)
+        ):
+            return None
+        factor = np.float32(number.reshape(()))
+        if not np.isfinite(factor) or factor <= 0:
+            return None
+        scale = np.float32(value.quant.scale)
+        quant = Quant(float(scale * factor if expr.node.kind == "Mul" else scale / factor), value.quant.zero)
+        return Real(self.builder.alias(expr.node, value.view, quant), quant)
+
+    def preserved(self, value: Value | None, target: Target, raw: Raw) -> Real:
+        """The operand of an operator that keeps codes: with its own scale if it has one, else with the target's."""
+        if self.realable(value) or not isinstance(value, Expr | Entry):
+            return self.real(value, raw)
+        return Real(self.materialize(value, target, raw), target.quant)
+
+
+def unsupported(raw: Raw, rules: Mapping[str, Rule]) -> CompileError:
+    """The error of an operator that there is no rule for."""
+    return CompileError(
+        raw.where, "operator is not supported", ", ".join(sorted({*rules, *ELEMENTWISE})),
+        "docs/supported.md lists the operators and their limits",
+    )  # fmt: skip

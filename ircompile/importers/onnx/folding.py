@@ -1,0 +1,150 @@
+"""Constant folding: operators whose inputs are all constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.importers.onnx.functions import (
+    CASTS,
+    ELEMENTWISE,
+    Function,
+    Inputs,
+    axes_of,
+    elementwise,
+    reshaped,
+    sized,
+)
+from ircompile.importers.onnx.model import Raw
+from ircompile.tensor import Array
+
+
+def _constant(node: Raw, x: Inputs) -> Array:
+    for name, dtype in (("value_int", np.int64), ("value_ints", np.int64), ("value_float", np.float32),
+                        ("value_floats", np.float32)):  # fmt: skip
+        if name in node.attributes:
+            return np.asarray(node.attributes[name], dtype)
+    value = node.get("value")
+    if not isinstance(value, np.ndarray):
+        raise CompileError(node.where, f"constant of {sorted(node.attributes)}", "numbers")
+    return value
+
+
+def _cast(node: Raw, x: Inputs) -> Array:
+    if node.get("to") not in CASTS:
+        raise CompileError(node.where, f"cast to type {node.get('to')}", "integers, float and bool")
+    with np.errstate(all="ignore"):
+        return x[0].astype(CASTS[node.attributes["to"]])
+
+
+def _constant_of_shape(node: Raw, x: Inputs) -> Array:
+    value = np.asarray(node.get("value", np.zeros(1, np.float32))).ravel()
+    return np.full(list(sized(node, x[0])), value[0], value.dtype)
+
+
+def _expand(node: Raw, x: Inputs) -> Array:
+    shape = np.broadcast_shapes(x[0].shape, sized(node, x[1]))
+    return np.broadcast_to(x[0], sized(node, shape)).copy()
+
+
+def _tile(node: Raw, x: Inputs) -> Array:
+    sized(node, [int(s) * int(r) for s, r in zip(x[0].shape, x[1], strict=True)])
+    return np.tile(x[0], x[1])
+
+
+def _range(node: Raw, x: Inputs) -> Array:
+    start, stop, step = (v.reshape(-1)[0].item() for v in x)
+    if not step or abs((stop - start) / step) > 2**20:
+        raise CompileError(node.where, f"range({start}, {stop}, {step})", "up to 2^20 numbers")
+    return np.arange(start, stop, step, dtype=x[0].dtype)
+
+
+def _gather(node: Raw, x: Inputs) -> Array:
+    sized(node, [x[0].size, max(x[1].size, 1)] if x[0].ndim else [1])
+    return np.take(x[0], x[1].astype(np.int64), axis=node.get("axis", 0))
+
+
+def slices(node: Raw, x: Sequence[Array], rank: int) -> list[slice]:
+    """One slice an axis; `x` holds data (not looked at), starts, ends, axes, steps, or attributes do."""
+    if len(x) > 2:
+        starts, ends = np.ravel(x[1]), np.ravel(x[2])
+        axes = np.ravel(x[3]) if len(x) > 3 and x[3].size else np.arange(len(starts))
+        steps = np.ravel(x[4]) if len(x) > 4 and x[4].size else np.ones(len(starts), np.int64)
+    else:
+        starts, ends = np.asarray(node.get("starts", ())), np.asarray(node.get("ends", ()))
+        axes = np.asarray(node.get("axes", range(len(starts))))
+        steps = np.ones(len(starts), np.int64)
+    found = [slice(None)] * rank
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        lowest = int(end) if int(step) > 0 or int(end) > -(2**31) else None
+        found[int(axis)] = slice(int(start), lowest, int(step))
+    return found
+
+
+def _squeeze(node: Raw, x: Inputs) -> Array:
+    axes = axes_of(node, x)
+    return np.squeeze(x[0], axis=axes)
+
+
+def _reduce(function: Function) -> Function:
+    def apply(node: Raw, x: Inputs) -> Array:
+        axes = axes_of(node, x)
+        return np.asarray(function(node, [x[0], np.asarray(axes if axes else range(x[0].ndim))])).astype(x[0].dtype)
+
+    return apply
+
+
+def _keep(node: Raw) -> bool:
+    return bool(node.get("keepdims", 1))
+
+
+FOLDS: dict[str, Function] = {
+    "And": lambda n, x: x[0] & x[1],
+    "Cast": _cast,
+    "Concat": lambda n, x: np.concatenate(x, axis=n.get("axis", 0)),
+    "Constant": _constant,
+    "ConstantOfShape": _constant_of_shape,
+    "Dropout": lambda n, x: x[0],
+    "Equal": lambda n, x: x[0] == x[1],
+    "Expand": _expand,
+    "Flatten": lambda n, x: x[0].reshape(int(np.prod(x[0].shape[: n.get("axis", 1)])), -1),
+    "Gather": _gather,
+    "Greater": lambda n, x: x[0] > x[1],
+    "Identity": lambda n, x: x[0],
+    "Less": lambda n, x: x[0] < x[1],
+    "MatMul": lambda n, x: x[0] @ x[1],
+    "Mod": lambda n, x: np.mod(x[0], x[1]),
+    "Not": lambda n, x: ~x[0],
+    "Range": _range,
+    "ReduceMax": _reduce(lambda n, x: x[0].max(axis=tuple(x[1]), keepdims=_keep(n))),
+    "ReduceMean": _reduce(lambda n, x: x[0].mean(axis=tuple(x[1]), keepdims=_keep(n))),
+    "ReduceMin": _reduce(lambda n, x: x[0].min(axis=tuple(x[1]), keepdims=_keep(n))),
+    "ReduceProd": _reduce(lambda n, x: x[0].prod(axis=tuple(x[1]), keepdims=_keep(n))),
+    "ReduceSum": _reduce(lambda n, x: x[0].sum(axis=tuple(x[1]), keepdims=_keep(n))),
+    "Reshape": lambda n, x: x[0].reshape(reshaped(n, x[0].shape, x[1])),
+    "Shape": lambda n, x: np.asarray(x[0].shape[n.get("start", 0) : n.get("end", None)], np.int64),
+    "Size": lambda n, x: np.asarray(x[0].size, np.int64),
+    "Slice": lambda n, x: x[0][tuple(slices(n, x, x[0].ndim))],
+    "Squeeze": _squeeze,
+    "Tile": _tile,
+    "Transpose": lambda n, x: x[0].transpose(n.get("perm") or None),
+    "Unsqueeze": lambda n, x: np.expand_dims(x[0], axes_of(n, x) or ()),
+    "Where": lambda n, x: np.where(x[0], x[1], x[2]),
+}
+
+
+def foldable(node: Raw) -> bool:
+    """Whether a node of constants can be computed at compile time."""
+    return node.kind in FOLDS or node.kind in ELEMENTWISE
+
+
+def fold(node: Raw, inputs: Inputs) -> Array:
+    """The value of a node of constants; raises CompileError where it makes no sense."""
+    try:
+        if node.kind in FOLDS:
+            return np.asarray(FOLDS[node.kind](node, inputs))
+        return elementwise(node, inputs)
+    except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
+        raise CompileError(node.where, f"constant operands do not fit: {error}") from None

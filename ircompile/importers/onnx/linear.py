@@ -1,0 +1,304 @@
+"""Conv, Gemm and MatMul, with the bias, scaling and batch normalization that may follow, as one integer node.
+
+y = factor[c] * (acc * sx * sw[c] + bias) + shift[c]; the factor folds into the requantization's scale, exactly;
+the shift into the int32 bias, rounded to sx * sw[c] * factor[c].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.importers.onnx.context import HINT_QDQ, Context
+from ircompile.importers.onnx.geometry import spatial, window
+from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.values import Const, Expr, Real, Target, Value, Weights, constant
+from ircompile.importers.onnx.views import (
+    View,
+    is_identity,
+    natural_axes,
+    order_of,
+    row_major_axes,
+    size_along,
+    view_of,
+)
+from ircompile.numerics import Requant
+from ircompile.ops import Conv, Depthwise, Window
+from ircompile.tensor import Array
+
+ONE = Window((1, 1))
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A convolution in the making. `weights` int64 (C_out, kh, kw, C_in), or (kh, kw, C_out) where depthwise."""
+
+    raw: Raw
+    source: Real
+    weights: Array
+    scale: Array
+    bias: Value | None
+    window: Window
+    axes: tuple[int, int, int]
+    depthwise: bool = False
+    factor: Array | None = None
+    shift: Array | None = None
+    gain: float = 1.0
+    bias_gain: float = 1.0
+
+    @property
+    def channels(self) -> int:
+        """Output channels."""
+        return int(self.weights.shape[-1] if self.depthwise else self.weights.shape[0])
+
+
+def linear_of(context: Context, value: Value | None) -> Linear | None:
+    """The expression as a convolution, if it is one; nothing is emitted but what its operand needs."""
+    if not isinstance(value, Expr):
+        return None
+    kind = value.node.kind
+    if kind in ROOTS and (kind != "MatMul" or len(value.args) == 2):
+        return ROOTS[kind](context, value)
+    if kind == "BatchNormalization":
+        inner = linear_of(context, value.args[0])
+        return inner and normalized(value, inner)
+    if kind in ("Add", "Sub", "Mul", "Div") and len(value.args) == 2:
+        return _scaled(context, value)
+    return None
+
+
+def lower_linear(context: Context, expr: Expr, target: Target) -> View:
+    """Conv, Gemm, MatMul: weights int8 or uint8, per tensor or per output channel; int32 or float bias."""
+    linear = linear_of(context, expr)
+    assert linear is not None
+    return emit(context, linear, target)
+
+
+def emit(context: Context, linear: Linear, target: Target) -> View:
+    """Adds the node; returns the view of its output, of the operand's rank."""
+    builder, raw = context.builder, linear.raw
+    real = linear.source
+    source, weights = _operand(context, linear)
+    sx, sy = np.float32(real.quant.scale), np.float32(target.quant.scale)
+    step = (np.float32(linear.gain) * sx) * linear.scale.astype(np.float32)
+    factor = np.ones(linear.channels, np.float32) if linear.factor is None else linear.factor.astype(np.float32)
+    bias = _bias(linear, step, factor)
+    step = step * np.abs(factor)
+    flip = np.where(factor < 0, -1, np.where(factor == 0, 0, 1))
+    weights = weights * (flip if linear.depthwise else flip.reshape(-1, 1, 1, 1))
+    if not np.all(np.isfinite(step)) or np.any(step < 0):
+        raise CompileError(raw.where, "a scale of its weights is not a number", "finite positive scales")
+    name = builder.name(raw)
+    requant = Requant(
+        "float32_even", builder.const(f"{name}_scale", (step / sy).astype(np.float64)),
+        target.quant.zero, target.low, target.high,
+    )  # fmt: skip
+    kind = Depthwise if linear.depthwise else Conv
+    op = kind(
+        linear.window,
+        builder.const(f"{name}_weights", _narrow(raw, weights)),
+        builder.const(f"{name}_bias", bias.astype(np.int32)),
+        requant,
+    )
+    out = builder.emit(raw, op, [source], target.quant)
+    rank = real.view.rank
+    return view_of(out, _shape(builder.tensors[out].shape, linear.axes, rank), linear.axes)
+
+
+def _shape(shape: tuple[int, int, int], axes: tuple[int, int, int], rank: int) -> tuple[int, ...]:
+    sizes = [1] * rank
+    for axis, size in zip(axes, shape, strict=True):
+        if axis >= 0:
+            sizes[axis] = size
+    return tuple(sizes)
+
+
+def _operand(context: Context, linear: Linear) -> tuple[str, Array]:
+    """The input tensor, and the weights; a flattened map keeps its order and the weights' columns move instead."""
+    builder, view = context.builder, linear.source.view
+    order = order_of(view, linear.axes)
+    dense = linear.window == ONE and not linear.depthwise and size_along(view.shape, linear.axes)[:2] == (1, 1)
+    if not dense or order is None or is_identity(order):
+        return builder.arrange(linear.raw, view, linear.axes), linear.weights
+    weights = np.empty_like(linear.weights)
+    weights[..., order] = linear.weights
+    return builder.reshape(linear.raw, view.tensor, (1, 1, order.size)), weights
+
+
+def _narrow(raw: Raw, weights: Array) -> Array:
+    low, high = int(weights.min(initial=0)), int(weights.max(initial=0))
+    if low >= -128 and high <= 127:
+        return weights.astype(np.int8)
+    if low >= -(2**15) and high < 2**15:
+        return weights.astype(np.int16)
+    raise CompileError(raw.where, f"weights from {low} to {high}", "weights of 8 bits")
+
+
+def _bias(linear: Linear, step: Array, factor: Array) -> Array:
+    """int64 (C_out,) in units of step * |factor|: the file's own integers wherever they are such."""
+    codes = np.zeros(linear.channels, np.int64)
+    value, shape = linear.bias, (linear.channels,)
+    rest = np.zeros(shape) if linear.shift is None else linear.shift.astype(np.float64)
+    with np.errstate(all="ignore"):
+        if isinstance(value, Weights) and _matching(value, step * linear.bias_gain):
+            codes = np.broadcast_to(value.centred.reshape(-1), shape)
+            rest = rest if linear.bias_gain == 1 else rest + codes * step * factor * (linear.bias_gain - 1)
+        elif isinstance(value, Const) and value.array.dtype == np.int32:
+            codes = np.broadcast_to(value.array.reshape(-1), shape).astype(np.int64)
+        elif value is not None:
+            numbers = constant(value)
+            if numbers is None or numbers.size not in (1, linear.channels):
+                raise CompileError(linear.raw.where, "its bias is no constant of one number a channel", "constants")
+            real = np.broadcast_to(numbers.reshape(-1), shape).astype(np.float64) * linear.bias_gain
+            rest = rest + real * factor
+        unit = step.astype(np.float64) * np.abs(factor)
+        extra = np.rint(np.where(rest == 0, 0, rest / np.where(unit == 0, 1, unit)))
+    if not np.all(np.isfinite(extra)):
+        raise CompileError(linear.raw.where, "its bias is not finite", "finite numbers")
+    total = codes * np.where(factor < 0, -1, 1) + np.clip(extra, -(2.0**31), 2.0**31 - 1).astype(np.int64)
+    return np.clip(total, -(2**31), 2**31 - 1)
+
+
+def _matching(bias: Weights, step: Array) -> bool:
+    """Whether a quantized bias has the accumulator's scale, but for its float32 rounding."""
+    if bias.codes.dtype != np.int32 or bias.codes.size not in (1, step.size):
+        return False
+    return bool(np.allclose(np.broadcast_to(bias.scale.reshape(-1), step.shape), step, rtol=1e-3, atol=0))
+
+
+def per_channel(raw: Raw, weights: Weights, axis: int) -> Array:
+    """float32 scale of each index along `axis`; raises CompileError if it varies along another."""
+    full = np.moveaxis(np.broadcast_to(weights.scale, weights.codes.shape), axis, 0)
+    rows = full.reshape(full.shape[0], -1)
+    if rows.size and not np.array_equal(rows, np.broadcast_to(rows[:, :1], rows.shape)):
+        raise CompileError(raw.where, "weights have scales along another axis", "one scale an output channel")
+    return np.asarray(rows[:, 0] if rows.shape[1] else np.ones(len(rows), np.float32), np.float32)
+
+
+def weights_of(raw: Raw, value: Value | None) -> Weights:
+    """The quantized weights of an operator; raises CompileError where they are float or computed."""
+    if isinstance(value, Weights):
+        if value.codes.dtype.itemsize > 1:
+            raise CompileError(raw.where, f"weights of {value.codes.dtype}", "int8 or uint8 weights")
+        return value
+    problem = "its weights are float" if isinstance(value, Const) else "its weights are computed at run time"
+    raise CompileError(raw.where, problem, "constant weights behind DequantizeLinear", HINT_QDQ)
+
+
+def _conv(context: Context, expr: Expr) -> Linear:
+    raw = expr.node
+    weights = weights_of(raw, expr.args[1])
+    real = context.real(expr.args[0], raw)
+    count = spatial(raw, real.view.rank)
+    codes, channels = weights.centred, real.view.shape[1]
+    if codes.ndim != count + 2:
+        raise CompileError(raw.where, f"weights of rank {codes.ndim} for an input of rank {real.view.rank}")
+    shape = window(raw, codes.shape[2:], real.view.shape[2:])
+    if count == 1:
+        codes = codes[:, :, np.newaxis, :]
+    group = raw.get("group", 1)
+    depthwise = group == channels and group > 1 and codes.shape[1] == 1
+    if (group != 1 and not depthwise) or codes.shape[0] % max(group, 1) or codes.shape[1] * group != channels:
+        raise CompileError(
+            raw.where, f"group {group} with weights of shape {list(weights.codes.shape)} on {channels} channels",
+            "group 1, or as many groups as input channels",
+        )  # fmt: skip
+    codes = codes[:, 0].transpose(1, 2, 0) if depthwise else codes.transpose(0, 2, 3, 1)
+    bias = expr.args[2] if len(expr.args) > 2 else None
+    return Linear(
+        raw, real, codes, per_channel(raw, weights, 0), bias, shape, natural_axes(real.view.rank), depthwise
+    )
+
+
+def _gemm(context: Context, expr: Expr) -> Linear:
+    raw = expr.node
+    weights = weights_of(raw, expr.args[1])
+    real = context.real(expr.args[0], raw)
+    if raw.get("transA", 0) or real.view.rank != 2 or weights.codes.ndim != 2:
+        raise CompileError(raw.where, "transA or operands of another rank than 2", "x * W + b with constant W")
+    codes, scale = weights.centred, per_channel(raw, weights, 0 if raw.get("transB", 0) else 1)
+    codes = codes if raw.get("transB", 0) else codes.T
+    bias = expr.args[2] if len(expr.args) > 2 else None
+    found = _dense(raw, real, codes, scale, bias)
+    return replace(found, gain=float(raw.get("alpha", 1.0)), bias_gain=float(raw.get("beta", 1.0)))
+
+
+def _matmul(context: Context, expr: Expr) -> Linear:
+    raw = expr.node
+    if constant(expr.args[1]) is None:
+        raise CompileError(raw.where, "multiplies two computed tensors", "constant weights as the second operand")
+    weights = weights_of(raw, expr.args[1])
+    real = context.real(expr.args[0], raw)
+    codes = weights.centred
+    if codes.ndim < 2 or any(size != 1 for size in codes.shape[:-2]):
+        raise CompileError(raw.where, f"weights of shape {list(codes.shape)}", "K x N")
+    scale = per_channel(raw, weights, weights.codes.ndim - 1)
+    return _dense(raw, real, codes.reshape(codes.shape[-2:]).T, scale, None)
+
+
+def _dense(raw: Raw, real: Real, codes: Array, scale: Array, bias: Value | None) -> Linear:
+    rank = real.view.rank
+    axes = row_major_axes(rank) if rank != 2 else (0, -1, 1)
+    if codes.shape[1] != real.view.shape[-1]:
+        raise CompileError(
+            raw.where, f"weights for {codes.shape[1]} inputs, operand of shape {list(real.view.shape)}"
+        )
+    return Linear(raw, real, codes[:, np.newaxis, np.newaxis, :], scale, bias, ONE, axes)
+
+
+ROOTS: dict[str, Callable[[Context, Expr], Linear]] = {"Conv": _conv, "Gemm": _gemm, "MatMul": _matmul}
+
+
+def normalized(expr: Expr, inner: Linear) -> Linear:
+    """BatchNormalization: y = (x - mean) * scale / sqrt(var + epsilon) + b."""
+    numbers = [constant(a) for a in expr.args[1:5]]
+    if len(numbers) != 4 or any(n is None or n.size != inner.channels for n in numbers):
+        raise CompileError(expr.node.where, "has parameters that are no constants a channel", "inference form")
+    scale, offset, mean, variance = (np.ravel(n).astype(np.float64) for n in numbers if n is not None)
+    factor = scale / np.sqrt(variance + float(expr.node.get("epsilon", 1e-5)))
+    return affine(inner, factor, offset - mean * factor)
+
+
+def affine(inner: Linear, factor: Array, shift: Array) -> Linear:
+    """factor * inner + shift, per channel."""
+    old_factor = np.ones(inner.channels) if inner.factor is None else inner.factor
+    old_shift = np.zeros(inner.channels) if inner.shift is None else inner.shift
+    return replace(inner, factor=old_factor * factor, shift=old_shift * factor + shift)
+
+
+def _scaled(context: Context, expr: Expr) -> Linear | None:
+    """Add, Sub, Mul and Div of a convolution and a constant of one number, or of one number a channel."""
+    numbers = [constant(a) for a in expr.args]
+    at = 1 if numbers[1] is not None else 0
+    number = numbers[at]
+    if number is None or not isinstance(expr.args[1 - at], Expr):
+        return None
+    inner = linear_of(context, expr.args[1 - at])
+    if inner is None:
+        return None
+    vector = channel_vector(number, inner.source.view.rank, inner.axes[2], inner.channels)
+    if vector is None or (expr.node.kind == "Div" and at == 0):
+        return None
+    one, zero = np.ones(inner.channels), np.zeros(inner.channels)
+    match expr.node.kind:
+        case "Add":
+            return affine(inner, one, vector)
+        case "Sub":
+            return affine(inner, one if at else -one, -vector if at else vector)
+        case "Mul":
+            return affine(inner, vector, zero)
+        case _:
+            return affine(inner, 1 / vector, zero)
+
+
+def channel_vector(number: Array, rank: int, axis: int, channels: int) -> Array | None:
+    """A constant that broadcasts along every axis but `axis`, as float64 (channels,); None where it does not."""
+    if number.ndim > rank:
+        return None
+    shape = (1,) * (rank - number.ndim) + number.shape
+    if any(size != 1 for i, size in enumerate(shape) if i != axis) or shape[axis] not in (1, channels):
+        return None
+    return np.broadcast_to(number.reshape(-1), (channels,)).astype(np.float64)

@@ -1,0 +1,168 @@
+"""Inputs and outputs of the model: float ends are cut off, uint8 ends get a Flip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ircompile.errors import CompileError
+from ircompile.graph import External, Graph, Node
+from ircompile.importers.names import sanitize
+from ircompile.importers.onnx.builder import Builder
+from ircompile.importers.onnx.context import HINT_QDQ
+from ircompile.importers.onnx.functions import ELEMENTWISE
+from ircompile.importers.onnx.model import Model, Port
+from ircompile.importers.onnx.values import Codes, Entry, Expr, Quant, Real, Value
+from ircompile.importers.onnx.views import (
+    Axes,
+    axes_of,
+    natural_axes,
+    order_of,
+    row_major_axes,
+    size_along,
+    view_of,
+)
+from ircompile.ops import Flip
+
+if TYPE_CHECKING:
+    from ircompile.importers.onnx.reader import Reader
+
+# Float operators at the very end that the caller can do better: the quantized tensor before them is handed out.
+TAIL = frozenset({*ELEMENTWISE, "Softmax", "LogSoftmax", "Cast", "Identity", "Dropout"})
+THROUGH = frozenset({*ELEMENTWISE, "QuantizeLinear", "DequantizeLinear", "Cast", "Identity", "Dropout"})
+
+
+def enter(reader: Reader, port: Port) -> External:
+    """Adds a graph input."""
+    if port.dtype not in ("float32", "int8", "uint8"):
+        raise CompileError(f"input {port.name!r}", f"is of type {port.dtype}", "float32, int8, uint8")
+    axes = input_axes(reader.model, port.name, len(port.shape))
+    sized = [size for axis, size in enumerate(port.shape) if axis not in axes]
+    if any(size != 1 for size in sized):
+        raise CompileError(
+            f"input {port.name!r}", f"has shape {list(port.shape)}", "batch 1 and up to three further axes",
+            "export the model with batch 1",
+        )  # fmt: skip
+    builder, shape = reader.builder, size_along(port.shape, axes)
+    dtype = "uint8" if port.dtype == "uint8" else "int8"
+    tensor = builder.tensor(sanitize(port.name, "input"), shape, None, dtype)
+    external = External(tensor, port.name, port.shape, port.dtype, axes, half_even=port.dtype == "float32")
+    if port.dtype == "float32":
+        reader.values[port.name] = Entry(view_of(tensor, port.shape, axes))
+        return external
+    if dtype == "uint8":
+        flipped = builder.tensor(f"{tensor}_int8", shape, Quant(1.0, -128))
+        builder.nodes.append(Node(flipped, Flip(), (tensor,), flipped, f"input {port.name!r}"))
+        tensor = flipped
+    reader.values[port.name] = Codes(view_of(tensor, port.shape, axes), dtype == "uint8", None)
+    reader.open(tensor)
+    return external
+
+
+def meaning(builder: Builder, tensor: str, quant: Quant) -> None:
+    """Sets the scale of an integer input, of its uint8 original too."""
+    builder.quantize(tensor, quant)
+    for node in builder.nodes:
+        if node.output == tensor and isinstance(node.op, Flip):
+            builder.quantize(node.inputs[0], Quant(quant.scale, quant.zero + 128))
+
+
+def input_axes(model: Model, name: str, rank: int) -> Axes:
+    """Height, width and channels of an input, as the first operator that cares sees them."""
+    order, current = list(range(rank)), {name}
+    for raw in model.nodes:
+        if not raw.inputs or raw.inputs[0] not in current:
+            continue
+        if raw.kind == "Transpose" and len(raw.get("perm") or ()) == rank:
+            order = [order[a] for a in raw.get("perm")]
+        elif raw.kind in ("MatMul", "Reshape", "Flatten", "Softmax", "QLinearMatMul"):
+            return _through(order, row_major_axes(rank))
+        elif raw.kind not in THROUGH:
+            break
+        current = set(raw.outputs)
+    return _through(order, natural_axes(rank))
+
+
+def _through(order: list[int], axes: Axes) -> Axes:
+    height, width, channels = (order[a] if a >= 0 else a for a in axes)
+    return height, width, channels
+
+
+def leave(reader: Reader, port: Port) -> list[External]:
+    """Adds what an output of the model becomes; a float tail of it is cut off with a notice."""
+    value = reader.values.get(port.name)
+    if isinstance(value, Codes):
+        return [_integer(reader, port, value)]
+    leaves: list[Real] = []
+    cut = _leaves(reader, port, value, leaves)
+    for raw in dict.fromkeys(cut):
+        reader.builder.notices.append(f"{raw} is left to the caller: it is float, behind the last quantized tensor")
+    names = [port.name] + [f"{port.name}_{number}" for number in range(1, len(leaves))]
+    return [_float(reader, name, real) for name, real in zip(names, leaves, strict=True)]
+
+
+def _leaves(reader: Reader, port: Port, value: Value | None, leaves: list[Real]) -> list[str]:
+    """Collects the dequantized tensors that a float output is computed from; what is cut off."""
+    if isinstance(value, Real):
+        leaves.append(value)
+        return []
+    if not isinstance(value, Expr):
+        raise CompileError(
+            f"output {port.name!r}", "is computed from no quantized tensor", "quantized models", HINT_QDQ
+        )
+    if reader.context.realable(value):
+        leaves.append(reader.context.real(value, value.node))
+        return []
+    if value.node.kind not in TAIL:
+        raise CompileError(
+            value.node.where, f"gives the float output {port.name!r} without a QuantizeLinear",
+            "a quantized tensor, then " + ", ".join(sorted(TAIL)), HINT_QDQ,
+        )  # fmt: skip
+    cut = [value.node.where]
+    for argument in value.args:
+        if isinstance(argument, Real | Expr):
+            cut += _leaves(reader, port, argument, leaves)
+    return cut
+
+
+def _place(reader: Reader, name: str, value: Codes | Real) -> tuple[str, Axes]:
+    """A tensor and the axes of it that an output of ONNX shape `value.view.shape` needs."""
+    view, builder = value.view, reader.builder
+    raw = reader.model.nodes[-1]
+    axes = axes_of(view, builder.tensors[view.tensor].shape)
+    if axes is not None:
+        return view.tensor, axes
+    axes = row_major_axes(view.rank)
+    if order_of(view, axes) is None:
+        raise CompileError(
+            f"output {name!r}", f"has shape {list(view.shape)}", "batch 1 and up to three further axes"
+        )
+    return builder.arrange(raw, view, axes), axes
+
+
+def _float(reader: Reader, name: str, real: Real) -> External:
+    tensor, axes = _place(reader, name, real)
+    return External(tensor, name, real.view.shape, "float32", axes, half_even=True)
+
+
+def _integer(reader: Reader, port: Port, codes: Codes) -> External:
+    tensor, axes = _place(reader, port.name, codes)
+    builder, found = reader.builder, reader.builder.tensors[tensor]
+    if found.dtype == "int32":
+        return External(tensor, port.name, codes.view.shape, port.dtype or "int64", axes)
+    if not codes.unsigned:
+        return External(tensor, port.name, codes.view.shape, "int8", axes)
+    quant = Quant(found.scale, found.zero_point + 128)
+    flipped = builder.tensor(f"{tensor}_uint8", found.shape, quant, "uint8")
+    builder.nodes.append(Node(flipped, Flip(), (tensor,), flipped, f"output {port.name!r}"))
+    return External(flipped, port.name, codes.view.shape, "uint8", axes)
+
+
+def finished(graph: Graph) -> Graph:
+    """The graph without what nothing reads."""
+    wanted, nodes = set(graph.output_names), []
+    for node in reversed(graph.nodes):
+        if node.output in wanted:
+            wanted.update(node.inputs)
+            nodes.append(node)
+    return replace(graph.rebuilt(nodes[::-1]), notices=graph.notices)

@@ -1,0 +1,145 @@
+"""An ONNX protobuf, read without trusting it.
+
+Nothing here allocates more than the file holds: dims are compared with the bytes that are there before an array
+is made, and weights outside of the file are only read from within the model's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from ircompile.errors import CompileError
+from ircompile.tensor import Array
+
+FIELDS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
+MAX_ELEMENTS = 2**26
+HINT_WHOLE = "copy or export the file again"
+
+
+def load(path: Path) -> Any:
+    """The ModelProto of a file, local functions inlined; raises CompileError where it is not ONNX."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CompileError(str(path), f"cannot be read: {error.strerror}", "a .onnx file") from None
+    try:
+        model = onnx.ModelProto.FromString(data)
+    except Exception as error:  # protobuf's errors have no public common base
+        raise CompileError(str(path), f"is not whole ONNX: {error}", "ONNX protobufs", HINT_WHOLE) from None
+    if not model.HasField("graph") or not model.graph.output:
+        raise CompileError(str(path), "holds no ONNX graph", "ONNX protobufs", HINT_WHOLE)
+    if model.graph.sparse_initializer:
+        raise CompileError(str(path), "has sparse initializers", "dense initializers")
+    return _inlined(model, path) if model.functions else model
+
+
+def _inlined(model: Any, path: Path) -> Any:
+    from onnx import inliner
+
+    try:
+        return inliner.inline_local_functions(model)
+    except Exception as error:  # whatever the C++ side raises on a damaged function
+        raise CompileError(str(path), f"has functions that cannot be inlined: {error}", "plain operators") from None
+
+
+def opset(model: Any, path: Path) -> int:
+    """The version of the ai.onnx operators; raises CompileError outside of what is understood."""
+    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    version = max(versions, default=1 if model.ir_version < 3 else 0)
+    if not 10 <= version <= 25:
+        raise CompileError(
+            str(path), f"uses opset {version}", "opsets 10 to 25", "convert it with onnx.version_converter"
+        )
+    return int(version)
+
+
+def product(shape: Sequence[int]) -> int:
+    """Elements of a shape, without overflow."""
+    total = 1
+    for size in shape:
+        total *= int(size)
+    return total
+
+
+def to_array(tensor: Any, folder: Path, where: str) -> Array:
+    """The array of a TensorProto; raises CompileError where it is damaged or lies outside of `folder`."""
+    count = product(tensor.dims)
+    if any(size < 0 for size in tensor.dims) or count > MAX_ELEMENTS:
+        raise CompileError(
+            where, f"constant {tensor.name!r} has shape {list(tensor.dims)[:8]}", "up to 2^26 elements"
+        )
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        tensor = _internal(tensor, folder, where, count)
+    elif not any(len(getattr(tensor, field)) for field in FIELDS) and count:
+        raise CompileError(where, f"constant {tensor.name!r} has no data", "constants with data", HINT_WHOLE)
+    try:
+        array = np.asarray(numpy_helper.to_array(tensor))
+    except Exception as error:  # a wrong length, an unknown type: onnx raises several kinds
+        raise CompileError(where, f"constant {tensor.name!r} is damaged: {error}", "", HINT_WHOLE) from None
+    if array.dtype.kind not in "biufSUO":  # 4-bit types of ml_dtypes and their like
+        array = array.astype(np.int8 if "int" in array.dtype.name else np.float32)
+    return array
+
+
+def _internal(tensor: Any, folder: Path, where: str, count: int) -> Any:
+    """The tensor with the bytes of its external file inside of it."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    root = folder.resolve()
+    target = (root / location).resolve()
+    if not location or root not in target.parents:
+        raise CompileError(
+            where,
+            f"constant {tensor.name!r} lies in {location!r}, outside of the model's folder",
+            "external data beside the model",
+        )
+    try:
+        offset = int(entries.get("offset", "0"))
+        length = int(entries.get("length", "0")) or _bytes(tensor.data_type, count)
+        if offset < 0 or not 0 <= length <= 8 * MAX_ELEMENTS:
+            raise ValueError(f"offset {offset}, length {length}")
+        with target.open("rb") as file:
+            file.seek(offset)
+            data = file.read(length)
+    except (OSError, ValueError, KeyError) as error:
+        raise CompileError(
+            where, f"external data {location!r} of {tensor.name!r} cannot be read: {error}"
+        ) from None
+    whole = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
+    whole.raw_data = data
+    return whole
+
+
+def _bytes(data_type: int, count: int) -> int:
+    return int(count * helper.tensor_dtype_to_np_dtype(data_type).itemsize)
+
+
+def attributes(node: Any, folder: Path, where: str) -> dict[str, Any]:
+    """A node's attributes as Python values: tensors as arrays, bytes as text. Graphs become the text 'graph'."""
+    found: dict[str, Any] = {}
+    for attribute in node.attribute:
+        if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
+            found[attribute.name] = "graph"
+        elif attribute.type == onnx.AttributeProto.TENSOR:
+            found[attribute.name] = to_array(attribute.t, folder, where)
+        else:
+            try:
+                value = helper.get_attribute_value(attribute)
+            except Exception as error:  # an unknown attribute type
+                raise CompileError(where, f"attribute {attribute.name!r} cannot be read: {error}") from None
+            found[attribute.name] = _plain(value)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, int | float | str):
+        return value
+    return tuple(_plain(item) for item in value)

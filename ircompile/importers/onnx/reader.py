@@ -1,0 +1,223 @@
+"""The importer itself: one walk over the nodes in execution order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.graph import Graph, validate
+from ircompile.importers.names import sanitize
+from ircompile.importers.onnx import ports, quantizers
+from ircompile.importers.onnx.builder import Builder
+from ircompile.importers.onnx.context import HINT_QDQ, Context, unsupported
+from ircompile.importers.onnx.folding import fold, foldable
+from ircompile.importers.onnx.model import Model, Raw, read_model
+from ircompile.importers.onnx.movement import MOVES, move, move_weights
+from ircompile.importers.onnx.qoperators import form_of
+from ircompile.importers.onnx.rules import PRESERVING, RULES
+from ircompile.importers.onnx.shapes import Shapes
+from ircompile.importers.onnx.values import Codes, Const, Entry, Expr, Quant, Real, Target, Value, Weights, constant
+from ircompile.importers.onnx.views import View
+
+PROFILES = ("ort",)
+QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
+CONTROL = ("If", "Loop", "Scan", "SequenceMap")
+
+
+class Reader:
+    """Values of the ONNX tensors, and the graph that computes them."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.builder = Builder()
+        self.context = Context(self.builder, RULES, PRESERVING, model.opset)
+        self.values: dict[str, Value | None] = {"": None}
+        self.shapes = Shapes(model.path)
+        self._open: set[str] = set()
+
+    def run(self) -> Graph:
+        """The graph of the whole model."""
+        for name, array in self.model.constants.items():
+            self.values[name] = Const(array)
+        inputs = [ports.enter(self, port) for port in self.model.inputs]
+        for raw in self.model.nodes:
+            self._node(raw)
+        outputs = [external for port in self.model.outputs for external in ports.leave(self, port)]
+        builder = self.builder
+        graph = Graph(
+            sanitize(self.model.path.stem, "model"), tuple(builder.nodes), builder.tensors, builder.consts,
+            tuple(inputs), tuple(outputs), "ort", tuple(dict.fromkeys(builder.notices)),
+        )  # fmt: skip
+        return validate(ports.finished(graph))
+
+    def open(self, tensor: str) -> None:
+        """Notes a tensor whose scale the file tells later."""
+        self._open.add(tensor)
+
+    def _node(self, raw: Raw) -> None:
+        if raw.kind in CONTROL or "graph" in raw.attributes.values():
+            raise CompileError(
+                raw.where, "has a graph inside", "plain operators", "export without control flow: torch.jit.trace"
+            )
+        arguments = [self.values[name] for name in raw.inputs]
+        if all(a is None or isinstance(a, Const | Weights) for a in arguments) and raw.kind not in QUANTIZERS:
+            results: list[Value] = [self._constant(raw, arguments)]
+        else:
+            results = self._computed(raw, arguments)
+        for name, value in zip(raw.outputs, results, strict=False):
+            self.values[name] = value
+        for name in raw.outputs[len(results) :]:
+            self.values[name] = Expr(raw, tuple(arguments), raw.outputs.index(name))
+
+    def _constant(self, raw: Raw, arguments: list[Value | None]) -> Value:
+        weights = arguments[0] if arguments else None
+        if isinstance(weights, Weights) and raw.kind in MOVES:
+            return move_weights(raw, weights, arguments[1:])
+        if not foldable(raw):
+            raise CompileError(raw.where, "computes a constant in a way that is not folded", "simple arithmetic")
+        numbers = [np.zeros(0, np.int64) if a is None else constant(a) for a in arguments]
+        return Const(fold(raw, [n for n in numbers if n is not None]))
+
+    def _computed(self, raw: Raw, arguments: list[Value | None]) -> list[Value]:
+        first = arguments[0] if arguments else None
+        form = form_of(raw)
+        if form is not None:
+            return [self._qlinear(raw, arguments)]
+        if raw.kind == "QuantizeLinear":
+            return [self._quantize(raw, arguments)]
+        if raw.kind == "DequantizeLinear":
+            return [self._dequantize(raw, arguments)]
+        if raw.kind in ("Shape", "Size") and first is not None:
+            shape = self.shapes.of(raw.inputs[0], first, raw)
+            return [Const(fold(raw, [np.broadcast_to(np.int8(0), shape)]))]
+        if raw.kind in MOVES and isinstance(first, Codes | Real | Entry):
+            return [self._moved(raw, first, arguments)]
+        if isinstance(first, Codes):
+            return self._on_codes(raw, first, arguments)
+        return [Expr(raw, tuple(arguments), part) for part in range(len(raw.outputs))]
+
+    def _moved(self, raw: Raw, first: Codes | Real | Entry, arguments: list[Value | None]) -> Value:
+        if raw.kind == "Cast" and isinstance(first, Codes):
+            return self._cast(raw, first)
+        view = first.view.moved(move(raw, first.view.index, arguments[1:]))
+        return replace(first, view=view)
+
+    def _cast(self, raw: Raw, codes: Codes) -> Value:
+        """Integers as they are: a cast to float is a DequantizeLinear of scale 1."""
+        if self.builder.tensors[codes.view.tensor].dtype == "int32":
+            return codes
+        if raw.get("to") not in (1, 10, 11):
+            raise CompileError(raw.where, "casts codes to another integer type", "casts to float")
+        return self._as_real(raw, codes, Quant(1.0, -128 if codes.unsigned else 0))
+
+    def _on_codes(self, raw: Raw, first: Codes, arguments: list[Value | None]) -> list[Value]:
+        """A float operator's name on integers: MaxPool, Concat, Slice, Clip ... in the QOperator dialect."""
+        quant = self.builder.quant(first.view.tensor)
+        reals: list[Value | None] = [
+            Real(a.view, self.builder.quant(a.view.tensor)) if isinstance(a, Codes) else a for a in arguments
+        ]
+        if raw.kind == "Clip":
+            shift = 128 if first.unsigned else 0
+            bounds = [None if a is None else constant(a) for a in arguments[1:]]
+            reals[1:] = [None if b is None else Const(quant.real(b.astype(np.int64) - shift)) for b in bounds]
+        elif raw.kind not in PRESERVING:
+            raise CompileError(
+                raw.where, "works on integers", "Clip and " + ", ".join(sorted(PRESERVING)), HINT_QDQ
+            )
+        found: list[Value] = []
+        for part in range(len(raw.outputs)):
+            expr = Expr(raw, tuple(reals), part)
+            view = self.context.materialize(expr, Target(quant), raw)
+            found.append(Codes(view, first.unsigned, quant))
+        return found
+
+    def _quantize(self, raw: Raw, arguments: list[Value | None]) -> Value:
+        value, scale, zero = (*arguments, None, None)[:3]
+        numbers = None if value is None else constant(value)
+        if numbers is not None:
+            return quantizers.quantized(raw, numbers, scale, zero)
+        quant, unsigned = quantizers.activation(raw, scale, zero, quantizers.output_type(raw))
+        assert value is not None
+        return Codes(self.context.materialize(value, Target(quant), raw), unsigned, quant)
+
+    def _dequantize(self, raw: Raw, arguments: list[Value | None]) -> Value:
+        value, scale, zero = (*arguments, None, None)[:3]
+        if isinstance(value, Const):
+            return quantizers.dequantized(raw, value.array, scale, zero)
+        if not isinstance(value, Codes):
+            raise CompileError(raw.where, "dequantizes floats", "integers")
+        quant, unsigned = quantizers.activation(raw, scale, zero, "uint8" if value.unsigned else "int8")
+        if unsigned != value.unsigned:
+            raise CompileError(raw.where, "its zero point has another type than its input", "equal types")
+        return self._as_real(raw, value, quant)
+
+    def _as_real(self, raw: Raw, codes: Codes, quant: Quant) -> Real:
+        """Codes with a meaning; codes that had another one, or none, take it on."""
+        tensor = codes.view.tensor
+        if tensor in self._open:
+            self._open.discard(tensor)
+            ports.meaning(self.builder, tensor, quant)
+        if self.builder.quant(tensor) == quant:
+            return Real(codes.view, quant)
+        return Real(self.builder.alias(raw, codes.view, quant), quant)
+
+    def _qlinear(self, raw: Raw, arguments: list[Value | None]) -> Value:
+        form = form_of(raw)
+        assert form is not None
+        padded = [*arguments, *([None] * 12)]
+        operands: list[Value | None] = []
+        for place in form.operands:
+            value, scale, zero = padded[place : place + 3]
+            if isinstance(value, Const):
+                operands.append(
+                    quantizers.dequantized(raw, value.array, scale, zero, 0 if form.kind == "Conv" else -1)
+                )
+            else:
+                operands.append(self._dequantize(raw, [value, scale, zero]))
+        operands += [padded[place] for place in form.plain]
+        renamed = replace(raw, kind=form.kind, label=raw.kind)
+        expr = Expr(renamed, tuple(operands))
+        if padded[form.output] is None:
+            return expr
+        first = next((a for a in arguments if isinstance(a, Codes)), None)
+        dtype = "uint8" if first is None or first.unsigned else "int8"
+        quant, unsigned = quantizers.activation(raw, padded[form.output], padded[form.output + 1], dtype)
+        return Codes(self.context.materialize(expr, Target(quant), renamed), unsigned, quant)
+
+
+def trace_onnx(
+    path: Path, numerics: str | None = None, input_shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> tuple[Graph, dict[str, View]]:
+    """The graph of a file, and where each quantized ONNX tensor lies in it (for comparing node by node)."""
+    if numerics not in (None, *PROFILES):
+        raise CompileError(str(path), f"numerics {numerics!r} of an ONNX model", ", ".join(PROFILES))
+    try:
+        model = read_model(path, input_shapes or {})
+        kinds = {raw.kind for raw in model.nodes}
+        if not any("Quant" in kind or kind.startswith(("QLinear", "QGemm")) for kind in kinds | {""}):
+            raise CompileError(str(path), "is not quantized: it has no QuantizeLinear", "int8 models", HINT_QDQ)
+        reader = Reader(model)
+        graph = reader.run()
+    except CompileError as error:
+        raise error if str(path) in error.where else error.at(path.name) from None
+    except RecursionError:
+        raise CompileError(str(path), "nests too deeply", "graphs of ordinary depth") from None
+    views = {name: value.view for name, value in reader.values.items() if isinstance(value, Codes)}
+    return graph, views
+
+
+def read_onnx(
+    path: Path, numerics: str | None = None, input_shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> Graph:
+    """The graph of an ONNX file, QDQ or QOperator; raises CompileError where it cannot be read.
+
+    `input_shapes` gives sizes that the file leaves open.
+    """
+    return trace_onnx(path, numerics, input_shapes)[0]
+
+
+__all__ = ["Reader", "read_onnx", "trace_onnx", "unsupported"]

@@ -1,0 +1,50 @@
+"""Softmax in the middle of a quantized model."""
+
+from __future__ import annotations
+
+from ircompile.errors import CompileError
+from ircompile.importers.onnx.context import Context
+from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.values import Expr, Target
+from ircompile.importers.onnx.views import NONE, Axes, View, axes_of
+from ircompile.ops import Softmax
+
+
+def lower_softmax(context: Context, expr: Expr, target: Target) -> View:
+    """Softmax over one axis; before opset 13, over all axes from the given one on."""
+    raw, builder = expr.node, context.builder
+    real = context.real(expr.args[0], raw)
+    view = real.view
+    legacy = raw.get("opset", context.opset) < 13
+    axis = raw.get("axis", 1 if legacy else -1)
+    axis = axis if axis >= 0 else axis + view.rank
+    if not 0 <= axis < view.rank:
+        raise CompileError(raw.where, f"axis {raw.get('axis')} of a tensor of rank {view.rank}")
+    shape = view.shape
+    if legacy:
+        view = view.moved(view.index.reshape(int(view.index.size // _size(shape[axis:])), -1))
+        axis = 1
+    axes = softmax_axes(view, builder.tensors[view.tensor].shape, axis)
+    out = builder.emit(raw, Softmax("table"), [builder.arrange(raw, view, axes)], target.quant)
+    found = placed(context, out, axes, view.rank)
+    if (target.low, target.high) != (-128, 127):
+        raise CompileError(raw.where, "clips what a Softmax gives", "Softmax, then QuantizeLinear")
+    return found.moved(found.index.reshape(shape))
+
+
+def _size(sizes: tuple[int, ...]) -> int:
+    total = 1
+    for size in sizes:
+        total *= size
+    return total
+
+
+def softmax_axes(view: View, shape: tuple[int, int, int], axis: int) -> Axes:
+    """Axes with `axis` as the channels: the view's own where they are so, else the other long axes before it."""
+    own = axes_of(view, shape)
+    if own is not None and own[2] == axis:
+        return own
+    others = [a for a in range(view.rank) if a != axis and view.shape[a] > 1]
+    height = others[0] if others else NONE
+    width = others[1] if len(others) > 1 else NONE
+    return height, width, axis
