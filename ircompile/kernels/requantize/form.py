@@ -9,41 +9,61 @@ from typing import Literal
 from ircompile.tensor import Array
 
 Name = Literal["high", "double", "single", "steps"]
-FIELDS: dict[str, tuple[str, ...]] = {
-    "double": ("multiplier", "shift"),
-    "single": ("multiplier", "shift"),
-    "steps": ("thresholds",),
-}
 
 
 @dataclass(frozen=True)
 class Form:
-    """A shape of code; two layers of equal form share it.
+    """A shape of code; layers of equal form share it.
 
-    name     long forms: "double" and "single" (TFLite's arithmetic with a 64-bit product), "steps" (a binary
-             search of 255 thresholds: any monotone function, no multiply).
-    low, high  the clamp.
+    name        "high": (offset + high word of x * multiplier) >> shift, saturated, with x = acc << pre.
+                Long forms: "double" and "single" (TFLite's arithmetic with a 64-bit product), "steps" (a binary
+                search of 255 thresholds: any monotone function, no multiply).
+    low, high   the clamp, where saturation to int8 is not enough.
+    shift       of "high": the immediate; None where each channel brings its own.
+    pre         of "high": left shift of the accumulator, which a kernel may have in its weights for nothing.
+    rounded     of "high": the high word is rounded (SMMLAR), not floored (SMMLA).
+    kink        of "high": one is subtracted from the sum where the accumulator is negative.
+    shared      of "high": all channels have the same multiplier, offset and shift.
     """
 
     name: Name
     low: int = -128
     high: int = 127
+    shift: int | None = None
+    pre: int = 0
+    rounded: bool = False
+    kink: bool = False
+    shared: bool = False
 
     @property
     def key(self) -> str:
-        """A C identifier part that is the form's own."""
-        clamp = "" if (self.low, self.high) == (-128, 127) else f"_{self.low}_{self.high}".replace("-", "m")
-        return self.name + clamp
+        """A part of a C identifier, the form's own."""
+        parts: list[str] = [self.name]
+        if self.name == "high":
+            parts += ["rounded"] * self.rounded + ["kink"] * self.kink
+            parts += [] if self.shift is None else [str(self.shift)]
+        if (self.low, self.high) != (-128, 127):
+            parts += [f"{self.low}_{self.high}".replace("-", "m")]
+        return "_".join(parts)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """What the C function takes after the accumulator."""
+        if self.name == "high":
+            return ("multiplier", "offset") + (("shift",) if self.shift is None else ())
+        return ("thresholds",) if self.name == "steps" else ("multiplier", "shift", "zero_point")
 
     @property
     def fields(self) -> tuple[str, ...]:
         """What a channel's words hold after word 0, the bias."""
-        return FIELDS[self.name]
+        return tuple(name for name in self.parameters if name not in self.common)
 
     @property
     def common(self) -> tuple[str, ...]:
         """What the layer's common words hold."""
-        return ("zero_point",) if self.name in ("double", "single") else ()
+        if self.name in ("double", "single"):
+            return ("zero_point",)
+        return self.parameters if self.shared else ()
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from ircompile.kernels.requantize.form import Recipe
+from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.numerics import mbqm, mbqm_single, wrap_int32
 from ircompile.tensor import Array
+
+Wrap = Callable[[Array], Array]
 
 
 def evaluate(recipe: Recipe, acc_without_bias: Array) -> Array:
     """int8 codes that the C computes. acc_without_bias: int64 (..., C), the sum of products without any bias."""
-    words = recipe.words.astype(np.int64)
-    acc = wrap_int32(acc_without_bias + words[:, 0])
-    form = recipe.form
+    return compute(recipe, acc_without_bias, wrap_int32)
+
+
+def compute(recipe: Recipe, acc_without_bias: Array, wrap: Wrap) -> Array:
+    """As `evaluate`, with every 32-bit intermediate passed through `wrap`."""
+    form, words = recipe.form, recipe.words.astype(np.int64)
+    acc = wrap(acc_without_bias + words[:, 0])
     if form.name == "steps":
         return (form.low + _count(acc, words[:, 1:])).astype(np.int8)
+    value = dict(zip(form.common, recipe.common.astype(np.int64), strict=True))
+    value |= dict(zip(form.fields, words[:, 1:].T, strict=True))
+    if form.name == "high":
+        return np.clip(_high(form, acc, value, wrap), form.low, form.high).astype(np.int8)
     scaling = mbqm if form.name == "double" else mbqm_single
-    scaled = wrap_int32(scaling(acc, words[:, 1], words[:, 2]) + int(recipe.common[0]))
-    return np.clip(scaled, form.low, form.high).astype(np.int8)
+    code = wrap(scaling(acc, value["multiplier"], value["shift"]) + value["zero_point"])
+    return np.clip(code, form.low, form.high).astype(np.int8)
+
+
+def _high(form: Form, acc: Array, value: dict[str, Array], wrap: Wrap) -> Array:
+    x = wrap(acc << form.pre)
+    product = x * value["multiplier"] + (2**31 if form.rounded else 0)
+    total = wrap(value["offset"] + (product >> 32))
+    if form.kink:
+        total = wrap(total - (x < 0))
+    return np.asarray(total >> (value["shift"] if form.shift is None else form.shift))
 
 
 def _count(acc: Array, thresholds: Array) -> Array:

@@ -10,6 +10,8 @@ import numpy as np
 from ircompile.numerics import Requant, quantize_multiplier, requantize
 from ircompile.tensor import Array
 
+NOWHERE = -(2**62)
+
 # int64 accumulators and their channels, broadcast -> codes.
 Function = Callable[[Array, Array], Array]
 
@@ -29,12 +31,25 @@ class Steps:
     low: int
     high: int
     slope: Array
-    function: Function
 
     @property
     def codes(self) -> Array:
         """The code that each threshold begins, int64 (K, 1)."""
         return np.arange(self.low + 1, self.high + 1, dtype=np.int64)[:, np.newaxis]
+
+    def take(self, channels: Array) -> Steps:
+        """The steps of some channels."""
+        t, lo, hi, slope = self.thresholds[:, channels], self.lo[channels], self.hi[channels], self.slope[channels]
+        return Steps(t, lo, hi, self.low, self.high, slope)
+
+    def united(self) -> Steps:
+        """One channel over all intervals, for channels that are all the same function."""
+        inside = (self.thresholds > self.lo) & (self.thresholds <= self.hi)
+        lo, hi = self.lo.min(keepdims=True), self.hi.max(keepdims=True)
+        known = np.where(inside, self.thresholds, NOWHERE).max(axis=1, keepdims=True)
+        at_start = np.any((self.thresholds <= self.lo) & (self.lo == lo), axis=1, keepdims=True)
+        t = np.where(known > NOWHERE, known, np.where(at_start, lo, hi + 1))
+        return Steps(t, lo, hi, self.low, self.high, self.slope[:1])
 
 
 def function_of(requant: Requant, scale: Array) -> Function:
@@ -103,4 +118,4 @@ def steps_of(requant: Requant, scale: Array, lo: Array, hi: Array) -> Steps:
     """The reference of one layer as step functions; channels that `wraps` names have no meaning here."""
     function = function_of(requant, scale)
     thresholds = locate(function, guess(requant, scale), lo, hi, requant.low, requant.high)
-    return Steps(thresholds, lo, hi, requant.low, requant.high, scale, function)
+    return Steps(thresholds, lo, hi, requant.low, requant.high, scale)

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ircompile.kernels.requantize.form import Form, Recipe
-from ircompile.kernels.requantize.reference import Steps, steps_of
+from ircompile.kernels.requantize.high import high_form
+from ircompile.kernels.requantize.reference import Steps, steps_of, wraps
 from ircompile.numerics import Requant, quantize_multiplier
 from ircompile.tensor import Array
 
 
 def synthesize(
-    requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, *, dsp: bool, mul64: bool = True
+    requant: Requant,
+    scale: Array,
+    bias: Array,
+    lo: Array,
+    hi: Array,
+    *,
+    dsp: bool,
+    mul64: bool = True,
+    prefer: Sequence[int] = (),
 ) -> Recipe:
     """The recipe of a layer: scale float64, bias int32, lo and hi int64 of the accumulator with bias, all (C,)."""
+    # `prefer` lists right shifts to try first, so that layers share code.
     scale, lo, hi = np.asarray(scale, np.float64), np.asarray(lo, np.int64), np.asarray(hi, np.int64)
+    if not mul64 or np.any(wraps(requant, scale, lo, hi)):
+        return exact_form(requant, scale, bias, lo, hi)
+    steps = steps_of(requant, scale, lo, hi)
+    found = high_form(steps, bias, requant.rounding == "double", dsp, prefer)
+    return found or exact_form(requant, scale, bias, lo, hi)
+
+
+def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> Recipe:
+    """What is always there: the reference's own arithmetic, or its thresholds."""
     if requant.rounding in ("double", "single"):
         return long_form(requant, scale, bias)
     return search_form(steps_of(requant, scale, lo, hi), bias)
