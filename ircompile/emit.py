@@ -18,9 +18,9 @@ from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.pack import Program
 from ircompile.plan import Buffer, Plan
 from ircompile.plan.model import ARENA_ALIGN
+from ircompile.plan.waits import affine_wait
 from ircompile.resources import templates_dir
 from ircompile.tensor import RANGES, Array, Tensor
-from ircompile.plan.waits import affine_wait
 
 C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t", "uint32": "uint32_t"}
 HELPERS = {
@@ -116,7 +116,9 @@ class _Emitter:
             "cases": cases,
             "uses_window": any(kernel.call == "window" for kernel in self.program.lowered.kernels.values()),
             "arithmetic": self.arithmetic(body),
-            "includes": ["<arm_acle.h>"] if "__ssat" in body or "__smla" in body or forms_need_acle(forms) else [],
+            "includes": intrinsics_headers(
+                body + self.env.get_template("kernels/requant.j2").module.helpers(list(forms.values()))
+            ),
             "counters": max(stop - first for first, stop in self.plan.segments),
             **waits,
             **self.places(),
@@ -300,9 +302,10 @@ def find_template(program: Program, template: str) -> str:
     raise FileNotFoundError(template)
 
 
-def forms_need_acle(forms: Mapping[str, Any]) -> bool:
-    """Whether a requantization form uses ACLE intrinsics."""
-    return any(form.name not in ("double", "single", "steps") for form in forms.values())
+def intrinsics_headers(text: str) -> list[str]:
+    """The compiler's headers that declare the intrinsics in a C text."""
+    headers = ["<arm_mve.h>"] if re.search(r"\bv\w+q_\w+\(", text) else []
+    return headers + (["<arm_acle.h>"] if re.search(r"\b__(?!asm|attribute)[a-z]+\d*[a-z]*\(", text) else [])
 
 
 def row_offset(buffer: Buffer, row: str, height: int) -> str:

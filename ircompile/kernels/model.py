@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ircompile.kernels.requantize import Form
-from ircompile.plan.model import Demand, Layout
-from ircompile.tensor import Array
+import numpy as np
+
+from ircompile import ops
+from ircompile.graph import Node
+from ircompile.kernels.requantize import Form, Recipe, synthesize
+from ircompile.passes.intervals import Intervals
+from ircompile.plan.model import Demand, Layout, Plan
+from ircompile.target import Target
+from ircompile.tensor import Array, Site, integers
 
 # How a kernel is handed its inputs: "row", a pointer to the one row of each that it reads; "window", an array of
 # row pointers, NULL outside of the picture; "buffer", base, slots and pitch, from which it finds rows itself.
@@ -55,3 +61,41 @@ class Packed:
     sizes: Mapping[str, int]
     form: Form | None = None
     recipe_channels: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What packing may ask beside the node itself."""
+
+    plan: Plan
+    target: Target
+    intervals: Intervals
+    kernels: Mapping[str, Kernel]
+
+    def steps(self, node: Node, site: Site) -> dict[str, int]:
+        """How far apart neighbouring pixels and neighbouring channels of an output row are, in bytes."""
+        if self.plan.buffers[node.output].layout == "hwc":
+            return {"pixel_step": site.output.channels, "channel_step": 1}
+        return {"pixel_step": 1, "channel_step": site.output.width}
+
+    def recipe(self, node: Node, op: ops.Conv | ops.Depthwise, site: Site) -> Recipe:
+        """The requantization of a node, the cheapest that is proved over its reachable accumulators."""
+        low, high = self.intervals.accumulators[node.name]
+        features, bias = self.target.features, integers(site.consts[op.bias])
+        scale = site.consts[op.requant.scale]
+        return synthesize(op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64)
+
+
+def requant_words(recipe: Recipe) -> Array:
+    """A layer's common words and then the words of each channel, as one int32 array."""
+    return np.concatenate([np.asarray(recipe.common, np.int64).reshape(-1), recipe.words.reshape(-1)]).astype(
+        np.int32
+    )
+
+
+def window_suffix(window: ops.Window) -> str:
+    """A C identifier part for a window's geometry."""
+    (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
+    text = f"{kh}x{kw}" + ("" if (sh, sw) == (1, 1) else f"_s{sh}" if sh == sw else f"_s{sh}{sw}")
+    text += "" if (dh, dw) == (1, 1) else f"_d{dh}" if dh == dw else f"_d{dh}{dw}"
+    return text + f"_p{window.padding[2]}"

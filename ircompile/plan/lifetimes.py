@@ -47,7 +47,7 @@ class Problem:
         self.sums = [state_bytes(s.node.op, site) for s, site in pairs]
         self.roots = overwritten(graph, demands)
         self.producer = {node.output: i for i, node in enumerate(graph.nodes)}
-        self.last_reader = {name: -1 for name in graph.tensors}
+        self.last_reader = dict.fromkeys(graph.tensors, -1)
         for i, node in enumerate(graph.nodes):
             self.last_reader |= dict.fromkeys(node.inputs, i)
         self.last_reader |= dict.fromkeys(graph.output_names, len(graph.nodes))
