@@ -72,14 +72,17 @@ class Softmax:
         return np.where(inside, exp_on_negative_values(scaled), 0)
 
 
-def exp_on_negative_values(a: Array) -> Array:
-    """exp of Q5.26 values <= 0, as Q0.31 (gemmlowp `fixedpoint.h`)."""
-    quarter = 1 << 24
+def exp_on_negative_values(a: Array, integer_bits: int = 5) -> Array:
+    """exp of fixed-point values <= 0 (Q5.26, or Q4.27), as Q0.31 (gemmlowp `fixedpoint.h`)."""
+    fraction_bits = 31 - integer_bits
+    quarter = 1 << (fraction_bits - 2)
     mod = (a & (quarter - 1)) - quarter
-    result = _exp_near_zero(mod << 5)
+    result = _exp_near_zero(mod << integer_bits)
     remainder = mod - a
     for exponent, multiplier in EXP_BARREL:
-        result = np.where(remainder & (1 << (26 + exponent)), srdhm(result, np.int64(multiplier)), result)
+        if exponent < integer_bits:
+            taken = remainder & (1 << (fraction_bits + exponent))
+            result = np.where(taken, srdhm(result, np.int64(multiplier)), result)
     return np.where(a == 0, ONE, result)
 
 

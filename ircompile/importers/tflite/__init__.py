@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.graph import Graph, validate
-from ircompile.importers.tflite import ends, moves, pointwise, windows
+from ircompile.importers.tflite import ends, moves, parts, pointwise, reductions, sizes, tables, windows
 from ircompile.importers.tflite.fold import fold
 from ircompile.importers.tflite.lowering import Cut, Floating, Lowering
 from ircompile.importers.tflite.reader import TfOperator, read_model
@@ -20,7 +20,11 @@ NUMERICS = ("tflm", "litert-ref")
 LOWERINGS: dict[str, Callable[[Lowering, TfOperator], None]] = {
     **windows.LOWERINGS,
     **pointwise.LOWERINGS,
+    **tables.LOWERINGS,
     **moves.LOWERINGS,
+    **reductions.LOWERINGS,
+    **parts.LOWERINGS,
+    **sizes.LOWERINGS,
 }
 
 

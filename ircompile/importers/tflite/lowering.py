@@ -247,15 +247,15 @@ class Lowering:
         if (source.scale, source.zero_point) != (target.scale, target.zero_point):
             raise self.error(
                 op,
-                f"input (scale {source.scale:g}, zero point {source.zero_point}) and output (scale {target.scale:g}, "
-                f"zero point {target.zero_point}) are quantized differently",
+                f"input (scale {source.scale:g}, zero point {source.zero_point}) and output (scale "
+                f"{target.scale:g}, zero point {target.zero_point}) are quantized differently",
                 "equal quantization",
             )
 
-    def name_of(self, op: TfOperator) -> str:
-        """A readable name for the operator's node."""
+    def name_of(self, op: TfOperator, position: int = 0) -> str:
+        """A readable name for the node that computes an output of the operator."""
         kind = op.kind.lower().removesuffix("_2d").replace("depthwise_conv", "dw").replace("fully_connected", "fc")
-        name = self.model.tensors[op.outputs[0]].name if op.outputs else ""
+        name = self.model.tensors[op.outputs[position]].name if op.outputs else ""
         return short(name, f"{kind.replace(' ', '_')[:20]}_{op.index}")
 
     def store(self, op: TfOperator, suffix: str, array: Array) -> str:

@@ -1,4 +1,4 @@
-"""Operators that move data, and means over axes."""
+"""Operators that move data within one tensor: reshape, transpose, pad."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ import numpy as np
 
 from ircompile.importers.tflite.lowering import Lowering, default_axes
 from ircompile.importers.tflite.reader import TfOperator
-from ircompile.ops import Mean, Pad, Reshape, Transpose
-
-
-def axis_numbers(low: Lowering, op: TfOperator, position: int, rank: int) -> list[int]:
-    """A constant list of axes, negative ones counted from the end."""
-    values = low.constant(op, position, "list of axes").astype(np.int64).reshape(-1)
-    axes = sorted({int(v) + rank if v < 0 else int(v) for v in values[:16]})
-    if any(not 0 <= axis < rank for axis in axes):
-        raise low.error(op, f"axes {axes} of a tensor with {rank}", "axes of the tensor")
-    return axes
+from ircompile.ops import Pad, Reshape, Transpose
 
 
 def reshape(low: Lowering, op: TfOperator) -> None:
@@ -101,34 +92,6 @@ def pad(low: Lowering, op: TfOperator) -> None:
     low.finish(op, low.emit(op, node, [source], low.target(op, (height, width, channels))))
 
 
-def mean(low: Lowering, op: TfOperator) -> None:
-    """Over height, width or both, dropped or kept."""
-    held = low.activation(op, 0)
-    source = low.tensors[held.tensor]
-    shape = low.model.tensors[op.inputs[0]].shape
-    reduced = [axis for axis in axis_numbers(low, op, 1, len(shape)) if shape[axis] != 1]
-    letters = ["hwc"[held.axes.index(axis)] if axis in held.axes else "?" for axis in reduced]
-    if any(letter in "c?" for letter in letters):
-        raise low.error(op, f"mean over axes {reduced} of shape {list(shape)}", "height and width")
-    axes = "".join(letters) or "h"
-    node = Mean(axes, "integer")  # type: ignore[arg-type]
-    output = low.emit(op, node, [source], low.target(op, node.infer((source,), {})))
-    kept = low.model.tensors[op.outputs[0]].shape
-    low.finish(op, output, axes=_axes_after(held.axes, reduced, len(shape) - len(kept) > 0, shape, kept))
-
-
-def _axes_after(
-    axes: tuple[int, int, int], reduced: list[int], dropped: bool, shape: tuple[int, ...], kept: tuple[int, ...]
-) -> tuple[int, int, int] | None:
-    """Where H, W and C stand after the reduced axes are gone; None if that is the usual place."""
-    if not dropped:
-        return axes
-    if len(shape) - len(kept) != len(reduced):
-        return None
-    new = [-1 if a < 0 or a in reduced else a - sum(r < a for r in reduced) for a in axes]
-    return new[0], new[1], new[2]
-
-
 LOWERINGS = {
     "RESHAPE": reshape,
     "SQUEEZE": reshape,
@@ -136,5 +99,4 @@ LOWERINGS = {
     "TRANSPOSE": transpose,
     "PAD": pad,
     "PADV2": pad,
-    "MEAN": mean,
 }

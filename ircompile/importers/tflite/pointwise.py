@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from ircompile.importers.tflite.ends import quantize_input
 from ircompile.importers.tflite.lowering import Activation, Batched, Cut, Floating, FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator
-from ircompile.importers.tflite.windows import CLAMPS, clamp_codes, clamp_of
-from ircompile.numerics import mbqm, quantize_multiplier
-from ircompile.ops import Binary, Constant, Softmax, Table
-from ircompile.tensor import Array, Tensor
-
-CODES = np.arange(-128, 128, dtype=np.int64)
+from ircompile.importers.tflite.tables import CODES, emit_table
+from ircompile.importers.tflite.windows import clamp_of
+from ircompile.ops import Binary, Constant, Prelu, Softmax
+from ircompile.tensor import Site, Tensor
 
 
 def _operand(low: Lowering, op: TfOperator, position: int) -> Tensor | Constant:
@@ -38,14 +37,17 @@ def _operand(low: Lowering, op: TfOperator, position: int) -> Tensor | Constant:
 
 def _binary(low: Lowering, op: TfOperator, kind: str) -> None:
     left, right = _operand(low, op, 0), _operand(low, op, 1)
-    target = low.target(op)
-    low_code, high_code = clamp_of(low, op, target)
+    bounds = clamp_of(low, op, low.target(op))
+    _emit(low, op, Binary(kind, "double", *bounds), left, right)  # type: ignore[arg-type]
+
+
+def _emit(low: Lowering, op: TfOperator, node: Binary, left: Tensor | Constant, right: Tensor | Constant) -> None:
     constants = [o for o in (left, right) if isinstance(o, Constant)]
     inputs = [o for o in (left, right) if isinstance(o, Tensor)]
     if not inputs:
         raise low.error(op, "has two constant operands", "an activation")
-    node = Binary(kind, "double", low_code, high_code, constants[0] if constants else None)  # type: ignore[arg-type]
-    low.finish(op, low.emit(op, node, inputs, target))
+    node = replace(node, constant=constants[0] if constants else None)
+    low.finish(op, low.emit(op, node, inputs, low.target(op)))
 
 
 def add(low: Lowering, op: TfOperator) -> None:
@@ -61,30 +63,6 @@ def sub(low: Lowering, op: TfOperator) -> None:
 def mul(low: Lowering, op: TfOperator) -> None:
     """As ADD; a squeeze-and-excite gate is 1 x 1 x C against H x W x C."""
     _binary(low, op, "mul")
-
-
-def quantize(low: Lowering, op: TfOperator) -> None:
-    """float32 inputs of the model; int8 and uint8 to int8 and uint8 at any scales."""
-    value = low.values.get(op.inputs[0])
-    if isinstance(value, FloatInput):
-        quantize_input(low, op, value)
-        return
-    held = low.activation(op, 0)
-    source, target = low.tensors[held.tensor], low.target(op)
-    if (source.scale, source.zero_point) == (target.scale, target.zero_point):
-        low.values[op.outputs[0]] = held
-        return
-    m, s = quantize_multiplier(np.float64(source.scale) / np.float64(target.scale))
-    codes = mbqm(CODES - source.zero_point, m, s) + target.zero_point
-    emit_table(low, op, codes, "quantize")
-
-
-def emit_table(low: Lowering, op: TfOperator, codes: Array, function: str) -> None:
-    """Adds a Table of 256 codes, clamped to int8, on the operator's first input."""
-    held = low.activation(op, 0)
-    source = low.tensors[held.tensor]
-    table = low.store(op, "table", np.clip(codes, -128, 127).astype(np.int8))
-    low.finish(op, low.emit(op, Table(table, function), [source], low.target(op, source.shape)), axes=held.axes)
 
 
 def dequantize(low: Lowering, op: TfOperator) -> None:
@@ -116,23 +94,49 @@ def softmax(low: Lowering, op: TfOperator) -> None:
     low.finish(op, low.emit(op, Softmax("gemmlowp", beta), [source], target))
 
 
-def relu(low: Lowering, op: TfOperator) -> None:
-    """Standing alone: requantized by mbqm(x - zx, sx / sy), clamped."""
-    held = low.activation(op, 0)
-    source, target = low.tensors[held.tensor], low.target(op)
-    low_code, high_code = clamp_codes(CLAMPS[op.kind.replace("RELU_0_TO_1", "RELU")], target)
-    m, s = quantize_multiplier(np.float64(source.scale) / np.float64(target.scale))
-    codes = mbqm(CODES - source.zero_point, m, s) + target.zero_point
-    emit_table(low, op, np.clip(codes, low_code, high_code), op.kind.lower())
+def minimum(low: Lowering, op: TfOperator) -> None:
+    """Of codes: equal quantization, as converters write it; two activations, or one and a constant."""
+    _extreme(low, op, "min")
+
+
+def maximum(low: Lowering, op: TfOperator) -> None:
+    """As MINIMUM."""
+    _extreme(low, op, "max")
+
+
+def _extreme(low: Lowering, op: TfOperator, kind: str) -> None:
+    left, right = _operand(low, op, 0), _operand(low, op, 1)
+    target = low.target(op)
+    if any((o.scale, o.zero_point) != (target.scale, target.zero_point) for o in (left, right)):
+        low.notice(
+            f"{low.model.where(op)}: operands and output are quantized differently; their codes are compared all "
+            "the same, as TensorFlow Lite does"
+        )
+    _emit(low, op, Binary(kind, "raw"), left, right)  # type: ignore[arg-type]
+
+
+def prelu(low: Lowering, op: TfOperator) -> None:
+    """Constant int8 or uint8 slopes: one, one a channel, or one an element."""
+    source, slope = low.source(op, 0), _operand(low, op, 1)
+    if not isinstance(slope, Constant):
+        raise low.error(op, "computed slopes", "constant slopes")
+    node = Prelu(slope.name, slope.scale, slope.zero_point)
+    target = low.target(op)
+    alpha = low.consts[slope.name]
+    if alpha.size > 1:
+        low.finish(op, low.emit(op, node, [source], target))
+        return
+    site = Site((source,), target, low.consts)
+    emit_table(low, op, node.combine(site, CODES, alpha.reshape(1)), "prelu")
 
 
 LOWERINGS = {
     "ADD": add,
     "SUB": sub,
     "MUL": mul,
-    "QUANTIZE": quantize,
+    "MINIMUM": minimum,
+    "MAXIMUM": maximum,
+    "PRELU": prelu,
     "DEQUANTIZE": dequantize,
     "SOFTMAX": softmax,
-    "RELU": relu,
-    "RELU6": relu,
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.importers.tflite.lowering import Batched, Lowering
+from ircompile.importers.tflite.lowering import Activation, Batched, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
 from ircompile.numerics import Requant, Rounding
 from ircompile.ops import AveragePool, Conv, Depthwise, MaxPool, Mean, Window
@@ -132,21 +132,47 @@ def _data_position(op: TfOperator) -> int:
 def conv(low: Lowering, op: TfOperator) -> None:
     """Any kernel, stride, padding and dilation; groups become dense weights; int8 or int4 weights per channel or
     per tensor, uint8 per tensor with any zero point; fused RELU, RELU6, RELU_N1_TO_1."""
-    if spread(low, op):
-        return
+    if not spread(low, op):
+        low.finish(op, _convolution(low, op, low.source(op, 0)))
+
+
+def depthwise(low: Lowering, op: TfOperator) -> None:
+    """Any kernel, stride, padding, dilation and channel multiplier; weights and activations as CONV_2D."""
+    if not spread(low, op):
+        low.finish(op, _convolution(low, op, low.source(op, 0)))
+
+
+def _convolution(low: Lowering, op: TfOperator, source: Tensor, dilated: Window | None = None) -> Tensor:
+    """Adds a Conv or Depthwise; `dilated` replaces padding and dilation of the file's."""
     tensor, weights = weights_of(low, op)
-    source = low.source(op, 0)
     if weights.ndim != 4:
         raise low.error(op, f"weights of shape {weights.shape}", "four axes")
-    weights = dense_groups(low, op, weights, source.channels)
+    kernel = (weights.shape[1], weights.shape[2])
     dilation = (op.option("DilationHFactor", 1), op.option("DilationWFactor", 1))
-    window = window_of(low, op, source, (weights.shape[1], weights.shape[2]), dilation)
-    convolve(low, op, window, tensor, weights, source)
+    window = replace(dilated, kernel=kernel) if dilated else window_of(low, op, source, kernel, dilation)
+    if min(window.output_size(source.height, source.width)) < 1:
+        raise low.error(op, f"kernel {kernel} on a map of {source.height} x {source.width}", "kernels that fit")
+    if op.kind == "CONV_2D":
+        return convolve(low, op, window, tensor, dense_groups(low, op, weights, source.channels), source)
+    count = weights.shape[-1]
+    if weights.shape[0] != 1 or count % source.channels or count < 1:
+        raise low.error(
+            op, f"weights of shape {weights.shape} on {source.channels} channels", "1 x kh x kw x C_out"
+        )
+    target = low.target(op, (*window.output_size(source.height, source.width), count))
+    requant = requant_of(low, op, tensor, count, clamp_of(low, op, target))
+    node = Depthwise(
+        window,
+        low.store(op, "weights", narrow(weights[0])),
+        low.store(op, "bias", bias_of(low, op, count)),
+        requant,
+    )
+    return low.emit(op, node, [source], target)
 
 
 def convolve(
     low: Lowering, op: TfOperator, window: Window, tensor: TfTensor, weights: Array, source: Tensor
-) -> None:
+) -> Tensor:
     """Adds the Conv of dense weights (C_out, kh, kw, C_in)."""
     count = weights.shape[0]
     target = low.target(op, (*window.output_size(source.height, source.width), count))
@@ -156,7 +182,7 @@ def convolve(
     node = Conv(
         window, low.store(op, "weights", narrow(weights)), low.store(op, "bias", bias_of(low, op, count)), requant
     )
-    low.finish(op, low.emit(op, node, [source], target))
+    return low.emit(op, node, [source], target)
 
 
 def dense_groups(low: Lowering, op: TfOperator, weights: Array, channels: int) -> Array:
@@ -179,30 +205,6 @@ def dense_groups(low: Lowering, op: TfOperator, weights: Array, channels: int) -
     return dense
 
 
-def depthwise(low: Lowering, op: TfOperator) -> None:
-    """Any kernel, stride, padding, dilation and channel multiplier; weights and activations as CONV_2D."""
-    if spread(low, op):
-        return
-    tensor, weights = weights_of(low, op)
-    source = low.source(op, 0)
-    count = weights.shape[-1]
-    if weights.ndim != 4 or weights.shape[0] != 1 or count % source.channels:
-        raise low.error(
-            op, f"weights of shape {weights.shape} on {source.channels} channels", "1 x kh x kw x C_out"
-        )
-    dilation = (op.option("DilationHFactor", 1), op.option("DilationWFactor", 1))
-    window = window_of(low, op, source, (weights.shape[1], weights.shape[2]), dilation)
-    target = low.target(op, (*window.output_size(source.height, source.width), count))
-    requant = requant_of(low, op, tensor, count, clamp_of(low, op, target))
-    node = Depthwise(
-        window,
-        low.store(op, "weights", narrow(weights[0])),
-        low.store(op, "bias", bias_of(low, op, count)),
-        requant,
-    )
-    low.finish(op, low.emit(op, node, [source], target))
-
-
 def spread(low: Lowering, op: TfOperator) -> bool:
     """Notes a VALID convolution between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND, which lowers it dilated."""
     value = low.values.get(op.inputs[0]) if op.inputs else None
@@ -212,6 +214,19 @@ def spread(low: Lowering, op: TfOperator) -> bool:
         raise low.error(op, "strided or SAME between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND", "VALID, stride 1")
     low.values[op.outputs[0]] = replace(value, convolved=op)
     return True
+
+
+def batched_convolution(low: Lowering, op: TfOperator, value: Batched, padding: tuple[int, int, int, int]) -> None:
+    """The dilated convolution that BATCH_TO_SPACE_ND `op` completes."""
+    inner = value.convolved
+    held = low.values[value.source]
+    assert inner is not None
+    assert isinstance(held, Activation)
+    source = low.arranged(op, held, low.model.tensors[value.source].shape)
+    window = Window((1, 1), (1, 1), padding, value.dilation)
+    output = _convolution(low, inner, source, window)
+    low.check_same(op, output, low.target(op))
+    low.finish(op, output)
 
 
 def fully_connected(low: Lowering, op: TfOperator) -> None:
@@ -228,7 +243,7 @@ def fully_connected(low: Lowering, op: TfOperator) -> None:
     rows = math.prod(source.shape) // depth
     if source.channels != depth:
         source = low.reshape(op, source, (rows, 1, depth))
-    convolve(low, op, Window((1, 1)), tensor, weights.reshape(count, 1, 1, depth), source)
+    low.finish(op, convolve(low, op, Window((1, 1)), tensor, weights.reshape(count, 1, 1, depth), source))
 
 
 def average_pool(low: Lowering, op: TfOperator) -> None:

@@ -1,0 +1,187 @@
+"""Operators that join tensors or take them apart."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ircompile.importers.tflite.fold import slice_bounds
+from ircompile.importers.tflite.lowering import Lowering, default_axes, like
+from ircompile.importers.tflite.reader import TfOperator
+from ircompile.importers.tflite.reductions import axis_numbers
+from ircompile.importers.tflite.tables import CODES
+from ircompile.numerics import round_half_away
+from ircompile.ops import Concat, Slice, Table
+from ircompile.tensor import Shape, Tensor
+
+
+def _axis(low: Lowering, op: TfOperator, number: int, rank: int) -> int:
+    axis = number + rank if number < 0 else number
+    if not 0 <= axis < rank:
+        raise low.error(op, f"axis {number} of a tensor with {rank}", "axes of the tensor")
+    return axis
+
+
+def concatenation(low: Lowering, op: TfOperator) -> None:
+    """Any axis; int8 inputs of the output's quantization, uint8 of any."""
+    if op.option("FusedActivationFunction"):
+        raise low.error(op, "fused activation", "none")
+    shapes = [low.model.tensors[index].shape for index in op.inputs if index >= 0]
+    rank = len(low.model.tensors[op.outputs[0]].shape)
+    if not shapes or any(len(shape) != rank for shape in shapes):
+        raise low.error(op, f"inputs of shapes {[list(s) for s in shapes]}", "equal ranks")
+    axis = _axis(low, op, int(op.option("Axis")), rank)
+    target = low.target(op)
+    sources = [_at_scale(low, op, low.source(op, n), target) for n in range(len(shapes))]
+    _join(low, op, sources, shapes, axis)
+
+
+def _at_scale(low: Lowering, op: TfOperator, source: Tensor, target: Tensor) -> Tensor:
+    """An input in the output's quantization: round(code * (sx / sy) - zx * (sx / sy)) + zy in float32."""
+    if (source.scale, source.zero_point) == (target.scale, target.zero_point):
+        return source
+    # TFLite computes with uint8 codes; int8 inputs of another scale it refuses.
+    ratio = np.float32(source.scale) * (np.float32(1) / np.float32(target.scale))
+    bias = -np.float32(source.zero_point + 128) * ratio
+    real = (CODES + 128).astype(np.float32) * ratio + bias
+    codes = np.clip(round_half_away(real) + target.zero_point, -128, 127).astype(np.int8)
+    output = Tensor("", source.shape, "int8", target.scale, target.zero_point)
+    return low.emit(op, Table(low.store(op, "table", codes), "quantize"), [source], output)
+
+
+def _join(low: Lowering, op: TfOperator, sources: list[Tensor], shapes: list[tuple[int, ...]], axis: int) -> None:
+    """Concatenates along a framework's axis, if need be with all axes before it and behind it folded."""
+    target = low.target(op)
+    usual = [default_axes(shape) for shape in shapes]
+    if all(axes == usual[0] for axes in usual) and axis in usual[0]:
+        node = Concat(usual[0].index(axis))
+    else:
+        before = math.prod(shapes[0][:axis])
+        node = Concat(1 if before > 1 else 0)
+        views = [_three(math.prod(s[:axis]), s[axis], math.prod(s[axis + 1 :])) for s in shapes]
+        sources = [low.reshape(op, source, view) for source, view in zip(sources, views, strict=True)]
+    if len(sources) == 1:
+        low.finish(op, sources[0])
+        return
+    low.finish(op, low.emit(op, node, sources, like(target, node.infer(tuple(sources), {}))))
+
+
+def _three(before: int, size: int, behind: int) -> Shape:
+    return (before, size, behind) if before > 1 else (size, 1, behind)
+
+
+def pack(low: Lowering, op: TfOperator) -> None:
+    """Activations of equal quantization; constants fold."""
+    shape = low.model.tensors[op.inputs[0]].shape
+    axis = _axis(low, op, int(op.option("Axis")), len(shape) + 1)
+    sources = [low.source(op, n) for n in range(len(op.inputs))]
+    for source in sources:
+        low.check_same(op, source, low.target(op))
+    # A new axis of size 1 changes no byte.
+    _join(low, op, sources, [(*shape[:axis], 1, *shape[axis:])] * len(sources), axis)
+
+
+def tile(low: Lowering, op: TfOperator) -> None:
+    """TILE and BROADCAST_TO of activations: up to 256 copies on height, width or channels; constants fold."""
+    source, shape = low.source(op, 0), low.model.tensors[op.inputs[0]].shape
+    output = low.model.tensors[op.outputs[0]].shape
+    low.check_same(op, source, low.target(op))
+    if len(shape) != len(output):
+        raise low.error(op, f"shape {list(shape)} to {list(output)}", "equal ranks")
+    axes = default_axes(shape)
+    for axis, (size, wanted) in enumerate(zip(shape, output, strict=True)):
+        if size == wanted:
+            continue
+        if axis not in axes or wanted % max(size, 1) or wanted > 256 * size:
+            raise low.error(op, f"shape {list(shape)} to {list(output)}", "whole copies, up to 256")
+        node = Concat(axes.index(axis))
+        copies = [source] * (wanted // size)
+        source = low.emit(op, node, copies, like(source, node.infer(tuple(copies), {})))
+    low.finish(op, source)
+
+
+def _cut(low: Lowering, op: TfOperator, source: Tensor, position: int, slices: list[slice], data: int = 0) -> None:
+    """Declares output `position` to be a part of the source, which is input `data`."""
+    shape = low.model.tensors[op.inputs[data]].shape
+    axes = default_axes(shape)
+    whole = [s == slice(0, n, 1) for s, n in zip(slices, shape, strict=True)]
+    if not all(whole[axis] for axis in range(len(shape)) if axis not in axes):
+        raise low.error(op, f"a slice of shape {list(shape)}", "slices of height, width and channels")
+    spans = [slices[axis] if axis >= 0 else slice(0, 1, 1) for axis in axes]
+    if any(s.step < 1 for s in spans):
+        raise low.error(op, "negative strides", "strides of 1 and more")
+    sizes = [len(range(s.start, s.stop, s.step)) for s in spans]
+    low.check_same(op, source, low.target(op, position=position))
+    if tuple(sizes) == source.shape:
+        low.finish(op, source, position)
+        return
+    begin, step = [s.start for s in spans], [s.step for s in spans]
+    node = Slice((begin[0], begin[1], begin[2]), (sizes[0], sizes[1], sizes[2]), (step[0], step[1], step[2]))
+    output = low.emit(op, node, [source], like(source, node.infer((source,), {})), low.name_of(op, position))
+    low.finish(op, output, position)
+
+
+def slice_(low: Lowering, op: TfOperator) -> None:
+    """Constant begin and size, on height, width and channels."""
+    shape = low.model.tensors[op.inputs[0]].shape
+    begin, size = (low.constant(op, n, what).reshape(-1) for n, what in ((1, "begin"), (2, "size")))
+    if begin.size != len(shape) or size.size != len(shape):
+        raise low.error(op, f"begin {begin.tolist()[:8]} for shape {list(shape)}", "one entry an axis")
+    ends = [n if s < 0 else int(b) + int(s) for b, s, n in zip(begin, size, shape, strict=True)]
+    spans = [slice(int(b), e, 1) for b, e in zip(begin, ends, strict=True)]
+    if any(not 0 <= s.start < s.stop <= n for s, n in zip(spans, shape, strict=True)):
+        raise low.error(op, f"slice {begin.tolist()[:8]} to {ends[:8]} of {list(shape)}", "slices of the tensor")
+    _cut(low, op, low.source(op, 0), 0, spans)
+
+
+def strided_slice(low: Lowering, op: TfOperator) -> None:
+    """Constant begin, end and strides of 1 and more; begin, end and shrink masks."""
+    shape = low.model.tensors[op.inputs[0]].shape
+    begin, end, strides = (low.constant(op, n, "bound").reshape(-1) for n in (1, 2, 3))
+    if not begin.size == end.size == strides.size <= len(shape):
+        raise low.error(op, f"bounds of {begin.size} axes for shape {list(shape)}", "one entry an axis")
+    try:
+        slices, _ = slice_bounds(op, begin, end, strides, shape)
+    except ValueError as error:
+        raise low.error(op, str(error), "begin, end and shrink masks") from None
+    if any(s.stop is None or s.start >= s.stop for s in slices):
+        raise low.error(op, "an empty or backward slice", "strides of 1 and more")
+    _cut(low, op, low.source(op, 0), 0, slices)
+
+
+def split(low: Lowering, op: TfOperator) -> None:
+    """SPLIT, SPLIT_V and UNPACK: parts along height, width or channels."""
+    data = 1 if op.kind == "SPLIT" else 0
+    shape = low.model.tensors[op.inputs[data]].shape
+    if op.kind == "UNPACK":
+        axis = _axis(low, op, int(op.option("Axis")), len(shape))
+    else:
+        axis = axis_numbers(low, op, 0 if op.kind == "SPLIT" else 2, len(shape))[0]
+    count = len(op.outputs)
+    sizes = [shape[axis] // count] * count
+    if op.kind == "SPLIT_V":
+        sizes = [int(v) for v in low.constant(op, 1, "sizes").reshape(-1)[:count]]
+        if sizes.count(-1) == 1:
+            sizes[sizes.index(-1)] = shape[axis] - sum(sizes) - 1
+    if len(sizes) != count or sum(sizes) != shape[axis] or min(sizes) < 1:
+        raise low.error(op, f"{shape[axis]} elements in parts of {sizes[:8]}", "parts that make up the axis")
+    source, start = low.source(op, data), 0
+    for position, size in enumerate(sizes):
+        slices = [slice(0, n, 1) for n in shape]
+        slices[axis] = slice(start, start + size, 1)
+        _cut(low, op, source, position, slices, data)
+        start += size
+
+
+LOWERINGS = {
+    "CONCATENATION": concatenation,
+    "PACK": pack,
+    "TILE": tile,
+    "BROADCAST_TO": tile,
+    "SLICE": slice_,
+    "STRIDED_SLICE": strided_slice,
+    "SPLIT": split,
+    "SPLIT_V": split,
+    "UNPACK": split,
+}
