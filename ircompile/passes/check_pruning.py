@@ -17,17 +17,23 @@ from ircompile.numerics import Requant, requantize
 from ircompile.ops import (
     AveragePool,
     Binary,
+    Concat,
     Conv,
     Copy,
     Depthwise,
+    Extreme,
     Flip,
     MaxPool,
     Mean,
     Op,
     Pad,
+    Prelu,
     Reshape,
+    Resize,
+    Slice,
     Table,
     Transpose,
+    TransposeConv,
     const_names,
 )
 from ircompile.passes.map_intervals import Map, map_intervals, one_code, partial_sums
@@ -72,7 +78,7 @@ class _Proof:
                 yield f"{new.name}: is not a node of the original"
                 continue
             match old.op, new.op:
-                case Conv() as before, Conv() as after:
+                case (Conv() as before, Conv() as after) | (TransposeConv() as before, TransposeConv() as after):
                     found = self.conv(old, before, after)
                 case Depthwise() as before, Depthwise() as after:
                     found = self.depthwise(old, before, after)
@@ -80,11 +86,11 @@ class _Proof:
                     found = self.by_channel(old, new)
             yield from (f"{new.name}: {text}" for text in found)
 
-    def conv(self, old: Node, before: Conv, after: Conv) -> Iterator[str]:
+    def conv(self, old: Node, before: Conv | TransposeConv, after: Conv | TransposeConv) -> Iterator[str]:
         """Each row keeps its weights, its bias grown by what lost channels add; or is constant, and stays so."""
         rows, columns = self.kept[old.output], self.kept[old.inputs[0]]
-        if before.window != after.window or not self.same_requant(before.requant, after.requant, rows):
-            yield "window or requantization differs"
+        if _geometry(before) != _geometry(after) or not self.same_requant(before.requant, after.requant, rows):
+            yield "geometry or requantization differs"
             return
         site = self.original.site(old)
         lost = np.setdiff1d(np.arange(site.inputs[0].channels), columns)
@@ -135,7 +141,7 @@ class _Proof:
             yield "the op itself differs"
         for name_old, name_new in zip(const_names(old.op), const_names(new.op), strict=True):
             value = self.original.consts[name_old]
-            cut = value[..., rows] if isinstance(old.op, Binary) and value.shape[2] > 1 else value
+            cut = value[..., rows] if isinstance(old.op, Binary | Prelu) and value.shape[2] > 1 else value
             if not np.array_equal(cut, self.pruned.consts[name_new]):
                 yield f"constant {name_new} differs"
 
@@ -143,8 +149,19 @@ class _Proof:
 def _labels(op: Op, inputs: list[Array], channels: int) -> list[Array] | None:
     """For each input, the label behind each output channel, -1 where none; None for an op that mixes channels."""
     match op:
-        case Table() | MaxPool() | AveragePool() | Mean() | Flip() | Copy():
+        case Table() | Prelu() | MaxPool() | AveragePool() | Mean() | Extreme() | Resize() | Flip() | Copy():
             return [inputs[0]]
+        case Concat(axis=2):
+            starts = np.cumsum([0, *map(len, inputs)])
+            ends = starts[-1] - starts[1:]
+            return [
+                np.pad(labels, (start, end), constant_values=-1)
+                for labels, start, end in zip(inputs, starts, ends, strict=False)
+            ]
+        case Concat():
+            return inputs
+        case Slice():
+            return [inputs[0][op.begin[2] :: op.stride[2]][:channels]]
         case Reshape() if op.shape[2] == len(inputs[0]):
             return [inputs[0]]
         case Transpose(order=(_, _, 2)):
@@ -164,7 +181,15 @@ def _bare(op: Op) -> Op:
             return replace(op, before=(*op.before[:2], 0), after=(*op.after[:2], 0))
         case Reshape():
             return Reshape((*op.shape[:2], 0))
+        case Slice():
+            return replace(op, begin=(*op.begin[:2], 0), shape=(*op.shape[:2], 0))
+        case Prelu():
+            return replace(op, alpha="")
         case Binary(constant=constant) if constant is not None:
             return replace(op, constant=replace(constant, name=""))
         case _:
             return op
+
+
+def _geometry(op: Conv | TransposeConv) -> tuple[object, ...]:
+    return (op.window,) if isinstance(op, Conv) else (op.size, op.stride, op.padding)

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import product as product_of
 
 import numpy as np
 
 from ircompile.numerics import quantize_multiplier
-from ircompile.ops import AveragePool, Binary, Copy, Flip, MaxPool, Mean, Op, Pad, Reshape, Table, Transpose
+from ircompile.ops import (
+    ArgMax,
+    AveragePool,
+    Binary,
+    Concat,
+    Copy,
+    DepthToSpace,
+    Extreme,
+    Flip,
+    MaxPool,
+    Mean,
+    Op,
+    Pad,
+    Prelu,
+    Reshape,
+    Resize,
+    Slice,
+    SpaceToDepth,
+    Table,
+    Transpose,
+)
 from ircompile.passes.borders import pixel_counts
-from ircompile.tensor import RANGES, Array, Site, Tensor
+from ircompile.tensor import RANGES, Array, Rows, Site, Tensor
 
 Range = tuple[Array, Array]
 
@@ -33,12 +53,22 @@ def codes_of(op: Op, site: Site, inputs: list[Range]) -> Range:
             return _mean(op, site, inputs[0])
         case Binary():
             return _binary(op, site, inputs)
+        case Prelu():
+            return _prelu(op, site, inputs[0])
         case Pad():
             return _pad(op, site, inputs[0])
-        case Reshape() | Transpose():
+        case Reshape() | Transpose() | DepthToSpace() | SpaceToDepth():
             return _moved(op, site, inputs[0])
-        case Copy():
+        case Concat():
+            return _concat(op, inputs)
+        case Slice():
+            first, count, stride = op.begin[2], op.shape[2], op.stride[2]
+            low, high = (bound[first::stride][:count] for bound in inputs[0])
+            return low, high
+        case Extreme() | Resize() | Copy():  # each code is one of the map, or a rounded mean of some
             return inputs[0]
+        case ArgMax():
+            return np.zeros(1, np.int64), np.full(1, site.inputs[0].channels - 1, np.int64)
         case Flip():
             offset = -128 if site.output.dtype == "int8" else 128
             return inputs[0][0] + offset, inputs[0][1] + offset
@@ -103,7 +133,7 @@ def _binary(op: Binary, site: Site, inputs: list[Range]) -> Range:
     if op.constant is not None:
         value = site.consts[op.constant.name].astype(np.int64)
         ranges.insert(0 if op.constant.first else 1, (value.min(axis=(0, 1)), value.max(axis=(0, 1))))
-    low, high = _hull(*(op.combine(site, a, b) for a, b in product(*ranges)))
+    low, high = _hull(*(op.combine(site, a, b) for a, b in product_of(*ranges)))
     if op.rounding == "double" and _binary_wraps(op, site):
         low, high = np.full_like(low, op.low), np.full_like(high, op.high)
     return (np.broadcast_to(low, site.output.channels), np.broadcast_to(high, site.output.channels))
@@ -119,6 +149,27 @@ def _binary_wraps(op: Binary, site: Site) -> bool:
     return bool(_shift_wraps(np.asarray(largest), int(quantize_multiplier(scale)[1])))
 
 
+def _prelu(op: Prelu, site: Site, codes: Range) -> Range:
+    """Monotone on either side of the zero point, and on the negative side bilinear in code and slope."""
+    source, target = site.inputs[0], site.output
+    ratio = np.float64(source.scale) / np.float64(target.scale)
+    product = np.float64(source.scale) * np.float64(op.scale) / np.float64(target.scale)
+    for scale, largest in ((ratio, 255), (product, 255 * 255)):
+        if _shift_wraps(np.asarray(largest), int(quantize_multiplier(scale)[1])):
+            return full_range(target)
+    alpha = site.consts[op.alpha].astype(np.int64)
+    turns = [np.clip(source.zero_point + step, *codes) for step in (-1, 0)]
+    slopes = alpha.min(axis=(0, 1)), alpha.max(axis=(0, 1))
+    return _hull(*(op.combine(site, code, slope) for code, slope in product_of((*codes, *turns), slopes)))
+
+
+def _concat(op: Concat, inputs: list[Range]) -> Range:
+    lows, highs = ([codes[side] for codes in inputs] for side in (0, 1))
+    if op.axis == 2:
+        return np.concatenate(lows), np.concatenate(highs)
+    return np.min(lows, axis=0), np.max(highs, axis=0)
+
+
 def _pad(op: Pad, site: Site, codes: Range) -> Range:
     low, high = codes
     if any(op.before[:2]) or any(op.after[:2]):
@@ -127,14 +178,13 @@ def _pad(op: Pad, site: Site, codes: Range) -> Range:
     return tuple(np.pad(bound, (front, back), constant_values=op.value) for bound in (low, high))  # type: ignore[return-value]
 
 
-def _moved(op: Reshape | Transpose, site: Site, codes: Range) -> Range:
-    shape = site.inputs[0].shape
-    if isinstance(op, Transpose):
-        if op.order[2] == 2:
-            return codes
-        channels = site.output.channels
-        return np.full(channels, codes[0].min()), np.full(channels, codes[1].max())
-    if op.shape[2] == shape[2]:
+def _moved(op: Reshape | Transpose | DepthToSpace | SpaceToDepth, site: Site, codes: Range) -> Range:
+    """The op moves the bounds as it moves codes."""
+    source = site.inputs[0]
+    if isinstance(op, Transpose) and op.order[2] == 2:
         return codes
-    low, high = (np.broadcast_to(bound, shape).reshape(op.shape) for bound in codes)
+    if isinstance(op, Reshape) and op.shape[2] == source.channels:
+        return codes
+    maps = [Rows(np.broadcast_to(bound, source.shape)) for bound in codes]
+    low, high = (op.simulate(site, [rows], 0, site.output.height) for rows in maps)
     return low.min(axis=(0, 1)), high.max(axis=(0, 1))

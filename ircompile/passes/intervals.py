@@ -17,8 +17,8 @@ import numpy as np
 
 from ircompile.graph import Graph
 from ircompile.numerics import Requant, quantize_multiplier, requantize
-from ircompile.ops import Conv, Depthwise
-from ircompile.passes.borders import class_sums, kept_taps
+from ircompile.ops import Conv, Depthwise, TransposeConv
+from ircompile.passes.borders import Convolution, class_sums, tap_classes
 from ircompile.passes.interval_rules import Range, codes_of, full_range
 from ircompile.tensor import Array, Consts, Site
 
@@ -29,7 +29,7 @@ INT32_MAX = 2**31 - 1
 class Intervals:
     """Inclusive bounds per channel, int64 arrays (C,).
 
-    `codes` by tensor name. `accumulators` by the name of a Conv or Depthwise node: the sum with its bias, over all
+    `codes` by tensor name. `accumulators` by the name of a convolution of any kind: the sum with its bias, over all
     border classes, as it enters the requantization. `magnitude` bounds |any partial sum|, in whatever order the
     taps and the bias are added.
     """
@@ -52,7 +52,7 @@ def analyze(graph: Graph) -> Intervals:
     for node in graph.nodes:
         site = graph.site(node)
         inputs = [codes[name] for name in node.inputs]
-        if isinstance(node.op, Conv | Depthwise):
+        if isinstance(node.op, Conv | Depthwise | TransposeConv):
             acc, bound = _accumulate(node.op, site, inputs[0])
             accumulators[node.name], magnitude[node.name] = acc, bound
             codes[node.output] = requantized_range(acc, node.op.requant, graph.consts)
@@ -84,7 +84,7 @@ def check_overflow(graph: Graph, intervals: Intervals) -> tuple[str, ...]:
     return tuple(notices)
 
 
-def _accumulate(op: Conv | Depthwise, site: Site, codes: Range) -> tuple[Range, Array]:
+def _accumulate(op: Convolution, site: Site, codes: Range) -> tuple[Range, Array]:
     """Interval of the accumulator over all border classes, and the bound of partial sums."""
     source, bias = site.inputs[0], site.consts[op.bias].astype(np.int64)
     low, high = (bound - source.zero_point for bound in codes)
@@ -92,7 +92,7 @@ def _accumulate(op: Conv | Depthwise, site: Site, codes: Range) -> tuple[Range, 
     # An input in [low, high] is (low + high) / 2 +- (high - low) / 2; doubled, all sums are integers, exact in
     # float64: below 2^9 * 2^16 * the taps.
     spread = np.stack([low + high, high - low, np.maximum(np.abs(low), np.abs(high))]).astype(np.float64)
-    if isinstance(op, Conv):
+    if not isinstance(op, Depthwise):
         middle = weights @ spread[0]
         radius, bound = np.moveaxis(np.abs(weights) @ spread[1:].T, -1, 0)
         middle, radius, bound = (a.transpose(1, 2, 0) for a in (middle, radius, bound))
@@ -100,7 +100,7 @@ def _accumulate(op: Conv | Depthwise, site: Site, codes: Range) -> tuple[Range, 
         spread = np.repeat(spread, len(bias) // source.channels, axis=1)
         middle, (radius, bound) = weights * spread[0], np.abs(weights) * spread[1:, np.newaxis, np.newaxis]
     ends = np.stack([middle - radius, middle + radius], axis=-1).astype(np.int64) // 2
-    sums = class_sums(ends, *kept_taps(op.window, source))
+    sums = class_sums(ends, tap_classes(op, site))
     magnitude = bound.sum(axis=(0, 1)).astype(np.int64) + np.abs(bias)
     return (sums[..., 0].min(axis=0) + bias, sums[..., 1].max(axis=0) + bias), magnitude
 

@@ -16,22 +16,28 @@ from ircompile.graph import Graph, Node
 from ircompile.ops import (
     AveragePool,
     Binary,
+    Concat,
     Conv,
     Copy,
     Depthwise,
+    Extreme,
     Flip,
     MaxPool,
     Mean,
     Op,
     Pad,
+    Prelu,
     Reshape,
+    Resize,
+    Slice,
     Table,
     Transpose,
+    TransposeConv,
 )
-from ircompile.passes.borders import class_sums, kept_taps
+from ircompile.passes.borders import class_sums, tap_classes
 from ircompile.passes.interval_rules import Range
 from ircompile.passes.intervals import INT32_MAX, Intervals
-from ircompile.tensor import Array, Site
+from ircompile.tensor import Array, Site, Tensor
 
 
 class Reading(NamedTuple):
@@ -43,7 +49,7 @@ class Reading(NamedTuple):
     fixed: Array
 
 
-def read_conv(op: Conv, site: Site, codes: Range, magnitude: Array) -> Reading:
+def read_conv(op: Conv | TransposeConv, site: Site, codes: Range, magnitude: Array) -> Reading:
     """Reading of a Conv whose input codes are bounded by `codes`.
 
     A channel of one code c adds w * (c - zero_point) for each tap inside the map; it needs no reading where that is
@@ -51,15 +57,15 @@ def read_conv(op: Conv, site: Site, codes: Range, magnitude: Array) -> Reading:
     """
     low, high = codes
     weights = site.consts[op.weights]
-    vertical, horizontal = kept_taps(op.window, site.inputs[0])
-    inside = np.outer(vertical.any(axis=0), horizontal.any(axis=0))
+    classes = tap_classes(op, site)
+    inside = np.asarray(classes[0].any(axis=0))[:, np.newaxis] & np.asarray(classes[1].any(axis=0))
     needs = (weights[:, inside] != 0).any(axis=1)
     fixed = np.zeros(needs.shape, np.int64)
     constant = np.flatnonzero(low == high)
     taps = weights[..., constant].transpose(1, 2, 0, 3).astype(np.int64) * (
         low[constant] - site.inputs[0].zero_point
     )
-    sums = class_sums(taps, vertical, horizontal)
+    sums = class_sums(taps, classes)
     same = (sums == sums[0]).all(axis=0)
     same &= (sums[0] == 0) | (magnitude <= INT32_MAX)[:, np.newaxis]  # the new bias must fit int32
     fixed[:, constant] = np.where(same, sums[0], 0)
@@ -74,23 +80,30 @@ def lanes(op: Op, site: Site) -> tuple[Array, ...] | None:
     """
     channels = np.arange(site.output.channels)
     match op:
-        case Table() | MaxPool() | AveragePool() | Mean() | Flip() | Copy():
+        case Table() | Prelu() | MaxPool() | AveragePool() | Mean() | Extreme() | Resize() | Flip() | Copy():
             return (channels,)
         case Depthwise():
-            multiplier = site.output.channels // site.inputs[0].channels
-            # Of one input channel any number of output channels can be made.
-            return (channels // multiplier if site.inputs[0].channels > 1 else np.full_like(channels, -1),)
+            return (channels // (site.output.channels // site.inputs[0].channels),)
         case Binary():
             broadcast = np.full_like(channels, -1)
             return tuple(channels if t.channels == site.output.channels else broadcast for t in site.inputs)
         case Pad():
-            lane = channels - op.before[2]
-            return (np.where(lane < site.inputs[0].channels, np.maximum(lane, -1), -1),)
+            return (_lane(channels - op.before[2], site.inputs[0]),)
+        case Concat():
+            starts = op.offsets(site) if op.axis == 2 else [0] * len(site.inputs)
+            return tuple(_lane(channels - start, t) for start, t in zip(starts, site.inputs, strict=False))
+        case Slice() if op.stride[2] == 1:
+            return (channels + op.begin[2],)
         case Reshape() | Transpose():
             whole = op.order[2] == 2 if isinstance(op, Transpose) else op.shape[2] == site.inputs[0].channels
             return (channels,) if whole else None
         case _:
             return None
+
+
+def _lane(channels: Array, source: Tensor) -> Array:
+    """The channels, -1 where they are none of the source's."""
+    return np.where((channels >= 0) & (channels < source.channels), channels, -1)
 
 
 def live_channels(graph: Graph, intervals: Intervals, readings: Mapping[str, Reading]) -> dict[str, Array]:
@@ -100,37 +113,54 @@ def live_channels(graph: Graph, intervals: Intervals, readings: Mapping[str, Rea
         kept[name][:] = True
     while True:
         _spread_until_stable(graph, intervals, readings, kept)
-        empty = [name for name, mask in kept.items() if not mask.any()]
-        if not empty:
+        before = _count(kept)
+        for name, mask in kept.items():
+            if not mask.any():
+                mask[np.argmax(intervals.constant(name))] = True  # a constant one, if any: it reads nothing
+        for node in graph.nodes:
+            if isinstance(node.op, Depthwise):
+                _even_groups(kept[node.inputs[0]], kept[node.output])
+        if _count(kept) == before:
             return kept
-        for name in empty:
-            kept[name][np.argmax(intervals.constant(name))] = True  # a constant one, if any: it reads nothing
+
+
+def _count(kept: Mapping[str, Array]) -> int:
+    return sum(int(mask.sum()) for mask in kept.values())
+
+
+def _even_groups(inputs: Array, outputs: Array) -> None:
+    """Marks output channels of a depthwise until each input channel kept has as many as any other."""
+    groups = outputs.reshape(len(inputs), -1)
+    size = max(int(groups.sum(axis=1).max()), 1)
+    missing = np.where(inputs, size - groups.sum(axis=1), 0)
+    # the first unmarked ones of each group
+    groups |= ~groups & (np.cumsum(~groups, axis=1) <= missing[:, np.newaxis])
 
 
 def _spread_until_stable(
     graph: Graph, intervals: Intervals, readings: Mapping[str, Reading], kept: dict[str, Array]
 ) -> None:
     """Marks in `kept` all that the marked channels need, against and along the order of execution."""
-    changed = True
-    while changed:
-        before = sum(int(mask.sum()) for mask in kept.values())
+    before = -1
+    while before != _count(kept):
+        before = _count(kept)
         for node in (*reversed(graph.nodes), *graph.nodes):
-            if isinstance(node.op, Conv):
+            if isinstance(node.op, Conv | TransposeConv):
                 rows = kept[node.output] & ~intervals.constant(node.output)
                 kept[node.inputs[0]] |= readings[node.name].needs[rows].any(axis=0)
             else:
                 _tie(node, lanes(node.op, graph.site(node)), kept)
-        changed = before != sum(int(mask.sum()) for mask in kept.values())
 
 
 def _tie(node: Node, tied: tuple[Array, ...] | None, kept: dict[str, Array]) -> None:
-    """Marks the channels that share a lane with a marked one."""
+    """Marks the channels that share a lane with a marked one; a multiplier's outputs only by `_even_groups`."""
     output = kept[node.output]
     if tied is None:
         for name in (*node.inputs, node.output):
             kept[name][:] = True
         return
     for name, lane in zip(node.inputs, tied, strict=True):
-        output |= kept[name][lane] & (lane >= 0)
+        if not isinstance(node.op, Depthwise):
+            output |= kept[name][lane] & (lane >= 0)
     for name, lane in zip(node.inputs, tied, strict=True):
         kept[name][lane[output & (lane >= 0)]] = True

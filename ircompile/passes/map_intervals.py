@@ -16,21 +16,32 @@ from ircompile.numerics import Requant, requantize
 from ircompile.ops import (
     AveragePool,
     Binary,
+    Concat,
     Conv,
     Copy,
+    DepthToSpace,
     Depthwise,
+    Extreme,
     Flip,
     MaxPool,
     Mean,
     Pad,
+    Prelu,
     Reshape,
+    Resize,
+    Slice,
+    SpaceToDepth,
     Table,
     Transpose,
+    TransposeConv,
 )
 from ircompile.tensor import RANGES, Array, Consts, Rows, Site, Tensor
 
-# Never decreasing in any code of their input, so that running them on both ends bounds their output.
-MONOTONE = (AveragePool, Copy, Flip, MaxPool, Mean, Pad, Reshape, Transpose)
+# Never decreasing in any code of their inputs, so that running them on both ends bounds their output.
+MONOTONE = (
+    AveragePool, Concat, Copy, DepthToSpace, Extreme, Flip, MaxPool, Mean, Pad, Reshape, Resize, Slice,
+    SpaceToDepth, Transpose,
+)  # fmt: skip
 SAFE = 2.0**30  # mbqm multiplies by m 2^s with m in [1/2, 1): a result below 2^30 was shifted below 2^31
 
 
@@ -55,20 +66,35 @@ def one_code(bounds: Map) -> dict[int, int]:
     return {int(c): int(low[c]) for c in np.flatnonzero(low == high)}
 
 
-def partial_sums(op: Conv, site: Site, bounds: Map, channels: Array) -> tuple[Array, Array]:
+def partial_sums(op: Conv | TransposeConv, site: Site, bounds: Map, channels: Array) -> tuple[Array, Array]:
     """Lowest and highest sum that the given input channels add to each accumulator: int64 (H, W, C_out)."""
-    source = site.inputs[0]
     weights = site.consts[op.weights][..., channels].astype(np.float64)
-    taps = []
-    for side in bounds:
-        rows = Rows(np.ascontiguousarray(side[..., channels]))
-        windows = op.window.gather(rows, 0, site.output.height, source.height, source.zero_point)
-        taps.append(windows.reshape(windows.shape[0] * windows.shape[1], -1).astype(np.float64) - source.zero_point)
-    positive, negative = (part.reshape(len(weights), -1).T for part in (weights.clip(min=0), weights.clip(max=0)))
-    low = taps[0] @ positive + taps[1] @ negative
-    high = taps[1] @ positive + taps[0] @ negative
-    shape = site.output.shape
-    return low.reshape(shape).astype(np.int64), high.reshape(shape).astype(np.int64)
+    bounds = Map(*(np.ascontiguousarray(side[..., channels]) for side in bounds))
+    positive, negative = weights.clip(min=0), weights.clip(max=0)
+    low = _sums(op, site, bounds.low, positive) + _sums(op, site, bounds.high, negative)
+    high = _sums(op, site, bounds.high, positive) + _sums(op, site, bounds.low, negative)
+    return low.astype(np.int64), high.astype(np.int64)
+
+
+def _sums(op: Conv | TransposeConv, site: Site, codes: Array, weights: Array) -> Array:
+    if isinstance(op, TransposeConv):
+        return _transposed_sums(op, site, codes, weights)
+    source = site.inputs[0]
+    windows = op.window.gather(Rows(codes), 0, site.output.height, source.height, source.zero_point)
+    flat = windows.reshape(site.output.height * site.output.width, -1).astype(np.float64) - source.zero_point
+    return (flat @ weights.reshape(len(weights), -1).T).reshape(site.output.shape)
+
+
+def _transposed_sums(op: TransposeConv, site: Site, codes: Array, weights: Array) -> Array:
+    """Every pixel spreads over a canvas without borders, which is then cut."""
+    (height, width), (sy, sx), (top, left) = op.size, op.stride, op.padding
+    _, kh, kw, _ = weights.shape
+    real = codes.astype(np.float64) - site.inputs[0].zero_point
+    rows, columns = real.shape[:2]
+    canvas = np.zeros((max(rows * sy + kh, top + height), max(columns * sx + kw, left + width), len(weights)))
+    for y, x in np.ndindex(kh, kw):
+        canvas[y : y + rows * sy : sy, x : x + columns * sx : sx] += real @ weights[:, y, x].T
+    return canvas[top : top + height, left : left + width]
 
 
 def _any_code(tensor: Tensor) -> Map:
@@ -78,7 +104,7 @@ def _any_code(tensor: Tensor) -> Map:
 
 def _output(node: Node, site: Site, inputs: list[Map]) -> Map:
     op = node.op
-    if isinstance(op, Conv):
+    if isinstance(op, Conv | TransposeConv):
         return _codes(
             site, op.bias, op.requant, *partial_sums(op, site, inputs[0], np.arange(site.inputs[0].channels))
         )
@@ -88,6 +114,8 @@ def _output(node: Node, site: Site, inputs: list[Map]) -> Map:
         return _table(site.consts[op.table], inputs[0])
     if isinstance(op, Binary):
         return _binary(op, site, inputs)
+    if isinstance(op, Prelu):
+        return _prelu(op, site, inputs[0])
     if isinstance(op, MONOTONE) and not (isinstance(op, Mean) and _mean_may_wrap(op, site)):
         ends = [op.simulate(site, [Rows(m[side]) for m in inputs], 0, site.output.height) for side in (0, 1)]
         return Map(*(np.ascontiguousarray(end) for end in ends))
@@ -154,6 +182,16 @@ def _binary_may_wrap(op: Binary, site: Site) -> bool:
     if op.kind == "mul":
         return 255 * 255 * sa * sb / site.output.scale >= SAFE
     return 255 * 2 * max(sa, sb) / site.output.scale >= SAFE
+
+
+def _prelu(op: Prelu, site: Site, bounds: Map) -> Map:
+    """Monotone on each side of the zero point: its extremes lie at the ends, or around the zero point."""
+    zero = site.inputs[0].zero_point
+    if 255 * max(1.0, 255 * op.scale) * site.inputs[0].scale / site.output.scale >= SAFE:
+        return _any_code(site.output)
+    codes = [*bounds, *(np.clip(around, *bounds).astype(np.int8) for around in (zero - 1, zero))]
+    ends = [op.simulate(site, [Rows(code)], 0, site.output.height) for code in codes]
+    return Map(np.minimum.reduce(ends), np.maximum.reduce(ends))
 
 
 def _mean_may_wrap(op: Mean, site: Site) -> bool:

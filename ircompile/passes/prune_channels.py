@@ -17,10 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ircompile.graph import Graph, Node, validate
-from ircompile.ops import Binary, Conv, Depthwise, Op, Pad, Reshape, const_names
+from ircompile.ops import Binary, Conv, Depthwise, Op, Pad, Prelu, Reshape, Slice, TransposeConv, const_names
+from ircompile.passes.borders import Convolution
 from ircompile.passes.intervals import Intervals, analyze
 from ircompile.passes.live_channels import Reading, live_channels, read_conv
-from ircompile.tensor import Array, Consts, Tensor
+from ircompile.tensor import Array, Tensor
 
 
 class Pruning(NamedTuple):
@@ -37,22 +38,46 @@ def prune_channels(graph: Graph) -> Graph:
 
 def pruning(graph: Graph) -> Pruning:
     """The same, with what was kept: the certificate that `check_pruning` checks."""
-    graph = _without_unread(graph)
+    pruned = _without_unread(graph)
+    kept = {name: np.arange(tensor.channels) for name, tensor in pruned.tensors.items()}
+    while True:
+        again, cut = _pruned_once(pruned)
+        kept = {name: kept[name][channels] for name, channels in cut.items()}
+        if again is pruned:
+            break
+        pruned = again
+    if pruned is not graph:
+        notice = f"pruned {_lost(graph, pruned)}; live MACs {pruned.macs()} of {graph.macs()}"
+        pruned = replace(pruned, notices=(*graph.notices, notice))
+    return Pruning(pruned, kept)
+
+
+def _lost(graph: Graph, pruned: Graph) -> str:
+    """How many of all channels that convolutions write are gone."""
+    total, left = (sum(g.tensors[node.output].channels for node in _convolutions(g)) for g in (graph, pruned))
+    return f"{total - left} of {total} channels"
+
+
+def _convolutions(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes if isinstance(node.op, Conv | Depthwise | TransposeConv)]
+
+
+def _pruned_once(graph: Graph) -> Pruning:
+    """One round; the least set of channels is found at once but for what multipliers are filled up with."""
     intervals = analyze(graph)
     readings = {
         node.name: read_conv(
             node.op, graph.site(node), intervals.codes[node.inputs[0]], intervals.magnitude[node.name]
         )
         for node in graph.nodes
-        if isinstance(node.op, Conv)
+        if isinstance(node.op, Conv | TransposeConv)
     }
     live = live_channels(graph, intervals, readings)
     kept = {name: np.flatnonzero(mask) for name, mask in live.items()}
     if all(mask.all() for mask in live.values()):
         return Pruning(graph, kept)
     shrink = _Shrink(graph, intervals, readings, live, kept)
-    pruned = shrink.graph_of(tuple(shrink.node(node) for node in graph.nodes))
-    return Pruning(validate(pruned), kept)
+    return Pruning(validate(shrink.graph_of(tuple(shrink.node(node) for node in graph.nodes))), kept)
 
 
 def _without_unread(graph: Graph) -> Graph:
@@ -81,27 +106,29 @@ class _Shrink:
 
     def graph_of(self, nodes: tuple[Node, ...]) -> Graph:
         tensors = {name: self._tensor(tensor) for name, tensor in self.graph.tensors.items()}
-        small = self.graph.rebuilt(nodes, tensors=tensors, consts=self.consts)
-        written = [node.output for node in nodes if isinstance(node.op, Conv | Depthwise)]
-        total = sum(len(self.live[name]) for name in written)
-        gone = total - sum(len(self.kept[name]) for name in written)
-        notice = f"pruned {gone} of {total} channels; live MACs {small.macs()} of {self.graph.macs()}"
-        return replace(small, notices=(*self.graph.notices, notice))
+        return self.graph.rebuilt(nodes, tensors=tensors, consts=self.consts)
 
     def node(self, node: Node) -> Node:
         op = node.op
         match op:
-            case Conv():
+            case Conv() | TransposeConv():
                 return replace(node, op=self._conv(node, op))
             case Depthwise():
                 return replace(node, op=self._depthwise(node, op))
             case Binary():
-                return replace(node, op=self._binary(node, op))
+                constant = op.constant and replace(op.constant, name=self._last_axis(node, op.constant.name))
+                return replace(node, op=replace(op, constant=constant))
             case Pad():
                 front, channels = op.before[2], self.graph.tensors[node.inputs[0]].channels
                 live = self.live[node.output]
                 before, after = int(live[:front].sum()), int(live[front + channels :].sum())
                 return replace(node, op=replace(op, before=(*op.before[:2], before), after=(*op.after[:2], after)))
+            case Prelu():
+                return replace(node, op=replace(op, alpha=self._last_axis(node, op.alpha)))
+            case Slice():
+                before = int(self.live[node.inputs[0]][: op.begin[2]].sum())
+                shape = (*op.shape[:2], len(self.kept[node.output]))
+                return replace(node, op=replace(op, begin=(*op.begin[:2], before), shape=shape))
             case Reshape():
                 return replace(node, op=Reshape((*op.shape[:2], len(self.kept[node.output]))))
             case _:
@@ -111,7 +138,7 @@ class _Shrink:
         height, width, _ = tensor.shape
         return replace(tensor, shape=(height, width, len(self.kept[tensor.name])))
 
-    def _conv(self, node: Node, op: Conv) -> Op:
+    def _conv(self, node: Node, op: Conv | TransposeConv) -> Op:
         """Rows and columns that stay; constant rows read nothing, constant columns move into the bias."""
         consts, rows, columns = self.graph.consts, self.kept[node.output], self.kept[node.inputs[0]]
         gone = ~self.live[node.inputs[0]]
@@ -130,7 +157,7 @@ class _Shrink:
         weights, bias = self.graph.consts[op.weights], self.graph.consts[op.bias]
         return self._with_consts(node, op, weights[..., rows], bias[rows])
 
-    def _with_consts(self, node: Node, op: Conv | Depthwise, weights: Array, bias: Array) -> Op:
+    def _with_consts(self, node: Node, op: Convolution, weights: Array, bias: Array) -> Op:
         scale = self.graph.consts[op.requant.scale]
         scale = scale[self.kept[node.output]] if len(scale) > 1 else scale
         return replace(
@@ -140,11 +167,10 @@ class _Shrink:
             requant=replace(op.requant, scale=self._const(node, op.requant.scale, scale)),
         )
 
-    def _binary(self, node: Node, op: Binary) -> Op:
-        if op.constant is None or self.graph.consts[op.constant.name].shape[2] == 1:
-            return op
-        value = self.graph.consts[op.constant.name][..., self.kept[node.output]]
-        return replace(op, constant=replace(op.constant, name=self._const(node, op.constant.name, value)))
+    def _last_axis(self, node: Node, name: str) -> str:
+        """A constant (H or 1, W or 1, C or 1) of the channels that `node` still writes."""
+        value = self.graph.consts[name]
+        return name if value.shape[2] == 1 else self._const(node, name, value[..., self.kept[node.output]])
 
     def _const(self, node: Node, name: str, value: Array) -> str:
         """Records a constant cut down for `node` and returns its name: the old one where no other node has it."""
@@ -159,9 +185,5 @@ class _Shrink:
 
 def weight_bytes(graph: Graph) -> int:
     """Bytes of all weights of convolutions, each constant counted once."""
-    names = {node.op.weights for node in graph.nodes if isinstance(node.op, Conv | Depthwise)}
-    return sum(_nbytes(graph.consts, name) for name in names)
-
-
-def _nbytes(consts: Consts, name: str) -> int:
-    return int(consts[name].nbytes)
+    names = {node.op.weights for node in graph.nodes if isinstance(node.op, Conv | Depthwise | TransposeConv)}
+    return sum(int(graph.consts[name].nbytes) for name in names)
