@@ -116,9 +116,7 @@ class _Emitter:
             "cases": cases,
             "uses_window": any(kernel.call == "window" for kernel in self.program.lowered.kernels.values()),
             "arithmetic": self.arithmetic(body),
-            "includes": intrinsics_headers(
-                body + self.env.get_template("kernels/requant.j2").module.helpers(list(forms.values()))
-            ),
+            "includes": intrinsics_headers(body),
             "counters": max(stop - first for first, stop in self.plan.segments),
             **waits,
             **self.places(),
@@ -305,7 +303,8 @@ def find_template(program: Program, template: str) -> str:
 def intrinsics_headers(text: str) -> list[str]:
     """The compiler's headers that declare the intrinsics in a C text."""
     headers = ["<arm_mve.h>"] if re.search(r"\bv\w+q_\w+\(", text) else []
-    return headers + (["<arm_acle.h>"] if re.search(r"\b__(?!asm|attribute)[a-z]+\d*[a-z]*\(", text) else [])
+    acle = r"\b__(ssat|usat|sxt|uxt|smla|smul|smus|sadd|ssub|qadd|qsub|pkh|ror|clz)\w*\("
+    return headers + (["<arm_acle.h>"] if re.search(acle, text) else [])
 
 
 def row_offset(buffer: Buffer, row: str, height: int) -> str:
