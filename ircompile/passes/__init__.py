@@ -5,8 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ircompile.graph import Graph, validate
+from ircompile.passes.absorb_transposes import absorb_transposes
+from ircompile.passes.drop_dead import drop_dead
+from ircompile.passes.drop_identities import drop_identities
+from ircompile.passes.fold_clamps import fold_clamps
+from ircompile.passes.fold_pad import fold_pad
+from ircompile.passes.fold_reshape import fold_reshape
+from ircompile.passes.merge_tables import merge_tables, scalar_tables
 
-PASSES: tuple[Callable[[Graph], Graph], ...] = ()
+PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    drop_dead,
+    drop_identities,
+    absorb_transposes,
+    scalar_tables,
+    merge_tables,
+    fold_clamps,
+    fold_pad,
+    fold_reshape,
+    drop_identities,
+    drop_dead,
+)
 
 
 def normalize(graph: Graph) -> Graph:

@@ -1,0 +1,56 @@
+"""Nodes that give out what they take in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ircompile.graph import Graph, Node
+from ircompile.ops import Concat, Flip, MaxPool, Pad, Reshape, Resize, Slice, Table, Transpose
+from ircompile.passes.rewrite import redirected, writers
+
+
+def drop_identities(graph: Graph) -> Graph:
+    """Removes moves that move nothing, identity tables, and flips of flips.
+
+    r = Reshape(1, 1, 64) (x)        x: 1 x 1 x 64
+    y = Conv (r)                ->   y = Conv (x)
+
+    A node whose output is quantized otherwise than its input stays: its readers would compute something else.
+    """
+    renames: dict[str, str] = {}
+    kept: list[Node] = []
+    written = writers(graph)
+    for node in graph.nodes:
+        before = written.get(node.inputs[0]) if node.inputs else None
+        if isinstance(node.op, Flip) and before is not None and isinstance(before.op, Flip):
+            renames[node.output] = before.inputs[0]
+        elif _is_identity(graph, node):
+            renames[node.output] = node.inputs[0]
+        else:
+            kept.append(node)
+    return redirected(graph, kept, renames) if renames else graph
+
+
+def _is_identity(graph: Graph, node: Node) -> bool:
+    source, target = graph.tensors[node.inputs[0]], graph.tensors[node.output]
+    if (source.shape, source.dtype, source.scale, source.zero_point) != (
+        target.shape,
+        target.dtype,
+        target.scale,
+        target.zero_point,
+    ):
+        return False
+    match node.op:
+        case Reshape() | Slice() | Resize() | Pad():
+            return True
+        case Transpose(order=order):
+            axes = [axis for axis in order if source.shape[axis] != 1]
+            return axes == sorted(axes)
+        case Concat():
+            return len(node.inputs) == 1
+        case MaxPool(window=window, low=low, high=high):
+            return window.kernel == (1, 1) and (low, high) == (-128, 127)
+        case Table(table=table):
+            return bool(np.array_equal(graph.consts[table], np.arange(-128, 128)))
+        case _:
+            return False
