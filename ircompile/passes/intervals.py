@@ -78,9 +78,7 @@ def check_overflow(graph: Graph, intervals: Intervals) -> tuple[str, ...]:
                 f"(channel {c} lies in [{low[c]}, {high[c]}]): no framework defines the result"
             )
         elif passing.size:
-            notices.append(
-                f"{where} partial sums of {passing.size} channels can pass int32; they wrap, and come back"
-            )
+            notices.append(f"{where} partial sums of {passing.size} channels can leave int32 and return")
     return tuple(notices)
 
 
