@@ -34,10 +34,13 @@ def plant(net: Net, share: float) -> None:
 def codes(graph: Graph, seed: int) -> list[dict[str, Array]]:
     """Random, extreme and checkerboard inputs."""
     rng = np.random.default_rng(seed)
-    found = []
-    for make in (_random, _lowest, _highest, _checkerboard, _sparse):
-        found.append({name: make(graph.tensors[name].shape, rng) for name in graph.input_names})
-    return found
+    kinds = (_random, _lowest, _highest, _checkerboard, _extremes)
+    inputs = [graph.tensors[name] for name in graph.input_names]
+    return [{t.name: _typed(make(t.shape, rng), t.dtype) for t in inputs} for make in kinds]
+
+
+def _typed(array: Array, dtype: str) -> Array:
+    return array if dtype == "int8" else array.view(np.uint8) ^ np.uint8(128)
 
 
 def _random(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -56,7 +59,7 @@ def _checkerboard(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     return np.where(np.indices(shape).sum(axis=0) % 2, 127, -128).astype(np.int8)
 
 
-def _sparse(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+def _extremes(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     return rng.choice(np.array([-128, 127], np.int8), shape)
 
 
