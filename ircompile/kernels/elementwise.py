@@ -62,7 +62,7 @@ def pack_softmax(op: ops.Softmax, site: Site) -> Packed:
     """The exponential of every distance below the greatest code."""
     sizes = {"width": site.output.width, "channels": site.output.channels}
     if op.rounding == "table":
-        sizes |= {"factor": int(np.rint(256.0 / site.output.scale)), "zero_out": site.output.zero_point}
+        sizes |= {"factor": op.factor(site), "zero_out": site.output.zero_point}
     return Packed(op.rounding, {"rounding": op.rounding}, {"exps": op.exp_table(site).astype(np.int32)}, sizes)
 
 

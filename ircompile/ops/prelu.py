@@ -17,13 +17,14 @@ class Prelu:
     """x >= 0 ? x : alpha * x, requantized.
 
     `alpha` names an int8 constant (H or 1, W or 1, C or 1) with its scale and zero point. "double" is TFLite's:
-    mbqm(x - zx, sx / sy) or mbqm((x - zx) * (alpha - za), sx * sa / sy).
+    mbqm(x - zx, sx / sy) or mbqm((x - zx) * (alpha - za), sx * sa / sy). "float32_even" is for ONNX models:
+    rint(float32(x - zx) * float32(sx / sy)) or rint(float32((x - zx) * (alpha - za)) * float32(sx * sa / sy)).
     """
 
     alpha: str
     scale: float
     zero_point: int
-    rounding: Literal["double"] = "double"
+    rounding: Literal["double", "float32_even"] = "double"
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input and a constant slope, one for all, one a channel or one an element."""
@@ -44,6 +45,11 @@ class Prelu:
         source, target = site.inputs[0], site.output
         x = codes.astype(np.int64) - source.zero_point
         slope = alpha.astype(np.int64) - self.zero_point
+        if self.rounding == "float32_even":
+            plain = np.float32(source.scale) / np.float32(target.scale)
+            steep = np.float32(source.scale) * np.float32(self.scale) / np.float32(target.scale)
+            real = np.where(x >= 0, x.astype(np.float32) * plain, (x * slope).astype(np.float32) * steep)
+            return np.clip(np.rint(real).astype(np.int64) + target.zero_point, -128, 127).astype(np.int8)
         ratio = np.float64(source.scale) / np.float64(target.scale)
         positive = mbqm(x, *quantize_multiplier(ratio))
         product = np.float64(source.scale) * np.float64(self.scale) / np.float64(target.scale)

@@ -2,7 +2,7 @@
 
 "gemmlowp" is TFLite's `reference/softmax.h`: exponentials in Q5.26, their sum in Q12.19, a Newton reciprocal.
 "table" is ours for ONNX models, within one code of ONNX Runtime's float softmax: E[d] = round(2^20 * exp(-d * s)),
-out = floor((2 * E[max - x] * K + S) / (2 * S)) + zp with S the sum of the E times 2^8 and K = round(2^8 / s_out).
+out = floor((2 * E[max - x] * K + S) / (2 * S)) + zp with S the sum of the E times 2^8, K = 2^8 * floor(1 / s_out).
 """
 
 from __future__ import annotations
@@ -50,14 +50,17 @@ class Softmax:
         if self.rounding == "table":
             exps = self.exp_table(site)[below_max]
             total = exps.sum(axis=-1, keepdims=True) << 8
-            factor = np.int64(np.rint(256.0 / site.output.scale))
-            out = (2 * exps * factor + total) // (2 * total) + site.output.zero_point
+            out = (2 * exps * self.factor(site) + total) // (2 * total) + site.output.zero_point
             return np.clip(out, -128, 127).astype(np.int8)
         exps = self.exp_table(site)[below_max]
         total = rdbpot(exps, np.int64(12)).sum(axis=-1, keepdims=True)
         scale, bits_over_unit = reciprocal(total)
         out = rdbpot(srdhm(scale, exps), bits_over_unit + 31 - 8) - 128
         return np.where(exps > 0, np.clip(out, -128, 127), -128).astype(np.int8)
+
+    def factor(self, site: Site) -> int:
+        """Steps of the output, times 2^8: ONNX Runtime's QLinearSoftmax rounds 1 / scale down, so do we."""
+        return 256 * int(np.float32(1) / np.float32(site.output.scale))
 
     def exp_table(self, site: Site) -> Array:
         """int64 (256,): the exponential of -d codes; Q0.31 for "gemmlowp" (0 below its range), Q20 for "table"."""

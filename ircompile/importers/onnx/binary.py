@@ -15,7 +15,7 @@ from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.values import Const, Expr, Quant, Real, Target, Weights, constant
 from ircompile.importers.onnx.views import Axes, View, axes_of, natural_axes, order_of, size_along
 from ircompile.ops import Binary, Constant, Table
-from ircompile.tensor import Array, Site, Tensor
+from ircompile.tensor import Array
 
 KINDS = {"Add": "add", "Sub": "sub", "Mul": "mul", "Min": "min", "Max": "max"}
 
@@ -46,7 +46,7 @@ def _of_two(context: Context, expr: Expr, target: Target) -> View:
         op = Binary(KINDS[raw.kind], "raw", target.low, target.high)  # type: ignore[arg-type]
     else:
         reals = [context.real(a, raw) for a in expr.args]
-        views = [real.view for real in reals]
+        views = [context.settled(real, raw) for real in reals]
         op = Binary(KINDS[raw.kind], "float32_even", target.low, target.high)  # type: ignore[arg-type]
     names, axes, shape = aligned(context, raw, views)
     out = context.builder.emit(raw, op, names, target.quant)
@@ -79,7 +79,8 @@ def _with_constant(context: Context, expr: Expr, at: int, number: Array, target:
     raw = expr.node
     real = context.real(expr.args[1 - at], raw)
     rank = max(real.view.rank, number.ndim)
-    view = real.view.moved(real.view.index.reshape((1,) * (rank - real.view.rank) + real.view.shape))
+    view = context.settled(real, raw)
+    view = view.moved(view.index.reshape((1,) * (rank - view.rank) + view.shape))
     tensor = context.builder.tensors[view.tensor]
     axes = axes_of(view, tensor.shape) or natural_axes(rank)
     value = expr.args[at]
@@ -89,17 +90,12 @@ def _with_constant(context: Context, expr: Expr, at: int, number: Array, target:
             return emit(context, _depthwise(raw, Real(view, real.quant), axes, vector, at), target)
     if raw.kind == "Div":
         raise CompileError(raw.where, "divides by a constant that varies along height or width", "one a channel")
-    codes, quant = _codes_of(raw, value, number)
+    codes, quant = codes_of(raw, value, number)
     if number.size == 1:
-        return _as_table(context, raw, Real(view, real.quant), codes, quant, at, target)
+        return _as_table(context, raw, Real(view, real.quant), codes, quant, target)
     source = context.builder.arrange(raw, view, axes)
-    flat = codes.reshape((1,) * (rank - codes.ndim) + codes.shape)
-    order = order_of(View("", flat), axes)
-    if order is None:
-        raise CompileError(raw.where, f"a constant of shape {list(number.shape)}", "batch 1")
-    name = context.builder.const(
-        f"{context.builder.name(raw)}_operand", order.reshape(size_along(flat.shape, axes))
-    )
+    flat = placed_constant(raw, codes, rank, axes)
+    name = context.builder.const(f"{context.builder.name(raw)}_operand", flat)
     operand = Constant(name, quant.scale, quant.zero, first=at == 0)
     if raw.kind in ("Min", "Max"):
         raise CompileError(raw.where, "compares with a constant of more than one number", "one number")
@@ -108,7 +104,16 @@ def _with_constant(context: Context, expr: Expr, at: int, number: Array, target:
     return placed(context, out, axes, rank)
 
 
-def _codes_of(raw: Raw, value: object, number: Array) -> tuple[Array, Quant]:
+def placed_constant(raw: Raw, codes: Array, rank: int, axes: Axes) -> Array:
+    """A constant operand as height x width x channels, each the operand's size or 1."""
+    flat = codes.reshape((1,) * (rank - codes.ndim) + codes.shape)
+    order = order_of(View("", flat), axes)
+    if order is None:
+        raise CompileError(raw.where, f"a constant of shape {list(codes.shape)}", "batch 1")
+    return order.reshape(size_along(flat.shape, axes))
+
+
+def codes_of(raw: Raw, value: object, number: Array) -> tuple[Array, Quant]:
     """int8 codes of a constant operand and their scale: the file's own, or the finest that holds it."""
     if isinstance(value, Weights):
         if (value.scale.size > 1 and np.ptp(value.scale) > 0) or value.codes.dtype.itemsize > 1:
@@ -123,18 +128,35 @@ def _codes_of(raw: Raw, value: object, number: Array) -> tuple[Array, Quant]:
     return np.rint(number / scale).astype(np.int8), Quant(float(scale), 0)
 
 
-def _as_table(context: Context, raw: Raw, real: Real, codes: Array, quant: Quant, at: int, target: Target) -> View:
-    """The operator on all 256 codes, by its own formula: with one constant it is a function of one code."""
-    constants = {"operand": codes.reshape(1, 1, 1)}
-    operand = Constant("operand", quant.scale, quant.zero, first=at == 0)
-    op = Binary(KINDS[raw.kind], "float32_even", target.low, target.high, operand)  # type: ignore[arg-type]
-    source = Tensor("", (1, 256, 1), "int8", real.quant.scale, real.quant.zero)
-    site = Site((source,), Tensor("", (1, 256, 1), "int8", target.quant.scale, target.quant.zero), constants)
-    every = np.arange(-128, 128).astype(np.int8).reshape(1, 256, 1)
-    pair = (constants["operand"], every) if at == 0 else (every, constants["operand"])
-    name = context.builder.const(f"{context.builder.name(raw)}_table", op.combine(site, *pair).reshape(256))
+def _as_table(context: Context, raw: Raw, real: Real, codes: Array, quant: Quant, target: Target) -> View:
+    """Add, Mul of one fused constant on all 256 codes, as ONNX Runtime computes it: a function of one code."""
+    every, number = np.arange(-128, 128), codes.astype(np.int64).reshape(())
+    fused = fused_add if raw.kind == "Add" else fused_mul
+    table = np.clip(fused(every, real.quant, int(number), quant, target.quant), target.low, target.high)
+    name = context.builder.const(f"{context.builder.name(raw)}_table", table.astype(np.int8))
     out = context.builder.emit(raw, Table(name, raw.kind.lower()), [real.view.tensor], target.quant)
     return real.view.on(out)
+
+
+def fused_add(a: Array, qa: Quant, b: int, qb: Quant, qc: Quant) -> Array:
+    """QLinearAdd of codes and one constant (mlas/lib/qladd.cpp): rint(fma(a, ra, fixed)), in uint8 codes.
+
+    fixed = float32(fma(b, rb, float32(zc - float32(float32(ra * za) + float32(rb * zb))))). That differs from
+    the sum's exact value at ties, which a scale of exactly twice another makes frequent.
+    """
+    ra, rb = (np.float32(q.scale) / np.float32(qc.scale) for q in (qa, qb))
+    za, zb, zc = (np.float32(q.zero + 128) for q in (qa, qb, qc))
+    fixed = zc - (ra * za + rb * zb)
+    fixed = np.float32(float(b + 128) * float(rb) + float(fixed))  # fma: one rounding, float64 holds the product
+    real = ((a + 128).astype(np.float64) * float(ra) + float(fixed)).astype(np.float32)
+    return np.rint(real).astype(np.int64) - 128
+
+
+def fused_mul(a: Array, qa: Quant, b: int, qb: Quant, qc: Quant) -> Array:
+    """QLinearMul of codes and one constant: rint(float32(product) * float32(sa * sb / sc)) + zc."""
+    factor = np.float32(qa.scale) * np.float32(qb.scale) / np.float32(qc.scale)
+    product = ((a - qa.zero) * (b - qb.zero)).astype(np.float32)
+    return np.rint(product * factor).astype(np.int64) + qc.zero
 
 
 def _depthwise(raw: Raw, real: Real, axes: Axes, vector: Array, at: int) -> Linear:

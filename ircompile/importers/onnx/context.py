@@ -19,9 +19,10 @@ from ircompile.importers.onnx.values import (
     Real,
     Target,
     Value,
+    Weights,
     constant,
 )
-from ircompile.importers.onnx.views import View
+from ircompile.importers.onnx.views import Axes, View
 from ircompile.ops import Table
 from ircompile.tensor import Array
 
@@ -58,7 +59,7 @@ class Context:
             return self._enter(value, target, raw)
         if not isinstance(value, Expr):
             raise CompileError(raw.where, "quantizes what is no float activation", "computed float tensors")
-        leaf = leaf_of(value)
+        leaf = None if fused(value) else leaf_of(value)
         if isinstance(leaf, Real):
             return self._table(value, leaf, target)
         if isinstance(leaf, Entry):
@@ -90,7 +91,7 @@ class Context:
     def requantized(self, real: Real, target: Target, raw: Raw) -> View:
         """Codes of one scale as codes of another; themselves where nothing changes."""
         if real.quant == target.quant and (target.low, target.high) == (-128, 127):
-            return real.view
+            return self.settled(real, raw)
         codes = np.arange(-128, 128)
         table = codes if real.quant == target.quant else tabulate(real.quant.real(codes), target)
         return self._look_up(raw, real, np.clip(table, target.low, target.high), target, "requantize")
@@ -125,16 +126,10 @@ class Context:
 
     def real(self, value: Value | None, raw: Raw) -> Real:
         """A value as codes with a scale of its own; raises CompileError where a QuantizeLinear is missing."""
-        if isinstance(value, Real):
-            return value
+        found = self.found(value)
+        if found is not None:
+            return found
         if isinstance(value, Expr):
-            scaled = self._scaled(value, raw)
-            if scaled is not None:
-                return scaled
-            if self.realable(value):
-                assert value.args[0] is not None
-                quant = self.real(value.args[0], raw).quant
-                return Real(self.materialize(value, Target(quant), raw), quant)
             if value.node.kind not in self._rules and value.node.kind not in ELEMENTWISE:
                 raise unsupported(value.node, self._rules)
             raise CompileError(
@@ -148,38 +143,68 @@ class Context:
             raise CompileError(raw.where, "reads integers as if they were floats", "DequantizeLinear before it")
         raise CompileError(raw.where, "has a constant where an activation belongs", "computed tensors")
 
-    def realable(self, value: Value | None) -> bool:
-        """Whether a value has a scale without being quantized: codes moved, or the largest of some."""
-        if not isinstance(value, Expr):
-            return isinstance(value, Real)
-        return value.node.kind in self._preserving and self.realable(value.args[0])
+    def found(self, value: Value | None) -> Real | None:
+        """A value as codes, if it has a scale without being quantized: codes moved, or the largest of some.
 
-    def _scaled(self, expr: Expr, raw: Raw) -> Real | None:
+        The scale of the codes may be another than that of the tensor: see `settled`.
+        """
+        if not isinstance(value, Expr):
+            return value if isinstance(value, Real) else None
+        scaled = self._scaled(value)
+        if scaled is not None:
+            return scaled
+        inner = self.found(value.args[0]) if value.node.kind in self._preserving else None
+        if inner is None or (value.node.kind == "Concat" and not self._alike(value, inner.quant)):
+            return None
+        return Real(self.materialize(value, Target(inner.quant), value.node), inner.quant)
+
+    def _scaled(self, expr: Expr) -> Real | None:
         """x * c and x / c of a positive number: the same codes with another scale."""
         if expr.node.kind not in ("Mul", "Div") or len(expr.args) != 2:
             return None
         numbers = [constant(a) for a in expr.args]
         at = 1 if numbers[1] is not None else 0
-        number, value = numbers[at], expr.args[1 - at]
-        if (
-            number is None
-            or number.size != 1
-            or not isinstance(value, Real)
-            or (expr.node.kind == "Div" and not at)
-        ):
+        number = numbers[at]
+        if number is None or number.size != 1 or (expr.node.kind == "Div" and not at):
             return None
-        factor = np.float32(number.reshape(()))
-        if not np.isfinite(factor) or factor <= 0:
+        value, factor = self.found(expr.args[1 - at]), np.float32(number.reshape(()))
+        if value is None or not np.isfinite(factor) or factor <= 0:
             return None
         scale = np.float32(value.quant.scale)
-        quant = Quant(float(scale * factor if expr.node.kind == "Mul" else scale / factor), value.quant.zero)
-        return Real(self.builder.alias(expr.node, value.view, quant), quant)
+        changed = scale * factor if expr.node.kind == "Mul" else scale / factor
+        return Real(value.view, Quant(float(changed), value.quant.zero))
+
+    def _alike(self, expr: Expr, quant: Quant) -> bool:
+        """Whether all operands have one scale."""
+        reals = [self.found(a) for a in expr.args if a is not None]
+        return all(real is not None and real.quant == quant for real in reals)
+
+    def settled(self, real: Real, raw: Raw) -> View:
+        """The view of codes on a tensor that has their scale."""
+        if self.builder.quant(real.view.tensor) == real.quant:
+            return real.view
+        return self.builder.alias(raw, real.view, real.quant)
+
+    def source(self, real: Real, raw: Raw, axes: Axes) -> str:
+        """The tensor of settled codes, in the order of `axes`."""
+        return self.builder.arrange(raw, self.settled(real, raw), axes)
 
     def preserved(self, value: Value | None, target: Target, raw: Raw) -> Real:
         """The operand of an operator that keeps codes: with its own scale if it has one, else with the target's."""
-        if self.realable(value) or not isinstance(value, Expr | Entry):
+        found = self.found(value)
+        if found is not None and found.quant in (self.builder.quant(found.view.tensor), target.quant):
+            return found
+        if not isinstance(value, Expr | Entry):
             return self.real(value, raw)
         return Real(self.materialize(value, target, raw), target.quant)
+
+
+def fused(expr: Expr) -> bool:
+    """Whether ONNX Runtime has a formula of its own for the operator with one constant: QLinearAdd and QLinearMul.
+
+    The same in QDQ form it runs as floats, since it folds the constant's DequantizeLinear first.
+    """
+    return expr.node.label in ("QLinearAdd", "QLinearMul") and {type(a) for a in expr.args} == {Real, Weights}
 
 
 def unsupported(raw: Raw, rules: Mapping[str, Rule]) -> CompileError:

@@ -99,7 +99,7 @@ def emit(context: Context, linear: Linear, target: Target) -> View:
     kind = Depthwise if linear.depthwise else Conv
     op = kind(
         linear.window,
-        builder.const(f"{name}_weights", _narrow(raw, weights)),
+        builder.const(f"{name}_weights", narrow(raw, weights)),
         builder.const(f"{name}_bias", bias.astype(np.int32)),
         requant,
     )
@@ -118,7 +118,9 @@ def _shape(shape: tuple[int, int, int], axes: tuple[int, int, int], rank: int) -
 
 def _operand(context: Context, linear: Linear) -> tuple[str, Array]:
     """The input tensor, and the weights; a flattened map keeps its order and the weights' columns move instead."""
-    builder, view = context.builder, linear.source.view
+    builder, real = context.builder, linear.source
+    shifted = builder.quant(real.view.tensor).zero != real.quant.zero
+    view = context.settled(real, linear.raw) if shifted else real.view
     order = order_of(view, linear.axes)
     dense = linear.window == ONE and not linear.depthwise and size_along(view.shape, linear.axes)[:2] == (1, 1)
     if not dense or order is None or is_identity(order):
@@ -128,7 +130,8 @@ def _operand(context: Context, linear: Linear) -> tuple[str, Array]:
     return builder.reshape(linear.raw, view.tensor, (1, 1, order.size)), weights
 
 
-def _narrow(raw: Raw, weights: Array) -> Array:
+def narrow(raw: Raw, weights: Array) -> Array:
+    """Weights as int8 if they fit, else as int16."""
     low, high = int(weights.min(initial=0)), int(weights.max(initial=0))
     if low >= -128 and high <= 127:
         return weights.astype(np.int8)
@@ -139,27 +142,34 @@ def _narrow(raw: Raw, weights: Array) -> Array:
 
 def _bias(linear: Linear, step: Array, factor: Array) -> Array:
     """int64 (C_out,) in units of step * |factor|: the file's own integers wherever they are such."""
-    codes = np.zeros(linear.channels, np.int64)
-    value, shape = linear.bias, (linear.channels,)
-    rest = np.zeros(shape) if linear.shift is None else linear.shift.astype(np.float64)
+    rest = np.zeros(linear.channels) if linear.shift is None else linear.shift.astype(np.float64)
+    unit = step.astype(np.float64) * np.abs(factor)
     with np.errstate(all="ignore"):
-        if isinstance(value, Weights) and _matching(value, step * linear.bias_gain):
-            codes = np.broadcast_to(value.centred.reshape(-1), shape)
-            rest = rest if linear.bias_gain == 1 else rest + codes * step * factor * (linear.bias_gain - 1)
-        elif isinstance(value, Const) and value.array.dtype == np.int32:
-            codes = np.broadcast_to(value.array.reshape(-1), shape).astype(np.int64)
-        elif value is not None:
-            numbers = constant(value)
-            if numbers is None or numbers.size not in (1, linear.channels):
-                raise CompileError(linear.raw.where, "its bias is no constant of one number a channel", "constants")
-            real = np.broadcast_to(numbers.reshape(-1), shape).astype(np.float64) * linear.bias_gain
-            rest = rest + real * factor
-        unit = step.astype(np.float64) * np.abs(factor)
         extra = np.rint(np.where(rest == 0, 0, rest / np.where(unit == 0, 1, unit)))
+    codes = bias_codes(linear.raw, linear.bias, step, linear.bias_gain)
     if not np.all(np.isfinite(extra)):
         raise CompileError(linear.raw.where, "its bias is not finite", "finite numbers")
     total = codes * np.where(factor < 0, -1, 1) + np.clip(extra, -(2.0**31), 2.0**31 - 1).astype(np.int64)
     return np.clip(total, -(2**31), 2**31 - 1)
+
+
+def bias_codes(raw: Raw, value: Value | None, step: Array, gain: float = 1.0) -> Array:
+    """int64 (C_out,) bias in units of `step` (C_out,): the file's own integers, or its float numbers rounded."""
+    if value is None:
+        return np.zeros(step.shape, np.int64)
+    integer = isinstance(value, Const) and value.array.dtype == np.int32
+    numbers = value.array if isinstance(value, Const) else constant(value)
+    if numbers is None or numbers.size not in (1, step.size):
+        raise CompileError(raw.where, "its bias is no constant of one number a channel", "constants")
+    if gain == 1 and (integer or (isinstance(value, Weights) and _matching(value, step))):
+        codes = value.centred if isinstance(value, Weights) else numbers
+        return np.broadcast_to(codes.reshape(-1), step.shape).astype(np.int64)
+    real = np.broadcast_to(numbers.reshape(-1), step.shape).astype(np.float64) * gain
+    with np.errstate(all="ignore"):
+        codes = np.rint(real if integer else real / np.where(step == 0, 1, step.astype(np.float64)))
+    if not np.all(np.isfinite(codes)):
+        raise CompileError(raw.where, "its bias is not finite", "finite numbers")
+    return np.clip(codes, -(2.0**31), 2.0**31 - 1).astype(np.int64)
 
 
 def _matching(bias: Weights, step: Array) -> bool:

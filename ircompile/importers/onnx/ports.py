@@ -110,8 +110,9 @@ def _leaves(reader: Reader, port: Port, value: Value | None, leaves: list[Real])
         raise CompileError(
             f"output {port.name!r}", "is computed from no quantized tensor", "quantized models", HINT_QDQ
         )
-    if reader.context.realable(value):
-        leaves.append(reader.context.real(value, value.node))
+    found = reader.context.found(value)
+    if found is not None:
+        leaves.append(found)
         return []
     if value.node.kind not in TAIL:
         raise CompileError(
@@ -141,6 +142,7 @@ def _place(reader: Reader, name: str, value: Codes | Real) -> tuple[str, Axes]:
 
 
 def _float(reader: Reader, name: str, real: Real) -> External:
+    real = replace(real, view=reader.context.settled(real, reader.model.nodes[-1]))
     tensor, axes = _place(reader, name, real)
     return External(tensor, name, real.view.shape, "float32", axes, half_even=True)
 

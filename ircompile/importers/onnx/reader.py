@@ -11,7 +11,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.graph import Graph, validate
 from ircompile.importers.names import sanitize
-from ircompile.importers.onnx import ports, quantizers
+from ircompile.importers.onnx import ports, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder
 from ircompile.importers.onnx.context import HINT_QDQ, Context, unsupported
 from ircompile.importers.onnx.folding import fold, foldable
@@ -98,6 +98,9 @@ class Reader:
             return [self._moved(raw, first, arguments)]
         if isinstance(first, Codes):
             return self._on_codes(raw, first, arguments)
+        if raw.kind in ("ArgMax", "ArgMin"):
+            view = reductions.arg_max(self.context, raw, Expr(raw, tuple(arguments)))
+            return [Codes(view, False, Quant(1.0, 0))]
         return [Expr(raw, tuple(arguments), part) for part in range(len(raw.outputs))]
 
     def _moved(self, raw: Raw, first: Codes | Real | Entry, arguments: list[Value | None]) -> Value:
@@ -112,7 +115,7 @@ class Reader:
             return codes
         if raw.get("to") not in (1, 10, 11):
             raise CompileError(raw.where, "casts codes to another integer type", "casts to float")
-        return self._as_real(raw, codes, Quant(1.0, -128 if codes.unsigned else 0))
+        return self._as_real(codes, Quant(1.0, -128 if codes.unsigned else 0))
 
     def _on_codes(self, raw: Raw, first: Codes, arguments: list[Value | None]) -> list[Value]:
         """A float operator's name on integers: MaxPool, Concat, Slice, Clip ... in the QOperator dialect."""
@@ -153,17 +156,15 @@ class Reader:
         quant, unsigned = quantizers.activation(raw, scale, zero, "uint8" if value.unsigned else "int8")
         if unsigned != value.unsigned:
             raise CompileError(raw.where, "its zero point has another type than its input", "equal types")
-        return self._as_real(raw, value, quant)
+        return self._as_real(value, quant)
 
-    def _as_real(self, raw: Raw, codes: Codes, quant: Quant) -> Real:
+    def _as_real(self, codes: Codes, quant: Quant) -> Real:
         """Codes with a meaning; codes that had another one, or none, take it on."""
         tensor = codes.view.tensor
         if tensor in self._open:
             self._open.discard(tensor)
             ports.meaning(self.builder, tensor, quant)
-        if self.builder.quant(tensor) == quant:
-            return Real(codes.view, quant)
-        return Real(self.builder.alias(raw, codes.view, quant), quant)
+        return Real(codes.view, quant)
 
     def _qlinear(self, raw: Raw, arguments: list[Value | None]) -> Value:
         form = form_of(raw)

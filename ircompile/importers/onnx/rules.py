@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from ircompile.importers.onnx import binary, linear, movement, pooling, softmax
+from ircompile.importers.onnx import (
+    binary,
+    linear,
+    movement,
+    pooling,
+    rectifier,
+    reductions,
+    shaping,
+    softmax,
+    upsampling,
+)
 from ircompile.importers.onnx.context import Rule
 
 RULES: dict[str, Rule] = {
     "Add": binary.lower_binary,
     "AveragePool": pooling.lower_average_pool,
     "BatchNormalization": binary.lower_batch_normalization,
+    "Concat": shaping.lower_concat,
     "Conv": linear.lower_linear,
+    "ConvTranspose": upsampling.lower_transposed,
+    "DepthToSpace": shaping.lower_blocks,
     "Div": binary.lower_binary,
+    "Gather": shaping.lower_gather,
     "Gemm": linear.lower_linear,
     "GlobalAveragePool": pooling.lower_global_pool,
     "GlobalMaxPool": pooling.lower_global_pool,
@@ -19,10 +33,25 @@ RULES: dict[str, Rule] = {
     "MaxPool": pooling.lower_max_pool,
     "Min": binary.lower_binary,
     "Mul": binary.lower_binary,
-    "ReduceMean": pooling.lower_reduce_mean,
+    "PRelu": rectifier.lower_prelu,
+    "Pad": shaping.lower_pad,
+    "ReduceMax": reductions.lower_reduce_extreme,
+    "ReduceMean": reductions.lower_reduce_mean,
+    "ReduceMin": reductions.lower_reduce_extreme,
+    "ReduceSum": reductions.lower_reduce_mean,
+    "Resize": upsampling.lower_resize,
+    "Slice": shaping.lower_slice,
     "Softmax": softmax.lower_softmax,
+    "SpaceToDepth": shaping.lower_blocks,
+    "Split": shaping.lower_split,
     "Sub": binary.lower_binary,
+    "Upsample": upsampling.lower_resize,
     **dict.fromkeys(movement.MOVES, movement.lower_move),
 }
 # Operators whose output codes are input codes: they stand behind DequantizeLinear without a QuantizeLinear.
-PRESERVING = frozenset({*movement.MOVES, "MaxPool", "GlobalMaxPool", "Relu"})
+PRESERVING = frozenset(
+    {
+        *movement.MOVES, "Concat", "DepthToSpace", "Gather", "GlobalMaxPool", "MaxPool", "Pad", "ReduceMax",
+        "ReduceMin", "Relu", "Resize", "Slice", "SpaceToDepth", "Split", "Upsample",
+    }
+)  # fmt: skip

@@ -14,7 +14,7 @@ def lower_softmax(context: Context, expr: Expr, target: Target) -> View:
     """Softmax over one axis; before opset 13, over all axes from the given one on."""
     raw, builder = expr.node, context.builder
     real = context.real(expr.args[0], raw)
-    view = real.view
+    view = context.settled(real, raw)
     legacy = raw.get("opset", context.opset) < 13
     axis = raw.get("axis", 1 if legacy else -1)
     axis = axis if axis >= 0 else axis + view.rank

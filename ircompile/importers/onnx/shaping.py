@@ -1,0 +1,214 @@
+"""Operators that take codes apart, put them together or place them elsewhere: bytes but no arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.importers.onnx.context import Context
+from ircompile.importers.onnx.folding import slices
+from ircompile.importers.onnx.functions import axes_of as given_axes
+from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
+from ircompile.importers.onnx.views import (
+    NONE,
+    Axes,
+    View,
+    axes_of,
+    is_identity,
+    natural_axes,
+    order_of,
+    row_major_axes,
+)
+from ircompile.ops import Concat, DepthToSpace, Pad, Slice, SpaceToDepth, Transpose
+from ircompile.tensor import Array
+
+
+def axis_attribute(raw: Raw, rank: int, default: int) -> int:
+    """The attribute `axis`, not negative; raises CompileError outside of the rank."""
+    axis = raw.get("axis", default)
+    axis = axis if axis >= 0 else axis + rank
+    if not 0 <= axis < rank:
+        raise CompileError(raw.where, f"axis {raw.get('axis')} of a tensor of rank {rank}", "axes of the tensor")
+    return int(axis)
+
+
+def long_axes(context: Context, raw: Raw, view: View, *needed: int) -> Axes:
+    """Height, width and channels for an operator on the `needed` axes: that move nothing, if possible."""
+    own = axes_of(view, context.builder.tensors[view.tensor].shape)
+    candidates = [own, natural_axes(view.rank), row_major_axes(view.rank)]
+    fitting = [axes for axes in candidates if axes is not None and all(axis in axes for axis in needed)]
+    for axes in fitting:
+        order = order_of(view, axes)
+        if order is not None and is_identity(order):
+            return axes
+    if fitting:
+        return fitting[0]
+    others = [a for a in range(view.rank) if view.shape[a] > 1 and a not in needed]
+    chosen = sorted([*needed, *others])
+    if len(chosen) > 3:
+        raise CompileError(raw.where, f"works on shape {list(view.shape)}", "batch 1 and up to three further axes")
+    height, width, channels = [NONE] * (3 - len(chosen)) + chosen
+    return height, width, channels
+
+
+def numbers_of(raw: Raw, values: Sequence[Value | None]) -> list[Array]:
+    """Constant inputs as arrays, absent ones empty; raises CompileError where one is computed."""
+    found = [np.zeros(0, np.int64) if value is None else constant(value) for value in values]
+    if any(number is None for number in found):
+        raise CompileError(raw.where, "a parameter is computed at run time", "constant parameters")
+    return [number for number in found if number is not None]
+
+
+def lower_concat(context: Context, expr: Expr, target: Target) -> View:
+    """Concat along any axis; inputs of another scale are requantized by table."""
+    raw = expr.node
+    views = [context.materialize(value, target, raw) for value in expr.args if value is not None]
+    rank = views[0].rank
+    axis = axis_attribute(raw, rank, 1)
+    if any(view.rank != rank for view in views):
+        raise CompileError(raw.where, "operands of different ranks", "equal ranks")
+    if len(views) == 1:
+        return views[0]
+    axes = long_axes(context, raw, max(views, key=lambda view: view.index.size), axis)
+    names = [context.builder.arrange(raw, view, axes) for view in views]
+    out = context.builder.emit(raw, Concat(axes.index(axis)), names, target.quant)
+    return placed(context, out, axes, rank)
+
+
+def cut(context: Context, raw: Raw, real: Real, parts: Sequence[slice]) -> View:
+    """The part of a tensor that one slice an axis leaves."""
+    view = real.view
+    ranges = [range(size)[part] for size, part in zip(view.shape, parts, strict=True)]
+    if any(len(r) == 0 for r in ranges):
+        raise CompileError(raw.where, f"takes nothing of shape {list(view.shape)}", "parts that are not empty")
+    if all(len(r) == size and r.step == 1 for r, size in zip(ranges, view.shape, strict=True)):
+        return view
+    touched = [a for a, r in enumerate(ranges) if len(r) != view.shape[a] or r.step < 0]
+    if any(ranges[a].step < 0 and len(ranges[a]) > 1 for a in touched):
+        raise CompileError(raw.where, "runs backwards", "steps of 1 and more")
+    axes = long_axes(context, raw, view, *touched)
+    chosen = [ranges[a] if a != NONE else range(1) for a in axes]
+    begin, shape = [r.start for r in chosen], [len(r) for r in chosen]
+    stride = [max(r.step, 1) for r in chosen]
+    op = Slice((begin[0], begin[1], begin[2]), (shape[0], shape[1], shape[2]), (stride[0], stride[1], stride[2]))
+    out = context.builder.emit(
+        raw, op, [context.builder.arrange(raw, view, axes)], context.builder.quant(view.tensor)
+    )
+    return placed(context, out, axes, view.rank)
+
+
+def lower_slice(context: Context, expr: Expr, target: Target) -> View:
+    """Slice: any axes, steps of 1 and more."""
+    raw = expr.node
+    real = context.preserved(expr.args[0], target, raw)
+    values = [np.zeros(0, np.int64), *numbers_of(raw, expr.args[1:])]
+    try:
+        parts = slices(raw, values, real.view.rank)
+    except (ValueError, IndexError) as error:
+        raise CompileError(raw.where, f"does not fit shape {list(real.view.shape)}: {error}") from None
+    real = Real(context.settled(real, raw), real.quant)
+    return context.requantized(Real(cut(context, raw, real, parts), real.quant), target, raw)
+
+
+def lower_split(context: Context, expr: Expr, target: Target) -> View:
+    """Split along any axis, equal or given parts."""
+    raw = expr.node
+    real = context.preserved(expr.args[0], target, raw)
+    axis = axis_attribute(raw, real.view.rank, 0)
+    values = numbers_of(raw, expr.args[1:])
+    size, count = real.view.shape[axis], len(raw.outputs)
+    part = -(-size // count)
+    sizes = [int(n) for n in (values[0] if values and values[0].size else raw.get("split", ()))]
+    sizes = sizes or [part] * (count - 1) + [size - part * (count - 1)]
+    if sum(sizes) != size or min(sizes) < 1 or len(sizes) != count:
+        raise CompileError(raw.where, f"splits {size} into {sizes}", "parts that add up")
+    first = sum(sizes[: expr.part])
+    parts = [slice(None)] * real.view.rank
+    parts[axis] = slice(first, first + sizes[expr.part])
+    real = Real(context.settled(real, raw), real.quant)
+    return context.requantized(Real(cut(context, raw, real, parts), real.quant), target, raw)
+
+
+def lower_gather(context: Context, expr: Expr, target: Target) -> View:
+    """Gather of consecutive or evenly spaced constant indices: a slice."""
+    raw = expr.node
+    real = context.preserved(expr.args[0], target, raw)
+    axis = axis_attribute(raw, real.view.rank, 0)
+    (indices,) = numbers_of(raw, expr.args[1:2])
+    size = real.view.shape[axis]
+    places = [int(i) + (size if i < 0 else 0) for i in indices.ravel()]
+    steps = {b - a for a, b in pairwise(places)} or {1}
+    if (
+        indices.ndim > 1
+        or not places
+        or len(steps) > 1
+        or min(steps) < 1
+        or not 0 <= min(places) <= max(places) < size
+    ):
+        raise CompileError(raw.where, f"gathers {places[:8]} of {size}", "evenly spaced indices, upwards")
+    parts = [slice(None)] * real.view.rank
+    parts[axis] = slice(places[0], places[-1] + 1, min(steps))
+    real = Real(context.settled(real, raw), real.quant)
+    found = cut(context, raw, real, parts)
+    if indices.ndim == 0:
+        found = found.moved(np.squeeze(found.index, axis=axis))
+    return context.requantized(Real(found, real.quant), target, raw)
+
+
+def lower_pad(context: Context, expr: Expr, target: Target) -> View:
+    """Pad of height, width and channels with one constant that the scale can represent, rounded to it."""
+    raw = expr.node
+    real = context.preserved(expr.args[0], target, raw)
+    view = context.settled(real, raw)
+    rank = view.rank
+    values = numbers_of(raw, expr.args[1:])
+    pads = [int(p) for p in (values[0] if values else raw.get("pads", ()))]
+    axes = given_axes(raw, [np.zeros(0), *values], 3) or tuple(range(rank))
+    if raw.get("mode", "constant") != "constant" or len(pads) != 2 * len(axes) or min(pads, default=0) < 0:
+        raise CompileError(
+            raw.where, f"mode {raw.get('mode', 'constant')}, pads {pads}", "constant pads of 0 and more"
+        )
+    before, after = [0] * rank, [0] * rank
+    for place, axis in enumerate(axes):
+        before[axis], after[axis] = pads[place], pads[place + len(axes)]
+    fill = float(values[1].reshape(-1)[0]) if len(values) > 1 and values[1].size else float(raw.get("value", 0.0))
+    if not any(before) and not any(after):
+        return context.requantized(Real(view, real.quant), target, raw)
+    order = long_axes(context, raw, view, *(a for a in range(rank) if before[a] or after[a]))
+    start = [before[a] if a != NONE else 0 for a in order]
+    stop = [after[a] if a != NONE else 0 for a in order]
+    op = Pad((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]), real.quant.code(fill))
+    out = context.builder.emit(raw, op, [context.builder.arrange(raw, view, order)], real.quant)
+    return context.requantized(Real(placed(context, out, order, rank), real.quant), target, raw)
+
+
+def lower_blocks(context: Context, expr: Expr, target: Target) -> View:
+    """DepthToSpace (DCR and CRD) and SpaceToDepth of N x C x H x W."""
+    raw = expr.node
+    real = context.preserved(expr.args[0], target, raw)
+    block, rank = int(raw.get("blocksize", 0)), real.view.rank
+    if rank != 4 or block < 1:
+        raise CompileError(raw.where, f"blocksize {block} of a tensor of rank {rank}", "N x C x H x W")
+    axes = natural_axes(rank)
+    source = context.source(real, raw, axes)
+    if raw.kind == "SpaceToDepth":
+        out = context.builder.emit(raw, SpaceToDepth(block), [source], real.quant)
+    else:
+        if raw.get("mode", "DCR") == "CRD" and context.builder.tensors[source].channels > block**2:
+            source = _regrouped(context, raw, source, block**2)
+        out = context.builder.emit(raw, DepthToSpace(block), [source], real.quant)
+    return context.requantized(Real(placed(context, out, axes, rank), real.quant), target, raw)
+
+
+def _regrouped(context: Context, raw: Raw, source: str, inner: int) -> str:
+    """Channels c * inner + i moved to i * C + c."""
+    builder = context.builder
+    height, width, channels = builder.tensors[source].shape
+    flat = builder.reshape(raw, source, (height * width, channels // inner, inner))
+    moved = builder.emit(raw, Transpose((0, 2, 1)), [flat], builder.quant(source), "regroup")
+    return builder.reshape(raw, moved, (height, width, channels))
