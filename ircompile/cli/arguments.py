@@ -1,0 +1,117 @@
+"""What the command line takes, said once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ircompile import __version__
+from ircompile.numerics import PROFILES
+
+EXAMPLES = """\
+examples:
+  ircompile person.tflite --target cortex-m4            C files in ./person
+  ircompile net.onnx --target m7 -o src/net --name net  C files in src/net
+  ircompile net.tflite --target m4 --input rows         takes a camera's rows, stores no picture
+  ircompile verify net.tflite --target m4 --on numpy,host,qemu --against tflm
+
+MODEL is TFLite (.tflite), ONNX (.onnx, QDQ or QOperator) or ircompile's own text (.ir).
+"""
+COMMANDS = ("verify", "dump", "bench", "targets")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the main command: compile."""
+    main = argparse.ArgumentParser(
+        prog="ircompile",
+        description="Compile a quantized int8 convolutional network to C for a microcontroller: one arena, no "
+        "runtime, no malloc, bit for bit what the model's own framework computes.",
+        epilog=EXAMPLES + "\nother commands: " + ", ".join(f"ircompile {c} --help" for c in COMMANDS),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    main.add_argument("--version", action="version", version=f"ircompile {__version__}")
+    add_model(main)
+    main.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the C files (default: ./NAME)")
+    main.add_argument("--json", action="store_true", help="print the summary as JSON")
+    main.set_defaults(command="compile")
+    return main
+
+
+def command_parser(command: str) -> argparse.ArgumentParser:
+    """The parser of one of the other commands."""
+    return {"verify": _verify, "dump": _dump, "bench": _bench, "targets": _targets}[command]()
+
+
+def add_model(to: argparse.ArgumentParser) -> None:
+    """What every command that compiles takes."""
+    to.add_argument("model", type=Path, metavar="MODEL", help="the model's file")
+    to.add_argument(
+        "--target", required=True, metavar="T", help="a core, such as cortex-m4 (see: ircompile targets)"
+    )
+    to.add_argument("--name", help="prefix of all C names (default: from the file's name)")
+    to.add_argument(
+        "--input", choices=("resident", "rows"), default="resident",
+        help="resident: the input lies in the arena; rows: it is pushed row by row and never stored whole",
+    )  # fmt: skip
+    to.add_argument(
+        "--numerics",
+        choices=PROFILES,
+        metavar="PROFILE",
+        help=f"whose rounding to reproduce: {', '.join(PROFILES)} (default: the file's own)",
+    )
+
+
+def _verify() -> argparse.ArgumentParser:
+    verify = argparse.ArgumentParser(
+        prog="ircompile verify",
+        description="Climb the equality ladder: the plan run in NumPy, the C on this machine (with sanitizers), "
+        "the C on an emulated board, each compared byte for byte with the simulated graph; and the graph with "
+        "the model's own framework.",
+    )
+    add_model(verify)
+    verify.add_argument(
+        "--on", default="numpy,host", metavar="RUNGS", help="of numpy, host, qemu (default: numpy,host)"
+    )
+    verify.add_argument("--against", choices=PROFILES, help="compare with this framework, too")
+    verify.add_argument("--inputs", type=Path, nargs="+", metavar="FILE", help="pictures, .npy or .npz files")
+    verify.add_argument(
+        "--random", type=int, default=5, metavar="N", help="seeded inputs besides, extremes first (default: 5)"
+    )
+    verify.add_argument("--seed", type=int, default=0, help="of the random inputs (default: 0)")
+    verify.add_argument("--json", action="store_true", help="print the results as JSON")
+    verify.set_defaults(command="verify")
+    return verify
+
+
+def _dump() -> argparse.ArgumentParser:
+    dump = argparse.ArgumentParser(prog="ircompile dump", description="Print a stage of the compilation as text.")
+    add_model(dump)
+    dump.add_argument(
+        "--stage",
+        choices=("graph", "plan"),
+        default="graph",
+        help="graph: nodes and tensors; plan: segments, buffers, offsets (default: graph)",
+    )
+    dump.set_defaults(command="dump")
+    return dump
+
+
+def _bench() -> argparse.ArgumentParser:
+    bench = argparse.ArgumentParser(
+        prog="ircompile bench",
+        description="Count the instructions that one inference executes on the target's emulated board.",
+    )
+    add_model(bench)
+    bench.add_argument("--layers", action="store_true", help="list the layers")
+    bench.add_argument("--json", action="store_true", help="print the counts as JSON")
+    bench.set_defaults(command="bench")
+    return bench
+
+
+def _targets() -> argparse.ArgumentParser:
+    targets = argparse.ArgumentParser(
+        prog="ircompile targets", description="List the cores that can be compiled for."
+    )
+    targets.add_argument("--json", action="store_true", help="print the list as JSON")
+    targets.set_defaults(command="targets")
+    return targets

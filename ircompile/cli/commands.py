@@ -1,0 +1,197 @@
+"""What each command does, and how it says so."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ircompile import verify
+from ircompile.bench import count_instructions
+from ircompile.cli.console import OUT, doing, number, print_json, print_table
+from ircompile.errors import CompileError
+from ircompile.graph import Graph
+from ircompile.importers.ir import print_ir
+from ircompile.pictures import read_inputs
+from ircompile.pipeline import Compiled, build, read
+from ircompile.plan.text import print_plan
+from ircompile.report import report_data
+from ircompile.runners.sizes import measure_sizes
+from ircompile.target import Target, list_targets, load_target
+
+C_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
+C_WORDS = frozenset(
+    """auto break case char const continue default do double else enum extern float for goto if inline int long
+    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
+    while""".split()
+)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the command that was parsed."""
+    todo = {"compile": compile_model, "verify": verify_model, "dump": dump, "bench": bench, "targets": targets}
+    return todo[arguments.command](arguments)
+
+
+def c_name(arguments: argparse.Namespace) -> str:
+    """The prefix of all C names: as given, or made from the file's name."""
+    name = arguments.name
+    if name is None:
+        name = re.sub(r"\W+", "_", arguments.model.stem, flags=re.ASCII).strip("_").lower()
+        name = name if name[:1].isalpha() and name not in C_WORDS else f"model_{name}"
+    if not C_NAME.match(name) or name in C_WORDS:
+        raise CompileError("--name", f"{name!r} is no C identifier", "letters, digits and underscores")
+    return str(name)
+
+
+def compiled_from(arguments: argparse.Namespace) -> Compiled:
+    """Reads and compiles the model of a command."""
+    name, target = c_name(arguments), load_target(arguments.target)
+    with doing(f"reading {arguments.model.name}"):
+        graph = read(arguments.model, arguments.numerics)
+    return _build(graph, target, name, arguments)
+
+
+def _build(graph: Graph, target: Target, name: str, arguments: argparse.Namespace) -> Compiled:
+    with doing(f"planning {len(graph.nodes)} layers"):
+        return build(graph, target, name, arguments.input, arguments.model.name)
+
+
+def compile_model(arguments: argparse.Namespace) -> int:
+    """Compiles a model and writes its C files and report."""
+    compiled = compiled_from(arguments)
+    folder = arguments.output or Path(compiled.name)
+    files = compiled.files()
+    with doing("measuring code size"):
+        sizes = measure_sizes(files, compiled.name, compiled.target)
+    data = report_data(compiled, sizes, "ircompile " + shlex.join(sys.argv[1:]))
+    files[f"{compiled.name}.json"] = json.dumps(data, indent=1) + "\n"
+    data["files"] = write_files(folder, files)
+    if arguments.json:
+        print_json(data)
+    else:
+        print_summary(data)
+    return 0
+
+
+def write_files(folder: Path, files: dict[str, str]) -> list[str]:
+    """Writes all files or none: each goes beside its place first, then all are moved there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".ircompile-", dir=folder) as fresh:
+            for name, text in files.items():
+                (Path(fresh) / name).write_text(text, encoding="utf-8")
+            for name in files:
+                (Path(fresh) / name).replace(folder / name)
+    except OSError as error:
+        raise CompileError(str(folder), f"cannot be written: {error.strerror}") from None
+    return [str(folder / name) for name in files]
+
+
+def print_summary(data: dict[str, Any]) -> None:
+    """The few lines that one wants to read after a compilation."""
+    arena, flash = data["arena"], data["flash"]
+    kind = "rows pushed" if data["interface"]["input_mode"] == "rows" else "input inside"
+    code = f" + {number(flash['code'] + flash['tables'])} code and tables" if flash["code"] is not None else ""
+    if not code:
+        code = " (code not measured: no compiler for the target here)"
+    rows = [
+        ("model", f"{data['model']['source']}, {len(data['layers'])} layers, {number(data['macs'])} MACs"),
+        ("target", data["target"]),
+        ("arena", f"{number(arena['bytes'])} bytes, everything in it, {kind}"),
+        ("flash", f"{number(flash['weights'])} bytes of constants{code}"),
+        ("numerics", data["numerics"]),
+        ("files", ", ".join(data["files"])),
+    ]
+    for key, value in rows:
+        OUT.print(f"{key:<9} {value}", markup=False)
+    for notice in data["notices"]:
+        OUT.print(f"notice    {notice}", markup=False)
+
+
+def verify_model(arguments: argparse.Namespace) -> int:
+    """Climbs the ladder; 1 if any element differs."""
+    rungs = [word.strip() for word in arguments.on.split(",") if word.strip()]
+    unknown = [word for word in rungs if word not in verify.RUNNERS]
+    if unknown:
+        raise CompileError("--on", f"unknown rung {unknown[0]!r}", ", ".join(verify.RUNNERS))
+    compiled = compiled_from(arguments)
+    vectors = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
+    vectors += verify.vectors_for(compiled.graph, arguments.random, arguments.seed)
+    if not vectors:
+        raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
+    results = []
+    if arguments.against:
+        with doing(f"comparing with {arguments.against}"):
+            results.append(verify.against(compiled.graph, arguments.model, arguments.against, vectors))
+    climb = verify.climb(compiled, rungs, vectors)
+    for name in rungs:
+        with doing(f"running on {name}"):
+            results.append(next(climb))
+    if arguments.json:
+        print_json([_rung_data(rung) for rung in results])
+    else:
+        for rung in results:
+            _print_rung(rung, arguments.against)
+    return 1 if any(rung.differing for rung in results) else 0
+
+
+def _rung_data(rung: verify.Rung) -> dict[str, Any]:
+    first = rung.first.__dict__ if rung.first else None
+    return {**rung.__dict__, "first": first}
+
+
+def _print_rung(rung: verify.Rung, reference: str | None) -> None:
+    verdict = "equal" if not rung.differing else f"{number(rung.differing)} DIFFER"
+    what = f"graph = {rung.name}" if rung.name == reference else f"{rung.name} = graph"
+    OUT.print(f"{what:<18} {verdict}: {number(rung.compared)} elements, {rung.vectors} inputs", markup=False)
+    if rung.first:
+        f = rung.first
+        values = f"expected {f.expected}, found {f.found}"
+        OUT.print(f"  first: input {f.vector}, {f.where} at {list(f.index)}: {values}", markup=False)
+
+
+def dump(arguments: argparse.Namespace) -> int:
+    """Prints the graph or the plan."""
+    if arguments.stage == "graph":
+        sys.stdout.write(print_ir(read(arguments.model, arguments.numerics)))
+    else:
+        sys.stdout.write(print_plan(compiled_from(arguments).plan))
+    return 0
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Counts executed instructions, in all and by layer."""
+    compiled = compiled_from(arguments)
+    with doing(f"running on {compiled.target.board}"):
+        result = count_instructions(compiled)
+    if arguments.json:
+        print_json(result)
+        return 0
+    if arguments.layers:
+        rows = [
+            (x["layer"], number(x["macs"]), number(x["instructions"]),
+             f"{x['instructions'] / x['macs']:.2f}" if x["macs"] else "-", number(x["cycles_estimate"]))
+            for x in result["layers"]
+        ]  # fmt: skip
+        print_table(("layer", "MACs", "instructions", "per MAC", "est. cycles"), rows, numeric=(1, 2, 3, 4))
+    cycles = result["cycles_estimate"]
+    estimate = f", about {number(cycles)} cycles (estimated)" if cycles else ""
+    total, stack = number(result["instructions"]), number(result["stack"])
+    OUT.print(f"{result['target']}: {total} instructions{estimate}, stack {stack} bytes", markup=False)
+    return 0
+
+
+def targets(arguments: argparse.Namespace) -> int:
+    """Lists the targets."""
+    known = list_targets()
+    if arguments.json:
+        print_json([{"name": t.name, "description": t.description, "aliases": list(t.aliases)} for t in known])
+    else:
+        print_table(("target", "core", "also"), [(t.name, t.description, ", ".join(t.aliases)) for t in known])
+    return 0

@@ -1,0 +1,26 @@
+"""A plan as text that people can read."""
+
+from __future__ import annotations
+
+from ircompile.plan.model import Plan
+
+
+def print_plan(plan: Plan) -> str:
+    """Segments with their nodes in order, then where every tensor lives."""
+    lines = [f"plan {plan.graph.name} input={plan.input_mode} arena={plan.arena_bytes} peak_live={plan.peak_live}"]
+    for number, (first, stop) in enumerate(plan.segments):
+        lines.append(f"segment {number}")
+        for stage in plan.stages[first:stop]:
+            node = stage.node
+            extras = "".join(
+                f" {kind}={blocks[node.name].offset}+{blocks[node.name].bytes}"
+                for kind, blocks in (("scratch", plan.scratch), ("sums", plan.states))
+                if node.name in blocks
+            )
+            lines.append(f"  {node.name}: {', '.join(node.inputs)} -> {node.output} steps={stage.steps}{extras}")
+    for name, b in plan.buffers.items():
+        height = plan.tensor(name).height
+        kind = "stored" if b.slots >= height else f"ring of {b.slots}"
+        lines.append(f"buffer {name} at {b.offset} {b.layout} rows={height} {kind} x {b.pitch} bytes")
+    lines.append(f"counters at {plan.counters.offset} {plan.counters.bytes} bytes")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,84 @@
+"""What a compilation says of itself: the one dictionary behind the summary, NAME.json and the HTML report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ircompile import __version__, emit
+from ircompile.graph import Node
+from ircompile.interface import Port
+from ircompile.pipeline import Compiled
+from ircompile.runners.build import Sizes
+
+SCHEMA = 1
+
+
+def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "") -> dict[str, Any]:
+    """Everything known of a compilation, as plain values. Bytes are bytes, `sizes` what a compiler measured."""
+    graph, plan, api = compiled.lowered.graph, compiled.plan, compiled.interface
+    return {
+        "schema": SCHEMA,
+        "ircompile": __version__,
+        "command": command,
+        "model": {"source": compiled.source, "name": compiled.name, "hash": emit.graph_hash(graph)},
+        "target": compiled.target.name,
+        "numerics": graph.numerics,
+        "notices": list(graph.notices),
+        "interface": {
+            "input_mode": api.input_mode,
+            "inputs": [_port(p, e.name) for p, e in zip(api.inputs, graph.inputs, strict=True)],
+            "outputs": [_port(p, e.name) for p, e in zip(api.outputs, graph.outputs, strict=True)],
+        },
+        "arena": {
+            "bytes": plan.arena_bytes,
+            "align": api.arena_align,
+            "peak_live": plan.peak_live,
+            "counters": {"offset": plan.counters.offset, "bytes": plan.counters.bytes},
+        },
+        "macs": graph.macs(),
+        "flash": flash_data(compiled, sizes),
+        "segments": [list(segment) for segment in plan.segments],
+        "layers": [_layer(compiled, node) for node in graph.nodes],
+        "buffers": [
+            {"tensor": name, "offset": b.offset, "pitch": b.pitch, "slots": b.slots, "layout": b.layout}
+            for name, b in plan.buffers.items()
+        ],
+    }
+
+
+def flash_data(compiled: Compiled, sizes: Sizes | None) -> dict[str, int | None]:
+    """Bytes in flash: the constants as packed, and code and tables where a compiler was there to ask."""
+    constants = {a.tobytes(): a.nbytes for p in compiled.program.packed.values() for a in p.arrays.values()}
+    return {
+        "weights": sizes.weights if sizes else sum(constants.values()),
+        "code": sizes.code if sizes else None,
+        "tables": sizes.constants if sizes else None,
+    }
+
+
+def _port(port: Port, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "shape": list(port.shape),
+        "dtype": port.dtype,
+        "bytes": port.bytes,
+        "scale": port.scale,
+        "zero_point": port.zero_point,
+    }
+
+
+def _layer(compiled: Compiled, node: Node) -> dict[str, Any]:
+    graph = compiled.lowered.graph
+    site, packed = graph.site(node), compiled.program.packed[node.name]
+    return {
+        "name": node.name,
+        "op": type(node.op).__name__,
+        "source": node.source,
+        "inputs": [list(t.shape) for t in site.inputs],
+        "output": list(site.output.shape),
+        "macs": node.op.macs(site),
+        "kernel": compiled.lowered.kernels[node.name].template,
+        "requantization": packed.form.key if packed.form else None,
+        "constant_bytes": sum(a.nbytes for a in packed.arrays.values()),
+        "scratch": compiled.lowered.demands[node.name].scratch,
+    }
