@@ -41,8 +41,10 @@ def _is_identity(graph: Graph, node: Node) -> bool:
     ):
         return False
     match node.op:
-        case Reshape() | Slice() | Resize() | Pad():
+        case Reshape() | Slice() | Pad():
             return True
+        case Resize(align_corners=align_corners, half_pixel=half_pixel):
+            return not (align_corners and half_pixel)  # with both, even an equal size shifts the map
         case Transpose(order=order):
             axes = [axis for axis in order if source.shape[axis] != 1]
             return axes == sorted(axes)

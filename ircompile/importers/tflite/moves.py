@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ircompile.importers.tflite.lowering import Lowering, default_axes
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.ops import Pad, Reshape, Transpose
+from ircompile.tensor import Tensor
 
 
 def reshape(low: Lowering, op: TfOperator) -> None:
@@ -27,7 +29,7 @@ def reshape(low: Lowering, op: TfOperator) -> None:
 
 
 def transpose(low: Lowering, op: TfOperator) -> None:
-    """Any order of up to three axes, adjacent axes that stay together counting as one; vanishes where the readers
+    """Any order of axes; vanishes where the readers
     can do with another layout."""
     shape = low.model.tensors[op.inputs[0]].shape
     order = [int(v) for v in low.constant(op, 1, "permutation").reshape(-1)[:16]]
@@ -40,15 +42,32 @@ def transpose(low: Lowering, op: TfOperator) -> None:
         low.finish(op, low.tensors[held.tensor], axes=(places[0], places[1], places[2]))
         return
     groups = _runs([axis for axis in order if shape[axis] != 1])
+    source = low.source(op, 0)
     if len(groups) > 3:
-        raise low.error(op, f"permutation {order} of shape {list(shape)}", "three groups of axes")
+        low.finish(op, _in_steps(low, op, source, groups, shape))
+        return
     natural = sorted(groups)
     moved = [natural.index(group) for group in groups]
-    source = low.source(op, 0)
     sizes = [int(np.prod([shape[axis] for axis in group])) for group in natural]
     axes, dims = _embed(moved, sizes)
     viewed = low.reshape(op, source, dims)
     low.finish(op, low.move(op, Transpose(axes), viewed, (dims[axes[0]], dims[axes[1]], dims[axes[2]])))
+
+
+def _in_steps(
+    low: Lowering, op: TfOperator, source: Tensor, groups: list[tuple[int, ...]], shape: tuple[int, ...]
+) -> Tensor:
+    """More than three groups of axes: the last wanted one moves to the front, then the last but one, ..."""
+    current = sorted(groups)
+    for group in reversed(groups):
+        place = current.index(group)
+        parts = (current[:place], [group], current[place + 1 :])
+        before, size, behind = (math.prod(shape[axis] for g in part for axis in g) for part in parts)
+        if before > 1:
+            viewed = low.reshape(op, source, (before, size, behind))
+            source = low.move(op, Transpose((1, 0, 2)), viewed, (size, before, behind))
+        current = [group, *parts[0], *parts[2]]
+    return source
 
 
 def _runs(order: list[int]) -> list[tuple[int, ...]]:

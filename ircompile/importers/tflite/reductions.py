@@ -45,8 +45,13 @@ def _reduce(low: Lowering, op: TfOperator, make: Callable[[ReducedAxes], Op]) ->
     if letters not in ("h", "w", "hw", ""):
         _reduce_folded(low, op, make, reduced, shape)
         return
-    node = make(letters or "h")  # type: ignore[arg-type]
     source = low.tensors[held.tensor]
+    if not letters:  # only axes of size 1: a mean of one element still requantizes
+        letters = "h" if source.height == 1 else "w"
+        if source.height > 1 and source.width > 1:
+            _reduce_folded(low, op, make, [len(shape)], shape)
+            return
+    node = make(letters)  # type: ignore[arg-type]
     output = low.emit(op, node, [source], low.target(op, node.infer((source,), {})))
     low.finish(op, output, axes=_axes_after(held.axes, listed, shape, low.model.tensors[op.outputs[0]].shape))
 
@@ -55,11 +60,13 @@ def _reduce_folded(
     low: Lowering, op: TfOperator, make: Callable[[ReducedAxes], Op], reduced: list[int], shape: tuple[int, ...]
 ) -> None:
     """Other axes: those before them become rows, they the columns, those behind them channels."""
+    shape = (*shape, 1)
     first, last = reduced[0], reduced[-1]
     if any(shape[axis] != 1 and axis not in reduced for axis in range(first, last)):
         raise low.error(op, f"axes {reduced} of shape {list(shape)}", "axes next to each other")
     parts = (shape[:first], shape[first : last + 1], shape[last + 1 :])
     rows, columns, channels = (math.prod(part) for part in parts)
+    rows, channels = (shape[0], rows // shape[0]) if first == len(shape) - 1 else (rows, channels)
     source = low.reshape(op, low.source(op, 0), (rows, columns, channels))
     low.finish(op, low.emit(op, make("w"), [source], low.target(op, (rows, 1, channels))))
 

@@ -37,9 +37,6 @@ def resize_bilinear(low: Lowering, op: TfOperator) -> None:
 def _resize(low: Lowering, op: TfOperator, kind: str) -> None:
     source, target, size = low.source(op, 0), low.target(op), _size(low, op)
     low.check_same(op, source, target)
-    if size == (source.height, source.width):
-        low.finish(op, source)
-        return
     node = Resize(kind, size, bool(op.option("AlignCorners")), bool(op.option("HalfPixelCenters")))  # type: ignore[arg-type]
     low.finish(op, low.emit(op, node, [source], low.target(op, node.infer((source,), {}))))
 
