@@ -100,23 +100,31 @@ class _Proof:
         bias, weights = self.pruned.consts[after.bias].astype(np.int64), self.pruned.consts[after.weights]
         exact &= bias == self.original.consts[before.bias][rows] + added
         exact &= (weights == self.original.consts[before.weights][rows][..., columns]).all(axis=(1, 2, 3))
-        codes = requantize(bias, after.requant, self.pruned.consts)
+        yield from self.constant_rows(old, after, ~exact, np.asarray(weights.any(axis=(1, 2, 3))))
+
+    def constant_rows(
+        self, old: Node, after: Conv | Depthwise | TransposeConv, rows: Array, reads: Array
+    ) -> Iterator[str]:
+        """Rows that are not the original's must read nothing, and hold the original's one code."""
+        codes = requantize(self.pruned.consts[after.bias].astype(np.int64), after.requant, self.pruned.consts)
         constant = one_code(self.maps[old.output])
-        for i in np.flatnonzero(~exact):
-            if np.any(weights[i]) or constant.get(int(rows[i])) != codes[i]:
-                yield f"row {i} (originally {rows[i]}) is neither the original's nor constant"
+        for i in np.flatnonzero(rows):
+            number = int(self.kept[old.output][i])
+            if reads[i] or constant.get(number) != codes[i]:
+                yield f"row {i} (originally {number}) is neither the original's nor constant"
 
     def depthwise(self, old: Node, before: Depthwise, after: Depthwise) -> Iterator[str]:
-        """Each row keeps its weights and bias, and reads the channel that it read."""
+        """Each row reads the channel that it read, with its weights and bias; or is constant, and stays so."""
         rows, columns = self.kept[old.output], self.kept[old.inputs[0]]
         multiplier = self.original.tensors[old.output].channels // self.original.tensors[old.inputs[0]].channels
         if not np.array_equal(np.repeat(columns, len(rows) // len(columns)), rows // multiplier):
             yield "rows read other channels than before"
         if before.window != after.window or not self.same_requant(before.requant, after.requant, rows):
             yield "window or requantization differs"
-        for name_old, name_new in ((before.weights, after.weights), (before.bias, after.bias)):
-            if not np.array_equal(self.original.consts[name_old][..., rows], self.pruned.consts[name_new]):
-                yield f"constant {name_new} differs"
+        weights = self.pruned.consts[after.weights]
+        exact = (weights == self.original.consts[before.weights][..., rows]).all(axis=(0, 1))
+        exact &= self.pruned.consts[after.bias] == self.original.consts[before.bias][rows]
+        yield from self.constant_rows(old, after, ~exact, np.asarray(weights.any(axis=(0, 1))))
 
     def same_requant(self, before: Requant, after: Requant, rows: Array) -> bool:
         old, new = self.original.consts[before.scale], self.pruned.consts[after.scale]

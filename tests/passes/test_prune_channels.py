@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -220,3 +222,23 @@ def test_mobilenet_v2_takes_less_than_a_second(share: float) -> None:
     pruned, _ = pruning(graph)
     assert time.process_time() - start < 1.0
     assert pruned.macs() < graph.macs()
+
+
+@pytest.mark.parametrize("rounding", ["double", "single", "float32_even", "float64_away"])
+def test_constant_rows_that_stay_get_the_smallest_bias(rounding: str) -> None:
+    net = Net((4, 4, 2), rounding=rounding)
+    a = net.conv("x", 5)
+    y = net.depthwise(a)
+    net.consts["b0"][:2] = 2**30, -(2**30)
+    net.consts["b1"][3:] = 2**30, -(2**30)
+    pruned = proved_equal(net.graph(y, a))
+    weights, bias, dw = (pruned.consts[name] for name in ("w0", "b0", "b1"))
+    assert not weights[:2].any()
+    assert weights[2:].any(axis=(1, 2, 3)).all()
+    assert (np.abs([*bias[:2], *dw[3:]]) < 2**20).all()
+    for name, row, node in (("b0", 0, "conv0"), ("b0", 1, "conv0"), ("b1", 3, "dw1"), ("b1", 4, "dw1")):
+        graph = replace(pruned, consts={**pruned.consts, name: pruned.consts[name].copy()})
+        graph.consts[name][row] -= np.sign(graph.consts[name][row])  # one nearer to 0 changes the code
+        inputs = codes(graph, 1)[0]
+        changed = run_graph(graph, inputs)[node] != run_graph(pruned, inputs)[node]
+        assert changed[..., row].all() == bool(pruned.consts[name][row])
