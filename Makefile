@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= 2
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup lint check test test-all fmt train-setup clean
+.PHONY: help setup demo lint check test test-all fmt train-setup clean
 
 help: ## list what there is
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ setup: .venv/.tools .venv/.stamp ## install compilers, QEMU and .venv (the other
 .venv/.tools: scripts/setup-tools.sh
 	@scripts/setup-tools.sh
 	@mkdir -p .venv && touch $@
+
+demo: setup ## compile the example for Cortex-M4, verify it, run it as firmware
+	@scripts/demo.sh
 
 lint: setup ## ruff, mypy --strict, import-linter
 	.venv/bin/ruff check .

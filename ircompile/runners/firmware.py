@@ -1,0 +1,47 @@
+"""Build a firmware of one's own around the emitted C, and run it on an emulated board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ircompile.errors import CompileError
+from ircompile.resources import templates_dir
+from ircompile.runners import build, harness
+from ircompile.target import Region, Target, load_board
+
+_STACK_BYTES = 16 * 1024
+
+
+def run_firmware(sources: Sequence[Path], includes: Sequence[Path], target: Target, timeout: float = 120.0) -> str:
+    """Compiles C sources with a `main`, links them with the board's start-up and newlib, runs them; what they print.
+
+    Raises CompileError for a target without a board, missing tools, any warning, or an exit code that is not 0.
+    """
+    where = f"firmware on {target.name} under QEMU"
+    if target.board is None:
+        raise CompileError(where, "the target has no emulated board", "targets with 'board' in their file")
+    board = load_board(target.board)
+    core = [*target.cflags, target.optimization]
+    with harness.build_directory(None) as folder:
+        flags = [*core, *build.EMITTED_FLAGS, *(f"-I{path.resolve()}" for path in includes)]
+        objects = build.compile_all(target.compiler, flags, [path.resolve() for path in sources], folder, where)
+        start = build.compile_all(target.compiler, [*core, "-std=gnu11"], [templates_dir() / "boards" / "f_start.c"],
+                                  folder, where)  # fmt: skip
+        memory = board.memory
+        regions: dict[str, Region] = {"code": memory.code, "ram": memory.ram, "model": memory.model, "big": memory.big}
+        script = harness.render(
+            "board.ld.j2", folder / "board.ld", board=board, regions=regions, model_region="code",
+            arena_region="ram", stack_bytes=_STACK_BYTES,
+        )  # fmt: skip
+        elf = folder / "firmware.elf"
+        link = [target.compiler, *core, "--specs=rdimon.specs", "-nostartfiles", "-T", script, *start, *objects]
+        build.call_checked([*link, "-o", elf], where, "linking")
+        quiet = ["-display", "none", "-monitor", "none", "-serial", "none", "-nodefaults"]
+        semihosting = ["-semihosting-config", "enable=on,target=native"]
+        done = build.call(
+            ["qemu-system-arm", "-M", board.machine, *quiet, *semihosting, "-kernel", elf], where, timeout=timeout
+        )
+    if done.returncode:
+        raise CompileError(where, f"ended with exit code {done.returncode}:\n{build.text_of(done.stderr or done.stdout)}")
+    return (done.stdout + done.stderr).decode("utf-8", "replace")
