@@ -11,7 +11,9 @@ from ircompile.passes.drop_identities import drop_identities
 from ircompile.passes.fold_clamps import fold_clamps
 from ircompile.passes.fold_pad import fold_pad
 from ircompile.passes.fold_reshape import fold_reshape
+from ircompile.passes.intervals import notice_overflow
 from ircompile.passes.merge_tables import merge_tables, scalar_tables
+from ircompile.passes.prune_channels import prune_channels
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_dead,
@@ -24,6 +26,8 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fold_reshape,
     drop_identities,
     drop_dead,
+    prune_channels,
+    notice_overflow,
 )
 
 

@@ -11,7 +11,7 @@ pixel, independently, both ends of each interval are reached; they are sound wha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,6 +59,12 @@ def analyze(graph: Graph) -> Intervals:
         else:
             codes[node.output] = codes_of(node.op, site, inputs)
     return Intervals(codes, accumulators, magnitude)
+
+
+def notice_overflow(graph: Graph) -> Graph:
+    """The graph with the notices of `check_overflow`; itself where there are none."""
+    notices = check_overflow(graph, analyze(graph))
+    return replace(graph, notices=(*graph.notices, *notices)) if notices else graph
 
 
 def check_overflow(graph: Graph, intervals: Intervals) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ircompile.graph import Graph, Node, validate
 from ircompile.ops import Conv, Depthwise, TransposeConv
+from ircompile.passes.drop_dead import drop_dead
 from ircompile.passes.intervals import analyze
 from ircompile.passes.live_channels import live_channels, read_conv
 from ircompile.passes.shrink_channels import shrink_channels
@@ -40,7 +41,7 @@ def prune_channels(graph: Graph) -> Graph:
 
 def pruning(graph: Graph) -> Pruning:
     """The same, with what was kept: the certificate that `check_pruning` checks."""
-    pruned = _without_unread(graph)
+    pruned = drop_dead(graph)
     kept = {name: np.arange(tensor.channels) for name, tensor in pruned.tensors.items()}
     while True:
         again, cut = _pruned_once(pruned)
@@ -72,16 +73,6 @@ def _pruned_once(graph: Graph) -> Pruning:
     live = live_channels(graph, intervals, readings)
     small = shrink_channels(graph, intervals, readings, live)
     return Pruning(small if small is graph else validate(small), {n: np.flatnonzero(m) for n, m in live.items()})
-
-
-def _without_unread(graph: Graph) -> Graph:
-    """The graph without nodes that contribute to no output."""
-    wanted, nodes = set(graph.output_names), []
-    for node in reversed(graph.nodes):
-        if node.output in wanted:
-            wanted.update(node.inputs)
-            nodes.append(node)
-    return graph if len(nodes) == len(graph.nodes) else graph.rebuilt(reversed(nodes))
 
 
 def weight_bytes(graph: Graph) -> int:

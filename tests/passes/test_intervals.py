@@ -13,7 +13,7 @@ from planted import BIG, codes, planted_nets
 
 from ircompile import ops
 from ircompile.graph import Graph
-from ircompile.passes.intervals import analyze, check_overflow
+from ircompile.passes.intervals import analyze, check_overflow, notice_overflow
 from ircompile.passes.map_intervals import map_intervals
 from ircompile.simulate import run_graph
 from ircompile.tensor import Array
@@ -209,9 +209,11 @@ def test_overflow_is_noticed() -> None:
     (notice,) = check_overflow(graph, analyze(graph))
     assert "conv0" in notice
     assert "accumulators of 1 channels can overflow int32 (channel 0 lies in" in notice
+    assert notice_overflow(graph).notices == (notice,)
     net.consts["b0"][0] = 0
     graph = net.graph(y)
     assert check_overflow(graph, analyze(graph)) == ()
+    assert notice_overflow(graph) is graph
 
 
 def test_partial_sums_beyond_int32_are_noticed() -> None:
