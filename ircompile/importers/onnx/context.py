@@ -67,7 +67,7 @@ class Context:
                 f"{value.node.where} comes before the first QuantizeLinear: left to the caller"
             )
             return self._enter(leaf, target, raw)
-        clip = self._clip(value)
+        clip = self.clip(value)
         if clip is not None:
             inner, low, high = clip
             return self.materialize(inner, target.clamped(low, high), raw)
@@ -106,7 +106,7 @@ class Context:
         out = self.builder.emit(raw, Table(name, function), [leaf.view.tensor], target.quant)
         return leaf.view.on(out)
 
-    def _clip(self, expr: Expr) -> tuple[Value, float, float] | None:
+    def clip(self, expr: Expr) -> tuple[Value, float, float] | None:
         """What an expression clips and to which range, if that is all it does."""
         if expr.node.kind not in CLIPS or expr.args[0] is None:
             return None

@@ -9,10 +9,10 @@ from ircompile.errors import CompileError
 from ircompile.graph import External, Graph, Node
 from ircompile.importers.names import sanitize
 from ircompile.importers.onnx.builder import Builder
-from ircompile.importers.onnx.context import HINT_QDQ
 from ircompile.importers.onnx.functions import ELEMENTWISE
 from ircompile.importers.onnx.model import Model, Port
-from ircompile.importers.onnx.values import Codes, Entry, Expr, Quant, Real, Value
+from ircompile.importers.onnx.tails import leaves_of
+from ircompile.importers.onnx.values import Codes, Entry, Quant, Real
 from ircompile.importers.onnx.views import (
     Axes,
     axes_of,
@@ -27,8 +27,6 @@ from ircompile.ops import Flip
 if TYPE_CHECKING:
     from ircompile.importers.onnx.reader import Reader
 
-# Float operators at the very end that the caller can do better: the quantized tensor before them is handed out.
-TAIL = frozenset({*ELEMENTWISE, "Softmax", "LogSoftmax", "Cast", "Identity", "Dropout"})
 THROUGH = frozenset({*ELEMENTWISE, "QuantizeLinear", "DequantizeLinear", "Cast", "Identity", "Dropout"})
 
 
@@ -93,37 +91,9 @@ def leave(reader: Reader, port: Port) -> list[External]:
     value = reader.values.get(port.name)
     if isinstance(value, Codes):
         return [_integer(reader, port, value)]
-    leaves: list[Real] = []
-    cut = _leaves(reader, port, value, leaves)
-    for raw in dict.fromkeys(cut):
-        reader.builder.notices.append(f"{raw} is left to the caller: it is float, behind the last quantized tensor")
+    leaves = leaves_of(reader.context, port.name, value)
     names = [port.name] + [f"{port.name}_{number}" for number in range(1, len(leaves))]
     return [_float(reader, name, real) for name, real in zip(names, leaves, strict=True)]
-
-
-def _leaves(reader: Reader, port: Port, value: Value | None, leaves: list[Real]) -> list[str]:
-    """Collects the dequantized tensors that a float output is computed from; what is cut off."""
-    if isinstance(value, Real):
-        leaves.append(value)
-        return []
-    if not isinstance(value, Expr):
-        raise CompileError(
-            f"output {port.name!r}", "is computed from no quantized tensor", "quantized models", HINT_QDQ
-        )
-    found = reader.context.found(value)
-    if found is not None:
-        leaves.append(found)
-        return []
-    if value.node.kind not in TAIL:
-        raise CompileError(
-            value.node.where, f"gives the float output {port.name!r} without a QuantizeLinear",
-            "a quantized tensor, then " + ", ".join(sorted(TAIL)), HINT_QDQ,
-        )  # fmt: skip
-    cut = [value.node.where]
-    for argument in value.args:
-        if isinstance(argument, Real | Expr):
-            cut += _leaves(reader, port, argument, leaves)
-    return cut
 
 
 def _place(reader: Reader, name: str, value: Codes | Real) -> tuple[str, Axes]:

@@ -1,0 +1,140 @@
+"""The float end of a model: cut off, or quantized where a QuantizeLinear is missing.
+
+Functions of one tensor (Softmax, Sigmoid ...) are left to the caller. Anything else, a last convolution for
+instance, is given the widest scale that it can need: that of its interval over all inputs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.importers.onnx.context import HINT_QDQ, Context
+from ircompile.importers.onnx.functions import ELEMENTWISE
+from ircompile.importers.onnx.islands import leaf_of
+from ircompile.importers.onnx.linear import Linear, bias_codes, linear_of
+from ircompile.importers.onnx.movement import MOVES
+from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Value, constant
+
+Range = tuple[float, float]
+# Left to the caller, besides functions of one code.
+TAIL = frozenset({"Softmax", "LogSoftmax", *MOVES})
+# Their result lies within the range of their operands.
+WITHIN = frozenset(
+    {
+        *MOVES, "AveragePool", "Concat", "DepthToSpace", "Gather", "GlobalAveragePool", "GlobalMaxPool", "MaxPool",
+        "Max", "Min", "ReduceMax", "ReduceMean", "ReduceMin", "Resize", "Slice", "SpaceToDepth", "Split",
+        "Upsample",
+    }
+)  # fmt: skip
+
+
+def leaves_of(context: Context, output: str, value: Value | None) -> list[Real]:
+    """The quantized tensors that a float output is computed from, and a notice of what is left to the caller."""
+    if isinstance(value, Real):
+        return [value]
+    if not isinstance(value, Expr):
+        problem = "is computed from no quantized tensor"
+        raise CompileError(f"output {output!r}", problem, "quantized models", HINT_QDQ)
+    found = context.found(value)
+    if found is not None:
+        return [found]
+    leaf = leaf_of(value)
+    if isinstance(leaf, Real):
+        _notice(context, value)
+        return [leaf]
+    limits = None if value.node.kind in TAIL else range_of(context, value)
+    if limits is not None:
+        return [_quantized(context, output, value, limits)]
+    if value.node.kind not in TAIL and value.node.kind not in ELEMENTWISE:
+        raise CompileError(
+            value.node.where, f"gives the float output {output!r} without a QuantizeLinear",
+            "a quantized tensor, then functions of one number, Softmax, LogSoftmax", HINT_QDQ,
+        )  # fmt: skip
+    context.builder.notices.append(left(value))
+    return [leaf for a in value.args if isinstance(a, Real | Expr) for leaf in leaves_of(context, output, a)]
+
+
+def left(expr: Expr) -> str:
+    """The notice of a float operator that is cut off."""
+    return f"{expr.node.where} is left to the caller: it is float, behind the last quantized tensor"
+
+
+def _notice(context: Context, expr: Expr) -> None:
+    """Notices for all operators of a float island, in the order of the file."""
+    found, stack = {}, [expr]
+    while stack:
+        at = stack.pop()
+        found[at.node.index] = left(at)
+        stack += [a for a in at.args if isinstance(a, Expr) and a.node.index not in found]
+    context.builder.notices.extend(found[index] for index in sorted(found))
+
+
+def _quantized(context: Context, output: str, value: Expr, limits: Range) -> Real:
+    low, high = min(limits[0], 0.0), max(limits[1], 0.0)
+    scale = float(np.float32((high - low) / 255))
+    if not np.isfinite(scale) or scale < float(np.finfo(np.float32).tiny):
+        raise CompileError(value.node.where, f"gives values from {low} to {high}", "a range that is not empty")
+    quant = Quant(scale, int(np.clip(np.rint(-128 - low / scale), -128, 127)))
+    context.builder.notices.append(
+        f"output {output!r} has no QuantizeLinear: it comes in steps of {scale:.4g}, the finest that is safe; "
+        "quantize the model's last operator for finer ones"
+    )
+    return Real(context.materialize(value, Target(quant), value.node), quant)
+
+
+def range_of(context: Context, value: Value | None) -> Range | None:
+    """An interval that holds a float value for all inputs; None where there is no rule."""
+    numbers = None if value is None else constant(value)
+    if numbers is not None:
+        return float(numbers.min()), float(numbers.max())
+    if isinstance(value, Real):
+        low, high = value.quant.real(np.array([-128, 127]))
+        return float(low), float(high)
+    if not isinstance(value, Expr):
+        return None
+    clip = context.clip(value)
+    if clip is not None:
+        inner = range_of(context, clip[0])
+        return inner and (max(min(inner[0], clip[2]), clip[1]), min(max(inner[1], clip[1]), clip[2]))
+    linear = linear_of(context, value)
+    if linear is not None:
+        return bounds(linear)
+    kind = value.node.kind
+    if kind in WITHIN:
+        count = len(value.args) if kind in ("Concat", "Max", "Min") else 1
+        ranges = [range_of(context, a) for a in value.args[:count]]
+        known = [r for r in ranges if r is not None]
+        return (min(r[0] for r in known), max(r[1] for r in known)) if len(known) == len(ranges) else None
+    return _arithmetic(kind, [range_of(context, a) for a in value.args])
+
+
+def _arithmetic(kind: str, ranges: list[Range | None]) -> Range | None:
+    if kind not in ("Add", "Sub", "Mul") or len(ranges) != 2 or ranges[0] is None or ranges[1] is None:
+        return None
+    (a, b), (c, d) = ranges[0], ranges[1]
+    match kind:
+        case "Add":
+            return a + c, b + d
+        case "Sub":
+            return a - d, b - c
+        case _:
+            products = (a * c, a * d, b * c, b * d)
+            return min(products), max(products)
+
+
+def bounds(linear: Linear) -> Range:
+    """The interval of a convolution's values over all input codes."""
+    zero = linear.source.quant.zero
+    step = np.float64(linear.gain) * linear.source.quant.scale * linear.scale.astype(np.float64)
+    axis = (0, 1) if linear.depthwise else (1, 2, 3)
+    up, down = np.maximum(linear.weights, 0).sum(axis=axis), np.minimum(linear.weights, 0).sum(axis=axis)
+    bias = bias_codes(linear.raw, linear.bias, step.astype(np.float32), linear.bias_gain)
+    low, high = -128 - zero, 127 - zero
+    # padding counts as the zero point, which may be the least or the greatest code
+    least = (up * min(low, 0) + down * max(high, 0) + bias) * step
+    most = (up * max(high, 0) + down * min(low, 0) + bias) * step
+    factor = np.ones(linear.channels) if linear.factor is None else linear.factor
+    shift = np.zeros(linear.channels) if linear.shift is None else linear.shift
+    ends = np.stack([least * factor + shift, most * factor + shift])
+    return float(ends.min()), float(ends.max())

@@ -1,0 +1,72 @@
+"""Models quantized by onnxruntime, in every mode, equal onnxruntime node by node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_files
+import pytest
+from onnx_compare import compared
+
+from ircompile.importers.onnx import read_onnx
+
+quantization = pytest.importorskip("onnxruntime.quantization")
+Format, Type = quantization.QuantFormat, quantization.QuantType
+
+MODES: dict[str, dict[str, Any]] = {
+    "qdq_s8s8_pc": {"quant_format": Format.QDQ, "activation_type": Type.QInt8, "per_channel": True},
+    "qdq_u8s8": {"quant_format": Format.QDQ, "activation_type": Type.QUInt8},
+    "qdq_u8u8": {"quant_format": Format.QDQ, "activation_type": Type.QUInt8, "weight_type": Type.QUInt8},
+    "qdq_sym": {
+        "quant_format": Format.QDQ, "activation_type": Type.QInt8, "per_channel": True,
+        "extra_options": {"ActivationSymmetric": True},
+    },
+    "qdq_dedicated": {
+        "quant_format": Format.QDQ, "activation_type": Type.QInt8, "per_channel": True,
+        "extra_options": {"DedicatedQDQPair": True},
+    },
+    "qdq_float_weights": {
+        "quant_format": Format.QDQ, "activation_type": Type.QUInt8, "per_channel": True,
+        "extra_options": {"AddQDQPairToWeight": True},
+    },
+    "qop_u8s8": {"quant_format": Format.QOperator, "activation_type": Type.QUInt8},
+    "qop_u8s8_pc": {"quant_format": Format.QOperator, "activation_type": Type.QUInt8, "per_channel": True},
+    "qop_u8u8": {"quant_format": Format.QOperator, "activation_type": Type.QUInt8, "weight_type": Type.QUInt8},
+    "qop_s8s8": {"quant_format": Format.QOperator, "activation_type": Type.QInt8},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_mobilenet(mode: str, tmp_path: Path) -> None:
+    comparison = compared(onnx_files.quantized(onnx_files.mobilenet(), tmp_path, **MODES[mode]))
+    kinds = [type(node.op).__name__ for node in comparison.graph.nodes]
+    assert kinds.count("Conv") == 5
+    assert kinds.count("Depthwise") == 1
+    assert "Transpose" not in kinds
+    assert comparison.ends.elements == 10
+    assert comparison.ends.largest <= 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_gadgets(mode: str, tmp_path: Path) -> None:
+    comparison = compared(onnx_files.quantized(onnx_files.gadgets(), tmp_path, **MODES[mode]), count=3)
+    kinds = {type(node.op).__name__ for node in comparison.graph.nodes}
+    assert {"Conv", "Depthwise", "Mean", "Binary", "Slice", "Concat", "MaxPool", "AveragePool", "Resize"} <= kinds
+    assert "Transpose" not in kinds
+
+
+@pytest.mark.parametrize("mode", ["qdq_s8s8_pc", "qop_u8s8"])
+def test_softmax_at_the_end(mode: str, tmp_path: Path) -> None:
+    path = onnx_files.quantized(onnx_files.mobilenet(softmax=True), tmp_path, **MODES[mode])
+    comparison = compared(path)
+    assert comparison.tallies["Softmax"].differing == 0
+
+
+def test_import_is_deterministic(tmp_path: Path) -> None:
+    path = onnx_files.quantized(onnx_files.gadgets(), tmp_path, **MODES["qdq_s8s8_pc"])
+    first, second = read_onnx(path), read_onnx(path)
+    assert first.nodes == second.nodes
+    assert list(first.consts) == list(second.consts)
+    assert all(np.array_equal(first.consts[name], second.consts[name]) for name in first.consts)
