@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite, prod
 
 from ircompile.errors import CompileError
 from ircompile.ops import Op, const_names
-from ircompile.tensor import Array, Site, Tensor
+from ircompile.tensor import RANGES, Array, Site, Tensor
+
+LARGEST = 2**28
+"""Elements of a tensor that are refused as nonsense."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ class Graph:
 
 
 def validate(graph: Graph) -> Graph:
-    """The graph itself, if every node's shape rule holds; else CompileError naming the node."""
+    """The graph itself, if every tensor and every node's shape rule holds; else CompileError naming it."""
+    for tensor in graph.tensors.values():
+        _validate_tensor(tensor)
     known = set(graph.input_names)
     for node in graph.nodes:
         missing = [name for name in node.inputs if name not in known]
@@ -117,3 +123,18 @@ def validate(graph: Graph) -> Graph:
         if name not in known:
             raise CompileError(graph.name, f"output {name!r} is computed by no node")
     return graph
+
+
+def _validate_tensor(tensor: Tensor) -> None:
+    """Raises CompileError unless the tensor is one that can be stored and quantized."""
+    if tensor.dtype not in RANGES:
+        raise CompileError(tensor.name, f"has dtype {tensor.dtype}", ", ".join(RANGES))
+    if len(tensor.shape) != 3 or min(tensor.shape) < 1 or prod(tensor.shape) >= LARGEST:
+        raise CompileError(
+            tensor.name, f"has shape {tensor.shape}", f"height, width, channels; under {LARGEST} elements"
+        )
+    if not (isfinite(tensor.scale) and tensor.scale > 0):
+        raise CompileError(tensor.name, f"has scale {tensor.scale}", "a positive number")
+    low, high = RANGES[tensor.dtype]
+    if not low <= tensor.zero_point <= high:
+        raise CompileError(tensor.name, f"has zero point {tensor.zero_point}", f"{low} to {high}")

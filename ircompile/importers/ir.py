@@ -88,6 +88,9 @@ def parse_ir(text: str, consts: dict[str, Array], where: str = "ir") -> Graph:
             raise CompileError(
                 f"{where} line {number}", f"cannot be read: {error}", "what `ircompile dump` prints"
             ) from None
+    names = [t.name for t in parts["tensor"]]
+    if len(set(names)) < len(names):
+        raise CompileError(where, "declares a tensor twice")
     graph = Graph(
         name,
         tuple(parts["node"]),

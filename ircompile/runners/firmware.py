@@ -29,19 +29,35 @@ def run_firmware(sources: Sequence[Path], includes: Sequence[Path], target: Targ
         start = build.compile_all(target.compiler, [*core, "-std=gnu11"], [templates_dir() / "boards" / "f_start.c"],
                                   folder, where)  # fmt: skip
         memory = board.memory
-        regions: dict[str, Region] = {"code": memory.code, "ram": memory.ram, "model": memory.model, "big": memory.big}
+        regions: dict[str, Region] = {
+            "code": memory.code,
+            "ram": memory.ram,
+            "model": memory.model,
+            "big": memory.big,
+        }
         script = harness.render(
             "board.ld.j2", folder / "board.ld", board=board, regions=regions, model_region="code",
             arena_region="ram", stack_bytes=_STACK_BYTES,
         )  # fmt: skip
         elf = folder / "firmware.elf"
-        link = [target.compiler, *core, "--specs=rdimon.specs", "-nostartfiles", "-T", script, *start, *objects]
+        link: list[str | Path] = [
+            target.compiler,
+            *core,
+            "--specs=rdimon.specs",
+            "-nostartfiles",
+            "-T",
+            script,
+            *start,
+            *objects,
+        ]
         build.call_checked([*link, "-o", elf], where, "linking")
-        quiet = ["-display", "none", "-monitor", "none", "-serial", "none", "-nodefaults"]
+        quiet = ["-display", "none", "-monitor", "none", "-serial", "none", "-nodefaults", "-nic", "none"]
         semihosting = ["-semihosting-config", "enable=on,target=native"]
         done = build.call(
             ["qemu-system-arm", "-M", board.machine, *quiet, *semihosting, "-kernel", elf], where, timeout=timeout
         )
     if done.returncode:
-        raise CompileError(where, f"ended with exit code {done.returncode}:\n{build.text_of(done.stderr or done.stdout)}")
+        raise CompileError(
+            where, f"ended with exit code {done.returncode}:\n{build.text_of(done.stderr or done.stdout)}"
+        )
     return (done.stdout + done.stderr).decode("utf-8", "replace")

@@ -137,7 +137,7 @@ def _execute(job: _Job, elf: Path, inputs: bytes, timeout: float, extra: Sequenc
     (folder / "in.bin").write_bytes(inputs)
     out = folder / "out.bin"
     out.unlink(missing_ok=True)
-    quiet = ["-display", "none", "-monitor", "none", "-serial", "none", "-nodefaults"]
+    quiet = ["-display", "none", "-monitor", "none", "-serial", "none", "-nodefaults", "-nic", "none"]
     semihosting = ["-semihosting-config", "enable=on,target=native"]
     machine = ["qemu-system-arm", "-M", job.board.machine, *quiet, *semihosting]
     done = build.call([*machine, "-kernel", elf, *extra], job.where, timeout=timeout, cwd=folder)

@@ -1,0 +1,176 @@
+"""The command line: what it writes, prints and refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nets import Net
+
+from ircompile.cli import main
+from ircompile.importers.ir import print_ir, read_ir, write_ir
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    net = Net((9, 7, 3))
+    x = net.conv("x", 8, (3, 3), (2, 2), relu=True)
+    net.inverted_residual(x, 2, 8)
+    path = tmp_path / "small net.ir"
+    write_ir(net.graph(), path)
+    return path
+
+
+def run(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+def test_compile_writes_four_files_and_a_summary(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(model, "--target", "host", "-o", tmp_path / "out") == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["small_net.c", "small_net.h", "small_net.json", "small_net_weights.c"]
+    printed = capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "small_net.json").read_text())
+    assert f"{report['arena']['bytes']:,} bytes" in printed
+    assert "numerics  tflm" in printed
+
+
+def test_json_prints_the_report(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(model, "--target", "host", "-o", tmp_path / "out", "--json", "--name", "net2") == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["model"]["name"] == "net2"
+    assert data["macs"] == sum(layer["macs"] for layer in data["layers"])
+    written = json.loads((tmp_path / "out" / "net2.json").read_text())
+    assert {key: data[key] for key in written} == written
+
+
+def test_emitted_c_is_the_same_under_any_hash_seed(model: Path, tmp_path: Path) -> None:
+    texts = []
+    for seed in ("0", "1", "12345"):
+        folder = tmp_path / seed
+        command = [sys.executable, "-m", "ircompile", str(model), "--target", "cortex-m4", "-o", str(folder)]
+        subprocess.run(command, env={"PYTHONHASHSEED": seed, "PATH": ""}, check=True, capture_output=True)
+        texts.append([(folder / f"small_net{end}").read_text() for end in (".h", ".c", "_weights.c")])
+    assert texts[0] == texts[1] == texts[2]
+
+
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+def test_dump_shows_graph_and_plan(model: Path, mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("dump", model, "--target", "host", "--stage", "graph") == 0
+    assert "Depthwise" in capsys.readouterr().out
+    assert run("dump", model, "--target", "host", "--stage", "plan", "--input", mode) == 0
+    plan = capsys.readouterr().out
+    assert f"input={mode}" in plan
+    assert "buffer x at" in plan
+
+
+def test_targets_lists_every_core(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("targets") == 0
+    out = capsys.readouterr().out
+    for core in ("m0plus", "m3", "m4", "m7", "m33", "m55", "m85"):
+        assert f"cortex-{core}" in out
+
+
+@pytest.mark.toolchain
+def test_verify_climbs_the_ladder(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", model, "--target", "m4", "--on", "numpy,host,qemu", "--json") == 0
+    rungs = json.loads(capsys.readouterr().out)
+    assert [rung["name"] for rung in rungs] == ["numpy", "host", "qemu"]
+    assert all(rung["differing"] == 0 and rung["compared"] > 0 for rung in rungs)
+
+
+@pytest.mark.toolchain
+def test_verify_takes_files_and_reports_the_first_difference(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ircompile import verify
+
+    np.savez(tmp_path / "in.npz", x=np.zeros((9, 7, 3), np.int8))
+    files = ("--inputs", tmp_path / "in.npz", "--random", 0)
+    assert run("verify", model, "--target", "host", "--on", "numpy", *files) == 0
+    capsys.readouterr()
+
+    def broken(compiled, vectors):  # type: ignore[no-untyped-def]
+        outputs = verify.on_numpy(compiled, vectors)
+        for out in outputs:
+            for name, array in out.items():
+                if compiled.graph.nodes[-1].output == name and len(compiled.graph.nodes) >= 3:
+                    array[0, 0, 0] ^= 1
+        return outputs
+
+    monkeypatch.setitem(verify.RUNNERS, "numpy", broken)
+    assert run("verify", model, "--target", "host", "--on", "numpy", *files) == 1
+    out = capsys.readouterr().out
+    assert "DIFFER" in out
+    assert "dw2" in out  # the third node is the first that differs
+    assert "[0, 0, 0]" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nowhere.onnx", "--target", "m4"], "cannot be read"),
+        (["{model}", "--target", "m99"], "unknown target"),
+        (["{model}", "--target", "m4", "--name", "7up"], "no C identifier"),
+        (["{model}", "--target", "m4", "--name", "while"], "no C identifier"),
+        (["{model}", "--target", "m4", "--numerics", "ort"], "numerics ort"),
+        (["verify", "{model}", "--target", "m4", "--on", "moon"], "unknown rung"),
+        (["verify", "{model}", "--target", "m4", "--inputs", "nothing.npz"], "cannot be read"),
+        (["{folder}", "--target", "m4"], "cannot be read"),
+    ],
+)
+def test_errors_are_one_clear_message_and_write_nothing(
+    words: list[str], says: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert run(*(word.format(model=model, folder=tmp_path) for word in words)) == 2
+    printed = capsys.readouterr()
+    assert says in printed.err
+    assert printed.err.startswith("error: ")
+    assert printed.out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_an_output_that_is_a_file_is_refused(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("mine")
+    assert run(model, "--target", "host", "-o", tmp_path / "out") == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_own_ir_round_trips(model: Path, tmp_path: Path) -> None:
+    graph = read_ir(model)
+    write_ir(graph, tmp_path / "again.ir")
+    again = read_ir(tmp_path / "again.ir")
+    assert print_ir(again) == print_ir(graph)
+    assert (tmp_path / "again.npz").read_bytes() == model.with_suffix(".npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "node evil = __import__('os').system('true') (x) -> y",
+        "tensor x (1, 2) int8 scale=1.0 zero_point=0",
+        "tensor q (1, 1, 1) int8 scale=nan zero_point=0",
+        "tensor q (1, 1, 999999999999) int8 scale=1.0 zero_point=0",
+        "node n = Table(table='gone') (x) -> x",
+        "nonsense",
+        "node n = Reshape(shape=" + "(" * 500 + ")" * 500 + ") (x) -> y",
+    ],
+)
+def test_hostile_ir_is_refused(line: str, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model.write_text(model.read_text() + line + "\n")
+    assert run(model, "--target", "host") == 2
+    assert "error: " in capsys.readouterr().err
