@@ -38,11 +38,13 @@ class Names:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
 
     def unique(self, name: str) -> str:
         """`name`, or `name_2`, `name_3` ... where it is taken."""
-        found, number = name, 2
+        found = name
         while found.lower() in self._taken:
-            found, number = f"{name}_{number}", number + 1
+            number = self._numbers[name.lower()] = self._numbers.get(name.lower(), 1) + 1
+            found = f"{name}_{number}"
         self._taken.add(found.lower())
         return found

@@ -58,6 +58,9 @@ def lower(low: Lowering, op: TfOperator) -> None:
     except CompileError as error:
         here = low.model.where(op)
         raise error if here in error.where else error.at(f"{low.model.path.name} {here}") from None
+    except (IndexError, KeyError, ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
+        # An operator with operands or options that the schema does not allow.
+        raise low.error(op, f"is malformed: {error}", "operators as the TFLite schema defines them") from None
 
 
 def legality() -> dict[str, str]:

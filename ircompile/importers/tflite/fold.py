@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -11,6 +12,17 @@ from ircompile.importers.tflite.reader import MAX_ELEMENTS, TfOperator
 from ircompile.tensor import Array
 
 Rule = Callable[[TfOperator, list[Array]], Array]
+LARGEST = MAX_ELEMENTS // 16
+
+
+def _bounded(count: int) -> None:
+    """Raises ValueError before a result of absurd size is made."""
+    if not 0 <= count <= LARGEST:
+        raise ValueError(f"{count} elements")
+
+
+def _product(sizes: Iterable[int]) -> int:
+    return math.prod(int(size) for size in sizes)
 
 
 def slice_bounds(
@@ -48,7 +60,9 @@ def _strided_slice(op: TfOperator, v: list[Array]) -> Array:
 
 
 def _gather(op: TfOperator, v: list[Array]) -> Array:
-    return np.take(v[0], v[1], axis=int(op.option("Axis")), mode="raise")
+    axis = int(op.option("Axis"))
+    _bounded(v[1].size * v[0].size // max(v[0].shape[axis], 1))
+    return np.take(v[0], v[1], axis=axis, mode="raise")
 
 
 def _slice(op: TfOperator, v: list[Array]) -> Array:
@@ -63,34 +77,60 @@ def _reshape(op: TfOperator, v: list[Array]) -> Array:
 
 
 def _tile(op: TfOperator, v: list[Array]) -> Array:
-    if v[0].size * int(np.prod(v[1].astype(np.int64))) > MAX_ELEMENTS // 16 or v[1].min() < 0:
+    if v[1].size == 0 or v[1].min() < 0:
         raise ValueError(f"tiling {v[1].tolist()[:8]}")
+    _bounded(v[0].size * _product(v[1]))
     return np.tile(v[0], v[1].tolist())
 
 
 def _fill(op: TfOperator, v: list[Array]) -> Array:
-    if v[0].min(initial=0) < 0 or int(np.prod(v[0].astype(np.int64))) > MAX_ELEMENTS // 16:
+    if v[0].min(initial=0) < 0:
         raise ValueError(f"filling {v[0].tolist()[:8]}")
+    _bounded(_product(v[0]))
     return np.full(v[0].tolist(), v[1].reshape(-1)[0])
 
 
 def _range(op: TfOperator, v: list[Array]) -> Array:
     start, stop, step = (int(a.reshape(-1)[0]) for a in v)
-    if step == 0 or abs(stop - start) > MAX_ELEMENTS // 16:
-        raise ValueError(f"range {start}, {stop}, {step}")
+    if step == 0:
+        raise ValueError("a range of step 0")
+    _bounded(len(range(start, stop, step)))
     return np.arange(start, stop, step, dtype=v[0].dtype)
 
 
 def _broadcast_to(op: TfOperator, v: list[Array]) -> Array:
-    if int(np.prod(v[1].astype(np.int64))) > MAX_ELEMENTS // 16:
-        raise ValueError(f"broadcasting to {v[1].tolist()[:8]}")
+    _bounded(_product(v[1]))
     return np.broadcast_to(v[0], v[1].tolist()).copy()
+
+
+def _pack(op: TfOperator, v: list[Array]) -> Array:
+    _bounded(sum(a.size for a in v))
+    return np.stack(v, axis=int(op.option("Axis")))
+
+
+def _concatenation(op: TfOperator, v: list[Array]) -> Array:
+    _bounded(sum(a.size for a in v))
+    return np.concatenate(v, axis=int(op.option("Axis")))
+
+
+def _elementwise(function: Callable[[Array, Array], Array]) -> Rule:
+    def rule(op: TfOperator, v: list[Array]) -> Array:
+        _bounded(_product(np.broadcast_shapes(v[0].shape, v[1].shape)))
+        return function(v[0], v[1])
+
+    return rule
+
+
+def _nonzero(divisor: Array) -> Array:
+    if not divisor.all():
+        raise ValueError("a division by 0")
+    return divisor
 
 
 # What moves data folds for constants of any type, what computes only for integers without a scale.
 MOVES: dict[str, Rule] = {
-    "PACK": lambda op, v: np.stack(v, axis=int(op.option("Axis"))),
-    "CONCATENATION": lambda op, v: np.concatenate(v, axis=int(op.option("Axis"))),
+    "PACK": _pack,
+    "CONCATENATION": _concatenation,
     "STRIDED_SLICE": _strided_slice,
     "SLICE": _slice,
     "GATHER": _gather,
@@ -104,14 +144,14 @@ MOVES: dict[str, Rule] = {
     "BROADCAST_TO": _broadcast_to,
 }
 ARITHMETIC: dict[str, Rule] = {
-    "ADD": lambda op, v: v[0] + v[1],
-    "SUB": lambda op, v: v[0] - v[1],
-    "MUL": lambda op, v: v[0] * v[1],
-    "FLOOR_DIV": lambda op, v: v[0] // np.where(v[1] == 0, 1, v[1]),
-    "FLOOR_MOD": lambda op, v: v[0] % np.where(v[1] == 0, 1, v[1]),
-    "DIV": lambda op, v: np.trunc(v[0] / np.where(v[1] == 0, 1, v[1])).astype(v[0].dtype),
-    "MINIMUM": lambda op, v: np.minimum(v[0], v[1]),
-    "MAXIMUM": lambda op, v: np.maximum(v[0], v[1]),
+    "ADD": _elementwise(np.add),
+    "SUB": _elementwise(np.subtract),
+    "MUL": _elementwise(np.multiply),
+    "FLOOR_DIV": _elementwise(lambda a, b: a // _nonzero(b)),
+    "FLOOR_MOD": _elementwise(lambda a, b: a % _nonzero(b)),
+    "DIV": _elementwise(lambda a, b: np.trunc(a / _nonzero(b)).astype(a.dtype)),
+    "MINIMUM": _elementwise(np.minimum),
+    "MAXIMUM": _elementwise(np.maximum),
     "NEG": lambda op, v: -v[0],
     "CAST": lambda op, v: v[0],
     "REDUCE_PROD": lambda op, v: np.prod(
@@ -134,10 +174,12 @@ def fold(low: Lowering, op: TfOperator) -> bool:
         return False
     target = low.model.tensors[op.outputs[0]]
     try:
-        result = rule(op, known)
+        with np.errstate(all="ignore"):
+            result = np.asarray(rule(op, known), target.dtype if target.dtype != "int4" else "int8")
     except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
         raise low.error(op, f"cannot be computed from its constants: {error}", "sound shape arithmetic") from None
-    low.folded[op.outputs[0]] = np.asarray(result, target.dtype if target.dtype != "int4" else "int8")
+    low.spend(op, result)
+    low.folded[op.outputs[0]] = result
     return True
 
 

@@ -21,6 +21,13 @@ def _reciprocal_of_one_plus(a: Array) -> Array:
     return x
 
 
+def reciprocal(x: int) -> tuple[int, int]:
+    """1 / x of an integer above 0: Q0.31 mantissa m and shift s with 1 / x ~ m * 2^(-31 - s)."""
+    bits = x.bit_length()
+    fraction = np.asarray((x << (32 - bits)) - 2**31, np.int64)
+    return int(np.minimum(_reciprocal_of_one_plus(fraction) << 1, ONE)), bits - 1
+
+
 def logistic_q4(a: Array) -> Array:
     """1 / (1 + exp(-x)) of Q4.27 values, as Q0.31."""
     positive = np.minimum(_reciprocal_of_one_plus(exp_on_negative_values(-np.abs(a), 4)) << 1, ONE)

@@ -99,6 +99,8 @@ class Lowering:
         self.consts: dict[str, Array] = {}
         self.inputs: dict[int, External] = {}
         self.notices: list[str] = []
+        # Constants may grow (to dense weights, to tables), but a small file cannot ask for gigabytes.
+        self._bytes_left = 2**26 + 32 * model.size
         self._moved: dict[tuple[str, Op], Tensor] = {}
 
     # Errors
@@ -261,8 +263,15 @@ class Lowering:
     def store(self, op: TfOperator, suffix: str, array: Array) -> str:
         """Adds a constant; returns its name."""
         name = self.names.unique(f"{self.name_of(op)}_{suffix}")
+        self.spend(op, array)
         self.consts[name] = array
         return name
+
+    def spend(self, op: TfOperator, array: Array) -> None:
+        """Counts a constant's bytes; fails where they are out of all proportion to the file."""
+        self._bytes_left -= array.nbytes
+        if self._bytes_left < 0:
+            raise self.error(op, "needs constants many times the size of the file", "constants in the file")
 
 
 def like(tensor: Tensor, shape: Shape) -> Tensor:

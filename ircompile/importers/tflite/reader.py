@@ -86,6 +86,7 @@ class TfModel:
     operators: tuple[TfOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    size: int
 
     def where(self, operator: TfOperator) -> str:
         """The place of an operator, as error messages and `Node.source` name it."""
@@ -151,7 +152,7 @@ class _Reader:
         outputs = self._indices(graph.OutputsLength, graph.OutputsAsNumpy, len(tensors), 0)
         if not inputs or not outputs:
             raise ValueError("no inputs or no outputs")
-        return TfModel(self.path, tensors, operators, inputs, outputs)
+        return TfModel(self.path, tensors, operators, inputs, outputs, len(self.data))
 
     def _kind(self, code: Any) -> str:
         # Read by hand: the package's BuiltinCode() overlooks numbers below 127 that only the new field holds.

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import numpy as np
 
 from ircompile.importers.tflite.ends import quantize_input
-from ircompile.importers.tflite.gemmlowp import logistic_q4, tanh_q4
+from ircompile.importers.tflite.gemmlowp import logistic_q4, reciprocal, tanh_q4
 from ircompile.importers.tflite.lowering import FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator
-from ircompile.importers.tflite.windows import CLAMPS, clamp_codes
-from ircompile.numerics import mbqm, quantize_multiplier, rdbpot, round_half_away
+from ircompile.importers.tflite.windows import CLAMPS, clamp_codes, clamp_of
+from ircompile.numerics import mbqm, quantize_multiplier, rdbpot, round_half_away, srdhm
 from ircompile.ops import Table
 from ircompile.tensor import Array, Tensor
 
@@ -148,6 +148,43 @@ def hard_swish(low: Lowering, op: TfOperator) -> None:
     emit_table(low, op, rdbpot(scaled, np.int64(-out_s)) + target.zero_point, "hard_swish")
 
 
+def absolute(low: Lowering, op: TfOperator) -> None:
+    """Requantized by mbqm(|x - zx|, sx / sy)."""
+    source, target = _ends(low, op)
+    ratio = np.float64(np.float32(source.scale) / np.float32(target.scale))
+    size = np.abs(CODES - source.zero_point)
+    if source.scale != target.scale:
+        size = mbqm(size, *quantize_multiplier(ratio))
+    emit_table(low, op, size + target.zero_point, "abs")
+
+
+def divide(low: Lowering, op: TfOperator) -> None:
+    """By one int8 or uint8 constant that is not 0; fused activations. Where the reference shifts an int32 by 32 bits
+    or more, which C leaves undefined, the true quotient is rounded."""
+    source, target = _ends(low, op)
+    constant = low.constant(op, 1, "divisor")
+    tensor = low.model.tensors[op.inputs[1]]
+    scale, zero_point = low.quantization(op, tensor)
+    if constant.size != 1:
+        raise low.error(op, f"divisor of {constant.size} elements", "one constant")
+    divisor = int(constant.reshape(-1)[0]) - zero_point - (128 if tensor.dtype == "uint8" else 0)
+    if divisor == 0:
+        raise low.error(op, "divides by 0", "divisors other than 0")
+    m, s = quantize_multiplier(
+        np.float64(np.float32(source.scale) / (np.float32(scale) * np.float32(target.scale)))
+    )
+    mantissa, shift = reciprocal(abs(divisor))
+    x = (CODES - source.zero_point) * (1 if divisor > 0 else -1)
+    # As much headroom as the dividend leaves in int32.
+    headroom = np.array([31 if v == 0 else 31 - int(v if v > 0 else -v - 1).bit_length() for v in x])
+    quotient = srdhm(x << headroom, np.int64(mantissa))
+    total = shift + headroom - s
+    if total.min() < 0:
+        raise low.error(op, f"output scale {target.scale} of input scale {source.scale}", "quotients within int8")
+    codes = rdbpot(srdhm(quotient, m), total) + target.zero_point
+    emit_table(low, op, np.clip(codes, *clamp_of(low, op, target)), "divide")
+
+
 def _multiplier_16(real: np.float64) -> tuple[int, int]:
     m, s = (int(v) for v in quantize_multiplier(real))
     return (32767 if m >= 2**31 - 2**15 else (m + (1 << 15)) >> 16), s
@@ -175,4 +212,6 @@ LOWERINGS: dict[str, Callable[[Lowering, TfOperator], None]] = {
     "TANH": tanh,
     "ELU": elu,
     "HARD_SWISH": hard_swish,
+    "ABS": absolute,
+    "DIV": divide,
 }
