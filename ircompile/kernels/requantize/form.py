@@ -8,22 +8,29 @@ from typing import Literal
 
 from ircompile.tensor import Array
 
-Name = Literal["high", "double", "single", "steps"]
+Name = Literal["high", "split", "double", "single", "float32", "steps"]
+LINES = ("high", "split")
+NO_EXCEPTION = -(2**31)  # an accumulator that never occurs
 
 
 @dataclass(frozen=True)
 class Form:
     """A shape of code; layers of equal form share it.
 
-    name        "high": (offset + high word of x * multiplier) >> shift, saturated, with x = acc << pre.
-                Long forms: "double" and "single" (TFLite's arithmetic with a 64-bit product), "steps" (a binary
-                search of 255 thresholds: any monotone function, no multiply).
+    name        "high":  (offset + high word of x * multiplier) >> shift, saturated, with x = acc << pre;
+                "split": the same from 32-bit products of x with the `limb`-bit parts of the multiplier.
+                Long forms: "double" and "single" (TFLite's arithmetic with a 64-bit product), "float32" (ONNX
+                Runtime's, in the FPU or in integers), "steps" (a binary search of 255 thresholds: any monotone
+                function, no multiply).
     low, high   the clamp, where saturation to int8 is not enough.
-    shift       of "high": the immediate; None where each channel brings its own.
-    pre         of "high": left shift of the accumulator, which a kernel may have in its weights for nothing.
-    rounded     of "high": the high word is rounded (SMMLAR), not floored (SMMLA).
-    kink        of "high": one is subtracted from the sum where the accumulator is negative.
-    shared      of "high": all channels have the same multiplier, offset and shift.
+    shift       the immediate; None where each channel brings its own.
+    pre         left shift of the accumulator, which a kernel may have in its weights for nothing.
+    rounded     "high": the high word is rounded (SMMLAR), not floored (SMMLA).
+    kink        where the accumulator is negative, the sum is less: by one, in "split" by the channel's word.
+    exceptions  how many single accumulators of each channel have a code that is one higher.
+    parts       "split": parts of the multiplier, 2 or 3.
+    limb        "split": bits of a lower part.
+    shared      all channels have the same words (but word 0).
     """
 
     name: Name
@@ -33,25 +40,46 @@ class Form:
     pre: int = 0
     rounded: bool = False
     kink: bool = False
+    exceptions: int = 0
+    parts: int = 0
+    limb: int = 0
     shared: bool = False
 
     @property
     def key(self) -> str:
         """A part of a C identifier, the form's own."""
         parts: list[str] = [self.name]
-        if self.name == "high":
+        if self.name in LINES:
             parts += ["rounded"] * self.rounded + ["kink"] * self.kink
+            parts += [f"{self.parts}x{self.limb}"] if self.parts else []
             parts += [] if self.shift is None else [str(self.shift)]
+            parts += [f"but{self.exceptions}"] if self.exceptions else []
         if (self.low, self.high) != (-128, 127):
             parts += [f"{self.low}_{self.high}".replace("-", "m")]
         return "_".join(parts)
 
     @property
+    def unit(self) -> int:
+        """Low bits of x * multiplier that do not reach the sum."""
+        return 32 if self.name == "high" else self.limb * (self.parts - 1)
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """What the C function takes after the accumulator."""
-        if self.name == "high":
-            return ("multiplier", "offset") + (("shift",) if self.shift is None else ())
-        return ("thresholds",) if self.name == "steps" else ("multiplier", "shift", "zero_point")
+        if self.name == "steps":
+            return ("thresholds",)
+        if self.name == "float32":
+            return ("scale", "zero_point")
+        if self.name not in LINES:
+            return ("multiplier", "shift", "zero_point")
+        multiplier = {0: ("multiplier",), 2: ("upper", "lower"), 3: ("upper", "middle", "lower")}[self.parts]
+        return (
+            *multiplier,
+            "offset",
+            *(("shift",) if self.shift is None else ()),
+            *(("kink",) if self.kink and self.name == "split" else ()),
+            *(f"exception{i}" for i in range(self.exceptions)),
+        )
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -59,9 +87,14 @@ class Form:
         return tuple(name for name in self.parameters if name not in self.common)
 
     @property
+    def fields_count(self) -> int:
+        """int32 words of a channel."""
+        return 256 if self.name == "steps" else 1 + len(self.fields)
+
+    @property
     def common(self) -> tuple[str, ...]:
         """What the layer's common words hold."""
-        if self.name in ("double", "single"):
+        if self.name in ("double", "single", "float32"):
             return ("zero_point",)
         return self.parameters if self.shared else ()
 

@@ -19,7 +19,6 @@ import numpy as np
 from ircompile.kernels.requantize.reference import Steps
 from ircompile.tensor import Array
 
-LIMIT = 2**31 - 1
 NEVER = 2**62
 
 
@@ -44,7 +43,7 @@ class Bounds:
         return low[i, c], high[j, c], self.below[i, c] - self.above[j, c]
 
 
-def bounds_of(steps: Steps, scale_bits: Array | int, pre: int = 0, kink: int = 0) -> Bounds:
+def bounds_of(steps: Steps, scale_bits: Array, pre: int, kink: Array) -> Bounds:
     """The constraints of a line of N = scale_bits, x = accumulator * 2^pre.
 
     kink  what the C form subtracts where the accumulator is negative, in units of the product.
@@ -57,11 +56,14 @@ def bounds_of(steps: Steps, scale_bits: Array | int, pre: int = 0, kink: int = 0
     return Bounds(np.where(t <= hi, t, 0) << pre, np.where(t > lo, t - 1, 0) << pre, least, most)
 
 
-def feasible(bounds: Bounds, start: Array) -> tuple[Array, Array]:
-    """A feasible Q in [0, LIMIT] of each channel, the first met from `start`, and whether there is one."""
-    q = np.clip(start, 0, LIMIT)
+def feasible(bounds: Bounds, start: Array, limit: Array) -> tuple[Array, Array]:
+    """A feasible Q in [0, limit] of each channel, the first met from `start`, and whether there is one.
+
+    Where there is none, the Q is one of the two neighbours of the least infeasible.
+    """
+    q = np.clip(start, 0, limit)
     found = np.zeros(len(q), bool)
-    least, most = np.full(len(q), -1), np.full(len(q), LIMIT + 1)  # known to be infeasible, as all beyond them
+    least, most = np.full(len(q), -1), limit + 1  # known to be infeasible, as all beyond them
     active, part = np.arange(len(q)), bounds
     while len(active):
         here = q[active]

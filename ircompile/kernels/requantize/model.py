@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ircompile.kernels.requantize.form import Form, Recipe
+from ircompile.kernels.requantize.form import LINES, Form, Recipe
 from ircompile.numerics import mbqm, mbqm_single, wrap_int32
 from ircompile.tensor import Array
 
@@ -26,20 +26,52 @@ def compute(recipe: Recipe, acc_without_bias: Array, wrap: Wrap) -> Array:
         return (form.low + _count(acc, words[:, 1:])).astype(np.int8)
     value = dict(zip(form.common, recipe.common.astype(np.int64), strict=True))
     value |= dict(zip(form.fields, words[:, 1:].T, strict=True))
-    if form.name == "high":
-        return np.clip(_high(form, acc, value, wrap), form.low, form.high).astype(np.int8)
+    if form.name in LINES:
+        return np.clip(_line(form, acc, value, wrap), form.low, form.high).astype(np.int8)
+    if form.name == "float32":
+        code = wrap(_float32(acc, value["scale"]) + value["zero_point"])
+        return np.clip(code, form.low, form.high).astype(np.int8)
     scaling = mbqm if form.name == "double" else mbqm_single
     code = wrap(scaling(acc, value["multiplier"], value["shift"]) + value["zero_point"])
     return np.clip(code, form.low, form.high).astype(np.int8)
 
 
-def _high(form: Form, acc: Array, value: dict[str, Array], wrap: Wrap) -> Array:
+def in_range(value: Array) -> Array:
+    """The value, which must fit int32; else AssertionError."""
+    assert np.all((value >= -(2**31)) & (value < 2**31)), "an intermediate value wraps"
+    return value
+
+
+def _line(form: Form, acc: Array, value: dict[str, Array], wrap: Wrap) -> Array:
     x = wrap(acc << form.pre)
-    product = x * value["multiplier"] + (2**31 if form.rounded else 0)
-    total = wrap(value["offset"] + (product >> 32))
+    if form.name == "high":
+        product = x * value["multiplier"] + (2**31 if form.rounded else 0)
+        total = wrap(value["offset"] + (product >> 32))
+    else:
+        carry = wrap(x * value["lower"]) >> form.limb
+        if form.parts == 3:
+            carry = wrap(wrap(x * value["middle"]) + carry) >> form.limb
+        total = wrap(wrap(wrap(x * value["upper"]) + carry) + value["offset"])
     if form.kink:
-        total = wrap(total - (x < 0))
-    return np.asarray(total >> (value["shift"] if form.shift is None else form.shift))
+        total = wrap(total - (x < 0) * value.get("kink", np.int64(1)))
+    shift = value["shift"] if form.shift is None else form.shift
+    for i in range(form.exceptions):
+        total = wrap(total + ((x == value[f"exception{i}"]) << shift))
+    return np.asarray(total >> shift)
+
+
+def _float32(acc: Array, scale: Array) -> Array:
+    """rint(acc * scale) of a float32 given by its bits, as the C's integer path computes it."""
+    product = np.abs(acc) * (scale & 0x7FFFFF | 0x800000)
+    lost = np.frexp((product >> 24).astype(np.float64))[1].astype(np.int64)
+    mantissa = np.where(lost > 0, _half_even(product, np.maximum(lost, 1)), product)
+    shift = 150 - (scale >> 23) - lost
+    small = np.where(shift > 25, 0, _half_even(mantissa, np.clip(shift, 1, 25)))
+    return np.where(acc < 0, -1, 1) * np.where(shift > 0, small, mantissa)
+
+
+def _half_even(value: Array, shift: Array) -> Array:
+    return (value + (np.int64(1) << (shift - 1)) - 1 + (value >> shift & 1)) >> shift
 
 
 def _count(acc: Array, thresholds: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ircompile.kernels.requantize.form import Recipe
-from ircompile.kernels.requantize.model import compute, evaluate
+from ircompile.kernels.requantize.model import compute, evaluate, in_range
 from ircompile.kernels.requantize.reference import bisect, function_of, wraps
 from ircompile.numerics import Requant, quantize_multiplier
 from ircompile.tensor import Array
@@ -30,7 +30,7 @@ def prove(recipe: Recipe, requant: Requant, scale: Array, bias: Array, lo: Array
         return
     assert not np.any(wraps(requant, scale, lo, hi)), "the reference wraps in the interval"
     for end in (lo, hi):  # every intermediate is monotone: if the ends do not wrap, nothing does
-        compute(recipe, np.asarray(end, np.int64) - np.asarray(bias, np.int64), _in_range)
+        compute(recipe, np.asarray(end, np.int64) - np.asarray(bias, np.int64), in_range)
     function, channels = function_of(requant, scale), np.arange(len(scale))
     codes = np.arange(requant.low + 1, requant.high + 1, dtype=np.int64)
     column = np.repeat(channels, len(codes))
@@ -42,8 +42,3 @@ def prove(recipe: Recipe, requant: Requant, scale: Array, bias: Array, lo: Array
         if np.any(wrong):
             row, channel = np.argwhere(wrong)[0]
             raise AssertionError(f"channel {channel}: the code of accumulator {inside[row, channel]} differs")
-
-
-def _in_range(value: Array) -> Array:
-    assert np.all((value >= -(2**31)) & (value < 2**31)), "an intermediate value wraps"
-    return value

@@ -10,8 +10,6 @@ import numpy as np
 from ircompile.numerics import Requant, quantize_multiplier, requantize
 from ircompile.tensor import Array
 
-NOWHERE = -(2**62)
-
 # int64 accumulators and their channels, broadcast -> codes.
 Function = Callable[[Array, Array], Array]
 
@@ -23,6 +21,8 @@ class Steps:
     thresholds  int64 (K, C): least accumulator in [lo, hi] of code >= low + 1 + i; hi + 1 where there is none.
     lo, hi      int64 (C,), the interval; low, high the codes' range, K = high - low.
     slope       float64 (C,), about how many codes one accumulator unit is worth.
+    ties        int64 (C,): the reference rounds to 2^-ties of a code first and then ties away from zero, so that
+                negative accumulators are late by that much; 0 where it does not.
     """
 
     thresholds: Array
@@ -31,25 +31,27 @@ class Steps:
     low: int
     high: int
     slope: Array
+    ties: Array
 
     @property
     def codes(self) -> Array:
         """The code that each threshold begins, int64 (K, 1)."""
         return np.arange(self.low + 1, self.high + 1, dtype=np.int64)[:, np.newaxis]
 
+    @property
+    def live(self) -> Array:
+        """Channels (bool) of more than one reachable code."""
+        return np.asarray(np.any((self.thresholds > self.lo) & (self.thresholds <= self.hi), axis=0))
+
     def take(self, channels: Array) -> Steps:
         """The steps of some channels."""
-        t, lo, hi, slope = self.thresholds[:, channels], self.lo[channels], self.hi[channels], self.slope[channels]
-        return Steps(t, lo, hi, self.low, self.high, slope)
+        t, lo, hi = self.thresholds[:, channels], self.lo[channels], self.hi[channels]
+        return Steps(t, lo, hi, self.low, self.high, self.slope[channels], self.ties[channels])
 
-    def united(self) -> Steps:
-        """One channel over all intervals, for channels that are all the same function."""
-        inside = (self.thresholds > self.lo) & (self.thresholds <= self.hi)
-        lo, hi = self.lo.min(keepdims=True), self.hi.max(keepdims=True)
-        known = np.where(inside, self.thresholds, NOWHERE).max(axis=1, keepdims=True)
-        at_start = np.any((self.thresholds <= self.lo) & (self.lo == lo), axis=1, keepdims=True)
-        t = np.where(known > NOWHERE, known, np.where(at_start, lo, hi + 1))
-        return Steps(t, lo, hi, self.low, self.high, self.slope[:1])
+    def moved(self, delta: Array) -> Steps:
+        """The steps with delta added to every accumulator."""
+        t, lo, hi = self.thresholds + delta, self.lo + delta, self.hi + delta
+        return Steps(t, lo, hi, self.low, self.high, self.slope, self.ties)
 
 
 def function_of(requant: Requant, scale: Array) -> Function:
@@ -118,4 +120,5 @@ def steps_of(requant: Requant, scale: Array, lo: Array, hi: Array) -> Steps:
     """The reference of one layer as step functions; channels that `wraps` names have no meaning here."""
     function = function_of(requant, scale)
     thresholds = locate(function, guess(requant, scale), lo, hi, requant.low, requant.high)
-    return Steps(thresholds, lo, hi, requant.low, requant.high, scale)
+    ties = np.maximum(-quantize_multiplier(scale)[1], 0) * (requant.rounding == "double")
+    return Steps(thresholds, lo, hi, requant.low, requant.high, scale, ties)

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ircompile.kernels.requantize.attempts import Attempt, high_attempts, split_attempts
 from ircompile.kernels.requantize.form import Form, Recipe
-from ircompile.kernels.requantize.high import high_form
-from ircompile.kernels.requantize.reference import Steps, steps_of, wraps
+from ircompile.kernels.requantize.model import evaluate
+from ircompile.kernels.requantize.reference import Steps, locate, steps_of, wraps
+from ircompile.kernels.requantize.solve import solve
 from ircompile.numerics import Requant, quantize_multiplier
 from ircompile.tensor import Array
+
+# Three instructions each: no more than what the exact arithmetic of float32 costs, with an FPU and without.
+MOST_EXCEPTIONS = {True: 1, False: 6}
+
+
+@dataclass(frozen=True)
+class Core:
+    """What the instruction set offers, and right shifts to try first, so that layers share code."""
+
+    dsp: bool
+    mul64: bool = True
+    fpu: bool = False
+    prefer: tuple[int, ...] = ()
 
 
 def synthesize(
@@ -22,23 +38,118 @@ def synthesize(
     *,
     dsp: bool,
     mul64: bool = True,
+    fpu: bool = False,
     prefer: Sequence[int] = (),
 ) -> Recipe:
     """The recipe of a layer: scale float64, bias int32, lo and hi int64 of the accumulator with bias, all (C,)."""
-    # `prefer` lists right shifts to try first, so that layers share code.
+    core = Core(dsp, mul64, fpu, tuple(prefer))
     scale, lo, hi = np.asarray(scale, np.float64), np.asarray(lo, np.int64), np.asarray(hi, np.int64)
-    if not mul64 or np.any(wraps(requant, scale, lo, hi)):
-        return exact_form(requant, scale, bias, lo, hi)
-    steps = steps_of(requant, scale, lo, hi)
-    found = high_form(steps, bias, requant.rounding == "double", dsp, prefer)
-    return found or exact_form(requant, scale, bias, lo, hi)
+    if requant.low == requant.high:
+        return constant_form(requant.low, bias)
+    recipe, patch = None, requant.rounding != "double"
+    if len(scale) > 1 and np.all(scale == scale[0]):
+        recipe = shared_line(requant, scale[:1], bias, lo.min(keepdims=True), hi.max(keepdims=True), core)
+    if recipe is None and not np.any(wraps(requant, scale, lo, hi)):
+        recipe = line(steps_of(requant, scale, lo, hi), bias, core, patch)
+    return recipe or exact_form(requant, scale, bias, lo, hi)
+
+
+def synthesize_steps(
+    function: Callable[[Array], Array],
+    lo: int,
+    hi: int,
+    *,
+    low: int,
+    high: int,
+    slope: float,
+    ties: int = 0,
+    dsp: bool,
+    mul64: bool = True,
+    fpu: bool = False,
+    prefer: Sequence[int] = (),
+) -> Recipe:
+    """The recipe of any non-decreasing function of one int64 accumulator in [lo, hi] to codes in [low, high].
+
+    slope, ties  as in `Steps`: about how steep the function is, and how it rounds ties of negative numbers. All
+                 that they decide is whether a cheap form is found.
+    """
+    start, end = np.array([lo], np.int64), np.array([hi], np.int64)
+    estimate = np.full((high - low, 1), np.nan)
+    thresholds = locate(lambda acc, channel: function(acc), estimate, start, end, low, high)
+    steps = Steps(thresholds, start, end, low, high, np.array([slope]), np.array([ties], np.int64))
+    zero = np.zeros(1, np.int64)
+    found = line(steps, zero, Core(dsp, mul64, fpu, tuple(prefer)), ties == 0) or search_form(steps, zero)
+    return as_shared(found, zero)
+
+
+def line(steps: Steps, bias: Array, core: Core, patch: bool) -> Recipe | None:
+    """The cheapest line form, with exceptions if it may have them; None if there is none."""
+    kinks = (False, True) if np.any(steps.ties > 0) else (False,)
+    attempts = [attempt for kink in kinks for attempt in attempts_of(steps, kink, core)]
+    for most in (0, 1, MOST_EXCEPTIONS[core.fpu]) if patch else (0,):
+        for attempt in attempts:
+            recipe = solve(steps, bias, attempt, most)
+            if recipe is not None:
+                return recipe
+    return None
+
+
+def attempts_of(steps: Steps, kink: bool, core: Core) -> Iterator[Attempt]:
+    """What the core can do, cheapest first."""
+    if core.mul64:
+        # without SMMLAR rounding costs a 64-bit addition, but a kink has little freedom without it
+        for rounded in (True,) if core.dsp else (False, True):
+            yield from high_attempts(steps, kink, rounded, core.prefer)
+        return
+    for parts in (2, 3):
+        yield from split_attempts(steps, kink, parts, core.prefer)
+
+
+def shared_line(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, core: Core) -> Recipe | None:
+    """One multiplier and offset for all channels, which have one scale."""
+    if np.any(wraps(requant, scale, lo, hi)):
+        return None
+    zero, patch = np.zeros(1, np.int64), requant.rounding != "double"
+    one = line(steps_of(requant, scale, lo, hi), zero, core, patch)
+    return None if one is None else as_shared(one, np.asarray(bias, np.int64))
+
+
+def as_shared(one: Recipe, bias: Array) -> Recipe:
+    """The recipe of one channel for channels of these biases; a table of thresholds is not shared."""
+    start = bias[:, np.newaxis] + one.words[0, 0]
+    form = replace(one.form, shared=True)
+    if one.form.name == "steps" or np.any(np.abs(start) >= 2**31):
+        return one
+    return Recipe(form, start.astype(np.int32), one.words[0, 1:], {form.key: len(bias)})
 
 
 def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> Recipe:
     """What is always there: the reference's own arithmetic, or its thresholds."""
     if requant.rounding in ("double", "single"):
         return long_form(requant, scale, bias)
-    return search_form(steps_of(requant, scale, lo, hi), bias)
+    steps = steps_of(requant, scale, lo, hi)
+    if requant.rounding == "float32_even" and np.all(np.maximum(-lo, hi) * scale < 2.0**29):
+        words = np.stack([np.asarray(bias, np.int32), scale.astype(np.float32).view(np.int32)], axis=1)
+        form = Form("float32", requant.low, requant.high)
+        recipe = Recipe(form, words, np.array([requant.zero_point], np.int32), {form.key: len(words)})
+        if equals(recipe, steps, bias):
+            return recipe
+    return search_form(steps, bias)
+
+
+def constant_form(code: int, bias: Array) -> Recipe:
+    """A clamp that leaves one code."""
+    words = np.asarray(bias, np.int32)[:, np.newaxis]
+    form = Form("high", shift=0, shared=True)
+    return Recipe(form, words, np.array([0, code], np.int32), {form.key: len(words)})
+
+
+def equals(recipe: Recipe, steps: Steps, bias: Array) -> bool:
+    """Whether a recipe that is monotone has these steps."""
+    codes, bias = steps.codes, np.asarray(bias, np.int64)
+    reached = evaluate(recipe, np.minimum(steps.thresholds, steps.hi) - bias) >= codes
+    before = evaluate(recipe, np.maximum(steps.thresholds - 1, steps.lo) - bias) < codes
+    return bool(np.all(reached | (steps.thresholds > steps.hi)) and np.all(before | (steps.thresholds <= steps.lo)))
 
 
 def long_form(requant: Requant, scale: Array, bias: Array) -> Recipe:
@@ -55,6 +166,5 @@ def search_form(steps: Steps, bias: Array) -> Recipe:
     words = np.full((channels, 256), 2**31 - 1, np.int64)
     words[:, 0] = bias
     words[:, 1 : 1 + len(steps.thresholds)] = np.where(steps.thresholds > steps.hi, 2**31 - 1, steps.thresholds).T
-    return Recipe(
-        Form("steps", steps.low, steps.high), words.astype(np.int32), np.zeros(0, np.int32), {"steps": channels}
-    )
+    form = Form("steps", steps.low, steps.high)
+    return Recipe(form, words.astype(np.int32), np.zeros(0, np.int32), {"steps": channels})

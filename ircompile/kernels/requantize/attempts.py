@@ -1,0 +1,107 @@
+"""Which line forms to try for a layer, cheapest first, with the shifts that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ircompile.kernels.requantize.form import Form
+from ircompile.kernels.requantize.reference import Steps
+from ircompile.tensor import Array
+
+MOST_SHIFT = 22  # the offset, about 2^7 codes, stays below 2^30
+MOST_DELTA = 2**22
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A form with what it leaves open per channel, int64 (C,) each.
+
+    shift  the right shift.
+    limit  the largest multiplier.
+    kink   what is subtracted where the accumulator is negative, in units of the sum.
+    moved  added to the bias before any search.
+    """
+
+    form: Form
+    shift: Array
+    limit: Array
+    kink: Array
+    moved: Array
+
+    def take(self, channels: Array) -> Attempt:
+        """The attempt at some channels."""
+        return Attempt(
+            self.form, self.shift[channels], self.limit[channels], self.kink[channels], self.moved[channels]
+        )
+
+
+def high_attempts(steps: Steps, kink: bool, rounded: bool, prefer: Sequence[int]) -> Iterator[Attempt]:
+    """The form "high": one shift for all channels, then a shift for each."""
+    zero = np.zeros_like(steps.lo)
+    pre = max(0, _largest_exponent(steps) + 1, int(kink))
+    form = Form("high", *needed_clamp(steps), pre=pre, rounded=rounded, kink=kink)
+    limit = zero + (2**31 - 1)
+    finest = _finest(steps, limit, 32 - pre)
+    if kink:  # the kink is one unit of the sum, so that the shift must be the reference's
+        finest = np.clip(steps.ties, 0, MOST_SHIFT)
+        ties = np.unique(finest[steps.live])
+        common = ties[0] if len(ties) == 1 else None
+        yield from _shifts(Attempt(form, finest, limit, zero + 1, zero), common, ())
+    else:
+        yield from _shifts(Attempt(form, finest, limit, zero, zero), _least(steps, finest), prefer)
+
+
+def split_attempts(steps: Steps, kink: bool, parts: int, prefer: Sequence[int]) -> Iterator[Attempt]:
+    """The form "split", with the accumulators moved around zero if nothing needs their sign."""
+    zero = np.zeros_like(steps.lo)
+    moved = zero if kink else -((steps.lo + steps.hi) >> 1)
+    reach = int(np.maximum(np.abs(steps.lo + moved), np.abs(steps.hi + moved)).max())
+    reach += (reach >> 4) + 256  # leave the search for the offset some room
+    limb = (31 if parts == 2 else 30) - reach.bit_length()
+    limb = min(limb - limb % 2, 14)
+    if limb < 6:
+        return
+    form = Form("split", *needed_clamp(steps), kink=kink, parts=parts, limb=limb)
+    upper = min((2**30 - 1) // reach, 2**limb - 1)
+    limit = zero + (((upper + 1) << form.unit) - 1)
+    finest = _finest(steps, limit, form.unit)
+    for attempt in _shifts(Attempt(form, finest, limit, zero, moved), _least(steps, finest), prefer):
+        late = np.where(steps.ties > 0, np.int64(1) << np.maximum(attempt.shift - steps.ties, 0), 0)
+        yield replace(attempt, kink=late) if kink else attempt
+
+
+def needed_clamp(steps: Steps) -> tuple[int, int]:
+    """The clamp that saturation to int8 and the reachable codes leave to do."""
+    low = steps.low if np.any(steps.thresholds[0] > steps.lo) else -128
+    high = steps.high if np.any(steps.thresholds[-1] <= steps.hi) else 127
+    return low, high
+
+
+def _shifts(attempt: Attempt, common: int | None, prefer: Sequence[int]) -> Iterator[Attempt]:
+    """The attempt with each shift that could serve all channels, up to `common`, then with each channel's own."""
+    if common is not None:
+        for n in dict.fromkeys([n for n in prefer if n <= common] + [int(common)]):
+            yield replace(attempt, form=replace(attempt.form, shift=n), shift=np.full_like(attempt.shift, n))
+    yield attempt
+
+
+def _least(steps: Steps, finest: Array) -> int:
+    """The largest shift that no live channel is too steep for."""
+    live = finest[steps.live]
+    return int(live.min()) if len(live) else 7
+
+
+def _largest_exponent(steps: Steps) -> int:
+    """The least e with every live slope < 2^e."""
+    live = steps.live & (steps.slope > 0)
+    return int(np.frexp(steps.slope[live])[1].max()) if np.any(live) else -8
+
+
+def _finest(steps: Steps, limit: Array, unit: int) -> Array:
+    """The largest right shift of each channel whose multiplier, slope * 2^(unit + shift), is within the limit."""
+    room = np.log2(limit.astype(np.float64)) - np.log2(np.maximum(steps.slope, 2.0**-60))
+    most = min(MOST_SHIFT, 54 - unit)
+    return np.clip(np.floor(room).astype(np.int64) - unit, 0, most)
