@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= 2
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup demo lint check test test-all fmt train-setup clean
+.PHONY: help setup demo lint check test test-all bench fmt train-setup clean
 
 help: ## list what there is
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test: lint ## what CI runs: check, and the tests that compile C and run QEMU
 
 test-all: lint ## every model, every core, many seeds: long
 	$(PYTEST) -n $(JOBS)
+
+bench: setup ## count executed instructions on every core, write docs/benchmarks.md
+	.venv/bin/python benchmarks/run.py
 
 fmt: setup ## format the Python files, and fix what ruff can fix
 	.venv/bin/ruff format .
