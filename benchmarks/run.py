@@ -80,7 +80,8 @@ def table(core: str, rows: dict[str, dict[str, Any]], peers: dict[str, Any], rel
             f"{peer['instructions']:g} M" if peer else "-", ratio(peer.get("instructions"), instructions),
             million(released.get(name)), million(cycles),
             f"{peer['cycles']:g} M" if "cycles" in peer else "-",
-            ratio(peer.get("cycles"), cycles), f"{r['arena']:,}", f"{r['arena_rows']:,}" if r["arena_rows"] else "-",
+            ratio(peer.get("cycles"), cycles), f"{r['arena']:,}",
+            f"{r['arena_rows']:,}" if r["arena_rows"] else "-",
             f"{peers[name]['arena']:,}", f"{r['code']:,}", f"{r['weights']:,}", f"{r['stack']:,}",
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
