@@ -16,13 +16,15 @@ from ircompile.graph import Graph, Node
 from ircompile.interface import Interface, Port
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.pack import Program
+from ircompile.ops import steps_of
 from ircompile.plan import Buffer, Plan
 from ircompile.plan.model import ARENA_ALIGN
 from ircompile.plan.waits import affine_wait
 from ircompile.resources import templates_dir
 from ircompile.tensor import RANGES, Array, Tensor
 
-C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t", "uint32": "uint32_t"}
+C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t", "uint32": "uint32_t",
+           "float32": "float"}  # fmt: skip
 HELPERS = {
     "scale_double": ("multiply_high", "shift_away"),
     "scale_even_float": ("round_even",),
@@ -55,12 +57,19 @@ class CArray:
         """Its initializer, about 110 columns wide."""
         lines, line = [], "   "
         for value in self.values.reshape(-1).tolist():
-            word = f" {'INT32_MIN' if value == -(2**31) else value},"
+            word = f" {literal(value)},"
             if len(line) + len(word) > 112:
                 lines.append(line)
                 line = "   "
             line += word
         return "\n".join([*lines, line])
+
+
+def literal(value: int | float) -> str:
+    """A constant of C; a float32 keeps every bit."""
+    if isinstance(value, float):
+        return f"{value!r}f"
+    return "INT32_MIN" if value == -(2**31) else str(value)
 
 
 def interface_of(plan: Plan, name: str) -> Interface:
@@ -168,8 +177,8 @@ class _Emitter:
         site = self.graph.site(node)
         lines, arguments = self.inputs(kernel, node)
         out = self.plan.buffers[node.output]
-        stepless = kernel.template == "mean" and site.output.height == 1
-        arguments.append(self.pointer(out, "0" if stepless else "step", site.output.height))
+        row = "0" if site.output.height == 1 else "step"  # one that accumulates has one row and many steps
+        arguments.append(self.pointer(out, row, site.output.height))
         arguments += [self.array(node, suffix, values).name for suffix, values in packed.arrays.items()]
         arguments += [str(value) for value in packed.sizes.values()]
         blocks = {"scratch": self.plan.scratch, "sums": self.plan.states}
@@ -188,12 +197,13 @@ class _Emitter:
         """Statements before the call, and its arguments for the inputs."""
         lines: list[str] = []
         arguments: list[str] = []
-        for name in node.inputs:
+        for position, name in enumerate(node.inputs):
             buffer, tensor = self.plan.buffers[name], self.plan.tensor(name)
             if kernel.call == "buffer":
                 arguments += [f"arena + {buffer.offset}", str(buffer.slots), str(buffer.pitch)]
             elif kernel.call == "row":
-                arguments.append(self.pointer(buffer, self.row_of(kernel, node, tensor), tensor.height))
+                row = self.row_of(kernel, node, position, tensor.height)
+                arguments.append(self.pointer(buffer, row, tensor.height))
             else:
                 window = node.op.window  # type: ignore[union-attr]
                 top, stride = window.padding[0], window.stride[0]
@@ -207,18 +217,17 @@ class _Emitter:
                 arguments.append("rows")
         return lines, arguments
 
-    def row_of(self, kernel: Kernel, node: Node, tensor: Tensor) -> str:
+    def row_of(self, kernel: Kernel, node: Node, position: int, height: int) -> str:
         """The input row that a step of a row kernel reads, as a C expression."""
-        if tensor.height == 1:
+        if height == 1:
             return "0"
-        if kernel.template == "pad":
-            top = node.op.before[0]  # type: ignore[union-attr]
-            return (
-                f"(step < {top} ? 0 : step - {top} < {tensor.height} ? step - {top} : {tensor.height - 1})"
-                if top
-                else (f"(step < {tensor.height} ? step : {tensor.height - 1})")
-            )
-        return "step"
+        times, plus, over = kernel.rows[position] if kernel.rows else (1, 0, 1)
+        line = "step" + (f" * {times}" if times > 1 else "") + (f" / {over}" if over > 1 else "")
+        line += f" {'+' if plus > 0 else '-'} {abs(plus)}" if plus else ""
+        last = (steps_of(node.op, self.graph.site(node)) - 1) * times // over + plus
+        clamped = f"{line} < {height} ? {line} : {height - 1}" if last >= height else line
+        clamped = f"{line} < 0 ? 0 : {clamped}" if plus < 0 else clamped
+        return clamped if clamped == "step" else f"({clamped})"
 
     def pointer(self, buffer: Buffer, row: str, height: int) -> str:
         """Pointer to a row of a buffer, as a C expression."""

@@ -70,14 +70,22 @@ def run_step(arena: Array, plan: Plan, node: Node, site: Site, step: int) -> Non
 
 
 def accumulate(arena: Array, plan: Plan, node: Node, site: Site, step: int, rows: Rows) -> None:
-    """One step of an op that keeps int32 sums in the arena until its last step."""
+    """One step of an op that keeps int32 sums, or the codes found so far, in the arena until its last step."""
+    block, shape = plan.states[node.name], (site.output.width, site.output.channels)
+    last = step == site.inputs[0].height - 1
+    state = arena[block.offset : block.offset + block.bytes]
+    if isinstance(node.op, ops.Extreme):
+        found = state.view(np.int8).reshape(shape)
+        row = node.op.reduce(rows.data[0], (0,) if "w" in node.op.axes else ())
+        found[:] = row if step == 0 else node.op.reduce(np.stack([found, row]), (0,))[0]
+        if last:
+            store_row(arena, plan, node.output, 0, found)
+        return
     assert isinstance(node.op, ops.Mean)
-    block = plan.states[node.name]
-    sums = arena[block.offset : block.offset + block.bytes].view(np.int32)
+    sums = state.view(np.int32)
     total = node.op.partial(rows.data[0]).astype(np.int32).reshape(-1)
     sums[:] = total if step == 0 else sums + total
-    if step == site.inputs[0].height - 1:
-        shape = (site.output.width, site.output.channels)
+    if last:
         store_row(arena, plan, node.output, 0, node.op.finish(site, sums.astype(np.int64).reshape(shape)))
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from ircompile import ops
-from ircompile.errors import CompileError
 from ircompile.graph import Graph, Node
+from ircompile.kernels.blocks import choose_blocks
+from ircompile.kernels.concat import choose_concat, choose_slice
 from ircompile.kernels.convolution import choose_conv
 from ircompile.kernels.depthwise import choose_depthwise
 from ircompile.kernels.elementwise import choose_binary, choose_unary
+from ircompile.kernels.extremes import choose_argmax, choose_extreme
 from ircompile.kernels.model import Kernel
 from ircompile.kernels.movement import choose_move
 from ircompile.kernels.pooling import choose_mean, choose_pool
+from ircompile.kernels.prelu import choose_prelu
+from ircompile.kernels.resize import choose_resize
+from ircompile.kernels.transpose_conv import choose_transpose_conv
 from ircompile.target import Target
 
 
@@ -32,5 +39,21 @@ def choose(node: Node, graph: Graph, target: Target) -> Kernel:
             return choose_unary(op, site)
         case ops.Pad() | ops.Copy() | ops.Reshape() | ops.Transpose():
             return choose_move(op)
+        case ops.TransposeConv():
+            return choose_transpose_conv(op, site)
+        case ops.Extreme():
+            return choose_extreme(op, site)
+        case ops.ArgMax():
+            return choose_argmax()
+        case ops.Prelu():
+            return choose_prelu(op, site)
+        case ops.Resize():
+            return choose_resize(op, site)
+        case ops.Concat():
+            return choose_concat(op, site)
+        case ops.Slice():
+            return choose_slice(op)
+        case ops.DepthToSpace() | ops.SpaceToDepth():
+            return choose_blocks(op)
         case _:
-            raise CompileError(node.source or node.name, f"no kernel computes {type(op).__name__}")
+            assert_never(op)

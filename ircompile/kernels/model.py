@@ -20,6 +20,7 @@ from ircompile.tensor import Array, Site, integers
 # row pointers, NULL outside of the picture; "buffer", base, slots and pitch, from which it finds rows itself.
 Call = Literal["row", "window", "buffer"]
 Extra = Literal["step", "sums", "scratch"]
+RowLine = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Kernel:
     template  file name in templates/kernels without its endings; a variant for an instruction set has the same
               name with `.dsp` or `.mve` before `.c.j2` and is found by it.
     writes    the row layouts it can write, best first.
+    rows      with "row", which row of each input step s reads: (times, plus, over) for s * times // over + plus,
+              clamped to the rows there are; row s where it says nothing.
     extras    what it is handed besides, last in its arguments, in this order.
     """
 
@@ -40,6 +43,7 @@ class Kernel:
     in_place: int | None = None
     instructions: int = 0
     extras: tuple[Extra, ...] = ()
+    rows: tuple[RowLine, ...] = ()
 
     def demand(self, layout: Layout) -> Demand:
         """What planning must know, with the output written in `layout`."""
@@ -78,7 +82,7 @@ class Context:
             return {"pixel_step": site.output.channels, "channel_step": 1}
         return {"pixel_step": 1, "channel_step": site.output.width}
 
-    def recipe(self, node: Node, op: ops.Conv | ops.Depthwise, site: Site) -> Recipe:
+    def recipe(self, node: Node, op: ops.Conv | ops.Depthwise | ops.TransposeConv, site: Site) -> Recipe:
         """The requantization of a node, the cheapest that is proved over its reachable accumulators."""
         low, high = self.intervals.accumulators[node.name]
         features, bias = self.target.features, integers(site.consts[op.bias])

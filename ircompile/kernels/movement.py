@@ -11,7 +11,7 @@ def choose_move(op: ops.Pad | ops.Copy | ops.Reshape | ops.Transpose) -> Kernel:
     """Rows one by one where each comes from one row, else from the whole buffer."""
     match op:
         case ops.Pad():
-            return Kernel("pad", "row", ("hwc",), extras=("step",))
+            return Kernel("pad", "row", ("hwc",), rows=((1, -op.before[0], 1),), extras=("step",))
         case ops.Copy():
             return Kernel("copy", "row", ("hwc",), ("chw",))
         case ops.Reshape():

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from ircompile import ops
 from ircompile.graph import Node
+from ircompile.kernels.blocks import pack_blocks
+from ircompile.kernels.concat import pack_concat, pack_slice
 from ircompile.kernels.convolution import pack_conv
 from ircompile.kernels.depthwise import pack_depthwise
 from ircompile.kernels.elementwise import pack_binary, pack_flip, pack_softmax, pack_table
+from ircompile.kernels.extremes import pack_argmax, pack_extreme
 from ircompile.kernels.lower import Lowered
 from ircompile.kernels.model import Context, Packed
 from ircompile.kernels.movement import pack_move
 from ircompile.kernels.pooling import pack_mean, pack_pool
+from ircompile.kernels.prelu import pack_prelu
+from ircompile.kernels.resize import pack_resize
+from ircompile.kernels.transpose_conv import pack_transpose_conv
 from ircompile.passes.intervals import analyze
 from ircompile.plan import Plan
 from ircompile.target import Target
@@ -57,5 +64,21 @@ def pack_node(node: Node, context: Context) -> Packed:
             return pack_softmax(op, site)
         case ops.Pad() | ops.Copy() | ops.Reshape() | ops.Transpose():
             return pack_move(op, site)
+        case ops.TransposeConv():
+            return pack_transpose_conv(node, op, site, context)
+        case ops.Extreme():
+            return pack_extreme(op, site)
+        case ops.ArgMax():
+            return pack_argmax(op, site)
+        case ops.Prelu():
+            return pack_prelu(op, site)
+        case ops.Resize():
+            return pack_resize(op, site)
+        case ops.Concat():
+            return pack_concat(op, site)
+        case ops.Slice():
+            return pack_slice(op, site)
+        case ops.DepthToSpace() | ops.SpaceToDepth():
+            return pack_blocks(op, site)
         case _:
-            raise AssertionError(f"no kernel packs {type(op).__name__}")
+            assert_never(op)

@@ -1,0 +1,42 @@
+"""Kernel of transposed convolution: every output pixel gathers the input pixels that reach it."""
+
+from __future__ import annotations
+
+from ircompile import ops
+from ircompile.graph import Node
+from ircompile.kernels.model import Context, Kernel, Packed, requant_words
+from ircompile.tensor import Site
+
+
+def choose_transpose_conv(op: ops.TransposeConv, site: Site) -> Kernel:
+    """The rows that reach an output row; it finds them itself."""
+    return Kernel(
+        "transpose_conv",
+        "buffer",
+        ("hwc",),
+        ("hwc", "chw"),
+        instructions=6 * op.macs(site),
+        extras=("step",),
+    )
+
+
+def pack_transpose_conv(node: Node, op: ops.TransposeConv, site: Site, context: Context) -> Packed:
+    """Weights as they are, channel after channel; then the requantization's words."""
+    weights, recipe = site.consts[op.weights], context.recipe(node, op, site)
+    _, kh, kw, channels = weights.shape
+    source = site.inputs[0]
+    sizes = {
+        "zero_in": source.zero_point,
+        "height_in": source.height,
+        "width_in": source.width,
+        "channels_in": channels,
+        "top": op.padding[0],
+        "left": op.padding[1],
+        "width_out": site.output.width,
+        "channels_out": site.output.channels,
+        **context.steps(node, site),
+    }
+    key = {"kernel": (kh, kw), "stride": op.stride, "wide": weights.dtype.name == "int16"}
+    (sh, sw), arrays = op.stride, {"weights": weights, "requant": requant_words(recipe)}
+    suffix = f"{kh}x{kw}_s{sh}" + ("" if sh == sw else str(sw))
+    return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact)
