@@ -26,7 +26,7 @@ def _inputs(graph: Graph) -> Graph:
     for place, external in enumerate(graph.inputs):
         flip = _only(readers[external.tensor], Flip)
         name = flip.output if flip is not None else external.tensor
-        if {name, external.tensor} & set(graph.output_names):
+        if {name, external.tensor} & set(graph.output_names) or not _told(external, tensors[name]):
             continue
         moves = [node.op.order for node in readers[name] if isinstance(node.op, Transpose)]
         if not moves or len(moves) != len(readers[name]) or any(order != moves[0] for order in moves):
@@ -54,13 +54,21 @@ def _permuted(tensor: Tensor, order: tuple[int, int, int]) -> Tensor:
 
 def _outputs(graph: Graph) -> Graph:
     written = writers(graph)
-    outputs = [_outward(external, written) for external in graph.outputs]
+    outputs = [_outward(external, graph.tensors[external.tensor], written) for external in graph.outputs]
     return graph if tuple(outputs) == graph.outputs else graph.rebuilt(graph.nodes, outputs=tuple(outputs))
 
 
-def _outward(external: External, written: dict[str, Node]) -> External:
+def _told(external: External, tensor: Tensor) -> bool:
+    """Whether `axes` says where every axis stands; with more than three some are folded together."""
+    return all(
+        external.shape[axis] == size if axis >= 0 else size == 1
+        for axis, size in zip(external.axes, tensor.shape, strict=True)
+    )
+
+
+def _outward(external: External, tensor: Tensor, written: dict[str, Node]) -> External:
     node = written.get(external.tensor)
-    if node is None or not isinstance(node.op, Transpose):
+    if node is None or not isinstance(node.op, Transpose) or not _told(external, tensor):
         return external
     axes = [-1, -1, -1]
     for place, axis in enumerate(node.op.order):

@@ -87,7 +87,7 @@ def logistic(low: Lowering, op: TfOperator) -> None:
     if (target.scale, target.zero_point) != (1 / 256, -128):
         raise low.error(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/256, -128")
     if unsigned(low, op):
-        emit_table(low, op, _by_float32(source, target, lambda x: 1 / (1 + np.exp(-x))), "logistic")
+        emit_table(low, op, _by_float32(source, target, lambda x: 1 / (1 + _exp(-x))), "logistic")
         return
     emit_table(low, op, _fixed_point(source, logistic_q4, 8, 0) - 128, "logistic")
 
@@ -98,7 +98,7 @@ def tanh(low: Lowering, op: TfOperator) -> None:
     if (target.scale, target.zero_point) != (1 / 128, 0):
         raise low.error(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/128, 0")
     if unsigned(low, op):
-        emit_table(low, op, _by_float32(source, target, np.tanh), "tanh")
+        emit_table(low, op, _by_float32(source, target, lambda x: np.tanh(x.astype(np.float64))), "tanh")
         return
     emit_table(low, op, _fixed_point(source, tanh_q4, 7, -128), "tanh")
 
@@ -121,12 +121,16 @@ def _by_float32(source: Tensor, target: Tensor, function: Callable[[Array], Arra
     return round_half_away(np.clip(real, -1e6, 1e6)) + target.zero_point
 
 
+def _exp(x: Array) -> Array:
+    """expf, which the C library rounds nearly always as the exact value would be."""
+    with np.errstate(over="ignore"):
+        return np.exp(x.astype(np.float64)).astype(np.float32)
+
+
 def elu(low: Lowering, op: TfOperator) -> None:
     """Computed in float32, as TFLite Micro's table is."""
     source, target = _ends(low, op)
-    with np.errstate(over="ignore"):
-        codes = _by_float32(source, target, lambda x: np.where(x < 0, np.exp(x) - np.float32(1), x))
-    emit_table(low, op, codes, "elu")
+    emit_table(low, op, _by_float32(source, target, lambda x: np.where(x < 0, _exp(x) - 1, x)), "elu")
 
 
 def hard_swish(low: Lowering, op: TfOperator) -> None:
@@ -159,8 +163,8 @@ def absolute(low: Lowering, op: TfOperator) -> None:
 
 
 def divide(low: Lowering, op: TfOperator) -> None:
-    """By one int8 or uint8 constant that is not 0; fused activations. Where the reference shifts an int32 by 32 bits
-    or more, which C leaves undefined, the true quotient is rounded."""
+    """By one int8 or uint8 constant that is not 0; fused activations. Where the reference shifts an int32 by 32
+    bits or more, which C leaves undefined, the true quotient is rounded."""
     source, target = _ends(low, op)
     constant = low.constant(op, 1, "divisor")
     tensor = low.model.tensors[op.inputs[1]]
