@@ -1,4 +1,4 @@
-"""Requantization, synthesised and proved: `docs/requantization.md` has the mathematics."""
+"""Requantization, synthesised and proved: `solve` has the mathematics, `prove` checks it."""
 
 from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.kernels.requantize.model import evaluate

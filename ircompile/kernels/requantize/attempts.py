@@ -39,22 +39,27 @@ class Attempt:
 
 
 def high_attempts(steps: Steps, kink: bool, rounded: bool, prefer: Sequence[int]) -> Iterator[Attempt]:
-    """The form "high": one shift for all channels, then a shift for each."""
+    """The form "high": one shift for all channels, then a shift for each.
+
+    With a kink every channel brings its shift, so that all such layers of a network share code.
+    """
     zero = np.zeros_like(steps.lo)
     pre = max(0, _largest_exponent(steps) + 1, int(kink))
     form = Form("high", *needed_clamp(steps), pre=pre, rounded=rounded, kink=kink)
     limit = zero + (2**31 - 1)
     finest = _finest(steps, limit, 32 - pre)
     if kink:  # the kink is one unit of the sum, so that the shift must be the reference's
-        finest = np.clip(steps.ties, 0, MOST_SHIFT)
-        ties = np.unique(finest[steps.live])
-        common = ties[0] if len(ties) == 1 else None
-        yield from _shifts(Attempt(form, finest, limit, zero + 1, zero), common, ())
-    else:
-        yield from _shifts(Attempt(form, finest, limit, zero, zero), _least(steps, finest), prefer)
+        yield Attempt(form, np.clip(steps.ties, 0, MOST_SHIFT), limit, zero + 1, zero)
+        return
+    attempt = Attempt(form, _finest(steps, limit, 32 - pre), limit, zero, zero)
+    live = attempt.shift[steps.live]
+    common = int(live.min()) if len(live) else MOST_SHIFT
+    for n in dict.fromkeys([n for n in prefer if n <= common] + [common]):
+        yield replace(attempt, form=replace(form, shift=n), shift=np.full_like(zero, n))
+    yield attempt
 
 
-def split_attempts(steps: Steps, kink: bool, parts: int, prefer: Sequence[int]) -> Iterator[Attempt]:
+def split_attempts(steps: Steps, kink: bool, parts: int) -> Iterator[Attempt]:
     """The form "split", with the accumulators moved around zero if nothing needs their sign."""
     zero = np.zeros_like(steps.lo)
     moved = zero if kink else -((steps.lo + steps.hi) >> 1)
@@ -68,9 +73,8 @@ def split_attempts(steps: Steps, kink: bool, parts: int, prefer: Sequence[int]) 
     upper = min((2**30 - 1) // reach, 2**limb - 1)
     limit = zero + (((upper + 1) << form.unit) - 1)
     finest = _finest(steps, limit, form.unit)
-    for attempt in _shifts(Attempt(form, finest, limit, zero, moved), _least(steps, finest), prefer):
-        late = np.where(steps.ties > 0, np.int64(1) << np.maximum(attempt.shift - steps.ties, 0), 0)
-        yield replace(attempt, kink=late) if kink else attempt
+    late = np.where(steps.ties > 0, np.int64(1) << np.maximum(finest - steps.ties, 0), 0)
+    yield Attempt(form, finest, limit, late if kink else zero, moved)
 
 
 def needed_clamp(steps: Steps) -> tuple[int, int]:
@@ -78,20 +82,6 @@ def needed_clamp(steps: Steps) -> tuple[int, int]:
     low = steps.low if np.any(steps.thresholds[0] > steps.lo) else -128
     high = steps.high if np.any(steps.thresholds[-1] <= steps.hi) else 127
     return low, high
-
-
-def _shifts(attempt: Attempt, common: int | None, prefer: Sequence[int]) -> Iterator[Attempt]:
-    """The attempt with each shift that could serve all channels, up to `common`, then with each channel's own."""
-    if common is not None:
-        for n in dict.fromkeys([n for n in prefer if n <= common] + [int(common)]):
-            yield replace(attempt, form=replace(attempt.form, shift=n), shift=np.full_like(attempt.shift, n))
-    yield attempt
-
-
-def _least(steps: Steps, finest: Array) -> int:
-    """The largest shift that no live channel is too steep for."""
-    live = finest[steps.live]
-    return int(live.min()) if len(live) else 7
 
 
 def _largest_exponent(steps: Steps) -> int:

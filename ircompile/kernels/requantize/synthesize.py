@@ -17,16 +17,18 @@ from ircompile.tensor import Array
 
 # Three instructions each: no more than what the exact arithmetic of float32 costs, with an FPU and without.
 MOST_EXCEPTIONS = {True: 1, False: 6}
+# One of these right shifts fits nearly every layer of a network with RELUs.
+PREFERRED = (2, 3, 1)
 
 
 @dataclass(frozen=True)
 class Core:
-    """What the instruction set offers, and right shifts to try first, so that layers share code."""
+    """What the instruction set offers, and right shifts of "high" to try first, so that layers share code."""
 
     dsp: bool
     mul64: bool = True
     fpu: bool = False
-    prefer: tuple[int, ...] = ()
+    prefer: tuple[int, ...] = PREFERRED
 
 
 def synthesize(
@@ -39,7 +41,7 @@ def synthesize(
     dsp: bool,
     mul64: bool = True,
     fpu: bool = False,
-    prefer: Sequence[int] = (),
+    prefer: Sequence[int] = PREFERRED,
 ) -> Recipe:
     """The recipe of a layer: scale float64, bias int32, lo and hi int64 of the accumulator with bias, all (C,)."""
     core = Core(dsp, mul64, fpu, tuple(prefer))
@@ -66,7 +68,7 @@ def synthesize_steps(
     dsp: bool,
     mul64: bool = True,
     fpu: bool = False,
-    prefer: Sequence[int] = (),
+    prefer: Sequence[int] = PREFERRED,
 ) -> Recipe:
     """The recipe of any non-decreasing function of one int64 accumulator in [lo, hi] to codes in [low, high].
 
@@ -96,13 +98,11 @@ def line(steps: Steps, bias: Array, core: Core, patch: bool) -> Recipe | None:
 
 def attempts_of(steps: Steps, kink: bool, core: Core) -> Iterator[Attempt]:
     """What the core can do, cheapest first."""
-    if core.mul64:
-        # without SMMLAR rounding costs a 64-bit addition, but a kink has little freedom without it
-        for rounded in (True,) if core.dsp else (False, True):
-            yield from high_attempts(steps, kink, rounded, core.prefer)
-        return
-    for parts in (2, 3):
-        yield from split_attempts(steps, kink, parts, core.prefer)
+    for parts in () if core.mul64 else (2, 3):
+        yield from split_attempts(steps, kink, parts)
+    # without SMMLAR rounding costs a 64-bit addition, but a kink has little freedom without it
+    for rounded in (True,) if core.dsp else (False, True):
+        yield from high_attempts(steps, kink, rounded, core.prefer)
 
 
 def shared_line(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, core: Core) -> Recipe | None:
