@@ -212,7 +212,7 @@ class _Emitter:
                 lines.append(f"const int8_t *rows[{window.kernel[0]}];")
                 lines.append(
                     f"{self.name}_window(rows, {window.kernel[0]}, {first}, {window.dilation[0]}, "
-                    f"arena + {buffer.offset}, {tensor.height}, {buffer.slots}, {buffer.pitch});"
+                    f"arena + {buffer.offset}, {tensor.height}, {buffer.phase}, {buffer.slots}, {buffer.pitch});"
                 )
                 arguments.append("rows")
         return lines, arguments
@@ -319,8 +319,10 @@ def intrinsics_headers(text: str) -> list[str]:
 def row_offset(buffer: Buffer, row: str, height: int) -> str:
     """Arena offset of a row, as a C expression."""
     if buffer.slots == 1 or row == "0":
-        return str(buffer.offset)
-    slot = row if buffer.slots >= height else f"{row} % {buffer.slots}"
+        return str(buffer.row(0))
+    if buffer.phase:
+        row = f"({row} + {buffer.phase})"
+    slot = row if buffer.slots >= height and not buffer.phase else f"{row} % {buffer.slots}"
     return f"{buffer.offset} + {slot} * {buffer.pitch}"
 
 

@@ -47,7 +47,7 @@ class Kernel:
 
     def demand(self, layout: Layout) -> Demand:
         """What planning must know, with the output written in `layout`."""
-        return Demand(self.reads, layout, self.scratch, self.in_place, self.instructions)
+        return Demand(self.reads, layout, self.scratch, self.in_place, self.instructions, self.call != "buffer")
 
 
 @dataclass(frozen=True)

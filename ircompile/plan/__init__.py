@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ircompile.errors import CompileError
 from ircompile.graph import Graph
-from ircompile.plan.firing import whole_run
-from ircompile.plan.lifetimes import Item, Problem, items_of, peak_live
-from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES, Block, Buffer, Demand, InputMode, Layout, Plan
-from ircompile.plan.packing import pack
-from ircompile.plan.segments import Segment, least_peak, segment_peak
+from ircompile.plan.items import Item
+from ircompile.plan.lifetimes import Problem
+from ircompile.plan.model import Block, Buffer, Demand, InputMode, Layout, Plan
+from ircompile.plan.search import Draft, aligned, find
 
 
 def make_plan(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode = "resident") -> Plan:
@@ -22,63 +21,47 @@ def make_plan(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode
         raise CompileError(
             graph.name, f"{len(graph.inputs)} inputs with --input rows", "one input", "use --input resident"
         )
-    problem = Problem(graph, demands)
-    rows = input_mode == "rows"
-    known: dict[Segment, int] = {}
-
-    def peak(segment: Segment) -> int:
-        if segment not in known:
-            known[segment] = segment_peak(problem, segment, rows)
-        return known[segment]
-
-    segments, _ = least_peak(len(problem.stages), peak)
-    return lay_out(problem, segments, input_mode)
+    return lay_out(find(Problem(graph, demands), input_mode))
 
 
-def lay_out(problem: Problem, segments: list[Segment], input_mode: InputMode) -> Plan:
-    """Fires the segments, packs what must live, and writes down where."""
-    graph, rows = problem.graph, input_mode == "rows"
-    pushed = graph.tensors[graph.input_names[0]].height if rows else 0
-    events = whole_run(problem.stages, segments, pushed)
-    items = items_of(problem, events, set(graph.input_names[rows:]), set(graph.output_names))
-    counters = COUNTER_BYTES * (max(stop - first for first, stop in segments) + rows * 2)
-    bases, top = pack(items, [] if rows else list(graph.input_names))
-    counters_at = -(-top // ARENA_ALIGN) * ARENA_ALIGN
-    by_name = {item.name: item for item in items}
-    layouts = layouts_of(graph, problem.demands)
+def lay_out(draft: Draft) -> Plan:
+    """A draft written down as a plan."""
+    problem, (bases, top) = draft.problem, draft.placement
     return Plan(
-        graph=graph,
-        input_mode=input_mode,
+        graph=problem.graph,
+        input_mode="rows" if draft.rows else "resident",
         stages=problem.stages,
         demands=problem.demands,
-        segments=tuple(segments),
-        buffers={name: _buffer(problem, by_name, bases, layouts, name) for name in graph.tensors},
-        scratch=_blocks(problem, bases, "scratch", by_name),
-        states=_blocks(problem, bases, "sums", by_name),
-        counters=Block(counters_at, counters),
-        arena_bytes=-(-(counters_at + counters) // ARENA_ALIGN) * ARENA_ALIGN,
-        peak_live=peak_live(items) + counters,
+        segments=draft.segments,
+        buffers=buffers_of(problem, draft.items, bases),
+        scratch=_blocks(draft.items, bases, "scratch"),
+        states=_blocks(draft.items, bases, "sums"),
+        counters=Block(aligned(top), draft.counters),
+        arena_bytes=draft.arena(top),
+        peak_live=draft.peak + draft.counters,
     )
 
 
-def layouts_of(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, Layout]:
-    """Layout of every tensor: what its producer writes; inputs are "hwc"."""
+def buffers_of(problem: Problem, items: Sequence[Item], bases: Mapping[str, int]) -> dict[str, Buffer]:
+    """The buffer of every tensor. Its layout is what its producer writes; inputs are "hwc"."""
+    graph = problem.graph
     layouts: dict[str, Layout] = dict.fromkeys(graph.input_names, "hwc")
-    layouts |= {node.output: demands[node.name].writes for node in graph.nodes}
-    return layouts
+    layouts |= {node.output: problem.demands[node.name].writes for node in graph.nodes}
+    homes = {ring.name: (ring, bases[item.name]) for item in items for ring in item.rings}
+    buffers = {}
+    for name in graph.tensors:
+        ring, base = homes[problem.roots.get(name, name)]
+        buffers[name] = Buffer(base, ring.pitch, ring.slots, layouts[name], ring.phase)
+    return buffers
 
 
-def _buffer(
-    problem: Problem, items: Mapping[str, Item], bases: Mapping[str, int], layouts: Mapping[str, Layout], name: str
-) -> Buffer:
-    root = problem.roots.get(name, name)
-    item = items[root]
-    return Buffer(bases[root], item.pitch, item.slots, layouts[name])
-
-
-def _blocks(problem: Problem, bases: Mapping[str, int], kind: str, items: Mapping[str, Item]) -> dict[str, Block]:
-    names = {stage.node.name: f"{stage.node.name}:{kind}" for stage in problem.stages}
-    return {name: Block(bases[key], items[key].bytes) for name, key in names.items() if key in bases}
+def _blocks(items: Sequence[Item], bases: Mapping[str, int], kind: str) -> dict[str, Block]:
+    ending = f":{kind}"
+    return {
+        item.name.removesuffix(ending): Block(bases[item.name], item.bytes)
+        for item in items
+        if item.name.endswith(ending)
+    }
 
 
 __all__ = ["Block", "Buffer", "Demand", "InputMode", "Layout", "Plan", "lay_out", "make_plan"]

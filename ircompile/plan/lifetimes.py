@@ -1,4 +1,4 @@
-"""From a schedule to rectangles: which bytes must live from which step to which."""
+"""From a schedule to lives: from which step to which every row must be kept."""
 
 from __future__ import annotations
 
@@ -10,31 +10,27 @@ import numpy as np
 from ircompile.graph import Graph
 from ircompile.ops import output_rows, state_bytes
 from ircompile.plan.firing import Event, stages_of
-from ircompile.plan.model import Demand
-from ircompile.tensor import Array
+from ircompile.plan.model import Demand, Stage
+from ircompile.tensor import Array, Site
+
+NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
-class Item:
-    """Something to place: `bytes` at one base; `rects` rows (offset, length, first step, last step)."""
-
-    name: str
-    bytes: int
-    rects: Array
-    slots: int = 1
-    pitch: int = 0
-
-
-@dataclass
 class Life:
     """First and last step of every row of a tensor; rows that no step touches have last < first."""
 
     first: Array
     last: Array
 
+    @property
+    def alive(self) -> Array:
+        """Which rows are touched at all."""
+        return self.last >= self.first
+
 
 class Problem:
-    """What is to be planned, looked up once: which rows every step reads and writes, and who overwrites whom."""
+    """What is to be planned, looked up once: which steps write and read every row, and who overwrites whom."""
 
     def __init__(self, graph: Graph, demands: Mapping[str, Demand]) -> None:
         self.graph = graph
@@ -42,15 +38,39 @@ class Problem:
         self.stages = stages_of(graph)
         sites = [graph.site(node) for node in graph.nodes]
         pairs = list(zip(self.stages, sites, strict=True))
-        self.reads = [[tuple(s.node.op.needs(site, t)) for t in range(s.steps)] for s, site in pairs]
-        self.writes = [[output_rows(s.node.op, site, t) for t in range(s.steps)] for s, site in pairs]
-        self.sums = [state_bytes(s.node.op, site) for s, site in pairs]
+        self.writer = [_writer_of_rows(stage, site) for stage, site in pairs]
+        self.readers = [_readers_of_rows(stage, site) for stage, site in pairs]
+        self.sums = [state_bytes(stage.node.op, site) for stage, site in pairs]
         self.roots = overwritten(graph, demands)
+        self.unturned = {
+            self.roots.get(name, name)
+            for node in graph.nodes
+            if not demands[node.name].row_pointers
+            for name in node.inputs
+        }
         self.producer = {node.output: i for i, node in enumerate(graph.nodes)}
         self.last_reader = dict.fromkeys(graph.tensors, -1)
         for i, node in enumerate(graph.nodes):
             self.last_reader |= dict.fromkeys(node.inputs, i)
         self.last_reader |= dict.fromkeys(graph.output_names, len(graph.nodes))
+
+
+def _writer_of_rows(stage: Stage, site: Site) -> Array:
+    """The step that writes each output row."""
+    writer = np.zeros(site.output.height, np.int64)
+    for step in range(stage.steps):
+        start, stop = output_rows(stage.node.op, site, step)
+        writer[start:stop] = step
+    return writer
+
+
+def _readers_of_rows(stage: Stage, site: Site) -> tuple[Array, ...]:
+    """For each input, the last step that reads each row; -1 where none does."""
+    last = tuple(np.full(tensor.height, -1, np.int64) for tensor in site.inputs)
+    for step in range(stage.steps):
+        for rows, (lo, hi) in zip(last, stage.node.op.needs(site, step), strict=True):
+            rows[lo:hi] = step
+    return last
 
 
 def overwritten(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, str]:
@@ -76,41 +96,47 @@ def overwritten(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, str]:
     return roots
 
 
-def row_lives(problem: Problem, events: Sequence[Event], whole: Set[str], kept: Set[str]) -> dict[str, Life]:
-    """Birth and death step of every row of every buffer that the events touch.
+def times_of(events: Sequence[Event]) -> dict[int, Array]:
+    """When each stage fired its steps; -1 - n where input n's rows were pushed."""
+    times: dict[int, list[int]] = {}
+    for time, (index, _) in enumerate(events):
+        times.setdefault(index, []).append(time)
+    return {index: np.array(fired, np.int64) for index, fired in times.items()}
 
-    Tensors of `whole` are there from the start, those of `kept` live on after the last event.
+
+def row_lives(
+    problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str]
+) -> dict[str, Life]:
+    """Lives of the rows of every tensor that the schedule touches, under the name of the one it lives in.
+
+    Tensors of `whole` are there from the start, those of `kept` live on after the last step.
     """
-    graph, end = problem.graph, len(events)
     lives: dict[str, Life] = {}
 
-    def life(name: str) -> Life:
+    def live(name: str, first: Array | int | None, last: Array | int) -> None:
         name = problem.roots.get(name, name)
         if name not in lives:
-            height = graph.tensors[name].height
-            lives[name] = Life(np.full(height, end, np.int64), np.full(height, -1, np.int64))
-        return lives[name]
+            height = problem.graph.tensors[name].height
+            lives[name] = Life(np.full(height, NEVER), np.full(height, -1, np.int64))
+        life = lives[name]
+        if first is not None:
+            np.minimum(life.first, first, out=life.first)
+        np.maximum(life.last, last, out=life.last)
 
     for name in whole:
-        life(name).first[:] = 0
-        life(name).last[:] = 0
-    for time, (index, step) in enumerate(events):
+        live(name, 0, 0)
+    for index, fired in times.items():
         if index < 0:
-            row = life(graph.input_names[-1 - index])
-            row.first[step] = row.last[step] = time
+            live(problem.graph.input_names[-1 - index], fired, fired)
             continue
         node = problem.stages[index].node
-        start, stop = problem.writes[index][step]
-        if start < stop:
-            out = life(node.output)
-            out.first[start:stop] = np.minimum(out.first[start:stop], time)
-            out.last[start:stop] = time
-        for name, (lo, hi) in zip(node.inputs, problem.reads[index][step], strict=True):
-            if lo < hi:
-                life(name).last[lo:hi] = time
+        written = fired[problem.writer[index]]
+        live(node.output, written, written)
+        for name, readers in zip(node.inputs, problem.readers[index], strict=True):
+            live(name, None, np.where(readers >= 0, fired[readers], -1))
     for name in kept:
         if problem.roots.get(name, name) in lives:
-            life(name).last[:] = end
+            live(name, None, end)
     return lives
 
 
@@ -119,63 +145,4 @@ def slots_needed(life: Life) -> int:
     last = np.maximum.accumulate(life.last)
     oldest = np.searchsorted(last, life.first, side="left")
     rows = np.arange(len(life.first))
-    used = life.last >= life.first
-    return max(1, int(np.max(np.where(used, rows - np.minimum(oldest, rows) + 1, 1))))
-
-
-def tensor_item(name: str, pitch: int, life: Life) -> Item:
-    """Rectangles of a tensor's slots: one a row where it is stored, one a slot where it is a ring."""
-    height, slots = len(life.first), slots_needed(life)
-    first = np.full(slots, np.iinfo(np.int64).max)
-    last = np.full(slots, -1)
-    slot = np.arange(height) % slots
-    np.minimum.at(first, slot, life.first)
-    np.maximum.at(last, slot, life.last)
-    alive = last >= first
-    offsets = np.arange(slots) * pitch
-    rects = np.stack([offsets, np.full(slots, pitch), first, last], axis=1)[alive]
-    return Item(name, slots * pitch, rects, slots, pitch)
-
-
-def extra_items(problem: Problem, events: Sequence[Event]) -> list[Item]:
-    """Scratch, alive at each firing of its node, and sums, alive from first to last firing."""
-    times: dict[int, list[int]] = {}
-    for time, (index, _) in enumerate(events):
-        times.setdefault(index, []).append(time)
-    items = []
-    for index, fired in times.items():
-        if index < 0:
-            continue
-        name = problem.stages[index].node.name
-        scratch, sums = problem.demands[name].scratch, problem.sums[index]
-        if scratch:
-            items.append(Item(f"{name}:scratch", scratch, _runs(np.array(fired), scratch)))
-        if sums:
-            items.append(Item(f"{name}:sums", sums, np.array([[0, sums, fired[0], fired[-1]]])))
-    return items
-
-
-def _runs(times: Array, size: int) -> Array:
-    """Rectangles of runs of consecutive steps."""
-    breaks = np.flatnonzero(np.diff(times) > 1)
-    first = times[np.concatenate([[0], breaks + 1])]
-    last = times[np.concatenate([breaks, [len(times) - 1]])]
-    return np.stack([np.zeros_like(first), np.full_like(first, size), first, last], axis=1)
-
-
-def items_of(problem: Problem, events: Sequence[Event], whole: Set[str], kept: Set[str]) -> list[Item]:
-    """All that a schedule must place."""
-    lives = row_lives(problem, events, whole, kept)
-    items = [tensor_item(name, problem.graph.tensors[name].row_bytes, life) for name, life in lives.items()]
-    return items + extra_items(problem, events)
-
-
-def peak_live(items: Sequence[Item]) -> int:
-    """The most bytes alive at one step."""
-    if not items:
-        return 0
-    rects = np.concatenate([item.rects for item in items])
-    change = np.zeros(int(rects[:, 3].max()) + 2, np.int64)
-    np.add.at(change, rects[:, 2], rects[:, 1])
-    np.subtract.at(change, rects[:, 3] + 1, rects[:, 1])
-    return int(np.cumsum(change).max())
+    return max(1, int(np.max(np.where(life.alive, rows - np.minimum(oldest, rows) + 1, 1))))

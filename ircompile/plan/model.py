@@ -22,7 +22,8 @@ class Demand:
 
     `reads` and `writes` are the layouts of a row: pixels of channels ("hwc") or channels of pixels ("chw").
     `scratch` bytes live during each firing. `in_place` is the input whose row the output may be written over.
-    `instructions` estimates those of the whole node.
+    `instructions` estimates those of the whole node. `row_pointers`: the kernel is handed pointers to rows;
+    else it finds rows itself, row r in slot r mod slots.
     """
 
     reads: tuple[Layout, ...]
@@ -30,11 +31,12 @@ class Demand:
     scratch: int = 0
     in_place: int | None = None
     instructions: int = 0
+    row_pointers: bool = True
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Step s of a node may fire once its source has done stops[s] steps. `source` is a node's index or -1 - input."""
+    """Step s of a node may fire once `source`, a node or -1 - input, has done stops[s] steps."""
 
     source: int
     stops: tuple[int, ...]
@@ -52,12 +54,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Buffer:
-    """Rows of a tensor in the arena: row r lives at offset + (r mod slots) * pitch, in `layout`."""
+    """Rows of a tensor in the arena: row r lives at offset + ((r + phase) mod slots) * pitch, in `layout`."""
 
     offset: int
     pitch: int
     slots: int
     layout: Layout
+    phase: int = 0
 
     @property
     def bytes(self) -> int:
@@ -66,7 +69,7 @@ class Buffer:
 
     def row(self, index: int) -> int:
         """Arena offset of row `index`."""
-        return self.offset + index % self.slots * self.pitch
+        return self.offset + (index + self.phase) % self.slots * self.pitch
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,115 @@
+"""From lives to rectangles (bytes x steps): what the packer must place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+import numpy as np
+
+from ircompile.plan.lifetimes import Life, Problem, row_lives, slots_needed
+from ircompile.plan.pools import Ring, share
+from ircompile.tensor import Array
+
+SHORT_RING = 2  # slots up to which the gaps between a slot's rows are worth a rectangle each
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something to place: `bytes` at one base; `rects` rows (offset, length, first step, last step).
+
+    `rings` are the tensors that live in it.
+    """
+
+    name: str
+    bytes: int
+    rects: Array
+    rings: tuple[Ring, ...] = ()
+
+
+def items_of(
+    problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str], pooled: bool | None
+) -> list[Item]:
+    """All that a schedule must place: tensors, scratch, alive at each firing, and sums, alive to the last one.
+
+    `pooled`: tensors of equal rows share rings; None is a quick estimate of how many bytes that takes.
+    """
+    lives = row_lives(problem, times, end, whole, kept)
+    groups: dict[tuple[int, int], list[str]] = {}
+    for name, life in lives.items():
+        tensor, slots = problem.graph.tensors[name], slots_needed(life)
+        plain = slots == tensor.height or name in problem.unturned or pooled is False
+        key = (-1, len(groups)) if plain else (tensor.row_bytes, tensor.height)
+        groups.setdefault(key, []).append(name)
+    items = []
+    for names in groups.values():
+        pitch = problem.graph.tensors[names[0]].row_bytes
+        if pooled is None and len(names) > 1:
+            items.append(estimate([lives[name] for name in names], pitch))
+        else:
+            items += [ring_item(rings, lives) for rings in share(names, pitch, lives)]
+    return items + extra_items(problem, times)
+
+
+def estimate(lives: Sequence[Life], pitch: int) -> Item:
+    """One block for as many rows as are alive at once in several tensors."""
+    first = np.concatenate([life.first[life.alive] for life in lives])
+    last = np.concatenate([life.last[life.alive] for life in lives])
+    change = np.zeros(int(last.max()) + 2, np.int64)
+    np.add.at(change, first, 1)
+    np.subtract.at(change, last + 1, 1)
+    size = int(np.cumsum(change).max()) * pitch
+    return Item("", size, np.array([[0, size, first.min(), last.max()]]))
+
+
+def ring_item(rings: Sequence[Ring], lives: Mapping[str, Life]) -> Item:
+    """Rectangles of a ring's slots, which several tensors may share."""
+    slots, pitch = rings[0].slots, rings[0].pitch
+    rows = []
+    for ring in rings:
+        life = lives[ring.name]
+        slot = (np.arange(len(life.first)) + ring.phase) % slots
+        rows.append(np.stack([slot, life.first, life.last], axis=1)[life.alive])
+    table = np.concatenate(rows)
+    gap = 1 if slots <= SHORT_RING else int(table[:, 2].max(initial=0))
+    return Item("+".join(r.name for r in rings), slots * pitch, _merged(table, pitch, gap), tuple(rings))
+
+
+def _merged(table: Array, pitch: int, gap: int) -> Array:
+    """Rectangles of rows (slot, first, last), joined where at most `gap` steps lie between two of a slot."""
+    table = table[np.lexsort((table[:, 1], table[:, 0]))]
+    slot, first, last = table[:, 0], table[:, 1], table[:, 2]
+    begins = np.ones(len(table), bool)
+    begins[1:] = (slot[1:] != slot[:-1]) | (first[1:] > last[:-1] + gap)
+    ends = np.append(begins[1:], True) if len(table) else begins
+    rects = np.empty((int(begins.sum()), 4), np.int64)
+    rects[:, 0], rects[:, 1] = slot[begins] * pitch, pitch
+    rects[:, 2], rects[:, 3] = first[begins], last[ends]
+    return rects
+
+
+def extra_items(problem: Problem, times: Mapping[int, Array]) -> list[Item]:
+    """Scratch and sums."""
+    items = []
+    for index, fired in times.items():
+        if index < 0:
+            continue
+        name = problem.stages[index].node.name
+        scratch, sums = problem.demands[name].scratch, problem.sums[index]
+        if scratch:
+            table = np.stack([np.zeros_like(fired), fired, fired], axis=1)
+            items.append(Item(f"{name}:scratch", scratch, _merged(table, scratch, 1)))
+        if sums:
+            items.append(Item(f"{name}:sums", sums, np.array([[0, sums, fired[0], fired[-1]]])))
+    return items
+
+
+def live_bytes(items: Sequence[Item]) -> Array:
+    """Bytes alive at each step."""
+    if not items:
+        return np.zeros(1, np.int64)
+    rects = np.concatenate([item.rects for item in items])
+    change = np.zeros(int(rects[:, 3].max()) + 2, np.int64)
+    np.add.at(change, rects[:, 2], rects[:, 1])
+    np.subtract.at(change, rects[:, 3] + 1, rects[:, 1])
+    return np.cumsum(change)

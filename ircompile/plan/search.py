@@ -1,0 +1,97 @@
+"""The search for a plan: cuts by dynamic programming over live bytes, then by what they need once packed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ircompile.plan.firing import whole_run
+from ircompile.plan.items import Item, items_of, live_bytes
+from ircompile.plan.lifetimes import Problem, times_of
+from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES, InputMode
+from ircompile.plan.packing import Placement, pack
+from ircompile.plan.segments import Segment, SegmentCosts, least_peak, neighbours
+
+QUICK, THOROUGH = 60, 1500  # tries of the packer: to compare drafts, and for the one that is kept
+EFFORT = 3000  # nodes laid out in the search, all drafts together
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Cuts, and what must be placed; `pooled` where blocks share rings."""
+
+    problem: Problem
+    segments: tuple[Segment, ...]
+    rows: bool
+    pooled: bool
+
+    @cached_property
+    def items(self) -> list[Item]:
+        """All that must be placed."""
+        problem, graph = self.problem, self.problem.graph
+        pushed = graph.tensors[graph.input_names[0]].height if self.rows else 0
+        events = whole_run(problem.stages, self.segments, pushed)
+        whole, kept = set(graph.input_names[self.rows :]), set(graph.output_names)
+        return items_of(problem, times_of(events), len(events), whole, kept, self.pooled)
+
+    @property
+    def counters(self) -> int:
+        """Bytes of the schedule's counters."""
+        return COUNTER_BYTES * (max(stop - first for first, stop in self.segments) + self.rows * 2)
+
+    @cached_property
+    def peak(self) -> int:
+        """The most bytes alive at one step, counters not counted."""
+        return int(live_bytes(self.items).max())
+
+    @cached_property
+    def quick(self) -> int:
+        """Arena bytes after a short search for places."""
+        return self.arena(pack(self.items, QUICK, self.peak)[1])
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Places after a long search."""
+        return pack(self.items, THOROUGH, self.peak)
+
+    def arena(self, top: int) -> int:
+        """Arena bytes where buffers need `top`."""
+        return aligned(aligned(top) + self.counters)
+
+
+def aligned(size: int) -> int:
+    """Rounded up to the arena's alignment."""
+    return -(-size // ARENA_ALIGN) * ARENA_ALIGN
+
+
+def find(problem: Problem, input_mode: InputMode) -> Draft:
+    """The draft that needs the fewest bytes."""
+    rows, count = input_mode == "rows", len(problem.stages)
+    costs = SegmentCosts(problem, rows)
+    effort = EFFORT
+
+    def drafts(segments: Sequence[Segment]) -> list[Draft]:
+        return [Draft(problem, tuple(segments), rows, pooled) for pooled in (True, False)]
+
+    def best_of(drafts: Iterable[Draft]) -> Draft:
+        return min(drafts, key=lambda d: d.quick)
+
+    best = best_of(drafts(least_peak(count, costs)))
+    seen = {best.segments}
+    improved = True
+    while improved and effort > 0:
+        improved = False
+        ranked = sorted(
+            (max(map(costs, cuts)), cuts) for cuts in neighbours(best.segments) if tuple(cuts) not in seen
+        )
+        for peak, cuts in ranked:
+            if peak >= best.quick or effort <= 0:
+                break
+            seen.add(tuple(cuts))
+            effort -= count
+            other = Draft(problem, tuple(cuts), rows, best.pooled)
+            if other.quick < best.quick:
+                best, improved = other, True
+                break
+    return min(drafts(best.segments), key=lambda d: d.placement[1])
