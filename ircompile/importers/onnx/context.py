@@ -28,6 +28,11 @@ from ircompile.tensor import Array
 
 Rule = Callable[["Context", Expr, Target], View]
 CLIPS = ("Relu", "Clip", "Max", "Min")
+# What damaged attributes raise: an axis that is text, a list of shapes that is a number.
+NONSENSE = (
+    ValueError, IndexError, TypeError, KeyError, AttributeError, ArithmeticError, MemoryError, AssertionError,
+)  # fmt: skip
+HINT_DAMAGED = "the file may be damaged; if ONNX's own checker finds nothing wrong, please report it"
 HINT_QDQ = (
     "quantize the model statically, with QuantizeLinear and DequantizeLinear around every operator "
     "(onnxruntime.quantization.quantize_static does)"
@@ -73,7 +78,10 @@ class Context:
             return self.materialize(inner, target.clamped(low, high), raw)
         if value.node.kind not in self._rules:
             raise unsupported(value.node, self._rules)
-        return self._rules[value.node.kind](self, value, target)
+        try:
+            return self._rules[value.node.kind](self, value, target)
+        except NONSENSE as error:
+            raise nonsense(value.node, error) from error
 
     def _enter(self, entry: Entry, target: Target, raw: Raw) -> View:
         """A float graph input behind its QuantizeLinear: the graph input is the quantized tensor."""
@@ -205,6 +213,11 @@ def fused(expr: Expr) -> bool:
     The same in QDQ form it runs as floats, since it folds the constant's DequantizeLinear first.
     """
     return expr.node.label in ("QLinearAdd", "QLinearMul") and {type(a) for a in expr.args} == {Real, Weights}
+
+
+def nonsense(raw: Raw, error: BaseException) -> CompileError:
+    """The error of a node whose attributes or operands are of no known form."""
+    return CompileError(raw.where, f"does not make sense: {error!r}", "what ONNX's operator list has", HINT_DAMAGED)
 
 
 def unsupported(raw: Raw, rules: Mapping[str, Rule]) -> CompileError:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.model import Raw
-from ircompile.importers.onnx.proto import MAX_ELEMENTS, product
+from ircompile.importers.onnx.proto import MAX_ELEMENTS, MAX_RANK, product
 from ircompile.tensor import Array
 
 Inputs = Sequence[Array]
@@ -174,6 +174,6 @@ def reshaped(node: Raw, shape: Sequence[int], target: Array) -> tuple[int, ...]:
 def sized(node: Raw, shape: Sequence[int] | Array) -> tuple[int, ...]:
     """The shape, if a constant of it may be made."""
     sizes = tuple(int(s) for s in shape)
-    if min(sizes, default=1) < 0 or product(sizes) > MAX_ELEMENTS:
+    if min(sizes, default=1) < 0 or product(sizes) > MAX_ELEMENTS or len(sizes) > MAX_RANK:
         raise CompileError(node.where, f"makes a constant of shape {list(sizes)[:8]}", "up to 2^26 elements")
     return sizes

@@ -71,7 +71,7 @@ def input_axes(model: Model, name: str, rank: int) -> Axes:
     for raw in model.nodes:
         if not raw.inputs or raw.inputs[0] not in current:
             continue
-        if raw.kind == "Transpose" and len(raw.get("perm") or ()) == rank:
+        if raw.kind == "Transpose" and sorted(raw.get("perm") or ()) == list(range(rank)):
             order = [order[a] for a in raw.get("perm")]
         elif raw.kind in ("MatMul", "Reshape", "Flatten", "Softmax", "QLinearMatMul"):
             return _through(order, row_major_axes(rank))

@@ -19,6 +19,7 @@ from ircompile.tensor import Array
 
 FIELDS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 MAX_ELEMENTS = 2**26
+MAX_RANK = 32  # NumPy's own limit for broadcasting
 HINT_WHOLE = "copy or export the file again"
 
 
@@ -70,7 +71,7 @@ def product(shape: Sequence[int]) -> int:
 def to_array(tensor: Any, folder: Path, where: str) -> Array:
     """The array of a TensorProto; raises CompileError where it is damaged or lies outside of `folder`."""
     count = product(tensor.dims)
-    if any(size < 0 for size in tensor.dims) or count > MAX_ELEMENTS:
+    if any(size < 0 for size in tensor.dims) or count > MAX_ELEMENTS or len(tensor.dims) > MAX_RANK:
         raise CompileError(
             where, f"constant {tensor.name!r} has shape {list(tensor.dims)[:8]}", "up to 2^26 elements"
         )

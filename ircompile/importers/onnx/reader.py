@@ -13,7 +13,7 @@ from ircompile.graph import Graph, validate
 from ircompile.importers.names import sanitize
 from ircompile.importers.onnx import ports, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder
-from ircompile.importers.onnx.context import HINT_QDQ, Context, unsupported
+from ircompile.importers.onnx.context import HINT_DAMAGED, HINT_QDQ, NONSENSE, Context, nonsense
 from ircompile.importers.onnx.folding import fold, foldable
 from ircompile.importers.onnx.model import Model, Raw, read_model
 from ircompile.importers.onnx.movement import MOVES, move, move_weights
@@ -45,7 +45,10 @@ class Reader:
             self.values[name] = Const(array)
         inputs = [ports.enter(self, port) for port in self.model.inputs]
         for raw in self.model.nodes:
-            self._node(raw)
+            try:
+                self._node(raw)
+            except NONSENSE as error:
+                raise nonsense(raw, error) from error
         outputs = [external for port in self.model.outputs for external in ports.leave(self, port)]
         builder = self.builder
         graph = Graph(
@@ -205,6 +208,8 @@ def trace_onnx(
         graph = reader.run()
     except CompileError as error:
         raise error if str(path) in error.where else error.at(path.name) from None
+    except NONSENSE as error:
+        raise CompileError(str(path), f"is damaged: {error!r}", "whole ONNX files", HINT_DAMAGED) from error
     except RecursionError:
         raise CompileError(str(path), "nests too deeply", "graphs of ordinary depth") from None
     views = {name: value.view for name, value in reader.values.items() if isinstance(value, Codes)}
@@ -221,4 +226,4 @@ def read_onnx(
     return trace_onnx(path, numerics, input_shapes)[0]
 
 
-__all__ = ["Reader", "read_onnx", "trace_onnx", "unsupported"]
+__all__ = ["Reader", "read_onnx", "trace_onnx"]

@@ -86,7 +86,7 @@ def _quantized(context: Context, output: str, value: Expr, limits: Range) -> Rea
 def range_of(context: Context, value: Value | None) -> Range | None:
     """An interval that holds a float value for all inputs; None where there is no rule."""
     numbers = None if value is None else constant(value)
-    if numbers is not None:
+    if numbers is not None and numbers.size:
         return float(numbers.min()), float(numbers.max())
     if isinstance(value, Real):
         low, high = value.quant.real(np.array([-128, 127]))

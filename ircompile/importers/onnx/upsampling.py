@@ -46,6 +46,8 @@ def _new_shape(raw: Raw, expr: Expr, view: View) -> tuple[int, ...]:
         found = [int(np.floor(n * float(np.float32(s)))) for n, s in zip(view.shape, scales, strict=False)]
     if len(found) != view.rank or raw.get("axes") or min(found, default=0) < 1:
         raise CompileError(raw.where, f"sizes {found} for shape {list(view.shape)}", "one size an axis")
+    if max(found) >= 2**15:
+        raise CompileError(raw.where, f"resizes to {found}", "sizes below 32768")
     if scales.size and any(abs(n * float(s) - f) > 1e-3 for n, s, f in zip(view.shape, scales, found, strict=True)):
         raise CompileError(raw.where, f"scales {scales.tolist()} of {list(view.shape)}", "whole sizes")
     return tuple(found)

@@ -1,0 +1,310 @@
+"""The shapes in which different tools write quantized ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+from onnx_compare import compared
+from onnx_files import Net
+
+from ircompile.external import from_graph, to_graph
+from ircompile.graph import Graph
+from ircompile.importers.onnx import read_onnx
+from ircompile.ops import Binary, Conv, Depthwise, Flip, Mean, Pad, Table
+from ircompile.simulate import run_graph
+from ircompile.tensor import Array
+
+
+def kinds(graph: Graph) -> list[str]:
+    return [type(node.op).__name__ for node in graph.nodes]
+
+
+def run(graph: Graph, *arrays: Array) -> list[Array]:
+    """The graph's outputs as the framework would have them."""
+    tensors = graph.tensors
+    inputs = {e.tensor: to_graph(e, tensors[e.tensor], a) for e, a in zip(graph.inputs, arrays, strict=True)}
+    out = run_graph(graph, inputs)
+    return [from_graph(e, tensors[e.tensor], out[e.tensor]) for e in graph.outputs]
+
+
+def test_shared_and_missing_zero_points(tmp_path: Path) -> None:
+    """A DequantizeLinear without zero point, one of shape [1], a scale from a Constant node, noise operators."""
+    net = Net(1)
+    x = net.input([1, 3, 8, 8])
+    scale = net.node("Constant", value=helper.make_tensor("s", TensorProto.FLOAT, [], [0.05]))
+    codes = net.node("QuantizeLinear", x, scale, net.const([0], np.uint8))
+    real = net.node("Identity", net.node("DequantizeLinear", codes, scale))
+    real = net.node("Cast", net.node("Dropout", real), to=TensorProto.FLOAT)
+    y = net.node("Conv", real, net.weights(4, 3, 3, 3, axis=0), kernel_shape=[3, 3])
+    net.output(net.qdq(net.node("Relu", y), 0.06, 0, np.uint8))
+    graph = compared(net.save(tmp_path)).graph
+    assert kinds(graph) == ["Conv"]
+    assert graph.tensors[graph.inputs[0].tensor].zero_point == -128
+
+
+def test_negative_axis_and_transposed_weights(tmp_path: Path) -> None:
+    """Weights that are transposed behind their DequantizeLinear, scales along axis -1."""
+    net = Net(2)
+    x = net.qdq(net.input([1, 6]), 0.03, 5)
+    scale = net.rng.uniform(0.004, 0.01, 5).astype(np.float32)
+    weights = net.dq(net.const(net.codes(6, 5)), scale, np.zeros(5), axis=-1)
+    turned = net.node("Transpose", weights, perm=[1, 0])
+    y = net.node("Gemm", x, turned, transB=1)
+    y = net.node("MatMul", net.qdq(y, 0.05, -3), net.dq(net.const(net.codes(5, 4)), 0.01))
+    y = net.node("Add", y, net.const(net.normal(4)))
+    net.output(net.qdq(y, 0.08, 7))
+    graph = compared(net.save(tmp_path)).graph
+    assert kinds(graph) == ["Conv", "Conv"]
+
+
+def test_pt2e(tmp_path: Path) -> None:
+    """PyTorch's export: float weights behind fake quantization, float biases, flattening by Shape arithmetic."""
+    net = Net(3, opset=17)
+    x = net.qdq(net.input(["batch", 3, 9, 9]), 0.04, 3)
+    scale = net.rng.uniform(0.002, 0.004, 8).astype(np.float32)
+    zeros = net.const(np.zeros(8), np.int8)
+    fake = net.node("QuantizeLinear", net.const(net.normal(8, 3, 3, 3)), net.const(scale), zeros, axis=0)
+    fake = net.node("DequantizeLinear", fake, net.const(scale), zeros, axis=0)
+    y = net.node("Conv", x, fake, net.const(net.normal(8)), kernel_shape=[3, 3], strides=[2, 2])
+    y = net.qdq(net.node("Clip", y, net.const(0.0, np.float32), net.const(6.0, np.float32)), 0.02, -128)
+    size = net.node("Gather", net.node("Shape", y), net.const(0), axis=0)
+    shape = net.node("Concat", net.node("Unsqueeze", size, net.const([0])), net.const([-1]), axis=0)
+    flat = net.node("Reshape", y, shape)
+    y = net.node("Gemm", flat, net.weights(10, 128, axis=None), net.const(net.normal(10)), transB=1)
+    net.output(net.qdq(y, 0.1, 1))
+    graph = compared(net.save(tmp_path)).graph
+    assert kinds(graph) == ["Conv", "Reshape", "Conv"]
+    assert graph.inputs[0].shape == (1, 3, 9, 9)
+
+
+def test_brevitas_clips_codes(tmp_path: Path) -> None:
+    """QCDQ: narrow ranges by a Clip of integers between the quantizers."""
+    net = Net(4)
+    x = net.input([1, 2, 5, 5])
+    codes = net.node("Clip", net.q(x, 0.1), net.const(-7, np.int8), net.const(7, np.int8))
+    weights = net.node("Clip", net.const(net.codes(4, 2, 3, 3)), net.const(-7, np.int8), net.const(7, np.int8))
+    y = net.node("Conv", net.dq(codes, 0.1), net.dq(weights, 0.2), kernel_shape=[3, 3])
+    codes = net.node("Clip", net.q(y, 0.25), net.const(-8, np.int8), net.const(7, np.int8))
+    net.output(net.dq(codes, 0.25))
+    graph = read_onnx(net.save(tmp_path))
+    (given,) = run(graph, np.linspace(-30, 30, 50, dtype=np.float32).reshape(1, 2, 5, 5))
+    assert given.min() >= -8 * np.float32(0.25)
+    assert given.max() <= 7 * np.float32(0.25)
+    assert max(int(np.abs(c).max()) for name, c in graph.consts.items() if "weights" in name) <= 7
+
+
+def test_tf2onnx_nhwc(tmp_path: Path) -> None:
+    """NHWC input with a Transpose, uint8 turned to int8, asymmetric padding, an output turned back."""
+    net = Net(5)
+    x = net.input([1, 9, 11, 3], TensorProto.UINT8)
+    real = net.dq(x, 0.02, 128, np.uint8)
+    turned = net.node("Transpose", net.qdq(real, 0.02, 0), perm=[0, 3, 1, 2])
+    y = net.node("Conv", turned, net.weights(8, 3, 3, 3), kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1])
+    y = net.node("Conv", net.qdq(y, 0.05, -20), net.weights(8, 1, 3, 3), kernel_shape=[3, 3], group=8,
+                 auto_pad="SAME_UPPER", strides=[2, 2])  # fmt: skip
+    y = net.node("Transpose", net.qdq(y, 0.04, 2), perm=[0, 2, 3, 1])
+    net.output(net.q(y, 0.04, 130, np.uint8), TensorProto.UINT8)
+    graph = compared(net.save(tmp_path)).graph
+    assert kinds(graph) == ["Flip", "Conv", "Depthwise", "Flip"]
+    assert (graph.inputs[0].axes, graph.outputs[0].axes) == ((1, 2, 3), (1, 2, 3))
+    assert isinstance(graph.nodes[0].op, Flip)
+    assert graph.tensors[graph.inputs[0].tensor].zero_point == 128
+
+
+def test_flattened_map_moves_the_weights_columns(tmp_path: Path) -> None:
+    """NCHW flattened before a Gemm needs no transpose."""
+    net = Net(6)
+    x = net.qdq(net.input([1, 3, 4, 5]), 0.03, -9)
+    y = net.node("Gemm", net.node("Flatten", x), net.weights(7, 60), transB=1)
+    net.output(net.qdq(y, 0.3, 0))
+    assert kinds(compared(net.save(tmp_path)).graph) == ["Reshape", "Conv"]
+
+
+def test_batch_normalization_folds(tmp_path: Path) -> None:
+    """Behind a convolution into its scales, even negative ones; alone into a 1 x 1 depthwise convolution."""
+    net = Net(7, opset=19)
+    x = net.qdq(net.input([1, 4, 6, 6]), 0.03, 4)
+    y = net.node("Conv", x, net.weights(6, 4, 1, 1), kernel_shape=[1, 1])
+    gamma = np.array([0.5, -0.7, 1.0, 0.0, 2.0, 1.5], np.float32)
+    parameters = [net.const(v, np.float32) for v in (gamma, net.normal(6), net.normal(6), np.full(6, 0.8))]
+    y = net.qdq(net.node("Relu", net.node("BatchNormalization", y, *parameters)), 0.02, -128)
+    y = net.node("BatchNormalization", y, *parameters)
+    net.output(net.qdq(y, 0.02, 10))
+    path = net.save(tmp_path)
+    graph = read_onnx(path)
+    assert [type(node.op) for node in graph.nodes] == [Conv, Depthwise]
+    from onnx.reference import ReferenceEvaluator
+
+    x_real = np.random.default_rng(0).standard_normal((1, 4, 6, 6)).astype(np.float32)
+    (expected,) = ReferenceEvaluator(str(path)).run(None, {"x": x_real})
+    assert np.abs(run(graph, x_real)[0] - expected).max() <= 0.0401  # two operators, one code each
+
+
+def test_one_dimensional_network(tmp_path: Path) -> None:
+    """N x C x W convolutions and pools as height 1."""
+    net = Net(8)
+    x = net.qdq(net.input([1, 2, 16]), 0.05, 0)
+    y = net.qdq(net.node("Conv", x, net.weights(4, 2, 3), kernel_shape=[3], pads=[1, 1]), 0.06, 2)
+    y = net.qdq(net.node("Conv", y, net.weights(4, 1, 5), kernel_shape=[5], group=4, dilations=[2]), 0.06, 2)
+    y = net.qdq(net.node("MaxPool", y, kernel_shape=[2], strides=[2]), 0.06, 2)
+    y = net.node("Squeeze", net.node("GlobalAveragePool", y), net.const([2]))
+    net.output(net.qdq(y, 0.04, 0))
+    graph = compared(net.save(tmp_path)).graph
+    assert kinds(graph) == ["Conv", "Depthwise", "MaxPool", "Mean"]
+    assert graph.tensors[graph.inputs[0].tensor].shape == (1, 16, 2)
+
+
+def test_pad_before_a_convolution(tmp_path: Path) -> None:
+    """Pad between DequantizeLinear and Conv, of space and of channels."""
+    net = Net(9)
+    x = net.qdq(net.input([1, 2, 5, 5]), 0.05, 7)
+    padded = net.node("Pad", x, net.const([0, 0, 0, 0, 0, 2, 1, 1]), net.const(0.0, np.float32))
+    y = net.node("Conv", net.qdq(padded, 0.05, 7), net.weights(3, 4, 3, 3), kernel_shape=[3, 3], strides=[2, 2])
+    net.output(net.qdq(y, 0.1, 0))
+    graph = compared(net.save(tmp_path)).graph
+    assert kinds(graph) == ["Pad", "Conv"]
+    assert isinstance(graph.nodes[0].op, Pad)
+    assert graph.nodes[0].op.value == 7
+
+
+@pytest.mark.parametrize("kind", ["HardSwish", "Sigmoid", "Tanh", "Elu", "Gelu", "Softplus", "Exp", "Abs"])
+def test_float_island_is_a_table(kind: str, tmp_path: Path) -> None:
+    """Any function of one tensor, written as a chain, with branches that meet."""
+    net = Net(10, opset=20)
+    x = net.qdq(net.input([1, 2, 16, 8]), 0.03, 11)
+    y = net.node("Mul", x, net.node(kind, net.node("Div", x, net.const(2.0, np.float32))))
+    net.output(net.qdq(y, 0.03, -5))
+    graph = compared(net.save(tmp_path)).graph
+    assert [type(node.op) for node in graph.nodes] == [Table]
+
+
+def test_branches_of_different_layout_meet(tmp_path: Path) -> None:
+    """Broadcasting of a gate, of constants a channel, and of a map that was turned twice."""
+    net = Net(11)
+    x = net.qdq(net.input([1, 4, 5, 6]), 0.05, -3)
+    gate = net.qdq(net.node("ReduceMean", x, axes=[2, 3], keepdims=1), 0.05, 0)
+    y = net.qdq(net.node("Mul", x, gate), 0.04, 1)
+    turned = net.node("Transpose", net.node("Transpose", x, perm=[0, 2, 3, 1]), perm=[0, 3, 1, 2])
+    y = net.qdq(net.node("Sub", y, turned), 0.06, 2)
+    y = net.qdq(net.node("Mul", y, net.const(net.normal(1, 4, 1, 1))), 0.03, 0)
+    y = net.qdq(net.node("Max", y, x), 0.05, 0)
+    net.output(net.qdq(net.node("Add", y, net.const(net.normal(5, 6))), 0.05, 0))
+    graph = compared(net.save(tmp_path)).graph
+    assert "Transpose" not in kinds(graph)
+    assert {type(node.op) for node in graph.nodes} >= {Mean, Binary, Depthwise}
+
+
+def test_several_outputs_and_one_in_the_middle(tmp_path: Path) -> None:
+    net = Net(12)
+    x = net.qdq(net.input([1, 3, 6, 6]), 0.05, 0)
+    y = net.qdq(net.node("Conv", x, net.weights(4, 3, 3, 3), kernel_shape=[3, 3]), 0.07, 3)
+    z = net.qdq(net.node("Conv", y, net.weights(2, 4, 1, 1), kernel_shape=[1, 1]), 0.05, 0)
+    net.output(y)
+    net.output(z)
+    net.output(net.node("ArgMax", z, axis=1, keepdims=0), TensorProto.INT64)
+    graph = compared(net.save(tmp_path)).graph
+    assert [e.dtype for e in graph.outputs] == ["float32", "float32", "int64"]
+    y_real, z_real, best = run(graph, np.random.default_rng(1).standard_normal((1, 3, 6, 6)).astype(np.float32))
+    assert y_real.shape == (1, 4, 4, 4)
+    assert np.array_equal(best, z_real.argmax(axis=1))
+
+
+def test_last_operator_without_quantizer(tmp_path: Path) -> None:
+    """It gets a scale that holds whatever comes, and the user is told."""
+    net = Net(13, opset=19)
+    x = net.qdq(net.input([1, 8]), 0.05, 0)
+    net.output(net.node("Gemm", x, net.weights(4, 8), net.const(net.normal(4)), transB=1))
+    path = net.save(tmp_path)
+    graph = read_onnx(path)
+    assert "no QuantizeLinear" in graph.notices[0]
+    from onnx.reference import ReferenceEvaluator
+
+    extremes = np.random.default_rng(0).choice([-6.4, 6.35], (50, 1, 8)).astype(np.float32)
+    step = graph.tensors[graph.outputs[0].tensor].scale
+    for x_real in extremes:
+        (expected,) = ReferenceEvaluator(str(path)).run(None, {"x": x_real})
+        assert np.abs(run(graph, x_real)[0] - expected).max() <= 0.51 * step
+
+
+def test_float_tail_is_cut_with_a_notice(tmp_path: Path) -> None:
+    net = Net(14)
+    x = net.qdq(net.input([1, 4, 3, 3]), 0.05, 0)
+    y = net.qdq(net.node("Conv", x, net.weights(4, 4, 1, 1), kernel_shape=[1, 1]), 0.07, 3)
+    net.output(net.node("Softmax", net.node("Sigmoid", y), axis=1))
+    graph = read_onnx(net.save(tmp_path))
+    assert len(graph.notices) == 2
+    assert kinds(graph) == ["Conv"]
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 2)])
+@pytest.mark.parametrize("place", ["asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel"])
+def test_resize_linear(size: tuple[int, int], place: str, tmp_path: Path) -> None:
+    net = Net(15)
+    x = net.qdq(net.input([1, 2, 5, 6]), 0.05, 9)
+    scales = net.const([1, 1, *size], np.float32)
+    y = net.node(
+        "Resize", x, net.const([], np.float32), scales, mode="linear", coordinate_transformation_mode=place
+    )
+    net.output(net.qdq(y, 0.05, 9))
+    assert kinds(compared(net.save(tmp_path)).graph) == ["Resize"]
+
+
+def test_transposed_convolution(tmp_path: Path) -> None:
+    net = Net(16)
+    x = net.qdq(net.input([1, 3, 4, 5]), 0.05, 9)
+    weights = net.dq(net.const(net.codes(3, 4, 3, 3)), 0.01)
+    y = net.node("ConvTranspose", x, weights, net.const(net.normal(4)), kernel_shape=[3, 3], strides=[2, 2],
+                 pads=[1, 1, 1, 1], output_padding=[1, 1])  # fmt: skip
+    net.output(net.qdq(y, 0.05, 9))
+    graph = compared(net.save(tmp_path)).graph
+    assert kinds(graph) == ["TransposeConv"]
+    assert graph.outputs[0].shape == (1, 4, 8, 10)
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_depth_to_space(mode: str, tmp_path: Path) -> None:
+    net = Net(17)
+    x = net.qdq(net.input([1, 12, 3, 4]), 0.05, 9)
+    y = net.node("DepthToSpace", x, blocksize=2, mode=mode)
+    net.output(net.qdq(net.node("SpaceToDepth", net.qdq(y, 0.05, 9), blocksize=2), 0.05, 9))
+    compared(net.save(tmp_path))
+
+
+def test_prelu_and_reductions(tmp_path: Path) -> None:
+    net = Net(18)
+    x = net.qdq(net.input([1, 6, 5, 4]), 0.05, 9)
+    slope = net.dq(net.const(net.codes(6, 1, 1)), 0.01)
+    y = net.qdq(net.node("PRelu", x, slope), 0.04, 0)
+    net.output(net.qdq(net.node("ReduceMax", y, axes=[2, 3], keepdims=0), 0.04, 0))
+    net.output(net.qdq(net.node("ReduceSum", y, net.const([2])), 0.2, 0))
+    net.output(net.qdq(net.node("Gather", y, net.const([1, 3, 5]), axis=1), 0.04, 0))
+    assert {"Prelu", "Extreme", "Mean", "Slice"} <= set(kinds(compared(net.save(tmp_path)).graph))
+
+
+def test_grouped_qoperators(tmp_path: Path) -> None:
+    """com.microsoft: QLinearAveragePool, QLinearSigmoid, QLinearLeakyRelu, QLinearMul, QLinearConcat."""
+    net = Net(19, domains=["com.microsoft"])
+    x = net.q(net.input([1, 4, 6, 6]), 0.05, 120, np.uint8)
+    s, z = net.const(0.05, np.float32), net.const(120, np.uint8)
+    t, w = net.const(0.004, np.float32), net.const(0, np.uint8)
+    pool = net.node(
+        "QLinearAveragePool", x, s, z, s, z, domain="com.microsoft", kernel_shape=[2, 2], strides=[2, 2]
+    )
+    gate = net.node("QLinearSigmoid", pool, s, z, t, w, domain="com.microsoft")
+    y = net.node("QLinearMul", pool, s, z, gate, t, w, s, z, domain="com.microsoft")
+    y = net.node("QLinearLeakyRelu", y, s, z, s, z, domain="com.microsoft", alpha=0.3)
+    y = net.node("QLinearConcat", s, z, y, s, z, gate, t, w, domain="com.microsoft", axis=1)
+    net.output(net.dq(y, 0.05, 120, np.uint8))
+    compared(net.save(tmp_path))
+
+
+def test_input_shapes_from_outside(tmp_path: Path) -> None:
+    net = Net(20)
+    x = net.qdq(net.input(["n", 3, "h", "w"]), 0.05, 0)
+    y = net.node("Conv", x, net.weights(4, 3, 3, 3), kernel_shape=[3, 3])
+    net.output(net.qdq(y, 0.05, 0))
+    graph = read_onnx(net.save(tmp_path), input_shapes={"x": (1, 3, 7, 8)})
+    assert graph.outputs[0].shape == (1, 4, 5, 6)
