@@ -13,15 +13,24 @@ from ircompile.tensor import Array, Tensor
 class Net:
     """Builds a Graph op by op; every method takes and returns tensor names."""
 
-    def __init__(self, shape: tuple[int, int, int], seed: int = 0, rounding: str = "double", dtype: str = "int8") -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], seed: int = 0, rounding: str = "double", dtype: str = "int8"
+    ) -> None:
         self.rng = np.random.default_rng(seed)
         self.rounding = rounding
         self.nodes: list[Node] = []
         self.tensors = {"x": Tensor("x", shape, dtype, 0.05, int(self.rng.integers(-20, 20)))}
         self.consts: dict[str, Array] = {}
 
-    def add(self, kind: str, op: ops.Op, inputs: tuple[str, ...], scale: float = 0.05, zero: int | None = None,
-            dtype: str = "int8") -> str:  # fmt: skip
+    def add(
+        self,
+        kind: str,
+        op: ops.Op,
+        inputs: tuple[str, ...],
+        scale: float = 0.05,
+        zero: int | None = None,
+        dtype: str = "int8",
+    ) -> str:
         name = f"{kind}{len(self.nodes)}"
         shape = op.infer(tuple(self.tensors[i] for i in inputs), self.consts)
         zero = int(self.rng.integers(-30, 30)) if zero is None else zero
@@ -29,7 +38,9 @@ class Net:
         self.nodes.append(Node(name, op, inputs, name, source=f"node {len(self.nodes)} {name!r}"))
         return name
 
-    def _weights(self, shape: tuple[int, ...], channels: int, taps: int, zero: int, relu: bool) -> tuple[str, str, Requant]:
+    def _weights(
+        self, shape: tuple[int, ...], channels: int, taps: int, zero: int, relu: bool
+    ) -> tuple[str, str, Requant]:
         n = len(self.nodes)
         self.consts[f"w{n}"] = self.rng.integers(-127, 128, shape).astype(np.int8)
         self.consts[f"b{n}"] = self.rng.integers(-3000, 3000, channels).astype(np.int32)
@@ -40,24 +51,45 @@ class Net:
         low = zero if relu else -128
         return f"w{n}", f"b{n}", Requant(self.rounding, f"s{n}", zero, low)  # type: ignore[arg-type]
 
-    def conv(self, x: str, channels: int, kernel: tuple[int, int] = (1, 1), stride: tuple[int, int] = (1, 1),
-             padding: tuple[int, int, int, int] | None = None, dilation: tuple[int, int] = (1, 1), relu: bool = False) -> str:  # fmt: skip
+    def conv(
+        self,
+        x: str,
+        channels: int,
+        kernel: tuple[int, int] = (1, 1),
+        stride: tuple[int, int] = (1, 1),
+        padding: tuple[int, int, int, int] | None = None,
+        dilation: tuple[int, int] = (1, 1),
+        relu: bool = False,
+    ) -> str:
         window = ops.Window(kernel, stride, self._pad(x, kernel, stride, dilation, padding), dilation)
         cin, zero = self.tensors[x].channels, -128 if relu else int(self.rng.integers(-30, 30))
         taps = kernel[0] * kernel[1] * cin
         w, b, requant = self._weights((channels, *kernel, cin), channels, taps, zero, relu)
         return self.add("conv", ops.Conv(window, w, b, requant), (x,), zero=zero)
 
-    def depthwise(self, x: str, kernel: tuple[int, int] = (3, 3), stride: tuple[int, int] = (1, 1),
-                  padding: tuple[int, int, int, int] | None = None, dilation: tuple[int, int] = (1, 1),
-                  multiplier: int = 1, relu: bool = True) -> str:  # fmt: skip
+    def depthwise(
+        self,
+        x: str,
+        kernel: tuple[int, int] = (3, 3),
+        stride: tuple[int, int] = (1, 1),
+        padding: tuple[int, int, int, int] | None = None,
+        dilation: tuple[int, int] = (1, 1),
+        multiplier: int = 1,
+        relu: bool = True,
+    ) -> str:
         window = ops.Window(kernel, stride, self._pad(x, kernel, stride, dilation, padding), dilation)
         channels, zero = self.tensors[x].channels * multiplier, -128 if relu else int(self.rng.integers(-30, 30))
         w, b, requant = self._weights((*kernel, channels), channels, kernel[0] * kernel[1], zero, relu)
         return self.add("dw", ops.Depthwise(window, w, b, requant), (x,), zero=zero)
 
-    def _pad(self, x: str, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int],
-             padding: tuple[int, int, int, int] | None) -> tuple[int, int, int, int]:  # fmt: skip
+    def _pad(
+        self,
+        x: str,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        dilation: tuple[int, int],
+        padding: tuple[int, int, int, int] | None,
+    ) -> tuple[int, int, int, int]:
         """TensorFlow's SAME padding unless given."""
         if padding is not None:
             return padding
@@ -84,8 +116,17 @@ class Net:
             return External(tensor, tensor, (1, *t.shape), t.dtype, (1, 2, 3))
 
         names = outputs or (self.nodes[-1].output,)
-        return validate(Graph(name, tuple(self.nodes), self.tensors, self.consts, (port("x"),),
-                              tuple(port(n) for n in names), "tflm"))  # fmt: skip
+        return validate(
+            Graph(
+                name,
+                tuple(self.nodes),
+                self.tensors,
+                self.consts,
+                (port("x"),),
+                tuple(port(n) for n in names),
+                "tflm",
+            )
+        )
 
 
 def mobilenet_v2(width: float, size: int, classes: int = 1000, seed: int = 0) -> Graph:
@@ -97,7 +138,15 @@ def mobilenet_v2(width: float, size: int, classes: int = 1000, seed: int = 0) ->
 
     net = Net((size, size, 3), seed)
     x = net.conv("x", channels(32), (3, 3), (2, 2), relu=True)
-    plan = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+    plan = [
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    ]
     for expand, c, repeat, stride in plan:
         for i in range(repeat):
             x = net.inverted_residual(x, expand, channels(c), stride if i == 0 else 1)
@@ -110,4 +159,7 @@ def random_inputs(graph: Graph, seed: int = 0) -> dict[str, Array]:
     """Random codes for every input."""
     rng = np.random.default_rng(seed)
     tensors = [graph.tensors[name] for name in graph.input_names]
-    return {t.name: rng.integers(np.iinfo(t.dtype).min, np.iinfo(t.dtype).max + 1, t.shape).astype(t.dtype) for t in tensors}
+    return {
+        t.name: rng.integers(np.iinfo(t.dtype).min, np.iinfo(t.dtype).max + 1, t.shape).astype(t.dtype)
+        for t in tensors
+    }

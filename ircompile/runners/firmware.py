@@ -24,7 +24,8 @@ def run_firmware(sources: Sequence[Path], includes: Sequence[Path], target: Targ
     board = load_board(target.board)
     core = [*target.cflags, target.optimization]
     with harness.build_directory(None) as folder:
-        flags = [*core, *build.EMITTED_FLAGS, *(f"-I{path.resolve()}" for path in includes)]
+        include = [f"-I{path.resolve()}" for path in includes]
+        flags = [*core, *build.EMITTED_FLAGS, *include]
         objects = build.compile_all(target.compiler, flags, [path.resolve() for path in sources], folder, where)
         start = build.compile_all(target.compiler, [*core, "-std=gnu11"], [templates_dir() / "boards" / "f_start.c"],
                                   folder, where)  # fmt: skip
