@@ -14,7 +14,7 @@ _STACK_BYTES = 16 * 1024
 
 
 def run_firmware(sources: Sequence[Path], includes: Sequence[Path], target: Target, timeout: float = 120.0) -> str:
-    """Compiles C sources with a `main`, links them with the board's start-up and newlib, runs them; what they print.
+    """Compiles C sources with a `main`, links the board's start-up and newlib, runs them; what they print.
 
     Raises CompileError for a target without a board, missing tools, any warning, or an exit code that is not 0.
     """
@@ -27,8 +27,8 @@ def run_firmware(sources: Sequence[Path], includes: Sequence[Path], target: Targ
         include = [f"-I{path.resolve()}" for path in includes]
         flags = [*core, *build.EMITTED_FLAGS, *include]
         objects = build.compile_all(target.compiler, flags, [path.resolve() for path in sources], folder, where)
-        start = build.compile_all(target.compiler, [*core, "-std=gnu11"], [templates_dir() / "boards" / "f_start.c"],
-                                  folder, where)  # fmt: skip
+        start_up = templates_dir() / "boards" / "f_start.c"
+        start = build.compile_all(target.compiler, [*core, "-std=gnu11"], [start_up], folder, where)
         memory = board.memory
         regions: dict[str, Region] = {
             "code": memory.code,
