@@ -47,7 +47,6 @@ def high_attempts(steps: Steps, kink: bool, rounded: bool, prefer: Sequence[int]
     pre = max(0, _largest_exponent(steps) + 1, int(kink))
     form = Form("high", *needed_clamp(steps), pre=pre, rounded=rounded, kink=kink)
     limit = zero + (2**31 - 1)
-    finest = _finest(steps, limit, 32 - pre)
     if kink:  # the kink is one unit of the sum, so that the shift must be the reference's
         yield Attempt(form, np.clip(steps.ties, 0, MOST_SHIFT), limit, zero + 1, zero)
         return

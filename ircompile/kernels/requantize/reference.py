@@ -64,11 +64,11 @@ def function_of(requant: Requant, scale: Array) -> Function:
 
 
 def wraps(requant: Requant, scale: Array, lo: Array, hi: Array) -> Array:
-    """Channels (bool) where the reference itself wraps in the interval: no step function there."""
+    """Channels (bool) where the reference wraps in the interval or decreases: no such step function there."""
     if requant.rounding != "double":
-        return np.zeros(len(scale), bool)
+        return np.asarray(scale < 0)
     left = np.maximum(quantize_multiplier(scale)[1], 0)
-    return (np.maximum(hi, 0) << np.minimum(left, 31) > 2**31 - 1) | (
+    return (scale < 0) | (np.maximum(hi, 0) << np.minimum(left, 31) > 2**31 - 1) | (
         np.minimum(lo, 0) << np.minimum(left, 31) < -(2**31)
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ircompile.kernels.requantize.attempts import Attempt, high_attempts, split_attempts
 from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.kernels.requantize.model import evaluate
-from ircompile.kernels.requantize.reference import Steps, locate, steps_of, wraps
+from ircompile.kernels.requantize.reference import Function, Steps, locate, steps_of, wraps
 from ircompile.kernels.requantize.solve import solve
 from ircompile.numerics import Requant, quantize_multiplier
 from ircompile.tensor import Array
@@ -49,7 +49,7 @@ def synthesize(
     if requant.low == requant.high:
         return constant_form(requant.low, bias)
     recipe, patch = None, requant.rounding != "double"
-    if len(scale) > 1 and np.all(scale == scale[0]):
+    if np.all(scale == scale[0]):
         recipe = shared_line(requant, scale[:1], bias, lo.min(keepdims=True), hi.max(keepdims=True), core)
     if recipe is None and not np.any(wraps(requant, scale, lo, hi)):
         recipe = line(steps_of(requant, scale, lo, hi), bias, core, patch)
@@ -57,31 +57,29 @@ def synthesize(
 
 
 def synthesize_steps(
-    function: Callable[[Array], Array],
-    lo: int,
-    hi: int,
-    *,
-    low: int,
-    high: int,
-    slope: float,
-    ties: int = 0,
-    dsp: bool,
-    mul64: bool = True,
-    fpu: bool = False,
-    prefer: Sequence[int] = PREFERRED,
-) -> Recipe:
-    """The recipe of any non-decreasing function of one int64 accumulator in [lo, hi] to codes in [low, high].
+    function: Function,
+    bias: Array,
+    lo: Array,
+    hi: Array,
+    slope: Array,
+    ties: Array,
+    core: Core,
+    codes: tuple[int, int],
+) -> Recipe | None:
+    """A line that is any non-decreasing functions, one a channel, from accumulators in [lo, hi] to codes.
 
-    slope, ties  as in `Steps`: about how steep the function is, and how it rounds ties of negative numbers. All
-                 that they decide is whether a cheap form is found.
+    bias         int64 (C,): what the accumulators include of a sum that starts with the recipe's word 0.
+    slope, ties  as in `Steps`: about how steep a function is, and how it rounds ties of negative numbers; they
+                 only help to find a cheap form.
+    codes        the least and the greatest code.
     """
-    start, end = np.array([lo], np.int64), np.array([hi], np.int64)
-    estimate = np.full((high - low, 1), np.nan)
-    thresholds = locate(lambda acc, channel: function(acc), estimate, start, end, low, high)
-    steps = Steps(thresholds, start, end, low, high, np.array([slope]), np.array([ties], np.int64))
-    zero = np.zeros(1, np.int64)
-    found = line(steps, zero, Core(dsp, mul64, fpu, tuple(prefer)), ties == 0) or search_form(steps, zero)
-    return as_shared(found, zero)
+    low, high = codes
+    if low == high:
+        return constant_form(low, bias)
+    estimate = np.full((high - low, len(lo)), np.nan)
+    steps = Steps(locate(function, estimate, lo, hi, low, high), lo, hi, low, high, slope, ties)
+    found = line(steps, np.zeros_like(lo) if len(lo) == 1 else bias, core, not np.any(ties))
+    return as_shared(found, bias) if found is not None and len(lo) == 1 else found
 
 
 def line(steps: Steps, bias: Array, core: Core, patch: bool) -> Recipe | None:
@@ -111,16 +109,15 @@ def shared_line(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Arra
         return None
     zero, patch = np.zeros(1, np.int64), requant.rounding != "double"
     one = line(steps_of(requant, scale, lo, hi), zero, core, patch)
-    return None if one is None else as_shared(one, np.asarray(bias, np.int64))
+    return None if one is None else as_shared(one, bias)
 
 
 def as_shared(one: Recipe, bias: Array) -> Recipe:
-    """The recipe of one channel for channels of these biases; a table of thresholds is not shared."""
-    start = bias[:, np.newaxis] + one.words[0, 0]
+    """The line of one channel, found without bias, for channels of these biases."""
+    start = np.asarray(bias, np.int64)[:, np.newaxis] + one.words[0, 0]
+    assert np.all(np.abs(start) < 2**31)
     form = replace(one.form, shared=True)
-    if one.form.name == "steps" or np.any(np.abs(start) >= 2**31):
-        return one
-    return Recipe(form, start.astype(np.int32), one.words[0, 1:], {form.key: len(bias)})
+    return Recipe(form, start.astype(np.int32), one.words[0, 1:], {form.key: len(start)})
 
 
 def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> Recipe:

@@ -1,0 +1,81 @@
+"""The last step of MUL, MEAN and AVERAGE_POOL: non-decreasing functions of a product or of a sum of codes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ircompile.kernels.requantize.form import Recipe
+from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
+from ircompile.numerics import Requant
+from ircompile.ops import AveragePool, Binary, Mean
+from ircompile.tensor import Array, Site
+
+Codes = tuple[int, int]
+EVERY_CODE = (-128, 127)
+
+
+def synthesize_product(op: Binary, site: Site, core: Core, a: Codes = EVERY_CODE, b: Codes = EVERY_CODE) -> Recipe:
+    """MUL: from (code of a - its zero point) * (code of b - its zero point), plus word 0."""
+    assert op.kind == "mul"
+    assert op.rounding != "raw"
+    (sa, za), (sb, zb) = op.operands(site)
+    if op.rounding == "double":
+        scale = np.float64(sa) * np.float64(sb) / np.float64(site.output.scale)
+    else:
+        scale = np.float64(np.float32(np.float32(sa) * np.float32(sb)) / np.float32(site.output.scale))
+    ends = np.outer(np.array(a, np.int64) - za, np.array(b, np.int64) - zb)
+    requant = Requant(op.rounding, "", site.output.zero_point, op.low, op.high)
+    return _requantized(requant, np.array([scale]), np.zeros(1, np.int64), ends.min(), ends.max(), core)
+
+
+def _requantized(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, core: Core) -> Recipe:
+    lo, hi = np.reshape(lo, -1), np.reshape(hi, -1)
+    return synthesize(
+        requant, scale, bias, lo, hi, dsp=core.dsp, mul64=core.mul64, fpu=core.fpu, prefer=core.prefer
+    )
+
+
+def synthesize_mean(op: Mean, site: Site, core: Core, codes: Codes = EVERY_CODE) -> Recipe | None:
+    """MEAN: from the sum of raw codes, plus word 0. None if no cheap form is found."""
+    source, target, n = site.inputs[0], site.output, op.count(site.inputs[0])
+    start, ties, shift, slope = -n * source.zero_point, 0, 0, 1.0 / n
+    lo, hi = (np.array([n * code + start], np.int64) for code in codes)
+    if op.rounding == "integer":
+        multiplier, shift = op.multiplier(site)
+        slope, ties = float(np.ldexp(float(multiplier), shift - 31)), max(-shift, 0)
+    elif op.rounding == "float32_even":
+        factor = np.float32(source.scale) / (np.float32(n) * np.float32(target.scale))
+        requant = Requant("float32_even", "", target.zero_point, op.low, op.high)
+        return _requantized(requant, np.array([factor], np.float64), np.array([start]), lo, hi, core)
+    else:
+        lo, hi, start = lo - start, hi - start, 0
+    if max(-int(lo[0]), int(hi[0])) << max(shift, 0) >= 2**31:
+        return None
+
+    def function(acc: Array, channel: Array) -> Array:
+        return op.finish(site, acc - start).astype(np.int64)
+
+    scale, late = np.array([slope]), np.array([ties], np.int64)
+    return synthesize_steps(function, np.array([start]), lo, hi, scale, late, core, (op.low, op.high))
+
+
+def synthesize_average(op: AveragePool, site: Site, core: Core, codes: Codes = EVERY_CODE) -> Recipe | None:
+    """AVERAGE_POOL: from the sum of the raw codes of a window of n pixels, plus word 0 of channel n - 1.
+
+    None if no cheap form is found.
+    """
+    source, target = site.inputs[0], site.output
+    kh, kw = op.window.kernel
+    count = np.arange(1, kh * kw + 1, dtype=np.int64)
+    if op.rounding == "float32_even":
+        factor = np.float32(source.scale) / (count.astype(np.float32) * np.float32(target.scale))
+        start = -count * source.zero_point
+        lo, hi = (count * code + start for code in codes)
+        requant = Requant("float32_even", "", target.zero_point, op.low, op.high)
+        return _requantized(requant, factor.astype(np.float64), start, lo, hi, core)
+
+    def function(acc: Array, channel: Array) -> Array:
+        return np.clip(op.divide(acc, count[channel], source, target), op.low, op.high).astype(np.int64)
+
+    zero, (lo, hi) = np.zeros_like(count), (count * code for code in codes)
+    return synthesize_steps(function, zero, lo, hi, 1.0 / count, zero, core, (op.low, op.high))

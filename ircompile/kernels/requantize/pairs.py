@@ -1,0 +1,130 @@
+"""ADD and SUB of two codes: functions of at most 65,536 pairs, so that any cheap form is checked on all of them.
+
+    code = saturate((a * multiplier_a + b * multiplier_b + offset) >> shift)
+
+For given multipliers the feasible offsets are an interval, the intersection of one a pair. With about 22 fractional
+bits some pair of multipliers next to the true ratios nearly always leaves it not empty; `a * multiplier` then
+fits 31 bits. Where the ratios are so round that ties occur, the sum is made exact and the tie corrected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ircompile.numerics import wrap_int32
+from ircompile.ops import Binary
+from ircompile.tensor import Array, Site
+
+Ties = Literal["up", "away", "even"]
+MOST_SHIFT, LEAST_SHIFT = 22, 15
+NEIGHBOURS = sorted(((i, j) for i in range(-6, 7) for j in range(-6, 7)), key=lambda p: (p[0] ** 2 + p[1] ** 2, p))
+EVERY_CODE = np.arange(-128, 128, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class PairForm:
+    """A shape of code for a sum of two scaled codes; kernels of equal form share it.
+
+    ties  "up": none is left to correct. "away", "even": the sum is exact, its ties go away from zero (one is
+          subtracted from negative sums) or to even (the lowest integer bit is added), then `middle` is added.
+    """
+
+    shift: int
+    ties: Ties = "up"
+    low: int = -128
+    high: int = 127
+    name: Literal["pair"] = "pair"
+
+    @property
+    def key(self) -> str:
+        """A part of a C identifier, the form's own."""
+        clamp = "" if (self.low, self.high) == (-128, 127) else f"_{self.low}_{self.high}".replace("-", "m")
+        return f"pair_{self.ties}_{self.shift}{clamp}"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """What the C function takes after the two codes."""
+        return ("multiplier_a", "multiplier_b", "offset") + (() if self.ties == "up" else ("middle",))
+
+
+@dataclass(frozen=True)
+class PairRecipe:
+    """A form and its int32 constants, by the form's parameters."""
+
+    form: PairForm
+    values: tuple[int, ...]
+
+
+def synthesize_pairs(op: Binary, site: Site, a: Array = EVERY_CODE, b: Array = EVERY_CODE) -> PairRecipe | None:
+    """A form equal to `op.combine` on all pairs of the codes a and b (int64, 1-D); None if none is found."""
+    if op.kind not in ("add", "sub"):
+        return None
+    codes = op.combine(site, a[:, np.newaxis], b[np.newaxis, :]).astype(np.int64)
+    for recipe in candidates(op, site, a, b, codes):
+        if fits(recipe, a, b) and np.array_equal(evaluate_pairs(recipe, a[:, np.newaxis], b), codes):
+            return recipe
+    return None
+
+
+def candidates(op: Binary, site: Site, a: Array, b: Array, codes: Array) -> Iterator[PairRecipe]:
+    """Recipes whose offset is feasible, without ties first, finest first."""
+    (sa, za), (sb, zb) = op.operands(site)
+    ratio_a, ratio_b = sa / site.output.scale, (sb if op.kind == "add" else -sb) / site.output.scale
+    # the sum in codes, output zero point included: its fractional bits must leave it within int32
+    ends = [r * (np.array([c.min(), c.max()]) - z) for r, c, z in ((ratio_a, a, za), (ratio_b, b, zb))]
+    reach = np.abs(np.add.outer(*ends) + site.output.zero_point + 0.5).max()
+    finest = min(MOST_SHIFT, int(np.floor(31 - np.log2(max(reach, 1.0)))))
+    ties: tuple[Ties, ...] = ("up", "away" if op.rounding == "double" else "even")
+    for tie in ties:
+        for shift in range(finest, LEAST_SHIFT - 1, -1):
+            for i, j in NEIGHBOURS if tie == "up" else NEIGHBOURS[:1]:
+                ma, mb = round(ratio_a * 2**shift) + i, round(ratio_b * 2**shift) + j
+                exact = 0 if tie == "up" else -(ma * za + mb * zb)
+                total = corrected(ma * a[:, np.newaxis] + mb * b + exact, tie, shift)
+                least, most = offsets(total, codes, shift, op.low, op.high)
+                if least <= most:
+                    middle = (least + most) >> 1
+                    form = PairForm(shift, tie, *needed_clamp(total + middle >> shift, op.low, op.high))
+                    yield PairRecipe(form, (ma, mb, middle) if tie == "up" else (ma, mb, exact, middle))
+
+
+def corrected(total: Array, ties: Ties, shift: int) -> Array:
+    """The sum with what the form does about ties."""
+    if ties == "away":
+        return total + (total >> 31)
+    return total + (total >> shift & 1) if ties == "even" else total
+
+
+def offsets(total: Array, codes: Array, shift: int, low: int, high: int) -> tuple[int, int]:
+    """The least and the greatest offset with (total + offset) >> shift equal to every code, clamped."""
+    least = np.where(codes > low, (codes << shift) - total, -(2**40)).max()
+    most = np.where(codes < high, (codes + 1 << shift) - 1 - total, 2**40).min()
+    return max(int(least), -(2**31)), min(int(most), 2**31 - 1)
+
+
+def needed_clamp(unclamped: Array, low: int, high: int) -> tuple[int, int]:
+    """The clamp that saturation to int8 leaves to do."""
+    return (low if unclamped.min() < low else -128), (high if unclamped.max() > high else 127)
+
+
+def fits(recipe: PairRecipe, a: Array, b: Array) -> bool:
+    """Whether no intermediate value of the C leaves int32."""
+    ma, mb, offset, *middle = recipe.values
+    left, right = a[:, np.newaxis] * ma, b * mb
+    values = [left, right, left + offset, left + offset + right]
+    if middle:
+        values.append(corrected(values[-1], recipe.form.ties, recipe.form.shift))
+        values.append(values[-1] + middle[0])
+    return all(bool(np.all(np.abs(v) < 2**31)) for v in values)
+
+
+def evaluate_pairs(recipe: PairRecipe, a: Array, b: Array) -> Array:
+    """int8 codes that the C computes for broadcastable int64 codes."""
+    ma, mb, offset, *middle = recipe.values
+    total = corrected(wrap_int32(wrap_int32(a * ma + offset) + b * mb), recipe.form.ties, recipe.form.shift)
+    total = wrap_int32(total + (middle[0] if middle else 0))
+    return np.clip(total >> recipe.form.shift, recipe.form.low, recipe.form.high).astype(np.int8)
