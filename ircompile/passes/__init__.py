@@ -13,10 +13,12 @@ from ircompile.passes.fold_pad import fold_pad
 from ircompile.passes.fold_reshape import fold_reshape
 from ircompile.passes.intervals import notice_overflow
 from ircompile.passes.merge_tables import merge_tables, scalar_tables
+from ircompile.passes.positive_scales import positive_scales
 from ircompile.passes.prune_channels import prune_channels
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_dead,
+    positive_scales,
     drop_identities,
     absorb_transposes,
     scalar_tables,

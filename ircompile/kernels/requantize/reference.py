@@ -68,8 +68,10 @@ def wraps(requant: Requant, scale: Array, lo: Array, hi: Array) -> Array:
     if requant.rounding != "double":
         return np.asarray(scale < 0)
     left = np.maximum(quantize_multiplier(scale)[1], 0)
-    return (scale < 0) | (np.maximum(hi, 0) << np.minimum(left, 31) > 2**31 - 1) | (
-        np.minimum(lo, 0) << np.minimum(left, 31) < -(2**31)
+    return (
+        (scale < 0)
+        | (np.maximum(hi, 0) << np.minimum(left, 31) > 2**31 - 1)
+        | (np.minimum(lo, 0) << np.minimum(left, 31) < -(2**31))
     )
 
 
