@@ -19,7 +19,7 @@ from ircompile.kernels.pack import Program
 from ircompile.ops import steps_of
 from ircompile.plan import Buffer, Plan
 from ircompile.plan.model import ARENA_ALIGN
-from ircompile.plan.waits import affine_wait
+from ircompile.plan.tables import schedule_tables
 from ircompile.resources import templates_dir
 from ircompile.tensor import RANGES, Array, Tensor
 
@@ -113,12 +113,11 @@ class _Emitter:
         cases = [self.case(i, node) for i, node in enumerate(self.graph.nodes)]
         packed = self.program.packed.values()
         forms = {p.form.key: p.form for p in packed if p.form}
-        waits = schedule_tables(self.plan)
+        tables = schedule_tables(self.plan)
         body = "\n".join(self.functions.values())
         context = {
             **self.shared,
             "plan": self.plan,
-            "rows": self.plan.input_mode == "rows",
             "arrays": list(self.arrays.values()),
             "forms": [forms[key] for key in sorted(forms)],
             "functions": list(self.functions.values()),
@@ -127,7 +126,9 @@ class _Emitter:
             "arithmetic": self.arithmetic(body),
             "includes": intrinsics_headers(body),
             "counters": max(stop - first for first, stop in self.plan.segments),
-            **waits,
+            **vars(tables),
+            "rows": self.plan.input_mode == "rows",
+            "pushed_rows": tables.rows,
             **self.places(),
         }
         ports = (*self.api.inputs, *self.api.outputs)
@@ -166,8 +167,6 @@ class _Emitter:
         if plan.input_mode == "rows":
             buffer = plan.buffers[self.graph.input_names[0]]
             places["row_place"] = row_offset(buffer, "state->pushed", plan.tensor(self.graph.input_names[0]).height)
-            readers = [i for i, s in enumerate(plan.stages) if any(w.source == -1 for w in s.waits)]
-            places["first_reader"] = max(i for i in readers if i < plan.segments[0][1])
         return places
 
     def case(self, index: int, node: Node) -> dict[str, object]:
@@ -324,30 +323,6 @@ def row_offset(buffer: Buffer, row: str, height: int) -> str:
         row = f"({row} + {buffer.phase})"
     slot = row if buffer.slots >= height and not buffer.phase else f"{row} % {buffer.slots}"
     return f"{buffer.offset} + {slot} * {buffer.pitch}"
-
-
-def schedule_tables(plan: Plan) -> dict[str, object]:
-    """The firing tables: waits within segments only, as lines where they are straight."""
-    stages: list[dict[str, int]] = []
-    waits: list[tuple[int, ...]] = []
-    tables: list[tuple[int, ...]] = []
-    rows = plan.input_mode == "rows"
-    for number, (first, stop) in enumerate(plan.segments):
-        for i in range(first, stop):
-            stage, begin = plan.stages[i], len(waits)
-            for wait in dict.fromkeys(stage.waits):
-                if wait.source >= first or (wait.source == -1 and rows and number == 0):
-                    line = affine_wait(wait.stops)
-                    if line is None:
-                        tables.append(wait.stops)
-                        line = (len(tables) - 1, 0, 0, max(wait.stops))
-                    waits.append((wait.source, *line))
-            stages.append(
-                {"steps": stage.steps, "first_wait": begin, "last_wait": len(waits),
-                 "last_reader": max(min(stage.last_reader, stop - 1), i)}
-            )  # fmt: skip
-    segments = [0, *(stop for _, stop in plan.segments)]
-    return {"stages": stages, "waits": waits, "tables": tables, "segments": segments}
 
 
 def graph_hash(graph: Graph) -> str:

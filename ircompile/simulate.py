@@ -10,7 +10,7 @@ from ircompile import ops
 from ircompile.graph import Graph, Node
 from ircompile.ops import output_rows
 from ircompile.plan import Plan
-from ircompile.plan.firing import whole_run
+from ircompile.plan.firing import rows_pushed, whole_run
 from ircompile.tensor import Array, Rows, Site
 
 
@@ -39,7 +39,7 @@ def run_plan(plan: Plan, inputs: Mapping[str, Array], poison: int = 0xA5) -> dic
     graph, sites = plan.graph, [plan.graph.site(node) for node in plan.graph.nodes]
     first_input, pushed = graph.input_names[0], 0
     if plan.input_mode == "rows":
-        pushed = graph.tensors[first_input].height
+        pushed = rows_pushed(plan.stages)
     for name in graph.input_names[1 if pushed else 0 :]:
         for row in range(graph.tensors[name].height):
             store_row(arena, plan, name, row, inputs[name][row])

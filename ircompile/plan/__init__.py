@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ircompile.errors import CompileError
 from ircompile.graph import Graph
+from ircompile.plan.bound import lower_bound
 from ircompile.plan.items import Item
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.model import Block, Buffer, Demand, InputMode, Layout, Plan
@@ -39,6 +40,7 @@ def lay_out(draft: Draft) -> Plan:
         counters=Block(aligned(top), draft.counters),
         arena_bytes=draft.arena(top),
         peak_live=draft.peak + draft.counters,
+        lower_bound=lower_bound(problem, draft.rows),
     )
 
 

@@ -77,12 +77,17 @@ def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -
             yield first + i, done[i]
             done[i] += 1
             i = max(tops[i] - first, i)
-        elif there is not None and there < pushed_rows and done != steps:
+        elif there is not None and there < pushed_rows:
             yield -1, there
             there += 1
-            i = readers[-1] - first
+            i = readers[-1] - first if readers else -1
         else:
             return
+
+
+def rows_pushed(stages: Sequence[Stage]) -> int:
+    """How many rows of input 0 anything reads; the rest need not arrive."""
+    return max((w.stops[-1] for s in stages for w in s.waits if w.source == -1 and w.stops), default=1) or 1
 
 
 def whole_run(stages: Sequence[Stage], segments: Sequence[tuple[int, int]], pushed_rows: int) -> list[Event]:

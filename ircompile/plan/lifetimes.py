@@ -127,7 +127,13 @@ def row_lives(
         live(name, 0, 0)
     for index, fired in times.items():
         if index < 0:
-            live(problem.graph.input_names[-1 - index], fired, fired)
+            height = problem.graph.tensors[problem.graph.input_names[-1 - index]].height
+            late = height - len(fired)  # rows that nobody reads are never stored
+            times_of_rows = (
+                np.concatenate([fired, np.full(late, NEVER)]),
+                np.concatenate([fired, np.full(late, -1)]),
+            )
+            live(problem.graph.input_names[-1 - index], *times_of_rows)
             continue
         node = problem.stages[index].node
         written = fired[problem.writer[index]]

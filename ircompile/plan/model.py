@@ -85,7 +85,8 @@ class Plan:
     """A graph laid out in one arena.
 
     `segments` are half-open ranges of stages that stream together, run one after the other. `peak_live` is the
-    most bytes alive at one step of this very schedule: no placement of it can be smaller.
+    most bytes alive at one step of this very schedule: no placement of it can be smaller. `lower_bound`: no plan at
+    row grain that computes every row once can be smaller, whatever its cuts, order and placement.
     """
 
     graph: Graph
@@ -99,6 +100,7 @@ class Plan:
     counters: Block
     arena_bytes: int
     peak_live: int
+    lower_bound: int
 
     @cached_property
     def index(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ircompile.plan.firing import whole_run
+from ircompile.plan.firing import rows_pushed, whole_run
 from ircompile.plan.items import Item, items_of, live_bytes
 from ircompile.plan.lifetimes import Problem, times_of
 from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES, InputMode
@@ -30,7 +30,7 @@ class Draft:
     def items(self) -> list[Item]:
         """All that must be placed."""
         problem, graph = self.problem, self.problem.graph
-        pushed = graph.tensors[graph.input_names[0]].height if self.rows else 0
+        pushed = rows_pushed(problem.stages) if self.rows else 0
         events = whole_run(problem.stages, self.segments, pushed)
         whole, kept = set(graph.input_names[self.rows :]), set(graph.output_names)
         return items_of(problem, times_of(events), len(events), whole, kept, self.pooled)

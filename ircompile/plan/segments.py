@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ircompile.plan.firing import fire
+from ircompile.plan.firing import fire, rows_pushed
 from ircompile.plan.items import items_of, live_bytes
 from ircompile.plan.lifetimes import Problem, times_of
 
@@ -28,7 +28,7 @@ class SegmentCosts:
     def _find(self, segment: Segment) -> int:
         problem, (first, stop) = self.problem, segment
         graph = problem.graph
-        pushed = graph.tensors[graph.input_names[0]].height if self.rows_input and first == 0 else 0
+        pushed = rows_pushed(problem.stages) if self.rows_input and first == 0 else 0
         before = {*graph.input_names, *(s.node.output for s in problem.stages[:first])}
         before = {name for name in before if problem.last_reader[name] >= first}
         if pushed:

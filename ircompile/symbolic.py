@@ -1,0 +1,193 @@
+"""A proof that a plan is right, for all inputs: its schedule replayed over a shadow of the arena.
+
+The shadow says which byte of which tensor every arena byte holds. Each read must find what it reads, each write
+must spare what is read in the same firing, scratch and sums must be theirs alone while they are used. Nothing here
+is shared with the planner: it reads the tables that the C reads, and the receptive fields of the ops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.graph import Node
+from ircompile.ops import output_rows, state_bytes
+from ircompile.plan.model import Layout, Plan
+from ircompile.plan.tables import Tables, schedule_tables
+from ircompile.tensor import Array, Site, Tensor
+
+Range = tuple[int, int]
+NOTHING, SCRATCH = -1, -2
+
+
+def prove(plan: Plan, tables: Tables | None = None) -> None:
+    """Raises CompileError, naming node, step and byte, unless every read of the plan finds what was written."""
+    shadow = _Shadow(plan)
+    rows = plan.input_mode == "rows"
+    for name in plan.graph.input_names[rows:]:
+        for row in range(plan.tensor(name).height):
+            shadow.write("the caller", name, row, "hwc")
+    for index, step in replay(plan, tables or schedule_tables(plan)):
+        if index < 0:
+            shadow.write("push_row", plan.graph.input_names[0], step, "hwc")
+        else:
+            shadow.fire(plan.stages[index].node, step)
+    for name in plan.graph.output_names:
+        for row in range(plan.tensor(name).height):
+            shadow.read("the caller", name, row, "hwc")
+
+
+def replay(plan: Plan, tables: Tables) -> Iterator[tuple[int, int]]:
+    """The firings (node, step) and pushes (-1, row), as the C's driver makes them out of its tables."""
+    pushed = 0
+    for number, (first, stop) in enumerate(zip(tables.segments, tables.segments[1:], strict=False)):
+        done = dict.fromkeys(range(first, stop), 0)
+        if plan.input_mode == "rows" and number == 0:
+            while pushed < tables.rows:
+                yield -1, pushed
+                pushed += 1
+                yield from _stream(tables, done, first, stop, tables.first_reader, pushed)
+        else:
+            yield from _stream(tables, done, first, stop, stop - 1, pushed)
+        for node, steps in done.items():
+            if steps != tables.stages[node].steps:
+                raise CompileError(plan.stages[node].node.name, f"stops after {steps} steps", "all of its steps")
+
+
+def _stream(
+    tables: Tables, done: dict[int, int], first: int, stop: int, node: int, pushed: int
+) -> Iterator[tuple[int, int]]:
+    while node >= first:
+        if not _ready(tables, done, node, pushed):
+            node -= 1
+            continue
+        yield node, done[node]
+        done[node] += 1
+        reader = tables.stages[node].last_reader
+        node = reader if reader < stop else stop - 1
+
+
+def _ready(tables: Tables, done: dict[int, int], node: int, pushed: int) -> bool:
+    stage, step = tables.stages[node], done[node]
+    if step == stage.steps:
+        return False
+    for wait in tables.waits[stage.first_wait : stage.last_wait]:
+        need = (step * wait.times + wait.plus) // wait.over if wait.over else tables.tables[wait.times][step]
+        if (pushed if wait.source < 0 else done[wait.source]) < min(need, wait.most):
+            return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Use:
+    """Bytes of the arena that one firing touches."""
+
+    what: str
+    bytes: Range
+
+
+class _Shadow:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.cells = np.full(plan.arena_bytes, NOTHING, np.int64)
+        self.origin: dict[str, int] = {}
+        self.sites = {node.name: plan.graph.site(node) for node in plan.graph.nodes}
+        total = 0
+        for name, tensor in plan.graph.tensors.items():
+            self.origin[name] = total
+            total += tensor.bytes
+        self.sums = {name: total + i for i, name in enumerate(plan.states)}
+        self.counters = (plan.counters.offset, plan.counters.offset + plan.counters.bytes)
+
+    def fire(self, node: Node, step: int) -> None:
+        """One firing: reads, then scratch and sums, then the rows that it writes."""
+        where, site = f"{node.name} step {step}", self.sites[node.name]
+        demand = self.plan.demands[node.name]
+        reads = []
+        for name, layout, (lo, hi) in zip(node.inputs, demand.reads, node.op.needs(site, step), strict=True):
+            reads += [self.read(where, name, row, layout) for row in range(lo, hi)]
+        inner = self._inner(where, node, site, step)
+        written = range(*output_rows(node.op, site, step))
+        writes = [_Use(f"row {row} of {node.output}", self._place(node.output, row)) for row in written]
+        for i, use in enumerate([*inner, *writes]):
+            overwrites = i >= len(inner) and demand.in_place is not None
+            for other in [*reads, *inner[:i]]:
+                if _meet(use.bytes, other.bytes) and not (overwrites and use.bytes == other.bytes):
+                    raise self._wrong(where, f"{use.what} lies over {other.what}")
+        for row in written:
+            self.write(where, node.output, row, demand.writes)
+
+    def _inner(self, where: str, node: Node, site: Site, step: int) -> list[_Use]:
+        """Scratch, which is spoilt; sums, which must be those of the step before."""
+        uses = []
+        if self.plan.demands[node.name].scratch:
+            block = self.plan.scratch[node.name]
+            self._fit(where, "scratch", block.bytes, self.plan.demands[node.name].scratch)
+            uses.append(_Use("scratch", (block.offset, block.offset + block.bytes)))
+            self._cells(where, uses[-1])[:] = SCRATCH
+        if state_bytes(node.op, site):
+            block = self.plan.states[node.name]
+            self._fit(where, "sums", block.bytes, state_bytes(node.op, site))
+            uses.append(_Use("sums", (block.offset, block.offset + block.bytes)))
+            cells, mark = self._cells(where, uses[-1]), -3 - self.sums[node.name]
+            if step and np.any(cells != mark):
+                raise self._wrong(where, "its sums are spoilt")
+            cells[:] = mark
+        return uses
+
+    def read(self, where: str, name: str, row: int, layout: Layout) -> _Use:
+        """Finds a row of a tensor where the plan has it, or raises."""
+        use = _Use(f"row {row} of {name}", self._place(name, row))
+        cells, wanted = self._cells(where, use), self._codes(name, row, layout)
+        if not np.array_equal(cells, wanted):
+            byte = int(np.flatnonzero(cells != wanted)[0])
+            found = self._name(int(cells[byte]))
+            raise self._wrong(where, f"reads {use.what}, byte {byte} of which is {found}")
+        return use
+
+    def write(self, where: str, name: str, row: int, layout: Layout) -> None:
+        """Puts a row of a tensor where the plan has it."""
+        use = _Use(f"row {row} of {name}", self._place(name, row))
+        self._cells(where, use)[:] = self._codes(name, row, layout)
+
+    def _place(self, name: str, row: int) -> Range:
+        buffer, tensor = self.plan.buffers[name], self.plan.tensor(name)
+        first = buffer.offset + (row + buffer.phase) % buffer.slots * buffer.pitch
+        return first, first + tensor.row_bytes
+
+    def _codes(self, name: str, row: int, layout: Layout) -> Array:
+        """What every byte of a row is: its number among all bytes of all tensors."""
+        tensor: Tensor = self.plan.tensor(name)
+        codes = np.arange(tensor.row_bytes, dtype=np.int64).reshape(tensor.width, -1, tensor.itemsize)
+        ordered = codes if layout == "hwc" else codes.transpose(1, 0, 2)
+        return ordered.reshape(-1) + (self.origin[name] + row * tensor.row_bytes)
+
+    def _cells(self, where: str, use: _Use) -> Array:
+        first, last = use.bytes
+        if first < 0 or last > len(self.cells):
+            raise self._wrong(where, f"{use.what} lies outside of the arena")
+        if _meet(use.bytes, self.counters):
+            raise self._wrong(where, f"{use.what} lies over the counters")
+        return self.cells[first:last]
+
+    def _fit(self, where: str, what: str, given: int, needed: int) -> None:
+        if given < needed:
+            raise self._wrong(where, f"{given} bytes of {what}, {needed} needed")
+
+    def _name(self, cell: int) -> str:
+        for name, origin in self.origin.items():
+            tensor = self.plan.tensor(name)
+            if origin <= cell < origin + tensor.bytes:
+                row, byte = divmod(cell - origin, tensor.row_bytes)
+                return f"byte {byte} of row {row} of {name}"
+        return "never written" if cell == NOTHING else "scratch" if cell == SCRATCH else "sums"
+
+    def _wrong(self, where: str, problem: str) -> CompileError:
+        return CompileError(where, problem, "a plan in which every read finds what was written")
+
+
+def _meet(a: Range, b: Range) -> bool:
+    return a[0] < b[1] and b[0] < a[1]

@@ -1,0 +1,92 @@
+"""The symbolic check catches planted errors of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from nets import Net
+
+from ircompile.errors import CompileError
+from ircompile.kernels.lower import lower
+from ircompile.plan import InputMode, Plan, make_plan
+from ircompile.plan.tables import WaitRow, schedule_tables
+from ircompile.symbolic import prove
+from ircompile.target import load_target
+
+
+def blocks(mode: InputMode = "rows") -> Plan:
+    net = Net((20, 18, 4))
+    x = net.conv("x", 8, (3, 3), (2, 2))
+    for channels, stride in ((8, 1), (8, 1), (12, 2), (12, 1)):
+        x = net.inverted_residual(x, 6, channels, stride)
+    lowered = lower(net.graph(x), load_target("cortex-m4"))
+    return make_plan(lowered.graph, lowered.demands, mode)
+
+
+@pytest.fixture(scope="module", params=["rows", "resident"])
+def plan(request: pytest.FixtureRequest) -> Plan:
+    return blocks(request.param)
+
+
+def test_proves(plan: Plan) -> None:
+    prove(plan)
+
+
+def caught(plan: Plan) -> bool:
+    try:
+        prove(plan)
+    except CompileError:
+        return True
+    return False
+
+
+def rings(plan: Plan) -> list[str]:
+    return [name for name, b in plan.buffers.items() if 1 < b.slots < plan.tensor(name).height]
+
+
+def test_catches_a_slot_too_few(plan: Plan) -> None:
+    assert rings(plan)
+    for name in rings(plan):
+        buffer = plan.buffers[name]
+        changed = {**plan.buffers, name: replace(buffer, slots=buffer.slots - 1)}
+        assert caught(replace(plan, buffers=changed)), name
+
+
+def test_catches_a_phase_of_one_more(plan: Plan) -> None:
+    shared = [name for name in rings(plan) if plan.buffers[name].phase]
+    for name in shared:
+        buffer = plan.buffers[name]
+        changed = {**plan.buffers, name: replace(buffer, phase=buffer.phase + 1)}
+        assert caught(replace(plan, buffers=changed)), name
+
+
+@pytest.mark.parametrize("by", [-1, 1])
+def test_catches_tight_offsets(plan: Plan, by: int) -> None:
+    """Not every byte is tight, but most moves of a buffer by its own row are wrong."""
+    found = 0
+    for name, buffer in plan.buffers.items():
+        moved = replace(buffer, offset=buffer.offset + by * buffer.pitch)
+        found += caught(replace(plan, buffers={**plan.buffers, name: moved}))
+    assert found > len(plan.buffers) // 2
+
+
+def test_catches_a_wait_of_one_less(plan: Plan) -> None:
+    tables = schedule_tables(plan)
+    for i, wait in enumerate(tables.waits):
+        less = WaitRow(wait.source, wait.times, wait.plus - wait.over, wait.over, wait.most)
+        waits = (*tables.waits[:i], less, *tables.waits[i + 1 :])
+        with pytest.raises(CompileError):
+            prove(plan, replace(tables, waits=waits))
+
+
+def test_catches_scratch_and_sums() -> None:
+    plan = blocks("resident")
+    for name, block in plan.scratch.items():
+        node = plan.stages[plan.index[name]].node
+        over = replace(block, offset=plan.buffers[node.output].offset)
+        assert caught(replace(plan, scratch={**plan.scratch, name: over}))
+
+
+def test_catches_counters_over_rows(plan: Plan) -> None:
+    assert caught(replace(plan, counters=replace(plan.counters, offset=0)))
