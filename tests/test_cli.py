@@ -36,7 +36,7 @@ def test_compile_writes_four_files_and_a_summary(
 ) -> None:
     assert run(model, "--target", "host", "-o", tmp_path / "out") == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["small_net.c", "small_net.h", "small_net.json", "small_net_weights.c"]
+    assert names == [f"small_net{end}" for end in (".c", ".h", ".html", ".json", "_weights.c")]
     printed = capsys.readouterr().out
     report = json.loads((tmp_path / "out" / "small_net.json").read_text())
     assert f"{report['arena']['bytes']:,} bytes" in printed

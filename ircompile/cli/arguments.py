@@ -32,6 +32,10 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument("--version", action="version", version=f"ircompile {__version__}")
     add_model(main)
     main.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the C files (default: ./NAME)")
+    main.add_argument(
+        "--bench", action="store_true", help="count instructions per layer under QEMU, for the report"
+    )
+    main.add_argument("--verify", metavar="RUNGS", help="verify on numpy, host, qemu (a list), for the report")
     main.add_argument("--json", action="store_true", help="print the summary as JSON")
     main.set_defaults(command="compile")
     return main

@@ -20,7 +20,7 @@ from ircompile.importers.ir import print_ir
 from ircompile.pictures import read_inputs
 from ircompile.pipeline import Compiled, build, read
 from ircompile.plan.text import print_plan
-from ircompile.report import report_data
+from ircompile.report import html_report, memory_map, report_data
 from ircompile.runners.sizes import measure_sizes
 from ircompile.target import Target, list_targets, load_target
 
@@ -28,7 +28,7 @@ C_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 C_WORDS = frozenset(
     """auto break case char const continue default do double else enum extern float for goto if inline int long
     register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
-    while""".split()
+    while""".split()  # noqa: SIM905 - reads better than a list
 )
 
 
@@ -70,7 +70,13 @@ def compile_model(arguments: argparse.Namespace) -> int:
     with doing("measuring code size"):
         sizes = measure_sizes(files, compiled.name, compiled.target)
     data = report_data(compiled, sizes, "ircompile " + shlex.join(sys.argv[1:]))
+    if arguments.bench:
+        with doing(f"counting instructions on {compiled.target.board}"):
+            data["bench"] = count_instructions(compiled)
+    if arguments.verify:
+        data["verified"] = [_rung_data(rung) for rung in _climbed(compiled, arguments.verify)]
     files[f"{compiled.name}.json"] = json.dumps(data, indent=1) + "\n"
+    files[f"{compiled.name}.html"] = html_report({**data, "memory": memory_map(compiled.plan)})
     data["files"] = write_files(folder, files)
     if arguments.json:
         print_json(data)
@@ -116,10 +122,7 @@ def print_summary(data: dict[str, Any]) -> None:
 
 def verify_model(arguments: argparse.Namespace) -> int:
     """Climbs the ladder; 1 if any element differs."""
-    rungs = [word.strip() for word in arguments.on.split(",") if word.strip()]
-    unknown = [word for word in rungs if word not in verify.RUNNERS]
-    if unknown:
-        raise CompileError("--on", f"unknown rung {unknown[0]!r}", ", ".join(verify.RUNNERS))
+    rungs = rungs_of(arguments.on)
     compiled = compiled_from(arguments)
     vectors = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
     vectors += verify.vectors_for(compiled.graph, arguments.random, arguments.seed)
@@ -139,6 +142,21 @@ def verify_model(arguments: argparse.Namespace) -> int:
         for rung in results:
             _print_rung(rung, arguments.against)
     return 1 if any(rung.differing for rung in results) else 0
+
+
+def rungs_of(words: str) -> list[str]:
+    """The rungs in a list such as "numpy,host"."""
+    rungs = [word.strip() for word in words.split(",") if word.strip()]
+    unknown = [word for word in rungs if word not in verify.RUNNERS]
+    if unknown or not rungs:
+        raise CompileError("rungs", f"unknown rung {', '.join(unknown)!r}", ", ".join(verify.RUNNERS))
+    return rungs
+
+
+def _climbed(compiled: Compiled, words: str) -> list[verify.Rung]:
+    """The rungs climbed with seeded inputs."""
+    with doing(f"verifying on {words}"):
+        return list(verify.climb(compiled, rungs_of(words), verify.vectors_for(compiled.graph, 5)))
 
 
 def _rung_data(rung: verify.Rung) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
             "counters": {"offset": plan.counters.offset, "bytes": plan.counters.bytes},
         },
         "macs": graph.macs(),
+        "verified": [],
         "flash": flash_data(compiled, sizes),
         "segments": [list(segment) for segment in plan.segments],
         "layers": [_layer(compiled, node) for node in graph.nodes],
