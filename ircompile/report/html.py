@@ -71,7 +71,8 @@ def cards(data: dict[str, Any]) -> list[dict[str, str]]:
 
 def layer_table(data: dict[str, Any]) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
     """Columns and rows of the table of layers; counts of instructions where there are any."""
-    titles = [("#", True), ("layer", False), ("op", False), ("output", False), ("kernel", False), ("requantization", False),
+    titles = [("#", True), ("layer", False), ("op", False), ("output", False), ("kernel", False),
+              ("requantization", False),
               ("MACs", True), ("constants B", True)]  # fmt: skip
     counts = {layer["layer"]: layer for layer in data["bench"]["layers"]} if data.get("bench") else {}
     if counts:
