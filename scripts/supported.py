@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from ircompile import ops
-from ircompile.importers.onnx.rules import RULES
+from ircompile.importers.onnx.rules import legality as onnx_legality
 from ircompile.importers.tflite import legality
 from ircompile.resources import templates_dir
 
@@ -31,7 +31,7 @@ streams row by row where its receptive field allows, which is said per operator 
 def page() -> str:
     """The whole page."""
     tflite = [(name, rule) for name, rule in legality().items()]
-    onnx = [(name, first_sentences(rule.__doc__)) for name, rule in sorted(RULES.items())]
+    onnx = sorted(onnx_legality().items())
     graph = [
         (op.__name__, first_sentences(op.infer.__doc__), needs(op), ", ".join(kernels(op.__name__)))
         for op in ops.OPS

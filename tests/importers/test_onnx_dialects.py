@@ -234,9 +234,12 @@ def test_float_tail_is_cut_with_a_notice(tmp_path: Path) -> None:
     x = net.qdq(net.input([1, 4, 3, 3]), 0.05, 0)
     y = net.qdq(net.node("Conv", x, net.weights(4, 4, 1, 1), kernel_shape=[1, 1]), 0.07, 3)
     net.output(net.node("Softmax", net.node("Sigmoid", y), axis=1))
-    graph = read_onnx(net.save(tmp_path))
-    assert len(graph.notices) == 2
-    assert kinds(graph) == ["Conv"]
+    comparison = compared(net.save(tmp_path))
+    assert len(comparison.graph.notices) == 2
+    assert kinds(comparison.graph) == ["Conv"]
+    assert comparison.graph.outputs[0].name == y
+    assert comparison.ends.elements == 72
+    assert comparison.ends.differing == 0
 
 
 @pytest.mark.parametrize("size", [(2, 2), (3, 2)])
@@ -308,3 +311,26 @@ def test_input_shapes_from_outside(tmp_path: Path) -> None:
     net.output(net.qdq(y, 0.05, 0))
     graph = read_onnx(net.save(tmp_path), input_shapes={"x": (1, 3, 7, 8)})
     assert graph.outputs[0].shape == (1, 4, 5, 6)
+
+
+def test_names_tell_nodes_apart(tmp_path: Path) -> None:
+    """As much of a path as is needed, never the quantizers' names."""
+    net = Net(21)
+    x = net.qdq(net.input([1, 3, 6, 6]), 0.05, 0)
+    for path in ("/4/body/body.3/Conv", "/5/body/body.3/Conv", "model/conv2d_7/BiasAdd", ""):
+        x = net.node("Conv", x, net.weights(3, 3, 1, 1), kernel_shape=[1, 1])
+        net.nodes[-1].name = path
+        x = net.qdq(x, 0.05, 0)
+    net.output(x)
+    graph = read_onnx(net.save(tmp_path))
+    names = [node.name for node in graph.nodes]
+    assert names[:3] == ["conv_4_body_3", "conv_5_body_3", "conv2d_7"]
+    assert all(name.isidentifier() for name in names)
+
+
+def test_groups_become_dense_weights(tmp_path: Path) -> None:
+    net = Net(22)
+    x = net.qdq(net.input([1, 6, 5, 5]), 0.05, 4)
+    y = net.node("Conv", x, net.weights(9, 2, 3, 3), kernel_shape=[3, 3], group=3)
+    net.output(net.qdq(y, 0.08, 0))
+    assert kinds(compared(net.save(tmp_path)).graph) == ["Conv"]

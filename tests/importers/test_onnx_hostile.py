@@ -184,7 +184,7 @@ def control_flow(net: Net, x: str) -> str:
 
 
 def grouped(net: Net, x: str) -> str:
-    return net.node("Conv", x, net.weights(4, 2, 3, 3), kernel_shape=[3, 3], group=2)
+    return net.node("Conv", x, net.weights(4, 2, 3, 3), kernel_shape=[3, 3], group=2)  # of 3 channels
 
 
 def wrong_weights(net: Net, x: str) -> str:

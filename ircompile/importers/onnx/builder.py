@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.graph import Node
-from ircompile.importers.names import Names, short
+from ircompile.importers.names import Names
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.proto import MAX_ELEMENTS, product
 from ircompile.importers.onnx.values import Quant
@@ -30,7 +30,8 @@ from ircompile.tensor import Array, Shape, Tensor
 class Builder:
     """Nodes, tensors and constants so far, and the views of the ONNX tensors on them."""
 
-    def __init__(self) -> None:
+    def __init__(self, labels: Mapping[int, str]) -> None:
+        self._labels = labels
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
         self.consts: dict[str, Array] = {}
@@ -62,7 +63,7 @@ class Builder:
 
     def name(self, raw: Raw, suffix: str = "") -> str:
         """A free name for what a node becomes."""
-        telling = short(raw.name, "") or short(raw.outputs[0], "") or raw.kind.lower()
+        telling = self._labels.get(raw.index, raw.kind.lower())
         return telling if not suffix else f"{telling}_{suffix}"
 
     def emit(

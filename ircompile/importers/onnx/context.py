@@ -102,16 +102,16 @@ class Context:
             return self.settled(real, raw)
         codes = np.arange(-128, 128)
         table = codes if real.quant == target.quant else tabulate(real.quant.real(codes), target)
-        return self._look_up(raw, real, np.clip(table, target.low, target.high), target, "requantize")
+        return self._look_up(raw, real, np.clip(table, target.low, target.high), target, "requantize", "rescale")
 
     def _table(self, expr: Expr, leaf: Real, target: Target) -> View:
         real = evaluate(expr, leaf.quant.real(np.arange(-128, 128)))
         kinds = expr.node.kind
         return self._look_up(expr.node, leaf, tabulate(real, target), target, kinds.lower())
 
-    def _look_up(self, raw: Raw, leaf: Real, table: Array, target: Target, function: str) -> View:
+    def _look_up(self, raw: Raw, leaf: Real, table: Array, target: Target, function: str, suffix: str = "") -> View:
         name = self.builder.const(f"{self.builder.name(raw)}_table", table.astype(np.int8))
-        out = self.builder.emit(raw, Table(name, function), [leaf.view.tensor], target.quant)
+        out = self.builder.emit(raw, Table(name, function), [leaf.view.tensor], target.quant, suffix)
         return leaf.view.on(out)
 
     def clip(self, expr: Expr) -> tuple[Value, float, float] | None:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import HINT_QDQ, Context
+from ircompile.importers.onnx.context import Context
 from ircompile.importers.onnx.geometry import spatial, window
 from ircompile.importers.onnx.model import Raw
-from ircompile.importers.onnx.values import Const, Expr, Real, Target, Value, Weights, constant
+from ircompile.importers.onnx.parameters import bias_codes, narrow, per_channel, ungrouped, weights_of
+from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
 from ircompile.importers.onnx.views import (
     View,
     is_identity,
@@ -71,7 +72,7 @@ def linear_of(context: Context, value: Value | None) -> Linear | None:
 
 
 def lower_linear(context: Context, expr: Expr, target: Target) -> View:
-    """Conv, Gemm, MatMul: weights int8 or uint8, per tensor or per output channel; int32 or float bias."""
+    """Weights int8 or uint8, per tensor or per output channel; int32 or float bias; groups become dense weights."""
     linear = linear_of(context, expr)
     assert linear is not None
     return emit(context, linear, target)
@@ -130,16 +131,6 @@ def _operand(context: Context, linear: Linear) -> tuple[str, Array]:
     return builder.reshape(linear.raw, view.tensor, (1, 1, order.size)), weights
 
 
-def narrow(raw: Raw, weights: Array) -> Array:
-    """Weights as int8 if they fit, else as int16."""
-    low, high = int(weights.min(initial=0)), int(weights.max(initial=0))
-    if low >= -128 and high <= 127:
-        return weights.astype(np.int8)
-    if low >= -(2**15) and high < 2**15:
-        return weights.astype(np.int16)
-    raise CompileError(raw.where, f"weights from {low} to {high}", "weights of 8 bits")
-
-
 def _bias(linear: Linear, step: Array, factor: Array) -> Array:
     """int64 (C_out,) in units of step * |factor|: the file's own integers wherever they are such."""
     rest = np.zeros(linear.channels) if linear.shift is None else linear.shift.astype(np.float64)
@@ -151,51 +142,6 @@ def _bias(linear: Linear, step: Array, factor: Array) -> Array:
         raise CompileError(linear.raw.where, "its bias is not finite", "finite numbers")
     total = codes * np.where(factor < 0, -1, 1) + np.clip(extra, -(2.0**31), 2.0**31 - 1).astype(np.int64)
     return np.clip(total, -(2**31), 2**31 - 1)
-
-
-def bias_codes(raw: Raw, value: Value | None, step: Array, gain: float = 1.0) -> Array:
-    """int64 (C_out,) bias in units of `step` (C_out,): the file's own integers, or its float numbers rounded."""
-    if value is None:
-        return np.zeros(step.shape, np.int64)
-    integer = isinstance(value, Const) and value.array.dtype == np.int32
-    numbers = value.array if isinstance(value, Const) else constant(value)
-    if numbers is None or numbers.size not in (1, step.size):
-        raise CompileError(raw.where, "its bias is no constant of one number a channel", "constants")
-    if gain == 1 and (integer or (isinstance(value, Weights) and _matching(value, step))):
-        codes = value.centred if isinstance(value, Weights) else numbers
-        return np.broadcast_to(codes.reshape(-1), step.shape).astype(np.int64)
-    real = np.broadcast_to(numbers.reshape(-1), step.shape).astype(np.float64) * gain
-    with np.errstate(all="ignore"):
-        codes = np.rint(real if integer else real / np.where(step == 0, 1, step.astype(np.float64)))
-    if not np.all(np.isfinite(codes)):
-        raise CompileError(raw.where, "its bias is not finite", "finite numbers")
-    return np.clip(codes, -(2.0**31), 2.0**31 - 1).astype(np.int64)
-
-
-def _matching(bias: Weights, step: Array) -> bool:
-    """Whether a quantized bias has the accumulator's scale, but for its float32 rounding."""
-    if bias.codes.dtype != np.int32 or bias.codes.size not in (1, step.size):
-        return False
-    return bool(np.allclose(np.broadcast_to(bias.scale.reshape(-1), step.shape), step, rtol=1e-3, atol=0))
-
-
-def per_channel(raw: Raw, weights: Weights, axis: int) -> Array:
-    """float32 scale of each index along `axis`; raises CompileError if it varies along another."""
-    full = np.moveaxis(np.broadcast_to(weights.scale, weights.codes.shape), axis, 0)
-    rows = full.reshape(full.shape[0], -1)
-    if rows.size and not np.array_equal(rows, np.broadcast_to(rows[:, :1], rows.shape)):
-        raise CompileError(raw.where, "weights have scales along another axis", "one scale an output channel")
-    return np.asarray(rows[:, 0] if rows.shape[1] else np.ones(len(rows), np.float32), np.float32)
-
-
-def weights_of(raw: Raw, value: Value | None) -> Weights:
-    """The quantized weights of an operator; raises CompileError where they are float or computed."""
-    if isinstance(value, Weights):
-        if value.codes.dtype.itemsize > 1:
-            raise CompileError(raw.where, f"weights of {value.codes.dtype}", "int8 or uint8 weights")
-        return value
-    problem = "its weights are float" if isinstance(value, Const) else "its weights are computed at run time"
-    raise CompileError(raw.where, problem, "constant weights behind DequantizeLinear", HINT_QDQ)
 
 
 def _conv(context: Context, expr: Expr) -> Linear:
@@ -211,12 +157,12 @@ def _conv(context: Context, expr: Expr) -> Linear:
         codes = codes[:, :, np.newaxis, :]
     group = raw.get("group", 1)
     depthwise = group == channels and group > 1 and codes.shape[1] == 1
-    if (group != 1 and not depthwise) or codes.shape[0] % max(group, 1) or codes.shape[1] * group != channels:
+    if group < 1 or codes.shape[0] % group or codes.shape[1] * group != channels:
         raise CompileError(
             raw.where, f"group {group} with weights of shape {list(weights.codes.shape)} on {channels} channels",
-            "group 1, or as many groups as input channels",
+            "groups that divide the channels",
         )  # fmt: skip
-    codes = codes[:, 0].transpose(1, 2, 0) if depthwise else codes.transpose(0, 2, 3, 1)
+    codes = codes[:, 0].transpose(1, 2, 0) if depthwise else ungrouped(codes, group).transpose(0, 2, 3, 1)
     bias = expr.args[2] if len(expr.args) > 2 else None
     return Linear(
         raw, real, codes, per_channel(raw, weights, 0), bias, shape, natural_axes(real.view.rank), depthwise

@@ -15,6 +15,7 @@ from ircompile.importers.onnx import ports, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder
 from ircompile.importers.onnx.context import HINT_DAMAGED, HINT_QDQ, NONSENSE, Context, nonsense
 from ircompile.importers.onnx.folding import fold, foldable
+from ircompile.importers.onnx.labels import labels
 from ircompile.importers.onnx.model import Model, Raw, read_model
 from ircompile.importers.onnx.movement import MOVES, move, move_weights
 from ircompile.importers.onnx.qoperators import form_of
@@ -33,7 +34,7 @@ class Reader:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.builder = Builder()
+        self.builder = Builder(labels(model.nodes))
         self.context = Context(self.builder, RULES, PRESERVING, model.opset)
         self.values: dict[str, Value | None] = {"": None}
         self.shapes = Shapes(model.path)

@@ -14,6 +14,9 @@ from ircompile.importers.onnx import (
     upsampling,
 )
 from ircompile.importers.onnx.context import Rule
+from ircompile.importers.onnx.folding import FOLDS
+from ircompile.importers.onnx.functions import ELEMENTWISE
+from ircompile.importers.onnx.qoperators import FORMS
 
 RULES: dict[str, Rule] = {
     "Add": binary.lower_binary,
@@ -55,3 +58,18 @@ PRESERVING = frozenset(
         "ReduceMin", "Relu", "Resize", "Slice", "SpaceToDepth", "Split", "Upsample",
     }
 )  # fmt: skip
+
+
+def legality() -> dict[str, str]:
+    """Every supported operator of a file and the rule that decides about it, for `docs/supported.md`."""
+    table = "Of one tensor between DequantizeLinear and QuantizeLinear, alone or chained: a table of 256 codes."
+    rules = dict.fromkeys(ELEMENTWISE, table)
+    rules |= {name: " ".join((rule.__doc__ or "").split()) for name, rule in RULES.items()}
+    for name in ("ArgMax", "ArgMin"):
+        rules[name] = " ".join((reductions.arg_max.__doc__ or "").split())
+    for name in ("QuantizeLinear", "DequantizeLinear"):
+        rules[name] = "int8 and uint8 activations with one scale; weights also one a channel, along any axis."
+    for name, form in FORMS.items():
+        rules[name] = f"As {form.kind} between its quantizers."
+    rules["QLinearConcat"] = "As Concat between its quantizers."
+    return rules | {name: "Of constants and of shapes: folded." for name in FOLDS if name not in rules}

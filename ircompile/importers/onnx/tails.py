@@ -12,8 +12,9 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.context import HINT_QDQ, Context
 from ircompile.importers.onnx.functions import ELEMENTWISE
 from ircompile.importers.onnx.islands import leaf_of
-from ircompile.importers.onnx.linear import Linear, bias_codes, linear_of
+from ircompile.importers.onnx.linear import Linear, linear_of
 from ircompile.importers.onnx.movement import MOVES
+from ircompile.importers.onnx.parameters import bias_codes
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Value, constant
 
 Range = tuple[float, float]

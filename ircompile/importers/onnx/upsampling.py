@@ -9,8 +9,8 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.context import Context
 from ircompile.importers.onnx.geometry import spatial
-from ircompile.importers.onnx.linear import bias_codes, narrow, per_channel, weights_of
 from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.parameters import bias_codes, narrow, per_channel, weights_of
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.shaping import numbers_of
 from ircompile.importers.onnx.values import Expr, Real, Target

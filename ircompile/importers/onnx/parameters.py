@@ -1,0 +1,78 @@
+"""Weights and biases of convolutions, as integers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.importers.onnx.context import HINT_QDQ
+from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.values import Const, Value, Weights, constant
+from ircompile.tensor import Array
+
+
+def weights_of(raw: Raw, value: Value | None) -> Weights:
+    """The quantized weights of an operator; raises CompileError where they are float or computed."""
+    if isinstance(value, Weights):
+        if value.codes.dtype.itemsize > 1:
+            raise CompileError(raw.where, f"weights of {value.codes.dtype}", "int8 or uint8 weights")
+        return value
+    problem = "its weights are float" if isinstance(value, Const) else "its weights are computed at run time"
+    raise CompileError(raw.where, problem, "constant weights behind DequantizeLinear", HINT_QDQ)
+
+
+def per_channel(raw: Raw, weights: Weights, axis: int) -> Array:
+    """float32 scale of each index along `axis`; raises CompileError if it varies along another."""
+    full = np.moveaxis(np.broadcast_to(weights.scale, weights.codes.shape), axis, 0)
+    rows = full.reshape(full.shape[0], -1)
+    if rows.size and not np.array_equal(rows, np.broadcast_to(rows[:, :1], rows.shape)):
+        raise CompileError(raw.where, "weights have scales along another axis", "one scale an output channel")
+    return np.asarray(rows[:, 0] if rows.shape[1] else np.ones(len(rows), np.float32), np.float32)
+
+
+def ungrouped(codes: Array, group: int) -> Array:
+    """Dense weights (C_out, C_in, kh, kw) of grouped ones (C_out, C_in / group, kh, kw), zeros between groups."""
+    if group == 1:
+        return codes
+    count, width = codes.shape[:2]
+    dense = np.zeros((count, width * group, *codes.shape[2:]), codes.dtype)
+    for number in range(group):
+        rows = slice(number * count // group, (number + 1) * count // group)
+        dense[rows, number * width : (number + 1) * width] = codes[rows]
+    return dense
+
+
+def narrow(raw: Raw, weights: Array) -> Array:
+    """Weights as int8 if they fit, else as int16."""
+    low, high = int(weights.min(initial=0)), int(weights.max(initial=0))
+    if low >= -128 and high <= 127:
+        return weights.astype(np.int8)
+    if low >= -(2**15) and high < 2**15:
+        return weights.astype(np.int16)
+    raise CompileError(raw.where, f"weights from {low} to {high}", "weights of 8 bits")
+
+
+def bias_codes(raw: Raw, value: Value | None, step: Array, gain: float = 1.0) -> Array:
+    """int64 (C_out,) bias in units of `step` (C_out,): the file's own integers, or its float numbers rounded."""
+    if value is None:
+        return np.zeros(step.shape, np.int64)
+    integer = isinstance(value, Const) and value.array.dtype == np.int32
+    numbers = value.array if isinstance(value, Const) else constant(value)
+    if numbers is None or numbers.size not in (1, step.size):
+        raise CompileError(raw.where, "its bias is no constant of one number a channel", "constants")
+    if gain == 1 and (integer or (isinstance(value, Weights) and _matching(value, step))):
+        codes = value.centred if isinstance(value, Weights) else numbers
+        return np.broadcast_to(codes.reshape(-1), step.shape).astype(np.int64)
+    real = np.broadcast_to(numbers.reshape(-1), step.shape).astype(np.float64) * gain
+    with np.errstate(all="ignore"):
+        codes = np.rint(real if integer else real / np.where(step == 0, 1, step.astype(np.float64)))
+    if not np.all(np.isfinite(codes)):
+        raise CompileError(raw.where, "its bias is not finite", "finite numbers")
+    return np.clip(codes, -(2.0**31), 2.0**31 - 1).astype(np.int64)
+
+
+def _matching(bias: Weights, step: Array) -> bool:
+    """Whether a quantized bias has the accumulator's scale, but for its float32 rounding."""
+    if bias.codes.dtype != np.int32 or bias.codes.size not in (1, step.size):
+        return False
+    return bool(np.allclose(np.broadcast_to(bias.scale.reshape(-1), step.shape), step, rtol=1e-3, atol=0))
