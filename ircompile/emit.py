@@ -16,6 +16,7 @@ from ircompile.graph import Graph, Node
 from ircompile.interface import Interface, Port
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.pack import Program
+from ircompile.kernels.requantize import Form
 from ircompile.ops import steps_of
 from ircompile.plan import Buffer, Plan
 from ircompile.plan.model import ARENA_ALIGN
@@ -94,7 +95,7 @@ class _Emitter:
         self.program, self.plan, self.name = program, program.plan, name
         self.graph = program.plan.graph
         self.arrays: dict[bytes, CArray] = {}
-        self.functions: dict[tuple[str, str], str] = {}
+        self.functions: dict[tuple[str, str], tuple[str, str]] = {}
         self.names: dict[str, int] = {}
         self.api = interface_of(self.plan, name)
         self.env = environment()
@@ -114,13 +115,13 @@ class _Emitter:
         packed = self.program.packed.values()
         forms = {p.form.key: p.form for p in packed if p.form}
         tables = schedule_tables(self.plan)
-        body = "\n".join(self.functions.values())
+        body = "\n".join(text for _, text in self.functions.values())
         context = {
             **self.shared,
             "plan": self.plan,
             "arrays": list(self.arrays.values()),
             "forms": [forms[key] for key in sorted(forms)],
-            "functions": list(self.functions.values()),
+            "functions": [text for _, text in self.functions.values()],
             "cases": cases,
             "uses_window": any(kernel.call == "window" for kernel in self.program.lowered.kernels.values()),
             "arithmetic": self.arithmetic(body),
@@ -233,19 +234,26 @@ class _Emitter:
         return f"arena + {row_offset(buffer, row, height)}"
 
     def function(self, kernel: Kernel, packed: Packed) -> str:
-        """The name of the C function of a kernel with these template parameters, written once."""
-        identity = (kernel.template, repr((sorted(packed.key.items(), key=str), packed.form)))
-        stem = "_".join(part for part in (self.name, kernel.template, packed.suffix) if part)
+        """The name of the C function of a kernel with these template parameters, written after those it calls."""
+        names: dict[str, str] = {}
+        for local, (template, key) in packed.shared.items():
+            names[local] = self.written(template, "", {**key, **names}, "", packed.form)
+        sizes = ", ".join(f"int32_t {name}" for name in packed.sizes)
+        return self.written(kernel.template, packed.suffix, {**packed.key, **names}, sizes, packed.form)
+
+    def written(self, template: str, suffix: str, key: Mapping[str, object], sizes: str, form: Form | None) -> str:
+        """The name of the function of a template, which is rendered unless one of this key and form is there."""
+        path = find_template(self.program, template)
+        known = form if re.search(r"\bform\b", (templates_dir() / path).read_text()) else None
+        identity = (template, repr((sorted(key.items(), key=str), known)))
         if identity not in self.functions:
+            stem = "_".join(part for part in (self.name, template, suffix) if part)
             self.names[stem] = self.names.get(stem, 0) + 1
             number = self.names[stem]
             fn = stem if number == 1 else f"{stem}_v{number}"
-            sizes = ", ".join(f"int32_t {name}" for name in packed.sizes)
-            context = {**self.shared, **packed.key, "fn": fn, "sizes": sizes, "form": FormView(packed.form)}
-            self.functions[identity] = self.render(find_template(self.program, kernel.template), context)
-        match = re.search(r"^static void (\w+)\(", self.functions[identity], re.MULTILINE)
-        assert match, kernel.template
-        return match.group(1)
+            context = {**self.shared, **key, "fn": fn, "sizes": sizes, "form": FormView(form)}
+            self.functions[identity] = (fn, self.render(path, context))
+        return self.functions[identity][0]
 
     def array(self, node: Node, suffix: str, values: Array) -> CArray:
         """A constant array; equal contents are written once."""

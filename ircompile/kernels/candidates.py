@@ -26,7 +26,7 @@ def choose(node: Node, graph: Graph, target: Target) -> Kernel:
     site, op = graph.site(node), node.op
     match op:
         case ops.Conv():
-            return choose_conv(op, site)
+            return choose_conv(op, site, target)
         case ops.Depthwise():
             return choose_depthwise(op, site)
         case ops.MaxPool() | ops.AveragePool():

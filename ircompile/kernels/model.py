@@ -57,6 +57,8 @@ class Packed:
     key     template parameters: nodes of equal template and key share one C function; `suffix` names it.
     arrays  go to NAME_weights.c and are handed over as pointers, in order.
     sizes   C integer arguments after them, in order, by parameter name.
+    shared  functions that the kernel calls and may share with others, by the name under which the template knows
+            them: their own template and key; all of one kernel have its form.
     """
 
     suffix: str
@@ -65,6 +67,7 @@ class Packed:
     sizes: Mapping[str, int]
     form: Form | None = None
     recipe_channels: Mapping[str, int] = field(default_factory=dict)
+    shared: Mapping[str, tuple[str, Mapping[str, object]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

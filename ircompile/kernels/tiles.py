@@ -1,0 +1,72 @@
+"""Weights as the tiles of the DSP kernels read them: one stream a layer, front to back.
+
+A step multiplies two codes of a pixel, as the halfwords of a word, with weights of four channels, or of the two
+that are left over. A stream holds, for each such group of channels, the sums to start from, the weights of every
+step and the words of requantization. The input's zero point is folded into the sums.
+
+With `pairs` a halfword holds the weights of two channels, low + 256 * high. Its products sum to low's sum + 256 *
+high's: one SXTB16 and one subtraction an output save an unpacking a weight. Exact where high's sum fits 24 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ircompile.kernels.requantize import Recipe
+from ircompile.numerics import wrap_int32
+from ircompile.tensor import Array, integers
+
+
+def run_order(runs: Sequence[int]) -> Array:
+    """Which codes each step takes, int64 (steps, 2), -1 for none; steps are even in number.
+
+    runs  lengths of the runs of codes that are unpacked one after the other. SXTB16 takes codes 0 and 2 of a word,
+          then 1 and 3; the last codes of a run stand in their order.
+    """
+    steps: list[tuple[int, int]] = []
+    first = 0
+    for length in runs:
+        whole = length - length % 4
+        for k in range(first, first + whole, 4):
+            steps += [(k, k + 2), (k + 1, k + 3)]
+        rest = [*range(first + whole, first + length), -1]
+        steps += [(rest[i], rest[i + 1]) for i in range(0, length % 4, 2)]
+        first += length
+    return np.array(steps + [(-1, -1)] * (len(steps) % 2), np.int64)
+
+
+def fits_pairs(weights: Array, recipe: Recipe, bias: Array, low: Array, high: Array) -> bool:
+    """Whether two channels fit one halfword and the sums of the high one (every second channel) 24 bits.
+
+    weights (C, K); low and high bound the accumulators with bias, int64 (C,).
+    """
+    moved = integers(recipe.words[:, 0]) - integers(bias)
+    sums = (low + moved)[1::2].min(initial=0) >= -(2**23) and (high + moved)[1::2].max(initial=0) < 2**23
+    halves = integers(weights[: len(weights) // 2 * 2])
+    both = halves[0::2] + 256 * halves[1::2]
+    return bool(sums and weights.dtype == np.int8 and both.min(initial=0) >= -(2**15))
+
+
+def stream_of(weights: Array, order: Array, zero_point: int, recipe: Recipe, pairs: bool) -> Array:
+    """The stream of a layer, int32: weights (C, K) integers, `order` as from `run_order`."""
+    flat = integers(weights)
+    sums = integers(recipe.words[:, 0]) - zero_point * flat.sum(axis=1)
+    padded = np.concatenate([flat, np.zeros((len(flat), 1), np.int64)], axis=1)[:, order]
+    parts = [integers(recipe.common).reshape(-1)]
+    first = 0
+    while first < len(flat):
+        count = 4 if first + 4 <= len(flat) else 2
+        group = slice(first, min(first + count, len(flat)))
+        missing = count - (group.stop - first)
+        tile = np.pad(padded[group], ((0, missing), (0, 0), (0, 0)))
+        start = np.pad(sums[group], (0, missing))
+        fields = np.pad(integers(recipe.words[group, 1:]), ((0, missing), (0, 0)))
+        if pairs:
+            tile = tile[0::2] + 256 * tile[1::2]
+            start[1::2] = 256 * start[1::2] + start[0::2]
+        words = (tile[..., 0] & 0xFFFF) | (tile[..., 1] & 0xFFFF) << 16
+        parts += [start, words.T.reshape(-1), fields.reshape(-1)]
+        first += count
+    return wrap_int32(np.concatenate(parts)).astype(np.int32)
