@@ -19,21 +19,26 @@ from ircompile.numerics import wrap_int32
 from ircompile.tensor import Array, integers
 
 
-def run_order(runs: Sequence[int]) -> Array:
+def run_order(runs: Sequence[int], together: bool = False) -> Array:
     """Which codes each step takes, int64 (steps, 2), -1 for none; steps are even in number.
 
-    runs  lengths of the runs of codes that are unpacked one after the other. SXTB16 takes codes 0 and 2 of a word,
-          then 1 and 3; the last codes of a run stand in their order.
+    runs      lengths of the runs of codes that are unpacked one after the other. SXTB16 takes codes 0 and 2 of a
+              word, then 1 and 3; the last codes of a run stand in their order,
+    together  or those of all runs at the end.
     """
     steps: list[tuple[int, int]] = []
+    rest: list[int] = []
     first = 0
-    for length in runs:
-        whole = length - length % 4
-        for k in range(first, first + whole, 4):
+    for number, length in enumerate(runs):
+        whole = first + length - length % 4
+        for k in range(first, whole, 4):
             steps += [(k, k + 2), (k + 1, k + 3)]
-        rest = [*range(first + whole, first + length), -1]
-        steps += [(rest[i], rest[i + 1]) for i in range(0, length % 4, 2)]
         first += length
+        rest += range(whole, first)
+        if not together or number == len(runs) - 1:
+            rest += [-1] * (len(rest) % 2)
+            steps += zip(rest[::2], rest[1::2], strict=True)
+            rest = []
     return np.array(steps + [(-1, -1)] * (len(steps) % 2), np.int64)
 
 
