@@ -17,6 +17,7 @@ from ircompile.tensor import Array, Site, integers
 POINT = ops.Window((1, 1))
 STRAIGHT = (4, 8)  # steps that expanding layers have code of their own for, without a loop, with int16 weights
 SHORT_RUN = 16  # codes; windows with shorter rows have code of their own
+FEW_WEIGHTS = 1024  # of such a window: int16 is worth their bytes
 Shared = dict[str, tuple[str, Mapping[str, object]]]
 
 
@@ -52,7 +53,7 @@ def estimate(op: ops.Conv, site: Site, dsp: bool) -> int:
         two = (channels + channels % 2) * (4.7 * codes + 32) + 2 * gathered + 50
         return int(rows * (pairs * two + single * channels * (2.5 * codes + 23)))
     steps, tiles, pair = len(order), channels // 4, (channels % 4 + 1) // 2
-    tile = 11 * steps + 45 if is_straight(op, site) else 12.75 * steps + 66
+    tile = (11 * steps + 45) if is_straight(op, site) else (12 - is_wide(op, site) + 0.75) * steps + 66
     gather = 5 * steps + 45 + (0 if op.window == POINT else 20 * len(runs))
     one = tiles * (9 * steps + 47) + pair * (6 * steps + 40)
     return int(rows * (pairs * (tiles * tile + pair * (9.5 * steps + 45) + gather) + single * one))
@@ -62,6 +63,11 @@ def is_straight(op: ops.Conv, site: Site) -> bool:
     """Short pixels and many outputs: code without a loop, and int16 weights."""
     expands = op.window == POINT and site.output.channels > site.inputs[0].channels and site.output.width > 1
     return expands and len(order_of(op, site)[1]) in STRAIGHT
+
+
+def is_wide(op: ops.Conv, site: Site) -> bool:
+    """Few weights are stored as int16: quicker than unpacking them."""
+    return is_straight(op, site) or (is_stem(op, site) and site.consts[op.weights].size <= FEW_WEIGHTS)
 
 
 def is_stem(op: ops.Conv, site: Site) -> bool:
@@ -107,9 +113,8 @@ def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packe
     weights: Array = site.consts[op.weights].reshape(site.output.channels, -1)
     _, order = order_of(op, site)
     steps = len(order) if is_straight(op, site) else 0
-    pairs = not steps and fits_pairs(
-        weights, recipe, site.consts[op.bias], *context.intervals.accumulators[node.name]
-    )
+    interval = context.intervals.accumulators[node.name]
+    pairs = not is_wide(op, site) and fits_pairs(weights, recipe, site.consts[op.bias], *interval)
     shared: Shared = {"unpack": ("unpack", {})}
     if op.window == POINT and single_pixels(context):
         shared["pixel"] = ("pixel", {"pairs": pairs})
