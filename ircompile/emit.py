@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import jinja2
 import numpy as np
 
 from ircompile import __version__
+from ircompile.blob import HEADER, make_blob, offsets_of
 from ircompile.graph import Graph, Node
 from ircompile.interface import Interface, Port
 from ircompile.kernels.model import Kernel, Packed
@@ -24,6 +26,8 @@ from ircompile.plan.tables import schedule_tables
 from ircompile.resources import templates_dir
 from ircompile.tensor import RANGES, Array, Tensor
 
+POINTER_BYTES = 8
+"""Room for a pointer in the arena, on 64-bit machines too."""
 C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t", "uint32": "uint32_t",
            "float32": "float"}  # fmt: skip
 HELPERS = {
@@ -73,8 +77,8 @@ def literal(value: int | float) -> str:
     return "INT32_MIN" if value == -(2**31) else str(value)
 
 
-def interface_of(plan: Plan, name: str) -> Interface:
-    """The C interface of a plan; ports in the model's order."""
+def interface_of(plan: Plan, name: str, blob: bool = False) -> Interface:
+    """The C interface of a plan; ports in the model's order. With `blob`, the arena also holds a pointer to it."""
 
     def port(index: int, tensor: Tensor, is_input: bool) -> Port:
         return Port(index, is_input, *tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)  # type: ignore[arg-type]
@@ -82,22 +86,29 @@ def interface_of(plan: Plan, name: str) -> Interface:
     graph = plan.graph
     inputs = tuple(port(i, graph.tensors[n], True) for i, n in enumerate(graph.input_names))
     outputs = tuple(port(i, graph.tensors[n], False) for i, n in enumerate(graph.output_names))
-    return Interface(name, inputs, outputs, plan.input_mode, plan.arena_bytes, ARENA_ALIGN)
+    return Interface(
+        name, inputs, outputs, plan.input_mode, plan.arena_bytes + POINTER_BYTES * blob, ARENA_ALIGN, blob
+    )
 
 
-def emit(program: Program, name: str, source: str, summary: tuple[str, ...]) -> dict[str, str]:
-    """File name to text: NAME.h, NAME.c, NAME_weights.c. `summary` lines stand in the comment on top."""
-    return _Emitter(program, name, source, summary).files()
+def emit(
+    program: Program, name: str, source: str, summary: tuple[str, ...], blob: bool = False
+) -> dict[str, str | bytes]:
+    """File name to contents: NAME.h, NAME.c, and NAME_weights.c or, with `blob`, NAME_weights.bin.
+
+    `summary` lines stand in the comment on top.
+    """
+    return _Emitter(program, name, source, summary, blob).files()
 
 
 class _Emitter:
-    def __init__(self, program: Program, name: str, source: str, summary: tuple[str, ...]) -> None:
-        self.program, self.plan, self.name = program, program.plan, name
+    def __init__(self, program: Program, name: str, source: str, summary: tuple[str, ...], blob: bool) -> None:
+        self.program, self.plan, self.name, self.blob = program, program.plan, name, blob
         self.graph = program.plan.graph
         self.arrays: dict[bytes, CArray] = {}
         self.functions: dict[tuple[str, str], tuple[str, str]] = {}
         self.names: dict[str, int] = {}
-        self.api = interface_of(self.plan, name)
+        self.api = interface_of(self.plan, name, blob)
         self.env = environment()
         self.shared: dict[str, Any] = {
             "api": self.api,
@@ -110,7 +121,7 @@ class _Emitter:
             "target": program.target.name,
         }
 
-    def files(self) -> dict[str, str]:
+    def files(self) -> dict[str, str | bytes]:
         cases = [self.case(i, node) for i, node in enumerate(self.graph.nodes)]
         packed = self.program.packed.values()
         forms = {p.form.key: p.form for p in packed if p.form}
@@ -119,6 +130,7 @@ class _Emitter:
         context = {
             **self.shared,
             "plan": self.plan,
+            "blob": self.blob_context(),
             "arrays": list(self.arrays.values()),
             "forms": [forms[key] for key in sorted(forms)],
             "functions": [text for _, text in self.functions.values()],
@@ -136,16 +148,33 @@ class _Emitter:
         externals = (*self.graph.inputs, *self.graph.outputs)
         header = {
             **self.shared,
+            "blob": context["blob"],
             "ports": [PortView(port) for port in ports],
             "notes": [f" ({external.name})" for external in externals],
             "half_even": [external.half_even for external in externals],
             "model_hash": graph_hash(self.graph),
         }
-        return {
+        files: dict[str, str | bytes] = {
             f"{self.name}.h": self.render("model.h.j2", header),
             f"{self.name}.c": self.render("model.c.j2", context),
-            f"{self.name}_weights.c": self.render("weights.c.j2", context),
         }
+        if self.blob:
+            values = [array.values for array in self.arrays.values()]
+            files[f"{self.name}_weights.bin"] = make_blob(values, graph_hash(self.graph))
+        else:
+            files[f"{self.name}_weights.c"] = self.render("weights.c.j2", context)
+        return files
+
+    def blob_context(self) -> dict[str, object] | None:
+        """What the templates say of a blob: sizes, offsets, and the header's words as they read from memory."""
+        if not self.blob:
+            return None
+        values = [array.values for array in self.arrays.values()]
+        data = make_blob(values, graph_hash(self.graph))
+        words = [f"{word:08x}" for word in struct.unpack_from("<4I", data)]
+        names = ("magic", "version", "hash_low", "hash_high")
+        return {"bytes": len(data), "header": HEADER.size, "offsets": offsets_of(values),
+                "pointer": self.plan.arena_bytes, **dict(zip(names, words, strict=True))}  # fmt: skip
 
     def render(self, template: str, context: Mapping[str, Any]) -> str:
         text = self.env.get_template(template).render(context)

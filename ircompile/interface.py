@@ -61,6 +61,7 @@ class Interface:
 
     ``name`` is the C identifier every function starts with; macros use it in upper case.
     In mode 'rows' the (only) input is pushed row by row and has no place in the arena of its own.
+    With ``blob`` the weights are NAME_weights.bin, to be bound before a run.
     ``arena_bytes`` counts everything the run needs except the stack; ``arena_align`` is a power of two.
     """
 
@@ -70,6 +71,7 @@ class Interface:
     input_mode: InputMode
     arena_bytes: int
     arena_align: int
+    blob: bool = False
 
     @property
     def macro(self) -> str:

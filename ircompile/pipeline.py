@@ -27,22 +27,23 @@ class Compiled:
     lowered: Lowered
     plan: Plan
     program: Program
+    blob: bool = False
 
     @property
     def interface(self) -> Interface:
         """The C interface."""
-        return emit.interface_of(self.plan, self.name)
+        return emit.interface_of(self.plan, self.name, self.blob)
 
-    def files(self) -> dict[str, str]:
-        """File name to text: the emitted C."""
-        return emit.emit(self.program, self.name, self.source, ())
+    def files(self) -> dict[str, str | bytes]:
+        """File name to contents: the emitted C, and the blob of weights if there is one."""
+        return emit.emit(self.program, self.name, self.source, (), self.blob)
 
     def write(self, directory: Path) -> list[Path]:
         """Writes the emitted C into a folder, which is made if need be; returns the paths."""
         files = self.files()
         directory.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (directory / name).write_text(text)
+        for name, contents in files.items():
+            (directory / name).write_bytes(contents if isinstance(contents, bytes) else contents.encode())
         return [directory / name for name in files]
 
 
@@ -52,9 +53,14 @@ def read(path: Path, numerics: str | None = None) -> Graph:
 
 
 def build(
-    graph: Graph, target: Target, name: str, input_mode: InputMode = "resident", source: str = ""
+    graph: Graph,
+    target: Target,
+    name: str,
+    input_mode: InputMode = "resident",
+    source: str = "",
+    blob: bool = False,
 ) -> Compiled:
-    """Compiles a normalized graph."""
+    """Compiles a normalized graph; with `blob`, the weights become a file to be bound at run time."""
     lowered = lower(graph, target)
     plan = make_plan(lowered.graph, lowered.demands, input_mode)
-    return Compiled(source or graph.name, name, target, graph, lowered, plan, pack(lowered, plan, target))
+    return Compiled(source or graph.name, name, target, graph, lowered, plan, pack(lowered, plan, target), blob)

@@ -58,6 +58,10 @@ def add_model(to: argparse.ArgumentParser) -> None:
         help="resident: the input lies in the arena; rows: it is pushed row by row and never stored whole",
     )  # fmt: skip
     to.add_argument(
+        "--weights", choices=("source", "blob"), default="source",
+        help="source: constants in NAME_weights.c; blob: in NAME_weights.bin, bound at run time",
+    )  # fmt: skip
+    to.add_argument(
         "--numerics",
         choices=PROFILES,
         metavar="PROFILE",

@@ -59,7 +59,7 @@ def compiled_from(arguments: argparse.Namespace) -> Compiled:
 
 def _build(graph: Graph, target: Target, name: str, arguments: argparse.Namespace) -> Compiled:
     with doing(f"planning {len(graph.nodes)} layers"):
-        return build(graph, target, name, arguments.input, arguments.model.name)
+        return build(graph, target, name, arguments.input, arguments.model.name, arguments.weights == "blob")
 
 
 def compile_model(arguments: argparse.Namespace) -> int:
@@ -85,13 +85,14 @@ def compile_model(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def write_files(folder: Path, files: dict[str, str]) -> list[str]:
+def write_files(folder: Path, files: dict[str, str | bytes]) -> list[str]:
     """Writes all files or none: each goes beside its place first, then all are moved there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".ircompile-", dir=folder) as fresh:
-            for name, text in files.items():
-                (Path(fresh) / name).write_text(text, encoding="utf-8")
+            for name, contents in files.items():
+                data = contents if isinstance(contents, bytes) else contents.encode()
+                (Path(fresh) / name).write_bytes(data)
             for name in files:
                 (Path(fresh) / name).replace(folder / name)
     except OSError as error:

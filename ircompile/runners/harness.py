@@ -78,6 +78,19 @@ def render_harness(api: Interface, to: Path, vectors: int, passes: int) -> Path:
     )
 
 
+def own_sources(api: Interface, model: Path, folder: Path, vectors: int, passes: int) -> list[Path]:
+    """The harness's own C files for the model in folder ``model``, written to ``folder``."""
+    sources = [render_harness(api, folder / "h_harness.c", vectors, passes)]
+    if api.blob:
+        blob = (model / f"{api.name}_weights.bin").resolve()
+        sources.append(folder / "h_blob_weights.c")
+        sources[-1].write_text(
+            '__asm__(".section .rodata\\n .balign 16\\n .global h_blob\\n h_blob:\\n"\n'
+            f'        " .incbin \\"{blob}\\"\\n .byte 0\\n .balign 4\\n .text\\n");\n'
+        )
+    return sources
+
+
 def encode_inputs(api: Interface, vectors: Sequence[Vector], passes: int) -> bytes:
     """Return the harness's input; raises CompileError when an array is not what its port takes."""
     if not vectors:

@@ -58,9 +58,9 @@ def _link(
     where: str,
 ) -> Path:
     boards = templates_dir() / "boards"
-    main = harness.render_harness(api, folder / "h_harness.c", vectors, _PASSES)
+    mains = harness.own_sources(api, directory, folder, vectors, _PASSES)
     own_flags: list[str | Path] = [*build.HARNESS_FLAGS, *flags, "-I", directory, "-I", boards]
-    own = build.compile_all(compiler, own_flags, [main, boards / "h_host.c"], folder, where)
+    own = build.compile_all(compiler, own_flags, [*mains, boards / "h_host.c"], folder, where)
     program = folder / "program"
     build.call_checked([compiler, *flags, *own, *emitted, "-o", program], where, "linking")
     return program

@@ -93,11 +93,11 @@ def _build(job: _Job, folder: Path, vectors: int, passes: int, hooks: bool) -> _
     hook = _hook_flags(api.macro, boards) if hooks else build.EMITTED_FLAGS
     sources = build.model_sources(job.directory, api.name)
     emitted = build.compile_all(target.compiler, [*core, *hook], sources, folder, job.where)
-    main = harness.render_harness(api, folder / "h_harness.c", vectors, passes)
+    mains = harness.own_sources(api, job.directory, folder, vectors, passes)
     own_flags: list[str | Path] = [*core, *build.HARNESS_FLAGS, "-I", job.directory, "-I", boards]
     if not target.features.unaligned:
         own_flags.append("-DH_TRAP_UNALIGNED")  # the board's core may be more lenient than the target
-    own = build.compile_all(target.compiler, own_flags, [main, boards / "h_board.c"], folder, job.where)
+    own = build.compile_all(target.compiler, own_flags, [*mains, boards / "h_board.c"], folder, job.where)
     script = _linker_script(job, emitted, folder)
     elf = folder / "program.elf"
     command: list[str | Path] = [target.compiler, *core, "-nostartfiles", "-T", script, *own, *emitted, "-o", elf]

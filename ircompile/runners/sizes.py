@@ -11,7 +11,7 @@ from ircompile.runners.build import EMITTED_FLAGS, Sizes, compile_all, model_sou
 from ircompile.target import Target
 
 
-def measure_sizes(files: Mapping[str, str], name: str, target: Target) -> Sizes | None:
+def measure_sizes(files: Mapping[str, str | bytes], name: str, target: Target) -> Sizes | None:
     """Sizes of the emitted files at the target's default optimization; None where its compiler is not installed.
 
     Raises CompileError with the compiler's words if it rejects the code.
@@ -19,8 +19,9 @@ def measure_sizes(files: Mapping[str, str], name: str, target: Target) -> Sizes 
     if shutil.which(target.compiler) is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        for file, text in files.items():
-            (Path(folder) / file).write_text(text, encoding="utf-8")
+        for file, contents in files.items():
+            if isinstance(contents, str):
+                (Path(folder) / file).write_text(contents, encoding="utf-8")
         flags = [*target.cflags, target.optimization, *EMITTED_FLAGS]
         sources = model_sources(Path(folder), name)
         objects = compile_all(target.compiler, flags, sources, Path(folder), name)
