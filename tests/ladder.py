@@ -17,6 +17,7 @@ from ircompile.runners.harness import RunResult
 from ircompile.runners.host import run_host
 from ircompile.runners.qemu import run_qemu
 from ircompile.simulate import run_graph, run_plan
+from ircompile.symbolic import prove
 from ircompile.target import load_target
 from ircompile.tensor import Array
 
@@ -50,7 +51,7 @@ def climb(
     rungs: Sequence[str] = ("gcc", "clang", "cortex-m4"),
     name: str = "net",
 ) -> dict[str, Compiled]:
-    """Asserts that no byte differs on any rung: compilers' names for the host, else targets."""
+    """Proves the plan; asserts that no byte differs on any rung: compilers' names for the host, else targets."""
     vectors = vectors or codes_for(graph, 4)
     wanted = [run_graph(graph, vector) for vector in vectors]
     built: dict[str, Compiled] = {}
@@ -58,6 +59,7 @@ def climb(
         target = load_target("host" if rung in ("gcc", "clang") else rung)
         if target.name not in built:
             built[target.name] = compiled = build(graph, target, name, mode)
+            prove(compiled.plan)
             for vector, want in zip(vectors, wanted, strict=True):
                 _check(graph, run_plan(compiled.plan, vector), want, f"run_plan for {target.name}")
             compiled.write(folder / target.name)

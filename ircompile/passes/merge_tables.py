@@ -36,23 +36,37 @@ def scalar_tables(graph: Graph) -> Graph:
 
 
 def merge_tables(graph: Graph) -> Graph:
-    """Makes a Table of a Table one.
+    """Makes a Table of a Table one, and a Binary of two functions of one tensor a Table.
 
-    t = Table(mul) (x)
-    y = Table(sub) (t)    ->    y = Table(mul, sub) (x)
+    t = Table(mul) (x)                 t = Table(hard sigmoid) (x)
+    y = Table(sub) (t)                 y = Binary(mul) (x, t)
+
+    y = Table(mul, sub) (x)            y = Table(hard sigmoid, mul) (x)
     """
     written = writers(graph)
     nodes: list[Node] = []
     consts = dict(graph.consts)
+
+    def function_of(name: str) -> tuple[str, Array, tuple[str, ...]]:
+        """What a tensor is a function of, its 256 codes as (1, 256, 1), and the function's name."""
+        node = written.get(name)
+        if node is None or not isinstance(node.op, Table):
+            return name, CODES, ()
+        return node.inputs[0], consts[node.op.table].reshape(1, 256, 1), (node.op.function,)
+
     for node in graph.nodes:
-        before = written.get(node.inputs[0]) if node.inputs else None
-        if before is not None and isinstance(node.op, Table) and isinstance(before.op, Table):
-            inner = consts[before.op.table].reshape(1, 256, 1)
-            name = unique(graph, f"{node.name}_merged")
-            site = graph.site(node)._replace(consts=consts)
-            consts[name] = np.asarray(node.op.simulate(site, [Rows(inner)], 0, 1)).reshape(256)
-            op = Table(name, f"{before.op.function}, {node.op.function}")
-            node = replace(node, op=op, inputs=before.inputs)
+        op, site = node.op, graph.site(node)._replace(consts=consts)
+        sources, codes, names = zip(*map(function_of, node.inputs), strict=True) if node.inputs else ((), (), ())
+        merged: Array | None = None
+        if isinstance(op, Table) and sources[0] != node.inputs[0]:
+            merged, last = np.asarray(op.simulate(site, [Rows(codes[0])], 0, 1)), op.function
+        elif isinstance(op, Binary) and op.constant is None and sources[0] == sources[1]:
+            merged, last = op.combine(site, *codes), op.kind
+        if merged is not None:
+            name = unique(replace(graph, consts=consts), f"{node.name}_merged")
+            consts[name] = merged.reshape(256)
+            function = ", ".join(dict.fromkeys((*sum(names, ()), last)))
+            node = replace(node, op=Table(name, function), inputs=sources[:1])
             written[node.output] = node
         nodes.append(node)
     return graph.rebuilt(nodes, consts=consts)
