@@ -1,5 +1,6 @@
 """Requantization, synthesised and proved: `solve` has the mathematics, `prove` checks it."""
 
+from ircompile.kernels.requantize.cost import instructions
 from ircompile.kernels.requantize.finish import synthesize_average, synthesize_mean, synthesize_product
 from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.kernels.requantize.model import evaluate
@@ -8,6 +9,7 @@ from ircompile.kernels.requantize.proof import prove
 from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
 
 __all__ = [
-    "Core", "Form", "PairForm", "PairRecipe", "Recipe", "evaluate", "evaluate_pairs", "prove", "synthesize",
-    "synthesize_average", "synthesize_mean", "synthesize_pairs", "synthesize_product", "synthesize_steps",
+    "Core", "Form", "PairForm", "PairRecipe", "Recipe", "evaluate", "evaluate_pairs", "instructions", "prove",
+    "synthesize", "synthesize_average", "synthesize_mean", "synthesize_pairs", "synthesize_product",
+    "synthesize_steps",
 ]  # fmt: skip

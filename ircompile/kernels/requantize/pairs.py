@@ -78,18 +78,32 @@ def candidates(op: Binary, site: Site, a: Array, b: Array, codes: Array) -> Iter
     ends = [r * (np.array([c.min(), c.max()]) - z) for r, c, z in ((ratio_a, a, za), (ratio_b, b, zb))]
     reach = np.abs(np.add.outer(*ends) + site.output.zero_point + 0.5).max()
     finest = min(MOST_SHIFT, int(np.floor(31 - np.log2(max(reach, 1.0)))))
-    ties: tuple[Ties, ...] = ("up", "away" if op.rounding == "double" else "even")
-    for tie in ties:
-        for shift in range(finest, LEAST_SHIFT - 1, -1):
-            for i, j in NEIGHBOURS if tie == "up" else NEIGHBOURS[:1]:
-                ma, mb = round(ratio_a * 2**shift) + i, round(ratio_b * 2**shift) + j
-                exact = 0 if tie == "up" else -(ma * za + mb * zb)
-                total = corrected(ma * a[:, np.newaxis] + mb * b + exact, tie, shift)
-                least, most = offsets(total, codes, shift, op.low, op.high)
-                if least <= most:
-                    middle = (least + most) >> 1
-                    form = PairForm(shift, tie, *needed_clamp(total + middle >> shift, op.low, op.high))
-                    yield PairRecipe(form, (ma, mb, middle) if tie == "up" else (ma, mb, exact, middle))
+    near = nearest_ties((ratio_a * (a - za))[:, np.newaxis] + ratio_b * (b - zb))
+    exact: Ties = "away" if op.rounding == "double" else "even"
+    tries: list[tuple[int, Ties, tuple[int, int]]] = [
+        (shift, "up", ij) for shift in (finest, finest - 1) for ij in NEIGHBOURS
+    ]
+    tries += [(shift, exact, (0, 0)) for shift in range(finest, LEAST_SHIFT - 1, -1)]
+    for shift, ties, (i, j) in tries:
+        ma, mb = round(ratio_a * 2**shift) + i, round(ratio_b * 2**shift) + j
+        start = 0 if ties == "up" else -(ma * za + mb * zb)
+        total = corrected(ma * a[near[0]] + mb * b[near[1]] + start, ties, shift)
+        least, most = offsets(total, codes[near], shift, op.low, op.high)
+        if least <= most:  # else no need to try all pairs
+            total = corrected(ma * a[:, np.newaxis] + mb * b + start, ties, shift)
+            least, most = offsets(total, codes, shift, op.low, op.high)
+        if least <= most:
+            middle = (least + most) >> 1
+            form = PairForm(shift, ties, *needed_clamp(total + middle >> shift, op.low, op.high))
+            yield PairRecipe(form, (ma, mb, middle) if ties == "up" else (ma, mb, start, middle))
+
+
+def nearest_ties(real: Array) -> tuple[Array, Array]:
+    """Indices of the 1,000 sums nearest to a tie, which are the hardest to get right."""
+    distance = np.abs(real - np.floor(real) - 0.5).reshape(-1)
+    count = min(1000, distance.size)
+    rows, columns = np.unravel_index(np.argpartition(distance, count - 1)[:count], real.shape)
+    return rows, columns
 
 
 def corrected(total: Array, ties: Ties, shift: int) -> Array:

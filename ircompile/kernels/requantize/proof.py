@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from ircompile.kernels.requantize.form import Recipe
-from ircompile.kernels.requantize.model import compute, evaluate, in_range
-from ircompile.kernels.requantize.reference import bisect, function_of, wraps
+from ircompile.kernels.requantize.form import LINES, NO_EXCEPTION, Recipe
+from ircompile.kernels.requantize.model import compute, in_range
+from ircompile.kernels.requantize.reference import function_of, guess, locate, wraps
 from ircompile.numerics import Requant, quantize_multiplier
 from ircompile.tensor import Array
 
@@ -14,31 +16,52 @@ from ircompile.tensor import Array
 def prove(recipe: Recipe, requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> None:
     """Raise AssertionError unless the recipe's codes equal the reference's on every accumulator in [lo, hi].
 
-    The long forms are the reference's own formula, so their words are compared. Every other form is monotone,
-    and so is the reference: they are equal if they agree at the ends and on both sides of each threshold.
+    The long forms of TFLite are the reference's own formula, so their words are compared. Every other form is
+    non-decreasing but for its exceptions, and so is the reference: they are equal if they agree at the ends, on
+    both sides of each of the reference's thresholds and about the exceptions, and if nothing wraps there.
     """
-    scale = np.asarray(scale, np.float64)
+    scale, bias = np.asarray(scale, np.float64), np.asarray(bias, np.int64)
+    lo, hi = np.asarray(lo, np.int64), np.asarray(hi, np.int64)
     if recipe.form.name in ("double", "single"):
         multiplier, shift = quantize_multiplier(scale)
-        assert recipe.form.name == requant.rounding
-        assert (recipe.form.low, recipe.form.high, recipe.common[0]) == (
-            requant.low,
-            requant.high,
-            requant.zero_point,
-        )
+        form = recipe.form
+        assert form.name == requant.rounding
+        assert (form.low, form.high, *recipe.common) == (requant.low, requant.high, requant.zero_point)
         assert np.array_equal(recipe.words, np.stack([bias, multiplier, shift], axis=1))
         return
     assert not np.any(wraps(requant, scale, lo, hi)), "the reference wraps in the interval"
-    for end in (lo, hi):  # every intermediate is monotone: if the ends do not wrap, nothing does
-        compute(recipe, np.asarray(end, np.int64) - np.asarray(bias, np.int64), in_range)
+    assert_monotone(recipe)
     function, channels = function_of(requant, scale), np.arange(len(scale))
-    codes = np.arange(requant.low + 1, requant.high + 1, dtype=np.int64)
-    column = np.repeat(channels, len(codes))
-    found = bisect(function, column, np.tile(codes, len(scale)), np.asarray(lo)[column], np.asarray(hi)[column])
-    points = found.reshape(len(scale), len(codes)).T
-    for acc in (points, points - 1, np.asarray(lo)[np.newaxis], np.asarray(hi)[np.newaxis]):
+    thresholds = locate(function, guess(requant, scale), lo, hi, requant.low, requant.high)
+    for acc in (thresholds, thresholds - 1, lo[np.newaxis], hi[np.newaxis], *exceptions(recipe, bias)):
         inside = np.clip(acc, lo, hi)
-        wrong = evaluate(recipe, inside - np.asarray(bias, np.int64)) != function(inside, channels)
+        wrong = compute(recipe, inside - bias, in_range) != function(inside, channels)
         if np.any(wrong):
             row, channel = np.argwhere(wrong)[0]
             raise AssertionError(f"channel {channel}: the code of accumulator {inside[row, channel]} differs")
+
+
+def assert_monotone(recipe: Recipe) -> None:
+    """No multiplier is negative, no part of one is wider than its limb."""
+    form = recipe.form
+    if form.name not in LINES:
+        return
+    words = dict(zip(form.common, recipe.common, strict=True)) | dict(
+        zip(form.fields, recipe.words.T[1:], strict=True)
+    )
+    for name in ("multiplier", "upper", "middle", "lower", "kink"):
+        assert np.all(words.get(name, 0) >= 0), name
+    for name in ("middle", "lower"):
+        assert np.all(words.get(name, 0) < 1 << form.limb), name
+
+
+def exceptions(recipe: Recipe, bias: Array) -> Iterator[Array]:
+    """The exceptions as accumulators with the given bias, and their neighbours; (1, C) each."""
+    form, delta = recipe.form, recipe.words[:, 0].astype(np.int64) - bias
+    for i in range(form.exceptions):
+        name = f"exception{i}"
+        words = recipe.common if form.shared else recipe.words[:, 1:]
+        x = words.T[(form.common if form.shared else form.fields).index(name)].astype(np.int64)
+        acc = np.where(x == NO_EXCEPTION, 0, (x >> form.pre) - delta)
+        for near in (-1, 0, 1):
+            yield (acc + near)[np.newaxis]

@@ -1,0 +1,161 @@
+"""The C of every form: on the host with sanitizers, on emulated cores, and how many instructions it is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from requant_c import WARNINGS, Compiled, render
+from test_requantize import CORES, ROUNDINGS, Layer, make, random_layer, telling_accumulators
+
+from ircompile.kernels.requantize import Core, Form, PairForm, Recipe, evaluate, evaluate_pairs, instructions
+from ircompile.kernels.requantize.pairs import PairRecipe
+from ircompile.runners.firmware import run_firmware
+from ircompile.target import load_target
+from ircompile.tensor import Array
+
+pytestmark = pytest.mark.toolchain
+
+TARGETS = {
+    "cortex-m0plus": "mul32",
+    "cortex-m3": "mul64",
+    "cortex-m4": "fpu",
+    "cortex-m33": "dsp",
+    "cortex-m55": "fpu",
+}
+PAIRS = (
+    PairRecipe(PairForm(22), (3242909, -4210688, 2097151)),
+    PairRecipe(PairForm(20, "away"), (1 << 19, 1 << 19, 77 << 19, (5 << 20) + (1 << 19))),
+    PairRecipe(PairForm(20, "even", -100, 90), (1 << 19, -(1 << 18), 3 << 18, (5 << 20) + (1 << 19) - 1)),
+)
+CHECK = """\
+#include <stdio.h>
+static int8_t out[60000];
+static int equal(const int8_t *codes, int count, int which)
+{
+    for (int i = 0; i < count; i++) {
+        if (out[i] != codes[i]) {
+            printf("case %d differs at %d\\n", which, i);
+            return 0;
+        }
+    }
+    return 1;
+}
+"""
+CONSTANT_FORMS = (Form("steps"), Form("steps", -90, 3), Form("double", -100), Form("single", high=100))
+
+
+def layers_of(core: str, count: int) -> list[tuple[Layer, Recipe, Array]]:
+    """Layers of every rounding, their recipes, and accumulators without bias (N, C)."""
+    found = []
+    rng = np.random.default_rng(len(core) + count)
+    for i in range(count):
+        layer = random_layer(rng, ROUNDINGS[i % len(ROUNDINGS)])
+        acc = telling_accumulators(layer, rng)
+        found.append((layer, make(layer, CORES[core]), acc - layer[2]))
+    return found
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("core", CORES)
+def test_host(core: str, compiler: str, tmp_path: Path) -> None:
+    cases = layers_of(core, 60)
+    compiled = Compiled([recipe.form for _, recipe, _ in cases], tmp_path, compiler)
+    for _, recipe, acc in cases:
+        np.testing.assert_array_equal(compiled.run(recipe, acc), evaluate(recipe, acc), str(recipe.form))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_emulated_core(target: str, tmp_path: Path) -> None:
+    """A program that checks itself: every form of some layers, on the accumulators that tell most."""
+    cases = layers_of(TARGETS[target], 24)
+    source = tmp_path / "check.c"
+    source.write_text(self_checking(cases))
+    said = run_firmware([source], [], load_target(target)).splitlines()
+    assert said[0] == f"checked {len(cases) + len(PAIRS)}"
+
+
+def self_checking(cases: Sequence[tuple[Layer, Recipe, Array]]) -> str:
+    """C that compares codes with what the NumPy model says."""
+    forms = list(dict.fromkeys(recipe.form for _, recipe, _ in cases))
+    text = [render([*forms, *(pair.form for pair in PAIRS)]), CHECK]
+    body = []
+    for i, (_, recipe, acc) in enumerate(cases):
+        few = acc[:: max(1, len(acc) * acc.shape[1] // 2000)]
+        words = np.concatenate([recipe.common, recipe.words.reshape(-1)])
+        text += [array(f"words{i}", "int32_t", words), array(f"acc{i}", "int32_t", few.T)]
+        text += [array(f"codes{i}", "int8_t", evaluate(recipe, few).T)]
+        run = f"run_{forms.index(recipe.form)}(words{i}, acc{i}, out, {few.shape[1]}, {few.shape[0]})"
+        body += [f"{run}; good += equal(codes{i}, {few.size}, {i});"]
+    a, b = (codes.reshape(-1) for codes in np.meshgrid(np.arange(-128, 128), np.arange(-128, 128, 5)))
+    text += [array("a", "int8_t", a), array("b", "int8_t", b)]
+    for i, pair in enumerate(PAIRS):
+        text += [array(f"pair{i}", "int8_t", evaluate_pairs(pair, a, b))]
+        text += [array(f"values{i}", "int32_t", np.array(pair.values))]
+        body += [
+            f"run_{pair.form.key}(a, b, values{i}, out, {a.size}); good += equal(pair{i}, {a.size}, {1000 + i});"
+        ]
+    text += ["int main(void)", "{", "int good = 0;", *body, 'printf("checked %d\\n", good);', "return 0;", "}"]
+    return "\n".join(text)
+
+
+def array(name: str, kind: str, values: Array) -> str:
+    """A C array."""
+    return f"static const {kind} {name}[] = {{{', '.join(str(int(v)) for v in values.reshape(-1))}}};"
+
+
+@pytest.mark.parametrize("command", [
+    "gcc", "clang", "arm-none-eabi-gcc -mthumb -mcpu=cortex-m0plus", "arm-none-eabi-gcc -mthumb -mcpu=cortex-m3",
+    "arm-none-eabi-gcc -mthumb -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16",
+    "clang --target=arm-none-eabi -mcpu=cortex-m4 -mfloat-abi=hard -ffreestanding",
+    "clang --target=arm-none-eabi -mcpu=cortex-m0plus -ffreestanding",
+])  # fmt: skip
+def test_no_warnings(command: str, tmp_path: Path) -> None:
+    """Each form alone too: helpers that a file does not use are not written."""
+    forms = [
+        Form("high", shift=2),
+        Form("high", shift=2, rounded=True),
+        Form("high", -90, 90, shift=2, rounded=True),
+    ]
+    forms += [Form("split", parts=2, limb=12), Form("split", parts=3, limb=10, kink=True, exceptions=1)]
+    forms += [Form("float32"), Form("float32", -90, 90), Form("double"), *CONSTANT_FORMS]
+    for few in ([*forms, *(pair.form for pair in PAIRS)], *([form] for form in forms)):
+        source = tmp_path / "forms.c"
+        source.write_text(render(few))
+        flags = ["-std=c99", "-O2", *WARNINGS, "-c", str(source), "-o", str(tmp_path / "forms.o")]
+        subprocess.run([*command.split(), *flags], check=True)
+
+
+@pytest.mark.parametrize("form", [
+    Form("high", shift=2, rounded=True), Form("high", rounded=True), Form("high", pre=1, rounded=True, kink=True),
+    Form("high", shift=2, rounded=True, exceptions=1), Form("high", -90, 127, shift=2, rounded=True),
+    Form("high", shift=2), Form("split", parts=2, limb=12), Form("split", parts=3, limb=10), Form("float32"),
+], ids=lambda form: form.key)  # fmt: skip
+def test_instructions_on_m4(form: Form, tmp_path: Path) -> None:
+    """The estimate is what gcc makes of the inner loop, beside a load, an addition of the bias, store and loop."""
+    source, target = tmp_path / "loop.c", load_target("cortex-m4")
+    source.write_text(render([form]))
+    flags = ["-std=c99", "-O2", *target.cflags, "-c", str(source), "-o", str(tmp_path / "loop.o")]
+    subprocess.run(["arm-none-eabi-gcc", *flags], check=True)
+    dump = ["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", str(tmp_path / "loop.o")]
+    listing = subprocess.run(dump, check=True, capture_output=True, text=True).stdout
+    overhead = 6
+    assert abs(inner_loop(listing) - overhead - instructions(form, Core(True, True, True))) <= (
+        form.name == "split"
+    )
+
+
+def inner_loop(listing: str) -> int:
+    """Instructions of the shortest loop that stores a code."""
+    lines = [(int(m[1], 16), m[2]) for m in re.finditer(r"^\s*([0-9a-f]+):\t(.+)$", listing, re.MULTILINE)]
+    sizes = []
+    for address, text in lines:
+        branch = re.match(r"b\w*(?:\.[nw])?\s+([0-9a-f]+) <", text)
+        if branch and int(branch[1], 16) <= address:
+            loop = [t for a, t in lines if int(branch[1], 16) <= a <= address]
+            sizes += [len(loop)] if any("strb" in t for t in loop) else []
+    return min(sizes)
