@@ -83,7 +83,9 @@ def mbqm_single(x: IntLike, multiplier: IntLike, shift: IntLike) -> Array:
 def round_half_away(value: Array) -> Array:
     """std::round: nearest integer, ties away from zero, as int64."""
     value = np.asarray(value, np.float64)
-    return np.trunc(value + np.copysign(0.5, value) * (np.abs(value) < 2**52)).astype(np.int64)
+    whole = np.trunc(value)
+    # Not trunc(value + 0.5): the sum itself would round the double just below 0.5 up to 1.
+    return (whole + np.copysign(np.abs(value - whole) >= 0.5, value)).astype(np.int64)
 
 
 def scale_accumulator(acc: Array, rounding: Rounding, scale: Array) -> Array:

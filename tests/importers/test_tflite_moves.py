@@ -6,7 +6,6 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from tflite_compare import assert_equal_to
 from tflite_files import T, const, one_op

@@ -49,14 +49,15 @@ def window_options(g: Geometry, padding: int, activation: int) -> dict[str, Any]
 
 @pytest.mark.parametrize("padding", [0, 1])
 @pytest.mark.parametrize("g", GEOMETRIES)
-@pytest.mark.parametrize("kind", ["conv", "groups", "depthwise"])
+@pytest.mark.parametrize("kind", ["conv", "groups", "singles", "depthwise"])
 def test_convolution(kind: str, g: Geometry, padding: int, tmp_path: Path) -> None:
     size = output_size(g, padding)
     if min(size) < 1:
         pytest.skip("the kernel does not fit without padding")
     rng = np.random.default_rng(GEOMETRIES.index(g) * 2 + padding)
-    channels, outputs = {"conv": (3, 5), "groups": (6, 4), "depthwise": (3, 6)}[kind]
-    shape = {"conv": (5, *g[2:4], 3), "groups": (4, *g[2:4], 3), "depthwise": (1, *g[2:4], 6)}[kind]
+    channels, outputs = {"conv": (3, 5), "groups": (6, 4), "singles": (3, 6), "depthwise": (3, 6)}[kind]
+    outer, inner = {"conv": (5, 3), "groups": (4, 3), "singles": (6, 1), "depthwise": (1, 6)}[kind]
+    shape = (outer, *g[2:4], inner)
     weights = rng.choice([-127, 127], shape) if padding else rng.integers(-128, 128, shape)  # saturating, or any
     scales = np.exp(rng.uniform(np.log(1e-4), np.log(0.1), outputs))
     x, y = quantized(rng, (1, *g[:2], channels)), quantized(rng, (1, *size, outputs))

@@ -30,7 +30,7 @@ def open_inputs(low: Lowering) -> None:
         if tensor.dtype == "float32":
             low.values[index] = FloatInput(index)
             continue
-        scale, zero_point = low.quantization(None, tensor)
+        scale, zero_point = low.quantization(f"{low.model.path.name} input {tensor.name!r}", tensor)
         held = _input_tensor(low, tensor, scale, zero_point)
         if tensor.dtype == "uint8":
             outer = replace(held, name=low.names.unique(f"{held.name}_uint8"), dtype="uint8")

@@ -197,9 +197,9 @@ class Lowering:
         scale, zero_point = self.quantization(op, tensor)
         return Tensor("", shape or default_shape(tensor.shape), "int8", scale, zero_point)
 
-    def quantization(self, op: TfOperator | None, tensor: TfTensor) -> tuple[float, int]:
+    def quantization(self, place: TfOperator | str, tensor: TfTensor) -> tuple[float, int]:
         """Scale and int8 zero point of a per-tensor quantized int8 or uint8 tensor."""
-        where = f"{self.model.path.name} {self.model.where(op)}" if op else self.model.path.name
+        where = place if isinstance(place, str) else f"{self.model.path.name} {self.model.where(place)}"
         what = f"tensor {tensor.index} {tensor.name!r}"
         if tensor.dtype not in ("int8", "uint8"):
             raise CompileError(

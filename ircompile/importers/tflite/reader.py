@@ -51,15 +51,15 @@ class TfTensor:
         return _product(self.shape)
 
     def constant(self) -> Array | None:
-        """The constant as an array of its dtype, or None where the tensor is computed."""
-        if self.data is None:
+        """The constant as an array of its dtype, or None where the tensor is computed or holds no numbers."""
+        if self.data is None or not _numeric(self.dtype):
             return None
         if self.dtype == "int4":
             packed = np.frombuffer(self.data, np.int8)
             low, high = (packed << 4).astype(np.int8) >> 4, packed >> 4
             return np.stack([low, high], axis=-1).reshape(-1)[: self.elements].reshape(self.shape)
         wanted = np.dtype(self.dtype).newbyteorder("<")
-        return np.frombuffer(self.data, wanted)[: self.elements].reshape(self.shape).astype(self.dtype)
+        return np.frombuffer(self.data, wanted, self.elements).reshape(self.shape).astype(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,8 @@ class _Reader:
 
 
 def _numbers(values: Any, dtype: Any) -> Array:
-    return np.array([] if isinstance(values, int) else values, dtype)
+    with np.errstate(invalid="ignore"):  # a signalling NaN; scales are checked where they are used
+        return np.array([] if isinstance(values, int) else values, dtype)
 
 
 def _check_data(tensor: TfTensor) -> None:

@@ -130,7 +130,7 @@ def _data_position(op: TfOperator) -> int:
 
 
 def conv(low: Lowering, op: TfOperator) -> None:
-    """Any kernel, stride, padding and dilation; groups become dense weights; int8 or int4 weights per channel or
+    """Any kernel, stride, padding and dilation; groups become dense or depthwise weights; int8 or int4 weights per channel or
     per tensor, uint8 per tensor with any zero point; fused RELU, RELU6, RELU_N1_TO_1."""
     if not spread(low, op):
         low.finish(op, _convolution(low, op, low.source(op, 0)))
@@ -152,7 +152,9 @@ def _convolution(low: Lowering, op: TfOperator, source: Tensor, dilated: Window 
     window = replace(dilated, kernel=kernel) if dilated else window_of(low, op, source, kernel, dilation)
     if min(window.output_size(source.height, source.width)) < 1:
         raise low.error(op, f"kernel {kernel} on a map of {source.height} x {source.width}", "kernels that fit")
-    if op.kind == "CONV_2D":
+    if op.kind == "CONV_2D" and weights.shape[3] == 1 and source.channels > 1:
+        weights = weights.transpose(3, 1, 2, 0)  # as many groups as channels
+    elif op.kind == "CONV_2D":
         return convolve(low, op, window, tensor, dense_groups(low, op, weights, source.channels), source)
     count = weights.shape[-1]
     if weights.shape[0] != 1 or count % source.channels or count < 1:
