@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ircompile.errors import CompileError
 from ircompile.kernels.requantize import Core, Recipe, evaluate, instructions, prove, synthesize
 from ircompile.kernels.requantize.reference import bisect, function_of, steps_of, wraps
 from ircompile.kernels.requantize.residues import NONE, nearest_multiple
@@ -130,6 +131,24 @@ def test_exceptions_repair_float32() -> None:
     assert recipe.form.exceptions > 0
     prove(recipe, *layer)
     assert make(layer, Core(True, True, True)).form.name in ("high", "float32")
+
+
+@pytest.mark.parametrize("rounding", ["double", "single", "float32_even"])
+def test_falling_channels(rounding: Rounding) -> None:
+    rng = np.random.default_rng(13)
+    scale = 2.0 ** rng.uniform(-9, -8, 6) * np.array([1, -1, 1, 1, -1, 1])
+    hi = (300 / np.abs(scale)).astype(np.int64)
+    layer = Requant(rounding, "s", 5), scale, rng.integers(-99, 99, 6), -hi, hi + 7
+    recipe = make(layer, Core(dsp=True))
+    prove(recipe, *layer)
+    acc = rng.integers(-hi, hi, (5000, 6))
+    np.testing.assert_array_equal(evaluate(recipe, acc - layer[2]), requantize(acc, layer[0], {"s": scale}))
+
+
+def test_falling_float64_is_refused() -> None:
+    layer = Requant("float64_away", "s", 5), np.array([-0.01]), np.array([0]), np.array([-99]), np.array([99])
+    with pytest.raises(CompileError, match="negative scales"):
+        make(layer, Core(dsp=True))
 
 
 @pytest.mark.parametrize("core", CORES)

@@ -14,6 +14,7 @@ from test_requantize import CORES, ROUNDINGS, Layer, make, random_layer, telling
 
 from ircompile.kernels.requantize import Core, Form, PairForm, Recipe, evaluate, evaluate_pairs, instructions
 from ircompile.kernels.requantize.pairs import PairRecipe
+from ircompile.numerics import Requant, requantize
 from ircompile.runners.firmware import run_firmware
 from ircompile.target import load_target
 from ircompile.tensor import Array
@@ -67,6 +68,17 @@ def test_host(core: str, compiler: str, tmp_path: Path) -> None:
     compiled = Compiled([recipe.form for _, recipe, _ in cases], tmp_path, compiler)
     for _, recipe, acc in cases:
         np.testing.assert_array_equal(compiled.run(recipe, acc), evaluate(recipe, acc), str(recipe.form))
+
+
+def test_negative_float32_scales(tmp_path: Path) -> None:
+    scale = np.array([-0.0123, 0.0123, -0.75])
+    bits = scale.astype(np.float32).view(np.int32)
+    recipe = Recipe(Form("float32"), np.stack([np.arange(3), bits], axis=1), np.array([7], np.int32))
+    acc = np.arange(-20000, 20000)[:, np.newaxis] * np.ones(3, np.int64)
+    codes = evaluate(recipe, acc)
+    reference = requantize(acc + np.arange(3), Requant("float32_even", "s", 7), {"s": scale})
+    np.testing.assert_array_equal(codes, reference)
+    np.testing.assert_array_equal(Compiled([recipe.form], tmp_path).run(recipe, acc), codes)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -65,9 +65,9 @@ def _float32(acc: Array, scale: Array) -> Array:
     product = np.abs(acc) * (scale & 0x7FFFFF | 0x800000)
     lost = np.frexp((product >> 24).astype(np.float64))[1].astype(np.int64)
     mantissa = np.where(lost > 0, _half_even(product, np.maximum(lost, 1)), product)
-    shift = 150 - (scale >> 23) - lost
+    shift = 150 - (scale >> 23 & 0xFF) - lost
     small = np.where(shift > 25, 0, _half_even(mantissa, np.clip(shift, 1, 25)))
-    return np.where(acc < 0, -1, 1) * np.where(shift > 0, small, mantissa)
+    return np.where((acc < 0) == (scale < 0), 1, -1) * np.where(shift > 0, small, mantissa)
 
 
 def _half_even(value: Array, shift: Array) -> Array:

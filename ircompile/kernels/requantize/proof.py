@@ -29,11 +29,18 @@ def prove(recipe: Recipe, requant: Requant, scale: Array, bias: Array, lo: Array
         assert (form.low, form.high, *recipe.common) == (requant.low, requant.high, requant.zero_point)
         assert np.array_equal(recipe.words, np.stack([bias, multiplier, shift], axis=1))
         return
-    assert not np.any(wraps(requant, scale, lo, hi)), "the reference wraps in the interval"
+    assert recipe.form.name == "float32" or not np.any(wraps(requant, scale, lo, hi)), (
+        "a falling or wrapping reference"
+    )
     assert_monotone(recipe)
+    # a negative scale is a positive one with the accumulators turned over: only their product counts
+    sign, size = np.where(scale < 0, -1, 1), np.abs(scale)
+    first, last = np.where(scale < 0, -hi, lo), np.where(scale < 0, -lo, hi)
+    estimate = guess(requant, size)
+    steps = locate(function_of(requant, size), estimate, first, last, requant.low, requant.high)
     function, channels = function_of(requant, scale), np.arange(len(scale))
-    thresholds = locate(function, guess(requant, scale), lo, hi, requant.low, requant.high)
-    for acc in (thresholds, thresholds - 1, lo[np.newaxis], hi[np.newaxis], *exceptions(recipe, bias)):
+    thresholds = sign * steps
+    for acc in (thresholds, sign * (steps - 1), lo[np.newaxis], hi[np.newaxis], *exceptions(recipe, bias)):
         inside = np.clip(acc, lo, hi)
         wrong = compute(recipe, inside - bias, in_range) != function(inside, channels)
         if np.any(wrong):

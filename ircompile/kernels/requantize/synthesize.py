@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ircompile.errors import CompileError
 from ircompile.kernels.requantize.attempts import Attempt, high_attempts, split_attempts
 from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.kernels.requantize.model import evaluate
@@ -121,16 +122,23 @@ def as_shared(one: Recipe, bias: Array) -> Recipe:
 
 
 def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> Recipe:
-    """What is always there: the reference's own arithmetic, or its thresholds."""
+    """What is always there: the reference's own arithmetic, or its thresholds.
+
+    A channel of negative scale, which `passes.positive_scales` leaves only where it must, is one of positive
+    scale with its accumulators turned over: only their product counts.
+    """
     if requant.rounding in ("double", "single"):
         return long_form(requant, scale, bias)
-    steps = steps_of(requant, scale, lo, hi)
-    if requant.rounding == "float32_even" and np.all(np.maximum(-lo, hi) * scale < 2.0**29):
+    sign = np.where(scale < 0, -1, 1)
+    steps = steps_of(requant, np.abs(scale), np.where(scale < 0, -hi, lo), np.where(scale < 0, -lo, hi))
+    if requant.rounding == "float32_even" and np.all(np.maximum(-lo, hi) * np.abs(scale) < 2.0**29):
         words = np.stack([np.asarray(bias, np.int32), scale.astype(np.float32).view(np.int32)], axis=1)
         form = Form("float32", requant.low, requant.high)
         recipe = Recipe(form, words, np.array([requant.zero_point], np.int32), {form.key: len(words)})
-        if equals(recipe, steps, bias):
+        if equals(recipe, steps, sign, bias):
             return recipe
+    if np.any(scale < 0):
+        raise CompileError(requant.scale, "holds negative scales that no form of code covers", "positive scales")
     return search_form(steps, bias)
 
 
@@ -141,12 +149,12 @@ def constant_form(code: int, bias: Array) -> Recipe:
     return Recipe(form, words, np.array([0, code], np.int32), {form.key: len(words)})
 
 
-def equals(recipe: Recipe, steps: Steps, bias: Array) -> bool:
-    """Whether a recipe that is monotone has these steps."""
-    codes, bias = steps.codes, np.asarray(bias, np.int64)
-    reached = evaluate(recipe, np.minimum(steps.thresholds, steps.hi) - bias) >= codes
-    before = evaluate(recipe, np.maximum(steps.thresholds - 1, steps.lo) - bias) < codes
-    return bool(np.all(reached | (steps.thresholds > steps.hi)) and np.all(before | (steps.thresholds <= steps.lo)))
+def equals(recipe: Recipe, steps: Steps, sign: Array, bias: Array) -> bool:
+    """Whether a recipe that is monotone has these steps, of accumulators times `sign`."""
+    codes, t, start = steps.codes, steps.thresholds, np.asarray(bias, np.int64)
+    reached = evaluate(recipe, sign * np.minimum(t, steps.hi) - start) >= codes
+    before = evaluate(recipe, sign * np.maximum(t - 1, steps.lo) - start) < codes
+    return bool(np.all(reached | (t > steps.hi)) and np.all(before | (t <= steps.lo)))
 
 
 def long_form(requant: Requant, scale: Array, bias: Array) -> Recipe:
