@@ -37,7 +37,9 @@ def run_host(
     with harness.build_directory(build_dir) as folder:
         flags = ("-O1", *_SANITIZE) if sanitize else ("-O2",)
         sources = build.model_sources(directory, api.name)
-        emitted = build.compile_all(compiler, [*build.EMITTED_FLAGS, *flags], sources, folder, where)
+        intrinsics = templates_dir() / "boards" / "host"  # a Cortex-M's DSP instructions, in plain C
+        core: list[str | Path] = [*build.EMITTED_FLAGS, *flags, "-isystem", intrinsics]
+        emitted = build.compile_all(compiler, core, sources, folder, where)
         program = _link(directory, api, len(vectors), compiler, flags, emitted, folder, where)
         done = build.call([program], where, timeout=timeout, stdin=inputs, environment=_ENVIRONMENT)
         if done.returncode:
