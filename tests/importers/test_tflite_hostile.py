@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ X = T((1, 6, 6, 2), "int8", 0.1, 3, name="picture")
 Y = T((1, 6, 6, 4), "int8", 0.2, -1, name="net/conv1/Relu")
 WEIGHTS = const(np.ones((4, 1, 1, 2)), "int8", np.full(4, 0.01))
 OPTIONS: dict[str, Any] = {
-    "Padding": 0, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "FusedActivationFunction": 0,
+    "Padding": 0, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1,
+    "FusedActivationFunction": 0,
 }  # fmt: skip
 
 
@@ -70,10 +72,8 @@ def test_random_damage(tmp_path: Path) -> None:
             place = generator.randrange(8, len(damaged))
             damaged[place] = generator.choice([0, 1, 127, 128, 255, generator.randrange(256)])
         path.write_bytes(damaged)
-        try:
+        with suppress(CompileError):
             normalize(load(path))
-        except CompileError as error:
-            assert error.problem
     assert time.monotonic() - start < 60
 
 

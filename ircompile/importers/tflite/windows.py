@@ -130,8 +130,8 @@ def _data_position(op: TfOperator) -> int:
 
 
 def conv(low: Lowering, op: TfOperator) -> None:
-    """Any kernel, stride, padding and dilation; groups become dense or depthwise weights; int8 or int4 weights per channel or
-    per tensor, uint8 per tensor with any zero point; fused RELU, RELU6, RELU_N1_TO_1."""
+    """Any kernel, stride, padding and dilation; groups become dense or depthwise weights; int8 or int4 weights per
+    channel or per tensor, uint8 per tensor with any zero point; fused RELU, RELU6, RELU_N1_TO_1."""
     if not spread(low, op):
         low.finish(op, _convolution(low, op, low.source(op, 0)))
 
