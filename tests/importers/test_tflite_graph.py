@@ -137,8 +137,10 @@ def test_float_ends_are_cut(dtype: str, zero: int, tmp_path: Path) -> None:
 def test_a_custom_tail_is_cut(tmp_path: Path) -> None:
     """SSD: the raw heads come out with their scales, box decoding stays with the caller."""
     boxes, scores = T((1, 9, 4), "uint8", 0.1, 120, name="boxes"), T((1, 9, 3), "uint8", 1 / 256, 0, name="scores")
-    tensors = [boxes, scores, replace(boxes, name="b"), replace(scores, name="s"), const(np.ones((9, 4)), "uint8", 0.1),
-               T((1, 9, 4), "float32", name="found"), T((1,), "float32", name="count")]  # fmt: skip
+    tensors = [
+        boxes, scores, replace(boxes, name="b"), replace(scores, name="s"), const(np.ones((9, 4)), "uint8", 0.1),
+        T((1, 9, 4), "float32", name="found"), T((1,), "float32", name="count"),
+    ]  # fmt: skip
     ops = [
         Op("RELU", [0], [2]),
         Op("LOGISTIC", [1], [3]),

@@ -20,6 +20,7 @@ FOLDER = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[3] / 
 REFUSED = {"tflm_keyword_scrambled_8bit": "int16", "tflm_mnist_lstm_int8": "UNIDIRECTIONAL_SEQUENCE_LSTM"}
 MODELS = sorted(path for path in FOLDER.glob("*.tflite") if path.stem not in REFUSED)
 UNSIGNED = ("coral_deeplabv3_mnv2_dm05", "coral_mobilenet_v1_025_128_uint8")  # TFLite Micro has no uint8 kernels
+SLOW = ("cfu_hps_74ops", "infineon_deeplabv3_mnv3", "mcunet_320kb_1mb_imagenet", "openmv_blazeface_front_128")
 LARGE = (*UNSIGNED, "coral_tf2_mobilenet_v2_100_224_ptq", "openmv_fast_depth_224")
 
 needs_models = pytest.mark.skipif(not MODELS, reason="no models: set IRCOMPILE_MODELS to a folder of them")
@@ -53,7 +54,7 @@ def test_recorded_outputs(path: Path) -> None:
 
 
 def marked(path: Path) -> Any:
-    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LARGE else [])
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in (*LARGE, *SLOW) else [])
 
 
 @needs_models
