@@ -43,9 +43,7 @@ def input_quantization(model: onnx.ModelProto) -> tuple[np.float32, int]:
         if node.op_type == "QuantizeLinear" and node.input[0] == name:
             scale, zero_point = (numpy_helper.to_array(constants[constant]) for constant in node.input[1:3])
             return np.float32(scale.item()), int(zero_point.item())
-    raise SystemExit(
-        f"input '{name}': no QuantizeLinear reads it (supported: a QDQ model such as train.py writes)"
-    )
+    raise SystemExit(f"input '{name}': no QuantizeLinear reads it (supported: a QDQ model such as train.py writes)")
 
 
 def quantize(pictures: npt.NDArray[np.float32], scale: np.float32, zero_point: int) -> npt.NDArray[np.int8]:

@@ -184,9 +184,7 @@ def quantize(float_path: Path, path: Path, calibration: Pictures) -> None:
     standard = [entry for entry in model.opset_import if not entry.domain]
     del model.opset_import[:]  # the quantizer lists every domain it knows; only ONNX's own is used
     model.opset_import.extend(standard)
-    model.doc_string = (
-        "digits example of ircompile: scikit-learn digits at 32 x 32, logits of the ten classes"
-    )
+    model.doc_string = "digits example of ircompile: scikit-learn digits at 32 x 32, logits of the ten classes"
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
@@ -212,9 +210,7 @@ def main() -> None:
         "-o", "--output", type=Path, default=HERE, help="folder to write to (default: beside this script)"
     )
     arguments = parser.parse_args()
-    logging.getLogger().setLevel(
-        logging.ERROR
-    )  # the quantizer recommends the pre-processing that was just done
+    logging.getLogger().setLevel(logging.ERROR)  # the quantizer recommends the pre-processing that was just done
 
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
