@@ -14,6 +14,7 @@ import numpy as np
 
 from ircompile import __version__
 from ircompile.blob import HEADER, make_blob, offsets_of
+from ircompile.driver import output_row, row_offset, window_call, with_lines
 from ircompile.graph import Graph, Node
 from ircompile.interface import Interface, Port
 from ircompile.kernels.model import Kernel, Packed
@@ -204,9 +205,11 @@ class _Emitter:
         kernel, packed = self.program.lowered.kernels[node.name], self.program.packed[node.name]
         function = self.function(kernel, packed)
         site = self.graph.site(node)
-        lines, arguments = self.inputs(kernel, node)
+        stage = self.plan.stages[index]
+        lines, arguments = ([], ["rows"]) if stage.lines else self.inputs(kernel, node)
         out = self.plan.buffers[node.output]
         row = "0" if site.output.height == 1 else "step"  # one that accumulates has one row and many steps
+        row = output_row(stage) if stage.lines and row == "step" else row
         arguments.append(self.pointer(out, row, site.output.height))
         arguments += [self.array(node, suffix, values).name for suffix, values in packed.arrays.items()]
         arguments += [str(value) for value in packed.sizes.values()]
@@ -216,7 +219,9 @@ class _Emitter:
         lines.append(f"{self.name.upper()}_HOOK({index}, 0);")
         lines.append(f"{function}({', '.join(arguments)});")
         lines.append(f"{self.name.upper()}_HOOK({index}, 1);")
-        if kernel.call == "window":
+        if stage.lines:
+            lines = with_lines(self.name, self.plan, stage, lines)
+        elif kernel.call == "window":
             lines = ["{", *(f"    {line}" for line in lines), "}"]
         shapes = " + ".join("x".join(map(str, t.shape)) for t in site.inputs)
         comment = f"{node.name}: {shapes} -> {'x'.join(map(str, site.output.shape))}"
@@ -239,10 +244,8 @@ class _Emitter:
                 first = "step" if stride == 1 else f"step * {stride}"
                 first += f" - {top}" if top else ""
                 lines.append(f"const int8_t *rows[{window.kernel[0]}];")
-                lines.append(
-                    f"{self.name}_window(rows, {window.kernel[0]}, {first}, {window.dilation[0]}, "
-                    f"arena + {buffer.offset}, {tensor.height}, {buffer.phase}, {buffer.slots}, {buffer.pitch});"
-                )
+                height, apart = tensor.height, window.dilation[0]
+                lines.append(window_call(self.name, window.kernel[0], first, apart, buffer, height))
                 arguments.append("rows")
         return lines, arguments
 
@@ -350,16 +353,6 @@ def intrinsics_headers(text: str) -> list[str]:
     headers = ["<arm_mve.h>"] if re.search(r"\bv\w+q_\w+\(", text) else []
     acle = r"\b__(ssat|usat|sxt|uxt|smla|smul|smus|sadd|ssub|qadd|qsub|pkh|ror|clz)\w*\("
     return headers + (["<arm_acle.h>"] if re.search(acle, text) else [])
-
-
-def row_offset(buffer: Buffer, row: str, height: int) -> str:
-    """Arena offset of a row, as a C expression."""
-    if buffer.slots == 1 or row == "0":
-        return str(buffer.row(0))
-    if buffer.phase:
-        row = f"({row} + {buffer.phase})"
-    slot = row if buffer.slots >= height and not buffer.phase else f"{row} % {buffer.slots}"
-    return f"{buffer.offset} + {slot} * {buffer.pitch}"
 
 
 def graph_hash(graph: Graph) -> str:

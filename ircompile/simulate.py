@@ -8,10 +8,11 @@ import numpy as np
 
 from ircompile import ops
 from ircompile.graph import Graph, Node
-from ircompile.ops import output_rows
-from ircompile.plan import Plan
+from ircompile.plan import Buffer, Plan
 from ircompile.plan.firing import rows_pushed, whole_run
-from ircompile.tensor import Array, Rows, Site
+from ircompile.plan.model import Stage
+from ircompile.plan.stages import last_use, needs_of, writes_of
+from ircompile.tensor import Array, Rows, Site, Tensor
 
 
 def run_graph(graph: Graph, inputs: Mapping[str, Array], keep_all: bool = False) -> dict[str, Array]:
@@ -36,7 +37,7 @@ def run_plan(plan: Plan, inputs: Mapping[str, Array], poison: int = 0xA5) -> dic
     byte, or reads a row before it is written, gives wrong codes.
     """
     arena = np.full(plan.arena_bytes, poison, np.uint8)
-    graph, sites = plan.graph, [plan.graph.site(node) for node in plan.graph.nodes]
+    graph, sites = plan.graph, [plan.graph.site(stage.node) for stage in plan.stages]
     first_input, pushed = graph.input_names[0], 0
     if plan.input_mode == "rows":
         pushed = rows_pushed(plan.stages)
@@ -47,26 +48,38 @@ def run_plan(plan: Plan, inputs: Mapping[str, Array], poison: int = 0xA5) -> dic
         if index < 0:
             store_row(arena, plan, first_input, step, inputs[first_input][step])
         else:
-            run_step(arena, plan, plan.stages[index].node, sites[index], step)
+            run_step(arena, plan, plan.stages[index], sites[index], step)
     return {name: load_rows(arena, plan, name, 0, graph.tensors[name].height) for name in graph.output_names}
 
 
-def run_step(arena: Array, plan: Plan, node: Node, site: Site, step: int) -> None:
+def run_step(arena: Array, plan: Plan, stage: Stage, site: Site, step: int) -> None:
     """One firing: reads the rows that the step needs, writes the rows that it completes."""
-    inputs = [
-        Rows(load_rows(arena, plan, name, lo, hi), lo)
-        for name, (lo, hi) in zip(node.inputs, node.op.needs(site, step), strict=True)
-    ]
+    node = stage.node
+    needs = needs_of(stage, site, step)
+    inputs = [load_rows(arena, plan, name, lo, hi) for name, (lo, hi) in zip(node.inputs, needs, strict=True)]
+    rows = [Rows(data, lo) for data, (lo, _) in zip(inputs, needs, strict=True)]
+    start, stop = writes_of(stage, site, step)
+    if stage.lines and start < stop:
+        rows = [with_lines(arena, plan, node, start, rows[0])]
     if node.name in plan.scratch:
         block = plan.scratch[node.name]
         arena[block.offset : block.offset + block.bytes] = 0x5A
     if node.name in plan.states:
-        accumulate(arena, plan, node, site, step, inputs[0])
+        accumulate(arena, plan, node, site, step, rows[0])
         return
-    start, stop = output_rows(node.op, site, step)
-    rows = node.op.simulate(site, inputs, start, stop)
-    for row in range(start, stop):
-        store_row(arena, plan, node.output, row, rows[row - start])
+    if start < stop:
+        for row, codes in enumerate(node.op.simulate(site, rows, start, stop), start):
+            store_row(arena, plan, node.output, row, codes)
+    if stage.lines and step < site.inputs[0].height and last_use(stage, site, step) > step:
+        put_row(arena, plan.lines[node.name], step, inputs[0][0])
+
+
+def with_lines(arena: Array, plan: Plan, node: Node, row: int, newest: Rows) -> Rows:
+    """The rows of a window: the older ones out of the node's lines."""
+    tensor = plan.tensor(node.inputs[0])
+    first, stop = node.op.needs(plan.graph.site(node), row)[0]
+    older = take_rows(arena, plan.lines[node.name], tensor, first, min(stop, newest.first))
+    return Rows(np.concatenate([older, newest.data[: stop - newest.first]]), first)
 
 
 def accumulate(arena: Array, plan: Plan, node: Node, site: Site, step: int, rows: Rows) -> None:
@@ -91,17 +104,25 @@ def accumulate(arena: Array, plan: Plan, node: Node, site: Site, step: int, rows
 
 def store_row(arena: Array, plan: Plan, name: str, row: int, codes: Array) -> None:
     """Writes one row (W, C) where the plan has it, in the layout of its buffer."""
-    buffer = plan.buffers[name]
-    codes = np.ascontiguousarray(codes if buffer.layout == "hwc" else codes.T)
-    arena[buffer.row(row) : buffer.row(row) + buffer.pitch] = codes.view(np.uint8).reshape(-1)
+    put_row(arena, plan.buffers[name], row, codes)
 
 
 def load_rows(arena: Array, plan: Plan, name: str, start: int, stop: int) -> Array:
     """Rows [start, stop) of a tensor (n, W, C), read where the plan has them."""
-    buffer, tensor = plan.buffers[name], plan.graph.tensors[name]
+    return take_rows(arena, plan.buffers[name], plan.tensor(name), start, stop)
+
+
+def put_row(arena: Array, buffer: Buffer, row: int, codes: Array) -> None:
+    """Writes one row (W, C) into a buffer."""
+    codes = np.ascontiguousarray(codes if buffer.layout == "hwc" else codes.T)
+    arena[buffer.row(row) : buffer.row(row) + buffer.pitch] = codes.view(np.uint8).reshape(-1)
+
+
+def take_rows(arena: Array, buffer: Buffer, tensor: Tensor, start: int, stop: int) -> Array:
+    """Rows [start, stop) of a buffer (n, W, C)."""
     shape = tensor.shape[1:] if buffer.layout == "hwc" else tensor.shape[:0:-1]
-    rows = np.empty((stop - start, *shape), tensor.dtype)
-    for i in range(stop - start):
+    rows = np.empty((max(stop - start, 0), *shape), tensor.dtype)
+    for i in range(len(rows)):
         at = buffer.row(start + i)
         rows[i] = arena[at : at + buffer.pitch].view(tensor.dtype).reshape(shape)
     return rows if buffer.layout == "hwc" else rows.transpose(0, 2, 1)

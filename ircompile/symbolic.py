@@ -15,7 +15,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.graph import Node
 from ircompile.ops import output_rows, state_bytes
-from ircompile.plan.model import Layout, Plan
+from ircompile.plan.model import Buffer, Layout, Plan
 from ircompile.plan.tables import Tables, schedule_tables
 from ircompile.tensor import Array, Site, Tensor
 
@@ -34,7 +34,7 @@ def prove(plan: Plan, tables: Tables | None = None) -> None:
         if index < 0:
             shadow.write("push_row", plan.graph.input_names[0], step, "hwc")
         else:
-            shadow.fire(plan.stages[index].node, step)
+            shadow.fire(plan.stages[index].node, step, plan.stages[index].lines)
     for name in plan.graph.output_names:
         for row in range(plan.tensor(name).height):
             shadow.read("the caller", name, row, "hwc")
@@ -102,15 +102,20 @@ class _Shadow:
         self.sums = {name: total + i for i, name in enumerate(plan.states)}
         self.counters = (plan.counters.offset, plan.counters.offset + plan.counters.bytes)
 
-    def fire(self, node: Node, step: int) -> None:
-        """One firing: reads, then scratch and sums, then the rows that it writes."""
+    def fire(self, node: Node, step: int, lines: bool) -> None:
+        """One firing: reads, then scratch and sums, then the rows that it writes, then the lines that it keeps."""
         where, site = f"{node.name} step {step}", self.sites[node.name]
         demand = self.plan.demands[node.name]
+        written = range(*output_rows(node.op, site, step))
+        needs = node.op.needs(site, step)
         reads = []
-        for name, layout, (lo, hi) in zip(node.inputs, demand.reads, node.op.needs(site, step), strict=True):
+        if lines:
+            written = self._due(node, site, step)
+            reads = [self._read_line(where, node, row) for row in self._older(node, site, step, written)]
+            needs = ((step, step + 1),) if step < site.inputs[0].height else ((0, 0),)
+        for name, layout, (lo, hi) in zip(node.inputs, demand.reads, needs, strict=True):
             reads += [self.read(where, name, row, layout) for row in range(lo, hi)]
         inner = self._inner(where, node, site, step)
-        written = range(*output_rows(node.op, site, step))
         writes = [_Use(f"row {row} of {node.output}", self._place(node.output, row)) for row in written]
         for i, use in enumerate([*inner, *writes]):
             overwrites = i >= len(inner) and demand.in_place is not None
@@ -119,6 +124,42 @@ class _Shadow:
                     raise self._wrong(where, f"{use.what} lies over {other.what}")
         for row in written:
             self.write(where, node.output, row, demand.writes)
+        if lines and step < site.inputs[0].height and self._wanted_later(node, site, step):
+            self.read(where, node.inputs[0], step, demand.reads[0])
+            use = _Use(f"line {step}", self._slot(self.plan.lines[node.name], step))
+            self._cells(where, use)[:] = self._codes(node.inputs[0], step, demand.reads[0])
+
+    @staticmethod
+    def _due(node: Node, site: Site, step: int) -> range:
+        """The output row whose window ends with input row `step`."""
+        window = node.op.window  # type: ignore[union-attr]
+        rows = [
+            r
+            for r in range(site.output.height)
+            if r * window.stride[0] - window.padding[0] + window.reach[0] - 1 == step
+        ]
+        return range(rows[0], rows[0] + 1) if rows else range(0)
+
+    @staticmethod
+    def _older(node: Node, site: Site, step: int, written: range) -> list[int]:
+        """Rows of the picture in the windows of the rows written, `step` itself left out."""
+        window = node.op.window  # type: ignore[union-attr]
+        taps = {
+            r * window.stride[0] - window.padding[0] + i * window.dilation[0]
+            for r in written
+            for i in range(window.kernel[0])
+        }
+        return sorted(row for row in taps if 0 <= row < site.inputs[0].height and row != step)
+
+    def _wanted_later(self, node: Node, site: Site, row: int) -> bool:
+        """Whether the C keeps the row: a window that begins at or above it ends below it."""
+        window = node.op.window  # type: ignore[union-attr]
+        begins = [r * window.stride[0] - window.padding[0] for r in range(site.output.height)]
+        return any(b <= row < b + window.reach[0] - 1 for b in begins)
+
+    def _read_line(self, where: str, node: Node, row: int) -> _Use:
+        use = _Use(f"line {row} of {node.inputs[0]}", self._slot(self.plan.lines[node.name], row))
+        return self._find(where, use, self._codes(node.inputs[0], row, self.plan.demands[node.name].reads[0]))
 
     def _inner(self, where: str, node: Node, site: Site, step: int) -> list[_Use]:
         """Scratch, which is spoilt; sums, which must be those of the step before."""
@@ -140,8 +181,12 @@ class _Shadow:
 
     def read(self, where: str, name: str, row: int, layout: Layout) -> _Use:
         """Finds a row of a tensor where the plan has it, or raises."""
-        use = _Use(f"row {row} of {name}", self._place(name, row))
-        cells, wanted = self._cells(where, use), self._codes(name, row, layout)
+        return self._find(
+            where, _Use(f"row {row} of {name}", self._place(name, row)), self._codes(name, row, layout)
+        )
+
+    def _find(self, where: str, use: _Use, wanted: Array) -> _Use:
+        cells = self._cells(where, use)
         if not np.array_equal(cells, wanted):
             byte = int(np.flatnonzero(cells != wanted)[0])
             found = self._name(int(cells[byte]))
@@ -154,9 +199,13 @@ class _Shadow:
         self._cells(where, use)[:] = self._codes(name, row, layout)
 
     def _place(self, name: str, row: int) -> Range:
-        buffer, tensor = self.plan.buffers[name], self.plan.tensor(name)
+        first, _ = self._slot(self.plan.buffers[name], row)
+        return first, first + self.plan.tensor(name).row_bytes
+
+    @staticmethod
+    def _slot(buffer: Buffer, row: int) -> Range:
         first = buffer.offset + (row + buffer.phase) % buffer.slots * buffer.pitch
-        return first, first + tensor.row_bytes
+        return first, first + buffer.pitch
 
     def _codes(self, name: str, row: int, layout: Layout) -> Array:
         """What every byte of a row is: its number among all bytes of all tensors."""

@@ -8,53 +8,67 @@ from ircompile.errors import CompileError
 from ircompile.graph import Graph
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.items import Item
-from ircompile.plan.lifetimes import Problem
+from ircompile.plan.lifetimes import Problem, lines_name
 from ircompile.plan.model import Block, Buffer, Demand, InputMode, Layout, Plan
-from ircompile.plan.search import Draft, aligned, find
+from ircompile.plan.search import Draft, aligned, find_default, find_least
 
 
-def make_plan(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode = "resident") -> Plan:
+def make_plan(
+    graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode = "resident", least: bool = False
+) -> Plan:
     """The plan of a lowered graph: cuts by dynamic programming, then rows packed in one arena.
 
+    It needs the fewest bytes found if `least`, else it may need a little more and does less work.
     Raises CompileError where the input mode does not fit the graph.
     """
     if input_mode == "rows" and len(graph.inputs) != 1:
         raise CompileError(
             graph.name, f"{len(graph.inputs)} inputs with --input rows", "one input", "use --input resident"
         )
-    return lay_out(find(Problem(graph, demands), input_mode))
+    search = find_least if least else find_default
+    return lay_out(search(graph, demands, input_mode))
 
 
 def lay_out(draft: Draft) -> Plan:
     """A draft written down as a plan."""
     problem, (bases, top) = draft.problem, draft.placement
+    buffers, lines = buffers_of(problem, draft.items, bases)
     return Plan(
         graph=problem.graph,
         input_mode="rows" if draft.rows else "resident",
         stages=problem.stages,
         demands=problem.demands,
         segments=draft.segments,
-        buffers=buffers_of(problem, draft.items, bases),
+        buffers=buffers,
+        lines=lines,
         scratch=_blocks(draft.items, bases, "scratch"),
         states=_blocks(draft.items, bases, "sums"),
         counters=Block(aligned(top), draft.counters),
         arena_bytes=draft.arena(top),
         peak_live=draft.peak + draft.counters,
-        lower_bound=lower_bound(problem, draft.rows),
+        lower_bound=lower_bound(Problem(problem.graph, problem.demands), draft.rows),
     )
 
 
-def buffers_of(problem: Problem, items: Sequence[Item], bases: Mapping[str, int]) -> dict[str, Buffer]:
-    """The buffer of every tensor. Its layout is what its producer writes; inputs are "hwc"."""
+def buffers_of(
+    problem: Problem, items: Sequence[Item], bases: Mapping[str, int]
+) -> tuple[dict[str, Buffer], dict[str, Buffer]]:
+    """The buffer of every tensor, and of every node's lines.
+
+    A tensor's layout is what its producer writes; inputs are "hwc".
+    """
     graph = problem.graph
     layouts: dict[str, Layout] = dict.fromkeys(graph.input_names, "hwc")
     layouts |= {node.output: problem.demands[node.name].writes for node in graph.nodes}
     homes = {ring.name: (ring, bases[item.name]) for item in items for ring in item.rings}
-    buffers = {}
-    for name in graph.tensors:
-        ring, base = homes[problem.roots.get(name, name)]
-        buffers[name] = Buffer(base, ring.pitch, ring.slots, layouts[name], ring.phase)
-    return buffers
+
+    def buffer(home: str, layout: Layout) -> Buffer:
+        ring, base = homes[home]
+        return Buffer(base, ring.pitch, ring.slots, layout, ring.phase)
+
+    nodes = [problem.stages[i].node for i in problem.kept]
+    lines = {node.name: buffer(lines_name(node.name), layouts[node.inputs[0]]) for node in nodes}
+    return {name: buffer(problem.roots.get(name, name), layouts[name]) for name in graph.tensors}, lines
 
 
 def _blocks(items: Sequence[Item], bases: Mapping[str, int], kind: str) -> dict[str, Block]:

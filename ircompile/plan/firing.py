@@ -7,46 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ircompile.graph import Graph, Node
-from ircompile.ops import output_rows, steps_of
-from ircompile.plan.model import Stage, Wait
+from ircompile.plan.model import Stage
 
 Event = tuple[int, int]  # (stage index, step), or (-1 - input, row) where an input row is pushed
-
-
-def stages_of(graph: Graph) -> tuple[Stage, ...]:
-    """Every node's steps and waits, from its op's `needs`."""
-    producer = {node.output: i for i, node in enumerate(graph.nodes)}
-    producer |= {name: -1 - i for i, name in enumerate(graph.input_names)}
-    last_reader: dict[int, int] = {}
-    for i, node in enumerate(graph.nodes):
-        for name in node.inputs:
-            last_reader[producer[name]] = i
-    steps_for_rows = {name: _steps_for_rows(graph, producer[name]) for name in producer}
-    stages = []
-    for i, node in enumerate(graph.nodes):
-        site = graph.site(node)
-        steps = steps_of(node.op, site)
-        needs = [node.op.needs(site, step) for step in range(steps)]
-        waits = tuple(
-            Wait(producer[name], tuple(steps_for_rows[name][need[position][1]] for need in needs))
-            for position, name in enumerate(node.inputs)
-        )
-        stages.append(Stage(node, steps, waits, last_reader.get(i, i)))
-    return tuple(stages)
-
-
-def _steps_for_rows(graph: Graph, source: int) -> list[int]:
-    """For n = 0 .. H: how many steps the source must have done for rows [0, n) to be there."""
-    if source < 0:
-        return list(range(graph.tensors[graph.input_names[-1 - source]].height + 1))
-    node: Node = graph.nodes[source]
-    site = graph.site(node)
-    needed = [0]
-    for step in range(steps_of(node.op, site)):
-        _, stop = output_rows(node.op, site, step)
-        needed += [step + 1] * (stop + 1 - len(needed))
-    return needed
 
 
 def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -> Iterator[Event]:

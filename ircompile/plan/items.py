@@ -37,29 +37,32 @@ def items_of(
     lives = row_lives(problem, times, end, whole, kept)
     groups: dict[tuple[int, int], list[str]] = {}
     for name, life in lives.items():
-        tensor, slots = problem.graph.tensors[name], slots_needed(life)
-        plain = slots == tensor.height or name in problem.unturned or pooled is False
-        key = (-1, len(groups)) if plain else (tensor.row_bytes, tensor.height)
+        slots, rows = slots_needed(life), problem.rows[name]
+        plain = slots == rows[1] or name in problem.unturned or pooled is False
+        key = (-1, len(groups)) if plain else rows
         groups.setdefault(key, []).append(name)
     items = []
     for names in groups.values():
-        pitch = problem.graph.tensors[names[0]].row_bytes
-        if pooled is None and len(names) > 1:
-            items.append(estimate([lives[name] for name in names], pitch))
+        pitch = problem.rows[names[0]][0]
+        if pooled is None:
+            items += estimate(names, pitch, lives)
         else:
             items += [ring_item(rings, lives) for rings in share(names, pitch, lives)]
     return items + extra_items(problem, times)
 
 
-def estimate(lives: Sequence[Life], pitch: int) -> Item:
-    """One block for as many rows as are alive at once in several tensors."""
-    first = np.concatenate([life.first[life.alive] for life in lives])
-    last = np.concatenate([life.last[life.alive] for life in lives])
-    change = np.zeros(int(last.max()) + 2, np.int64)
-    np.add.at(change, first, 1)
-    np.subtract.at(change, last + 1, 1)
-    size = int(np.cumsum(change).max()) * pitch
-    return Item("", size, np.array([[0, size, first.min(), last.max()]]))
+def estimate(names: Sequence[str], pitch: int, lives: Mapping[str, Life]) -> list[Item]:
+    """Rings of their own, or one block for as many rows as are alive at once in all, whichever is less."""
+    apart = [ring_item([Ring(name, slots_needed(lives[name]), pitch)], lives) for name in names]
+    if len(names) == 1:
+        return apart
+    first = np.concatenate([lives[name].first[lives[name].alive] for name in names])
+    last = np.concatenate([lives[name].last[lives[name].alive] for name in names])
+    rects = np.stack([np.zeros_like(first), np.full_like(first, pitch), first, last], axis=1)
+    size = int(live_bytes([Item("", pitch, rects)]).max())
+    if size >= live_bytes(apart).max():
+        return apart
+    return [Item("", size, np.array([[0, size, first.min(), last.max()]]))]
 
 
 def ring_item(rings: Sequence[Ring], lives: Mapping[str, Life]) -> Item:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.graph import Graph
-from ircompile.ops import output_rows, state_bytes
-from ircompile.plan.firing import Event, stages_of
+from ircompile.ops import state_bytes
+from ircompile.plan.firing import Event
 from ircompile.plan.model import Demand, Stage
+from ircompile.plan.stages import last_use, needs_of, stages_of, writes_of
 from ircompile.tensor import Array, Site
 
 NEVER = np.iinfo(np.int64).max
@@ -32,14 +33,16 @@ class Life:
 class Problem:
     """What is to be planned, looked up once: which steps write and read every row, and who overwrites whom."""
 
-    def __init__(self, graph: Graph, demands: Mapping[str, Demand]) -> None:
+    def __init__(self, graph: Graph, demands: Mapping[str, Demand], lines: Set[str] = frozenset()) -> None:
         self.graph = graph
         self.demands = demands
-        self.stages = stages_of(graph)
+        self.lines = frozenset(lines)
+        self.stages = stages_of(graph, lines)
         sites = [graph.site(node) for node in graph.nodes]
         pairs = list(zip(self.stages, sites, strict=True))
         self.writer = [_writer_of_rows(stage, site) for stage, site in pairs]
         self.readers = [_readers_of_rows(stage, site) for stage, site in pairs]
+        self.kept = {i: _last_uses(stage, site) for i, (stage, site) in enumerate(pairs) if stage.lines}
         self.sums = [state_bytes(stage.node.op, site) for stage, site in pairs]
         self.roots = overwritten(graph, demands)
         self.unturned = {
@@ -47,6 +50,10 @@ class Problem:
             for node in graph.nodes
             if not demands[node.name].row_pointers
             for name in node.inputs
+        }
+        self.rows = {name: (t.row_bytes, t.height) for name, t in graph.tensors.items()}
+        self.rows |= {
+            lines_name(self.stages[i].node.name): self.rows[self.stages[i].node.inputs[0]] for i in self.kept
         }
         self.producer = {node.output: i for i, node in enumerate(graph.nodes)}
         self.last_reader = dict.fromkeys(graph.tensors, -1)
@@ -59,7 +66,7 @@ def _writer_of_rows(stage: Stage, site: Site) -> Array:
     """The step that writes each output row."""
     writer = np.zeros(site.output.height, np.int64)
     for step in range(stage.steps):
-        start, stop = output_rows(stage.node.op, site, step)
+        start, stop = writes_of(stage, site, step)
         writer[start:stop] = step
     return writer
 
@@ -68,9 +75,16 @@ def _readers_of_rows(stage: Stage, site: Site) -> tuple[Array, ...]:
     """For each input, the last step that reads each row; -1 where none does."""
     last = tuple(np.full(tensor.height, -1, np.int64) for tensor in site.inputs)
     for step in range(stage.steps):
-        for rows, (lo, hi) in zip(last, stage.node.op.needs(site, step), strict=True):
+        for rows, (lo, hi) in zip(last, needs_of(stage, site, step), strict=True):
             rows[lo:hi] = step
     return last
+
+
+def _last_uses(stage: Stage, site: Site) -> Array:
+    """For a stage with lines, the last step that reads each row from them; -1 where none does."""
+    rows = range(min(stage.steps, site.inputs[0].height))
+    uses = [use if (use := last_use(stage, site, row)) > row else -1 for row in rows]
+    return np.array(uses + [-1] * (site.inputs[0].height - len(uses)), np.int64)
 
 
 def overwritten(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, str]:
@@ -116,7 +130,7 @@ def row_lives(
     def live(name: str, first: Array | int | None, last: Array | int) -> None:
         name = problem.roots.get(name, name)
         if name not in lives:
-            height = problem.graph.tensors[name].height
+            height = problem.rows[name][1]
             lives[name] = Life(np.full(height, NEVER), np.full(height, -1, np.int64))
         life = lives[name]
         if first is not None:
@@ -140,10 +154,25 @@ def row_lives(
         live(node.output, written, written)
         for name, readers in zip(node.inputs, problem.readers[index], strict=True):
             live(name, None, np.where(readers >= 0, fired[readers], -1))
+        if index in problem.kept:
+            lives[lines_name(node.name)] = _life_of_lines(problem.kept[index], fired)
     for name in kept:
         if problem.roots.get(name, name) in lives:
             live(name, None, end)
     return lives
+
+
+def lines_name(node: str) -> str:
+    """What the lines of a node are called among tensors."""
+    return f"{node}:lines"
+
+
+def _life_of_lines(uses: Array, fired: Array) -> Life:
+    """A row is put into the lines at the end of its step, when what the step has read may be written over."""
+    alive = uses >= 0
+    born = np.full(len(uses), NEVER)
+    born[alive] = fired[np.flatnonzero(alive)] + 1
+    return Life(born, np.where(alive, fired[uses], -1))
 
 
 def slots_needed(life: Life) -> int:

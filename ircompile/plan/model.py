@@ -44,12 +44,17 @@ class Wait:
 
 @dataclass(frozen=True)
 class Stage:
-    """A node as the schedule sees it: how many steps, what each waits for, and the last node that reads it."""
+    """A node as the schedule sees it: how many steps, what each waits for, and the last node that reads it.
+
+    `lines`: the node, whose window spans several rows, takes one input row a step and keeps those that later steps
+    read in memory of its own, so that no ring holds more of its input than others need.
+    """
 
     node: Node
     steps: int
     waits: tuple[Wait, ...]
     last_reader: int
+    lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ class Plan:
     buffers: Mapping[str, Buffer]
     scratch: Mapping[str, Block]
     states: Mapping[str, Block]
+    lines: Mapping[str, Buffer]
     counters: Block
     arena_bytes: int
     peak_live: int

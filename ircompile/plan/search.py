@@ -1,20 +1,27 @@
-"""The search for a plan: cuts by dynamic programming over live bytes, then by what they need once packed."""
+"""The search for a plan: cuts by dynamic programming over live bytes, then by what they need once packed.
+
+Lines cost a copy of every row: the default plan has them only in segments where they save more than NEAR.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from ircompile.graph import Graph
+from ircompile.plan.bound import lower_bound
 from ircompile.plan.firing import rows_pushed, whole_run
 from ircompile.plan.items import Item, items_of, live_bytes
 from ircompile.plan.lifetimes import Problem, times_of
-from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES, InputMode
+from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES, Demand, InputMode
 from ircompile.plan.packing import Placement, pack
 from ircompile.plan.segments import Segment, SegmentCosts, least_peak, neighbours
+from ircompile.plan.stages import can_have_lines
 
 QUICK, THOROUGH = 60, 1500  # tries of the packer: to compare drafts, and for the one that is kept
 EFFORT = 3000  # nodes laid out in the search, all drafts together
+NEAR = 1.05  # the default plan needs at most this much more than the least found
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,11 @@ class Draft:
         """Places after a long search."""
         return pack(self.items, THOROUGH, self.peak)
 
+    @property
+    def size(self) -> int:
+        """Arena bytes after a long search for places."""
+        return self.arena(self.placement[1])
+
     def arena(self, top: int) -> int:
         """Arena bytes where buffers need `top`."""
         return aligned(aligned(top) + self.counters)
@@ -63,6 +75,30 @@ class Draft:
 def aligned(size: int) -> int:
     """Rounded up to the arena's alignment."""
     return -(-size // ARENA_ALIGN) * ARENA_ALIGN
+
+
+def find_default(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode) -> Draft:
+    """The draft with the fewest lines among those within NEAR of the least."""
+    plain = find(Problem(graph, demands), input_mode)
+    if plain.size <= NEAR * lower_bound(plain.problem, plain.rows):
+        return plain
+    least = find_least(graph, demands, input_mode)
+    if plain.size <= NEAR * least.size:
+        return plain
+    draft = least
+    for first, stop in least.segments:
+        lines = draft.problem.lines - {stage.node.name for stage in draft.problem.stages[first:stop]}
+        if lines < draft.problem.lines:
+            fewer = replace(draft, problem=Problem(graph, demands, lines))
+            if fewer.quick <= NEAR * least.size:
+                draft = fewer
+    return draft
+
+
+def find_least(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode) -> Draft:
+    """The draft that needs the fewest bytes at row grain: lines wherever they can be."""
+    lines = frozenset(node.name for node in graph.nodes if can_have_lines(node))
+    return find(Problem(graph, demands, lines), input_mode)
 
 
 def find(problem: Problem, input_mode: InputMode) -> Draft:

@@ -1,0 +1,60 @@
+"""C expressions and statements with which the driver finds rows, and keeps lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ircompile.plan.model import Buffer, Plan, Stage
+from ircompile.plan.stages import WINDOWED, lead_of, stride_of
+
+
+def row_offset(buffer: Buffer, row: str, height: int) -> str:
+    """Arena offset of a row, as a C expression."""
+    if buffer.slots == 1 or row == "0":
+        return str(buffer.row(0))
+    if buffer.phase:
+        row = f"({row} + {buffer.phase})"
+    slot = row if buffer.slots >= height and not buffer.phase else f"{row} % {buffer.slots}"
+    return f"{buffer.offset} + {slot} * {buffer.pitch}"
+
+
+def window_call(prefix: str, taps: int, first: str, apart: int, buffer: Buffer, height: int) -> str:
+    """Fills `rows` with pointers to the rows of a window."""
+    return (
+        f"{prefix}_window(rows, {taps}, {first}, {apart}, "
+        f"arena + {buffer.offset}, {height}, {buffer.phase}, {buffer.slots}, {buffer.pitch});"
+    )
+
+
+def output_row(stage: Stage) -> str:
+    """The output row that a step of a stage with lines writes, where it writes one, as a C expression."""
+    lead, stride = lead_of(stage.node), stride_of(stage.node)
+    row = f"step - {lead}" if lead else "step"
+    return f"({row})" if stride == 1 else f"({row}) / {stride}"
+
+
+def with_lines(prefix: str, plan: Plan, stage: Stage, call: Sequence[str]) -> list[str]:
+    """The statements of a stage with lines around those that call its kernel on `rows`."""
+    assert isinstance(stage.node.op, WINDOWED)
+    window, tensor = stage.node.op.window, plan.tensor(stage.node.inputs[0])
+    lines, height = plan.lines[stage.node.name], tensor.height
+    lead, stride = lead_of(stage.node), stride_of(stage.node)
+    newest = f"arena + {row_offset(plan.buffers[tensor.name], 'step', height)}"
+    first = f"step - {window.reach[0] - 1}"
+    due = [f"step >= {lead}"] if lead else []
+    due += [f"(step - {lead}) % {stride} == 0" if lead else f"step % {stride} == 0"] if stride > 1 else []
+    body = [
+        f"const int8_t *rows[{window.kernel[0]}];",
+        window_call(prefix, window.kernel[0], first, window.dilation[0], lines, height),
+        f"{f'if (step < {height}) ' if stage.steps > height else ''}rows[{window.kernel[0] - 1}] = {newest};",
+        *call,
+    ]
+    kept = min(height, stage.steps - 1)
+    keep = f"memmove(arena + {row_offset(lines, 'step', height)}, {newest}, {lines.pitch});"
+    return [
+        f"if ({' && '.join(due)}) {{" if due else "{",
+        *(f"    {line}" for line in body),
+        "}",
+        f"if (step < {kept})",
+        f"    {keep}",
+    ]

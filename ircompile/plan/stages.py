@@ -1,0 +1,101 @@
+"""The stages of a schedule: what every node does at each of its steps, and what each step waits for.
+
+A node with lines takes input row v at step v, and writes output row r once the window's last row is there: at step
+r * stride + reach - 1 - top. Steps past the input's end stand for the padding below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from ircompile import ops
+from ircompile.graph import Graph, Node
+from ircompile.ops import output_rows, steps_of
+from ircompile.plan.model import Stage, Wait
+from ircompile.tensor import Site
+
+WINDOWED = ops.Conv | ops.Depthwise | ops.MaxPool | ops.AveragePool
+
+
+def stages_of(graph: Graph, lines: Set[str] = frozenset()) -> tuple[Stage, ...]:
+    """Every node's steps and waits, those named in `lines` with lines."""
+    producer = {node.output: i for i, node in enumerate(graph.nodes)}
+    producer |= {name: -1 - i for i, name in enumerate(graph.input_names)}
+    last_reader: dict[int, int] = {}
+    for i, node in enumerate(graph.nodes):
+        for name in node.inputs:
+            last_reader[producer[name]] = i
+    plain = [_plain(graph, node, node.name in lines, last_reader.get(i, i)) for i, node in enumerate(graph.nodes)]
+    steps_for = {name: _steps_for_rows(graph, name, producer[name], plain) for name in producer}
+    stages = []
+    for stage in plain:
+        site = graph.site(stage.node)
+        needs = [needs_of(stage, site, step) for step in range(stage.steps)]
+        waits = tuple(
+            Wait(producer[name], tuple(steps_for[name][need[position][1]] for need in needs))
+            for position, name in enumerate(stage.node.inputs)
+        )
+        stages.append(Stage(stage.node, stage.steps, waits, stage.last_reader, stage.lines))
+    return tuple(stages)
+
+
+def _plain(graph: Graph, node: Node, lines: bool, last_reader: int) -> Stage:
+    site = graph.site(node)
+    steps = (site.output.height - 1) * stride_of(node) + lead_of(node) + 1 if lines else steps_of(node.op, site)
+    return Stage(node, steps, (), last_reader, lines)
+
+
+def _steps_for_rows(graph: Graph, name: str, source: int, stages: list[Stage]) -> list[int]:
+    """For n = 0 .. H: how many steps the source must have done for rows [0, n) to be there."""
+    if source < 0:
+        return list(range(graph.tensors[name].height + 1))
+    stage = stages[source]
+    site = graph.site(stage.node)
+    needed = [0]
+    for step in range(stage.steps):
+        _, stop = writes_of(stage, site, step)
+        needed += [step + 1] * (stop + 1 - len(needed))
+    return needed
+
+
+def can_have_lines(node: Node) -> bool:
+    """Windows that overlap from row to row, and begin inside of the picture or not far above."""
+    if not isinstance(node.op, WINDOWED):
+        return False
+    reach, stride = node.op.window.reach[0], node.op.window.stride[0]
+    return reach > stride and lead_of(node) >= 0
+
+
+def stride_of(node: Node) -> int:
+    """Input rows from one output row to the next."""
+    assert isinstance(node.op, WINDOWED)
+    return node.op.window.stride[0]
+
+
+def lead_of(node: Node) -> int:
+    """The last input row of the first window."""
+    assert isinstance(node.op, WINDOWED)
+    return node.op.window.reach[0] - 1 - node.op.window.padding[0]
+
+
+def needs_of(stage: Stage, site: Site, step: int) -> tuple[tuple[int, int], ...]:
+    """Rows [first, stop) of each input that a step reads."""
+    if not stage.lines:
+        return stage.node.op.needs(site, step)
+    height = site.inputs[0].height
+    return ((min(step, height), min(step + 1, height)),)
+
+
+def writes_of(stage: Stage, site: Site, step: int) -> tuple[int, int]:
+    """Output rows [first, stop) that a step completes."""
+    if not stage.lines:
+        return output_rows(stage.node.op, site, step)
+    row, rest = divmod(step - lead_of(stage.node), stride_of(stage.node))
+    return (row, row + 1) if row >= 0 and rest == 0 else (0, 0)
+
+
+def last_use(stage: Stage, site: Site, row: int) -> int:
+    """The last step of a stage with lines whose window holds `row`; `row` itself where no later one does."""
+    assert isinstance(stage.node.op, WINDOWED)
+    newest = min((row + stage.node.op.window.padding[0]) // stride_of(stage.node), site.output.height - 1)
+    return max(newest * stride_of(stage.node) + lead_of(stage.node), row)
