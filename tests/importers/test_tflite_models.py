@@ -43,7 +43,7 @@ def test_recorded_outputs(path: Path) -> None:
     with np.load(FOLDER / "golden" / f"{path.stem}.npz") as archive:
         recorded = dict(archive)
     graph = normalize(load(path))
-    for tag in ("rand", "real"):
+    for tag in ("real",) if path.stem in LARGE else ("rand", "real"):
         if f"{tag}_x0" not in recorded:
             continue
         given = [recorded[f"{tag}_x{n}"].reshape(e.shape) for n, e in enumerate(graph.inputs)]
