@@ -1,38 +1,48 @@
-"""Kernels of depthwise convolution: rows of channels, gathered channel by channel into a padded strip."""
+"""Kernels of depthwise convolution: rows of channels, under which the windows slide channel by channel."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from ircompile import ops
 from ircompile.graph import Node
+from ircompile.kernels.depthwise_rows import best_outputs, block_cost, row_steps
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
-from ircompile.tensor import Site
+from ircompile.kernels.requantize import Recipe
+from ircompile.target import Features
+from ircompile.tensor import Array, Site, integers
+
+# The order of a 3 x 3 filter whose words, sign extended to halves, are the outer columns of the rows and the
+# middles of the first two; the middle of the last row stands alone.
+SIDES_FIRST = (0, 3, 2, 5, 6, 1, 8, 4, 7)
+SIDES_FIRST_WIDE = (0, 2, 3, 5, 6, 8, 1, 4, 7)
 
 
-def choose_depthwise(op: ops.Depthwise, site: Site) -> Kernel:
-    """The scratch is the strip: the window's rows of one channel with their padding, and a word to read over."""
-    left, right = op.window.padding[2:]
-    strip = op.window.kernel[0] * (site.inputs[0].width + left + right) + 4
+def choose_depthwise(op: ops.Depthwise, site: Site, features: Features) -> Kernel:
+    """3 x 3 windows directly on the rows; other windows, and very narrow rows, in a padded strip."""
+    if features.dsp and is_direct(op, site):
+        return choose_direct(op, site)
+    strip = strip_bytes(op, site)
+    if features.dsp and op.window.dilation[1] == 1:
+        return Kernel(
+            "depthwise_strip", "window", ("chw",), ("hwc", "chw"), strip,
+            instructions=strip_instructions(op, site), extras=("scratch",),
+        )  # fmt: skip
     return Kernel(
-        "depthwise",
-        "window",
-        ("chw",),
-        ("hwc", "chw"),
-        -(-strip // 4) * 4,
-        instructions=6 * op.macs(site),
-        extras=("scratch",),
+        "depthwise", "window", ("chw",), ("hwc", "chw"), strip, instructions=6 * op.macs(site), extras=("scratch",)
     )
 
 
 def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) -> Packed:
-    """Weights channel after channel."""
-    weights, recipe = site.consts[op.weights], context.recipe(node, op, site)
-    arrays = {
-        "weights": np.ascontiguousarray(weights.transpose(2, 0, 1)),
-        "requant": requant_words(recipe),
-    }
-    source = site.inputs[0]
+    """Weights channel after channel, and what tells the kernels of one template apart."""
+    template = context.kernels[node.name].template
+    if template == "depthwise_3x3":
+        return pack_direct(node, op, site, context)
+    weights, recipe = by_channel(op, site), context.recipe(node, op, site)
+    source, window = site.inputs[0], op.window
     multiplier = site.output.channels // source.channels
     sizes = {
         "zero_in": source.zero_point,
@@ -41,6 +51,133 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
         "width_out": site.output.width,
         **context.steps(node, site),
     }
-    key = {"window": op.window, "wide": weights.dtype == np.int16, "multiplier": multiplier}
-    suffix = window_suffix(op.window) + (f"_x{multiplier}" if multiplier > 1 else "")
-    return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact)
+    suffix = window_suffix(window) + (f"_x{multiplier}" if multiplier > 1 else "")
+    wide = weights.dtype == np.int16
+    if template == "depthwise":
+        arrays = {"weights": weights, "requant": requant_words(recipe)}
+        key: dict[str, object] = {"window": window, "wide": wide, "multiplier": multiplier}
+        return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact)
+    outputs = best_outputs(window.kernel, window.stride[1], site.output.width, wide)
+    key = {
+        "kernel": window.kernel, "stride": window.stride[1], "left": window.padding[2], "right": window.padding[3],
+        "wide": wide, "multiplier": multiplier, "outputs": outputs,
+        "steps": row_steps(window.kernel[1], window.stride[1], outputs),
+    }  # fmt: skip
+    order = row_order(window.kernel[1]) if wide else list(range(window.kernel[1]))
+    arrays = {
+        "weights": padded(weights[:, :, order]),
+        "requant": requant_words(raw_codes(recipe, weights, source.zero_point)),
+    }
+    shared = {**helpers(wide), "gather": ("gather", {})}
+    return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, shared)
+
+
+def helpers(wide: bool) -> dict[str, tuple[str, Mapping[str, object]]]:
+    """Small functions that unpack codes and weights."""
+    names = ("unpack", "halves") if wide else ("unpack",)
+    return {name: (name, {}) for name in names}
+
+
+def by_channel(op: ops.Depthwise, site: Site) -> Array:
+    """Weights (C_out, kh, kw)."""
+    return np.ascontiguousarray(site.consts[op.weights].transpose(2, 0, 1))
+
+
+def padded(weights: Array) -> Array:
+    """The weights, and what a word over the last of them reads."""
+    return np.append(weights.reshape(-1), np.zeros(3, weights.dtype))
+
+
+def row_order(taps: int) -> list[int]:
+    """Taps of a row in the order that puts those of one register beside each other."""
+    order: list[int] = []
+    for group in range(0, taps, 4):
+        left = min(taps - group, 4)
+        order += [group + i for i in ((0,), (0, 1), (0, 2, 1), (0, 2, 1, 3))[left - 1]]
+    return order
+
+
+def raw_codes(recipe: Recipe, weights: Array, zero_point: int) -> Recipe:
+    """The recipe for sums over codes as they are: what the zero point adds to them moves into the bias."""
+    words = recipe.words.astype(np.int64)
+    words[:, 0] -= zero_point * integers(weights).reshape(len(weights), -1).sum(axis=1)
+    return replace(recipe, words=words.astype(np.int32))
+
+
+def strip_bytes(op: ops.Depthwise, site: Site) -> int:
+    """The window's rows of one channel with their padding, and words to read over."""
+    left, right = op.window.padding[2:]
+    strip = op.window.kernel[0] * (site.inputs[0].width + left + right) + 4
+    return -(-strip // 4) * 4
+
+
+def strip_instructions(op: ops.Depthwise, site: Site) -> int:
+    """Gathering, and then block after block."""
+    window, width = op.window, site.output.width
+    wide = site.consts[op.weights].dtype == np.int16
+    outputs = best_outputs(window.kernel, window.stride[1], width, wide)
+    blocks = -(-width // outputs)
+    filters = blocks * block_cost(window.kernel, window.stride[1], outputs, wide) + 16
+    gather = window.kernel[0] * (site.inputs[0].width // 2 + 12)
+    return site.output.height * (site.output.channels * filters + site.inputs[0].channels * gather)
+
+
+def last_pair(op: ops.Depthwise, site: Site) -> int:
+    """The first column of the windows of the last two outputs."""
+    return (site.output.width - 2) * op.window.stride[1] - op.window.padding[2]
+
+
+def over_edge(op: ops.Depthwise, site: Site) -> int:
+    """Columns of padding that the last window reaches into; negative where it ends before the row does."""
+    return last_pair(op, site) + op.window.stride[1] + 3 - site.inputs[0].width
+
+
+def is_direct(op: ops.Depthwise, site: Site) -> bool:
+    """3 x 3, stride 1 or 2, at most a column of padding on either side, rows of more than one word."""
+    window, left = op.window, op.window.padding[2]
+    return (
+        window.kernel == (3, 3)
+        and window.dilation[1] == 1
+        and window.stride[1] in (1, 2)
+        and left <= 1
+        and over_edge(op, site) <= 1
+        and site.inputs[0].width >= 4
+        and site.output.width >= 2 + left
+    )
+
+
+def choose_direct(op: ops.Depthwise, site: Site) -> Kernel:
+    """The scratch is a row of padding, where windows reach over the top or the bottom."""
+    outside = any(op.window.padding[:2])
+    pairs = -(-site.output.width // 2)
+    a_pair = 37 if op.window.stride[1] == 1 else 43
+    return Kernel(
+        "depthwise_3x3",
+        "window",
+        ("chw",),
+        ("hwc", "chw"),
+        -(-site.inputs[0].width // 4) * 4 if outside else 0,
+        instructions=site.output.height * site.output.channels * (pairs * a_pair + 30),
+        extras=("scratch",) if outside else (),
+    )
+
+
+def pack_direct(node: Node, op: ops.Depthwise, site: Site, context: Context) -> Packed:
+    """The first pair of outputs, pairs in a loop, the last pair."""
+    window, source, weights = op.window, site.inputs[0], by_channel(op, site)
+    stride, left, wide = window.stride[1], window.padding[2], weights.dtype == np.int16
+    recipe = raw_codes(context.recipe(node, op, site), weights, source.zero_point)
+    multiplier, last = site.output.channels // source.channels, last_pair(op, site)
+    span = last - (2 * stride - left if left else 0)
+    edge, outside = over_edge(op, site) > 0, any(window.padding[:2])
+    key = {
+        "stride": stride, "left": left, "edge": edge, "outside": outside, "wide": wide, "multiplier": multiplier,
+        "overlap": span // stride % 2 == 1, "advance": source.width - last,
+    }  # fmt: skip
+    order = list(SIDES_FIRST_WIDE if wide else SIDES_FIRST)
+    arrays = {"weights": weights.reshape(-1, 9)[:, order], "requant": requant_words(recipe)}
+    sizes = {"zero_in": source.zero_point} if left or edge or outside else {}
+    sizes |= {"width_in": source.width} if outside else {}
+    sizes |= {"channels": source.channels, "span": span, **context.steps(node, site)}
+    suffix = ("s2" if stride == 2 else "") + (f"_x{multiplier}" if multiplier > 1 else "")
+    return Packed(suffix.strip("_"), key, arrays, sizes, recipe.form, recipe.exact, helpers(wide))

@@ -1,0 +1,152 @@
+"""Depthwise convolution: sizes around every tile, borders, layouts, wide weights, extremes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ladder import climb, codes_for, join
+from nets import Net
+
+from ircompile import ops
+from ircompile.graph import Graph
+from ircompile.kernels.depthwise_rows import row_steps
+from ircompile.kernels.lower import lower
+from ircompile.plan import search
+from ircompile.target import load_target
+
+Padding = tuple[int, int, int, int]
+
+
+@pytest.fixture(autouse=True)
+def any_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first plan will do."""
+    for effort in ("EFFORT", "QUICK", "THOROUGH"):
+        monkeypatch.setattr(search, effort, 1)
+
+
+def climb_all(graphs: list[Graph], folder: Path, rungs: tuple[str, ...] = ("gcc", "cortex-m4")) -> None:
+    """Many networks side by side, not too many: the plan takes the square of their number."""
+    for first in range(0, len(graphs), 24):
+        graph = join(graphs[first : first + 24])
+        climb(graph, folder / str(first), vectors=codes_for(graph, 4), rungs=rungs)
+
+
+def layer(
+    shape: tuple[int, int, int],
+    kernel: tuple[int, int] = (3, 3),
+    stride: int = 1,
+    padding: Padding | None = None,
+    dilation: int = 1,
+    multiplier: int = 1,
+    seed: int = 0,
+    rounding: str = "double",
+    wide: bool = False,
+    extreme: bool = False,
+    planar: bool = False,
+    relu: bool = True,
+) -> Graph:
+    """One depthwise layer; `planar`: another reads it, so that it writes channel after channel."""
+    net = Net(shape, seed, rounding)
+    if extreme:
+        net.tensors["x"] = replace(net.tensors["x"], zero_point=(-128, 127, 0)[seed % 3])
+    x = net.depthwise("x", kernel, (stride, stride), padding, (dilation, dilation), multiplier, relu)
+    if wide or extreme:
+        weights = net.consts["w0"]
+        least, most = (-255, 255) if wide else (-128, 127)
+        chosen = (
+            net.rng.choice([least, most], weights.shape)
+            if extreme
+            else net.rng.integers(least, most + 1, weights.shape)
+        )
+        net.consts["w0"] = chosen.astype(np.int16 if wide else np.int8)
+    if planar:
+        net.depthwise(x, (1, 1))
+    return net.graph()
+
+
+def kernels(graph: Graph, target: str = "cortex-m4") -> set[str]:
+    lowered = lower(graph, load_target(target))
+    return {lowered.kernels[n.name].template for n in lowered.graph.nodes if isinstance(n.op, ops.Depthwise)}
+
+
+def grid(rounding: str = "double") -> list[Graph]:
+    """3 x 3 at every width around the tiles, both strides, SAME padding, none, and one on one side."""
+    graphs: list[Graph] = []
+    widths = [*range(1, 10), 15, 16, 17]
+    for number, (width, stride) in enumerate(product(widths, (1, 2))):
+        for padding in (None, (0, 0, 0, 0), (1, 0, 1, 0), (1, 1, 1, 1), (0, 1, 0, 1)):
+            height = 1 + number % 4
+            if padding and (width + padding[2] + padding[3] < 3 or height + padding[0] + padding[1] < 3):
+                continue
+            graphs.append(
+                layer((height, width, 1 + number % 5), stride=stride, padding=padding, seed=number,
+                      rounding=rounding, relu=number % 3 > 0, planar=number % 7 == 0)
+            )  # fmt: skip
+    return graphs
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("rounding", ["double", "float32_even"])
+def test_every_width_of_3x3(tmp_path: Path, rounding: str) -> None:
+    graphs = grid(rounding)[:: 1 if rounding == "double" else 3]
+    assert set().union(*map(kernels, graphs)) == {"depthwise_3x3", "depthwise_strip"}
+    climb_all(graphs, tmp_path)
+
+
+@pytest.mark.toolchain
+def test_other_kernels(tmp_path: Path) -> None:
+    sizes = [(1, 1), (2, 2), (1, 3), (3, 1), (4, 4), (5, 5), (2, 6), (7, 7), (1, 8), (1, 11)]
+    graphs = [
+        layer((3, width, 2), kernel, stride, seed=seed, planar=seed % 2 == 0)
+        for seed, (kernel, (width, stride)) in enumerate(
+            product(sizes, [(1, 1), (3, 1), (5, 1), (6, 2), (10, 3), (16, 2), (17, 1)])
+        )
+    ]
+    graphs += [layer((5, 7, 3), dilation=2, seed=1), layer((9, 16, 2), (5, 5), dilation=3, seed=2)]
+    graphs += [layer((5, 7, 3), (3, 3), 2, (2, 2, 2, 2), seed=3), layer((5, 9, 3), (5, 5), 1, (0, 0, 0, 0), seed=4)]
+    climb_all(graphs, tmp_path)
+
+
+@pytest.mark.toolchain
+def test_multipliers_wide_weights_and_extremes(tmp_path: Path) -> None:
+    graphs: list[Graph] = []
+    cases = product([(3, 3), (5, 5), (2, 2), (7, 7)], (1, 2), (1, 2, 3), (False, True))
+    for seed, (kernel, stride, multiplier, wide) in enumerate(cases):
+        shape = (4, 8 + seed % 3, 1 + seed % 2)
+        graphs.append(
+            layer(shape, kernel, stride, multiplier=multiplier, seed=seed, wide=wide, extreme=seed % 4 > 1)
+        )
+    graphs.append(layer((12, 12, 1), stride=2, multiplier=8, seed=99))
+    climb_all(graphs, tmp_path)
+
+
+def test_row_steps_use_every_tap_once() -> None:
+    """Each step's halves, followed through the registers, are the taps of that output."""
+    for taps, stride, outputs in product(range(1, 12), (1, 2, 3, 4), (1, 2, 3, 4)):
+        halves: dict[str, tuple[int, int]] = {}
+        found: dict[int, list[tuple[int, int]]] = {output: [] for output in range(outputs)}
+        for step in row_steps(taps, stride, outputs):
+            first = step.at // 4 * 4
+            if step.kind in ("even", "odd"):
+                halves[step.name] = (first + (step.kind == "odd"), first + (step.kind == "odd") + 2)
+            elif step.kind == "code":
+                halves[step.name] = (step.at, -1)
+            elif step.kind == "mix":
+                k, half = step.at // 4, "e" if step.name[0] == "p" else "o"
+                halves[step.name] = (halves[f"{half}{k + 1}"][0], halves[f"{half}{k}"][1])
+            elif step.kind == "mac":
+                tap = 4 * int(step.name[1:]) + (step.name[0] == "v")
+                bottom, top = halves[step.data]
+                pairs = {
+                    "smlad": [(bottom, tap), (top, tap + 2)],
+                    "smladx": [(top, tap), (bottom, tap + 2)],
+                    "smlabb": [(bottom, tap)],
+                    "smlatb": [(top, tap)],
+                }[step.how]
+                found[step.at] += pairs
+        for output, pairs in found.items():
+            assert sorted(pairs) == [(output * stride + tap, tap) for tap in range(taps)]
