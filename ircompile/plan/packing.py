@@ -14,19 +14,19 @@ Interval = tuple[int, int]
 Placement = tuple[dict[str, int], int]
 
 
-def pack(items: Sequence[Item], tries: int = 300, enough: int = 0, seed: int = 0) -> Placement:
+def pack(items: Sequence[Item], tries: int, enough: int = 0, hope: float = np.inf, seed: int = 0) -> Placement:
     """Bases by name and the bytes used: the best of several greedy orders, improved by `tries` small changes.
 
-    It stops early where it needs no more than `enough` bytes.
+    It stops early where it needs no more than `enough` bytes, and where the greedy orders need more than `hope`.
     """
     packer = Packer(items)
     rng = np.random.default_rng(seed)
     order, bases, top = packer.best_of(first_orders(items))
-    for _ in range(tries if len(items) > 2 else 0):
+    for _ in range(tries if len(items) > 2 and top <= hope else 0):
         if top <= enough:
             break
-        changed = change(order, bases, items, top, rng)
-        placed = packer.place(changed, top)
+        changed, same = change(order, bases, items, top, rng)
+        placed = packer.place(changed, top, {i: bases[i] for i in changed[:same]})
         if placed is not None:
             order, (bases, top) = changed, placed
     return {items[i].name: base for i, base in bases.items()}, top
@@ -47,18 +47,22 @@ def first_orders(items: Sequence[Item]) -> list[list[int]]:
 
 def change(
     order: Sequence[int], bases: dict[int, int], items: Sequence[Item], top: int, rng: np.random.Generator
-) -> list[int]:
-    """The order with one item placed earlier, mostly one that reaches the top, or with two exchanged."""
+) -> tuple[list[int], int]:
+    """The order with one item placed earlier, mostly one that reaches the top, or with two exchanged.
+
+    Returns also how many at its begin are as before.
+    """
     order = list(order)
-    high = [n for n, i in enumerate(order) if bases[i] + items[i].bytes == top]
-    kind = rng.random()
+    kind, a, b = rng.random(), *(int(n) for n in rng.integers(len(order), size=2))
     if kind < 0.7:
-        source = high[int(rng.integers(len(high)))] if kind < 0.5 else int(rng.integers(len(order)))
-        order.insert(int(rng.integers(source + 1)), order.pop(source))
-    else:
-        a, b = (int(n) for n in rng.integers(len(order), size=2))
-        order[a], order[b] = order[b], order[a]
-    return order
+        if kind < 0.5:
+            high = [n for n, i in enumerate(order) if bases[i] + items[i].bytes == top]
+            a = high[a % len(high)]
+        b %= a + 1
+        order.insert(b, order.pop(a))
+        return order, b
+    order[a], order[b] = order[b], order[a]
+    return order, min(a, b)
 
 
 class Packer:
@@ -86,11 +90,16 @@ class Packer:
         top, number, bases = min(results, key=lambda r: r[:2])
         return orders[number], bases, top
 
-    def place(self, order: Sequence[int], limit: int | None = None) -> tuple[dict[int, int], int] | None:
-        """Each item at the lowest base that fits, in the given order; None as soon as `limit` is passed."""
-        bases: dict[int, int] = {}
-        top = 0
-        for item in order:
+    def place(
+        self, order: Sequence[int], limit: int | None = None, begin: dict[int, int] | None = None
+    ) -> tuple[dict[int, int], int] | None:
+        """Each item at the lowest base that fits, in the given order; None as soon as `limit` is passed.
+
+        `begin` are the bases of the first items of the order, where they are known.
+        """
+        bases: dict[int, int] = dict(begin or {})
+        top = max((base + self.items[item].bytes for item, base in bases.items()), default=0)
+        for item in order[len(bases) :]:
             base = self.lowest_base(item, bases)
             top = max(top, base + self.items[item].bytes)
             if limit is not None and top > limit:
@@ -100,14 +109,14 @@ class Packer:
 
     def lowest_base(self, item: int, bases: dict[int, int]) -> int:
         """The lowest aligned base at no forbidden distance from what is placed."""
-        taken = [
-            (bases[other] + low, bases[other] + high)
-            for other, between in self.forbidden[item].items()
-            if other in bases
-            for low, high in between
-        ]
+        taken = []
+        for other, between in self.forbidden[item].items():
+            at = bases.get(other)
+            if at is not None:
+                taken += [(at + low, at + high) for low, high in between]
+        taken.sort()
         base = 0
-        for low, high in sorted(taken):  # (low, high) are forbidden bases
+        for low, high in taken:  # (low, high) are forbidden bases
             if base <= low:
                 break
             if base < high:
@@ -121,10 +130,13 @@ def forbidden_distances(a: Array, b: Array) -> list[Interval]:
     i, j = np.nonzero(meets)
     if not len(i):
         return []
-    low = a[i, 0] - b[j, 0] - b[j, 1]
-    high = a[i, 0] + a[i, 1] - b[j, 0]
+    low, high = a[i, 0] - b[j, 0] - b[j, 1], a[i, 0] + a[i, 1] - b[j, 0]
+    if len(i) == 1:
+        return [(int(low[0]), int(high[0]))]
     order = np.argsort(low, kind="stable")
     low, reach = low[order], np.maximum.accumulate(high[order])
-    begins = np.append(True, low[1:] >= reach[:-1])
-    ends = np.append(begins[1:], True)
-    return list(zip(low[begins].tolist(), reach[ends].tolist(), strict=True))
+    breaks = np.flatnonzero(low[1:] >= reach[:-1])
+    if not len(breaks):
+        return [(int(low[0]), int(reach[-1]))]
+    begins, ends = low[np.concatenate([[0], breaks + 1])], reach[np.concatenate([breaks, [len(low) - 1]])]
+    return list(zip(begins.tolist(), ends.tolist(), strict=True))

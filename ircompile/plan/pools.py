@@ -15,6 +15,9 @@ import numpy as np
 from ircompile.plan.lifetimes import Life, slots_needed
 from ircompile.tensor import Array
 
+MOST = 8  # tensors in one ring
+Clashes = dict[tuple[str, str], Array]
+
 
 @dataclass(frozen=True)
 class Ring:
@@ -30,23 +33,29 @@ def share(names: Sequence[str], pitch: int, lives: Mapping[str, Life]) -> list[l
     """Rings for tensors of equal rows: as many in one as gain by it."""
     rings: list[list[Ring]] = []
     apart = {name: slots_needed(lives[name]) for name in names}
-    for name in sorted(names, key=lambda n: int(lives[n].first.min())):
+    span = {name: (int(lives[name].first.min()), int(lives[name].last.max())) for name in names}
+    clashes: Clashes = {}
+    for name in sorted(names, key=lambda n: span[n]):
         for i, ring in enumerate(rings):
             members = [r.name for r in ring]
-            joined = _joined([*members, name], lives, ring[0].slots + apart[name] - 1)
+            if len(members) == MOST or all(span[m][1] < span[name][0] for m in members):
+                continue
+            for other in (*members, name):
+                clashes[name, other] = _clashes(lives[name], lives[other])
+            joined = _joined([*members, name], clashes, ring[0].slots + apart[name] - 1)
             if joined:
                 slots, phases = joined
                 rings[i] = [Ring(n, slots, pitch, p) for n, p in zip([*members, name], phases, strict=True)]
                 break
         else:
+            clashes[name, name] = _clashes(lives[name], lives[name])
             rings.append([Ring(name, apart[name], pitch)])
     return rings
 
 
-def _joined(names: Sequence[str], lives: Mapping[str, Life], most: int) -> tuple[int, list[int]] | None:
+def _joined(names: Sequence[str], clashes: Clashes, most: int) -> tuple[int, list[int]] | None:
     """The fewest slots, at most `most`, for tensors in one ring, and their phases."""
-    clashes = {(a, b): _clashes(lives[a], lives[b]) for i, a in enumerate(names) for b in names[: i + 1]}
-    least = max(len(clash) for clash in clashes.values())
+    least = max(len(clashes[a, b]) for i, a in enumerate(names) for b in names[: i + 1])
     for slots in range(max(1, least), most + 1):
         phases = _phases(names, clashes, slots)
         if phases is not None:
@@ -63,13 +72,14 @@ def _clashes(a: Life, b: Life) -> Array:
     return np.unique(alive[0][r] - alive[1][q])
 
 
-def _phases(names: Sequence[str], clashes: Mapping[tuple[str, str], Array], slots: int) -> list[int] | None:
+def _phases(names: Sequence[str], clashes: Clashes, slots: int) -> list[int] | None:
     """A phase for each tensor such that no two rows alive at once share a slot; depth first."""
     for name in names:
         own = clashes[name, name]
         if np.any((own != 0) & (own % slots == 0)):
             return None
-    taken = {pair: frozenset((clash % slots).tolist()) for pair, clash in clashes.items()}
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[: i + 1]]
+    taken = {pair: frozenset((clashes[pair] % slots).tolist()) for pair in pairs}
     phases: list[int] = []
 
     def extend(budget: list[int]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 
 from ircompile.graph import Graph
 from ircompile.plan.bound import lower_bound
@@ -19,8 +20,10 @@ from ircompile.plan.packing import Placement, pack
 from ircompile.plan.segments import Segment, SegmentCosts, least_peak, neighbours
 from ircompile.plan.stages import can_have_lines
 
-QUICK, THOROUGH = 60, 1500  # tries of the packer: to compare drafts, and for the one that is kept
-EFFORT = 3000  # nodes laid out in the search, all drafts together
+QUICK, THOROUGH = 50, 1500  # tries of the packer: to compare drafts, and for the one that is kept
+HOPE = 1.08  # how much more the first places may need than the last
+MANY = 100  # stages from which on fewer are tried
+EFFORT = 2400  # nodes laid out in the search, all drafts together
 NEAR = 1.05  # the default plan needs at most this much more than the least found
 
 
@@ -55,17 +58,24 @@ class Draft:
     @cached_property
     def quick(self) -> int:
         """Arena bytes after a short search for places."""
-        return self.arena(pack(self.items, QUICK, self.peak)[1])
+        return self.quickly()
+
+    def quickly(self, limit: float = inf) -> int:
+        """Arena bytes after a short search for places, a shorter one where `limit` is out of reach."""
+        return self.arena(pack(self.items, self._tries(QUICK), self.peak, HOPE * limit)[1])
 
     @cached_property
     def placement(self) -> Placement:
         """Places after a long search."""
-        return pack(self.items, THOROUGH, self.peak)
+        return pack(self.items, self._tries(THOROUGH), self.peak)
 
     @property
     def size(self) -> int:
         """Arena bytes after a long search for places."""
         return self.arena(self.placement[1])
+
+    def _tries(self, tries: int) -> int:
+        return min(tries, tries * MANY**2 // len(self.problem.stages) ** 2)
 
     def arena(self, top: int) -> int:
         """Arena bytes where buffers need `top`."""
@@ -127,7 +137,7 @@ def find(problem: Problem, input_mode: InputMode) -> Draft:
             seen.add(tuple(cuts))
             effort -= count
             other = Draft(problem, tuple(cuts), rows, best.pooled)
-            if other.quick < best.quick:
+            if other.quickly(best.quick) < best.quick:
                 best, improved = other, True
                 break
-    return min(drafts(best.segments), key=lambda d: d.placement[1])
+    return best_of(drafts(best.segments))

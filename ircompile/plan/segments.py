@@ -8,7 +8,8 @@ from ircompile.plan.firing import fire, rows_pushed
 from ircompile.plan.items import items_of, live_bytes
 from ircompile.plan.lifetimes import Problem, times_of
 
-LONGEST = 24
+LONGEST = 24  # nodes of a segment, where there are no more than MANY
+MANY = 200
 Segment = tuple[int, int]
 
 
@@ -41,9 +42,10 @@ class SegmentCosts:
 def least_peak(count: int, peak: Callable[[Segment], int]) -> list[Segment]:
     """The segments whose greatest peak is least; among those the fewest bytes summed over segments."""
     best: list[tuple[int, int, list[Segment]]] = [(0, 0, [])]
+    longest = LONGEST if count <= MANY else LONGEST // 2
     for stop in range(1, count + 1):
         choice: tuple[int, int, list[Segment]] | None = None
-        for first in range(stop - 1, max(0, stop - LONGEST) - 1, -1):
+        for first in range(stop - 1, max(0, stop - longest) - 1, -1):
             worst, total, cuts = best[first]
             if choice and worst > choice[0]:
                 continue
