@@ -12,6 +12,7 @@ from ircompile.kernels.convolution import choose_conv
 from ircompile.kernels.depthwise import choose_depthwise
 from ircompile.kernels.elementwise import choose_binary, choose_unary
 from ircompile.kernels.extremes import choose_argmax, choose_extreme
+from ircompile.kernels.helium import choose_helium
 from ircompile.kernels.model import Kernel
 from ircompile.kernels.movement import choose_move
 from ircompile.kernels.pooling import choose_mean, choose_pool
@@ -24,6 +25,8 @@ from ircompile.target import Target
 def choose(node: Node, graph: Graph, target: Target) -> Kernel:
     """The kernel of a node. Portable C is always there; variants for an instruction set have the same shape."""
     site, op = graph.site(node), node.op
+    if target.features.mve and (kernel := choose_helium(node, site)):
+        return kernel
     match op:
         case ops.Conv():
             return choose_conv(op, site, target)

@@ -14,6 +14,7 @@ from ircompile.kernels.convolution import pack_conv
 from ircompile.kernels.depthwise import pack_depthwise
 from ircompile.kernels.elementwise import pack_binary, pack_flip, pack_softmax, pack_table
 from ircompile.kernels.extremes import pack_argmax, pack_extreme
+from ircompile.kernels.helium import pack_helium
 from ircompile.kernels.lower import Lowered
 from ircompile.kernels.model import Context, Packed
 from ircompile.kernels.movement import pack_move
@@ -45,6 +46,8 @@ def pack(lowered: Lowered, plan: Plan, target: Target) -> Program:
 def pack_node(node: Node, context: Context) -> Packed:
     """The constants of one node."""
     site, op = context.plan.graph.site(node), node.op
+    if context.target.features.mve and (packed := pack_helium(node, site, context)):
+        return packed
     match op:
         case ops.Conv():
             return pack_conv(node, op, site, context)

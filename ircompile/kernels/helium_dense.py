@@ -1,0 +1,90 @@
+"""Convolution for Helium: dot products of pixels, or of gathered windows, with filters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ircompile import ops
+from ircompile.kernels.helium_requant import VectorRecipe
+from ircompile.kernels.model import Kernel, Packed, window_suffix
+from ircompile.tensor import Array, Site
+
+RESIDENT_DEPTH = 32  # two vectors a filter, of two channels
+POINTWISE = ops.Window((1, 1))
+VECTOR = 16
+Key = dict[str, object]
+
+
+def choose_dense(op: ops.Conv, site: Site) -> Kernel:
+    """Pixels where they are, or some windows gathered in scratch, and 16 bytes to write over their end."""
+    count = op.macs(site) // 4
+    if op.window == POINTWISE:
+        return Kernel("dense", "row", ("hwc",), ("hwc", "chw"), instructions=count)
+    size = -(-(windows(op, site) * site.consts[op.weights][0].size + VECTOR) // 4) * 4
+    return Kernel(
+        "dense_windows", "window", ("hwc",), ("hwc", "chw"), size, instructions=count, extras=("scratch",)
+    )
+
+
+def windows(op: ops.Conv, site: Site) -> int:
+    """How many windows are gathered at once: short ones are worth little alone."""
+    depth = site.consts[op.weights][0].size
+    return min(site.output.width, 16 if depth <= RESIDENT_DEPTH else 6 if depth <= 6 * VECTOR else 4)
+
+
+def pack_dense(op: ops.Conv, site: Site, recipe: VectorRecipe, apart: bool) -> Packed:
+    """Filters as they are."""
+    weights: Array = site.consts[op.weights]
+    flat = weights.reshape(len(weights), -1)
+    correction = -site.inputs[0].zero_point * flat.astype(np.int64).sum(axis=1)
+    pointwise, depth, width = op.window == POINTWISE, flat.shape[1], site.output.width
+    key = dense_key(recipe, depth, width if pointwise else windows(op, site), len(flat), apart)
+    by_four = key["mode"] == "channels"
+    arrays = {"weights": flat, "requant": recipe.blocks(correction) if by_four else recipe.rows(correction)}
+    arrays |= recipe.exact
+    sizes = {"count": width, "channels_out": len(flat)}
+    if key["mode"] != "resident":
+        sizes["depth"] = depth
+    if apart:
+        sizes["apart"] = width
+    if recipe.lanes.adds_zero:
+        sizes["zero_out"] = site.output.zero_point
+    form = recipe.scalar.form if recipe.scalar else None
+    shared: dict[str, tuple[str, Key]] = {"support": ("helium_support", {})}
+    suffix = f"{key['mode']}_{key['tile'] or key['depth']}_{recipe.lanes.key}"
+    if pointwise:
+        return Packed(suffix, key, arrays, sizes, form, recipe.counts, shared)
+    shared["dense"] = ("dense", {**key, "support": "helium_support"})
+    key, more = window_key(op, site, key)
+    return Packed(f"{window_suffix(op.window)}_{suffix}", key, arrays, sizes | more, form, recipe.counts, shared)
+
+
+def dense_key(recipe: VectorRecipe, depth: int, count: int, channels: int, apart: bool) -> Key:
+    """The template parameters of dot products of `count` pixels at once: see helium_dense.j2."""
+    key: Key = {"lanes": recipe.lanes, "depth": 0, "tile": 0, "rest": False, "apart": apart}
+    key["tail"] = depth % VECTOR > 0
+    if apart and count >= 4 and depth <= RESIDENT_DEPTH:
+        return key | {"mode": "resident", "depth": depth, "tail": False}
+    if apart and count >= 4:
+        return key | {"mode": "pixels", "tile": best_tile(channels)}
+    return key | {"mode": "channels", "tile": best_tile(count), "rest": channels % 4 > 0}
+
+
+def window_key(op: ops.Conv, site: Site, key: Key) -> tuple[Key, dict[str, int]]:
+    """The template parameters and the sizes of gathering: `taps` runs of a row's codes lie beside each other."""
+    kw, dilation = op.window.kernel[1], op.window.dilation[1]
+    taps = 1 if dilation == 1 else kw
+    run = kw // taps * site.inputs[0].channels
+    short = run if run <= VECTOR else 0
+    key = {"window": op.window, "taps": taps, "short": short, "together": windows(op, site),
+           "lanes": key["lanes"], "mode": key["mode"], "apart": key["apart"]}  # fmt: skip
+    sizes = {"zero_in": site.inputs[0].zero_point, "channels_in": site.inputs[0].channels,
+             "width_in": site.inputs[0].width}  # fmt: skip
+    return key, sizes
+
+
+def best_tile(count: int) -> int:
+    """1, 2 or 3: tiles of three need 11 instructions for 6 products, of two 8 for 4; the last tile may overlap."""
+    if count < 3:
+        return count
+    return 3 if -(-count // 3) * 3 * 11 / 6 <= -(-count // 2) * 2 * 8 / 4 else 2

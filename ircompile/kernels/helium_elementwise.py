@@ -1,0 +1,39 @@
+"""Element-wise kernels for Helium."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ircompile import ops
+from ircompile.kernels.model import Kernel, Packed
+from ircompile.kernels.requantize import PairRecipe, synthesize_pairs
+from ircompile.tensor import Site, Tensor
+
+
+def choose_add(op: ops.Binary, site: Site) -> Kernel | None:
+    """ADD and SUB of two rows of one shape, where a sum of two products is the reference."""
+    if op.constant is not None or any(t.shape != site.output.shape for t in site.inputs):
+        return None
+    if pairs(op, *site.inputs, site.output) is None:
+        return None
+    return Kernel("add_lanes", "row", ("hwc", "hwc"), in_place=1, instructions=2 * site.output.bytes)
+
+
+def pack_add(op: ops.Binary, site: Site) -> Packed:
+    """Multipliers; the right shift as a negative left shift."""
+    recipe = pairs(op, *site.inputs, site.output)
+    assert recipe is not None
+    form = recipe.form
+    clamp = (form.low, form.high) != (-128, 127)
+    sizes = {"count": site.output.width * site.output.channels, "shift": -form.shift}
+    sizes |= dict(zip(form.parameters, recipe.values, strict=True))
+    if clamp:
+        sizes |= {"low": form.low, "high": form.high}
+    key = {"kind": op.kind.upper(), "ties": form.ties, "clamp": clamp}
+    return Packed(form.ties + "_clamp" * clamp, key, {}, sizes, shared={"support": ("helium_support", {})})
+
+
+@lru_cache(maxsize=256)
+def pairs(op: ops.Binary, a: Tensor, b: Tensor, out: Tensor) -> PairRecipe | None:
+    """The sum for all codes of two tensors."""
+    return synthesize_pairs(op, Site((a, b), out, {}))
