@@ -202,6 +202,8 @@ class _Emitter:
 
     def case(self, index: int, node: Node) -> dict[str, object]:
         """The lines that fire one node."""
+        if node.name in self.plan.placed:
+            return {"index": index, "comment": f"{node.name}: its inputs are in place", "lines": []}
         kernel, packed = self.program.lowered.kernels[node.name], self.program.packed[node.name]
         function = self.function(kernel, packed)
         site = self.graph.site(node)

@@ -55,6 +55,8 @@ def run_plan(plan: Plan, inputs: Mapping[str, Array], poison: int = 0xA5) -> dic
 def run_step(arena: Array, plan: Plan, stage: Stage, site: Site, step: int) -> None:
     """One firing: reads the rows that the step needs, writes the rows that it completes."""
     node = stage.node
+    if node.name in plan.placed:
+        return
     needs = needs_of(stage, site, step)
     inputs = [load_rows(arena, plan, name, lo, hi) for name, (lo, hi) in zip(node.inputs, needs, strict=True)]
     rows = [Rows(data, lo) for data, (lo, _) in zip(inputs, needs, strict=True)]
@@ -115,7 +117,8 @@ def load_rows(arena: Array, plan: Plan, name: str, start: int, stop: int) -> Arr
 def put_row(arena: Array, buffer: Buffer, row: int, codes: Array) -> None:
     """Writes one row (W, C) into a buffer."""
     codes = np.ascontiguousarray(codes if buffer.layout == "hwc" else codes.T)
-    arena[buffer.row(row) : buffer.row(row) + buffer.pitch] = codes.view(np.uint8).reshape(-1)
+    pixels = pixels_of(arena, buffer, row, codes.view(np.uint8).reshape(len(codes), -1).shape)
+    pixels[:] = codes.view(np.uint8).reshape(pixels.shape)
 
 
 def take_rows(arena: Array, buffer: Buffer, tensor: Tensor, start: int, stop: int) -> Array:
@@ -123,6 +126,14 @@ def take_rows(arena: Array, buffer: Buffer, tensor: Tensor, start: int, stop: in
     shape = tensor.shape[1:] if buffer.layout == "hwc" else tensor.shape[:0:-1]
     rows = np.empty((max(stop - start, 0), *shape), tensor.dtype)
     for i in range(len(rows)):
-        at = buffer.row(start + i)
-        rows[i] = arena[at : at + buffer.pitch].view(tensor.dtype).reshape(shape)
+        pixels = pixels_of(arena, buffer, start + i, (shape[0], shape[1] * tensor.itemsize))
+        rows[i] = np.ascontiguousarray(pixels).view(tensor.dtype)
     return rows if buffer.layout == "hwc" else rows.transpose(0, 2, 1)
+
+
+def pixels_of(arena: Array, buffer: Buffer, row: int, shape: tuple[int, ...]) -> Array:
+    """The bytes of a row in the arena, one line of them a pixel (a channel where the layout is "chw")."""
+    count, size = shape
+    step, at = buffer.spread or size, buffer.row(row)
+    whole = arena[at : at + (count - 1) * step + size]
+    return np.lib.stride_tricks.as_strided(whole, shape, (step, 1))

@@ -83,10 +83,12 @@ def _ready(tables: Tables, done: dict[int, int], node: int, pushed: int) -> bool
 
 @dataclass(frozen=True)
 class _Use:
-    """Bytes of the arena that one firing touches."""
+    """Bytes of the arena that one firing touches: all of them, or pixels of `size` bytes `spread` apart."""
 
     what: str
     bytes: Range
+    spread: int = 0
+    size: int = 0
 
 
 class _Shadow:
@@ -105,6 +107,9 @@ class _Shadow:
     def fire(self, node: Node, step: int, lines: bool) -> None:
         """One firing: reads, then scratch and sums, then the rows that it writes, then the lines that it keeps."""
         where, site = f"{node.name} step {step}", self.sites[node.name]
+        if node.name in self.plan.placed:
+            self._relabel(where, node, step)
+            return
         demand = self.plan.demands[node.name]
         written = range(*output_rows(node.op, site, step))
         needs = node.op.needs(site, step)
@@ -116,7 +121,7 @@ class _Shadow:
         for name, layout, (lo, hi) in zip(node.inputs, demand.reads, needs, strict=True):
             reads += [self.read(where, name, row, layout) for row in range(lo, hi)]
         inner = self._inner(where, node, site, step)
-        writes = [_Use(f"row {row} of {node.output}", self._place(node.output, row)) for row in written]
+        writes = [self._row(node.output, row) for row in written]
         for i, use in enumerate([*inner, *writes]):
             overwrites = i >= len(inner) and demand.in_place is not None
             for other in [*reads, *inner[:i]]:
@@ -128,6 +133,19 @@ class _Shadow:
             self.read(where, node.inputs[0], step, demand.reads[0])
             use = _Use(f"line {step}", self._slot(self.plan.lines[node.name], step))
             self._cells(where, use)[:] = self._codes(node.inputs[0], step, demand.reads[0])
+
+    def _relabel(self, where: str, node: Node, step: int) -> None:
+        """A concatenation whose inputs are where its output is: every code must be at its place already."""
+        for name in node.inputs:
+            self.read(where, name, step, "hwc")
+        self.write(where, node.output, step, "hwc")
+        labels = self._codes(node.output, step, "hwc").reshape(self.plan.tensor(node.output).width, -1)
+        first = 0
+        for name in node.inputs:
+            use = self._row(name, step)
+            if not np.array_equal(self._cells(where, use), labels[:, first : first + use.size]):
+                raise self._wrong(where, f"{name} is not where its channels of {node.output} are")
+            first += use.size
 
     @staticmethod
     def _due(node: Node, site: Site, step: int) -> range:
@@ -181,12 +199,10 @@ class _Shadow:
 
     def read(self, where: str, name: str, row: int, layout: Layout) -> _Use:
         """Finds a row of a tensor where the plan has it, or raises."""
-        return self._find(
-            where, _Use(f"row {row} of {name}", self._place(name, row)), self._codes(name, row, layout)
-        )
+        return self._find(where, self._row(name, row), self._codes(name, row, layout))
 
     def _find(self, where: str, use: _Use, wanted: Array) -> _Use:
-        cells = self._cells(where, use)
+        cells = self._cells(where, use).reshape(-1)
         if not np.array_equal(cells, wanted):
             byte = int(np.flatnonzero(cells != wanted)[0])
             found = self._name(int(cells[byte]))
@@ -195,12 +211,15 @@ class _Shadow:
 
     def write(self, where: str, name: str, row: int, layout: Layout) -> None:
         """Puts a row of a tensor where the plan has it."""
-        use = _Use(f"row {row} of {name}", self._place(name, row))
-        self._cells(where, use)[:] = self._codes(name, row, layout)
+        cells = self._cells(where, self._row(name, row))
+        cells[...] = self._codes(name, row, layout).reshape(cells.shape)
 
-    def _place(self, name: str, row: int) -> Range:
-        first, _ = self._slot(self.plan.buffers[name], row)
-        return first, first + self.plan.tensor(name).row_bytes
+    def _row(self, name: str, row: int) -> _Use:
+        buffer, tensor = self.plan.buffers[name], self.plan.tensor(name)
+        first, _ = self._slot(buffer, row)
+        size = tensor.row_bytes // tensor.width
+        last = first + (tensor.width - 1) * (buffer.spread or size) + size
+        return _Use(f"row {row} of {name}", (first, last), buffer.spread, size)
 
     @staticmethod
     def _slot(buffer: Buffer, row: int) -> Range:
@@ -220,7 +239,11 @@ class _Shadow:
             raise self._wrong(where, f"{use.what} lies outside of the arena")
         if _meet(use.bytes, self.counters):
             raise self._wrong(where, f"{use.what} lies over the counters")
-        return self.cells[first:last]
+        cells = self.cells[first:last]
+        if use.spread:
+            shape, apart = ((last - first - use.size) // use.spread + 1, use.size), cells.strides[0]
+            return np.lib.stride_tricks.as_strided(cells, shape, (use.spread * apart, apart))
+        return cells
 
     def _fit(self, where: str, what: str, given: int, needed: int) -> None:
         if given < needed:

@@ -21,6 +21,8 @@ from ircompile.tensor import Array, Site, integers
 Call = Literal["row", "window", "buffer"]
 Extra = Literal["step", "sums", "scratch"]
 RowLine = tuple[int, int, int]
+STRIDED = ("pointwise", "conv", "stem", "depthwise", "fully_connected")
+"""Begins of the names of templates that ask how far apart the pixels of their output are (see Context.steps)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Kernel:
 
     def demand(self, layout: Layout) -> Demand:
         """What planning must know, with the output written in `layout`."""
-        return Demand(self.reads, layout, self.scratch, self.in_place, self.instructions, self.call != "buffer")
+        pointers, strided = self.call != "buffer", self.template.startswith(STRIDED)
+        return Demand(self.reads, layout, self.scratch, self.in_place, self.instructions, pointers, strided)
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,9 @@ class Context:
 
     def steps(self, node: Node, site: Site) -> dict[str, int]:
         """How far apart neighbouring pixels and neighbouring channels of an output row are, in bytes."""
-        if self.plan.buffers[node.output].layout == "hwc":
-            return {"pixel_step": site.output.channels, "channel_step": 1}
+        buffer = self.plan.buffers[node.output]
+        if buffer.layout == "hwc":
+            return {"pixel_step": buffer.spread or site.output.channels, "channel_step": 1}
         return {"pixel_step": 1, "channel_step": site.output.width}
 
     def recipe(self, node: Node, op: ops.Conv | ops.Depthwise | ops.TransposeConv, site: Site) -> Recipe:

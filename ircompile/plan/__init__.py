@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ircompile.errors import CompileError
 from ircompile.graph import Graph
+from ircompile.ops import Concat
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.items import Item
 from ircompile.plan.lifetimes import Problem, lines_name
@@ -43,6 +45,11 @@ def lay_out(draft: Draft) -> Plan:
         lines=lines,
         scratch=_blocks(draft.items, bases, "scratch"),
         states=_blocks(draft.items, bases, "sums"),
+        placed=frozenset(
+            node.name
+            for node in problem.graph.nodes
+            if node.inputs and node.inputs[0] in problem.slices and isinstance(node.op, Concat)
+        ),
         counters=Block(aligned(top), draft.counters),
         arena_bytes=draft.arena(top),
         peak_live=draft.peak + draft.counters,
@@ -68,7 +75,13 @@ def buffers_of(
 
     nodes = [problem.stages[i].node for i in problem.kept]
     lines = {node.name: buffer(lines_name(node.name), layouts[node.inputs[0]]) for node in nodes}
-    return {name: buffer(problem.roots.get(name, name), layouts[name]) for name in graph.tensors}, lines
+    buffers = {name: buffer(problem.roots.get(name, name), layouts[name]) for name in graph.tensors}
+    consumers = graph.consumers()
+    for name, channel in problem.slices.items():
+        whole = graph.tensors[consumers[name][0].output]
+        at = buffers[name].offset + channel * whole.itemsize
+        buffers[name] = replace(buffers[name], offset=at, spread=whole.channels * whole.itemsize)
+    return buffers, lines
 
 
 def _blocks(items: Sequence[Item], bases: Mapping[str, int], kind: str) -> dict[str, Block]:

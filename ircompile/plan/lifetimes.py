@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ircompile import ops
 from ircompile.graph import Graph
 from ircompile.ops import state_bytes
 from ircompile.plan.firing import Event
@@ -44,7 +45,8 @@ class Problem:
         self.readers = [_readers_of_rows(stage, site) for stage, site in pairs]
         self.kept = {i: _last_uses(stage, site) for i, (stage, site) in enumerate(pairs) if stage.lines}
         self.sums = [state_bytes(stage.node.op, site) for stage, site in pairs]
-        self.roots = overwritten(graph, demands)
+        self.slices = slices_of(graph, demands)
+        self.roots = overwritten(graph, demands, self.slices)
         self.unturned = {
             self.roots.get(name, name)
             for node in graph.nodes
@@ -87,10 +89,13 @@ def _last_uses(stage: Stage, site: Site) -> Array:
     return np.array(uses + [-1] * (site.inputs[0].height - len(uses)), np.int64)
 
 
-def overwritten(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, str]:
-    """Tensors over which their only reader writes its output, row by row: {tensor: the one it lives in}."""
+def overwritten(graph: Graph, demands: Mapping[str, Demand], slices: Mapping[str, int]) -> dict[str, str]:
+    """Tensors that live in another: {tensor: the one it lives in}.
+
+    Over some their only reader writes its output, row by row; others are a slice of a concatenation.
+    """
     consumers = graph.consumers()
-    partner: dict[str, str] = {}
+    partner: dict[str, str] = {name: consumers[name][0].output for name in slices}
     for node in graph.nodes:
         position = demands[node.name].in_place
         if position is None:
@@ -108,6 +113,22 @@ def overwritten(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, str]:
             root = partner[root]
         roots[name] = root
     return roots
+
+
+def slices_of(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, int]:
+    """Inputs of channel concatenations that can be written where the output is: {tensor: its first channel}."""
+    consumers = graph.consumers()
+    demand_of = {node.output: demands[node.name] for node in graph.nodes}
+    slices: dict[str, int] = {}
+    for node in graph.nodes:
+        if not (isinstance(node.op, ops.Concat) and node.op.axis == 2):
+            continue
+        own = [len(consumers[name]) == 1 and name not in graph.output_names for name in node.inputs]
+        written = [name in demand_of and demand_of[name].strided for name in node.inputs]
+        dense = [name in demand_of and demand_of[name].writes == "hwc" for name in node.inputs]
+        if all(own) and all(written) and all(dense) and len(set(node.inputs)) == len(node.inputs):
+            slices |= dict(zip(node.inputs, node.op.offsets(graph.site(node)), strict=False))
+    return slices
 
 
 def times_of(events: Sequence[Event]) -> dict[int, Array]:

@@ -23,7 +23,7 @@ class Demand:
     `reads` and `writes` are the layouts of a row: pixels of channels ("hwc") or channels of pixels ("chw").
     `scratch` bytes live during each firing. `in_place` is the input whose row the output may be written over.
     `instructions` estimates those of the whole node. `row_pointers`: the kernel is handed pointers to rows;
-    else it finds rows itself, row r in slot r mod slots.
+    else it finds rows itself, row r in slot r mod slots. `strided`: it can write pixels any number of bytes apart.
     """
 
     reads: tuple[Layout, ...]
@@ -32,6 +32,7 @@ class Demand:
     in_place: int | None = None
     instructions: int = 0
     row_pointers: bool = True
+    strided: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,17 @@ class Stage:
 
 @dataclass(frozen=True)
 class Buffer:
-    """Rows of a tensor in the arena: row r lives at offset + ((r + phase) mod slots) * pitch, in `layout`."""
+    """Rows of a tensor in the arena: row r lives at offset + ((r + phase) mod slots) * pitch, in `layout`.
+
+    `spread`, where it is not 0, is how many bytes its pixels are apart: its rows are slices of another tensor's.
+    """
 
     offset: int
     pitch: int
     slots: int
     layout: Layout
     phase: int = 0
+    spread: int = 0
 
     @property
     def bytes(self) -> int:
@@ -89,9 +94,10 @@ class Block:
 class Plan:
     """A graph laid out in one arena.
 
-    `segments` are half-open ranges of stages that stream together, run one after the other. `peak_live` is the
-    most bytes alive at one step of this very schedule: no placement of it can be smaller. `lower_bound`: no plan at
-    row grain that computes every row once can be smaller, whatever its cuts, order and placement.
+    `segments` are half-open ranges of stages that stream together, run one after the other. `placed` nodes have
+    nothing to do: their inputs were written where their output is. `peak_live` is the most bytes alive at one step
+    of this very schedule: no placement of it can be smaller. `lower_bound`: no plan at row grain that computes
+    every row once can be smaller, whatever its cuts, order and placement.
     """
 
     graph: Graph
@@ -104,6 +110,7 @@ class Plan:
     states: Mapping[str, Block]
     lines: Mapping[str, Buffer]
     counters: Block
+    placed: frozenset[str]
     arena_bytes: int
     peak_live: int
     lower_bound: int
