@@ -29,7 +29,7 @@ def choose_dense(op: ops.Conv, site: Site) -> Kernel:
 def windows(op: ops.Conv, site: Site) -> int:
     """How many windows are gathered at once: short ones are worth little alone."""
     depth = site.consts[op.weights][0].size
-    return min(site.output.width, 16 if depth <= RESIDENT_DEPTH else 6 if depth <= 6 * VECTOR else 4)
+    return min(site.output.width, 16 if depth <= RESIDENT_DEPTH else 6 if depth <= 10 * VECTOR else 3)
 
 
 def pack_dense(op: ops.Conv, site: Site, recipe: VectorRecipe, apart: bool) -> Packed:
@@ -39,8 +39,10 @@ def pack_dense(op: ops.Conv, site: Site, recipe: VectorRecipe, apart: bool) -> P
     correction = -site.inputs[0].zero_point * flat.astype(np.int64).sum(axis=1)
     pointwise, depth, width = op.window == POINTWISE, flat.shape[1], site.output.width
     key = dense_key(recipe, depth, width if pointwise else windows(op, site), len(flat), apart)
-    by_four = key["mode"] == "channels"
-    arrays = {"weights": flat, "requant": recipe.blocks(correction) if by_four else recipe.rows(correction)}
+    words = recipe.blocks(correction) if key["mode"] == "channels" else recipe.rows(correction)
+    if key["mode"] == "pixels":
+        words = np.pad(words, ((0, -len(words) % int(str(key["tile"]))), (0, 0)))
+    arrays = {"weights": interleaved(flat, key), "requant": words}
     arrays |= recipe.exact
     sizes = {"count": width, "channels_out": len(flat)}
     if key["mode"] != "resident":
@@ -62,12 +64,33 @@ def pack_dense(op: ops.Conv, site: Site, recipe: VectorRecipe, apart: bool) -> P
 def dense_key(recipe: VectorRecipe, depth: int, count: int, channels: int, apart: bool) -> Key:
     """The template parameters of dot products of `count` pixels at once: see helium_dense.j2."""
     key: Key = {"lanes": recipe.lanes, "depth": 0, "tile": 0, "rest": False, "apart": apart}
-    key["tail"] = depth % VECTOR > 0
+    key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR}
     if apart and count >= 4 and depth <= RESIDENT_DEPTH:
-        return key | {"mode": "resident", "depth": depth, "tail": False}
+        return key | {"mode": "resident", "depth": depth, "tail": False, "whole": False}
     if apart and count >= 4:
         return key | {"mode": "pixels", "tile": best_tile(channels)}
     return key | {"mode": "channels", "tile": best_tile(count), "rest": channels % 4 > 0}
+
+
+def interleaved(flat: Array, key: Key) -> Array:
+    """Filters (C, K) in the order of the tiles, 16 codes of each channel of a pass and then of it again.
+
+    Channels that are missing to the last tile are zero.
+    """
+    if key["mode"] == "resident":
+        return flat
+    tile = 4 if key["mode"] == "channels" else int(str(key["tile"]))
+    passes = ((0, 2, 1, 3),) if key["mode"] == "channels" and key["tile"] == 1 else ((0, 2), (1, 3))
+    if key["mode"] == "pixels":
+        passes = (tuple(range(tile)),)
+    whole = flat.shape[1] // VECTOR * VECTOR
+    padded = np.pad(flat, ((0, -len(flat) % tile), (0, 0))).reshape(-1, tile, flat.shape[1])
+    parts = []
+    for channels in passes:
+        some = padded[:, channels]
+        steps = some[..., :whole].reshape(len(some), len(channels), -1, VECTOR).transpose(0, 2, 1, 3)
+        parts += [steps.reshape(len(some), -1), some[..., whole:].reshape(len(some), -1)]
+    return np.concatenate(parts, axis=1)
 
 
 def window_key(op: ops.Conv, site: Site, key: Key) -> tuple[Key, dict[str, int]]:
@@ -78,9 +101,8 @@ def window_key(op: ops.Conv, site: Site, key: Key) -> tuple[Key, dict[str, int]]
     short = run if run <= VECTOR else 0
     key = {"window": op.window, "taps": taps, "short": short, "together": windows(op, site),
            "lanes": key["lanes"], "mode": key["mode"], "apart": key["apart"]}  # fmt: skip
-    sizes = {"zero_in": site.inputs[0].zero_point, "channels_in": site.inputs[0].channels,
-             "width_in": site.inputs[0].width}  # fmt: skip
-    return key, sizes
+    sizes = {"zero_in": site.inputs[0].zero_point, "width_in": site.inputs[0].width}
+    return key, sizes if short else sizes | {"channels_in": site.inputs[0].channels}
 
 
 def best_tile(count: int) -> int:
