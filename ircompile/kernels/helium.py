@@ -7,7 +7,7 @@ import numpy as np
 from ircompile import ops
 from ircompile.graph import Node
 from ircompile.kernels.helium_dense import choose_dense, pack_dense
-from ircompile.kernels.helium_depthwise import choose_strips, pack_strips
+from ircompile.kernels.helium_depthwise import choose_depthwise_lanes, pack_channels, pack_strips
 from ircompile.kernels.helium_elementwise import choose_add, pack_add
 from ircompile.kernels.helium_requant import VectorRecipe, vector_recipe
 from ircompile.kernels.model import Context, Kernel, Packed
@@ -18,7 +18,7 @@ def choose_helium(node: Node, site: Site) -> Kernel | None:
     """The Helium kernel of a node, None where portable C serves."""
     op = node.op
     if isinstance(op, ops.Conv | ops.Depthwise) and site.consts[op.weights].dtype == np.int8:
-        return choose_dense(op, site) if isinstance(op, ops.Conv) else choose_strips(op, site)
+        return choose_dense(op, site) if isinstance(op, ops.Conv) else choose_depthwise_lanes(op, site)
     if isinstance(op, ops.Binary):
         return choose_add(op, site)
     return None
@@ -32,6 +32,8 @@ def pack_helium(node: Node, site: Site, context: Context) -> Packed | None:
         return pack_dense(op, site, recipe_of(node, op, site, context), apart)
     if isinstance(op, ops.Depthwise) and template == "depthwise_strips":
         return pack_strips(op, site, recipe_of(node, op, site, context), apart)
+    if isinstance(op, ops.Depthwise) and template == "depthwise_channels":
+        return pack_channels(op, site, recipe_of(node, op, site, context))
     if isinstance(op, ops.Binary) and template == "add_lanes":
         return pack_add(op, site)
     return None

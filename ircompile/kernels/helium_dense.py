@@ -80,9 +80,11 @@ def interleaved(flat: Array, key: Key) -> Array:
     if key["mode"] == "resident":
         return flat
     tile = 4 if key["mode"] == "channels" else int(str(key["tile"]))
-    passes = ((0, 2, 1, 3),) if key["mode"] == "channels" and key["tile"] == 1 else ((0, 2), (1, 3))
+    passes: tuple[tuple[int, ...], ...] = ((0, 2), (1, 3))
     if key["mode"] == "pixels":
         passes = (tuple(range(tile)),)
+    elif key["tile"] == 1:
+        passes = ((0, 2, 1, 3),)
     whole = flat.shape[1] // VECTOR * VECTOR
     padded = np.pad(flat, ((0, -len(flat) % tile), (0, 0))).reshape(-1, tile, flat.shape[1])
     parts = []

@@ -14,9 +14,10 @@ import numpy as np
 from ircompile import ops
 from ircompile.kernels.helium_requant import VectorRecipe
 from ircompile.kernels.model import Kernel, Packed, window_suffix
-from ircompile.tensor import Array, Site
+from ircompile.tensor import Array, Site, integers
 
 VECTOR = 16
+SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
 Part = tuple[int, int, int, int]
 
 
@@ -49,15 +50,73 @@ def strips_of(window: ops.Window) -> Strips:
     return Strips(quads, strips, tuple(parts), place)
 
 
-def choose_strips(op: ops.Depthwise, site: Site) -> Kernel | None:
-    """None for a dilated window."""
+def choose_depthwise_lanes(op: ops.Depthwise, site: Site) -> Kernel | None:
+    """By the fewer instructions; None for a dilated window."""
     if op.window.dilation[1] > 1:
         return None
-    strips = strips_of(op.window)
-    size = strips.strips * strip_bytes(op.window, site)
-    macs = site.output.width * site.output.height * site.output.channels * len(strips.parts) * 4
+    multiplier = site.output.channels // site.inputs[0].channels
+    # where only lane by lane gives the codes, strips are there for it
+    plain = multiplier == 1 and op.requant.rounding in ("double", "float32_even")
+    if plain and channels_estimate(op, site) < strips_estimate(op, site):
+        return choose_channels(op, site)
+    return choose_strips(op, site)
+
+
+def strips_estimate(op: ops.Depthwise, site: Site) -> int:
+    """Instructions of a row."""
+    strips, width = strips_of(op.window), site.output.width
+    multiplier = site.output.channels // site.inputs[0].channels
+    gather = -(-site.inputs[0].width // VECTOR) * 31 * strips.strips
+    vectors = best_vectors(width)
+    runs = len(strips.parts) * 2 - 0.5 * (len(strips.parts) == 1 and op.window.stride[1] == 1)
+    block = 4 * vectors * (runs + 1.8) + 3
+    channel = 35 + 6 * len(strips.parts) + -(-width // (4 * vectors)) * block
+    return int(site.inputs[0].channels * (gather + multiplier * channel))
+
+
+def channels_estimate(op: ops.Depthwise, site: Site) -> int:
+    """Instructions of a row."""
+    kh, kw = op.window.kernel
+    copied = kh * (site.inputs[0].width + sum(op.window.padding[2:])) * 5
+    return int(-(-site.output.channels // VECTOR) * (site.output.width * (9.6 * kh * kw + 52) + copied + 40))
+
+
+def choose_channels(op: ops.Depthwise, site: Site) -> Kernel:
+    """The scratch holds 16 channels of the window's rows with their padding."""
+    size = op.window.kernel[0] * (site.inputs[0].width + sum(op.window.padding[2:])) * VECTOR
+    count = channels_estimate(op, site) * site.output.height
+    return Kernel("depthwise_channels", "window", ("hwc",), ("hwc",), size, instructions=count, extras=("scratch",))
+
+
+def pack_channels(op: ops.Depthwise, site: Site, recipe: VectorRecipe) -> Packed:
+    """Filters 16 channels at a time, tap by tap; words in the order in which products are widened."""
+    weights, channels = site.consts[op.weights], site.output.channels
+    taps = integers(weights).reshape(-1, channels)
+    sums = taps.sum(axis=0)
+    missing = -channels % VECTOR
+    ordered = np.pad(weights.reshape(-1, channels), ((0, 0), (0, missing)))
+    ordered = ordered.reshape(len(taps), -1, VECTOR).transpose(1, 0, 2)
+    words = np.pad(recipe.rows(-site.inputs[0].zero_point * sums), ((0, missing), (0, 0)))
+    words = words.reshape(-1, 4, 2, 2, words.shape[1]).transpose(0, 3, 2, 4, 1)
+    # the products of two taps are added in 16 bits
+    two = np.abs(taps[: len(taps) // 2 * 2].reshape(-1, 2, channels)).sum(axis=1)
+    pairs = len(taps) > 1 and bool(two.max() * 128 < 2**15)
+    key = {"window": op.window, "lanes": recipe.lanes, "pairs": pairs}
+    sizes = {"zero_in": site.inputs[0].zero_point, "channels": channels}
+    sizes |= {"width_in": site.inputs[0].width, "width_out": site.output.width}
+    if recipe.lanes.adds_zero:
+        sizes["zero_out"] = site.output.zero_point
+    suffix = f"{window_suffix(op.window)}_{recipe.lanes.key}"
+    arrays = {"weights": np.ascontiguousarray(ordered), "requant": np.ascontiguousarray(words)}
+    return Packed(suffix, key, arrays, sizes, None, recipe.counts, SUPPORT)
+
+
+def choose_strips(op: ops.Depthwise, site: Site) -> Kernel:
+    """The scratch holds the strips of one channel, and a vector of padding."""
+    size = strips_of(op.window).strips * strip_bytes(op.window, site) + VECTOR
+    count = strips_estimate(op, site) * site.output.height
     return Kernel(
-        "depthwise_strips", "window", ("chw",), ("hwc", "chw"), size, instructions=macs, extras=("scratch",)
+        "depthwise_strips", "window", ("chw",), ("hwc", "chw"), size, instructions=count, extras=("scratch",)
     )
 
 
@@ -90,23 +149,23 @@ def pack_strips(op: ops.Depthwise, site: Site, recipe: VectorRecipe, apart: bool
         "vectors": vectors,
         "narrow": width < 4,
         "apart": apart,
-        "shared": op.window.kernel[1] <= 3 and len(strips.parts) == strips.quads == op.window.stride[1] == 1,
+        "shared": strips.parts == ((0, 0, 0, 12),) and op.window.stride[1] == 1,
     }
-    arrays = {"weights": filters(weights, strips), "requant": recipe.rows(-site.inputs[0].zero_point * sums)}
+    # a filter of 12 bytes is read with four bytes before and behind it
+    packed = np.pad(filters(weights, strips).reshape(-1), 4 if key["shared"] else 0)
+    arrays = {"weights": packed, "requant": recipe.rows(-site.inputs[0].zero_point * sums)}
     arrays |= recipe.exact
     sizes = {"zero_in": site.inputs[0].zero_point, "channels": site.inputs[0].channels}
     sizes |= {"width_in": site.inputs[0].width, "width_out": width}
     if recipe.lanes.adds_zero:
         sizes["zero_out"] = site.output.zero_point
-    if strips.strips > 1:
-        sizes["strip_bytes"] = strip_bytes(op.window, site)
+    sizes["strip_bytes"] = strip_bytes(op.window, site)
     if not apart:
         sizes["pixel_step"] = site.output.channels
     form = recipe.scalar.form if recipe.scalar else None
     marks = window_suffix(op.window) + f"_{'chw' if apart else 'hwc'}{4 * vectors if width >= 4 else 'n'}"
     marks += (f"_x{multiplier}" if multiplier > 1 else "") + f"_{recipe.lanes.key}"
-    support: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
-    return Packed(marks, key, arrays, sizes, form, recipe.counts, support)
+    return Packed(marks, key, arrays, sizes, form, recipe.counts, SUPPORT)
 
 
 def best_vectors(width: int) -> int:
