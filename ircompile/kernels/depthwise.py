@@ -58,10 +58,11 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
         key: dict[str, object] = {"window": window, "wide": wide, "multiplier": multiplier}
         return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact)
     outputs = best_outputs(window.kernel, window.stride[1], site.output.width, wide)
+    steps = row_steps(window.kernel[1], window.stride[1], outputs)
     key = {
         "kernel": window.kernel, "stride": window.stride[1], "left": window.padding[2], "right": window.padding[3],
         "wide": wide, "multiplier": multiplier, "outputs": outputs,
-        "steps": row_steps(window.kernel[1], window.stride[1], outputs),
+        "steps": steps,
     }  # fmt: skip
     order = row_order(window.kernel[1]) if wide else list(range(window.kernel[1]))
     arrays = {
@@ -69,6 +70,7 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
         "requant": requant_words(raw_codes(recipe, weights, source.zero_point)),
     }
     shared = {**helpers(wide), "gather": ("gather", {})}
+    shared |= {"mix": ("mix", {})} if any(step.kind == "mix" for step in steps) else {}
     return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, shared)
 
 
@@ -170,14 +172,15 @@ def pack_direct(node: Node, op: ops.Depthwise, site: Site, context: Context) -> 
     multiplier, last = site.output.channels // source.channels, last_pair(op, site)
     span = last - (2 * stride - left if left else 0)
     edge, outside = over_edge(op, site) > 0, any(window.padding[:2])
+    overlap = span // stride % 2
     key = {
         "stride": stride, "left": left, "edge": edge, "outside": outside, "wide": wide, "multiplier": multiplier,
-        "overlap": span // stride % 2 == 1, "advance": source.width - last,
+        "overlap": overlap, "advance": source.width - last - overlap * stride,
     }  # fmt: skip
     order = list(SIDES_FIRST_WIDE if wide else SIDES_FIRST)
     arrays = {"weights": weights.reshape(-1, 9)[:, order], "requant": requant_words(recipe)}
     sizes = {"zero_in": source.zero_point} if left or edge or outside else {}
-    sizes |= {"width_in": source.width} if outside else {}
+    sizes |= {"width_in": source.width} if outside or multiplier > 1 else {}
     sizes |= {"channels": source.channels, "span": span, **context.steps(node, site)}
     suffix = ("s2" if stride == 2 else "") + (f"_x{multiplier}" if multiplier > 1 else "")
     return Packed(suffix.strip("_"), key, arrays, sizes, recipe.form, recipe.exact, helpers(wide))

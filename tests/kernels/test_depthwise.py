@@ -16,6 +16,8 @@ from ircompile.graph import Graph
 from ircompile.kernels.depthwise_rows import row_steps
 from ircompile.kernels.lower import lower
 from ircompile.plan import search
+from ircompile.runners.host import run_host
+from ircompile.simulate import run_graph
 from ircompile.target import load_target
 
 Padding = tuple[int, int, int, int]
@@ -28,11 +30,22 @@ def any_plan(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(search, effort, 1)
 
 
-def climb_all(graphs: list[Graph], folder: Path, rungs: tuple[str, ...] = ("gcc", "cortex-m4")) -> None:
-    """Many networks side by side, not too many: the plan takes the square of their number."""
+def climb_all(graphs: list[Graph], folder: Path, intrinsics: bool = True) -> None:
+    """Many networks side by side, not too many: the plan takes the square of their number.
+
+    `intrinsics`: the code for the board also runs on the host, its assembly replaced by what it stands for.
+    """
     for first in range(0, len(graphs), 24):
-        graph = join(graphs[first : first + 24])
-        climb(graph, folder / str(first), vectors=codes_for(graph, 4), rungs=rungs)
+        graph, place = join(graphs[first : first + 24]), folder / str(first)
+        vectors = codes_for(graph, 4)
+        api = climb(graph, place, vectors=vectors, rungs=("gcc", "cortex-m4"))["cortex-m4"].interface
+        if not intrinsics:
+            continue
+        arrays = [[vector[n] for n in graph.input_names] for vector in vectors]
+        for vector, got in zip(vectors, run_host(place / "cortex-m4", api, arrays).outputs, strict=True):
+            want = run_graph(graph, vector)
+            for name, codes in zip(graph.output_names, got, strict=True):
+                assert np.array_equal(codes, want[name]), f"intrinsics on the host: {name}"
 
 
 def layer(
@@ -94,7 +107,7 @@ def grid(rounding: str = "double") -> list[Graph]:
 def test_every_width_of_3x3(tmp_path: Path, rounding: str) -> None:
     graphs = grid(rounding)[:: 1 if rounding == "double" else 3]
     assert set().union(*map(kernels, graphs)) == {"depthwise_3x3", "depthwise_strip"}
-    climb_all(graphs, tmp_path)
+    climb_all(graphs, tmp_path, rounding == "double")
 
 
 @pytest.mark.toolchain
