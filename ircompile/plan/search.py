@@ -107,8 +107,12 @@ def find_default(graph: Graph, demands: Mapping[str, Demand], input_mode: InputM
 
 def find_least(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode) -> Draft:
     """The draft that needs the fewest bytes at row grain: lines wherever they can be."""
-    lines = frozenset(node.name for node in graph.nodes if can_have_lines(node))
-    return find(Problem(graph, demands, lines), input_mode)
+    return find(Problem(graph, demands, lines_everywhere(graph)), input_mode)
+
+
+def lines_everywhere(graph: Graph) -> frozenset[str]:
+    """All nodes that can have lines."""
+    return frozenset(node.name for node in graph.nodes if can_have_lines(node))
 
 
 def find(problem: Problem, input_mode: InputMode) -> Draft:

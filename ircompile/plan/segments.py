@@ -40,7 +40,7 @@ class SegmentCosts:
 
 
 def least_peak(count: int, peak: Callable[[Segment], int]) -> list[Segment]:
-    """The segments whose greatest peak is least; among those the fewest bytes summed over segments."""
+    """The segments whose greatest peak is least; among those rather several low peaks than one high one."""
     best: list[tuple[int, int, list[Segment]]] = [(0, 0, [])]
     longest = LONGEST if count <= MANY else LONGEST // 2
     for stop in range(1, count + 1):
@@ -50,7 +50,7 @@ def least_peak(count: int, peak: Callable[[Segment], int]) -> list[Segment]:
             if choice and worst > choice[0]:
                 continue
             cost = peak((first, stop))
-            offer = (max(worst, cost), total + cost, [*cuts, (first, stop)])
+            offer = (max(worst, cost), total + cost**4, [*cuts, (first, stop)])
             choice = min(choice, offer) if choice else offer
         assert choice
         best.append(choice)

@@ -9,6 +9,8 @@ from ircompile import ops
 from ircompile.plan.firing import rows_pushed, whole_run
 from ircompile.plan.model import Plan
 
+COPY = 1  # instructions a byte that memmove takes, or a little less
+
 
 @dataclass(frozen=True)
 class PushWork:
@@ -34,8 +36,13 @@ def push_work(plan: Plan) -> PushWork | None:
 
 
 def instructions(plan: Plan) -> int:
-    """Estimated instructions of one inference."""
-    return sum(demand.instructions for demand in plan.demands.values())
+    """Estimated instructions of one inference: kernels, and a word at a time what lines keep."""
+    kept = sum(
+        lines.pitch
+        * min(plan.stages[plan.index[name]].steps, plan.tensor(plan.stages[plan.index[name]].node.inputs[0]).height)
+        for name, lines in plan.lines.items()
+    )
+    return sum(demand.instructions for demand in plan.demands.values()) + kept * COPY
 
 
 def weight_bytes_read(plan: Plan, pixels: int = 2) -> int:
