@@ -19,7 +19,7 @@ from ircompile.graph import Graph, Node
 from ircompile.interface import Interface, Port
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.pack import Program
-from ircompile.kernels.requantize import Form
+from ircompile.kernels.requantize import Form, PairForm
 from ircompile.ops import steps_of
 from ircompile.plan import Buffer, Plan
 from ircompile.plan.model import ARENA_ALIGN
@@ -275,7 +275,9 @@ class _Emitter:
         sizes = ", ".join(f"int32_t {name}" for name in packed.sizes)
         return self.written(kernel.template, packed.suffix, {**packed.key, **names}, sizes, packed.form)
 
-    def written(self, template: str, suffix: str, key: Mapping[str, object], sizes: str, form: Form | None) -> str:
+    def written(
+        self, template: str, suffix: str, key: Mapping[str, object], sizes: str, form: Form | PairForm | None
+    ) -> str:
         """The name of the function of a template, which is rendered unless one of this key and form is there."""
         path = find_template(self.program, template)
         known = form if re.search(r"\bform\b", (templates_dir() / path).read_text()) else None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from ircompile import ops
 from ircompile.kernels.fixed_point import mantissa
-from ircompile.kernels.model import Extra, Kernel, Packed
+from ircompile.kernels.model import Extra, Kernel, Packed, requant_words
+from ircompile.kernels.requantize import Core, PairRecipe, synthesize_pairs, synthesize_product
 from ircompile.numerics import quantize_multiplier
 from ircompile.plan.model import Layout
-from ircompile.tensor import Array, Site
+from ircompile.target import Features
+from ircompile.tensor import Array, Site, Tensor
 
 
 def choose_binary(op: ops.Binary, site: Site) -> Kernel:
@@ -18,12 +22,17 @@ def choose_binary(op: ops.Binary, site: Site) -> Kernel:
     tall = op.constant is not None and site.consts[op.constant.name].shape[0] > 1
     extras: tuple[Extra, ...] = ("step",) if tall else ()
     reads: tuple[Layout, ...] = tuple("hwc" for _ in site.inputs)
-    return Kernel("binary", "row", reads, in_place=full[-1] if full else None, extras=extras)
+    each = {"add": 7, "sub": 7, "mul": 10, "min": 9, "max": 9}[op.kind] + 3 * (len(full) < 2)
+    instructions = each * site.output.bytes
+    return Kernel(
+        "binary", "row", reads, in_place=full[-1] if full else None, instructions=instructions, extras=extras
+    )
 
 
 def choose_unary(op: ops.Table | ops.Flip | ops.Softmax, site: Site) -> Kernel:
     """Row by row, in place."""
-    return Kernel(type(op).__name__.lower(), "row", ("hwc",), in_place=0)
+    each = {"Table": 4, "Flip": 2, "Softmax": 60}[type(op).__name__]
+    return Kernel(type(op).__name__.lower(), "row", ("hwc",), in_place=0, instructions=each * site.output.bytes)
 
 
 def pack_table(op: ops.Table, site: Site) -> Packed:
@@ -31,14 +40,13 @@ def pack_table(op: ops.Table, site: Site) -> Packed:
     return Packed("", {}, {"table": site.consts[op.table]}, {"count": site.output.width * site.output.channels})
 
 
-def pack_flip(op: ops.Flip, site: Site) -> Packed:
-    """Nothing but a count."""
-    return Packed("", {}, {}, {"count": site.output.width * site.output.channels})
+def pack_flip(op: ops.Flip, site: Site, features: Features) -> Packed:
+    """Nothing but a count; words at a time where they may lie anywhere."""
+    return Packed("", {"words": features.unaligned}, {}, {"count": site.output.width * site.output.channels})
 
 
-def pack_binary(op: ops.Binary, site: Site) -> Packed:
-    """Multipliers as sizes; the constant operand as an array."""
-    (sa, za), (sb, zb) = op.operands(site)
+def pack_binary(op: ops.Binary, site: Site, features: Features) -> Packed:
+    """The constant operand as an array; then the cheapest arithmetic that is proved equal."""
     shapes = [t.shape for t in site.inputs]
     arrays: dict[str, Array] = {}
     if op.constant is not None:
@@ -47,15 +55,55 @@ def pack_binary(op: ops.Binary, site: Site) -> Packed:
     spread = tuple(
         (shape[1] > 1 or site.output.width == 1, shape[2] > 1 or site.output.channels == 1) for shape in shapes
     )
-    key = {"kind": op.kind, "rounding": op.rounding, "spread": spread,
-           "constant": None if op.constant is None else ("first" if op.constant.first else "second"),
-           "constant_rows": bool(op.constant) and shapes[0 if op.constant.first else 1][0] > 1}  # type: ignore[union-attr]  # fmt: skip
-    sizes = {"width": site.output.width, "channels": site.output.channels, "zero_a": za, "zero_b": zb,
-             "zero_out": site.output.zero_point, "low": op.low, "high": op.high}  # fmt: skip
-    sizes |= binary_multipliers(op, sa, sb, site.output.scale)
+    key: dict[str, object] = {
+        "kind": op.kind, "spread": spread, "flat": spread == ((True, True), (True, True)),
+        "constant": None if op.constant is None else ("first" if op.constant.first else "second"),
+        "constant_rows": bool(op.constant) and shapes[0 if op.constant.first else 1][0] > 1,  # type: ignore[union-attr]
+    }  # fmt: skip
+    sizes = {"width": site.output.width, "channels": site.output.channels}
+    if key["flat"]:
+        sizes = {"count": site.output.width * site.output.channels}
     marks = "".join("x" if all(s) else "c" if s[1] else "w" if s[0] else "1" for s in spread)
-    suffix = f"{op.kind}_{op.rounding}_{marks}" + (f"_{key['constant']}" if op.constant else "")
-    return Packed(suffix, key, arrays, sizes)
+    suffix = f"{op.kind}_{marks}" + (f"_{key['constant']}" if op.constant else "")
+    (_, za), (_, zb) = op.operands(site)
+    if op.kind == "mul":
+        core = Core(features.dsp, features.mul64, features.fpu)
+        product = synthesize_product(op, site, core, *(codes_of(op, site, first) for first in (True, False)))
+        arrays["requant"] = requant_words(product)
+        sizes |= {"zero_a": za, "zero_b": zb}
+        return Packed(suffix, {**key, "arithmetic": "product"}, arrays, sizes, product.form)
+    pair = pairs_of(op, *site.inputs, site.output) if op.constant is None else pairs_with_constant(op, site)
+    if pair is not None:
+        sizes |= dict(zip(pair.form.parameters, pair.values, strict=True))
+        return Packed(suffix, {**key, "arithmetic": "pair"}, arrays, sizes, pair.form)
+    sizes |= {"zero_a": za, "zero_b": zb, "zero_out": site.output.zero_point, "low": op.low, "high": op.high}
+    sizes |= exact_sum(op, site)
+    return Packed(f"{suffix}_{op.rounding}", {**key, "arithmetic": op.rounding}, arrays, sizes)
+
+
+def codes_of(op: ops.Binary, site: Site, first: bool) -> tuple[int, int]:
+    """The least and the greatest code of an operand."""
+    if op.constant is None or op.constant.first != first:
+        return -128, 127
+    values = site.consts[op.constant.name]
+    return int(values.min()), int(values.max())
+
+
+@lru_cache(maxsize=256)
+def pairs_of(op: ops.Binary, a: Tensor, b: Tensor, out: Tensor) -> PairRecipe | None:
+    """A sum of two products that is the op on all codes of two tensors."""
+    return None if op.rounding == "raw" else synthesize_pairs(op, Site((a, b), out, {}))
+
+
+def pairs_with_constant(op: ops.Binary, site: Site) -> PairRecipe | None:
+    """The same where one operand has the constant's codes only."""
+    assert op.constant is not None
+    if op.rounding == "raw":
+        return None
+    codes, every = np.unique(site.consts[op.constant.name]).astype(np.int64), np.arange(-128, 128)
+    return (
+        synthesize_pairs(op, site, codes, every) if op.constant.first else synthesize_pairs(op, site, every, codes)
+    )
 
 
 def pack_softmax(op: ops.Softmax, site: Site) -> Packed:
@@ -66,13 +114,12 @@ def pack_softmax(op: ops.Softmax, site: Site) -> Packed:
     return Packed(op.rounding, {"rounding": op.rounding}, {"exps": op.exp_table(site).astype(np.int32)}, sizes)
 
 
-def binary_multipliers(op: ops.Binary, sa: float, sb: float, so: float) -> dict[str, int]:
-    """The integers of a Binary's arithmetic, by the C parameter's name."""
+def exact_sum(op: ops.Binary, site: Site) -> dict[str, int]:
+    """The integers of the reference's own arithmetic of ADD and SUB, by the C parameter's name."""
+    (sa, _), (sb, _) = op.operands(site)
+    so = site.output.scale
     if op.rounding == "raw":
         return {}
-    if op.rounding == "double" and op.kind == "mul":
-        m, s = quantize_multiplier(np.float64(sa) * np.float64(sb) / np.float64(so))
-        return {"multiplier": int(m), "shift": int(s)}
     if op.rounding == "double":
         twice_max = 2.0 * max(sa, sb)
         factors = (sa / twice_max, sb / twice_max, twice_max / ((1 << 20) * so))
@@ -81,9 +128,6 @@ def binary_multipliers(op: ops.Binary, sa: float, sb: float, so: float) -> dict[
             q31, left = quantize_multiplier(np.float64(factor))
             out |= {f"multiplier_{name}": int(q31), f"shift_{name}": int(left)}
         return out
-    if op.kind == "mul":
-        top, shift = mantissa(float(np.float32(np.float32(sa) * np.float32(sb)) / np.float32(so)))
-        return {"multiplier": top, "shift": shift}
     (ma, ea), (mb, eb) = (mantissa(float(np.float32(s) / np.float32(so))) for s in (sa, sb))
     common = max(ea, eb)
     return {"ratio_a": ma, "up_a": common - ea, "ratio_b": mb, "up_b": common - eb, "shift": common}

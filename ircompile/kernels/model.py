@@ -10,7 +10,7 @@ import numpy as np
 
 from ircompile import ops
 from ircompile.graph import Node
-from ircompile.kernels.requantize import Form, Recipe, synthesize
+from ircompile.kernels.requantize import Form, PairForm, Recipe, synthesize
 from ircompile.passes.intervals import Intervals
 from ircompile.plan.model import Demand, Layout, Plan
 from ircompile.target import Target
@@ -68,7 +68,7 @@ class Packed:
     key: Mapping[str, object]
     arrays: Mapping[str, Array]
     sizes: Mapping[str, int]
-    form: Form | None = None
+    form: Form | PairForm | None = None
     recipe_channels: Mapping[str, int] = field(default_factory=dict)
     shared: Mapping[str, tuple[str, Mapping[str, object]]] = field(default_factory=dict)
 

@@ -58,11 +58,11 @@ def pack_node(node: Node, context: Context) -> Packed:
         case ops.Mean():
             return pack_mean(op, site)
         case ops.Binary():
-            return pack_binary(op, site)
+            return pack_binary(op, site, context.target.features)
         case ops.Table():
             return pack_table(op, site)
         case ops.Flip():
-            return pack_flip(op, site)
+            return pack_flip(op, site, context.target.features)
         case ops.Softmax():
             return pack_softmax(op, site)
         case ops.Pad() | ops.Copy() | ops.Reshape() | ops.Transpose():

@@ -1,0 +1,92 @@
+"""Element-wise kernels: every count around the tile, broadcasts, constants, all arithmetic."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kernel_nets import shuffled
+from ladder import climb, codes_for, join
+from nets import Net
+
+from ircompile import ops
+from ircompile.graph import Graph
+
+pytestmark = pytest.mark.toolchain
+SCALES = [(0.05, 0.05), (0.1, 0.025), (0.0312, 0.0777), (0.5, 0.003), (0.02, 0.02)]
+
+
+def binary(
+    shape: tuple[int, int, int],
+    kind: str,
+    rounding: str,
+    seed: int,
+    other: tuple[int, int, int] | None = None,
+    constant: str = "",
+    clamp: bool = False,
+) -> Graph:
+    """Two tables of one input, so that all pairs of codes meet, and the op."""
+    net = Net(shape, seed)
+    scale, out = SCALES[seed % len(SCALES)]
+    low, high = (-77, 101) if clamp else (-128, 127)
+    if constant:
+        value = net.rng.integers(-128, 128, other or shape).astype(np.int8)
+        net.consts["k"] = value
+        held = ops.Constant("k", scale, int(net.rng.integers(-128, 128)), constant == "first")
+        op = ops.Binary(kind, rounding, low, high, held)  # type: ignore[arg-type]
+        return net.graph(net.add("op", op, (shuffled(net, "x"),), out, int(net.rng.integers(-60, 60))))
+    a = shuffled(net, "x")
+    b = shuffled(net, "x") if other is None else smaller(net, other)
+    if rounding == "raw":
+        same = net.tensors[a]
+        return net.graph(net.add("op", ops.Binary(kind, rounding, low, high), (a, b), same.scale, same.zero_point))  # type: ignore[arg-type]
+    return net.graph(
+        net.add("op", ops.Binary(kind, rounding, low, high), (a, b), out, int(net.rng.integers(-60, 60)))
+    )  # type: ignore[arg-type]
+
+
+def smaller(net: Net, shape: tuple[int, int, int]) -> str:
+    """The mean of the input over height and width, or of one of them."""
+    axes = {(True, True): "hw", (True, False): "h", (False, True): "w"}[shape[0] == 1, shape[1] == 1]
+    return net.add("mean", ops.Mean(axes), ("x",))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["add", "sub", "mul"])
+def test_two_tensors(tmp_path: Path, kind: str) -> None:
+    sizes = [(1, 1, 1), (2, 1, 3), (1, 4, 1), (3, 5, 1), (2, 3, 3), (1, 5, 5), (16, 16, 4)]
+    graphs = [
+        binary(size, kind, rounding, seed, clamp=seed % 3 == 0)
+        for rounding in ("double", "float32_even")
+        for seed, size in enumerate(sizes)
+    ]
+    climb(join(graphs), tmp_path)
+
+
+def test_broadcasts_and_constants(tmp_path: Path) -> None:
+    shape = (3, 4, 5)
+    others = [(1, 1, 5), (1, 4, 5), (3, 1, 5)]
+    cases = product(["add", "mul"], ["double", "float32_even"], others)
+    graphs = [binary(shape, *case[:2], seed, case[2]) for seed, case in enumerate(cases)]
+    constants = product(
+        ["add", "sub", "mul"], [(1, 1, 1), (1, 1, 5), (1, 4, 1), (3, 1, 5), (3, 4, 5)], ["first", "second"]
+    )
+    graphs += [
+        binary(shape, kind, ("double", "float32_even")[seed % 2], seed, other, constant)
+        for seed, (kind, other, constant) in enumerate(constants)
+    ]
+    climb(join(graphs[:24]), tmp_path / "1", rungs=("gcc", "cortex-m4"))
+    climb(join(graphs[24:]), tmp_path / "2", rungs=("gcc", "cortex-m4"))
+
+
+def test_extremes_tables_and_flips(tmp_path: Path) -> None:
+    graphs = [binary((2, 3, n), kind, "raw", n) for kind in ("min", "max") for n in (1, 2, 3)]
+    for width in range(1, 9):
+        net = Net((2, width, 1), width)
+        graphs.append(net.graph(shuffled(net, "x")))
+        net = Net((3, width, 1), width, dtype="uint8")
+        net.tensors["x"] = net.tensors["x"].__class__("x", (3, width, 1), "uint8", 0.05, 17)
+        graphs.append(net.graph(net.add("flip", ops.Flip(), ("x",), 0.05, 17 - 128)))
+    graph = join(graphs)
+    climb(graph, tmp_path, vectors=codes_for(graph, 3), rungs=("gcc", "cortex-m4"))
