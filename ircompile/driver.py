@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ircompile.plan.model import Buffer, Plan, Stage
-from ircompile.plan.stages import WINDOWED, lead_of, stride_of
+from ircompile.plan.stages import WINDOWED, lead_of, reach_of, stride_of
+from ircompile.tensor import Site
 
 
 def row_offset(buffer: Buffer, row: str, height: int) -> str:
@@ -31,6 +33,19 @@ def output_row(stage: Stage) -> str:
     lead, stride = lead_of(stage.node), stride_of(stage.node)
     row = f"step - {lead}" if lead else "step"
     return f"({row})" if stride == 1 else f"({row}) / {stride}"
+
+
+def before_again(stage: Stage, site: Site, call: Sequence[str]) -> list[str]:
+    """The statements that compute the rows of a window anew; `call` computes row `step`."""
+    assert isinstance(stage.node.op, WINDOWED)
+    top, stride, height = stage.node.op.window.padding[0], stride_of(stage.node), site.inputs[0].height
+    first = ("step" if stride == 1 else f"step * {stride}") + (f" - {top}" if top else "")
+    begin = f"{first} < 0 ? 0 : {first}" if top else first
+    return [
+        f"for (int32_t row = {begin}; row < {first} + {reach_of(stage.node)} && row < {height}; row++) {{",
+        *("    " + re.sub(r"\bstep\b", "row", line) for line in call),
+        "}",
+    ]
 
 
 def with_lines(prefix: str, plan: Plan, stage: Stage, call: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ircompile import __version__
 from ircompile.blob import HEADER, make_blob, offsets_of
-from ircompile.driver import output_row, row_offset, window_call, with_lines
+from ircompile.driver import before_again, output_row, row_offset, window_call, with_lines
 from ircompile.graph import Graph, Node
 from ircompile.interface import Interface, Port
 from ircompile.kernels.model import Kernel, Packed
@@ -22,7 +22,7 @@ from ircompile.kernels.pack import Program
 from ircompile.kernels.requantize import Form, PairForm
 from ircompile.ops import steps_of
 from ircompile.plan import Buffer, Plan
-from ircompile.plan.model import ARENA_ALIGN
+from ircompile.plan.model import ARENA_ALIGN, Stage
 from ircompile.plan.tables import schedule_tables
 from ircompile.resources import templates_dir
 from ircompile.tensor import RANGES, Array, Tensor
@@ -123,7 +123,7 @@ class _Emitter:
         }
 
     def files(self) -> dict[str, str | bytes]:
-        cases = [self.case(i, node) for i, node in enumerate(self.graph.nodes)]
+        cases = [self.case(i, stage) for i, stage in enumerate(self.plan.stages)]
         packed = self.program.packed.values()
         forms = {p.form.key: p.form for p in packed if p.form}
         tables = schedule_tables(self.plan)
@@ -200,14 +200,29 @@ class _Emitter:
             places["row_place"] = row_offset(buffer, "state->pushed", plan.tensor(self.graph.input_names[0]).height)
         return places
 
-    def case(self, index: int, node: Node) -> dict[str, object]:
-        """The lines that fire one node."""
-        if node.name in self.plan.placed:
-            return {"index": index, "comment": f"{node.name}: its inputs are in place", "lines": []}
+    def case(self, index: int, stage: Stage) -> dict[str, object]:
+        """The lines that fire one stage."""
+        if stage.node.name in self.plan.placed:
+            return {"index": index, "comment": f"{stage.node.name}: its inputs are in place", "lines": []}
+        lines = self.call(stage.node, stage)
+        if stage.again:
+            feeder = Stage(stage.again, 0, (), 0)
+            lines = before_again(stage, self.graph.site(stage.node), self.call(stage.again, feeder)) + lines
+        nodes = [node for node in (stage.again, stage.node) if node]
+        comment = "; ".join(f"{node.name}: {self.shapes(node)}" for node in nodes)
+        return {"index": index, "comment": comment.replace("*/", "* /"), "lines": lines}
+
+    def shapes(self, node: Node) -> str:
+        """Shapes of inputs and output, for comments."""
+        site = self.graph.site(node)
+        shapes = " + ".join("x".join(map(str, t.shape)) for t in site.inputs)
+        return f"{shapes} -> {'x'.join(map(str, site.output.shape))}"
+
+    def call(self, node: Node, stage: Stage) -> list[str]:
+        """The lines that call a node's kernel."""
         kernel, packed = self.program.lowered.kernels[node.name], self.program.packed[node.name]
         function = self.function(kernel, packed)
         site = self.graph.site(node)
-        stage = self.plan.stages[index]
         lines, arguments = ([], ["rows"]) if stage.lines else self.inputs(kernel, node)
         out = self.plan.buffers[node.output]
         row = "0" if site.output.height == 1 else "step"  # one that accumulates has one row and many steps
@@ -218,16 +233,13 @@ class _Emitter:
         blocks = {"scratch": self.plan.scratch, "sums": self.plan.states}
         for extra in kernel.extras:
             arguments.append("step" if extra == "step" else f"arena + {blocks[extra][node.name].offset}")
-        lines.append(f"{self.name.upper()}_HOOK({index}, 0);")
+        layer = self.graph.nodes.index(node)
+        lines.append(f"{self.name.upper()}_HOOK({layer}, 0);")
         lines.append(f"{function}({', '.join(arguments)});")
-        lines.append(f"{self.name.upper()}_HOOK({index}, 1);")
+        lines.append(f"{self.name.upper()}_HOOK({layer}, 1);")
         if stage.lines:
-            lines = with_lines(self.name, self.plan, stage, lines)
-        elif kernel.call == "window":
-            lines = ["{", *(f"    {line}" for line in lines), "}"]
-        shapes = " + ".join("x".join(map(str, t.shape)) for t in site.inputs)
-        comment = f"{node.name}: {shapes} -> {'x'.join(map(str, site.output.shape))}"
-        return {"index": index, "comment": comment.replace("*/", "* /"), "lines": lines}
+            return with_lines(self.name, self.plan, stage, lines)
+        return ["{", *(f"    {line}" for line in lines), "}"] if kernel.call == "window" else lines
 
     def inputs(self, kernel: Kernel, node: Node) -> tuple[list[str], list[str]]:
         """Statements before the call, and its arguments for the inputs."""

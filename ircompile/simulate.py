@@ -57,6 +57,9 @@ def run_step(arena: Array, plan: Plan, stage: Stage, site: Site, step: int) -> N
     node = stage.node
     if node.name in plan.placed:
         return
+    if stage.again:
+        for row in range(*node.op.needs(site, step)[0]):
+            run_step(arena, plan, Stage(stage.again, 0, (), 0), plan.graph.site(stage.again), row)
     needs = needs_of(stage, site, step)
     inputs = [load_rows(arena, plan, name, lo, hi) for name, (lo, hi) in zip(node.inputs, needs, strict=True)]
     rows = [Rows(data, lo) for data, (lo, _) in zip(inputs, needs, strict=True)]

@@ -15,7 +15,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.graph import Node
 from ircompile.ops import output_rows, state_bytes
-from ircompile.plan.model import Buffer, Layout, Plan
+from ircompile.plan.model import Buffer, Layout, Plan, Stage
 from ircompile.plan.tables import Tables, schedule_tables
 from ircompile.tensor import Array, Site, Tensor
 
@@ -34,7 +34,7 @@ def prove(plan: Plan, tables: Tables | None = None) -> None:
         if index < 0:
             shadow.write("push_row", plan.graph.input_names[0], step, "hwc")
         else:
-            shadow.fire(plan.stages[index].node, step, plan.stages[index].lines)
+            shadow.run(plan.stages[index], step)
     for name in plan.graph.output_names:
         for row in range(plan.tensor(name).height):
             shadow.read("the caller", name, row, "hwc")
@@ -103,6 +103,13 @@ class _Shadow:
             total += tensor.bytes
         self.sums = {name: total + i for i, name in enumerate(plan.states)}
         self.counters = (plan.counters.offset, plan.counters.offset + plan.counters.bytes)
+
+    def run(self, stage: Stage, step: int) -> None:
+        """One step of a stage: with `again`, first the rows of the window, in the memory of this step."""
+        if stage.again:
+            for row in range(*stage.node.op.needs(self.sites[stage.node.name], step)[0]):
+                self.fire(stage.again, row, False)
+        self.fire(stage.node, step, stage.lines)
 
     def fire(self, node: Node, step: int, lines: bool) -> None:
         """One firing: reads, then scratch and sums, then the rows that it writes, then the lines that it keeps."""

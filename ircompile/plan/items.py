@@ -9,6 +9,7 @@ import numpy as np
 
 from ircompile.plan.lifetimes import Life, Problem, row_lives, slots_needed
 from ircompile.plan.pools import Ring, share
+from ircompile.plan.stages import reach_of
 from ircompile.tensor import Array
 
 SHORT_RING = 2  # slots up to which the gaps between a slot's rows are worth a rectangle each
@@ -92,19 +93,28 @@ def _merged(table: Array, pitch: int, gap: int) -> Array:
 
 
 def extra_items(problem: Problem, times: Mapping[int, Array]) -> list[Item]:
-    """Scratch and sums."""
+    """Scratch, rows that are computed anew, and sums."""
     items = []
     for index, fired in times.items():
         if index < 0:
             continue
-        name = problem.stages[index].node.name
-        scratch, sums = problem.demands[name].scratch, problem.sums[index]
-        if scratch:
-            table = np.stack([np.zeros_like(fired), fired, fired], axis=1)
-            items.append(Item(f"{name}:scratch", scratch, _merged(table, scratch, 1)))
+        stage, sums = problem.stages[index], problem.sums[index]
+        for node in (stage.node, stage.again):
+            scratch = problem.demands[node.name].scratch if node else 0
+            if node and scratch:
+                items.append(Item(f"{node.name}:scratch", scratch, _at_each(fired, scratch)))
+        if stage.again:
+            pitch, slots = problem.rows[stage.again.output][0], reach_of(stage.node)
+            ring = Ring(stage.again.output, slots, pitch)
+            items.append(Item(ring.name, slots * pitch, _at_each(fired, slots * pitch), (ring,)))
         if sums:
-            items.append(Item(f"{name}:sums", sums, np.array([[0, sums, fired[0], fired[-1]]])))
+            items.append(Item(f"{stage.node.name}:sums", sums, np.array([[0, sums, fired[0], fired[-1]]])))
     return items
+
+
+def _at_each(fired: Array, size: int) -> Array:
+    """Rectangles of what is alive during single steps only."""
+    return _merged(np.stack([np.zeros_like(fired), fired, fired], axis=1), size, 1)
 
 
 def live_bytes(items: Sequence[Item]) -> Array:

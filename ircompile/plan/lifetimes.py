@@ -34,13 +34,18 @@ class Life:
 class Problem:
     """What is to be planned, looked up once: which steps write and read every row, and who overwrites whom."""
 
-    def __init__(self, graph: Graph, demands: Mapping[str, Demand], lines: Set[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        demands: Mapping[str, Demand],
+        lines: Set[str] = frozenset(),
+        again: Set[str] = frozenset(),
+    ) -> None:
         self.graph = graph
         self.demands = demands
         self.lines = frozenset(lines)
-        self.stages = stages_of(graph, lines)
-        sites = [graph.site(node) for node in graph.nodes]
-        pairs = list(zip(self.stages, sites, strict=True))
+        self.stages = stages_of(graph, lines, again)
+        pairs = [(stage, graph.site(stage.node)) for stage in self.stages]
         self.writer = [_writer_of_rows(stage, site) for stage, site in pairs]
         self.readers = [_readers_of_rows(stage, site) for stage, site in pairs]
         self.kept = {i: _last_uses(stage, site) for i, (stage, site) in enumerate(pairs) if stage.lines}
@@ -57,11 +62,10 @@ class Problem:
         self.rows |= {
             lines_name(self.stages[i].node.name): self.rows[self.stages[i].node.inputs[0]] for i in self.kept
         }
-        self.producer = {node.output: i for i, node in enumerate(graph.nodes)}
         self.last_reader = dict.fromkeys(graph.tensors, -1)
-        for i, node in enumerate(graph.nodes):
-            self.last_reader |= dict.fromkeys(node.inputs, i)
-        self.last_reader |= dict.fromkeys(graph.output_names, len(graph.nodes))
+        for i, stage in enumerate(self.stages):
+            self.last_reader |= dict.fromkeys(stage.inputs, i)
+        self.last_reader |= dict.fromkeys(graph.output_names, len(self.stages))
 
 
 def _writer_of_rows(stage: Stage, site: Site) -> Array:
@@ -173,7 +177,7 @@ def row_lives(
         node = problem.stages[index].node
         written = fired[problem.writer[index]]
         live(node.output, written, written)
-        for name, readers in zip(node.inputs, problem.readers[index], strict=True):
+        for name, readers in zip(problem.stages[index].inputs, problem.readers[index], strict=True):
             live(name, None, np.where(readers >= 0, fired[readers], -1))
         if index in problem.kept:
             lives[lines_name(node.name)] = _life_of_lines(problem.kept[index], fired)

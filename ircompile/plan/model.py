@@ -48,7 +48,8 @@ class Stage:
     """A node as the schedule sees it: how many steps, what each waits for, and the last node that reads it.
 
     `lines`: the node, whose window spans several rows, takes one input row a step and keeps those that later steps
-    read in memory of its own, so that no ring holds more of its input than others need.
+    read in memory of its own, so that no ring holds more of its input than others need. `again`: the pointwise
+    convolution that feeds the node computes the rows of its window anew at each step, in memory of that step alone.
     """
 
     node: Node
@@ -56,6 +57,12 @@ class Stage:
     waits: tuple[Wait, ...]
     last_reader: int
     lines: bool = False
+    again: Node | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The tensors that it reads."""
+        return self.again.inputs if self.again else self.node.inputs
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class Plan:
     @cached_property
     def index(self) -> dict[str, int]:
         """Stage index of every node's name."""
-        return {stage.node.name: i for i, stage in enumerate(self.stages)}
+        return {node.name: i for i, s in enumerate(self.stages) for node in (s.node, s.again) if node}
 
     def tensor(self, name: str) -> Tensor:
         """The tensor called `name`."""

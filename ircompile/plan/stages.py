@@ -7,6 +7,7 @@ r * stride + reach - 1 - top. Steps past the input's end stand for the padding b
 from __future__ import annotations
 
 from collections.abc import Set
+from dataclasses import replace
 
 from ircompile import ops
 from ircompile.graph import Graph, Node
@@ -17,32 +18,38 @@ from ircompile.tensor import Site
 WINDOWED = ops.Conv | ops.Depthwise | ops.MaxPool | ops.AveragePool
 
 
-def stages_of(graph: Graph, lines: Set[str] = frozenset()) -> tuple[Stage, ...]:
-    """Every node's steps and waits, those named in `lines` with lines."""
-    producer = {node.output: i for i, node in enumerate(graph.nodes)}
+def stages_of(graph: Graph, lines: Set[str] = frozenset(), again: Set[str] = frozenset()) -> tuple[Stage, ...]:
+    """Every node's steps and waits, those named in `lines` with lines.
+
+    What feeds those named in `again` has no stage of its own.
+    """
+    above = {node.output: node for node in graph.nodes}
+    inner = {node.name: above[node.inputs[0]] for node in graph.nodes if node.name in again}
+    absorbed = {node.name for node in inner.values()}
+    plain = [
+        Stage(node, _steps(graph, node, node.name in lines), (), 0, node.name in lines, inner.get(node.name))
+        for node in graph.nodes
+        if node.name not in absorbed
+    ]
+    producer = {stage.node.output: i for i, stage in enumerate(plain)}
     producer |= {name: -1 - i for i, name in enumerate(graph.input_names)}
-    last_reader: dict[int, int] = {}
-    for i, node in enumerate(graph.nodes):
-        for name in node.inputs:
-            last_reader[producer[name]] = i
-    plain = [_plain(graph, node, node.name in lines, last_reader.get(i, i)) for i, node in enumerate(graph.nodes)]
+    last_reader = {producer[name]: i for i, stage in enumerate(plain) for name in stage.inputs}
     steps_for = {name: _steps_for_rows(graph, name, producer[name], plain) for name in producer}
     stages = []
-    for stage in plain:
+    for i, stage in enumerate(plain):
         site = graph.site(stage.node)
         needs = [needs_of(stage, site, step) for step in range(stage.steps)]
         waits = tuple(
             Wait(producer[name], tuple(steps_for[name][need[position][1]] for need in needs))
-            for position, name in enumerate(stage.node.inputs)
+            for position, name in enumerate(stage.inputs)
         )
-        stages.append(Stage(stage.node, stage.steps, waits, stage.last_reader, stage.lines))
+        stages.append(replace(stage, waits=waits, last_reader=last_reader.get(i, i)))
     return tuple(stages)
 
 
-def _plain(graph: Graph, node: Node, lines: bool, last_reader: int) -> Stage:
+def _steps(graph: Graph, node: Node, lines: bool) -> int:
     site = graph.site(node)
-    steps = (site.output.height - 1) * stride_of(node) + lead_of(node) + 1 if lines else steps_of(node.op, site)
-    return Stage(node, steps, (), last_reader, lines)
+    return (site.output.height - 1) * stride_of(node) + lead_of(node) + 1 if lines else steps_of(node.op, site)
 
 
 def _steps_for_rows(graph: Graph, name: str, source: int, stages: list[Stage]) -> list[int]:
@@ -66,10 +73,29 @@ def can_have_lines(node: Node) -> bool:
     return reach > stride and lead_of(node) >= 0
 
 
+def can_compute_again(graph: Graph) -> dict[str, Node]:
+    """By name of a node with a window: the pointwise convolution above it, read by it alone."""
+    consumers, above = graph.consumers(), {node.output: node for node in graph.nodes}
+    found = {}
+    for node in graph.nodes:
+        feeder = above.get(node.inputs[0]) if isinstance(node.op, WINDOWED) and can_have_lines(node) else None
+        if feeder and isinstance(feeder.op, ops.Conv) and feeder.op.window == ops.Window((1, 1)):
+            alone = len(consumers[feeder.output]) == 1 and feeder.output not in graph.output_names
+            if alone and node.op.window.dilation[0] == 1:  # type: ignore[union-attr]
+                found[node.name] = feeder
+    return found
+
+
 def stride_of(node: Node) -> int:
     """Input rows from one output row to the next."""
     assert isinstance(node.op, WINDOWED)
     return node.op.window.stride[0]
+
+
+def reach_of(node: Node) -> int:
+    """Rows of its window."""
+    assert isinstance(node.op, WINDOWED)
+    return node.op.window.reach[0]
 
 
 def lead_of(node: Node) -> int:

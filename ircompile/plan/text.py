@@ -17,7 +17,13 @@ def print_plan(plan: Plan) -> str:
                 for kind, blocks in (("scratch", plan.scratch), ("sums", plan.states))
                 if node.name in blocks
             )
-            lines.append(f"  {node.name}: {', '.join(node.inputs)} -> {node.output} steps={stage.steps}{extras}")
+            if stage.lines:
+                kept = plan.lines[node.name]
+                extras += f" lines={kept.offset}+{kept.bytes}"
+            again = f" again {stage.again.name}" if stage.again else ""
+            lines.append(
+                f"  {node.name}: {', '.join(stage.inputs)} -> {node.output} steps={stage.steps}{extras}{again}"
+            )
     for name, b in plan.buffers.items():
         height = plan.tensor(name).height
         kind = "stored" if b.slots >= height else f"ring of {b.slots}"

@@ -7,7 +7,7 @@ from statistics import median
 
 from ircompile import ops
 from ircompile.plan.firing import rows_pushed, whole_run
-from ircompile.plan.model import Plan
+from ircompile.plan.model import Plan, Stage
 
 COPY = 1  # instructions a byte that memmove takes, or a little less
 
@@ -25,7 +25,7 @@ def push_work(plan: Plan) -> PushWork | None:
     """Work between one row pushed and the next; None where the input is resident."""
     if plan.input_mode != "rows":
         return None
-    each = [plan.demands[stage.node.name].instructions / stage.steps for stage in plan.stages]
+    each = [stage_instructions(plan, stage) / stage.steps for stage in plan.stages]
     pushes: list[float] = []
     for index, _ in whole_run(plan.stages, plan.segments, rows_pushed(plan.stages)):
         if index < 0:
@@ -35,14 +35,35 @@ def push_work(plan: Plan) -> PushWork | None:
     return PushWork(round(max(pushes)), round(median(pushes)), pushes.index(max(pushes)))
 
 
+def stage_instructions(plan: Plan, stage: Stage) -> float:
+    """Estimated instructions of all steps of a stage."""
+    work = float(plan.demands[stage.node.name].instructions)
+    if stage.lines:
+        work += COPY * plan.lines[stage.node.name].pitch * min(stage.steps, plan.tensor(stage.inputs[0]).height)
+    if stage.again:
+        work += plan.demands[stage.again.name].instructions * times_again(plan, stage)
+    return work
+
+
+def times_again(plan: Plan, stage: Stage) -> float:
+    """How often a row of what a stage computes anew is computed, on average."""
+    site = plan.graph.site(stage.node)
+    rows = [stop - first for step in range(stage.steps) for first, stop in stage.node.op.needs(site, step)]
+    return sum(rows) / site.inputs[0].height
+
+
 def instructions(plan: Plan) -> int:
-    """Estimated instructions of one inference: kernels, and a word at a time what lines keep."""
-    kept = sum(
-        lines.pitch
-        * min(plan.stages[plan.index[name]].steps, plan.tensor(plan.stages[plan.index[name]].node.inputs[0]).height)
-        for name, lines in plan.lines.items()
-    )
-    return sum(demand.instructions for demand in plan.demands.values()) + kept * COPY
+    """Estimated instructions of one inference."""
+    return round(sum(stage_instructions(plan, stage) for stage in plan.stages))
+
+
+def macs(plan: Plan) -> int:
+    """Multiply-accumulates of one inference, those computed anew counted each time."""
+    more = 0.0
+    for stage in plan.stages:
+        if stage.again:
+            more += stage.again.op.macs(plan.graph.site(stage.again)) * (times_again(plan, stage) - 1)
+    return plan.graph.macs() + round(more)
 
 
 def weight_bytes_read(plan: Plan, pixels: int = 2) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ircompile.ops import output_rows
 from ircompile.plan import Plan
 from ircompile.plan.firing import Event, whole_run
+from ircompile.plan.stages import needs_of, writes_of
 
 Touch = dict[tuple[str, int], list[int]]  # (tensor, row) -> [first step, last step]
 
@@ -43,11 +43,11 @@ def _rows_of(plan: Plan, index: int, step: int) -> Iterator[tuple[str, int]]:
     if index < 0:
         yield plan.graph.input_names[-1 - index], step
         return
-    node = plan.stages[index].node
-    site = plan.graph.site(node)
-    for row in range(*output_rows(node.op, site, step)):
-        yield node.output, row
-    for name, (first, stop) in zip(node.inputs, node.op.needs(site, step), strict=True):
+    stage = plan.stages[index]
+    site = plan.graph.site(stage.node)
+    for row in range(*writes_of(stage, site, step)):
+        yield stage.node.output, row
+    for name, (first, stop) in zip(stage.inputs, needs_of(stage, site, step), strict=True):
         for row in range(first, stop):
             yield name, row
 
@@ -75,12 +75,19 @@ def _kind(plan: Plan, name: str) -> str:
 
 def _block_spans(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
     spans = []
+    again = {s.again.name: plan.buffers[s.again.output] for s in plan.stages if s.again}
     for kind, blocks in (("scratch", plan.scratch), ("sums", plan.states)):
         for name, block in blocks.items():
             index = plan.index[name]
             fired = [time for time, event in enumerate(events) if event[0] == index]
             spans.append({"name": name, "kind": kind, "layer": index, "offset": block.offset, "bytes": block.bytes,
                           "first": fired[0], "last": fired[-1]})  # fmt: skip
+    for kind, buffers in (("lines", plan.lines), ("again", again)):
+        for name, buffer in buffers.items():
+            index = plan.index[name]
+            fired = [time for time, event in enumerate(events) if event[0] == index]
+            spans.append({"name": name, "kind": kind, "layer": index, "offset": buffer.offset,
+                          "bytes": buffer.bytes, "first": fired[0], "last": fired[-1]})  # fmt: skip
     counters = plan.counters
     spans.append({"name": "schedule", "kind": "schedule", "layer": -1, "offset": counters.offset,
                   "bytes": counters.bytes, "first": 0, "last": len(events)})  # fmt: skip

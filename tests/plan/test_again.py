@@ -1,0 +1,53 @@
+"""Rows of expanding convolutions computed anew for every window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ladder import codes_for
+from nets import Net
+
+from ircompile.graph import Graph
+from ircompile.kernels.lower import lower
+from ircompile.kernels.pack import pack
+from ircompile.pipeline import Compiled
+from ircompile.plan import InputMode, lay_out
+from ircompile.plan.lifetimes import Problem
+from ircompile.plan.search import find
+from ircompile.plan.stages import can_compute_again, can_have_lines
+from ircompile.plan.work import macs
+from ircompile.runners.host import run_host
+from ircompile.simulate import run_graph, run_plan
+from ircompile.symbolic import prove
+from ircompile.target import load_target
+
+
+def blocks() -> Graph:
+    net = Net((17, 11, 3))
+    x = net.conv("x", 8, (3, 3), (2, 2))
+    for channels, stride, kernel in ((8, 1, 3), (12, 2, 3), (12, 1, 5), (16, 2, 5)):
+        x = net.inverted_residual(x, 4, channels, stride, kernel)
+    return net.graph(x)
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+def test_compiled(mode: InputMode, tmp_path: Path) -> None:
+    target, graph = load_target("host"), blocks()
+    lowered = lower(graph, target)
+    again = frozenset(can_compute_again(lowered.graph))
+    assert len(again) == 4
+    lines = {node.name for node in lowered.graph.nodes if can_have_lines(node)} - again
+    plan = lay_out(find(Problem(lowered.graph, lowered.demands, lines, again), mode))
+    prove(plan)
+    assert macs(plan) > graph.macs()
+    vectors = codes_for(graph, 3)
+    compiled = Compiled("net", "net", target, graph, lowered, plan, pack(lowered, plan, target))
+    compiled.write(tmp_path)
+    result = run_host(tmp_path, compiled.interface, [[v["x"]] for v in vectors])
+    for vector, outputs in zip(vectors, result.outputs, strict=True):
+        (name, want), *_ = run_graph(graph, vector).items()
+        np.testing.assert_array_equal(run_plan(plan, vector)[name], want)
+        np.testing.assert_array_equal(outputs[0], want)
