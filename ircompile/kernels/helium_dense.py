@@ -78,7 +78,7 @@ def interleaved(flat: Array, key: Key) -> Array:
     Channels that are missing to the last tile are zero.
     """
     if key["mode"] == "resident":
-        return flat
+        return np.pad(flat.reshape(-1), (8, 0)) if key["depth"] == 8 else flat
     tile = 4 if key["mode"] == "channels" else int(str(key["tile"]))
     passes: tuple[tuple[int, ...], ...] = ((0, 2), (1, 3))
     if key["mode"] == "pixels":

@@ -14,6 +14,23 @@ pytestmark = pytest.mark.toolchain
 DEPTHS = (1, 2, 5, 8, 15, 16, 17, 24, 31, 32, 33, 48, 63)
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17)
 WIDTHS = (1, 2, 3, 4, 5, 6, 7, 9, 16)
+FEW = [
+    (8, 3, 5),
+    (8, 2, 8),
+    (5, 4, 4),
+    (16, 5, 6),
+    (24, 3, 9),
+    (33, 4, 5),
+    (48, 2, 4),
+    (48, 5, 3),
+    (63, 7, 1),
+    (8, 9, 2),
+]
+ALL = [
+    (depth, CHANNELS[(3 * n + i) % len(CHANNELS)], WIDTHS[(n + 2 * i) % len(WIDTHS)])
+    for n, depth in enumerate(DEPTHS)
+    for i in range(4)
+]
 
 
 def pointwise(depth: int, channels: int, width: int, apart: bool, rounding: str, seed: int) -> Graph:
@@ -23,12 +40,15 @@ def pointwise(depth: int, channels: int, width: int, apart: bool, rounding: str,
     return net.graph(net.depthwise(y, (3, 3)) if apart else y)
 
 
+@pytest.mark.parametrize("rounding", ["double", "float32_even"])
+def test_few(rounding: str, tmp_path: Path) -> None:
+    graphs = [pointwise(*size, n % 5 < 4, rounding, n) for n, size in enumerate(FEW)]
+    climb(join(graphs), tmp_path, rungs=("cortex-m55",))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("rounding", ["double", "single", "float32_even", "float64_away"])
-def test_pointwise(rounding: str, apart: bool, tmp_path: Path) -> None:
-    graphs = []
-    for n, depth in enumerate(DEPTHS):
-        for i in range(4):
-            channels, width = CHANNELS[(3 * n + i) % len(CHANNELS)], WIDTHS[(n + 2 * i) % len(WIDTHS)]
-            graphs.append(pointwise(depth, channels, width, apart, rounding, 10 * n + i))
+def test_all(rounding: str, apart: bool, tmp_path: Path) -> None:
+    graphs = [pointwise(*size, apart, rounding, n) for n, size in enumerate(ALL)]
     climb(join(graphs), tmp_path, rungs=("cortex-m55",))
