@@ -1,113 +1,196 @@
-"""Making a model fit: which plan, of which form of the graph, needs how little memory at how much work."""
+"""Making a model fit: which plan, of which form of the graph, needs how little memory at how much work.
+
+There is one path of plans from the fastest down to the smallest: rings only; lines in every window; then, one by
+one, what is wide at the peak in parts of its channels; then what is wide at the peak computed anew for every window
+instead of kept. `--ram BYTES` takes the first that fits, `explore` lists those that are worth it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
 
-import numpy as np
-
+from ircompile.errors import CompileError
 from ircompile.graph import Graph
 from ircompile.kernels.lower import Lowered, lower
-from ircompile.passes.split_channels import split_channels, splittable
+from ircompile.passes.split_channels import base_name, split_channels, splittable
 from ircompile.plan import InputMode, Plan, lay_out
-from ircompile.plan.items import live_bytes
+from ircompile.plan.bound import lower_bound
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.search import Draft, find, find_default, lines_everywhere
-from ircompile.plan.work import instructions
+from ircompile.plan.stages import can_compute_again
+from ircompile.plan.work import instructions, macs
 from ircompile.target import Target
 
+Ram = Literal["auto", "min"] | int
 MOST_WORK = 1.15  # what the least memory may cost in instructions, against the default
 PARTS = (2, 4, 8)
+SEARCH_EVERY = 3  # steps down the path after which cuts are searched for anew
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A lowered graph and its plan."""
+    """A form of the graph, lowered, and the draft of its plan.
+
+    `parts` of the named depthwise convolutions come one after the other; what feeds those of `again` is computed
+    for every window.
+    """
 
     lowered: Lowered
-    plan: Plan
+    draft: Draft
+    parts: Mapping[str, int] = field(default_factory=dict)
+    again: frozenset[str] = frozenset()
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan itself."""
+        return lay_out(self.draft)
 
     @property
+    def ram(self) -> int:
+        """Arena bytes."""
+        return self.draft.size
+
+    @cached_property
     def work(self) -> int:
         """Estimated instructions of one inference."""
         return instructions(self.plan)
 
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return macs(self.plan)
 
-@dataclass(frozen=True)
-class _Form:
-    """A graph some of whose depthwise convolutions are computed in parts, and the draft of its plan."""
 
-    parts: Mapping[str, int]
-    lowered: Lowered
-    draft: Draft
+def fit(graph: Graph, target: Target, input_mode: InputMode, ram: Ram = "auto") -> Fitted:
+    """The plan that is asked for: the default, the least without recomputing, or the fastest within some bytes.
+
+    Raises CompileError where nothing fits.
+    """
+    if ram == "auto":
+        return default(graph, target, input_mode)
+    if ram == "min":
+        return least(graph, target, input_mode)
+    seen: list[Fitted] = []
+    for fitted in path(graph, target, input_mode):
+        if fitted.ram <= ram:
+            return fitted
+        seen.append(fitted)
+    raise too_large(graph, min(seen, key=lambda f: f.ram), ram)
+
+
+def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[Fitted]:
+    """The Pareto front of memory and instructions, fastest first; `fit` finds each by its bytes."""
+    records: list[Fitted] = []
+    for fitted in path(graph, target, input_mode):
+        if not records or fitted.ram < records[-1].ram:
+            records.append(fitted)
+    front: list[Fitted] = []
+    for fitted in reversed(records):
+        if not front or fitted.work < front[-1].work:
+            front.append(fitted)
+    return front[::-1]
 
 
 def default(graph: Graph, target: Target, input_mode: InputMode) -> Fitted:
-    """The default plan: the fewest instructions within 5 % of the least memory at row grain."""
+    """The fewest instructions within 5 % of the least memory at row grain."""
     lowered = lower(graph, target)
-    return Fitted(lowered, lay_out(find_default(lowered.graph, lowered.demands, input_mode)))
+    return Fitted(lowered, find_default(lowered.graph, lowered.demands, input_mode))
 
 
 def least(graph: Graph, target: Target, input_mode: InputMode) -> Fitted:
     """The plan that needs least without recomputing anything."""
-    form = _least(graph, target, input_mode)
-    return Fitted(form.lowered, lay_out(form.draft))
+    forms = [f for f in path(graph, target, input_mode, recompute=False) if not f.again]
+    most = MOST_WORK * forms[0].work
+    return min((f for f in forms if f.work <= most), key=lambda f: f.ram)
 
 
-def _least(graph: Graph, target: Target, input_mode: InputMode) -> _Form:
-    """Lines everywhere; then, as long as it helps, the widest rows alive at the peak in parts."""
+def path(graph: Graph, target: Target, input_mode: InputMode, recompute: bool = True) -> Iterator[Fitted]:
+    """Plans, each from the one before: less memory at the peak, more work."""
     lowered = lower(graph, target)
-    draft = find(Problem(lowered.graph, lowered.demands, lines_everywhere(lowered.graph)), input_mode)
-    whole = best = _Form({}, lowered, draft)
-    most = MOST_WORK * _instructions(lowered)
-    while (better := _less_alive(graph, target, best, most)) is not None:
-        best = better
-    if not best.parts:
-        return whole
-    best = replace(best, draft=min(best.draft, find(best.draft.problem, input_mode), key=lambda d: d.size))
-    return min(whole, best, key=lambda form: form.draft.size)
+    plain = Fitted(lowered, find(Problem(lowered.graph, lowered.demands), input_mode))
+    yield plain
+    form = replace(
+        plain, draft=find(Problem(lowered.graph, lowered.demands, lines_everywhere(lowered.graph)), input_mode)
+    )
+    yield form
+    most = MOST_WORK * instructions(lay_out(form.draft))
+    for again in (False, True) if recompute else (False,):
+        steps = 0
+        while (lower_peak := _less_alive(graph, target, form, again, None if again else most)) is not None:
+            form, steps = lower_peak, steps + 1
+            if recompute:
+                yield form
+            if steps % SEARCH_EVERY == 0 and again:
+                form = _searched(form, input_mode)
+                yield form
+        if steps:
+            form = _searched(form, input_mode)
+            yield form
 
 
-def _less_alive(graph: Graph, target: Target, form: _Form, most: float) -> _Form | None:
-    """With one more split, and a lower peak; None where there is none within `most` instructions."""
+def _searched(form: Fitted, input_mode: InputMode) -> Fitted:
+    """With cuts searched for anew, if those are better."""
+    return replace(form, draft=min(form.draft, find(form.draft.problem, input_mode), key=lambda d: d.size))
+
+
+def _less_alive(graph: Graph, target: Target, form: Fitted, recompute: bool, most: float | None) -> Fitted | None:
+    """With one more change and a lower peak; None where there is none within `most` instructions."""
     for name in _wide_at_peak(graph, form):
-        for count in (n for n in PARTS if n > form.parts.get(name, 1)):
-            other = _with_parts(graph, target, form, {**form.parts, name: count})
-            if other.draft.peak < form.draft.peak and _instructions(other.lowered) <= most:
+        counts = [n for n in PARTS if n > form.parts.get(name, 1)]
+        changes: list[tuple[Mapping[str, int], frozenset[str]]]
+        changes = [({**form.parts, name: n}, form.again) for n in counts]
+        if recompute and name not in form.again:
+            again = form.again | {name}
+            changes = [(form.parts, again), *((parts, again) for parts, _ in changes)]
+        for parts, again in changes:
+            other = _with(graph, target, form, parts, again)
+            if other and other.draft.peaks < form.draft.peaks and (most is None or other.work <= most):
                 return other
     return None
 
 
-def _instructions(lowered: Lowered) -> int:
-    return sum(demand.instructions for demand in lowered.demands.values())
+def _wide_at_peak(graph: Graph, form: Fitted) -> list[str]:
+    """Depthwise convolutions whose wide input, or lines, are alive at the peak; those with most bytes first."""
+    wide = {node.output: name for name, chain in splittable(graph).items() for node in chain[:-1]}
+    wide |= {f"{name}:lines": name for name in splittable(graph)}
+    held: dict[str, int] = {}
+    for home, size in form.draft.held(form.draft.peak_step).items():
+        name = wide.get(base_name(home.removesuffix(":lines")) + (":lines" if home.endswith(":lines") else ""))
+        if name:
+            held[name] = held.get(name, 0) + size
+    return sorted(held, key=lambda n: (-held[n], n))
 
 
-def _wide_at_peak(graph: Graph, form: _Form) -> list[str]:
-    """Depthwise convolutions whose wide input, or a part of it, is alive at the peak, widest first."""
-    items = form.draft.items
-    time = int(np.argmax(live_bytes(items)))
-    alive: dict[str, int] = {}
-    for item in items:
-        if np.any((item.rects[:, 2] <= time) & (item.rects[:, 3] >= time)):
-            alive |= {ring.name: ring.pitch for ring in item.rings}
-    wide = {}
-    for name, chain in splittable(graph).items():
-        tensors = [node.output for node in chain[:-1]]
-        if any(alive_name == t or alive_name.startswith(f"{t}_part") for alive_name in alive for t in tensors):
-            wide[name] = graph.tensors[tensors[-1]].row_bytes
-    return sorted(wide, key=lambda n: (-wide[n], n))
-
-
-def _with_parts(graph: Graph, target: Target, form: _Form, parts: Mapping[str, int]) -> _Form:
-    """The same cuts in a graph with other parts."""
+def _with(
+    graph: Graph, target: Target, form: Fitted, parts: Mapping[str, int], again: frozenset[str]
+) -> Fitted | None:
+    """The same cuts in another form of the graph; None where it cannot be."""
     lowered = lower(split_channels(graph, parts), target)
-    problem = Problem(lowered.graph, lowered.demands, lines_everywhere(lowered.graph))
-    place = {stage.node.name: i for i, stage in enumerate(problem.stages)}
-    firsts = []
-    for first, _ in form.draft.segments:
-        node = form.draft.problem.stages[first].node
-        firsts.append(place.get(node.name, place.get(f"{node.name}_part0", 0)))
-    firsts = sorted({0, *firsts})
+    anew = frozenset(name for name in can_compute_again(lowered.graph) if base_name(name) in again)
+    if {base_name(name) for name in anew} != again:
+        return None
+    lines = lines_everywhere(lowered.graph) - anew
+    problem = Problem(lowered.graph, lowered.demands, lines, anew)
+    place = {base_name(stage.node.name): i for i, stage in reversed(list(enumerate(problem.stages)))}
+    place |= {base_name(s.again.name): i for i, s in reversed(list(enumerate(problem.stages))) if s.again}
+    old = form.draft.problem.stages
+    firsts = sorted({0, *(place.get(base_name(old[first].node.name), 0) for first, _ in form.draft.segments)})
     segments = tuple(zip(firsts, [*firsts[1:], len(problem.stages)], strict=True))
-    return _Form(parts, lowered, replace(form.draft, problem=problem, segments=segments))
+    return Fitted(lowered, replace(form.draft, problem=problem, segments=segments), parts, again)
+
+
+def too_large(graph: Graph, best: Fitted, ram: int) -> CompileError:
+    """Says which node peaks, what is alive then, how little was found and what no plan can go below."""
+    draft = best.draft
+    held = sorted(draft.held(draft.peak_step).items(), key=lambda pair: -pair[1])[:5]
+    bound = lower_bound(Problem(best.lowered.graph, best.lowered.demands), draft.rows)
+    holds = ", ".join(f"{name} {size}" for name, size in held)
+    return CompileError(
+        f"{graph.name}: node {draft.peak_node.name!r} ({draft.peak_node.source})",
+        f"the least found is {best.ram} bytes, {ram} are given; at its peak it holds {holds}",
+        f"without recomputing no plan of this form needs less than {bound}",
+        "a smaller input, fewer channels there, or --input rows if the input is stored",
+    )

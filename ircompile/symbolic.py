@@ -49,36 +49,35 @@ def replay(plan: Plan, tables: Tables) -> Iterator[tuple[int, int]]:
             while pushed < tables.rows:
                 yield -1, pushed
                 pushed += 1
-                yield from _stream(tables, done, first, stop, tables.first_reader, pushed)
+                yield from _stream(tables, done, first, stop, pushed)
         else:
-            yield from _stream(tables, done, first, stop, stop - 1, pushed)
+            yield from _stream(tables, done, first, stop, pushed)
         for node, steps in done.items():
             if steps != tables.stages[node].steps:
                 raise CompileError(plan.stages[node].node.name, f"stops after {steps} steps", "all of its steps")
 
 
-def _stream(
-    tables: Tables, done: dict[int, int], first: int, stop: int, node: int, pushed: int
-) -> Iterator[tuple[int, int]]:
+def _stream(tables: Tables, done: dict[int, int], first: int, stop: int, pushed: int) -> Iterator[tuple[int, int]]:
+    node = stop - 1
     while node >= first:
-        if not _ready(tables, done, node, pushed):
-            node -= 1
+        following = _next(tables, done, node, pushed)
+        if following != node:
+            node = following
             continue
         yield node, done[node]
         done[node] += 1
-        reader = tables.stages[node].last_reader
-        node = reader if reader < stop else stop - 1
+        node = tables.stages[node].last_reader
 
 
-def _ready(tables: Tables, done: dict[int, int], node: int, pushed: int) -> bool:
+def _next(tables: Tables, done: dict[int, int], node: int, pushed: int) -> int:
     stage, step = tables.stages[node], done[node]
     if step == stage.steps:
-        return False
+        return node - 1
     for wait in tables.waits[stage.first_wait : stage.last_wait]:
         need = (step * wait.times + wait.plus) // wait.over if wait.over else tables.tables[wait.times][step]
         if (pushed if wait.source < 0 else done[wait.source]) < min(need, wait.most):
-            return False
-    return True
+            return node - 1 if wait.source < 0 else wait.source
+    return node
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ Only one part of the wide row is alive at a time; the concatenation is free wher
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -52,6 +53,11 @@ def split_channels(graph: Graph, parts: Mapping[str, int]) -> Graph:
         elif inside[node.name] == node.name:
             nodes += _parts(grown, chains[node.name], ranges(_channels(graph, node.output), parts[node.name]))
     return validate(grown.rebuilt(nodes))
+
+
+def base_name(name: str) -> str:
+    """The name of what a part is a part of; the name itself of anything else."""
+    return re.sub(r"_part\d+$", "", name)
 
 
 def ranges(channels: int, parts: int) -> list[tuple[int, int]]:

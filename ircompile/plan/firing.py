@@ -1,5 +1,7 @@
-"""The firing rule: run the most downstream node whose rows are there.
+"""The firing rule: what the most downstream node needs for its next row, and nothing ahead of that.
 
+From the last node of a segment upstream to whoever owes rows; once that has fired, on from its last reader. When
+the last node is done, or lacks rows of the input that are not pushed yet, the node before it takes its place.
 The same rule, over the same tables, runs in the planner, in `run_plan` and in the C.
 """
 
@@ -17,35 +19,33 @@ def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -
 
     With `pushed_rows`, input 0 arrives row by row, each once nothing else can fire; else it is there whole.
     """
-    done = [0] * (stop - first)
-    there = 0 if pushed_rows else None
-    readers = [i for i in range(first, stop) if any(wait.source == -1 for wait in stages[i].waits)]
-    cursor = stop - 1
-    local = [[(w.source - first if w.source >= first else -1, w.stops) for w in stages[i].waits
-              if w.source >= first or (w.source == -1 and pushed_rows)] for i in range(first, stop)]  # fmt: skip
-    steps = [stage.steps for stage in stages[first:stop]]
-    tops = [min(stage.last_reader, stop - 1) for stage in stages[first:stop]]
-    i = cursor - first
+    pushed = 0
+    done, steps = [0] * (stop - first), [stage.steps for stage in stages[first:stop]]
+    waits = [
+        [(w.source - first, w.stops) for w in stage.waits if w.source >= first or (w.source == -1 and pushed_rows)]
+        for stage in stages[first:stop]
+    ]
+    readers = [min(stage.last_reader, stop - 1) - first for stage in stages[first:stop]]
+    node = stop - first - 1
     while True:
-        while i >= 0:
-            step = done[i]
-            if step < steps[i]:
-                for source, stops in local[i]:
-                    if (done[source] if source >= 0 else there or 0) < stops[step]:
-                        break
-                else:
+        while node >= 0:
+            step = done[node]
+            if step == steps[node]:
+                node -= 1
+                continue
+            for source, stops in waits[node]:
+                if (done[source] if source >= 0 else pushed) < stops[step]:
+                    node = source if source >= 0 else node - 1
                     break
-            i -= 1
-        if i >= 0:
-            yield first + i, done[i]
-            done[i] += 1
-            i = max(tops[i] - first, i)
-        elif there is not None and there < pushed_rows:
-            yield -1, there
-            there += 1
-            i = readers[-1] - first if readers else -1
-        else:
+            else:
+                yield first + node, step
+                done[node] += 1
+                node = max(readers[node], node)
+        if pushed >= pushed_rows:
             return
+        yield -1, pushed
+        pushed += 1
+        node = stop - first - 1
 
 
 def rows_pushed(stages: Sequence[Stage]) -> int:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 
-from ircompile.graph import Graph
+import numpy as np
+
+from ircompile.graph import Graph, Node
 from ircompile.plan.bound import lower_bound
-from ircompile.plan.firing import rows_pushed, whole_run
+from ircompile.plan.firing import Event, rows_pushed, whole_run
 from ircompile.plan.items import Item, items_of, live_bytes
 from ircompile.plan.lifetimes import Problem, times_of
 from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES, Demand, InputMode
@@ -37,13 +39,17 @@ class Draft:
     pooled: bool
 
     @cached_property
+    def events(self) -> list[Event]:
+        """The run."""
+        pushed = rows_pushed(self.problem.stages) if self.rows else 0
+        return whole_run(self.problem.stages, self.segments, pushed)
+
+    @cached_property
     def items(self) -> list[Item]:
         """All that must be placed."""
-        problem, graph = self.problem, self.problem.graph
-        pushed = rows_pushed(problem.stages) if self.rows else 0
-        events = whole_run(problem.stages, self.segments, pushed)
+        graph = self.problem.graph
         whole, kept = set(graph.input_names[self.rows :]), set(graph.output_names)
-        return items_of(problem, times_of(events), len(events), whole, kept, self.pooled)
+        return items_of(self.problem, times_of(self.events), len(self.events), whole, kept, self.pooled)
 
     @property
     def counters(self) -> int:
@@ -54,6 +60,35 @@ class Draft:
     def peak(self) -> int:
         """The most bytes alive at one step, counters not counted."""
         return int(live_bytes(self.items).max())
+
+    @cached_property
+    def peaks(self) -> list[int]:
+        """The most bytes alive in each segment, greatest first."""
+        live = live_bytes(self.items)
+        lengths = [sum(self.problem.stages[i].steps for i in range(*segment)) for segment in self.segments]
+        lengths[0] += len(self.events) - sum(lengths)  # rows pushed
+        starts = np.minimum(np.cumsum([0, *lengths[:-1]]), len(live) - 1)
+        return sorted(np.maximum.reduceat(live, starts).tolist(), reverse=True)
+
+    @property
+    def peak_step(self) -> int:
+        """The first step at which so many are alive."""
+        return int(live_bytes(self.items).argmax())
+
+    @property
+    def peak_node(self) -> Node:
+        """The node that fires at that step."""
+        return self.problem.stages[max(self.events[min(self.peak_step, len(self.events) - 1)][0], 0)].node
+
+    def held(self, step: int) -> dict[str, int]:
+        """Bytes alive at a step: tensors (those that share a ring equally), lines, scratch and sums."""
+        held: dict[str, int] = {}
+        for item in self.items:
+            alive = (item.rects[:, 2] <= step) & (item.rects[:, 3] >= step)
+            names = [ring.name for ring in item.rings] or [item.name]
+            for name in names if alive.any() else []:
+                held[name] = int(item.rects[alive, 1].sum()) // len(names)
+        return held
 
     @cached_property
     def quick(self) -> int:

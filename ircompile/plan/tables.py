@@ -37,14 +37,13 @@ class WaitRow:
 class Tables:
     """All that the driver in C reads. `segments` are the first nodes, and the end.
 
-    `rows` input rows are pushed before the segments after the first run; `first_reader` may fire after each.
+    `rows` input rows are pushed before the segments after the first run.
     """
 
     stages: tuple[StageRow, ...]
     waits: tuple[WaitRow, ...]
     tables: tuple[tuple[int, ...], ...]
     segments: tuple[int, ...]
-    first_reader: int
     rows: int
 
 
@@ -66,7 +65,5 @@ def schedule_tables(plan: Plan) -> Tables:
                     waits.append(WaitRow(wait.source, *line))
             last_reader = max(min(stage.last_reader, stop - 1), i)
             stages.append(StageRow(stage.steps, begin, len(waits), last_reader))
-    readers = [i for i, s in enumerate(plan.stages) if any(w.source == -1 for w in s.waits)]
-    first_reader = max((i for i in readers if i < plan.segments[0][1]), default=0)
     segments = (0, *(stop for _, stop in plan.segments))
-    return Tables(tuple(stages), tuple(waits), tuple(tables), segments, first_reader, rows_pushed(plan.stages))
+    return Tables(tuple(stages), tuple(waits), tuple(tables), segments, rows_pushed(plan.stages))
