@@ -9,7 +9,7 @@ import numpy as np
 
 from ircompile import ops
 from ircompile.graph import Node
-from ircompile.kernels.depthwise_rows import best_outputs, block_cost, row_steps
+from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
 from ircompile.kernels.requantize import Recipe
 from ircompile.target import Features
@@ -59,10 +59,13 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
         return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact)
     outputs = best_outputs(window.kernel, window.stride[1], site.output.width, wide)
     steps = row_steps(window.kernel[1], window.stride[1], outputs)
+    assembly = allocated(window.kernel[1], window.stride[1], outputs)
     key = {
         "kernel": window.kernel, "stride": window.stride[1], "left": window.padding[2], "right": window.padding[3],
         "wide": wide, "multiplier": multiplier, "outputs": outputs,
-        "steps": steps,
+        "steps": steps, "assembly": assembly,
+        "registers": registers_of(assembly, window.kernel),
+        "outside": any(window.padding[:2]),
     }  # fmt: skip
     order = row_order(window.kernel[1]) if wide else list(range(window.kernel[1]))
     arrays = {
@@ -88,6 +91,11 @@ def by_channel(op: ops.Depthwise, site: Site) -> Array:
 def padded(weights: Array) -> Array:
     """The weights, and what a word over the last of them reads."""
     return np.append(weights.reshape(-1), np.zeros(3, weights.dtype))
+
+
+def registers_of(steps: tuple[Step, ...], kernel: tuple[int, int]) -> list[str]:
+    """The registers that the assembly writes beside the sums; two at least to end a loop over rows with."""
+    return sorted({name for step in steps for name in step.names} | ({"t0", "t1"} if kernel[0] > 1 else set()))
 
 
 def row_order(taps: int) -> list[int]:

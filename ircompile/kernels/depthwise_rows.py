@@ -8,32 +8,47 @@ p{k} = (bottom of e{k + 1}, top of e{k}) and q{k} of the o's, in the order that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 
-Halves = tuple[int, int]
+REGISTERS = 14
+MOST_OUTPUTS = 6
 
 
 @dataclass(frozen=True)
 class Step:
-    """kind "word": load the word at code `at` as w{at // 4}; "code": load one code as the half `name`;
-    "even", "odd": `name` of word w{at // 4}; "mix": `name` from halves at // 4 and its successor;
-    "mac": add `data` times `name`, with instruction `how`, to output `at`."""
+    """One or two instructions on values, which `allocated` turns into registers.
+
+    kind  "weights": load group `at` as u and v, `name` both; "word": load the word at code `at`; "code": load one
+          code into a half; "even", "odd": halves of a word; "mix": bottom of data[0] and top of data[1];
+          "mac": add data[0] times data[1], by instruction `how`, to output `at`.
+    """
 
     kind: str
     at: int
     name: str = ""
+    data: tuple[str, ...] = ()
     how: str = ""
-    data: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """The values that it makes."""
+        return self.name.split()
 
 
 @dataclass(frozen=True)
 class Term:
-    """Taps that one multiply takes: the first tap, whether tap + 2 goes with it, and the weights' register."""
+    """Taps that one multiply takes: the first, whether tap + 2 goes with it, and the weights."""
 
     tap: int
     double: bool
     weights: str
+
+    @property
+    def group(self) -> int:
+        """The four taps that it is of."""
+        return self.tap // 4
 
 
 def terms(taps: int) -> tuple[Term, ...]:
@@ -49,45 +64,86 @@ def terms(taps: int) -> tuple[Term, ...]:
 
 @cache
 def row_steps(taps: int, stride: int, outputs: int) -> tuple[Step, ...]:
-    """All steps of one row, each register as late as possible."""
+    """All steps of one row, each value as late as possible."""
     work = [(output * stride + term.tap, term, output) for output in range(outputs) for term in terms(taps)]
     needed = {place + 2 * extra for place, term, _ in work for extra in range(1 + term.double)}
     steps: list[Step] = []
     for k in range(max(needed) // 4 + 1):
         here = sorted(place - 4 * k for place in needed if place // 4 == k)
-        if not here:
-            continue
-        if here in ([0], [1], [0, 1]):
-            steps += [Step("code", 4 * k + place, f"{'eo'[place]}{k}") for place in here]
-        else:
-            steps.append(Step("word", 4 * k))
-            steps += [Step("odd", 4 * k, f"o{k}")] * (1 in here or 3 in here)
-            steps += [Step("even", 4 * k, f"e{k}")] * (0 in here or 2 in here)
-        for half in (0, 1):
-            across = [item for item in work if item[1].double and item[0] == 4 * k - 2 + half]
-            if across:
-                steps.append(Step("mix", 4 * k - 4, f"{'pq'[half]}{k - 1}"))
-            steps += [Step("mac", o, t.weights, "smladx", f"{'pq'[half]}{k - 1}") for _, t, o in across]
-        for place, term, output in work:
-            if place // 4 == k and not (term.double and place % 4 > 1):
-                how = "smlad" if term.double else "smlabb" if place % 4 < 2 else "smlatb"
-                steps.append(Step("mac", output, term.weights, how, f"{'eo'[place % 2]}{k}"))
+        steps += unpack(k, here)
+        for group in range((taps + 3) // 4):
+            now = [item for item in work if item[1].group == group and stage_of(*item[:2]) == k]
+            if now and not any(step.kind == "weights" and step.at == group for step in steps):
+                names = dict.fromkeys(term.weights for term in terms(taps) if term.group == group)
+                steps.append(Step("weights", group, " ".join(names)))
+            for step in multiplies(k, now):
+                if step.kind == "mac" or step not in steps:
+                    steps.append(step)
     return tuple(steps)
 
 
-def weight_loads(taps: int, wide: bool) -> int:
-    """Instructions that bring one row of weights into registers."""
-    if wide:
-        return len(terms(taps))
-    return 3 * (taps // 4) + (0, 1, 2, 3)[taps % 4]
+def stage_of(place: int, term: Term) -> int:
+    """The word that must be there before a term whose first code is at `place`."""
+    return (place + 2 * term.double) // 4
+
+
+def unpack(k: int, here: list[int]) -> list[Step]:
+    """Word k as halves, or only the codes that are needed of it."""
+    if not here or here in ([0], [1], [0, 1]):
+        return [Step("code", 4 * k + place, f"{'eo'[place]}{k}") for place in here]
+    steps = [Step("word", 4 * k, f"w{k}")]
+    steps += [Step("odd", k, f"o{k}", (f"w{k}",))] * (1 in here or 3 in here)
+    steps += [Step("even", k, f"e{k}", (f"w{k}",))] * (0 in here or 2 in here)
+    return steps
+
+
+def multiplies(k: int, now: list[tuple[int, Term, int]]) -> Iterator[Step]:
+    """The terms that word k completes; pairs across words first."""
+    for half, across in enumerate("pq"):
+        crossed = [item for item in now if item[0] == 4 * k - 2 + half]
+        if crossed and crossed[0][1].double:
+            source = "eo"[half]
+            yield Step("mix", k - 1, f"{across}{k - 1}", (f"{source}{k}", f"{source}{k - 1}"))
+        for _, term, output in crossed:
+            yield Step("mac", output, "", (f"{across}{k - 1}", term.weights), "smladx")
+    for place, term, output in now:
+        if place >= 4 * k:
+            how = "smlad" if term.double else "smlabb" if place % 4 < 2 else "smlatb"
+            yield Step("mac", output, "", (f"{'eo'[place % 2]}{k}", term.weights), how)
+
+
+@cache
+def allocated(taps: int, stride: int, outputs: int) -> tuple[Step, ...]:
+    """The steps with registers t0, t1 and so on as values; none where those of the core do not suffice."""
+    steps = row_steps(taps, stride, outputs)
+    last = {value: i for i, step in enumerate(steps) for value in step.data}
+    home: dict[str, str] = {}
+    free = [f"t{i}" for i in range(REGISTERS - outputs - 2)]
+    found: list[Step] = []
+    for i, step in enumerate(steps):
+        data = tuple(home[value] for value in step.data)
+        free = [home[value] for value in dict.fromkeys(step.data) if last[value] == i] + free
+        if len(free) < len(step.names):
+            return ()
+        home |= {name: free.pop(0) for name in step.names}
+        found.append(replace(step, name=" ".join(home[name] for name in step.names), data=data))
+    return tuple(found)
+
+
+def row_cost(taps: int, stride: int, outputs: int, wide: bool) -> int:
+    """Instructions of the steps of one row."""
+    steps = row_steps(taps, stride, outputs)
+    weights = len(terms(taps)) if wide else 3 * (taps // 4) + taps % 4
+    return sum(step.kind != "weights" for step in steps) + weights
 
 
 def block_cost(kernel: tuple[int, int], stride: int, outputs: int, wide: bool) -> int:
     """Instructions of one block of outputs."""
     rows, taps = kernel
-    return rows * (len(row_steps(taps, stride, outputs)) + weight_loads(taps, wide) + 2) + 5 * outputs + 8
+    return rows * (row_cost(taps, stride, outputs, wide) + 4) + 5 * outputs + 16
 
 
 def best_outputs(kernel: tuple[int, int], stride: int, width: int, wide: bool) -> int:
     """Outputs a block, so that a row of `width` takes the fewest instructions."""
-    return min(range(1, min(width, 4) + 1), key=lambda n: -(-width // n) * block_cost(kernel, stride, n, wide))
+    fitting = [n for n in range(1, min(width, MOST_OUTPUTS) + 1) if n < 3 or allocated(kernel[1], stride, n)]
+    return min(fitting, key=lambda n: -(-width // n) * block_cost(kernel, stride, n, wide))

@@ -13,7 +13,7 @@ from nets import Net
 
 from ircompile import ops
 from ircompile.graph import Graph
-from ircompile.kernels.depthwise_rows import row_steps
+from ircompile.kernels.depthwise_rows import Step, allocated, row_steps
 from ircompile.kernels.lower import lower
 from ircompile.plan import search
 from ircompile.runners.host import run_host
@@ -119,6 +119,7 @@ def test_other_kernels(tmp_path: Path) -> None:
             product(sizes, [(1, 1), (3, 1), (5, 1), (6, 2), (10, 3), (16, 2), (17, 1)])
         )
     ]
+    graphs += [layer((h, w, 2), (7, 7), seed=h) for h, w in ((1, 3), (2, 5), (4, 6), (5, 11))]
     graphs += [layer((5, 7, 3), dilation=2, seed=1), layer((9, 16, 2), (5, 5), dilation=3, seed=2)]
     graphs += [layer((5, 7, 3), (3, 3), 2, (2, 2, 2, 2), seed=3), layer((5, 9, 3), (5, 5), 1, (0, 0, 0, 0), seed=4)]
     climb_all(graphs, tmp_path)
@@ -138,28 +139,33 @@ def test_multipliers_wide_weights_and_extremes(tmp_path: Path) -> None:
 
 
 def test_row_steps_use_every_tap_once() -> None:
-    """Each step's halves, followed through the registers, are the taps of that output."""
-    for taps, stride, outputs in product(range(1, 12), (1, 2, 3, 4), (1, 2, 3, 4)):
-        halves: dict[str, tuple[int, int]] = {}
-        found: dict[int, list[tuple[int, int]]] = {output: [] for output in range(outputs)}
-        for step in row_steps(taps, stride, outputs):
-            first = step.at // 4 * 4
-            if step.kind in ("even", "odd"):
-                halves[step.name] = (first + (step.kind == "odd"), first + (step.kind == "odd") + 2)
-            elif step.kind == "code":
-                halves[step.name] = (step.at, -1)
-            elif step.kind == "mix":
-                k, half = step.at // 4, "e" if step.name[0] == "p" else "o"
-                halves[step.name] = (halves[f"{half}{k + 1}"][0], halves[f"{half}{k}"][1])
-            elif step.kind == "mac":
-                tap = 4 * int(step.name[1:]) + (step.name[0] == "v")
-                bottom, top = halves[step.data]
-                pairs = {
-                    "smlad": [(bottom, tap), (top, tap + 2)],
-                    "smladx": [(top, tap), (bottom, tap + 2)],
-                    "smlabb": [(bottom, tap)],
-                    "smlatb": [(top, tap)],
-                }[step.how]
-                found[step.at] += pairs
-        for output, pairs in found.items():
-            assert sorted(pairs) == [(output * stride + tap, tap) for tap in range(taps)]
+    """Each step, followed through the values and then through the registers, multiplies the taps of its output."""
+    for taps, stride, outputs in product(range(1, 12), (1, 2, 3, 4), range(1, 7)):
+        for steps in (row_steps(taps, stride, outputs), allocated(taps, stride, outputs)):
+            follow(steps, taps, stride, outputs)
+
+
+def follow(steps: tuple[Step, ...], taps: int, stride: int, outputs: int) -> None:
+    held: dict[str, tuple[int, int]] = {}
+    found: dict[int, list[tuple[int, int]]] = {output: [] for output in range(outputs)}
+    for step in steps:
+        data = [held[value] for value in step.data]
+        if step.kind == "mac":
+            (bottom, top), (low, high) = data
+            found[step.at] += {
+                "smlad": [(bottom, low), (top, high)],
+                "smladx": [(top, low), (bottom, high)],
+                "smlabb": [(bottom, low)],
+                "smlatb": [(top, low)],
+            }[step.how]
+        elif step.kind == "weights":
+            held |= {name: (4 * step.at + i, 4 * step.at + i + 2) for i, name in enumerate(step.names)}
+        elif step.kind in ("odd", "even"):
+            first = data[0][0] + (step.kind == "odd")
+            held[step.name] = (first, first + 2)
+        elif step.kind == "mix":
+            held[step.name] = (data[0][0], data[1][1])
+        else:
+            held[step.name] = (step.at, -1)
+    for output, pairs in found.items():
+        assert not steps or sorted(pairs) == [(output * stride + tap, tap) for tap in range(taps)]
