@@ -23,7 +23,7 @@ SIDES_FIRST_WIDE = (0, 2, 3, 5, 6, 8, 1, 4, 7)
 
 def choose_depthwise(op: ops.Depthwise, site: Site, features: Features) -> Kernel:
     """3 x 3 windows directly on the rows; other windows, and very narrow rows, in a padded strip."""
-    if features.dsp and is_direct(op, site):
+    if features.dsp and (is_direct(op, site) or is_narrow(op, site)):
         return choose_direct(op, site)
     strip = strip_bytes(op, site)
     if features.dsp and op.window.dilation[1] == 1:
@@ -39,7 +39,7 @@ def choose_depthwise(op: ops.Depthwise, site: Site, features: Features) -> Kerne
 def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) -> Packed:
     """Weights channel after channel, and what tells the kernels of one template apart."""
     template = context.kernels[node.name].template
-    if template == "depthwise_3x3":
+    if template in ("depthwise_3x3", "depthwise_narrow"):
         return pack_direct(node, op, site, context)
     weights, recipe = by_channel(op, site), context.recipe(node, op, site)
     source, window = site.inputs[0], op.window
@@ -156,18 +156,25 @@ def is_direct(op: ops.Depthwise, site: Site) -> bool:
     )
 
 
+def is_narrow(op: ops.Depthwise, site: Site) -> bool:
+    """3 x 3 over rows of three codes between columns of padding."""
+    window, width = op.window, site.inputs[0].width
+    known = window.kernel == (3, 3) and window.dilation[1] == window.stride[1] == 1
+    return known and width == 3 and window.padding[2:] == (1, 1)
+
+
 def choose_direct(op: ops.Depthwise, site: Site) -> Kernel:
     """The scratch is a row of padding, where windows reach over the top or the bottom."""
     outside = any(op.window.padding[:2])
     pairs = -(-site.output.width // 2)
-    a_pair = 37 if op.window.stride[1] == 1 else 43
+    filters = 45 if is_narrow(op, site) else pairs * (36 if op.window.stride[1] == 1 else 42)
     return Kernel(
-        "depthwise_3x3",
+        "depthwise_narrow" if is_narrow(op, site) else "depthwise_3x3",
         "window",
         ("chw",),
         ("hwc", "chw"),
         -(-site.inputs[0].width // 4) * 4 if outside else 0,
-        instructions=site.output.height * site.output.channels * (pairs * a_pair + 30),
+        instructions=site.output.height * (site.output.channels * (filters + 32) + 60),
         extras=("scratch",) if outside else (),
     )
 
@@ -189,6 +196,10 @@ def pack_direct(node: Node, op: ops.Depthwise, site: Site, context: Context) -> 
     arrays = {"weights": weights.reshape(-1, 9)[:, order], "requant": requant_words(recipe)}
     sizes = {"zero_in": source.zero_point} if left or edge or outside else {}
     sizes |= {"width_in": source.width} if outside or multiplier > 1 else {}
+    if is_narrow(op, site):
+        sizes = {"zero_in": source.zero_point, "channels": source.channels, **context.steps(node, site)}
+        narrow = {name: key[name] for name in ("outside", "wide", "multiplier")}
+        return Packed("3x3", narrow, arrays, sizes, recipe.form, recipe.exact, helpers(wide))
     sizes |= {"channels": source.channels, "span": span, **context.steps(node, site)}
     suffix = ("s2" if stride == 2 else "") + (f"_x{multiplier}" if multiplier > 1 else "")
     return Packed(suffix.strip("_"), key, arrays, sizes, recipe.form, recipe.exact, helpers(wide))
