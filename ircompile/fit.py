@@ -117,23 +117,32 @@ def path(graph: Graph, target: Target, input_mode: InputMode, recompute: bool = 
     )
     yield form
     most = MOST_WORK * instructions(lay_out(form.draft))
-    for again in (False, True) if recompute else (False,):
-        steps = 0
-        while (lower_peak := _less_alive(graph, target, form, again, None if again else most)) is not None:
-            form, steps = lower_peak, steps + 1
-            if recompute:
-                yield form
-            if steps % SEARCH_EVERY == 0 and again:
-                form = _searched(form, input_mode)
-                yield form
-        if steps:
-            form = _searched(form, input_mode)
+    for smaller in _descent(graph, target, form, recompute=False, most=most):
+        form = smaller
+        yield form
+    if recompute:
+        yield from _descent(graph, target, form, recompute=True, most=None)
+
+
+def _descent(graph: Graph, target: Target, form: Fitted, recompute: bool, most: float | None) -> Iterator[Fitted]:
+    """Changes, each of which lowers the peak; after every few, the cuts are searched for anew."""
+    steps = 0
+    while (lower_peak := _less_alive(graph, target, form, recompute, most)) is not None:
+        form, steps = lower_peak, steps + 1
+        yield form
+        if steps % SEARCH_EVERY == 0:
+            form = _searched(form)
             yield form
+    if steps % SEARCH_EVERY:
+        form = _searched(form)
+        yield form
+        yield from _descent(graph, target, form, recompute, most)
 
 
-def _searched(form: Fitted, input_mode: InputMode) -> Fitted:
+def _searched(form: Fitted) -> Fitted:
     """With cuts searched for anew, if those are better."""
-    return replace(form, draft=min(form.draft, find(form.draft.problem, input_mode), key=lambda d: d.size))
+    again = find(form.draft.problem, "rows" if form.draft.rows else "resident")
+    return replace(form, draft=min(form.draft, again, key=lambda d: d.size))
 
 
 def _less_alive(graph: Graph, target: Target, form: Fitted, recompute: bool, most: float | None) -> Fitted | None:

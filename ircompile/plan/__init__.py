@@ -9,7 +9,7 @@ from ircompile.errors import CompileError
 from ircompile.graph import Graph
 from ircompile.ops import Concat
 from ircompile.plan.bound import lower_bound
-from ircompile.plan.items import Item
+from ircompile.plan.items import Item, Placing
 from ircompile.plan.lifetimes import Problem, lines_name
 from ircompile.plan.model import Block, Buffer, Demand, InputMode, Layout, Plan
 from ircompile.plan.search import Draft, aligned, find_default, find_least
@@ -34,7 +34,7 @@ def make_plan(
 def lay_out(draft: Draft) -> Plan:
     """A draft written down as a plan."""
     problem, (bases, top) = draft.problem, draft.placement
-    buffers, lines = buffers_of(problem, draft.items, bases)
+    buffers, lines = buffers_of(problem, draft.placing, bases)
     return Plan(
         graph=problem.graph,
         input_mode="rows" if draft.rows else "resident",
@@ -58,7 +58,7 @@ def lay_out(draft: Draft) -> Plan:
 
 
 def buffers_of(
-    problem: Problem, items: Sequence[Item], bases: Mapping[str, int]
+    problem: Problem, placing: Placing, bases: Mapping[str, int]
 ) -> tuple[dict[str, Buffer], dict[str, Buffer]]:
     """The buffer of every tensor, and of every node's lines.
 
@@ -67,19 +67,18 @@ def buffers_of(
     graph = problem.graph
     layouts: dict[str, Layout] = dict.fromkeys(graph.input_names, "hwc")
     layouts |= {node.output: problem.demands[node.name].writes for node in graph.nodes}
-    homes = {ring.name: (ring, bases[item.name]) for item in items for ring in item.rings}
+    rings = {ring.name: (ring, bases[item.name]) for item in placing.items for ring in item.rings}
 
-    def buffer(home: str, layout: Layout) -> Buffer:
-        ring, base = homes[home]
+    def buffer(name: str, layout: Layout) -> Buffer:
+        ring, base = rings[placing.homes.get(name, name)]
         return Buffer(base, ring.pitch, ring.slots, layout, ring.phase)
 
     nodes = [problem.stages[i].node for i in problem.kept]
     lines = {node.name: buffer(lines_name(node.name), layouts[node.inputs[0]]) for node in nodes}
-    buffers = {name: buffer(problem.roots.get(name, name), layouts[name]) for name in graph.tensors}
-    consumers = graph.consumers()
-    for name, channel in problem.slices.items():
-        whole = graph.tensors[consumers[name][0].output]
-        at = buffers[name].offset + channel * whole.itemsize
+    buffers = {name: buffer(name, layouts[name]) for name in graph.tensors}
+    for name, piece in problem.slices.items():
+        whole = graph.tensors[piece.whole]
+        at = buffers[name].offset + piece.channel * whole.itemsize
         buffers[name] = replace(buffers[name], offset=at, spread=whole.channels * whole.itemsize)
     return buffers, lines
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ircompile.plan.lifetimes import Life, Problem, row_lives, slots_needed
+from ircompile.plan.overlays import homes_of
 from ircompile.plan.pools import Ring, share
 from ircompile.plan.stages import reach_of
 from ircompile.tensor import Array
@@ -28,18 +30,26 @@ class Item:
     rings: tuple[Ring, ...] = ()
 
 
+class Placing(NamedTuple):
+    """What must be placed, and by tensor the one in whose rows it lives."""
+
+    items: list[Item]
+    homes: Mapping[str, str]
+
+
 def items_of(
     problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str], pooled: bool | None
-) -> list[Item]:
+) -> Placing:
     """All that a schedule must place: tensors, scratch, alive at each firing, and sums, alive to the last one.
 
     `pooled`: tensors of equal rows share rings; None is a quick estimate of how many bytes that takes.
     """
-    lives = row_lives(problem, times, end, whole, kept)
+    lives, homes = shared_lives(problem, row_lives(problem, times, end, whole, kept))
+    unturned = {homes[name] for name in problem.unturned & homes.keys()}
     groups: dict[tuple[int, int], list[str]] = {}
     for name, life in lives.items():
         slots, rows = slots_needed(life), problem.rows[name]
-        plain = slots == rows[1] or name in problem.unturned or pooled is False
+        plain = slots == rows[1] or name in unturned or pooled is False
         key = (-1, len(groups)) if plain else rows
         groups.setdefault(key, []).append(name)
     items = []
@@ -49,7 +59,20 @@ def items_of(
             items += estimate(names, pitch, lives)
         else:
             items += [ring_item(rings, lives) for rings in share(names, pitch, lives)]
-    return items + extra_items(problem, times)
+    return Placing(items + extra_items(problem, times), homes)
+
+
+def shared_lives(problem: Problem, lives: Mapping[str, Life]) -> tuple[dict[str, Life], dict[str, str]]:
+    """Lives of the tensors that have rows of their own, all that live there together; and where each lives."""
+    first, last = ({name: getattr(life, end) for name, life in lives.items()} for end in ("first", "last"))
+    homes = homes_of(problem.overlays, problem.slices, first, last)
+    shared: dict[str, Life] = {}
+    for name, home in homes.items():
+        life, other = lives[name], shared.get(home)
+        shared[home] = (
+            life if other is None else Life(np.minimum(life.first, other.first), np.maximum(life.last, other.last))
+        )
+    return shared, homes
 
 
 def estimate(names: Sequence[str], pitch: int, lives: Mapping[str, Life]) -> list[Item]:

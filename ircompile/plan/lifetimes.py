@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ircompile import ops
 from ircompile.graph import Graph
 from ircompile.ops import state_bytes
 from ircompile.plan.firing import Event
 from ircompile.plan.model import Demand, Stage
+from ircompile.plan.overlays import overlays_of, slices_of
 from ircompile.plan.stages import last_use, needs_of, stages_of, writes_of
 from ircompile.tensor import Array, Site
 
@@ -51,12 +51,9 @@ class Problem:
         self.kept = {i: _last_uses(stage, site) for i, (stage, site) in enumerate(pairs) if stage.lines}
         self.sums = [state_bytes(stage.node.op, site) for stage, site in pairs]
         self.slices = slices_of(graph, demands)
-        self.roots = overwritten(graph, demands, self.slices)
+        self.overlays = overlays_of(graph, demands)
         self.unturned = {
-            self.roots.get(name, name)
-            for node in graph.nodes
-            if not demands[node.name].row_pointers
-            for name in node.inputs
+            name for node in graph.nodes if not demands[node.name].row_pointers for name in node.inputs
         }
         self.rows = {name: (t.row_bytes, t.height) for name, t in graph.tensors.items()}
         self.rows |= {
@@ -93,48 +90,6 @@ def _last_uses(stage: Stage, site: Site) -> Array:
     return np.array(uses + [-1] * (site.inputs[0].height - len(uses)), np.int64)
 
 
-def overwritten(graph: Graph, demands: Mapping[str, Demand], slices: Mapping[str, int]) -> dict[str, str]:
-    """Tensors that live in another: {tensor: the one it lives in}.
-
-    Over some their only reader writes its output, row by row; others are a slice of a concatenation.
-    """
-    consumers = graph.consumers()
-    partner: dict[str, str] = {name: consumers[name][0].output for name in slices}
-    for node in graph.nodes:
-        position = demands[node.name].in_place
-        if position is None:
-            continue
-        for name in (node.inputs[position], *node.inputs):
-            alone = len(consumers[name]) == 1 and name not in graph.output_names
-            same = graph.tensors[name].shape == graph.tensors[node.output].shape
-            if alone and same and node.inputs.count(name) == 1:
-                partner[name] = node.output
-                break
-    roots = {}
-    for name in partner:
-        root = name
-        while root in partner:
-            root = partner[root]
-        roots[name] = root
-    return roots
-
-
-def slices_of(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, int]:
-    """Inputs of channel concatenations that can be written where the output is: {tensor: its first channel}."""
-    consumers = graph.consumers()
-    demand_of = {node.output: demands[node.name] for node in graph.nodes}
-    slices: dict[str, int] = {}
-    for node in graph.nodes:
-        if not (isinstance(node.op, ops.Concat) and node.op.axis == 2):
-            continue
-        own = [len(consumers[name]) == 1 and name not in graph.output_names for name in node.inputs]
-        written = [name in demand_of and demand_of[name].strided for name in node.inputs]
-        dense = [name in demand_of and demand_of[name].writes == "hwc" for name in node.inputs]
-        if all(own) and all(written) and all(dense) and len(set(node.inputs)) == len(node.inputs):
-            slices |= dict(zip(node.inputs, node.op.offsets(graph.site(node)), strict=False))
-    return slices
-
-
 def times_of(events: Sequence[Event]) -> dict[int, Array]:
     """When each stage fired its steps; -1 - n where input n's rows were pushed."""
     times: dict[int, list[int]] = {}
@@ -146,14 +101,13 @@ def times_of(events: Sequence[Event]) -> dict[int, Array]:
 def row_lives(
     problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str]
 ) -> dict[str, Life]:
-    """Lives of the rows of every tensor that the schedule touches, under the name of the one it lives in.
+    """Lives of the rows of every tensor that the schedule touches, and of lines.
 
     Tensors of `whole` are there from the start, those of `kept` live on after the last step.
     """
     lives: dict[str, Life] = {}
 
     def live(name: str, first: Array | int | None, last: Array | int) -> None:
-        name = problem.roots.get(name, name)
         if name not in lives:
             height = problem.rows[name][1]
             lives[name] = Life(np.full(height, NEVER), np.full(height, -1, np.int64))
@@ -181,9 +135,8 @@ def row_lives(
             live(name, None, np.where(readers >= 0, fired[readers], -1))
         if index in problem.kept:
             lives[lines_name(node.name)] = _life_of_lines(problem.kept[index], fired)
-    for name in kept:
-        if problem.roots.get(name, name) in lives:
-            live(name, None, end)
+    for name in kept & lives.keys():
+        live(name, None, end)
     return lives
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ircompile.graph import Graph, Node
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.firing import Event, rows_pushed, whole_run
-from ircompile.plan.items import Item, items_of, live_bytes
+from ircompile.plan.items import Item, Placing, items_of, live_bytes
 from ircompile.plan.lifetimes import Problem, times_of
 from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES, Demand, InputMode
 from ircompile.plan.packing import Placement, pack
@@ -44,9 +44,14 @@ class Draft:
         pushed = rows_pushed(self.problem.stages) if self.rows else 0
         return whole_run(self.problem.stages, self.segments, pushed)
 
-    @cached_property
+    @property
     def items(self) -> list[Item]:
         """All that must be placed."""
+        return self.placing.items
+
+    @cached_property
+    def placing(self) -> Placing:
+        """All that must be placed, and who lives in whose rows."""
         graph = self.problem.graph
         whole, kept = set(graph.input_names[self.rows :]), set(graph.output_names)
         return items_of(self.problem, times_of(self.events), len(self.events), whole, kept, self.pooled)
@@ -146,8 +151,13 @@ def find_least(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMod
 
 
 def lines_everywhere(graph: Graph) -> frozenset[str]:
-    """All nodes that can have lines."""
-    return frozenset(node.name for node in graph.nodes if can_have_lines(node))
+    """All nodes that can have lines, but those that read what others keep lines of, too: a ring serves them all."""
+    consumers = graph.consumers()
+
+    def alone(node: Node) -> bool:
+        return sum(can_have_lines(other) for other in consumers[node.inputs[0]]) == 1
+
+    return frozenset(node.name for node in graph.nodes if can_have_lines(node) and alone(node))
 
 
 def find(problem: Problem, input_mode: InputMode) -> Draft:

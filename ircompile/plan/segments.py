@@ -36,7 +36,7 @@ class SegmentCosts:
             before.discard(graph.input_names[0])
         kept = {name for name, reader in problem.last_reader.items() if reader >= stop}
         events = list(fire(problem.stages, first, stop, pushed))
-        return int(live_bytes(items_of(problem, times_of(events), len(events), before, kept, pooled=None)).max())
+        return int(live_bytes(items_of(problem, times_of(events), len(events), before, kept, None).items).max())
 
 
 def least_peak(count: int, peak: Callable[[Segment], int]) -> list[Segment]:
