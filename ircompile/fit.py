@@ -16,7 +16,7 @@ from ircompile.errors import CompileError
 from ircompile.graph import Graph
 from ircompile.kernels.lower import Lowered, lower
 from ircompile.passes.split_channels import base_name, split_channels, splittable
-from ircompile.plan import InputMode, Plan, lay_out
+from ircompile.plan import InputMode, Plan, check_input_mode, lay_out
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.search import Draft, find, find_default, lines_everywhere
@@ -67,8 +67,9 @@ class Fitted:
 def fit(graph: Graph, target: Target, input_mode: InputMode, ram: Ram = "auto") -> Fitted:
     """The plan that is asked for: the default, the least without recomputing, or the fastest within some bytes.
 
-    Raises CompileError where nothing fits.
+    Raises CompileError where nothing fits, or the input mode does not suit the graph.
     """
+    check_input_mode(graph, input_mode)
     if ram == "auto":
         return default(graph, target, input_mode)
     if ram == "min":

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ircompile import emit
+from ircompile.fit import Ram, fit
 from ircompile.graph import Graph
 from ircompile.importers import load
 from ircompile.interface import Interface
-from ircompile.kernels.lower import Lowered, lower
+from ircompile.kernels.lower import Lowered
 from ircompile.kernels.pack import Program, pack
 from ircompile.passes import normalize
-from ircompile.plan import InputMode, Plan, make_plan
+from ircompile.plan import InputMode, Plan
 from ircompile.target import Target
 
 
@@ -59,8 +60,13 @@ def build(
     input_mode: InputMode = "resident",
     source: str = "",
     blob: bool = False,
+    ram: Ram = "auto",
 ) -> Compiled:
-    """Compiles a normalized graph; with `blob`, the weights become a file to be bound at run time."""
-    lowered = lower(graph, target)
-    plan = make_plan(lowered.graph, lowered.demands, input_mode)
+    """Compiles a normalized graph; with `blob`, the weights become a file to be bound at run time.
+
+    `ram` is "auto" (the fastest of the small plans), "min" (the least bytes without computing anything twice) or
+    a number of bytes to fit in. Raises CompileError where nothing fits.
+    """
+    fitted = fit(graph, target, input_mode, ram)
+    lowered, plan = fitted.lowered, fitted.plan
     return Compiled(source or graph.name, name, target, graph, lowered, plan, pack(lowered, plan, target), blob)

@@ -94,7 +94,9 @@ class Context:
         low, high = self.intervals.accumulators[node.name]
         features, bias = self.target.features, integers(site.consts[op.bias])
         scale = site.consts[op.requant.scale]
-        return synthesize(op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64)
+        return synthesize(
+            op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu
+        )
 
 
 def requant_words(recipe: Recipe) -> Array:

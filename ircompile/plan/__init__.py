@@ -23,12 +23,17 @@ def make_plan(
     It needs the fewest bytes found if `least`, else it may need a little more and does less work.
     Raises CompileError where the input mode does not fit the graph.
     """
+    check_input_mode(graph, input_mode)
+    search = find_least if least else find_default
+    return lay_out(search(graph, demands, input_mode))
+
+
+def check_input_mode(graph: Graph, input_mode: InputMode) -> None:
+    """Raises CompileError where the input mode does not fit the graph."""
     if input_mode == "rows" and len(graph.inputs) != 1:
         raise CompileError(
             graph.name, f"{len(graph.inputs)} inputs with --input rows", "one input", "use --input resident"
         )
-    search = find_least if least else find_default
-    return lay_out(search(graph, demands, input_mode))
 
 
 def lay_out(draft: Draft) -> Plan:
@@ -92,4 +97,4 @@ def _blocks(items: Sequence[Item], bases: Mapping[str, int], kind: str) -> dict[
     }
 
 
-__all__ = ["Block", "Buffer", "Demand", "InputMode", "Layout", "Plan", "lay_out", "make_plan"]
+__all__ = ["Block", "Buffer", "Demand", "InputMode", "Layout", "Plan", "check_input_mode", "lay_out", "make_plan"]
