@@ -72,6 +72,30 @@ def test_dump_shows_graph_and_plan(model: Path, mode: str, capsys: pytest.Captur
     assert "buffer x at" in plan
 
 
+def test_explore_lists_plans_that_ram_finds_again(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "front.svg"
+    assert run("explore", model, "--target", "m4", "--json", "--input", "rows", "--picture", picture) == 0
+    front = json.loads(capsys.readouterr().out)
+    assert front == sorted(front, key=lambda point: -point["ram"])
+    assert front == sorted(front, key=lambda point: point["instructions_estimate"])
+    assert picture.read_text().count("<circle") == len(front)
+    for point in front:
+        words = ("--target", "m4", "--input", "rows", "--ram", point["ram"], "-o", tmp_path / "out", "--json")
+        assert run(model, *words) == 0
+        data = json.loads(capsys.readouterr().out)
+        assert (data["arena"]["bytes"], data["macs"]) == (point["ram"], point["macs"])
+
+
+def test_a_budget_that_nothing_fits_is_explained(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(model, "--target", "m4", "--ram", "100") == 2
+    printed = capsys.readouterr().err
+    assert "the least found is" in printed
+    assert "100 are given" in printed
+    assert "hint" in printed
+
+
 def test_targets_lists_every_core(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("targets") == 0
     out = capsys.readouterr().out

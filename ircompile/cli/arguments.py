@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from ircompile import __version__
@@ -17,7 +18,7 @@ examples:
 
 MODEL is TFLite (.tflite), ONNX (.onnx, QDQ or QOperator) or ircompile's own text (.ir).
 """
-COMMANDS = ("verify", "dump", "bench", "targets")
+COMMANDS = ("verify", "explore", "dump", "bench", "targets")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,7 +44,18 @@ def parser() -> argparse.ArgumentParser:
 
 def command_parser(command: str) -> argparse.ArgumentParser:
     """The parser of one of the other commands."""
-    return {"verify": _verify, "dump": _dump, "bench": _bench, "targets": _targets}[command]()
+    return {"verify": _verify, "explore": _explore, "dump": _dump, "bench": _bench, "targets": _targets}[command]()
+
+
+def ram(text: str) -> str | int:
+    """ "auto", "min" or bytes, with K or M for 1024 or 1024 * 1024 of them."""
+    if text in ("auto", "min"):
+        return text
+    units = {"": 1, "K": 1024, "M": 1024 * 1024}
+    match = re.fullmatch(r"(\d+)([KM]?)B?", text.upper())
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto, min nor bytes such as 20000 or 18K")
+    return int(match[1]) * units[match[2]]
 
 
 def add_model(to: argparse.ArgumentParser) -> None:
@@ -57,6 +69,14 @@ def add_model(to: argparse.ArgumentParser) -> None:
         "--input", choices=("resident", "rows"), default="resident",
         help="resident: the input lies in the arena; rows: it is pushed row by row and never stored whole",
     )  # fmt: skip
+    to.add_argument(
+        "--ram",
+        type=ram,
+        default="auto",
+        metavar="BYTES",
+        help="auto: the fastest of the small plans; min: the least without computing anything twice; "
+        "or bytes to fit in (18K, 1M), recomputing if need be (default: auto)",
+    )
     to.add_argument(
         "--weights", choices=("source", "blob"), default="source",
         help="source: constants in NAME_weights.c; blob: in NAME_weights.bin, bound at run time",
@@ -89,6 +109,19 @@ def _verify() -> argparse.ArgumentParser:
     verify.add_argument("--json", action="store_true", help="print the results as JSON")
     verify.set_defaults(command="verify")
     return verify
+
+
+def _explore() -> argparse.ArgumentParser:
+    explore = argparse.ArgumentParser(
+        prog="ircompile explore",
+        description="List what less memory costs: the plans from which no other takes both fewer bytes and fewer "
+        "instructions (estimated). --ram with a line's bytes compiles it.",
+    )
+    add_model(explore)
+    explore.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the front, too")
+    explore.add_argument("--json", action="store_true", help="print the front as JSON")
+    explore.set_defaults(command="explore")
+    return explore
 
 
 def _dump() -> argparse.ArgumentParser:

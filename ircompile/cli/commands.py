@@ -15,12 +15,13 @@ from ircompile import verify
 from ircompile.bench import count_instructions
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.errors import CompileError
+from ircompile.fit import explore
 from ircompile.graph import Graph
 from ircompile.importers.ir import print_ir
 from ircompile.pictures import read_inputs
 from ircompile.pipeline import Compiled, build, read
 from ircompile.plan.text import print_plan
-from ircompile.report import html_report, memory_map, report_data
+from ircompile.report import front_picture, html_report, memory_map, report_data
 from ircompile.runners.sizes import measure_sizes
 from ircompile.target import Target, list_targets, load_target
 
@@ -34,7 +35,14 @@ C_WORDS = frozenset(
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command that was parsed."""
-    todo = {"compile": compile_model, "verify": verify_model, "dump": dump, "bench": bench, "targets": targets}
+    todo = {
+        "compile": compile_model,
+        "verify": verify_model,
+        "explore": explore_model,
+        "dump": dump,
+        "bench": bench,
+        "targets": targets,
+    }
     return todo[arguments.command](arguments)
 
 
@@ -59,7 +67,9 @@ def compiled_from(arguments: argparse.Namespace) -> Compiled:
 
 def _build(graph: Graph, target: Target, name: str, arguments: argparse.Namespace) -> Compiled:
     with doing(f"planning {len(graph.nodes)} layers"):
-        return build(graph, target, name, arguments.input, arguments.model.name, arguments.weights == "blob")
+        return build(
+            graph, target, name, arguments.input, arguments.model.name, arguments.weights == "blob", arguments.ram
+        )
 
 
 def compile_model(arguments: argparse.Namespace) -> int:
@@ -112,13 +122,27 @@ def print_summary(data: dict[str, Any]) -> None:
         ("target", data["target"]),
         ("arena", f"{number(arena['bytes'])} bytes, everything in it, {kind}"),
         ("flash", f"{number(flash['weights'])} bytes of constants{code}"),
+        ("bound", bound_text(arena)),
         ("numerics", data["numerics"]),
         ("files", ", ".join(data["files"])),
     ]
+    if data["push"]:
+        push = data["push"]
+        most, usual = number(push["largest"]), number(push["typical"])
+        each = f"at most {most} instructions (row {push['at_row']}), typically {usual}, estimated"
+        rows.insert(4, ("push_row", each))
     for key, value in rows:
         OUT.print(f"{key:<9} {value}", markup=False)
     for notice in data["notices"]:
         OUT.print(f"notice    {notice}", markup=False)
+
+
+def bound_text(arena: dict[str, Any]) -> str:
+    """How far the arena is above the lower bound of plans of its form."""
+    bound = arena["lower_bound"]
+    return (
+        f"{number(bound)} bytes: no plan of this form needs less; {100 * (arena['bytes'] / bound - 1):.1f} % above"
+    )
 
 
 def verify_model(arguments: argparse.Namespace) -> int:
@@ -173,6 +197,24 @@ def _print_rung(rung: verify.Rung, reference: str | None) -> None:
         f = rung.first
         values = f"expected {f.expected}, found {f.found}"
         OUT.print(f"  first: input {f.vector}, {f.where} at {list(f.index)}: {values}", markup=False)
+
+
+def explore_model(arguments: argparse.Namespace) -> int:
+    """Prints the front of memory and work."""
+    target = load_target(arguments.target)
+    with doing(f"reading {arguments.model.name}"):
+        graph = read(arguments.model, arguments.numerics)
+    with doing("planning"):
+        found = explore(graph, target, arguments.input)
+    front = [{"ram": f.ram, "macs": f.macs, "instructions_estimate": f.work} for f in found]
+    if arguments.picture:
+        write_files(arguments.picture.parent, {arguments.picture.name: front_picture(front, arguments.model.name)})
+    if arguments.json:
+        print_json(front)
+        return 0
+    rows = [(number(f.ram), number(f.macs), f"{f.macs / graph.macs():.2f}x", number(f.work)) for f in found]
+    print_table(("arena bytes", "MACs", "of the model's", "est. instructions"), rows, numeric=(0, 1, 2, 3))
+    return 0
 
 
 def dump(arguments: argparse.Namespace) -> int:

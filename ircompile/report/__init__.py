@@ -1,7 +1,7 @@
 """What people and programs are told of a compilation."""
 
 from ircompile.report.data import report_data
-from ircompile.report.html import html_report
+from ircompile.report.html import front_picture, html_report
 from ircompile.report.memory import memory_map
 
-__all__ = ["html_report", "memory_map", "report_data"]
+__all__ = ["front_picture", "html_report", "memory_map", "report_data"]

@@ -8,6 +8,7 @@ from ircompile import __version__, emit
 from ircompile.graph import Node
 from ircompile.interface import Port
 from ircompile.pipeline import Compiled
+from ircompile.plan.work import macs, push_work, weight_bytes_read
 from ircompile.runners.build import Sizes
 
 SCHEMA = 1
@@ -16,6 +17,7 @@ SCHEMA = 1
 def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "") -> dict[str, Any]:
     """Everything known of a compilation, as plain values. Bytes are bytes, `sizes` what a compiler measured."""
     graph, plan, api = compiled.lowered.graph, compiled.plan, compiled.interface
+    push = push_work(plan)
     return {
         "schema": SCHEMA,
         "ircompile": __version__,
@@ -33,9 +35,12 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
             "bytes": plan.arena_bytes,
             "align": api.arena_align,
             "peak_live": plan.peak_live,
+            "lower_bound": plan.lower_bound,
             "counters": {"offset": plan.counters.offset, "bytes": plan.counters.bytes},
         },
-        "macs": graph.macs(),
+        "macs": macs(plan),
+        "push": vars(push) if push else None,
+        "weight_bytes_read": weight_bytes_read(plan),
         "verified": [],
         "flash": flash_data(compiled, sizes),
         "segments": [list(segment) for segment in plan.segments],

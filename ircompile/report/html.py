@@ -21,14 +21,7 @@ KINDS = (
 
 def html_report(data: dict[str, Any]) -> str:
     """The page of a report (see `report_data`, with its "memory")."""
-    env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_dir()),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    env.filters["number"] = number
+    env = environment()
     present = {span["kind"] for span in data["memory"]["spans"]}
     columns, rows = layer_table(data)
     return env.get_template("report.html.j2").render(
@@ -42,6 +35,19 @@ def html_report(data: dict[str, Any]) -> str:
         example=example(data),
         comparison=comparison(data),
     )
+
+
+def environment() -> jinja2.Environment:
+    """Jinja over templates/, with everything escaped."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_dir()),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters["number"] = number
+    return env
 
 
 def number(value: float | None) -> str:
@@ -59,7 +65,7 @@ def cards(data: dict[str, Any]) -> list[dict[str, str]]:
         ("RAM", f"{arena['bytes']:,} B", inside),
         ("constants in flash", f"{flash['weights']:,} B", "weights, biases, requantization"),
         ("code in flash", f"{number(code)} B" if code is not None else "not measured", "code and tables"),
-        ("multiply-accumulates", f"{data['macs']:,}", "per inference, none twice"),
+        ("multiply-accumulates", f"{data['macs']:,}", "per inference"),
     ]
     if bench:
         cycles = bench["cycles_estimate"]
@@ -67,6 +73,22 @@ def cards(data: dict[str, Any]) -> list[dict[str, str]]:
         made.append(("instructions", f"{bench['instructions']:,}", about))
         made.append(("stack", f"{number(bench['stack'])} B", "measured on the emulated board"))
     return [{"title": title, "value": value, "note": note} for title, value, note in made]
+
+
+def front_picture(front: list[dict[str, int]], title: str) -> str:
+    """An SVG of the front: memory to the right, estimated instructions upward; both axes begin at 0."""
+    most_ram = max(point["ram"] for point in front)
+    most_work = max(point["instructions_estimate"] for point in front)
+    points = [
+        {
+            **point,
+            "x": round(70 + 500 * point["ram"] / most_ram, 1),
+            "y": round(330 - 290 * point["instructions_estimate"] / most_work, 1),
+        }
+        for point in front
+    ]
+    picture = environment().get_template("front.svg.j2")
+    return picture.render(points=points, title=title, most_ram=most_ram, most_work=most_work)
 
 
 def layer_table(data: dict[str, Any]) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
