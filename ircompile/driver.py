@@ -65,7 +65,7 @@ def with_lines(prefix: str, plan: Plan, stage: Stage, call: Sequence[str]) -> li
         *call,
     ]
     kept = min(height, stage.steps - 1)
-    keep = f"memmove(arena + {row_offset(lines, 'step', height)}, {newest}, {lines.pitch});"
+    keep = f"{prefix}_keep(arena + {row_offset(lines, 'step', height)}, {newest}, {lines.pitch});"
     return [
         f"if ({' && '.join(due)}) {{" if due else "{",
         *(f"    {line}" for line in body),

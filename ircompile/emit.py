@@ -136,6 +136,7 @@ class _Emitter:
             "forms": [forms[key] for key in sorted(forms)],
             "functions": [text for _, text in self.functions.values()],
             "cases": cases,
+            "keeps_lines": bool(self.plan.lines),
             "uses_window": any(kernel.call == "window" for kernel in self.program.lowered.kernels.values()),
             "arithmetic": self.arithmetic(body),
             "includes": intrinsics_headers(body),

@@ -9,7 +9,7 @@ from ircompile import ops
 from ircompile.plan.firing import rows_pushed, whole_run
 from ircompile.plan.model import Plan, Stage
 
-COPY = 1  # instructions a byte that memmove takes, or a little less
+COPY = 1  # instructions a byte that keeping a row takes, or a little less
 
 
 @dataclass(frozen=True)
