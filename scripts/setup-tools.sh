@@ -9,6 +9,7 @@ need() { # need COMMAND PACKAGE: the Debian package that provides a missing comm
 }
 need gcc gcc
 need clang clang
+need llvm-symbolizer llvm # names functions in a sanitizer's report
 need arm-none-eabi-gcc gcc-arm-none-eabi
 need qemu-system-arm qemu-system-arm
 
