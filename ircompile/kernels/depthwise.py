@@ -12,6 +12,7 @@ from ircompile.graph import Node
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
 from ircompile.kernels.requantize import Recipe
+from ircompile.numerics import wrap_int32
 from ircompile.target import Features
 from ircompile.tensor import Array, Site, integers
 
@@ -19,6 +20,8 @@ from ircompile.tensor import Array, Site, integers
 # middles of the first two; the middle of the last row stands alone.
 SIDES_FIRST = (0, 3, 2, 5, 6, 1, 8, 4, 7)
 SIDES_FIRST_WIDE = (0, 2, 3, 5, 6, 8, 1, 4, 7)
+MOST_TOGETHER = 6  # outputs a block of the portable kernel
+UNROLLED = 54  # products of such a block: no loop over the rows of its windows
 
 
 def choose_depthwise(op: ops.Depthwise, site: Site, features: Features) -> Kernel:
@@ -32,8 +35,9 @@ def choose_depthwise(op: ops.Depthwise, site: Site, features: Features) -> Kerne
             instructions=strip_instructions(op, site), extras=("scratch",),
         )  # fmt: skip
     return Kernel(
-        "depthwise", "window", ("chw",), ("hwc", "chw"), strip, instructions=6 * op.macs(site), extras=("scratch",)
-    )
+        "depthwise", "window", ("chw",), ("hwc", "chw"), strip,
+        instructions=plain_instructions(op, site, features), extras=("scratch",),
+    )  # fmt: skip
 
 
 def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) -> Packed:
@@ -54,9 +58,20 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
     suffix = window_suffix(window) + (f"_x{multiplier}" if multiplier > 1 else "")
     wide = weights.dtype == np.int16
     if template == "depthwise":
+        features = context.target.features
+        outputs = plain_outputs(op, site, features)
+        starts, flat = raw_starts(recipe, weights, source.zero_point), integers(weights).reshape(len(weights), -1)
+        largest = np.abs(starts) + 128 * np.abs(flat).sum(axis=1)
+        recipe = raw_codes(recipe, weights, source.zero_point)
+        key: dict[str, object] = {
+            "window": window, "wide": wide, "multiplier": multiplier, "outputs": outputs,
+            "unrolled": is_unrolled(op, outputs), "wraps": bool(np.any(largest >= 2**31)),
+        }  # fmt: skip
         arrays = {"weights": weights, "requant": requant_words(recipe)}
-        key: dict[str, object] = {"window": window, "wide": wide, "multiplier": multiplier}
-        return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact)
+        gather: dict[str, tuple[str, Mapping[str, object]]] = (
+            {"gather": ("gather", {})} if features.unaligned else {}
+        )
+        return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, gather)
     outputs = best_outputs(window.kernel, window.stride[1], site.output.width, wide)
     steps = row_steps(window.kernel[1], window.stride[1], outputs)
     assembly = allocated(window.kernel[1], window.stride[1], outputs)
@@ -110,8 +125,43 @@ def row_order(taps: int) -> list[int]:
 def raw_codes(recipe: Recipe, weights: Array, zero_point: int) -> Recipe:
     """The recipe for sums over codes as they are: what the zero point adds to them moves into the bias."""
     words = recipe.words.astype(np.int64)
-    words[:, 0] -= zero_point * integers(weights).reshape(len(weights), -1).sum(axis=1)
-    return replace(recipe, words=words.astype(np.int32))
+    words[:, 0] = raw_starts(recipe, weights, zero_point)
+    return replace(recipe, words=wrap_int32(words).astype(np.int32))
+
+
+def raw_starts(recipe: Recipe, weights: Array, zero_point: int) -> Array:
+    """What those sums start with, before it wraps to int32."""
+    sums: Array = integers(weights).reshape(len(weights), -1).sum(axis=1)
+    return recipe.words[:, 0].astype(np.int64) - zero_point * sums
+
+
+def plain_outputs(op: ops.Depthwise, site: Site, features: Features) -> int:
+    """Outputs a block of the portable kernel, so that a row takes the fewest instructions."""
+    most = MOST_TOGETHER if features.mul64 and op.window.kernel[1] <= 4 else 4
+    width = site.output.width
+    return min(range(1, min(width, most) + 1), key=lambda n: -(-width // n) * plain_block(op, n))
+
+
+def plain_block(op: ops.Depthwise, outputs: int) -> int:
+    """Instructions of one block of outputs of the portable kernel."""
+    (rows, taps), stride, dilation = op.window.kernel, op.window.stride[1], op.window.dilation[1]
+    columns = {o * stride + j * dilation for o in range(outputs) for j in range(taps)}
+    row = outputs * taps + taps + len(columns) + (1 if is_unrolled(op, outputs) else 6)
+    return rows * row + 9 * outputs + 14
+
+
+def is_unrolled(op: ops.Depthwise, outputs: int) -> bool:
+    """Windows of few codes need no loop over their rows."""
+    rows, taps = op.window.kernel
+    return rows * taps * outputs <= UNROLLED
+
+
+def plain_instructions(op: ops.Depthwise, site: Site, features: Features) -> int:
+    """Gathering, and then block after block."""
+    outputs = plain_outputs(op, site, features)
+    filters = -(-site.output.width // outputs) * plain_block(op, outputs) + 16
+    gather = op.window.kernel[0] * (site.inputs[0].width // 2 + 16) + 10
+    return site.output.height * (site.output.channels * filters + site.inputs[0].channels * gather)
 
 
 def strip_bytes(op: ops.Depthwise, site: Site) -> int:
