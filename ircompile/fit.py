@@ -7,9 +7,10 @@ instead of kept. `--ram BYTES` takes the first that fits, `explore` lists those 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 from typing import Literal
 
 from ircompile.errors import CompileError
@@ -19,10 +20,11 @@ from ircompile.passes.split_channels import base_name, split_channels, splittabl
 from ircompile.plan import InputMode, Plan, check_input_mode, lay_out
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.lifetimes import Problem
+from ircompile.plan.regions import Places, in_regions, too_small
 from ircompile.plan.search import Draft, find, find_default, lines_everywhere
 from ircompile.plan.stages import can_compute_again
 from ircompile.plan.work import instructions, macs
-from ircompile.target import Target
+from ircompile.target import MemoryRegion, Target
 
 Ram = Literal["auto", "min"] | int
 MOST_WORK = 1.15  # what the least memory may cost in instructions, against the default
@@ -42,11 +44,12 @@ class Fitted:
     draft: Draft
     parts: Mapping[str, int] = field(default_factory=dict)
     again: frozenset[str] = frozenset()
+    places: Places | None = None
 
     @cached_property
     def plan(self) -> Plan:
         """The plan itself."""
-        return lay_out(self.draft)
+        return lay_out(self.draft, self.places)
 
     @property
     def ram(self) -> int:
@@ -64,12 +67,18 @@ class Fitted:
         return macs(self.plan)
 
 
-def fit(graph: Graph, target: Target, input_mode: InputMode, ram: Ram = "auto") -> Fitted:
+def fit(
+    graph: Graph, target: Target, input_mode: InputMode, ram: Ram = "auto", memory: Sequence[MemoryRegion] = ()
+) -> Fitted:
     """The plan that is asked for: the default, the least without recomputing, or the fastest within some bytes.
 
+    With `memory`, the fastest first, what is touched most goes to the first, and the plan is the first of these and
+    of the path to smaller ones that these memories hold.
     Raises CompileError where nothing fits, or the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
+    if memory:
+        return _fit_memory(graph, target, input_mode, ram, memory)
     if ram == "auto":
         return default(graph, target, input_mode)
     if ram == "min":
@@ -80,6 +89,27 @@ def fit(graph: Graph, target: Target, input_mode: InputMode, ram: Ram = "auto") 
             return fitted
         seen.append(fitted)
     raise too_large(graph, min(seen, key=lambda f: f.ram), ram)
+
+
+def _fit_memory(
+    graph: Graph, target: Target, input_mode: InputMode, ram: Ram, memory: Sequence[MemoryRegion]
+) -> Fitted:
+    def forms() -> Iterator[Fitted]:
+        if ram in ("auto", "min"):
+            yield default(graph, target, input_mode) if ram == "auto" else least(graph, target, input_mode)
+        yield from path(graph, target, input_mode)
+
+    most = ram if isinstance(ram, int) else inf
+    best: Fitted | None = None
+    for form in forms():
+        places = in_regions(form.draft, memory) if form.ram <= most else None
+        if places:
+            return replace(form, places=places)
+        best = form if best is None or form.ram < best.ram else best
+    assert best is not None
+    if best.ram > most:
+        raise too_large(graph, best, int(most))
+    raise too_small(best.draft, memory)
 
 
 def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[Fitted]:

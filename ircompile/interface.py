@@ -9,6 +9,11 @@ import numpy as np
 
 DType = Literal["int8", "uint8", "int32"]
 InputMode = Literal["resident", "rows"]
+C_WORDS = frozenset(
+    """auto break case char const continue default do double else enum extern float for goto if inline int long
+    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
+    while""".split()  # noqa: SIM905 - reads better than a list
+)
 
 
 @dataclass(frozen=True)
@@ -56,22 +61,56 @@ class Port:
 
 
 @dataclass(frozen=True)
+class ArenaRegion:
+    """A memory that the caller provides: its name, and bytes needed in it."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Interface:
     """Everything a caller of the emitted C must know.
 
     ``name`` is the C identifier every function starts with; macros use it in upper case.
     In mode 'rows' the (only) input is pushed row by row and has no place in the arena of its own.
     With ``blob`` the weights are NAME_weights.bin, to be bound before a run.
-    ``arena_bytes`` counts everything the run needs except the stack; ``arena_align`` is a power of two.
+    ``regions`` hold everything the run needs except the stack, each aligned to ``arena_align``, a power of two.
+    With one region functions take ``void *arena``, with several a struct of one pointer a region.
     """
 
     name: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     input_mode: InputMode
-    arena_bytes: int
+    regions: tuple[ArenaRegion, ...]
     arena_align: int
     blob: bool = False
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of all regions."""
+        return sum(region.bytes for region in self.regions)
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several regions."""
+        return len(self.regions) > 1
+
+    @property
+    def arena(self) -> str:
+        """The name of every function's first parameter."""
+        return "arenas" if self.several else "arena"
+
+    @property
+    def parameter(self) -> str:
+        """Every function's first parameter, as C declares it."""
+        return f"const {self.name}_arenas *arenas" if self.several else "void *arena"
+
+    @property
+    def const_parameter(self) -> str:
+        """The same where the function only reads."""
+        return self.parameter if self.several else "const void *arena"
 
     @property
     def macro(self) -> str:

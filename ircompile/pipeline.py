@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ircompile import emit
+from ircompile.errors import CompileError
 from ircompile.fit import Ram, fit
 from ircompile.graph import Graph
 from ircompile.importers import load
@@ -14,7 +16,7 @@ from ircompile.kernels.lower import Lowered
 from ircompile.kernels.pack import Program, pack
 from ircompile.passes import normalize
 from ircompile.plan import InputMode, Plan
-from ircompile.target import Target
+from ircompile.target import MemoryRegion, Target
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Compiled:
     plan: Plan
     program: Program
     blob: bool = False
+    flash: tuple[MemoryRegion, ...] = ()
 
     @property
     def interface(self) -> Interface:
@@ -37,7 +40,7 @@ class Compiled:
 
     def files(self) -> dict[str, str | bytes]:
         """File name to contents: the emitted C, and the blob of weights if there is one."""
-        return emit.emit(self.program, self.name, self.source, (), self.blob)
+        return emit.emit(self.program, self.name, self.source, (), self.blob, self.flash)
 
     def write(self, directory: Path) -> list[Path]:
         """Writes the emitted C into a folder, which is made if need be; returns the paths."""
@@ -61,12 +64,22 @@ def build(
     source: str = "",
     blob: bool = False,
     ram: Ram = "auto",
+    memory: Sequence[MemoryRegion] = (),
+    flash: Sequence[MemoryRegion] = (),
 ) -> Compiled:
     """Compiles a normalized graph; with `blob`, the weights become a file to be bound at run time.
 
     `ram` is "auto" (the fastest of the small plans), "min" (the least bytes without computing anything twice) or
-    a number of bytes to fit in. Raises CompileError where nothing fits.
+    a number of bytes to fit in. `memory` are the RAMs to plan for and `flash` the memories for constants, the
+    fastest first (default: the target's). Raises CompileError where nothing fits.
     """
-    fitted = fit(graph, target, input_mode, ram)
+    memory, flash = tuple(memory or target.memory), tuple(flash or target.flash)
+    for regions in (memory, flash):
+        if len({region.name for region in regions}) < len(regions):
+            raise CompileError("--memory, --flash", "two memories of one name", "a name for each")
+    if memory and blob:  # its pointer stands behind the first
+        memory = (replace(memory[0], bytes=memory[0].bytes - emit.POINTER_BYTES), *memory[1:])
+    fitted = fit(graph, target, input_mode, ram, memory)
     lowered, plan = fitted.lowered, fitted.plan
-    return Compiled(source or graph.name, name, target, graph, lowered, plan, pack(lowered, plan, target), blob)
+    program = pack(lowered, plan, target)
+    return Compiled(source or graph.name, name, target, graph, lowered, plan, program, blob, flash)

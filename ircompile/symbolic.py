@@ -102,6 +102,7 @@ class _Shadow:
             total += tensor.bytes
         self.sums = {name: total + i for i, name in enumerate(plan.states)}
         self.counters = (plan.counters.offset, plan.counters.offset + plan.counters.bytes)
+        self.borders = [region.offset for region in plan.regions[1:]]
 
     def run(self, stage: Stage, step: int) -> None:
         """One step of a stage: with `again`, first the rows of the window, in the memory of this step."""
@@ -245,6 +246,8 @@ class _Shadow:
             raise self._wrong(where, f"{use.what} lies outside of the arena")
         if _meet(use.bytes, self.counters):
             raise self._wrong(where, f"{use.what} lies over the counters")
+        if any(first < border < last for border in self.borders):
+            raise self._wrong(where, f"{use.what} lies across two memories")
         cells = self.cells[first:last]
         if use.spread:
             shape, apart = ((last - first - use.size) // use.spread + 1, use.size), cells.strides[0]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ircompile.errors import CompileError
+from ircompile.interface import C_WORDS
 from ircompile.resources import targets_dir
 
 _T = TypeVar("_T")
@@ -46,12 +48,27 @@ class CycleCosts:
 
 
 @dataclass(frozen=True)
+class MemoryRegion:
+    """A memory of a device, by the name it has in C, and its bytes. Raises CompileError for another name."""
+
+    name: str
+    bytes: int
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name) or self.name in C_WORDS:
+            raise CompileError(f"memory {self.name!r}", "no name for C", "lower case letters, digits, underscores")
+        if self.bytes <= 0:
+            raise CompileError(f"memory {self.name!r}", f"{self.bytes} bytes", "1 and more")
+
+
+@dataclass(frozen=True)
 class Target:
     """A core to generate code for.
 
     ``cflags`` select the instruction set, ``optimization`` is the default ``-O`` flag, ``board`` names the
     emulated board the target is checked on (None: the host itself), ``cycles`` is there where the core's
-    manual allows an estimate.
+    manual allows an estimate. ``memory`` are the RAMs to plan for and ``flash`` the memories for constants, the
+    fastest first; empty where there is one and its size does not matter.
     """
 
     name: str
@@ -63,6 +80,8 @@ class Target:
     features: Features
     board: str | None = None
     cycles: CycleCosts | None = None
+    memory: tuple[MemoryRegion, ...] = ()
+    flash: tuple[MemoryRegion, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +166,8 @@ def _read_target(path: Path) -> Target:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise CompileError(str(path), f"'{key}' is not a list of strings")
         data[key] = tuple(value)
+    for key in ("memory", "flash"):
+        data[key] = tuple(_build(MemoryRegion, row, path) for row in _tables(data, key, path))
     return _build(Target, {**data, "name": path.stem}, path)
 
 
@@ -164,6 +185,13 @@ def _table(data: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
     value = data.get(key)
     if not isinstance(value, dict):
         raise CompileError(str(path), f"table [{key}] is missing")
+    return value
+
+
+def _tables(data: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
+    value = data.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise CompileError(str(path), f"'{key}' is not an array of tables", f"[[{key}]] with name and bytes")
     return value
 
 

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 from ircompile import __version__
+from ircompile.errors import CompileError
 from ircompile.numerics import PROFILES
+from ircompile.target import MemoryRegion
 
 EXAMPLES = """\
 examples:
@@ -51,11 +53,27 @@ def ram(text: str) -> str | int:
     """ "auto", "min" or bytes, with K or M for 1024 or 1024 * 1024 of them."""
     if text in ("auto", "min"):
         return text
+    return size(text, "neither auto, min nor")
+
+
+def size(text: str, instead: str = "no") -> int:
+    """Bytes, with K or M for 1024 or 1024 * 1024 of them."""
     units = {"": 1, "K": 1024, "M": 1024 * 1024}
     match = re.fullmatch(r"(\d+)([KM]?)B?", text.upper())
     if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither auto, min nor bytes such as 20000 or 18K")
+        raise argparse.ArgumentTypeError(f"{text!r} is {instead} bytes such as 20000 or 18K")
     return int(match[1]) * units[match[2]]
+
+
+def memory(text: str) -> MemoryRegion:
+    """NAME=SIZE."""
+    name, equals, number = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=SIZE such as dtcm=64K")
+    try:
+        return MemoryRegion(name, size(number))
+    except CompileError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_model(to: argparse.ArgumentParser) -> None:
@@ -77,6 +95,15 @@ def add_model(to: argparse.ArgumentParser) -> None:
         help="auto: the fastest of the small plans; min: the least without computing anything twice; "
         "or bytes to fit in (18K, 1M), recomputing if need be (default: auto)",
     )
+    to.add_argument(
+        "--memory", type=memory, action="append", default=[], metavar="NAME=SIZE",
+        help="a RAM to plan for, such as dtcm=64K; once for each, the fastest first: the buffers that are touched "
+        "most go there",
+    )  # fmt: skip
+    to.add_argument(
+        "--flash", type=memory, action="append", default=[], metavar="NAME=SIZE",
+        help="a memory for constants; once for each, the fastest first; each has a macro that places its own",
+    )  # fmt: skip
     to.add_argument(
         "--weights", choices=("source", "blob"), default="source",
         help="source: constants in NAME_weights.c; blob: in NAME_weights.bin, bound at run time",

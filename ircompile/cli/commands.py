@@ -18,6 +18,7 @@ from ircompile.errors import CompileError
 from ircompile.fit import explore
 from ircompile.graph import Graph
 from ircompile.importers.ir import print_ir
+from ircompile.interface import C_WORDS
 from ircompile.pictures import read_inputs
 from ircompile.pipeline import Compiled, build, read
 from ircompile.plan.text import print_plan
@@ -26,11 +27,6 @@ from ircompile.runners.sizes import measure_sizes
 from ircompile.target import Target, list_targets, load_target
 
 C_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
-C_WORDS = frozenset(
-    """auto break case char const continue default do double else enum extern float for goto if inline int long
-    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
-    while""".split()  # noqa: SIM905 - reads better than a list
-)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,7 +64,15 @@ def compiled_from(arguments: argparse.Namespace) -> Compiled:
 def _build(graph: Graph, target: Target, name: str, arguments: argparse.Namespace) -> Compiled:
     with doing(f"planning {len(graph.nodes)} layers"):
         return build(
-            graph, target, name, arguments.input, arguments.model.name, arguments.weights == "blob", arguments.ram
+            graph,
+            target,
+            name,
+            arguments.input,
+            arguments.model.name,
+            arguments.weights == "blob",
+            arguments.ram,
+            arguments.memory,
+            arguments.flash,
         )
 
 
@@ -121,6 +125,7 @@ def print_summary(data: dict[str, Any]) -> None:
         ("model", f"{data['model']['source']}, {len(data['layers'])} layers, {number(data['macs'])} MACs"),
         ("target", data["target"]),
         ("arena", f"{number(arena['bytes'])} bytes, everything in it, {kind}"),
+        *memory_rows(arena["regions"]),
         ("flash", f"{number(flash['weights'])} bytes of constants{code}"),
         ("bound", bound_text(arena)),
         ("numerics", data["numerics"]),
@@ -135,6 +140,13 @@ def print_summary(data: dict[str, Any]) -> None:
         OUT.print(f"{key:<9} {value}", markup=False)
     for notice in data["notices"]:
         OUT.print(f"notice    {notice}", markup=False)
+
+
+def memory_rows(regions: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What goes to which memory, where there are several."""
+    if len(regions) == 1:
+        return []
+    return [("", f"{number(region['bytes'])} bytes in {region['name']}") for region in regions]
 
 
 def bound_text(arena: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ from ircompile.plan.bound import lower_bound
 from ircompile.plan.items import Item, Placing
 from ircompile.plan.lifetimes import Problem, lines_name
 from ircompile.plan.model import Block, Buffer, Demand, InputMode, Layout, Plan
-from ircompile.plan.search import Draft, aligned, find_default, find_least
+from ircompile.plan.regions import Places, one_arena
+from ircompile.plan.search import Draft, find_default, find_least
 
 
 def make_plan(
@@ -36,9 +37,10 @@ def check_input_mode(graph: Graph, input_mode: InputMode) -> None:
         )
 
 
-def lay_out(draft: Draft) -> Plan:
-    """A draft written down as a plan."""
-    problem, (bases, top) = draft.problem, draft.placement
+def lay_out(draft: Draft, places: Places | None = None) -> Plan:
+    """A draft written down as a plan, in one arena or in the regions where `places` says."""
+    problem, places = draft.problem, places or one_arena(draft)
+    bases = places.bases
     buffers, lines = buffers_of(problem, draft.placing, bases)
     return Plan(
         graph=problem.graph,
@@ -55,8 +57,9 @@ def lay_out(draft: Draft) -> Plan:
             for node in problem.graph.nodes
             if node.inputs and node.inputs[0] in problem.slices and isinstance(node.op, Concat)
         ),
-        counters=Block(aligned(top), draft.counters),
-        arena_bytes=draft.arena(top),
+        counters=Block(places.counters, draft.counters),
+        arena_bytes=sum(region.bytes for region in places.regions),
+        regions=places.regions,
         peak_live=draft.peak + draft.counters,
         lower_bound=lower_bound(Problem(problem.graph, problem.demands), draft.rows),
     )

@@ -98,8 +98,19 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A memory of its own: the plan's bytes [offset, offset + bytes)."""
+
+    name: str
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """A graph laid out in one arena.
+
+    The arena may be split into `regions`, one after the other; nothing lies across a border.
 
     `segments` are half-open ranges of stages that stream together, run one after the other. `placed` nodes have
     nothing to do: their inputs were written where their output is. `peak_live` is the most bytes alive at one step
@@ -119,6 +130,7 @@ class Plan:
     counters: Block
     placed: frozenset[str]
     arena_bytes: int
+    regions: tuple[Region, ...]
     peak_live: int
     lower_bound: int
 

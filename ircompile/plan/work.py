@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ircompile import ops
+from ircompile.graph import Node
 from ircompile.plan.firing import rows_pushed, whole_run
 from ircompile.plan.model import Plan, Stage
 
@@ -68,17 +69,20 @@ def macs(plan: Plan) -> int:
 
 def weight_bytes_read(plan: Plan, pixels: int = 2) -> int:
     """Bytes of weights that one inference loads, where a convolution's kernel takes `pixels` at a time."""
-    total = 0
-    for node in plan.graph.nodes:
-        site = plan.graph.site(node)
-        match node.op:
-            case ops.Conv(weights=name):
-                passes = site.output.height * -(-site.output.width // pixels)
-            case ops.Depthwise(weights=name):
-                passes = site.output.height
-            case ops.TransposeConv(weights=name):
-                passes = site.output.height * site.output.width
-            case _:
-                continue
-        total += passes * int(site.consts[name].nbytes)
-    return total
+    return sum(
+        weight_passes(plan, node, pixels) * int(plan.graph.site(node).consts[node.op.weights].nbytes)
+        for node in plan.graph.nodes
+        if isinstance(node.op, ops.Conv | ops.Depthwise | ops.TransposeConv)
+    )
+
+
+def weight_passes(plan: Plan, node: Node, pixels: int = 2) -> int:
+    """How often one inference loads a node's weights, where a convolution's kernel takes `pixels` at a time."""
+    output = plan.graph.site(node).output
+    match node.op:
+        case ops.Conv():
+            return output.height * -(-output.width // pixels)
+        case ops.TransposeConv():
+            return output.height * output.width
+        case _:
+            return output.height

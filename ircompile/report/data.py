@@ -34,6 +34,10 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "arena": {
             "bytes": plan.arena_bytes,
             "align": api.arena_align,
+            "regions": [
+                {"name": region.name, "offset": place.offset, "bytes": region.bytes}
+                for region, place in zip(api.regions, plan.regions, strict=True)
+            ],
             "peak_live": plan.peak_live,
             "lower_bound": plan.lower_bound,
             "counters": {"offset": plan.counters.offset, "bytes": plan.counters.bytes},

@@ -23,15 +23,19 @@ Vector = Sequence[Array]
 """One array for each input port."""
 
 
+_GUARD = 64
+
+
 @dataclass(frozen=True)
 class RunResult:
     """What came out of one execution over all vectors.
 
     ``outputs[v][p]`` is output port p of vector v, in its shape (H, W, C) and type. ``arena_touched`` counts the
-    bytes from the arena's start to the last one written; ``stack_bytes`` is the deepest stack below the call
-    (measured on boards only; figures under 32 bytes may be the harness's own); ``ready_row`` the row at which
-    push_row first returned 1 (rows mode only). ``sizes``, and ``library_symbols`` (what the emitted objects link
-    from libraries), are of the objects that ran: None and empty for a sanitized build, where they mean nothing.
+    bytes from the arena's start to the last one written, of all regions together; ``stack_bytes`` is the deepest
+    stack below the call (measured on boards only; figures under 32 bytes may be the harness's own); ``ready_row``
+    the row at which push_row first returned 1 (rows mode only). ``sizes``, and ``library_symbols`` (what the
+    emitted objects link from libraries), are of the objects that ran: None and empty for a sanitized build, where
+    they mean nothing.
     """
 
     outputs: list[list[Array]]
@@ -64,7 +68,7 @@ def render_harness(api: Interface, to: Path, vectors: int, passes: int) -> Path:
     """Write the harness's main for a model; the first vector runs ``passes`` times (1 or 2)."""
     if api.input_mode == "rows" and len(api.inputs) != 1:
         raise CompileError(api.name, f"{len(api.inputs)} inputs in rows mode", "one input")
-    guard = 64 * max(1, api.arena_align // 32)  # a multiple of twice the alignment
+    regions, memory_bytes = _placed(api)
     return render(
         "harness.c.j2",
         to,
@@ -74,8 +78,22 @@ def render_harness(api: Interface, to: Path, vectors: int, passes: int) -> Path:
         output_bytes=sum(port.bytes for port in api.outputs),
         vectors=vectors,
         passes=passes,
-        guard=guard,
+        regions=regions,
+        memory_bytes=memory_bytes,
     )
+
+
+def _placed(api: Interface) -> tuple[list[dict[str, object]], int]:
+    """Regions between guards, aligned to no more than they ask for; and the bytes of all that."""
+    double = 2 * api.arena_align
+    guard = -(-_GUARD // double) * double
+    regions: list[dict[str, object]] = []
+    at = guard + api.arena_align
+    for region in api.regions:
+        macro = f"{api.macro}_{region.name.upper()}_ARENA_BYTES" if api.several else f"{api.macro}_ARENA_BYTES"
+        regions.append({"macro": macro, "bytes": region.bytes, "offset": at})
+        at += -(-region.bytes // double) * double + guard
+    return regions, at
 
 
 def own_sources(api: Interface, model: Path, folder: Path, vectors: int, passes: int) -> list[Path]:

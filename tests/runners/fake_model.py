@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ircompile.interface import Interface, Port
+from ircompile.interface import ArenaRegion, Interface, Port
 
 HEIGHT, WIDTH, CHANNELS = 4, 3, 2
 ARENA_BYTES = 72  # the last eight are never touched
@@ -17,8 +17,9 @@ A = Port(0, True, HEIGHT, WIDTH, CHANNELS, "int8", 0.5, -3)
 B = Port(1, True, 1, 1, 5, "uint8", 0.25, 128)
 OUT = Port(0, False, HEIGHT, WIDTH, CHANNELS, "int8", 0.5, 4)
 SUMS = Port(1, False, 1, 1, 2, "int32", 1.0, 0)
-RESIDENT = Interface("fake", (A, B), (OUT, SUMS), "resident", ARENA_BYTES, 4)
-ROWS = Interface("fake", (A,), (OUT, SUMS), "rows", ARENA_BYTES, 4)
+ARENA = (ArenaRegion("arena", ARENA_BYTES),)
+RESIDENT = Interface("fake", (A, B), (OUT, SUMS), "resident", ARENA, 4)
+ROWS = Interface("fake", (A,), (OUT, SUMS), "rows", ARENA, 4)
 
 _COMMON = """
 #include "fake.h"

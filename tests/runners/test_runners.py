@@ -8,7 +8,7 @@ import pytest
 from fake_model import RESIDENT, ROWS, TOUCHED, expected, vectors, write_fake
 
 from ircompile.errors import CompileError
-from ircompile.interface import Interface
+from ircompile.interface import ArenaRegion, Interface
 from ircompile.runners.counts import BETWEEN_LAYERS
 from ircompile.runners.harness import RunResult
 from ircompile.runners.host import run_host
@@ -203,7 +203,7 @@ def test_counts_are_exact(tmp_path: Path) -> None:
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m33", "cortex-m55"])
 def test_large_weights_and_arena_go_where_there_is_room(tmp_path: Path, core: str) -> None:
     size = 5 << 20
-    api = Interface("fake", RESIDENT.inputs, RESIDENT.outputs, "resident", 7 << 19, 16)
+    api = Interface("fake", RESIDENT.inputs, RESIDENT.outputs, "resident", (ArenaRegion("arena", 7 << 19),), 16)
     last = "((uint8_t *)arena)[FAKE_ARENA_BYTES - 1] = 1; sums[0] = fake_weights[0] + fake_weights[%d];"
     write_fake(tmp_path, api, last % (size - 1))
     code = tmp_path / "fake.c"

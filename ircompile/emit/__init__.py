@@ -1,0 +1,161 @@
+"""From a Program to C files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from ircompile import __version__
+from ircompile.emit.calls import Calls
+from ircompile.emit.constants import Constants
+from ircompile.emit.functions import Functions
+from ircompile.emit.rows import Arena, row_place
+from ircompile.graph import Graph
+from ircompile.interface import ArenaRegion, Interface, Port
+from ircompile.kernels.pack import Program
+from ircompile.plan import Plan
+from ircompile.plan.model import ARENA_ALIGN, Region
+from ircompile.plan.tables import schedule_tables
+from ircompile.target import MemoryRegion
+from ircompile.tensor import RANGES, Tensor
+
+POINTER_BYTES = 8
+"""Room for a pointer in the arena, on 64-bit machines too."""
+
+
+def interface_of(plan: Plan, name: str, blob: bool = False) -> Interface:
+    """The C interface of a plan; ports in the model's order. With `blob`, the arena also holds a pointer to it."""
+
+    def port(index: int, tensor: Tensor, is_input: bool) -> Port:
+        return Port(index, is_input, *tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)  # type: ignore[arg-type]
+
+    graph = plan.graph
+    inputs = tuple(port(i, graph.tensors[n], True) for i, n in enumerate(graph.input_names))
+    outputs = tuple(port(i, graph.tensors[n], False) for i, n in enumerate(graph.output_names))
+    sizes = [region.bytes for region in plan.regions]
+    sizes[0] += POINTER_BYTES * blob
+    regions = tuple(ArenaRegion(r.name, size) for r, size in zip(plan.regions, sizes, strict=True))
+    return Interface(name, inputs, outputs, plan.input_mode, regions, ARENA_ALIGN, blob)
+
+
+def emit(
+    program: Program,
+    name: str,
+    source: str,
+    summary: tuple[str, ...],
+    blob: bool = False,
+    flash: Sequence[MemoryRegion] = (),
+) -> dict[str, str | bytes]:
+    """File name to contents: NAME.h, NAME.c, and NAME_weights.c or, with `blob`, NAME_weights.bin.
+
+    `summary` lines stand in the comment on top. `flash` are the memories for constants, the fastest first: the
+    constants that are read most, for their size, go to the first.
+    """
+    plan = program.plan
+    api = interface_of(plan, name, blob)
+    shared: dict[str, Any] = {
+        "api": api,
+        "inner": api.parameter if api.several else "int8_t *arena",
+        "N": name.upper(),
+        "p": name,
+        "prefix": name,
+        "source": source,
+        "summary": summary,
+        "version": __version__,
+        "target": program.target.name,
+        "model_hash": graph_hash(plan.graph),
+    }
+    functions, constants = Functions(name, program.target, shared), Constants(name)
+    calls = Calls(program, name, functions, constants)
+    cases = [calls.case(i, stage) for i, stage in enumerate(plan.stages)]
+    if blob:
+        pointer = calls.arena.end_of_first()
+        shared["blob"] = constants.blob_context(shared["model_hash"], pointer)
+    else:
+        shared["blob"] = None
+    driver = {**shared, **_driver(program, calls.arena), "cases": cases, "arrays": constants.arrays,
+              "functions": functions.texts, "arithmetic": functions.arithmetic(),
+              "includes": functions.intrinsics_headers()}  # fmt: skip
+    files: dict[str, str | bytes] = {
+        f"{name}.h": functions.render("model.h.j2", {**shared, **_ports(plan.graph, api)}),
+        f"{name}.c": functions.render("model.c.j2", driver),
+    }
+    if blob:
+        files[f"{name}_weights.bin"] = constants.blob(shared["model_hash"])
+    else:
+        weights = {**shared, "arrays": constants.arrays, "macros": _weights_macros(name, flash),
+                   "places": constants.places(plan, flash)}  # fmt: skip
+        files[f"{name}_weights.c"] = functions.render("weights.c.j2", weights)
+    return files
+
+
+def _driver(program: Program, arena: Arena) -> dict[str, Any]:
+    """What model.c.j2 needs besides functions and calls: the schedule's tables, and where things stand."""
+    plan, packed = program.plan, program.packed.values()
+    graph = plan.graph
+    forms = {p.form.key: p.form for p in packed if p.form}
+    tables = schedule_tables(plan)
+    context: dict[str, Any] = {
+        **vars(tables),
+        "locals": [(arena.local(r), arena.pointer(r)) for r in _used(plan, arena)] if arena.several else [],
+        "forms": [forms[key] for key in sorted(forms)],
+        "keeps_lines": bool(plan.lines),
+        "uses_window": any(kernel.call == "window" for kernel in program.lowered.kernels.values()),
+        "counters": max(stop - first for first, stop in plan.segments),
+        "counters_place": arena.cast(plan.counters.offset),
+        "rows": plan.input_mode == "rows",
+        "pushed_rows": tables.rows,
+        "input_places": [arena.cast(plan.buffers[name].offset) for name in graph.input_names],
+        "output_places": [arena.cast(plan.buffers[name].offset, True) for name in graph.output_names],
+    }
+    if plan.input_mode == "rows":
+        name = graph.input_names[0]
+        place = row_place(arena, plan.buffers[name], "state->pushed", plan.tensor(name).height)
+        context["row_place"] = arena.public(place)
+    return context
+
+
+def _weights_macros(name: str, flash: Sequence[MemoryRegion]) -> list[str]:
+    """The macros that place constants, one a memory."""
+    stem = f"{name.upper()}_WEIGHTS"
+    return [f"{stem}_{region.name.upper()}" for region in flash] if len(flash) > 1 else [stem]
+
+
+def _used(plan: Plan, arena: Arena) -> list[Region]:
+    """The regions in which anything but the counters lies."""
+    offsets = [place.offset for places in (plan.buffers, plan.lines) for place in places.values()]
+    offsets += [block.offset for blocks in (plan.scratch, plan.states) for block in blocks.values()]
+    used = {arena.region_of(offset) for offset in offsets}
+    return [region for region in plan.regions if region in used]
+
+
+def _ports(graph: Graph, api: Interface) -> dict[str, Any]:
+    """What model.h.j2 says of inputs and outputs."""
+    externals = (*graph.inputs, *graph.outputs)
+    return {
+        "ports": [PortView(port) for port in (*api.inputs, *api.outputs)],
+        "notes": [f" ({external.name})" for external in externals],
+        "half_even": [external.half_even for external in externals],
+    }
+
+
+class PortView:
+    """A port with the range of its type."""
+
+    def __init__(self, port: Port) -> None:
+        self.port = port
+        self.low, self.high = RANGES[port.dtype]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.port, name)
+
+
+def graph_hash(graph: Graph) -> str:
+    """SHA-256 of the graph, constants included, shortened to 16 digits."""
+    digest = hashlib.sha256(
+        repr((graph.nodes, sorted(graph.tensors.items()), graph.inputs, graph.outputs)).encode()
+    )
+    for name in sorted(graph.consts):
+        digest.update(name.encode() + graph.consts[name].tobytes())
+    return digest.hexdigest()[:16]
