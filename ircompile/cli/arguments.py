@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
         "--bench", action="store_true", help="count instructions per layer under QEMU, for the report"
     )
     main.add_argument("--verify", metavar="RUNGS", help="verify on numpy, host, qemu (a list), for the report")
+    main.add_argument(
+        "--selftest", action="store_true", help="write NAME_selftest.c, too: golden inputs and outputs"
+    )
     main.add_argument("--json", action="store_true", help="print the summary as JSON")
     main.set_defaults(command="compile")
     return main

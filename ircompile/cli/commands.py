@@ -24,6 +24,7 @@ from ircompile.pipeline import Compiled, build, read
 from ircompile.plan.text import print_plan
 from ircompile.report import front_picture, html_report, memory_map, report_data
 from ircompile.runners.sizes import measure_sizes
+from ircompile.selftest import selftest_files
 from ircompile.target import Target, list_targets, load_target
 
 C_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
@@ -83,6 +84,8 @@ def compile_model(arguments: argparse.Namespace) -> int:
     files = compiled.files()
     with doing("measuring code size"):
         sizes = measure_sizes(files, compiled.name, compiled.target)
+    if arguments.selftest:
+        files |= selftest_files(compiled)
     data = report_data(compiled, sizes, "ircompile " + shlex.join(sys.argv[1:]))
     if arguments.bench:
         with doing(f"counting instructions on {compiled.target.board}"):

@@ -13,10 +13,17 @@ from ircompile.target import Region, Target, load_board
 _STACK_BYTES = 16 * 1024
 
 
-def run_firmware(sources: Sequence[Path], includes: Sequence[Path], target: Target, timeout: float = 120.0) -> str:
+def run_firmware(
+    sources: Sequence[Path],
+    includes: Sequence[Path],
+    target: Target,
+    timeout: float = 120.0,
+    defines: Sequence[str] = (),
+) -> str:
     """Compiles C sources with a `main`, links the board's start-up and newlib, runs them; what they print.
 
-    Raises CompileError for a target without a board, missing tools, any warning, or an exit code that is not 0.
+    `defines` are macros: NAME or NAME=VALUE. Raises CompileError for a target without a board, missing tools, any
+    warning, or an exit code that is not 0.
     """
     where = f"firmware on {target.name} under QEMU"
     if target.board is None:
@@ -24,7 +31,7 @@ def run_firmware(sources: Sequence[Path], includes: Sequence[Path], target: Targ
     board = load_board(target.board)
     core = [*target.cflags, target.optimization]
     with harness.build_directory(None) as folder:
-        include = [f"-I{path.resolve()}" for path in includes]
+        include = [*(f"-I{path.resolve()}" for path in includes), *(f"-D{macro}" for macro in defines)]
         flags = [*core, *build.EMITTED_FLAGS, *include]
         objects = build.compile_all(target.compiler, flags, [path.resolve() for path in sources], folder, where)
         start_up = templates_dir() / "boards" / "f_start.c"
@@ -57,8 +64,7 @@ def run_firmware(sources: Sequence[Path], includes: Sequence[Path], target: Targ
         done = build.call(
             ["qemu-system-arm", "-M", board.machine, *quiet, *semihosting, "-kernel", elf], where, timeout=timeout
         )
+    printed = (done.stdout + done.stderr).decode("utf-8", "replace")
     if done.returncode:
-        raise CompileError(
-            where, f"ended with exit code {done.returncode}:\n{build.text_of(done.stderr or done.stdout)}"
-        )
-    return (done.stdout + done.stderr).decode("utf-8", "replace")
+        raise CompileError(where, f"ended with exit code {done.returncode}:\n{printed.strip()}")
+    return printed
