@@ -137,6 +137,7 @@ def _ports(graph: Graph, api: Interface) -> dict[str, Any]:
         "ports": [PortView(port) for port in (*api.inputs, *api.outputs)],
         "notes": [f" ({external.name})" for external in externals],
         "half_even": [external.half_even for external in externals],
+        "camera": pixel_range(api.inputs[0]),
     }
 
 
@@ -149,6 +150,14 @@ class PortView:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.port, name)
+
+
+def pixel_range(port: Port) -> tuple[str, str] | None:
+    """The real values of a black and of a white pixel, if camera pixels can be the codes of this input."""
+    if port.channels not in (1, 3) or port.dtype == "int32" or port.height == 1:
+        return None
+    low, high = RANGES[port.dtype]
+    return f"{port.scale * (low - port.zero_point):.4g}", f"{port.scale * (high - port.zero_point):.4g}"
 
 
 def graph_hash(graph: Graph) -> str:

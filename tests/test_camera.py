@@ -1,0 +1,111 @@
+"""Camera helpers of the emitted header: every RGB565 pixel, grey and RGB, against NumPy."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nets import Net
+
+from ircompile import ops
+from ircompile.graph import Graph
+from ircompile.pipeline import build
+from ircompile.runners.build import EMITTED_FLAGS
+from ircompile.target import load_target
+from ircompile.tensor import Array
+
+WIDTH, HEIGHT = 256, 256
+PROGRAM = r"""
+#include <stdio.h>
+#include "net.h"
+static uint16_t pixels[65536];
+static uint8_t bytes[131072];
+static {type} row[NET_INPUT_WIDTH * NET_INPUT_CHANNELS];
+static void put(void) {{ fwrite(row, 1, sizeof row, stdout); }}
+int main(void)
+{{
+    for (uint32_t i = 0; i < 65536; i++) {{
+        pixels[i] = (uint16_t)i;
+        bytes[2 * i] = (uint8_t)(i >> 8);
+        bytes[2 * i + 1] = (uint8_t)i;
+    }}
+    for (uint32_t y = 0; y < 256; y++) {{
+        net_row_from_rgb565(row, pixels + 256 * y);
+        put();
+        net_row_from_rgb565_swapped(row, bytes + 512 * y);
+        put();
+        net_row_from_rgb888(row, bytes + 256 * y);
+        put();
+        net_row_from_grey(row, bytes + 256 * y);
+        put();
+    }}
+    return 0;
+}}
+"""
+
+
+def network(channels: int, unsigned: bool) -> Graph:
+    net = Net((HEIGHT, WIDTH, channels))
+    net.conv(net.add("flip", ops.Flip(), ("x",)) if unsigned else "x", 4, (3, 3), (2, 2))
+    graph = net.graph()
+    if not unsigned:
+        return graph
+    pixels = replace(graph.tensors["x"], dtype="uint8", zero_point=graph.tensors["x"].zero_point + 128)
+    inputs = (replace(graph.inputs[0], dtype="uint8"),)
+    return replace(graph, tensors={**graph.tensors, "x": pixels}, inputs=inputs)
+
+
+def expected(rgb: Array, channels: int) -> Array:
+    """Codes less 128 are bytes: (..., 3) uint8 as pixels of a row."""
+    wide = rgb.astype(np.int64)
+    if channels == 1:
+        wide = (wide @ np.array([77, 150, 29]) + 128 >> 8)[..., None]
+    return wide.astype(np.uint8)
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("compiler", ["gcc", "g++"])
+@pytest.mark.parametrize("unsigned", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_pixel(channels: int, unsigned: bool, compiler: str, tmp_path: Path) -> None:
+    compiled = build(network(channels, unsigned), load_target("host"), "net")
+    compiled.write(tmp_path)
+    text = PROGRAM.format(type="uint8_t" if unsigned else "int8_t")
+    (tmp_path / "main.c").write_text(text)
+    flags = EMITTED_FLAGS[1:] if compiler == "g++" else EMITTED_FLAGS
+    command = [compiler, *flags, "-fsanitize=address,undefined", "main.c", "-o", "main"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    done = subprocess.run([tmp_path / "main"], capture_output=True, check=True)
+    found = np.frombuffer(done.stdout, np.uint8).reshape(256, 4, 256, channels)
+    found = found if unsigned else found ^ 0x80
+
+    words = np.arange(65536)
+    red, green, blue = words >> 11, words >> 5 & 63, words & 31
+    wide = np.stack([red << 3 | red >> 2, green << 2 | green >> 4, blue << 3 | blue >> 2], axis=-1)
+    assert np.array_equal(found[:, 0].reshape(65536, -1), expected(wide, channels))
+    assert np.array_equal(found[:, 1], found[:, 0])
+    flat = np.stack([words >> 8, words & 255], axis=-1).reshape(-1).astype(np.uint8)
+    for y in range(256):
+        rgb = flat[256 * y : 256 * y + 768].reshape(256, 3)
+        assert np.array_equal(found[y, 2], expected(rgb, channels))
+        grey = flat[256 * y : 256 * y + 256]
+        assert np.array_equal(found[y, 3], np.repeat(grey[:, None], channels, 1))
+
+
+def test_the_header_says_which_range_a_pixel_has() -> None:
+    graph = network(3, False)
+    tensor = replace(graph.tensors["x"], scale=1 / 255, zero_point=-128)
+    graph = replace(graph, tensors={**graph.tensors, "x": tensor})
+    header = str(build(graph, load_target("host"), "net").files()["net.h"])
+    assert "0 for black to 1 for white" in header
+
+
+@pytest.mark.parametrize("shape", [(9, 7, 4), (1, 40, 3)])
+def test_what_is_no_picture_has_no_camera_helpers(shape: tuple[int, int, int]) -> None:
+    net = Net(shape)
+    net.conv("x", 4)
+    header = str(build(net.graph(), load_target("host"), "net").files()["net.h"])
+    assert "rgb565" not in header
