@@ -109,3 +109,11 @@ def test_what_is_no_picture_has_no_camera_helpers(shape: tuple[int, int, int]) -
     net.conv("x", 4)
     header = str(build(net.graph(), load_target("host"), "net").files()["net.h"])
     assert "rgb565" not in header
+
+
+@pytest.mark.toolchain
+def test_its_names_are_no_kernel_s(tmp_path: Path) -> None:
+    """A full convolution has a kernel called pixel, which the header must not call anything else."""
+    compiled = build(network(3, False), load_target("host"), "net")
+    compiled.write(tmp_path)
+    subprocess.run(["gcc", *EMITTED_FLAGS, "-c", "net.c"], cwd=tmp_path, check=True)
