@@ -8,6 +8,9 @@ need() { # need COMMAND PACKAGE: the Debian package that provides a missing comm
     command -v "$1" >/dev/null 2>&1 || packages+=("$2")
 }
 need gcc gcc
+need g++ g++
+need cmake cmake
+need make make
 need clang clang
 need llvm-symbolizer llvm # names functions in a sanitizer's report
 need arm-none-eabi-gcc gcc-arm-none-eabi

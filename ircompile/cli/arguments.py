@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         prog="ircompile",
         description="Compile a quantized int8 convolutional network to C for a microcontroller: one arena, no "
         "runtime, no malloc, bit for bit what the model's own framework computes.",
-        epilog=EXAMPLES + "\nother commands: " + ", ".join(f"ircompile {c} --help" for c in COMMANDS),
+        epilog=EXAMPLES + "\nother commands: " + ", ".join(f"ircompile {c} --help" for c in (*COMMANDS, "export")),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     main.add_argument("--version", action="version", version=f"ircompile {__version__}")

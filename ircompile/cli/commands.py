@@ -109,8 +109,10 @@ def write_files(folder: Path, files: dict[str, str | bytes]) -> list[str]:
         with tempfile.TemporaryDirectory(prefix=".ircompile-", dir=folder) as fresh:
             for name, contents in files.items():
                 data = contents if isinstance(contents, bytes) else contents.encode()
+                (Path(fresh) / name).parent.mkdir(parents=True, exist_ok=True)
                 (Path(fresh) / name).write_bytes(data)
             for name in files:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (Path(fresh) / name).replace(folder / name)
     except OSError as error:
         raise CompileError(str(folder), f"cannot be written: {error.strerror}") from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from ircompile.errors import CompileError
 from ircompile.resources import templates_dir
 from ircompile.runners import build, harness
-from ircompile.target import Region, Target, load_board
+from ircompile.target import Board, Region, Target, load_board
 
 _STACK_BYTES = 16 * 1024
 
@@ -36,17 +36,7 @@ def run_firmware(
         objects = build.compile_all(target.compiler, flags, [path.resolve() for path in sources], folder, where)
         start_up = templates_dir() / "boards" / "f_start.c"
         start = build.compile_all(target.compiler, [*core, "-std=gnu11"], [start_up], folder, where)
-        memory = board.memory
-        regions: dict[str, Region] = {
-            "code": memory.code,
-            "ram": memory.ram,
-            "model": memory.model,
-            "big": memory.big,
-        }
-        script = harness.render(
-            "board.ld.j2", folder / "board.ld", board=board, regions=regions, model_region="code",
-            arena_region="ram", stack_bytes=_STACK_BYTES,
-        )  # fmt: skip
+        script = _linker_script(board, folder / "board.ld")
         elf = folder / "firmware.elf"
         link: list[str | Path] = [
             target.compiler,
@@ -68,3 +58,24 @@ def run_firmware(
     if done.returncode:
         raise CompileError(where, f"ended with exit code {done.returncode}:\n{printed.strip()}")
     return printed
+
+
+def board_files(name: str) -> dict[str, str]:
+    """The start-up code and the linker script of an emulated board, for a project of one's own."""
+    with harness.build_directory(None) as folder:
+        script = _linker_script(load_board(name), folder / "board.ld").read_text()
+    return {"start.c": (templates_dir() / "boards" / "f_start.c").read_text(), "board.ld": script}
+
+
+def _linker_script(board: Board, to: Path) -> Path:
+    memory = board.memory
+    regions: dict[str, Region] = {
+        "code": memory.code,
+        "ram": memory.ram,
+        "model": memory.model,
+        "big": memory.big,
+    }
+    return harness.render(
+        "board.ld.j2", to, board=board, regions=regions, model_region="code", arena_region="ram",
+        stack_bytes=_STACK_BYTES,
+    )  # fmt: skip

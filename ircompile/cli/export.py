@@ -1,0 +1,49 @@
+"""`ircompile export`: a ready project or module around a compiled model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ircompile.cli import commands
+from ircompile.cli.arguments import add_model
+from ircompile.cli.console import OUT, doing
+from ircompile.export import FORMATS, export, kept
+from ircompile.pictures import read_inputs
+
+
+def export_parser() -> argparse.ArgumentParser:
+    """The parser of `ircompile export`."""
+    width = max(map(len, FORMATS))
+    parser = argparse.ArgumentParser(
+        prog="ircompile export",
+        description="Write a ready project or module with a worked main and a self-test.",
+        epilog="formats:\n" + "\n".join(f"  {name:<{width}}  {form.what}" for name, form in FORMATS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_model(parser)
+    parser.add_argument("--format", required=True, choices=FORMATS, metavar="F", help=", ".join(FORMATS))
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder to write to (default: ./NAME)")
+    parser.add_argument(
+        "--inputs", type=Path, nargs="+", metavar="FILE", help="golden inputs of the self-test: as for verify"
+    )
+    parser.add_argument("--force", action="store_true", help="write project files anew that are there already")
+    parser.set_defaults(command="export")
+    return parser
+
+
+def export_model(arguments: argparse.Namespace) -> int:
+    """Compiles a model and writes the project; project files that are there stay as they are."""
+    compiled = commands.compiled_from(arguments)
+    golden = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
+    with doing(f"writing {arguments.format}"):
+        exported = export(compiled, arguments.format, golden)
+    folder = arguments.output or Path(compiled.name)
+    stay = [] if arguments.force else kept(exported, folder)
+    files = {**exported.project, **exported.model}
+    written = commands.write_files(folder, {name: data for name, data in files.items() if name not in stay})
+    for path in written:
+        OUT.print(f"wrote  {path}", markup=False)
+    for name in stay:
+        OUT.print(f"kept   {folder / name}  (--force writes it anew)", markup=False)
+    return 0
