@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ircompile import __version__, emit
+from ircompile.emit.functions import environment
 from ircompile.errors import CompileError
 from ircompile.pipeline import Compiled
 from ircompile.resources import templates_dir
@@ -66,7 +67,7 @@ def export(compiled: Compiled, form: str, golden: Sequence[Codes] = ()) -> Expor
     name, folder = compiled.name, FORMATS[form].model.replace("NAME", compiled.name)
     model: Files = {**compiled.files(), **selftest_files(compiled, golden)}
     context = _context(compiled, sorted(file for file in model if file.endswith(".c")), folder)
-    env, root = emit.environment(), templates_dir() / "export" / form
+    env, root = environment(), templates_dir() / "export" / form
     project: Files = {}
     for path in sorted(root.rglob("*.j2")):
         local = path.relative_to(root).as_posix().removesuffix(".j2").replace("NAME", name)

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from math import inf
 from typing import Literal
 
 from ircompile.errors import CompileError
 from ircompile.graph import Graph
 from ircompile.kernels.lower import Lowered, lower
+from ircompile.passes.compute_twice import compute_twice
 from ircompile.passes.split_channels import base_name, split_channels, splittable
 from ircompile.plan import InputMode, Plan, check_input_mode, lay_out
 from ircompile.plan.bound import lower_bound
@@ -28,6 +30,7 @@ from ircompile.target import MemoryRegion, Target
 
 Ram = Literal["auto", "min"] | int
 MOST_WORK = 1.15  # what the least memory may cost in instructions, against the default
+MUCH_LESS = 0.9  # of the arena: what computing a gated tensor twice must come down to
 PARTS = (2, 4, 8)
 SEARCH_EVERY = 3  # steps down the path after which cuts are searched for anew
 
@@ -77,36 +80,39 @@ def fit(
     Raises CompileError where nothing fits, or the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
-    if memory:
-        return _fit_memory(graph, target, input_mode, ram, memory)
-    if ram == "auto":
-        return default(graph, target, input_mode)
-    if ram == "min":
-        return least(graph, target, input_mode)
-    seen: list[Fitted] = []
-    for fitted in path(graph, target, input_mode):
-        if fitted.ram <= ram:
-            return fitted
-        seen.append(fitted)
-    raise too_large(graph, min(seen, key=lambda f: f.ram), ram)
+    if isinstance(ram, str) and not memory:
+        return small(graph, target, input_mode, ram)
+    return first_within(graph, target, input_mode, ram, memory)
 
 
-def _fit_memory(
+def small(graph: Graph, target: Target, input_mode: InputMode, ram: Literal["auto", "min"]) -> Fitted:
+    """The default or the least plan; what a mean keeps is computed twice where that takes off much."""
+    find_form = default if ram == "auto" else least
+    kept, twice = find_form(graph, target, input_mode), compute_twice(graph)
+    if twice is graph:
+        return kept
+    anew = find_form(twice, target, input_mode)
+    return anew if anew.ram <= MUCH_LESS * kept.ram else kept
+
+
+def first_within(
     graph: Graph, target: Target, input_mode: InputMode, ram: Ram, memory: Sequence[MemoryRegion]
 ) -> Fitted:
-    def forms() -> Iterator[Fitted]:
-        if ram in ("auto", "min"):
-            yield default(graph, target, input_mode) if ram == "auto" else least(graph, target, input_mode)
-        yield from path(graph, target, input_mode)
+    """The first plan, of those towards less memory, within `ram` bytes and these memories, if there are any.
 
+    Raises CompileError where none is.
+    """
+    forms = path(graph, target, input_mode)
+    if isinstance(ram, str):
+        forms = chain([small(graph, target, input_mode, ram)], forms)
     most = ram if isinstance(ram, int) else inf
-    best: Fitted | None = None
-    for form in forms():
-        places = in_regions(form.draft, memory) if form.ram <= most else None
-        if places:
+    seen: list[Fitted] = []
+    for form in forms:
+        places = in_regions(form.draft, memory) if memory and form.ram <= most else None
+        if places or (form.ram <= most and not memory):
             return replace(form, places=places)
-        best = form if best is None or form.ram < best.ram else best
-    assert best is not None
+        seen.append(form)
+    best = min(seen, key=lambda f: f.ram)
     if best.ram > most:
         raise too_large(graph, best, int(most))
     raise too_small(best.draft, memory)
@@ -140,6 +146,14 @@ def least(graph: Graph, target: Target, input_mode: InputMode) -> Fitted:
 
 def path(graph: Graph, target: Target, input_mode: InputMode, recompute: bool = True) -> Iterator[Fitted]:
     """Plans, each from the one before: less memory at the peak, more work."""
+    yield from _path(graph, target, input_mode, recompute)
+    twice = compute_twice(graph)
+    if recompute and twice is not graph:
+        yield from _path(twice, target, input_mode, recompute)
+
+
+def _path(graph: Graph, target: Target, input_mode: InputMode, recompute: bool) -> Iterator[Fitted]:
+    """The same of one form of the gates."""
     lowered = lower(graph, target)
     plain = Fitted(lowered, find(Problem(lowered.graph, lowered.demands), input_mode))
     yield plain

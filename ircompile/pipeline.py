@@ -69,7 +69,7 @@ def build(
 ) -> Compiled:
     """Compiles a normalized graph; with `blob`, the weights become a file to be bound at run time.
 
-    `ram` is "auto" (the fastest of the small plans), "min" (the least bytes without computing anything twice) or
+    `ram` is "auto" (the fastest of the small plans), "min" (the least bytes without computing windows anew) or
     a number of bytes to fit in. `memory` are the RAMs to plan for and `flash` the memories for constants, the
     fastest first (default: the target's). Raises CompileError where nothing fits.
     """

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ircompile import __version__, emit
+from ircompile import __version__
+from ircompile.emit.functions import environment
 from ircompile.errors import CompileError
 from ircompile.interface import Port
 from ircompile.pipeline import Compiled
@@ -50,7 +51,7 @@ def selftest_files(compiled: Compiled, golden: Sequence[Codes] = (), seeded: int
         "multiplier": MULTIPLIER,
         "increment": INCREMENT,
     }
-    env = emit.environment()
+    env = environment()
     env.filters["c_bytes"] = c_bytes
     return {
         f"{api.name}_selftest.{end}": env.get_template(f"selftest.{end}.j2").render(context).lstrip() + "\n"

@@ -95,7 +95,7 @@ def add_model(to: argparse.ArgumentParser) -> None:
         type=ram,
         default="auto",
         metavar="BYTES",
-        help="auto: the fastest of the small plans; min: the least without computing anything twice; "
+        help="auto: the fastest of the small plans; min: the least without computing windows anew; "
         "or bytes to fit in (18K, 1M), recomputing if need be (default: auto)",
     )
     to.add_argument(

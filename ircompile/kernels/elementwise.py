@@ -25,14 +25,18 @@ def choose_binary(op: ops.Binary, site: Site) -> Kernel:
     each = {"add": 7, "sub": 7, "mul": 10, "min": 9, "max": 9}[op.kind] + 3 * (len(full) < 2)
     instructions = each * site.output.bytes
     return Kernel(
-        "binary", "row", reads, in_place=full[-1] if full else None, instructions=instructions, extras=extras
-    )
+        "binary", "row", reads, in_place=full[-1] if full else None, instructions=instructions, extras=extras,
+        alike=len(full) == 2,
+    )  # fmt: skip
 
 
 def choose_unary(op: ops.Table | ops.Flip | ops.Softmax, site: Site) -> Kernel:
     """Row by row, in place."""
     each = {"Table": 4, "Flip": 2, "Softmax": 60}[type(op).__name__]
-    return Kernel(type(op).__name__.lower(), "row", ("hwc",), in_place=0, instructions=each * site.output.bytes)
+    return Kernel(
+        type(op).__name__.lower(), "row", ("hwc",), in_place=0, instructions=each * site.output.bytes,
+        alike=not isinstance(op, ops.Softmax),
+    )  # fmt: skip
 
 
 def pack_table(op: ops.Table, site: Site) -> Packed:

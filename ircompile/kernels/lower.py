@@ -29,7 +29,7 @@ def lower(graph: Graph, target: Target) -> Lowered:
 
     Before: x -> Depthwise        After: x (hwc) -> Copy (chw) -> Depthwise
     """
-    kernels = {node.name: choose(node, graph, target) for node in graph.nodes}
+    kernels = _turned(graph, {node.name: choose(node, graph, target) for node in graph.nodes})
     wanted: dict[str, set[Layout]] = {name: set() for name in graph.tensors}
     for node in graph.nodes:
         for name, layout in zip(node.inputs, kernels[node.name].reads, strict=True):
@@ -46,6 +46,30 @@ def lower(graph: Graph, target: Target) -> Lowered:
             kernels[node.name] = choose(node, lowered, target)
     demands = {n.name: kernels[n.name].demand(written[n.output]) for n in lowered.nodes}
     return Lowered(lowered, kernels, demands)
+
+
+def _turned(graph: Graph, kernels: Mapping[str, Kernel]) -> dict[str, Kernel]:
+    """With kernels that take any layout in the one that those behind them want, where those before can write it."""
+    turned, consumers = dict(kernels), graph.consumers()
+    writer = {node.output: node.name for node in graph.nodes}
+
+    def free(name: str) -> bool:
+        """Whether a tensor can be rows of channels, as far as its writer is concerned and other readers."""
+        kernel = kernels[writer[name]] if name in writer else None
+        return bool(kernel and (kernel.alike or "chw" in kernel.writes)) and len(consumers[name]) == 1
+
+    for node in reversed(graph.nodes):
+        wishes = {
+            layout
+            for reader in consumers[node.output]
+            for name, layout in zip(reader.inputs, turned[reader.name].reads, strict=True)
+            if name == node.output
+        }
+        inside = node.output not in graph.output_names and all(free(name) for name in node.inputs)
+        if kernels[node.name].alike and wishes == {"chw"} and inside:
+            reads: tuple[Layout, ...] = tuple("chw" for _ in node.inputs)
+            turned[node.name] = replace(kernels[node.name], reads=reads, writes=("chw",))
+    return turned
 
 
 def _with_copies(

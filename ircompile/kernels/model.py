@@ -32,6 +32,7 @@ class Kernel:
     template  file name in templates/kernels without its endings; a variant for an instruction set has the same
               name with `.dsp` or `.mve` before `.c.j2` and is found by it.
     writes    the row layouts it can write, best first.
+    alike     it goes code by code, in whichever layout all its tensors have; `reads` and `writes` are the usual.
     rows      with "row", which row of each input step s reads: (times, plus, over) for s * times // over + plus,
               clamped to the rows there are; row s where it says nothing.
     extras    what it is handed besides, last in its arguments, in this order.
@@ -46,6 +47,7 @@ class Kernel:
     instructions: int = 0
     extras: tuple[Extra, ...] = ()
     rows: tuple[RowLine, ...] = ()
+    alike: bool = False
 
     def demand(self, layout: Layout) -> Demand:
         """What planning must know, with the output written in `layout`."""

@@ -90,3 +90,16 @@ def test_extremes_tables_and_flips(tmp_path: Path) -> None:
         graphs.append(net.graph(net.add("flip", ops.Flip(), ("x",), 0.05, 17 - 128)))
     graph = join(graphs)
     climb(graph, tmp_path, vectors=codes_for(graph, 3), rungs=("gcc", "cortex-m4"))
+
+
+def test_rows_of_channels_where_a_depthwise_reads_them(tmp_path: Path) -> None:
+    net = Net((9, 7, 3), 4)
+    a = shuffled(net, net.conv("x", 6))
+    x = net.depthwise(net.sum(a, net.conv("x", 6)))
+    x = net.depthwise(shuffled(net, shuffled(net, x)), stride=(2, 2))
+    mean = net.add("mean", ops.Mean("hw"), (x,))
+    y = shuffled(net, "x")
+    graph = net.graph(net.conv(net.sum(shuffled(net, x), mean, "mul"), 4), net.depthwise(y))
+    built = climb(graph, tmp_path, rungs=("gcc", "cortex-m0plus", "cortex-m4", "cortex-m55"))
+    (copy,) = [node for node in built["cortex-m4"].lowered.graph.nodes if isinstance(node.op, ops.Copy)]
+    assert copy.inputs == (y,)  # what is made of the input is the only one that has its pixels

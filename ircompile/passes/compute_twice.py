@@ -1,0 +1,140 @@
+"""Computes anew, for a gate, what would be stored whole until its mean is known. No output changes by a bit.
+
+    a = Resize(x)                          a = Resize(x);        b = Conv(1x1) (a)
+    b = Conv(1x1) (a)                      m = Mean(b)
+    m = Mean(b)                      =>    a_again = Resize(x);  b_again = Conv(1x1) (a_again)
+    y = Binary(mul) (b, m)                 y = Binary(mul) (b_again, m)
+
+A mean over all rows is a dam: what it is computed from and what is read behind it, too, must be stored whole. If
+little stands at the source of such a tensor, or what does is stored anyway, that is kept and the tensor streams
+twice. Looked at is the dam with most bytes, until that cannot be lowered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+
+from ircompile.graph import Graph, Node, validate
+from ircompile.ops import state_bytes, steps_of
+from ircompile.passes.rewrite import writers
+
+MOST_MACS = 0.2  # of the graph's own, that may be added in all
+ENDING = "_again"
+
+
+@dataclass(frozen=True)
+class Dam:
+    """A node that needs all rows, what is stored whole across it, and the nodes behind it."""
+
+    node: Node
+    kept: frozenset[str]
+    behind: frozenset[str]
+
+
+def compute_twice(graph: Graph) -> Graph:
+    """The graph with all clones that lower its highest dam; itself where there are none."""
+    left = MOST_MACS * graph.macs()
+    best, changed, least = graph, graph, None
+    while found := dams(changed):
+        highest = max(found, key=lambda dam: _bytes(changed, dam.kept))
+        height = _bytes(changed, highest.kept)
+        if least is None or height < least:
+            best, least = changed, height
+        lower = [
+            (size, len(chain), chain)
+            for size, chain in _offers(changed, highest)
+            if size < height and _macs(changed, chain) <= left
+        ]
+        if not lower:
+            break
+        _, _, chain = min(lower, key=lambda offer: offer[:2])
+        left -= _macs(changed, chain)
+        changed = _cloned(changed, chain, highest.behind)
+    return best
+
+
+def dams(graph: Graph) -> list[Dam]:
+    """All of a graph."""
+    consumers, writer = graph.consumers(), writers(graph)
+    found = []
+    for node in graph.nodes:
+        if not state_bytes(node.op, graph.site(node)):
+            continue
+        behind = _reached(node.output, {t: [n.output for n in nodes] for t, nodes in consumers.items()})
+        before = _reached(node.output, {t: list(n.inputs) for t, n in writer.items()})
+        kept = {t for t in before if any(reader.output in behind for reader in consumers[t])}
+        found.append(Dam(node, frozenset(kept), frozenset(behind)))
+    return found
+
+
+def _reached(start: str, following: Mapping[str, list[str]]) -> set[str]:
+    """All that follows, `start` left out."""
+    reached: set[str] = set()
+    ahead = [start]
+    while ahead:
+        new = set(following.get(ahead.pop(), ())) - reached
+        reached |= new
+        ahead += new
+    return reached
+
+
+def _bytes(graph: Graph, names: frozenset[str]) -> int:
+    return sum(graph.tensors[name].bytes for name in names)
+
+
+def _macs(graph: Graph, chain: tuple[Node, ...]) -> int:
+    return sum(node.op.macs(graph.site(node)) for node in chain)
+
+
+def _offers(graph: Graph, dam: Dam) -> Iterator[tuple[int, tuple[Node, ...]]]:
+    """Bytes at a dam, rows in between included, where a chain of nodes that ends in a kept tensor is cloned."""
+    writer = writers(graph)
+    for name in sorted(dam.kept - set(graph.output_names)):
+        chain: tuple[Node, ...] = ()
+        source, beside, between = name, frozenset[str](), 0
+        while (node := writer.get(source)) and not state_bytes(node.op, graph.site(node)):
+            source = max(node.inputs, key=lambda t: graph.tensors[t].bytes)
+            chain = (node, *chain)
+            beside |= {t for t in node.inputs if t != source}
+            between += _rows_held(graph, node, source) * graph.tensors[source].row_bytes
+            if not {source, *beside} & set(graph.input_names):
+                yield _bytes(graph, (dam.kept - {name}) | {source} | beside) + between, chain
+
+
+def _rows_held(graph: Graph, node: Node, name: str) -> int:
+    """The most rows of an input that a step of the node reads."""
+    site, position = graph.site(node), node.inputs.index(name)
+    needs = (node.op.needs(site, step)[position] for step in range(steps_of(node.op, site)))
+    return max(stop - first for first, stop in needs)
+
+
+def _cloned(graph: Graph, chain: tuple[Node, ...], behind: frozenset[str]) -> Graph:
+    """With the chain once more; what stands behind the dam reads that."""
+    last, tensors = chain[-1].output, dict(graph.tensors)
+    endings = (ENDING * times for times in count(1))
+    ending = next(e for e in endings if not any(node.output + e in tensors for node in chain))
+    names = {node.output: node.output + ending for node in chain}
+    tensors |= {new: replace(tensors[old], name=new) for old, new in names.items()}
+    clones = [
+        Node(
+            node.name + ending,
+            node.op,
+            tuple(names.get(i, i) for i in node.inputs),
+            names[node.output],
+            node.source,
+        )
+        for node in chain
+    ]
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if node.output in behind and last in node.inputs:
+            nodes, clones = [*nodes, *clones], []
+            node = replace(node, inputs=tuple(names[last] if i == last else i for i in node.inputs))
+        nodes.append(node)
+    notice = (
+        f"{last!r} is computed twice ({sum(n.op.macs(graph.site(n)) for n in chain)} multiply-accumulates more), "
+        f"so that it need not be stored until a mean over it is known"
+    )
+    return validate(graph.rebuilt(nodes, tensors=tensors, notices=(*graph.notices, notice)))
