@@ -27,11 +27,10 @@ def choose_conv(op: ops.Conv, site: Site, target: Target) -> Kernel:
     if op.window == POINT and site.output.width == 1:
         return Kernel("fully_connected", "row", ("hwc",), ("hwc", "chw"), instructions=estimate(op, site, dsp))
     runs, order = order_of(op, site)
-    if op.window == POINT:
-        template, scratch = "pointwise", 8 * len(order) if dsp else 0
-    else:
-        template = "stem" if dsp and is_stem(op, site) else "conv"
-        scratch = 8 * len(order) + 2 * runs[0] if dsp else 2 * codes
+    scratch = 8 * len(order) if dsp else 4 * packed_codes(op, site)
+    template = "pointwise" if op.window == POINT else "stem" if dsp and is_stem(op, site) else "conv"
+    if op.window != POINT:
+        scratch += 2 * (runs[0] if dsp else codes)
     return Kernel(
         template,
         "row" if op.window == POINT else "window",
@@ -50,7 +49,7 @@ def estimate(op: ops.Conv, site: Site, dsp: bool) -> int:
     pairs = (width - single + 1) // 2
     if not dsp:
         codes, gathered = sum(runs), (0 if op.window == POINT else 2 * sum(runs) + 70 * len(runs))
-        two = (channels + channels % 2) * (4.7 * codes + 32) + 2 * gathered + 50
+        two = (channels + channels % 2) * (4.4 * codes + 32) + 2 * gathered + 6 * codes + 50
         return int(rows * (pairs * two + single * channels * (2.5 * codes + 23)))
     steps, tiles, pair = len(order), channels // 4, (channels % 4 + 1) // 2
     tile = (11 * steps + 45) if is_straight(op, site) else (12 - is_wide(op, site) + 0.75) * steps + 66
@@ -88,23 +87,39 @@ def order_of(op: ops.Conv, site: Site) -> tuple[list[int], Array]:
     return runs, run_order(runs, together=is_stem(op, site))
 
 
+def packed_codes(op: ops.Conv, site: Site) -> int:
+    """Codes of a pixel, up to a multiple of four, of the portable kernel that multiplies two pixels at once.
+
+    0 where it is not exact: two products with neighbouring weights of a channel must sum to int16 for all codes.
+    """
+    weights = site.consts[op.weights]
+    rows = np.abs(integers(weights)).reshape(len(weights), -1)
+    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
+    fits = weights.dtype == np.int8 and (rows[:, ::2] + rows[:, 1::2]).max() <= 255
+    return rows.shape[1] if fits else 0
+
+
 def pack_conv(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:
     """Constants as the target's kernels read them."""
     if context.target.features.dsp:
         return pack_stream(node, op, site, context)
     weights, recipe = site.consts[op.weights], context.recipe(node, op, site)
-    kernel, wide = context.kernels[node.name], {"wide": weights.dtype == np.int16}
     flat = integers(weights).reshape(len(weights), -1)
     words = integers(requant_words(recipe))
     starts = slice(len(recipe.common), None, recipe.words.shape[1])
     words[starts] -= site.inputs[0].zero_point * flat.sum(axis=1)
     most = int((np.abs(words[starts]) + 128 * np.abs(flat).sum(axis=1)).max())
-    sums = {**wide, "wraps": most >= 2**31}
-    arrays = {"weights": weights, "requant": wrap_int32(words).astype(np.int32)}
-    shared: Shared = {} if kernel.template == "fully_connected" else {"tile": ("tile", sums)}
+    key: dict[str, object] = {"wide": weights.dtype == np.int16}
+    sums = {**key, "wraps": most >= 2**31}
+    shared: Shared = {}
+    if context.kernels[node.name].template != "fully_connected":
+        key["packed"] = packed_codes(op, site) > 0
+        shared["tile"] = ("tile_packed", {}) if key["packed"] else ("tile", sums)
+        weights = np.append(weights, np.zeros(3, weights.dtype))  # read over, times zero
     if op.window == POINT and single_pixels(context):
         shared["pixel"] = ("pixel", sums)
-    return Packed("", wide, arrays, sizes_of(node, op, site, context), recipe.form, recipe.exact, shared)
+    arrays = {"weights": weights, "requant": wrap_int32(words).astype(np.int32)}
+    return Packed("", key, arrays, sizes_of(node, op, site, context), recipe.form, recipe.exact, shared)
 
 
 def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:

@@ -65,7 +65,7 @@ def pointwise_net(width: int, rounding: str, zero: int, counts: tuple[int, ...])
     ],
 )
 def test_pointwise(tmp_path: Path, width: int, rounding: str, zero: int, counts: tuple[int, ...]) -> None:
-    climb(pointwise_net(width, rounding, zero, counts), tmp_path, rungs=RUNGS)
+    climb(pointwise_net(width, rounding, zero, counts), tmp_path, rungs=(*RUNGS, "cortex-m3"))
 
 
 WINDOWS = (
@@ -111,6 +111,42 @@ def test_windows(
     tmp_path: Path, size: tuple[int, int], rounding: str, zero: int, channels: tuple[int, ...]
 ) -> None:
     climb(window_net(size, rounding, zero, channels), tmp_path, rungs=RUNGS)
+
+
+def neighbours_net(zero: int, ends: tuple[int, int], width: int) -> Graph:
+    """Convolutions whose weights are these two by turns, and whose codes follow the sums over their whole range."""
+    net = with_zero(Net((2, width, 3)), zero)
+    outputs = []
+    for count in (1, 3, 4, 5, 8):
+        wide = net.conv("x", count)
+        for kernel in ((1, 1), (2, 2)):
+            outputs.append(net.conv(wide, 2 + count % 3, kernel, (1, 1), (0, 0, 0, 0)))
+            op = net.nodes[-1].op
+            assert isinstance(op, ops.Conv)
+            weights = net.consts[op.weights].reshape(-1)
+            weights[::2], weights[1::2] = ends
+            net.consts[op.requant.scale][:] = 1 / (100 * count * kernel[0] * kernel[1])
+    return net.graph(*outputs)
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(
+    ("zero", "ends", "width", "template"),
+    [
+        (127, (127, -128), 4, "tile_packed"),
+        (-128, (-127, -127), 3, "tile_packed"),
+        (0, (127, 127), 5, "tile_packed"),
+        (9, (-128, -128), 3, "tile"),
+    ],
+)
+def test_two_pixels_in_one_product(
+    tmp_path: Path, zero: int, ends: tuple[int, int], width: int, template: str
+) -> None:
+    """Sums of two products up to the ends of int16; two weights of -128 do not fit."""
+    graph = neighbours_net(zero, ends, width)
+    compiled = climb(graph, tmp_path, rungs=("gcc", "cortex-m3", "cortex-m0plus"))["cortex-m3"]
+    last = [node.name for node in graph.nodes if node.name in graph.output_names]
+    assert {compiled.program.packed[name].shared["tile"][0] for name in last[2:]} == {template}
 
 
 @pytest.mark.toolchain
