@@ -48,6 +48,9 @@ def test_json_prints_the_report(model: Path, tmp_path: Path, capsys: pytest.Capt
     data = json.loads(capsys.readouterr().out)
     assert data["model"]["name"] == "net2"
     assert data["macs"] == sum(layer["macs"] for layer in data["layers"])
+    for layer in data["layers"]:  # every channel has one form
+        channels = layer["output"][2] if layer["requantization"] else 0
+        assert sum(layer["requantization_channels"].values()) == channels
     written = json.loads((tmp_path / "out" / "net2.json").read_text())
     assert {key: data[key] for key in written} == written
 

@@ -75,11 +75,13 @@ def pack_binary(op: ops.Binary, site: Site, features: Features) -> Packed:
         product = synthesize_product(op, site, core, *(codes_of(op, site, first) for first in (True, False)))
         arrays["requant"] = requant_words(product)
         sizes |= {"zero_a": za, "zero_b": zb}
-        return Packed(suffix, {**key, "arithmetic": "product"}, arrays, sizes, product.form)
+        counts = {product.form.key: site.output.channels}
+        return Packed(suffix, {**key, "arithmetic": "product"}, arrays, sizes, product.form, counts)
     pair = pairs_of(op, *site.inputs, site.output) if op.constant is None else pairs_with_constant(op, site)
     if pair is not None:
         sizes |= dict(zip(pair.form.parameters, pair.values, strict=True))
-        return Packed(suffix, {**key, "arithmetic": "pair"}, arrays, sizes, pair.form)
+        counts = {pair.form.key: site.output.channels}
+        return Packed(suffix, {**key, "arithmetic": "pair"}, arrays, sizes, pair.form, counts)
     sizes |= {"zero_a": za, "zero_b": zb, "zero_out": site.output.zero_point, "low": op.low, "high": op.high}
     sizes |= exact_sum(op, site)
     return Packed(f"{suffix}_{op.rounding}", {**key, "arithmetic": op.rounding}, arrays, sizes)

@@ -54,9 +54,9 @@ def pack_node(node: Node, context: Context) -> Packed:
         case ops.Depthwise():
             return pack_depthwise(node, op, site, context)
         case ops.MaxPool() | ops.AveragePool():
-            return pack_pool(op, site)
+            return pack_pool(op, site, context.target.features)
         case ops.Mean():
-            return pack_mean(op, site)
+            return pack_mean(op, site, context.target.features)
         case ops.Binary():
             return pack_binary(op, site, context.target.features)
         case ops.Table():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ircompile import ops
-from ircompile.kernels.fixed_point import mantissa
-from ircompile.kernels.model import Extra, Kernel, Packed, window_suffix
-from ircompile.tensor import Array, Site
+from ircompile.kernels.model import Extra, Kernel, Packed, requant_words, window_suffix
+from ircompile.kernels.requantize import Core, synthesize_average, synthesize_mean
+from ircompile.target import Features
+from ircompile.tensor import Site
 
 
 def choose_pool(op: ops.MaxPool | ops.AveragePool, site: Site) -> Kernel:
@@ -17,43 +16,45 @@ def choose_pool(op: ops.MaxPool | ops.AveragePool, site: Site) -> Kernel:
 
 def choose_mean(op: ops.Mean, site: Site) -> Kernel:
     """Row after row into sums, where there is more than one row to add."""
-    extras: tuple[Extra, ...] = ("step", "sums") if op.state_bytes(site) else ("step",)
+    extras: tuple[Extra, ...] = ("step", "sums") if op.state_bytes(site) else ()
     return Kernel("mean", "row", ("hwc",), extras=extras)
 
 
-def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site) -> Packed:
-    """The clamp, and for float rounding the ratio of every pixel count."""
-    kind = "max" if isinstance(op, ops.MaxPool) else op.rounding
-    sizes = {"width_in": site.inputs[0].width, "width_out": site.output.width, "channels": site.output.channels,
-             "low": op.low, "high": op.high}  # fmt: skip
-    arrays: dict[str, Array] = {}
-    if kind == "float32_even":
-        arrays["ratios"] = pool_ratios(op, site)
-        sizes |= {"zero_in": site.inputs[0].zero_point, "zero_out": site.output.zero_point}
-    return Packed(f"{kind}_{window_suffix(op.window)}", {"window": op.window, "kind": kind}, arrays, sizes)
+def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, features: Features) -> Packed:
+    """For averages, a line for every count of pixels that a window may have; else a division."""
+    arithmetic = "max" if isinstance(op, ops.MaxPool) else op.rounding
+    sizes = {"width_in": site.inputs[0].width, "width_out": site.output.width, "channels": site.output.channels}
+    recipe = synthesize_average(op, site, core_of(features)) if isinstance(op, ops.AveragePool) else None
+    suffix = f"{arithmetic}_{window_suffix(op.window)}"
+    if recipe is None:
+        sizes |= {"low": op.low, "high": op.high}
+        return Packed(suffix, {"window": op.window, "arithmetic": arithmetic}, {}, sizes)
+    key, arrays = {"window": op.window, "arithmetic": "line"}, {"requant": requant_words(recipe)}
+    return Packed(suffix, key, arrays, sizes, recipe.form, {recipe.form.key: site.output.channels})
 
 
-def pack_mean(op: ops.Mean, site: Site) -> Packed:
-    """The division by the count as a multiplier."""
-    key = {"axes": op.axes, "rounding": op.rounding, "summed": bool(op.state_bytes(site))}
-    sizes = {"last": site.inputs[0].height - 1 if "h" in op.axes else 0, "width": site.inputs[0].width,
-             "channels": site.output.channels, "count": op.count(site.inputs[0]),
-             "zero_in": site.inputs[0].zero_point, "zero_out": site.output.zero_point,
-             "low": op.low, "high": op.high}  # fmt: skip
+def pack_mean(op: ops.Mean, site: Site, features: Features) -> Packed:
+    """A line of the sum of codes; else the reference's own division by the count."""
+    source, target, summed = site.inputs[0], site.output, bool(op.state_bytes(site))
+    sizes = {"last": source.height - 1} if summed else {}
+    sizes |= {"channels": target.channels, "width": source.width}
+    key = {"axes": op.axes, "summed": summed}
+    suffix = f"{op.axes}_{op.rounding}" + ("" if summed else "_row")
+    recipe = synthesize_mean(op, site, core_of(features))
+    if recipe is not None:
+        arrays = {"requant": requant_words(recipe)}
+        counts = {recipe.form.key: target.channels}
+        return Packed(suffix, {**key, "arithmetic": "line"}, arrays, sizes, recipe.form, counts)
     if op.rounding == "integer":
+        sizes["start"] = -op.count(source) * source.zero_point
         sizes["multiplier"], sizes["shift"] = op.multiplier(site)
-    if op.rounding == "float32_even":
-        ratio = np.float32(site.inputs[0].scale) / (np.float32(sizes["count"]) * np.float32(site.output.scale))
-        sizes["multiplier"], sizes["shift"] = mantissa(float(ratio))
-    suffix = f"{op.axes}_{op.rounding}" + ("" if key["summed"] else "_row")
-    return Packed(suffix, key, {}, sizes)
+        sizes["zero_out"] = target.zero_point
+    else:
+        sizes |= {"start": 0, "count": op.count(source)}
+    sizes |= {"low": op.low, "high": op.high}
+    return Packed(suffix, {**key, "arithmetic": op.rounding}, {}, sizes)
 
 
-def pool_ratios(op: ops.AveragePool | ops.MaxPool, site: Site) -> Array:
-    """int32 (kh * kw + 1, 2): for windows of n pixels, mantissa and shift of sx / (n * sy)."""
-    kh, kw = op.window.kernel
-    rows = [(0, 0)]
-    for n in range(1, kh * kw + 1):
-        ratio = np.float32(site.inputs[0].scale) / (np.float32(n) * np.float32(site.output.scale))
-        rows.append(mantissa(float(ratio)))
-    return np.array(rows, np.int32)
+def core_of(features: Features) -> Core:
+    """What the synthesis of requantization asks of a core."""
+    return Core(features.dsp, features.mul64, features.fpu)

@@ -89,6 +89,7 @@ def _layer(compiled: Compiled, node: Node) -> dict[str, Any]:
         "macs": node.op.macs(site),
         "kernel": compiled.lowered.kernels[node.name].template,
         "requantization": packed.form.key if packed.form else None,
+        "requantization_channels": dict(packed.recipe_channels),
         "constant_bytes": sum(a.nbytes for a in packed.arrays.values()),
         "scratch": compiled.lowered.demands[node.name].scratch,
     }

@@ -1,0 +1,73 @@
+"""Pooling and means on the ladder: every axis, rounding and count of channels around the tile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+from kernel_nets import around
+from ladder import climb, join
+from nets import Net
+
+from ircompile import ops
+from ircompile.graph import Graph
+from ircompile.kernels.pooling import pack_mean
+from ircompile.target import load_target
+
+RUNGS = ("gcc", "cortex-m4", "cortex-m0plus")
+CLAMPS = ((-128, 127), (-128, 90), (-70, 127), (-60, 55))
+WINDOWS = (
+    ops.Window((2, 2), (2, 2)),
+    ops.Window((3, 3), (1, 1), (1, 1, 1, 1)),
+    ops.Window((3, 2), (2, 1), (0, 2, 1, 0)),
+    ops.Window((2, 3), (1, 2), (1, 0, 2, 2), (1, 2)),
+    ops.Window((1, 5), (1, 1), (0, 0, 4, 4)),
+)
+
+
+def mean(shape: tuple[int, int, int], axes: str, rounding: str, seed: int, zero: int = 0) -> Graph:
+    """Table, mean, table; the mean's scale differs from its input's where its rounding allows it."""
+    net = Net(shape, seed)
+    net.tensors["x"] = replace(net.tensors["x"], zero_point=zero)
+    op = ops.Mean(axes, rounding, *CLAMPS[seed % 4])  # type: ignore[arg-type]
+    keep = rounding.startswith("code")
+    graph = around(net, op, keep=keep)
+    name = next(node.output for node in graph.nodes if isinstance(node.op, ops.Mean))
+    scale = graph.tensors[name].scale * (1.0 if keep else (0.4, 0.731, 1.0)[seed % 3])
+    return replace(graph, tensors={**graph.tensors, name: replace(graph.tensors[name], scale=scale)})
+
+
+@pytest.mark.toolchain
+def test_means(tmp_path: Path) -> None:
+    shapes = [(1, 1, 1), (1, 7, 4), (5, 1, 3), (4, 6, 5), (3, 5, 8), (9, 2, 13)]
+    cases = product(("h", "w", "hw"), ("integer", "float32_even", "code", "code_up"))
+    graphs = [
+        mean(shapes[(n + i) % len(shapes)], *case, n + i, (-128, 127, 3)[n % 3])
+        for n, case in enumerate(cases)
+        for i in range(2)
+    ]
+    climb(join(graphs), tmp_path, rungs=RUNGS)
+
+
+@pytest.mark.toolchain
+def test_windows(tmp_path: Path) -> None:
+    graphs = []
+    for n, (window, rounding) in enumerate(product(WINDOWS, ("max", "integer", "half_up", "float32_even"))):
+        net = Net((6, 7, (1, 3, 4)[n % 3]), n)
+        low, high = CLAMPS[n % 4]
+        op = ops.MaxPool(window, low, high) if rounding == "max" else ops.AveragePool(window, rounding, low, high)  # type: ignore[arg-type]
+        graphs.append(around(net, op, keep=True))
+    climb(join(graphs), tmp_path, rungs=RUNGS)
+
+
+@pytest.mark.toolchain
+def test_a_mean_without_a_line(tmp_path: Path) -> None:
+    """Scales so far apart that sums wrap: the reference's own arithmetic."""
+    net = Net((2, 3, 5))
+    y = net.add("mean", ops.Mean(), ("x",), 1e-9, 4)
+    graph = net.graph(y)
+    packed = pack_mean(ops.Mean(), graph.site(graph.nodes[0]), load_target("cortex-m4").features)
+    assert packed.form is None
+    climb(graph, tmp_path, rungs=("gcc", "cortex-m4"))
