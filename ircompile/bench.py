@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ircompile.errors import CompileError
+from ircompile.ladder import vectors_for
 from ircompile.pipeline import Compiled
 from ircompile.runners.counts import BETWEEN_LAYERS
 from ircompile.runners.qemu import run_qemu
-from ircompile.verify import vectors_for
 
 
 def count_instructions(compiled: Compiled) -> dict[str, Any]:

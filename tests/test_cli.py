@@ -118,7 +118,7 @@ def test_verify_climbs_the_ladder(model: Path, capsys: pytest.CaptureFixture[str
 def test_verify_takes_files_and_reports_the_first_difference(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ircompile import verify
+    from ircompile import ladder
 
     np.savez(tmp_path / "in.npz", x=np.zeros((9, 7, 3), np.int8))
     files = ("--inputs", tmp_path / "in.npz", "--random", 0)
@@ -126,14 +126,14 @@ def test_verify_takes_files_and_reports_the_first_difference(
     capsys.readouterr()
 
     def broken(compiled, vectors):  # type: ignore[no-untyped-def]
-        outputs = verify.on_numpy(compiled, vectors)
+        outputs = ladder.on_numpy(compiled, vectors)
         for out in outputs:
             for name, array in out.items():
                 if compiled.graph.nodes[-1].output == name and len(compiled.graph.nodes) >= 3:
                     array[0, 0, 0] ^= 1
         return outputs
 
-    monkeypatch.setitem(verify.RUNNERS, "numpy", broken)
+    monkeypatch.setitem(ladder.RUNNERS, "numpy", broken)
     assert run("verify", model, "--target", "host", "--on", "numpy", *files) == 1
     out = capsys.readouterr().out
     assert "DIFFER" in out

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ircompile import verify
+from ircompile import ladder
 from ircompile.bench import count_instructions
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.errors import CompileError
@@ -167,14 +167,14 @@ def verify_model(arguments: argparse.Namespace) -> int:
     rungs = rungs_of(arguments.on)
     compiled = compiled_from(arguments)
     vectors = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
-    vectors += verify.vectors_for(compiled.graph, arguments.random, arguments.seed)
+    vectors += ladder.vectors_for(compiled.graph, arguments.random, arguments.seed)
     if not vectors:
         raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
     results = []
     if arguments.against:
         with doing(f"comparing with {arguments.against}"):
-            results.append(verify.against(compiled.graph, arguments.model, arguments.against, vectors))
-    climb = verify.climb(compiled, rungs, vectors)
+            results.append(ladder.against(compiled.graph, arguments.model, arguments.against, vectors))
+    climb = ladder.climb(compiled, rungs, vectors)
     for name in rungs:
         with doing(f"running on {name}"):
             results.append(next(climb))
@@ -189,24 +189,24 @@ def verify_model(arguments: argparse.Namespace) -> int:
 def rungs_of(words: str) -> list[str]:
     """The rungs in a list such as "numpy,host"."""
     rungs = [word.strip() for word in words.split(",") if word.strip()]
-    unknown = [word for word in rungs if word not in verify.RUNNERS]
+    unknown = [word for word in rungs if word not in ladder.RUNNERS]
     if unknown or not rungs:
-        raise CompileError("rungs", f"unknown rung {', '.join(unknown)!r}", ", ".join(verify.RUNNERS))
+        raise CompileError("rungs", f"unknown rung {', '.join(unknown)!r}", ", ".join(ladder.RUNNERS))
     return rungs
 
 
-def _climbed(compiled: Compiled, words: str) -> list[verify.Rung]:
+def _climbed(compiled: Compiled, words: str) -> list[ladder.Rung]:
     """The rungs climbed with seeded inputs."""
     with doing(f"verifying on {words}"):
-        return list(verify.climb(compiled, rungs_of(words), verify.vectors_for(compiled.graph, 5)))
+        return list(ladder.climb(compiled, rungs_of(words), ladder.vectors_for(compiled.graph, 5)))
 
 
-def _rung_data(rung: verify.Rung) -> dict[str, Any]:
+def _rung_data(rung: ladder.Rung) -> dict[str, Any]:
     first = rung.first.__dict__ if rung.first else None
     return {**rung.__dict__, "first": first}
 
 
-def _print_rung(rung: verify.Rung, reference: str | None) -> None:
+def _print_rung(rung: ladder.Rung, reference: str | None) -> None:
     verdict = "equal" if not rung.differing else f"{number(rung.differing)} DIFFER"
     what = f"graph = {rung.name}" if rung.name == reference else f"{rung.name} = graph"
     OUT.print(f"{what:<18} {verdict}: {number(rung.compared)} elements, {rung.vectors} inputs", markup=False)
