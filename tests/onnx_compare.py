@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ircompile.external import from_graph, to_graph
-from ircompile.graph import Graph, Node
 from ircompile.importers.onnx import trace_onnx
-from ircompile.importers.onnx.views import View
+from ircompile.isolated import NO_CODE, Isolated, Layer
 from ircompile.references.ort import OrtReference
 from ircompile.simulate import run_graph
-from ircompile.tensor import Array, Rows
+from ircompile.tensor import Array
 
 # What ONNX Runtime computes in integers with one documented rounding: nothing may differ.
 EXACT = {"QLinearConv", "QGemm", "QLinearMatMul", "MaxPool", "QLinearConcat", "Transpose", "Reshape", "Resize"}
@@ -22,10 +21,11 @@ EXACT = {"QLinearConv", "QGemm", "QLinearMatMul", "MaxPool", "QLinearConcat", "T
 
 @dataclass
 class Tally:
-    """Elements compared, how many differ, and by how much at most."""
+    """Elements compared, how many differ, how many of them at ties, and by how much at most."""
 
     elements: int = 0
     differing: int = 0
+    ties: int = 0
     largest: int = 0
 
     def add(self, ours: Array, theirs: Array) -> None:
@@ -39,12 +39,20 @@ class Comparison:
     """One model in both worlds."""
 
     def __init__(self, path: Path, **options: Mapping[str, tuple[int, ...]]) -> None:
-        self.graph, self.views = trace_onnx(path, **options)
+        self.graph, places = trace_onnx(path, **options)
         self.reference = OrtReference(path)
-        self.kinds = {name: operator.kind for operator in self.reference.operators for name in operator.outputs}
-        self.tallies: dict[str, Tally] = {}
-        self.exact: dict[str, Tally] = {}
+        self.isolated = Isolated(self.graph, places, self.reference)
         self.ends = Tally()
+
+    @property
+    def tallies(self) -> dict[str, Tally]:
+        """By the class of our op."""
+        return summed((layer.op, layer) for layer in self.isolated.layers if layer.op != NO_CODE)
+
+    @property
+    def exact(self) -> dict[str, Tally]:
+        """By ONNX Runtime's kind, of the kinds that it computes in integers."""
+        return summed((layer.kind, layer) for layer in self.isolated.layers if layer.kind in EXACT)
 
     def inputs(self, seed: int) -> list[Array]:
         """Random inputs that reach every code of the graph's inputs."""
@@ -60,38 +68,10 @@ class Comparison:
 
     def run(self, inputs: list[Array]) -> None:
         """Compares every node that has a counterpart, and the outputs, on one set of inputs."""
-        theirs = self.reference.intermediates(inputs)
-        known = self._known(theirs)
-        ours = {
-            e.tensor: to_graph(e, self.graph.tensors[e.tensor], a)
-            for e, a in zip(self.graph.inputs, inputs, strict=True)
-        }
-        isolated = dict(ours)
-        for node in self.graph.nodes:
-            value = self._simulate(node, isolated)
-            if node.output in known:
-                kind, codes = known[node.output]
-                self.tallies.setdefault(type(node.op).__name__, Tally()).add(value, codes)
-                if kind in EXACT:
-                    self.exact.setdefault(kind, Tally()).add(value, codes)
-                value = codes
-            isolated[node.output] = value
-        self._ends(run_graph(self.graph, ours), theirs)
-
-    def _simulate(self, node: Node, values: Mapping[str, Array]) -> Array:
-        site = self.graph.site(node)
-        return np.asarray(node.op.simulate(site, [Rows(values[i]) for i in node.inputs], 0, site.output.height))
-
-    def _known(self, theirs: Mapping[str, Array]) -> dict[str, tuple[str, Array]]:
-        """ONNX Runtime's kind of operator and codes for each graph tensor that it has, too."""
-        found: dict[str, tuple[str, Array]] = {}
-        for name, view in self.views.items():
-            array = theirs.get(name)
-            if array is None or array.dtype.itemsize > 1 or view.tensor not in self.graph.tensors:
-                continue
-            if array.size == view.index.size and view.tensor not in found:
-                found[view.tensor] = self.kinds.get(name, ""), placed(self.graph, view, array)
-        return found
+        self.isolated.run(inputs)
+        given = zip(self.graph.inputs, inputs, strict=True)
+        ours = run_graph(self.graph, {e.tensor: to_graph(e, self.graph.tensors[e.tensor], a) for e, a in given})
+        self._ends(ours, self.reference.intermediates(inputs))
 
     def _ends(self, ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> None:
         for external in self.graph.outputs:
@@ -102,12 +82,16 @@ class Comparison:
                 self.ends.add(np.rint(value / step), np.rint(theirs[external.name] / step))
 
 
-def placed(graph: Graph, view: View, array: Array) -> Array:
-    """An ONNX tensor of codes as the graph's tensor holds it."""
-    codes = array if array.dtype == np.int8 else (array.view(np.uint8) ^ np.uint8(128)).view(np.int8)
-    flat = np.empty(array.size, np.int8)
-    flat[view.index.reshape(-1)] = codes.reshape(-1)
-    return flat.reshape(graph.tensors[view.tensor].shape)
+def summed(layers: Iterable[tuple[str, Layer]]) -> dict[str, Tally]:
+    """Sums over the layers of one name."""
+    sums: dict[str, Tally] = {}
+    for name, layer in layers:
+        tally = sums.setdefault(name, Tally())
+        tally.elements += layer.compared
+        tally.differing += layer.differing
+        tally.ties += layer.ties
+        tally.largest = max(tally.largest, layer.largest)
+    return sums
 
 
 def compared(path: Path, count: int = 2, **options: Mapping[str, tuple[int, ...]]) -> Comparison:

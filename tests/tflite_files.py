@@ -24,7 +24,8 @@ OPTIONS = {
     "TRANSPOSE_CONV": "TransposeConvOptions", "ARG_MAX": "ArgMaxOptions", "ARG_MIN": "ArgMinOptions",
     "RESHAPE": "ReshapeOptions", "SQUEEZE": "SqueezeOptions", "GATHER": "GatherOptions",
 }  # fmt: skip
-FIRST_VERSIONS = ("HARD_SWISH", "ELU", "PRELU", "DEPTH_TO_SPACE")  # LiteRT knows no second version of these
+# LiteRT knows no second version of these.
+FIRST_VERSIONS = ("HARD_SWISH", "ELU", "PRELU", "DEPTH_TO_SPACE", "RESHAPE")
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int8": 9, "int4": 17}
 
 

@@ -17,6 +17,7 @@ examples:
   ircompile net.onnx --target m7 -o src/net --name net  C files in src/net
   ircompile net.tflite --target m4 --input rows         takes a camera's rows, stores no picture
   ircompile verify net.tflite --target m4 --on numpy,host,qemu --against tflm
+  ircompile verify net.onnx --target m4 --isolated      every layer alone, fed ONNX Runtime's tensors
 
 MODEL is TFLite (.tflite), ONNX (.onnx, QDQ or QOperator) or ircompile's own text (.ir).
 """
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument(
         "--selftest", action="store_true", help="write NAME_selftest.c, too: golden inputs and outputs"
     )
+    add_isolated(main)
     main.add_argument("--json", action="store_true", help="print the summary as JSON")
     main.set_defaults(command="compile")
     return main
@@ -119,6 +121,15 @@ def add_model(to: argparse.ArgumentParser) -> None:
     )
 
 
+def add_isolated(to: argparse.ArgumentParser) -> None:
+    """What both commands that verify take."""
+    to.add_argument(
+        "--isolated",
+        action="store_true",
+        help="compare every layer alone with the model's framework, fed the framework's own tensors",
+    )
+
+
 def _verify() -> argparse.ArgumentParser:
     verify = argparse.ArgumentParser(
         prog="ircompile verify",
@@ -131,6 +142,7 @@ def _verify() -> argparse.ArgumentParser:
         "--on", default="numpy,host", metavar="RUNGS", help="of numpy, host, qemu (default: numpy,host)"
     )
     verify.add_argument("--against", choices=PROFILES, help="compare with this framework, too")
+    add_isolated(verify)
     verify.add_argument("--inputs", type=Path, nargs="+", metavar="FILE", help="pictures, .npy or .npz files")
     verify.add_argument(
         "--random", type=int, default=5, metavar="N", help="seeded inputs besides, extremes first (default: 5)"

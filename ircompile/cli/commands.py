@@ -13,6 +13,7 @@ from typing import Any
 
 from ircompile import ladder
 from ircompile.bench import count_instructions
+from ircompile.cli import layers
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.errors import CompileError
 from ircompile.fit import explore
@@ -92,6 +93,9 @@ def compile_model(arguments: argparse.Namespace) -> int:
             data["bench"] = count_instructions(compiled)
     if arguments.verify:
         data["verified"] = [_rung_data(rung) for rung in _climbed(compiled, arguments.verify)]
+    if arguments.isolated:
+        vectors = ladder.vectors_for(compiled.graph, 5)
+        data["isolated"] = layers.compare(compiled.graph, arguments.model, compiled.graph.numerics, vectors)
     files[f"{compiled.name}.json"] = json.dumps(data, indent=1) + "\n"
     files[f"{compiled.name}.html"] = html_report({**data, "memory": memory_map(compiled.plan)})
     data["files"] = write_files(folder, files)
@@ -171,6 +175,10 @@ def verify_model(arguments: argparse.Namespace) -> int:
     if not vectors:
         raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
     results = []
+    alone = None
+    if arguments.isolated:
+        profile = arguments.against or compiled.graph.numerics
+        alone = layers.compare(compiled.graph, arguments.model, profile, vectors)
     if arguments.against:
         with doing(f"comparing with {arguments.against}"):
             results.append(ladder.against(compiled.graph, arguments.model, arguments.against, vectors))
@@ -178,12 +186,16 @@ def verify_model(arguments: argparse.Namespace) -> int:
     for name in rungs:
         with doing(f"running on {name}"):
             results.append(next(climb))
+    rungs_data = [_rung_data(rung) for rung in results]
     if arguments.json:
-        print_json([_rung_data(rung) for rung in results])
+        print_json(rungs_data if alone is None else {"rungs": rungs_data, "isolated": alone})
     else:
+        if alone is not None:
+            layers.show(alone)
         for rung in results:
             _print_rung(rung, arguments.against)
-    return 1 if any(rung.differing for rung in results) else 0
+    unlike = alone is not None and any(kind["differing"] > kind["ties"] for kind in alone["kinds"])
+    return 1 if unlike or any(rung.differing for rung in results) else 0
 
 
 def rungs_of(words: str) -> list[str]:

@@ -7,11 +7,51 @@ from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.graph import Graph
+from ircompile.importers.places import Places
 from ircompile.numerics import PROFILES
 
 
 def load(path: Path, numerics: str | None = None, name: str | None = None) -> Graph:
     """Reads a model, by what the file holds rather than how it is called; `name` renames the graph."""
+    graph = _read(path, numerics)
+    return replace(graph, name=name) if name else graph
+
+
+def _read(path: Path, numerics: str | None) -> Graph:
+    """Every framework's packages are imported only where they are needed."""
+    kind = _kind(path, numerics)
+    if kind == "tflite":
+        from ircompile.importers.tflite import read_tflite
+
+        return read_tflite(path, numerics or "tflm")
+    if kind == "onnx":
+        from ircompile.importers.onnx import read_onnx
+
+        return read_onnx(path, numerics or "ort")
+    from ircompile.importers.ir import read_ir
+
+    graph = read_ir(path)
+    if numerics not in (None, graph.numerics):
+        raise CompileError(str(path), f"numerics {numerics} for a graph of {graph.numerics}", graph.numerics)
+    return graph
+
+
+def trace(path: Path, numerics: str | None = None) -> tuple[Graph, Places]:
+    """The graph as it is read, before any pass, and where each quantized tensor of the file lies in it."""
+    kind = _kind(path, numerics)
+    if kind == "tflite":
+        from ircompile.importers.tflite import trace_tflite
+
+        return trace_tflite(path, numerics or "tflm")
+    if kind == "onnx":
+        from ircompile.importers.onnx import trace_onnx
+
+        return trace_onnx(path, numerics or "ort")
+    raise CompileError(str(path), "is of no framework that it could be compared with", "TFLite and ONNX files")
+
+
+def _kind(path: Path, numerics: str | None) -> str:
+    """What a file holds: "tflite", "onnx" or "ir"."""
     if numerics is not None and numerics not in PROFILES:
         raise CompileError(str(path), f"unknown numerics profile {numerics!r}", ", ".join(PROFILES))
     try:
@@ -19,25 +59,11 @@ def load(path: Path, numerics: str | None = None, name: str | None = None) -> Gr
             head = file.read(64)
     except OSError as error:
         raise CompileError(str(path), f"cannot be read: {error.strerror}", "a .tflite, .onnx or .ir file") from None
-    graph = _read(path, head, numerics)
-    return replace(graph, name=name) if name else graph
-
-
-def _read(path: Path, head: bytes, numerics: str | None) -> Graph:
     suffix = path.suffix.lower()
     if head[4:8] == b"TFL3" or suffix == ".tflite":
-        from ircompile.importers.tflite import read_tflite
-
-        return read_tflite(path, numerics or "tflm")
+        return "tflite"
     if suffix == ".ir" or head.startswith(b"graph "):
-        from ircompile.importers.ir import read_ir
-
-        graph = read_ir(path)
-        if numerics not in (None, graph.numerics):
-            raise CompileError(str(path), f"numerics {numerics} for a graph of {graph.numerics}", graph.numerics)
-        return graph
+        return "ir"
     if suffix == ".onnx":
-        from ircompile.importers.onnx import read_onnx
-
-        return read_onnx(path, numerics or "ort")
+        return "onnx"
     raise CompileError(str(path), "is not a model file", ".tflite, .onnx and .ir files")

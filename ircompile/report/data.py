@@ -46,6 +46,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "push": vars(push) if push else None,
         "weight_bytes_read": weight_bytes_read(plan),
         "verified": [],
+        "isolated": None,
         "flash": flash_data(compiled, sizes),
         "segments": [list(segment) for segment in plan.segments],
         "layers": [_layer(compiled, node) for node in graph.nodes],

@@ -22,7 +22,7 @@ from ircompile.importers.onnx.qoperators import form_of
 from ircompile.importers.onnx.rules import PRESERVING, RULES
 from ircompile.importers.onnx.shapes import Shapes
 from ircompile.importers.onnx.values import Codes, Const, Entry, Expr, Quant, Real, Target, Value, Weights, constant
-from ircompile.importers.onnx.views import View
+from ircompile.importers.places import Place, Places
 
 PROFILES = ("ort",)
 QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
@@ -196,8 +196,8 @@ class Reader:
 
 def trace_onnx(
     path: Path, numerics: str | None = None, input_shapes: Mapping[str, tuple[int, ...]] | None = None
-) -> tuple[Graph, dict[str, View]]:
-    """The graph of a file, and where each quantized ONNX tensor lies in it (for comparing node by node)."""
+) -> tuple[Graph, Places]:
+    """The graph of a file, and where each quantized tensor of it lies in the graph, by its name."""
     if numerics not in (None, *PROFILES):
         raise CompileError(str(path), f"numerics {numerics!r} of an ONNX model", ", ".join(PROFILES))
     try:
@@ -214,7 +214,7 @@ def trace_onnx(
     except RecursionError:
         raise CompileError(str(path), "nests too deeply", "graphs of ordinary depth") from None
     views = {name: value.view for name, value in reader.values.items() if isinstance(value, Codes)}
-    return graph, views
+    return graph, {n: Place(v.tensor, v.index) for n, v in views.items() if v.tensor in graph.tensors}
 
 
 def read_onnx(

@@ -6,14 +6,19 @@ lower one family of operators each; the docstring of a lowering function is its 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from ircompile.errors import CompileError
-from ircompile.graph import Graph, validate
+from ircompile.external import from_graph
+from ircompile.graph import External, Graph, validate
+from ircompile.importers.places import Place, Places
 from ircompile.importers.tflite import ends, moves, parts, pointwise, reductions, sizes, tables, windows
 from ircompile.importers.tflite.fold import fold
-from ircompile.importers.tflite.lowering import Cut, Floating, Lowering
+from ircompile.importers.tflite.lowering import Activation, Cut, Floating, Lowering
 from ircompile.importers.tflite.reader import TfOperator, read_model
 
 NUMERICS = ("tflm", "litert-ref")
@@ -30,13 +35,36 @@ LOWERINGS: dict[str, Callable[[Lowering, TfOperator], None]] = {
 
 def read_tflite(path: Path, numerics: str = "tflm", name: str | None = None) -> Graph:
     """The graph of a TFLite file, as the profile `numerics` computes it."""
+    return lowered(path, numerics, name)[1]
+
+
+def trace_tflite(path: Path, numerics: str = "tflm") -> tuple[Graph, Places]:
+    """The same, and where each quantized tensor of the file lies in the graph, by its index."""
+    low, graph = lowered(path, numerics)
+    return graph, places(low, graph)
+
+
+def lowered(path: Path, numerics: str, name: str | None = None) -> tuple[Lowering, Graph]:
+    """The graph of a TFLite file, and all that was known while it was built."""
     if numerics not in NUMERICS:
         raise CompileError(str(path), f"numerics {numerics!r} for a TFLite file", ", ".join(NUMERICS))
     low = Lowering(read_model(path), numerics)
     ends.open_inputs(low)
     for op in low.model.operators:
         lower(low, op)
-    return validate(ends.close(low, name or path.stem))
+    return low, validate(ends.close(low, name or path.stem))
+
+
+def places(low: Lowering, graph: Graph) -> Places:
+    """Where each quantized tensor of the file lies in the graph."""
+    found = {}
+    for index, value in low.values.items():
+        if isinstance(value, Activation) and value.tensor in graph.tensors:
+            tensor, shape = graph.tensors[value.tensor], low.model.tensors[index].shape
+            flat = np.arange(math.prod(shape), dtype=np.int32)
+            external = External(tensor.name, "", shape, "int32", value.axes)
+            found[str(index)] = Place(tensor.name, from_graph(external, tensor, flat))
+    return found
 
 
 def lower(low: Lowering, op: TfOperator) -> None:

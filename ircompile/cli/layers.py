@@ -1,0 +1,49 @@
+"""What `--isolated` does: every layer alone against the model's framework, as a table and as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ircompile.cli.console import OUT, doing, number, print_table
+from ircompile.external import from_graph
+from ircompile.graph import Graph
+from ircompile.isolated import by_kind, isolate
+from ircompile.tensor import Array
+
+TITLES = ("operator", "our op", "compared", "differing", "of them ties", "largest")
+
+
+def compare(graph: Graph, model: Path, reference: str, vectors: Sequence[Mapping[str, Array]]) -> dict[str, Any]:
+    """The comparison of a model's layers on codes of its inputs: kinds of operators, layers, what has no layer."""
+    feeds = [[from_graph(e, graph.tensors[e.tensor], codes[e.tensor]) for e in graph.inputs] for codes in vectors]
+    with doing(f"comparing layers with {reference}"):
+        found = isolate(model, graph.numerics, reference, feeds)
+    return {
+        "reference": reference,
+        "inputs": len(feeds),
+        "kinds": [asdict(layer) for layer in by_kind(found.layers)],
+        "layers": [asdict(layer) for layer in found.layers],
+        "missing": found.missing,
+    }
+
+
+def show(data: dict[str, Any]) -> None:
+    """The kinds of operators, and each layer that differs."""
+    rows = [_cells(kind, kind["kind"], kind["op"]) for kind in data["kinds"]]
+    print_table(TITLES, rows, numeric=(2, 3, 4, 5))
+    for layer in data["layers"]:
+        if layer["differing"]:
+            count = f"{number(layer['differing'])} of {number(layer['compared'])} differ"
+            ties = f", {number(layer['ties'])} of them ties" if layer["ties"] else ""
+            where = f"{layer['name']} ({layer['source']})"
+            OUT.print(f"  {where}: {count}{ties}, by {layer['largest']} at most", markup=False)
+    if data["missing"]:
+        text = ", ".join(f"{kind} {count}" for kind, count in data["missing"].items())
+        OUT.print(f"folded, fused or in float: {text}", markup=False)
+
+
+def _cells(layer: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+    return (*names, *(number(layer[key]) for key in ("compared", "differing", "ties", "largest")))

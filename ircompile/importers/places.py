@@ -1,0 +1,23 @@
+"""Where the tensors of a user's file lie in the graph, for comparing the two layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ircompile.tensor import Array
+
+
+class Place(NamedTuple):
+    """A tensor of the file: the graph tensor that holds it, and the flat position of each element there.
+
+    `positions` (int32) has the framework's shape.
+    """
+
+    tensor: str
+    positions: Array
+
+
+Places = Mapping[str, Place]
+"""By the key that `references` know a tensor by: its index as text for TFLite, its name for ONNX. In the order in
+which the file computes them."""

@@ -1,0 +1,79 @@
+"""Exact values and ties, against arithmetic on fractions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from ircompile.ops import AveragePool, Binary, Constant, MaxPool, Mean, Op, Window
+from ircompile.tensor import Array, Site, Tensor
+from ircompile.ties import exact_value, is_tie
+
+X = Tensor("x", (3, 4, 2), "int8", 0.5, -3)
+CODES = np.random.default_rng(0).integers(-128, 128, X.shape).astype(np.int8)
+GATE = np.array([7, -100], np.int8).reshape(1, 1, 2)
+
+
+def site(shape: tuple[int, int, int], *inputs: Tensor) -> Site:
+    return Site(inputs, Tensor("y", shape, "int8", 0.375, 5), {"gate": GATE})
+
+
+def coded(real: Fraction) -> float:
+    """A real value in codes of the output."""
+    return float(real / Fraction(0.375) + 5)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("kind", ["add", "sub", "mul"])
+def test_binary_with_a_constant(kind: Literal["add", "sub", "mul"], first: bool) -> None:
+    op = Binary(kind, "float32_even", constant=Constant("gate", 0.25, 2, first))
+    found = exact_value(op, site(X.shape, X), [CODES])
+    assert found is not None
+    for h, w, c in np.ndindex(*X.shape):
+        a = (int(CODES[h, w, c]) + 3) * Fraction(0.5)
+        b = (int(GATE[0, 0, c]) - 2) * Fraction(0.25)
+        a, b = (b, a) if first else (a, b)
+        assert found[h, w, c] == pytest.approx(coded({"add": a + b, "sub": a - b, "mul": a * b}[kind]), abs=1e-9)
+
+
+@pytest.mark.parametrize("op", [Mean("hw", "float32_even"), Mean("w", "float32_even")])
+def test_mean(op: Mean) -> None:
+    shape = op.infer((X,), {})
+    found = exact_value(op, site(shape, X), [CODES])
+    assert found is not None
+    for h, w, c in np.ndindex(*shape):
+        codes = CODES[:, :, c] if op.axes == "hw" else CODES[h, :, c]
+        mean = Fraction(int(codes.astype(int).sum()), codes.size) + 3
+        assert found[h, w, c] == pytest.approx(coded(mean * Fraction(0.5)), abs=1e-9)
+
+
+def test_average_pool_does_not_count_padding() -> None:
+    op = AveragePool(Window((3, 3), (2, 2), padding=(1, 1, 1, 0)), "float32_even")
+    shape = op.infer((X,), {})
+    found = exact_value(op, site(shape, X), [CODES])
+    assert found is not None
+    for h, w, c in np.ndindex(*shape):
+        codes = CODES[max(2 * h - 1, 0) : 2 * h + 2, max(2 * w - 1, 0) : 2 * w + 2, c]
+        mean = Fraction(int(codes.astype(int).sum()), codes.size) + 3
+        assert found[h, w, c] == pytest.approx(coded(mean * Fraction(0.5)), abs=1e-9)
+
+
+@pytest.mark.parametrize("op", [MaxPool(Window((1, 1))), Binary("max", "raw", constant=Constant("gate", 0.5, -3))])
+def test_what_rounds_nothing_has_no_ties(op: Op) -> None:
+    assert exact_value(op, site(X.shape, X), [CODES]) is None
+
+
+def test_a_tie_is_off_by_one_in_the_middle() -> None:
+    def tied(exact: float, ours: int, theirs: int) -> bool:
+        arrays: list[Array] = [np.array([v], np.int8) for v in (ours, theirs)]
+        return bool(is_tie(np.array([exact]), *arrays)[0])
+
+    assert tied(2.5, 2, 3)
+    assert tied(-127.50001, -127, -128)
+    assert not tied(2.4, 2, 3)
+    assert not tied(2.5, 1, 3)
+    assert not tied(2.5, 2, 2)
+    assert not tied(2.5, 3, 4)
