@@ -141,4 +141,4 @@ def ratio(peer: float | None, ours: int | None) -> str:
 
 def change(value: int, before: int | None) -> str:
     """By how many percent there are more or fewer than before."""
-    return f"{100 * (value / before - 1):+.0f} %" if before else "-"
+    return f"{round(100 * (value / before - 1)):+d} %" if before else "-"
