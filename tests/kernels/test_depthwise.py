@@ -138,6 +138,20 @@ def test_multipliers_wide_weights_and_extremes(tmp_path: Path) -> None:
     climb_all(graphs, tmp_path)
 
 
+@pytest.mark.toolchain
+def test_portable_code_on_small_cores(tmp_path: Path) -> None:
+    """Without DSP instructions, with word loads of any address and without; without a long multiply."""
+    graphs = [
+        layer((3, width, 3), kernel, stride, multiplier=1 + seed % 2, seed=seed, wide=seed % 5 == 0,
+              extreme=seed % 3 == 0, planar=seed % 4 == 0)
+        for seed, (width, (kernel, stride)) in enumerate(
+            product((1, 3, 5, 6, 7, 13), (((3, 3), 1), ((3, 3), 2), ((5, 5), 1), ((1, 7), 2)))
+        )
+    ]  # fmt: skip
+    assert set().union(*(kernels(graph, "cortex-m3") for graph in graphs)) == {"depthwise"}
+    climb(join(graphs), tmp_path, rungs=("cortex-m3", "cortex-m0plus"))
+
+
 def test_row_steps_use_every_tap_once() -> None:
     """Each step, followed through the values and then through the registers, multiplies the taps of its output."""
     for taps, stride, outputs in product(range(1, 12), (1, 2, 3, 4), range(1, 7)):
