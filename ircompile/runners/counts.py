@@ -122,7 +122,7 @@ def _disassemble(compiler: str, elf: Path, where: str) -> dict[int, _Instruction
     command: list[str | Path] = [build.tool_beside(compiler, "objdump"), "-d", "-z", "--no-show-raw-insn", elf]
     rows = []
     for line in build.call_checked(command, where, "disassembling").splitlines():
-        found = re.match(r" *([0-9a-f]+):\t(\S+)\s*(.*)", line)
+        found = re.match(r" *([0-9a-f]+):\s+(\S+)\s*(.*)", line)  # without a mnemonic where objdump knows none
         if found:
             rows.append((int(found[1], 16), found[2], found[3]))
     ends = [address for address, _, _ in rows[1:]] + [rows[-1][0] + 2]
