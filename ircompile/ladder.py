@@ -19,6 +19,7 @@ from ircompile.simulate import run_graph, run_plan
 from ircompile.tensor import Array, Tensor
 
 Codes = dict[str, Array]
+Fed = tuple[Graph, Sequence[Codes]]
 Runner = Callable[[Compiled, Sequence[Codes]], list[Codes]]
 
 
@@ -131,15 +132,17 @@ def _by_name(compiled: Compiled, outputs: Sequence[Sequence[Array]]) -> list[Cod
     return [dict(zip(names, arrays, strict=True)) for arrays in outputs]
 
 
-def against(graph: Graph, model: Path, reference: str, vectors: Sequence[Codes]) -> Rung:
+def against(graph: Graph, model: Path, reference: str, vectors: Sequence[Codes], fed: Fed | None = None) -> Rung:
     """Compares run_graph with a reference framework on the model's own file.
 
-    Where the model's float end was cut off, the tensor before the cut is compared.
+    Where the model's float end was cut off, the tensor before the cut is compared. Where the graph's input is not
+    the file's, `fed` is the graph whose input is, and its codes.
     """
     oracle = open_reference(reference, model)
     wanted, found = [], []
-    for vector in vectors:
-        feeds = [from_graph(e, graph.tensors[e.tensor], vector[e.tensor]) for e in graph.inputs]
+    source, given = fed or (graph, vectors)
+    for vector, own in zip(vectors, given, strict=True):
+        feeds = [from_graph(e, source.tensors[e.tensor], own[e.tensor]) for e in source.inputs]
         results = [*oracle.run(feeds)]
         if reference == "ort":  # every tensor has a name there, also one before a cut
             inner = oracle.intermediates(feeds)

@@ -15,8 +15,12 @@ from ircompile.interface import Interface
 from ircompile.kernels.lower import Lowered
 from ircompile.kernels.pack import Program, pack
 from ircompile.passes import normalize
+from ircompile.passes.fold_pixels import fold_pixels
 from ircompile.plan import InputMode, Plan
 from ircompile.target import MemoryRegion, Target
+
+Pixels = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation of pixels, in units of 0 to 255: one value for all channels or one a channel."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,10 @@ class Compiled:
         return [directory / name for name in files]
 
 
-def read(path: Path, numerics: str | None = None) -> Graph:
-    """The model in the normal form that planning relies on."""
-    return normalize(load(path, numerics))
+def read(path: Path, numerics: str | None = None, pixels: Pixels | None = None) -> Graph:
+    """The model in the normal form that planning relies on; with `pixels`, its input is raw 8-bit pixels."""
+    graph = normalize(load(path, numerics))
+    return normalize(fold_pixels(graph, *pixels)) if pixels else graph
 
 
 def build(

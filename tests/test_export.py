@@ -344,3 +344,13 @@ def test_refusals_write_nothing(
     assert main(["export", str(model), "-o", str(tmp_path / "out"), *words]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+def test_several_memories(mode: str, model: Path, tmp_path: Path) -> None:
+    words = ("--memory", "fast=300", "--memory", "slow=64K", "--input", mode)
+    folder = exported(model, "cmake", tmp_path / "net", *words)
+    assert "net_arenas" in (folder / "main.c").read_text()
+    cmake(folder, tmp_path / "build")
+    assert "100% tests passed" in call(["ctest", "--test-dir", tmp_path / "build"], folder)

@@ -81,6 +81,16 @@ def memory(text: str) -> MemoryRegion:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def numbers(text: str) -> tuple[float, ...]:
+    """Numbers with commas between."""
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of numbers such as 127.5 or 123.7,116.3,103.5"
+        ) from None
+
+
 def add_model(to: argparse.ArgumentParser) -> None:
     """What every command that compiles takes."""
     to.add_argument("model", type=Path, metavar="MODEL", help="the model's file")
@@ -113,6 +123,13 @@ def add_model(to: argparse.ArgumentParser) -> None:
         "--weights", choices=("source", "blob"), default="source",
         help="source: constants in NAME_weights.c; blob: in NAME_weights.bin, bound at run time",
     )  # fmt: skip
+    to.add_argument(
+        "--mean", type=numbers, metavar="R,G,B", help="the input becomes raw pixels of 0 to 255; subtract this in "
+        "the network itself, one value or one a channel (torchvision's 0.485 is 123.675 here)",
+    )  # fmt: skip
+    to.add_argument(
+        "--std", type=numbers, metavar="R,G,B", help="and divide by this; the model quantizes the result"
+    )
     to.add_argument(
         "--numerics",
         choices=PROFILES,

@@ -20,13 +20,15 @@ from ircompile.fit import explore
 from ircompile.graph import Graph
 from ircompile.importers.ir import print_ir
 from ircompile.interface import C_WORDS
+from ircompile.passes.fold_pixels import codes_of_pixels
 from ircompile.pictures import read_inputs
-from ircompile.pipeline import Compiled, build, read
+from ircompile.pipeline import Compiled, Pixels, build, read
 from ircompile.plan.text import print_plan
 from ircompile.report import front_picture, html_report, memory_map, report_data
 from ircompile.runners.sizes import measure_sizes
 from ircompile.selftest import selftest_files
 from ircompile.target import Target, list_targets, load_target
+from ircompile.tensor import Array
 
 C_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 
@@ -59,8 +61,15 @@ def compiled_from(arguments: argparse.Namespace) -> Compiled:
     """Reads and compiles the model of a command."""
     name, target = c_name(arguments), load_target(arguments.target)
     with doing(f"reading {arguments.model.name}"):
-        graph = read(arguments.model, arguments.numerics)
+        graph = read(arguments.model, arguments.numerics, pixels_of(arguments))
     return _build(graph, target, name, arguments)
+
+
+def pixels_of(arguments: argparse.Namespace) -> Pixels | None:
+    """The preprocessing that --mean and --std ask for."""
+    if arguments.mean is None and arguments.std is None:
+        return None
+    return arguments.mean or (0.0,), arguments.std or (1.0,)
 
 
 def _build(graph: Graph, target: Target, name: str, arguments: argparse.Namespace) -> Compiled:
@@ -175,13 +184,14 @@ def verify_model(arguments: argparse.Namespace) -> int:
     if not vectors:
         raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
     results = []
-    alone = None
+    alone, original = None, unfolded(arguments, vectors)
     if arguments.isolated:
         profile = arguments.against or compiled.graph.numerics
-        alone = layers.compare(compiled.graph, arguments.model, profile, vectors)
+        graph, codes = original or (compiled.graph, vectors)
+        alone = layers.compare(graph, arguments.model, profile, codes)
     if arguments.against:
         with doing(f"comparing with {arguments.against}"):
-            results.append(ladder.against(compiled.graph, arguments.model, arguments.against, vectors))
+            results.append(ladder.against(compiled.graph, arguments.model, arguments.against, vectors, original))
     climb = ladder.climb(compiled, rungs, vectors)
     for name in rungs:
         with doing(f"running on {name}"):
@@ -196,6 +206,16 @@ def verify_model(arguments: argparse.Namespace) -> int:
             _print_rung(rung, arguments.against)
     unlike = alone is not None and any(kind["differing"] > kind["ties"] for kind in alone["kinds"])
     return 1 if unlike or any(rung.differing for rung in results) else 0
+
+
+def unfolded(arguments: argparse.Namespace, vectors: list[dict[str, Array]]) -> ladder.Fed | None:
+    """With --mean or --std: the model as it is in its file, and its own input codes of the vectors' pixels."""
+    pixels = pixels_of(arguments)
+    if pixels is None:
+        return None
+    graph = read(arguments.model, arguments.numerics)
+    name = graph.input_names[0]
+    return graph, [{name: codes_of_pixels(graph, *pixels, vector[name])} for vector in vectors]
 
 
 def rungs_of(words: str) -> list[str]:
@@ -232,7 +252,7 @@ def explore_model(arguments: argparse.Namespace) -> int:
     """Prints the front of memory and work."""
     target = load_target(arguments.target)
     with doing(f"reading {arguments.model.name}"):
-        graph = read(arguments.model, arguments.numerics)
+        graph = read(arguments.model, arguments.numerics, pixels_of(arguments))
     with doing("planning"):
         found = explore(graph, target, arguments.input)
     front = [{"ram": f.ram, "macs": f.macs, "instructions_estimate": f.work} for f in found]
@@ -249,7 +269,7 @@ def explore_model(arguments: argparse.Namespace) -> int:
 def dump(arguments: argparse.Namespace) -> int:
     """Prints the graph or the plan."""
     if arguments.stage == "graph":
-        sys.stdout.write(print_ir(read(arguments.model, arguments.numerics)))
+        sys.stdout.write(print_ir(read(arguments.model, arguments.numerics, pixels_of(arguments))))
     else:
         sys.stdout.write(print_plan(compiled_from(arguments).plan))
     return 0

@@ -38,7 +38,7 @@ def choose(node: Node, graph: Graph, target: Target) -> Kernel:
             return choose_mean(op, site)
         case ops.Binary():
             return choose_binary(op, site)
-        case ops.Table() | ops.Flip() | ops.Softmax():
+        case ops.Table() | ops.PixelTable() | ops.Flip() | ops.Softmax():
             return choose_unary(op, site)
         case ops.Pad() | ops.Copy() | ops.Reshape() | ops.Transpose():
             return choose_move(op)

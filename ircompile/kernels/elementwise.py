@@ -30,18 +30,25 @@ def choose_binary(op: ops.Binary, site: Site) -> Kernel:
     )  # fmt: skip
 
 
-def choose_unary(op: ops.Table | ops.Flip | ops.Softmax, site: Site) -> Kernel:
+def choose_unary(op: ops.Table | ops.PixelTable | ops.Flip | ops.Softmax, site: Site) -> Kernel:
     """Row by row, in place."""
-    each = {"Table": 4, "Flip": 2, "Softmax": 60}[type(op).__name__]
-    return Kernel(
-        type(op).__name__.lower(), "row", ("hwc",), in_place=0, instructions=each * site.output.bytes,
-        alike=not isinstance(op, ops.Softmax),
-    )  # fmt: skip
+    name, each = {
+        ops.Table: ("table", 4), ops.PixelTable: ("pixel_table", 4), ops.Flip: ("flip", 2),
+        ops.Softmax: ("softmax", 60),
+    }[type(op)]  # fmt: skip
+    alike = isinstance(op, ops.Table | ops.Flip)
+    return Kernel(name, "row", ("hwc",), in_place=0, instructions=each * site.output.bytes, alike=alike)
 
 
 def pack_table(op: ops.Table, site: Site) -> Packed:
     """The table itself."""
     return Packed("", {}, {"table": site.consts[op.table]}, {"count": site.output.width * site.output.channels})
+
+
+def pack_pixel_table(op: ops.PixelTable, site: Site) -> Packed:
+    """The tables one after the other."""
+    tables, count = site.consts[op.tables], site.output.width * site.output.channels
+    return Packed("", {"channels": len(tables)}, {"tables": tables}, {"count": count})
 
 
 def pack_flip(op: ops.Flip, site: Site, features: Features) -> Packed:

@@ -12,7 +12,7 @@ from ircompile.kernels.blocks import pack_blocks
 from ircompile.kernels.concat import pack_concat, pack_slice
 from ircompile.kernels.convolution import pack_conv
 from ircompile.kernels.depthwise import pack_depthwise
-from ircompile.kernels.elementwise import pack_binary, pack_flip, pack_softmax, pack_table
+from ircompile.kernels.elementwise import pack_binary, pack_flip, pack_pixel_table, pack_softmax, pack_table
 from ircompile.kernels.extremes import pack_argmax, pack_extreme
 from ircompile.kernels.helium import pack_helium
 from ircompile.kernels.lower import Lowered
@@ -61,6 +61,8 @@ def pack_node(node: Node, context: Context) -> Packed:
             return pack_binary(op, site, context.target.features)
         case ops.Table():
             return pack_table(op, site)
+        case ops.PixelTable():
+            return pack_pixel_table(op, site)
         case ops.Flip():
             return pack_flip(op, site, context.target.features)
         case ops.Softmax():

@@ -19,6 +19,7 @@ from ircompile.ops.flip import Flip
 from ircompile.ops.mean import Mean
 from ircompile.ops.move import Reshape, Transpose
 from ircompile.ops.pad import Pad
+from ircompile.ops.pixel_table import PixelTable
 from ircompile.ops.pool import AveragePool, MaxPool
 from ircompile.ops.prelu import Prelu
 from ircompile.ops.resize import Resize
@@ -40,6 +41,7 @@ Op = (
     | Binary
     | Prelu
     | Table
+    | PixelTable
     | Softmax
     | ArgMax
     | Resize
@@ -54,7 +56,7 @@ Op = (
     | Copy
 )
 OPS: tuple[type[Op], ...] = (
-    Conv, Depthwise, TransposeConv, AveragePool, MaxPool, Mean, Extreme, Binary, Prelu, Table, Softmax,
+    Conv, Depthwise, TransposeConv, AveragePool, MaxPool, Mean, Extreme, Binary, Prelu, Table, PixelTable, Softmax,
     ArgMax, Resize, Concat, Slice, Pad, DepthToSpace, SpaceToDepth, Reshape, Transpose, Flip, Copy,
 )  # fmt: skip
 
@@ -81,6 +83,8 @@ def const_names(op: Op) -> tuple[str, ...]:
             return op.weights, op.bias, op.requant.scale
         case Table():
             return (op.table,)
+        case PixelTable():
+            return (op.tables,)
         case Prelu():
             return (op.alpha,)
         case Binary(constant=Constant(name=name)):
@@ -91,7 +95,7 @@ def const_names(op: Op) -> tuple[str, ...]:
 
 __all__ = [
     "OPS", "ArgMax", "AveragePool", "Binary", "Concat", "Constant", "Conv", "Copy", "DepthToSpace",
-    "Depthwise", "Extreme", "Flip", "MaxPool", "Mean", "Op", "Pad", "Prelu", "Reshape", "Resize", "Slice",
-    "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "const_names", "output_rows",
-    "state_bytes", "steps_of",
+    "Depthwise", "Extreme", "Flip", "MaxPool", "Mean", "Op", "Pad", "PixelTable", "Prelu", "Reshape", "Resize",
+    "Slice", "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "const_names",
+    "output_rows", "state_bytes", "steps_of",
 ]  # fmt: skip

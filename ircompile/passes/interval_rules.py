@@ -20,6 +20,7 @@ from ircompile.ops import (
     Mean,
     Op,
     Pad,
+    PixelTable,
     Prelu,
     Reshape,
     Resize,
@@ -45,6 +46,9 @@ def codes_of(op: Op, site: Site, inputs: list[Range]) -> Range:
     match op:
         case Table():
             return _table(op, site, inputs[0])
+        case PixelTable():
+            tables = np.broadcast_to(site.consts[op.tables], (site.output.channels, 256)).astype(np.int64)
+            return tables.min(axis=1), tables.max(axis=1)
         case MaxPool():
             return _max_pool(op, site, inputs[0])
         case AveragePool():

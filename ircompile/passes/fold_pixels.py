@@ -1,0 +1,97 @@
+"""The firmware's raw pixels as input: the model's own preprocessing becomes part of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isfinite
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.graph import External, Graph, Node
+from ircompile.numerics import quantize
+from ircompile.ops import Flip, PixelTable
+from ircompile.passes.rewrite import unique
+from ircompile.tensor import RANGES, Array
+
+
+def fold_pixels(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Graph:
+    """Makes the only input raw pixels of 0 to 255; `mean` and `std` are of these, one for all or one a channel.
+
+    x: int8                              x: uint8
+    y = Conv (x)                ->       t = PixelTable (x)
+                                         y = Conv (t)
+
+    The codes are those that the model's own framework gives (pixel - mean) / std in float32, for each of the 256
+    pixels of each channel. Where code = pixel - 128 throughout, the node is a Flip. Raises CompileError where
+    the model has no such input, and for numbers that make no sense.
+    """
+    if len(graph.inputs) != 1:
+        raise CompileError("--mean, --std", f"a model of {len(graph.inputs)} inputs", "one input")
+    external = graph.inputs[0]
+    source = graph.tensors[external.tensor]
+    if source.dtype == "int32":
+        raise CompileError("--mean, --std", "an input of int32", "int8, uint8 or float32 inputs")
+    codes = pixel_codes(graph, mean, std).astype(np.int64)
+    low = RANGES[source.dtype][0]
+    signed = replace(source, name=_unique_tensor(graph, f"{source.name}_codes"), dtype="int8")
+    signed = replace(signed, zero_point=source.zero_point - 128 - low)
+    pixels = replace(source, dtype="uint8", scale=1.0, zero_point=0)
+    consts = dict(graph.consts)
+    if np.array_equal(codes - low, np.broadcast_to(np.arange(256), codes.shape)):
+        pixels = replace(pixels, scale=source.scale, zero_point=source.zero_point - low)
+        op: Flip | PixelTable = Flip()
+    else:
+        op = PixelTable(unique(graph, f"{source.name}_pixels"))
+        consts[op.tables] = (codes - 128 - low).astype(np.int8)
+    nodes = [Node(_unique_node(graph, f"{source.name}_pixels"), op, (source.name,), signed.name, "--mean, --std")]
+    fed = signed.name
+    if source.dtype == "uint8":
+        back = replace(source, name=_unique_tensor(graph, f"{source.name}_back"))
+        nodes.append(
+            Node(_unique_node(graph, f"{source.name}_back"), Flip(), (signed.name,), back.name, "--mean, --std")
+        )
+        fed = back.name
+    tensors = {**graph.tensors, pixels.name: pixels, signed.name: signed}
+    if source.dtype == "uint8":
+        tensors[back.name] = back
+    renamed = [
+        replace(node, inputs=tuple(fed if name == source.name else name for name in node.inputs))
+        for node in graph.nodes
+    ]
+    given = External(source.name, external.name, (1, *source.shape), "uint8", (1, 2, 3))
+    return graph.rebuilt([*nodes, *renamed], tensors=tensors, consts=consts, inputs=(given,))
+
+
+def pixel_codes(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Array:
+    """The input's codes (C or 1, 256) of the pixels 0 to 255, in its own dtype; one row where channels agree."""
+    external = graph.inputs[0]
+    source = graph.tensors[external.tensor]
+    for option, values in (("--mean", mean), ("--std", std)):
+        if len(values) not in (1, source.channels):
+            raise CompileError(option, f"{len(values)} values", f"1 or {source.channels}, one a channel")
+        if not all(map(isfinite, values)) or (option == "--std" and min(values) <= 0):
+            raise CompileError(option, f"{', '.join(map(str, values))}", "finite numbers; --std above 0")
+    pixels = np.arange(256, dtype=np.float32)
+    means, stds = (np.asarray(values, np.float32)[:, np.newaxis] for values in (mean, std))
+    codes = quantize((pixels - means) / stds, source.scale, source.zero_point, source.dtype, external.half_even)
+    return codes[:1] if (codes == codes[0]).all() else codes
+
+
+def codes_of_pixels(graph: Graph, mean: Sequence[float], std: Sequence[float], pixels: Array) -> Array:
+    """The input's codes (H, W, C) of raw pixels (H, W, C), uint8."""
+    tables = pixel_codes(graph, mean, std)
+    return tables[np.minimum(np.arange(pixels.shape[2]), len(tables) - 1), pixels]
+
+
+def _unique_tensor(graph: Graph, name: str) -> str:
+    while name in graph.tensors:
+        name += "_"
+    return name
+
+
+def _unique_node(graph: Graph, name: str) -> str:
+    while name in {node.name for node in graph.nodes}:
+        name += "_"
+    return name
