@@ -1,5 +1,35 @@
-"""ircompile: quantized int8 convolutional networks to plain C for Cortex-M."""
+"""ircompile: quantized int8 convolutional networks to plain C for Cortex-M.
+
+    import ircompile
+    ircompile.analyze("person.tflite", "cortex-m4", ram=20_000).verdict
+    ircompile.compile("person.tflite", "cortex-m4").write("src/person")
+    ircompile.verify("person.tflite", "cortex-m4", on=["numpy", "host", "qemu"]).equal
+
+Importing it loads nothing else; each name below is loaded when first used.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ircompile.analysis import Analysis
+    from ircompile.api import Compilation, Verification, analyze, compile, verify
+    from ircompile.errors import CompileError
+    from ircompile.graph import Graph
+
 __version__ = "0.1.0"
+__all__ = ["Analysis", "Compilation", "CompileError", "Graph", "Verification", "analyze", "compile", "verify"]
+
+_HOMES = {"Analysis": "analysis", "CompileError": "errors", "Graph": "graph"}
+
+
+def __getattr__(name: str) -> object:
+    """Loads a public name when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module 'ircompile' has no attribute {name!r}")
+    from importlib import import_module
+
+    found: object = getattr(import_module(f"ircompile.{_HOMES.get(name, 'api')}"), name)
+    globals()[name] = found
+    return found

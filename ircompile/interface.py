@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-DType = Literal["int8", "uint8", "int32"]
-InputMode = Literal["resident", "rows"]
+from ircompile.errors import CompileError
+
+C_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 C_WORDS = frozenset(
     """auto break case char const continue default do double else enum extern float for goto if inline int long
     register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
     while""".split()  # noqa: SIM905 - reads better than a list
 )
+DType = Literal["int8", "uint8", "int32"]
+InputMode = Literal["resident", "rows"]
 
 
 @dataclass(frozen=True)
@@ -116,3 +120,13 @@ class Interface:
     def macro(self) -> str:
         """The prefix of the header's macros."""
         return self.name.upper()
+
+
+def c_name(name: str | None, file_stem: str) -> str:
+    """The prefix of all C names: `name`, or one made from a file's name; raises CompileError if it is none in C."""
+    if name is None:
+        name = re.sub(r"\W+", "_", file_stem, flags=re.ASCII).strip("_").lower()
+        name = name if name[:1].isalpha() and name not in C_WORDS else f"model_{name}"
+    if not C_NAME.match(name) or name in C_WORDS:
+        raise CompileError("--name", f"{name!r} is no C identifier", "letters, digits and underscores")
+    return name

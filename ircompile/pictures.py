@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +63,21 @@ def _read_npz(graph: Graph, path: Path) -> dict[str, Array]:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError) as error:
         raise CompileError(str(path), f"cannot be read: {error}", "an .npz of arrays") from None
+    return fit_codes(graph, arrays, str(path))
+
+
+def fit_codes(graph: Graph, arrays: Mapping[str, Array], where: str = "inputs") -> dict[str, Array]:
+    """The graph's codes of arrays by the model's input names (or x0, x1 ...); one array needs no name.
+
+    Each in the model's own shape and dtype, or as codes (H, W, C). Raises CompileError where that is not so.
+    """
     found = {}
     for i, external in enumerate(graph.inputs):
         array = arrays.get(external.name, arrays.get(external.tensor, arrays.get(f"x{i}")))
         if array is None and len(graph.inputs) == len(arrays) == 1:
             array = next(iter(arrays.values()))
         if array is None:
-            raise CompileError(str(path), f"has {sorted(arrays)}", f"an array {external.name!r} or x{i}")
+            raise CompileError(where, f"has {sorted(arrays)}", f"an array {external.name!r} or x{i}")
         found[external.tensor] = _fit(graph, i, array)
     return found
 

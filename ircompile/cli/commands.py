@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shlex
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from ircompile.errors import CompileError
 from ircompile.fit import explore
 from ircompile.graph import Graph
 from ircompile.importers.ir import print_ir
-from ircompile.interface import C_WORDS
+from ircompile.interface import c_name
 from ircompile.passes.fold_pixels import codes_of_pixels
 from ircompile.pictures import read_inputs
 from ircompile.pipeline import Compiled, Pixels, build, read
@@ -29,8 +28,6 @@ from ircompile.runners.sizes import measure_sizes
 from ircompile.selftest import selftest_files
 from ircompile.target import Target, list_targets, load_target
 from ircompile.tensor import Array
-
-C_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,20 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     return todo[arguments.command](arguments)
 
 
-def c_name(arguments: argparse.Namespace) -> str:
-    """The prefix of all C names: as given, or made from the file's name."""
-    name = arguments.name
-    if name is None:
-        name = re.sub(r"\W+", "_", arguments.model.stem, flags=re.ASCII).strip("_").lower()
-        name = name if name[:1].isalpha() and name not in C_WORDS else f"model_{name}"
-    if not C_NAME.match(name) or name in C_WORDS:
-        raise CompileError("--name", f"{name!r} is no C identifier", "letters, digits and underscores")
-    return str(name)
-
-
 def compiled_from(arguments: argparse.Namespace) -> Compiled:
     """Reads and compiles the model of a command."""
-    name, target = c_name(arguments), load_target(arguments.target)
+    name, target = c_name(arguments.name, arguments.model.stem), load_target(arguments.target)
     with doing(f"reading {arguments.model.name}"):
         graph = read(arguments.model, arguments.numerics, pixels_of(arguments))
     return _build(graph, target, name, arguments)

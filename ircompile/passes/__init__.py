@@ -33,8 +33,13 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
 )
 
 
-def normalize(graph: Graph) -> Graph:
-    """The graph in the normal form that all later stages rely on."""
+LOOK_AT_VALUES = (prune_channels, notice_overflow)
+"""Passes that look at every weight, and change no shape where all channels are of use."""
+
+
+def normalize(graph: Graph, prune: bool = True) -> Graph:
+    """The normal form that all later stages rely on; quicker without `prune`, and with all channels."""
     for run in PASSES:
-        graph = validate(run(graph))
+        if prune or run not in LOOK_AT_VALUES:
+            graph = validate(run(graph))
     return graph

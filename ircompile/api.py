@@ -1,0 +1,226 @@
+"""What Python programs call: `ircompile.compile`, `ircompile.verify`, `ircompile.analyze`.
+
+    result = ircompile.compile("person.tflite", "cortex-m4")
+    result.arena_bytes, result.write("src/person")
+    assert result.verify(on=["numpy", "host"]).equal
+
+A model is a file (TFLite, ONNX or .ir) or a `Graph` in memory. What is wrong with a model, a target or a budget is
+told by a `CompileError`, whose `where`, `problem`, `supported` and `hint` say it in parts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ircompile import ladder, pipeline
+from ircompile.analysis import Analysis, analyze_graph
+from ircompile.errors import CompileError
+from ircompile.fit import Ram
+from ircompile.graph import Graph
+from ircompile.importers import load
+from ircompile.interface import InputMode, c_name
+from ircompile.passes import normalize
+from ircompile.pictures import fit_codes, read_inputs
+from ircompile.pipeline import Compiled
+from ircompile.plan.work import macs
+from ircompile.report import html_report, memory_map, notebook_html, report_data
+from ircompile.target import MemoryRegion, Target, load_target
+from ircompile.tensor import Array
+
+Model = str | os.PathLike[str] | Graph
+Input = str | os.PathLike[str] | Array | Mapping[str, Array]
+Rungs = Sequence[Literal["numpy", "host", "qemu"]]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared, rung by rung of the equality ladder; see `Rung` for elements and the first difference."""
+
+    rungs: tuple[ladder.Rung, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether no element differs anywhere."""
+        return not any(rung.differing for rung in self.rungs)
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """A compiled model: its figures, its C files, and its memory map where a notebook shows it. It can be pickled.
+
+    `compiled` has every stage of it; `path` is the model's file, None for a graph in memory.
+    """
+
+    compiled: Compiled
+    path: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The prefix of all C names."""
+        return self.compiled.name
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of RAM that the C is handed: everything but the stack."""
+        return self.compiled.plan.arena_bytes
+
+    @property
+    def lower_bound(self) -> int:
+        """Bytes below which no plan of this form can go that computes nothing twice."""
+        return self.compiled.plan.lower_bound
+
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of constants in flash; code comes on top."""
+        return int(self.report()["flash"]["weights"])
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference, those computed anew counted each time."""
+        return macs(self.compiled.plan)
+
+    def files(self) -> dict[str, str | bytes]:
+        """File name to contents of the emitted C, and of the blob of weights if there is one."""
+        return self.compiled.files()
+
+    def report(self) -> dict[str, Any]:
+        """Everything known of the compilation, as plain values: docs/schema/compile.json describes it."""
+        return report_data(self.compiled)
+
+    def html(self) -> str:
+        """The report as one self-contained page."""
+        return html_report({**self.report(), "memory": memory_map(self.compiled.plan)})
+
+    def write(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Writes the C files into a folder, made if need be; returns their paths."""
+        return self.compiled.write(Path(folder))
+
+    def verify(
+        self,
+        on: Rungs = ("numpy", "host"),
+        against: str | None = None,
+        inputs: Sequence[Input] = (),
+        random: int = 5,
+        seed: int = 0,
+    ) -> Verification:
+        """Climbs the equality ladder; see `ircompile.verify`."""
+        unknown = [rung for rung in on if rung not in ladder.RUNNERS]
+        if unknown:
+            raise CompileError("on", f"unknown rung {unknown[0]!r}", ", ".join(ladder.RUNNERS))
+        graph = self.compiled.graph
+        vectors = [codes_of(graph, each) for each in inputs] + ladder.vectors_for(graph, random, seed)
+        if not vectors:
+            raise CompileError("inputs", "no inputs to verify with", "inputs, or random of 1 and more")
+        rungs = []
+        if against:
+            if self.path is None:
+                raise CompileError("against", f"{against} runs files, not graphs in memory", "a model's file")
+            rungs.append(ladder.against(graph, self.path, against, vectors))
+        return Verification((*rungs, *ladder.climb(self.compiled, on, vectors)))
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self.compiled)
+
+
+def compile(
+    model: Model,
+    target: str | Target,
+    *,
+    name: str | None = None,
+    input: InputMode = "resident",
+    ram: Ram = "auto",
+    weights: Literal["source", "blob"] = "source",
+    numerics: str | None = None,
+    memory: Sequence[MemoryRegion] = (),
+    flash: Sequence[MemoryRegion] = (),
+) -> Compilation:
+    """Compiles a model for a target, such as "cortex-m4".
+
+    `name` prefixes all C names (default: from the file's name). `input` "rows": the input, height x width x
+    channels, is pushed row by row and never stored whole. `ram`: "auto" (the fastest of the small plans), "min"
+    (the least bytes without computing anything twice) or bytes to fit in. `weights` "blob": constants in a file of
+    their own. `numerics`: whose rounding to reproduce, "tflm", "litert-ref" or "ort" (default: the file's own).
+    `memory` are the RAMs to plan for and `flash` the memories for constants, the fastest first.
+
+    Raises CompileError where the model is not supported, nothing fits, or a name is unknown.
+    """
+    graph, path = _read(model, numerics)
+    prefix = c_name(name, path.stem if path else graph.name)
+    source = path.name if path else graph.name
+    core = target if isinstance(target, Target) else load_target(target)
+    blob = weights == "blob"
+    return Compilation(pipeline.build(graph, core, prefix, input, source, blob, ram, memory, flash), path)
+
+
+def verify(
+    model: Model | Compilation,
+    target: str | Target = "host",
+    *,
+    on: Rungs = ("numpy", "host"),
+    against: str | None = None,
+    inputs: Sequence[Input] = (),
+    random: int = 5,
+    seed: int = 0,
+    input: InputMode = "resident",
+    ram: Ram = "auto",
+    numerics: str | None = None,
+) -> Verification:
+    """Compares every rung of `on` with the simulated graph, element by element, and that with a framework.
+
+    "numpy" runs the plan in NumPy, "host" the C on this machine under sanitizers, "qemu" the C on the target's
+    emulated board; `against` names a reference framework ("tflm", "litert-ref", "ort"), which needs the extra
+    `verify`. `inputs` are files (pictures, .npy, .npz) or arrays: codes of height x width x channels, or what the
+    model's own framework takes; a mapping by input name where there are several. `random` seeded ones come
+    besides, the least and the greatest codes first. For a `Compilation`, `target`, `input`, `ram` and `numerics`
+    are its own.
+
+    Raises CompileError where a tool is missing, a name is unknown or an input does not fit the model.
+    """
+    if not isinstance(model, Compilation):
+        model = compile(model, target, input=input, ram=ram, numerics=numerics)
+    return model.verify(on, against, inputs, random, seed)
+
+
+def analyze(
+    model: Model,
+    target: str | Target,
+    *,
+    ram: int | None = None,
+    input: InputMode = "resident",
+    numerics: str | None = None,
+    advise: bool = True,
+    prune: bool | None = None,
+) -> Analysis:
+    """Says in a moment what a model needs, whether it fits `ram` bytes, what blocks it and what would make it fit.
+
+    Compiling searches longer and often finds less. Without `advise` no other plans are looked for, which is
+    quicker in a search over architectures. `prune`: whether channels that are of no use are removed first, as
+    compiling does (default: for files, not for graphs in memory, whose weights may be random). The result is plain
+    values; it can be pickled, so that many processes can share the work.
+
+    Raises CompileError where the model is not supported or a name is unknown.
+    """
+    core = target if isinstance(target, Target) else load_target(target)
+    if isinstance(model, Graph):
+        graph = normalize(model, prune=bool(prune))
+    else:
+        graph = normalize(load(Path(model), numerics), prune=prune is not False)
+    return analyze_graph(graph, core, input, ram, advise)
+
+
+def codes_of(graph: Graph, given: Input) -> dict[str, Array]:
+    """The graph's codes of one set of inputs: a file, an array, or arrays by input name."""
+    if isinstance(given, str | os.PathLike):
+        return read_inputs(graph, Path(given))
+    return fit_codes(graph, given if isinstance(given, Mapping) else {graph.inputs[0].name: given})
+
+
+def _read(model: Model, numerics: str | None) -> tuple[Graph, Path | None]:
+    if isinstance(model, Graph):
+        return normalize(model), None
+    path = Path(model)
+    return pipeline.read(path, numerics), path

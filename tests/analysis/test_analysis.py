@@ -1,0 +1,189 @@
+"""Does it fit, what blocks it, what would make it fit: every figure is held against the real planner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from nets import Net, mobilenet_v2
+
+from ircompile import ops
+from ircompile.analysis import analyze_graph
+from ircompile.analysis.advice import total_stride
+from ircompile.analysis.coarse import best_cuts, find_coarse
+from ircompile.analysis.estimate import Estimate, Planner, recomputing
+from ircompile.analysis.rescale import rescale
+from ircompile.errors import CompileError
+from ircompile.fit import fit
+from ircompile.graph import Graph
+from ircompile.kernels.lower import lower
+from ircompile.plan import lay_out
+from ircompile.plan.segments import SegmentCosts, least_peak
+from ircompile.symbolic import prove
+from ircompile.target import load_target
+
+M4 = load_target("cortex-m4")
+
+
+def small() -> Graph:
+    return mobilenet_v2(0.35, 64, classes=10)
+
+
+def short() -> Graph:
+    net = Net((48, 48, 3))
+    x = net.conv("x", 8, (3, 3), (2, 2), relu=True)
+    x = net.inverted_residual(x, 4, 8)
+    x = net.inverted_residual(x, 6, 16, 2)
+    x = net.inverted_residual(x, 4, 16)
+    return net.graph(net.conv(net.add("mean", ops.Mean(), (x,)), 4))
+
+
+def branches() -> Graph:
+    net = Net((24, 24, 8))
+    a = net.conv("x", 16, (3, 3), (2, 2), relu=True)
+    b = net.inverted_residual(a, 4, 16)
+    c = net.add("cat", ops.Concat(2), (net.conv(b, 8), net.conv(a, 8)), zero=0)
+    return net.graph(net.add("mean", ops.Mean(), (c,)), net.conv(b, 4))
+
+
+def planned(graph: Graph, rows: bool) -> Estimate:
+    return Planner(lower(graph, M4)).estimate(rows)
+
+
+@pytest.mark.parametrize("make", [short, branches])
+@pytest.mark.parametrize("rows", [False, True])
+def test_a_coarse_plan_is_a_plan_near_the_real_one(make, rows: bool) -> None:  # type: ignore[no-untyped-def]
+    found = planned(make(), rows)
+    plan = lay_out(found.draft)
+    prove(plan)
+    assert found.placed
+    assert found.bound <= plan.arena_bytes <= found.bytes
+    assert found.bytes <= 1.15 * fit(make(), M4, "rows" if rows else "resident").ram
+
+
+def test_the_cuts_are_nearly_as_good_as_those_of_firing_every_segment() -> None:
+    planner = Planner(lower(short(), M4))
+    costs = SegmentCosts(planner.plain, rows_input=False)
+    fired = max(map(costs, least_peak(len(planner.plain.stages), costs)))
+    guessed = max(map(costs, find_coarse(planner.plain, rows=False).segments))
+    assert guessed <= 1.02 * fired
+
+
+def test_cuts_minimize_the_greatest_cost() -> None:
+    cost = np.array([[0, 5, 9, 9], [0, 0, 4, 7], [0, 0, 0, 6]], float)
+    assert best_cuts(cost) == [(0, 1), (1, 2), (2, 3)]
+    cost[0, 3] = 5
+    assert best_cuts(cost) == [(0, 3)]
+
+
+def test_recomputing_takes_less_memory_and_counts_its_work() -> None:
+    net = Net((48, 48, 3))
+    x = net.conv("x", 4, (3, 3), (2, 2), relu=True)
+    for _ in range(3):
+        x = net.inverted_residual(x, 8, 4)
+    graph = net.graph(net.add("mean", ops.Mean(), (x,)))
+    start = planned(graph, True)
+    again = recomputing(start, None, 6)
+    assert again.bytes < start.bytes
+    assert again.macs > start.macs == graph.macs()
+    prove(lay_out(again.draft))
+
+
+def test_what_fits_is_told_and_needs_no_advice() -> None:
+    found = analyze_graph(small(), M4, ram=64_000)
+    assert found.verdict == "fits"
+    assert found.fits is True
+    assert found.options == ()
+    assert found.lower_bound <= found.arena <= 64_000
+
+
+def test_what_blocks_is_the_layer_at_the_peak() -> None:
+    net = Net((16, 16, 3))
+    x = net.conv("x", 8, (3, 3), (2, 2))
+    wide = net.conv(x, 64)
+    pooled = net.add("max", ops.MaxPool(ops.Window((8, 8))), (wide,), zero=0)
+    found = analyze_graph(net.graph(net.conv(pooled, 4), net.conv(wide, 1)), M4)
+    assert found.verdict == "not asked"
+    assert found.fits is None
+    assert found.held[0][0] == wide
+    assert found.peak_layer in (wide, pooled, "conv4")
+    assert [size for _, size in found.held] == sorted((size for _, size in found.held), reverse=True)
+    assert sum(size for _, size in found.held) <= found.arena
+
+
+def test_pushed_rows_are_proposed_and_fit_for_true() -> None:
+    graph = short()
+    ram = planned(graph, True).surely
+    found = analyze_graph(graph, M4, ram=ram)
+    assert found.verdict == "fits with changes"
+    (rows,) = found.options
+    assert (rows.change, rows.fits, rows.basis) == ("rows", True, "planned")
+    assert fit(graph, M4, "rows", ram).ram <= ram
+
+
+def test_a_smaller_input_is_proposed_that_fits_for_true() -> None:
+    graph = small()
+    found = analyze_graph(graph, M4, ram=planned(graph, True).bound // 2)
+    assert found.fits is False
+    change = {option.change: option for option in found.options}
+    size = change["size"]
+    height, width = (int(word) for word in size.how.split("input of ")[1].split(",")[0].split(" x "))
+    assert height % 32 == width % 32 == 0 < height
+    assert planned(rescale(graph, height, width), True).bytes == size.arena < (found.ram or 0)
+    assert change["width"].basis == "in proportion"
+    assert change["width"].arena <= (found.ram or 0)
+
+
+def test_between_bound_and_plan_it_may_fit() -> None:
+    net = Net((12, 12, 8))
+    x = net.inverted_residual("x", 6, 8)
+    graph = net.graph(net.inverted_residual(x, 6, 8))
+    found = planned(graph, False)
+    assert found.bound < found.bytes
+    result = analyze_graph(graph, M4, ram=found.bound, advise=False)
+    assert result.verdict == "may fit"
+    assert result.fits is None
+    assert analyze_graph(graph, M4, ram=found.bound - 1, advise=False).verdict == "does not fit"
+
+
+@pytest.mark.parametrize("size", [96, 160])
+def test_rescaling_gives_what_building_at_that_size_gives(size: int) -> None:
+    want, got = mobilenet_v2(0.35, size, classes=10), rescale(small(), size, size)
+    assert [t.shape for t in got.tensors.values()] == [t.shape for t in want.tensors.values()]
+    assert got.inputs == want.inputs
+    assert got.macs() == want.macs()
+
+
+def test_rescaling_refuses_what_is_tied_to_its_size() -> None:
+    net = Net((8, 8, 4))
+    flat = net.add("flat", ops.Reshape((1, 1, 256)), ("x",), zero=0)
+    graph = net.graph(net.conv(flat, 10))
+    with pytest.raises(CompileError, match="reshapes"):
+        rescale(graph, 4, 4)
+    whole = Net((8, 8, 4))
+    with pytest.raises(CompileError, match="spans the whole map"):
+        rescale(whole.graph(whole.conv("x", 10, (8, 8), padding=(0, 0, 0, 0))), 4, 4)
+
+
+def test_rescaling_keeps_pools_and_resizes_in_proportion() -> None:
+    net = Net((8, 8, 4))
+    up = net.add("up", ops.Resize("nearest", (16, 16)), ("x",), zero=0)
+    pool = net.add("pool", ops.AveragePool(ops.Window((16, 16))), (up,), zero=0)
+    got = rescale(net.graph(pool), 6, 4)
+    assert got.tensors[up].shape == (12, 8, 4)
+    assert got.tensors[pool].shape == (1, 1, 4)
+
+
+def test_the_grain_of_sizes_is_the_total_stride() -> None:
+    assert total_stride(small()) == 32
+    assert total_stride(branches()) == 2
+
+
+def test_several_inputs_cannot_be_pushed() -> None:
+    net = Net((4, 4, 4))
+    net.tensors["y"] = replace(net.tensors["x"], name="y")
+    graph = net.graph(net.sum("x", "x"))
+    two = replace(graph, tensors=net.tensors, inputs=(*graph.inputs, replace(graph.inputs[0], tensor="y")))
+    with pytest.raises(CompileError, match="one input"):
+        analyze_graph(two, M4, "rows")

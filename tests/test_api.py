@@ -1,0 +1,113 @@
+"""What Python programs call: compile, verify, analyze."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nets import Net
+
+import ircompile
+from ircompile.graph import Graph
+from ircompile.importers.ir import write_ir
+from ircompile.report import memory_map
+
+
+def graph_of(channels: int = 8) -> Graph:
+    net = Net((9, 7, 3))
+    x = net.conv("x", channels, (3, 3), (2, 2), relu=True)
+    return net.graph(net.inverted_residual(x, 2, channels))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "small net.ir"
+    write_ir(graph_of(), path)
+    return path
+
+
+def test_importing_it_loads_nothing_else() -> None:
+    code = "import sys, ircompile; sys.exit('numpy' in sys.modules or 'onnx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert set(dir(ircompile)) >= {"__version__"}
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        ircompile.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(ircompile, name) is not None for name in ircompile.__all__)
+    assert callable(ircompile.verify)
+
+
+def test_compile_gives_figures_files_and_a_report(model: Path, tmp_path: Path) -> None:
+    result = ircompile.compile(model, "m4")
+    assert result.name == "small_net"
+    assert result.lower_bound <= result.arena_bytes == result.report()["arena"]["bytes"]
+    assert result.macs == graph_of().macs()
+    written = result.write(tmp_path / "out")
+    assert [path.name for path in written] == list(result.files())
+    assert f"SMALL_NET_ARENA_BYTES {result.arena_bytes}" in (tmp_path / "out" / "small_net.h").read_text()
+    assert f"{result.arena_bytes:,} B" in result.html()
+
+
+def test_a_notebook_shows_the_memory_map(model: Path) -> None:
+    result = ircompile.compile(str(model), "m4", input="rows")
+    html = result._repr_html_()
+    assert html.count("<rect ") == len(memory_map(result.compiled.plan)["spans"])
+    assert f"arena {result.arena_bytes:,} bytes" in html
+    assert "<script" not in html
+
+
+def test_results_can_be_pickled(model: Path) -> None:
+    result = ircompile.compile(model, "m4")
+    again = pickle.loads(pickle.dumps(result))
+    assert again.files() == result.files()
+    found = ircompile.analyze(model, "m4", ram=100)
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_graphs_in_memory_are_analyzed_in_parallel() -> None:
+    graphs = [graph_of(channels) for channels in (4, 8, 16)]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(partial(ircompile.analyze, target="m4", ram=4000), graphs))
+    assert [f.arena for f in found] == sorted(f.arena for f in found)
+    assert found == [ircompile.analyze(graph, "m4", ram=4000) for graph in graphs]
+
+
+def test_verify_takes_arrays_files_and_compilations(model: Path, tmp_path: Path) -> None:
+    codes = np.zeros((9, 7, 3), np.int8)
+    np.save(tmp_path / "in.npy", codes)
+    result = ircompile.compile(model, "host")
+    files = [codes, {"x": codes}, tmp_path / "in.npy", codes[np.newaxis]]
+    found = ircompile.verify(result, on=["numpy"], inputs=files, random=0)
+    assert found.equal
+    assert [(rung.name, rung.vectors) for rung in found.rungs] == [("numpy", 4)]
+
+
+@pytest.mark.toolchain
+def test_verify_runs_the_c(model: Path) -> None:
+    found = ircompile.verify(model, random=1)
+    assert found.equal
+    assert [rung.name for rung in found.rungs] == ["numpy", "host"]
+
+
+def test_what_is_wrong_is_told(model: Path) -> None:
+    with pytest.raises(ircompile.CompileError, match="unknown target"):
+        ircompile.compile(model, "m99")
+    with pytest.raises(ircompile.CompileError, match="no C identifier"):
+        ircompile.compile(graph_of(), "m4", name="7up")
+    with pytest.raises(ircompile.CompileError, match="unknown rung"):
+        ircompile.verify(model, on=["moon"])  # type: ignore[list-item]
+    with pytest.raises(ircompile.CompileError, match="graphs in memory"):
+        ircompile.verify(graph_of(), on=["numpy"], against="tflm")
+    with pytest.raises(ircompile.CompileError, match="no inputs"):
+        ircompile.verify(model, on=["numpy"], random=0)
+    with pytest.raises(ircompile.CompileError, match="array of shape"):
+        ircompile.verify(model, on=["numpy"], inputs=[np.zeros((3, 3), np.int8)])
