@@ -13,6 +13,8 @@ from ircompile.target import MemoryRegion
 
 EXAMPLES = """\
 examples:
+  ircompile check person.tflite                         is every operator supported
+  ircompile analyze person.tflite --target m4 --ram 20K does it fit, what would make it fit
   ircompile person.tflite --target cortex-m4            C files in ./person
   ircompile net.onnx --target m7 -o src/net --name net  C files in src/net
   ircompile net.tflite --target m4 --input rows         takes a camera's rows, stores no picture
@@ -22,6 +24,7 @@ examples:
 MODEL is TFLite (.tflite), ONNX (.onnx, QDQ or QOperator) or ircompile's own text (.ir).
 """
 COMMANDS = ("verify", "explore", "dump", "bench", "targets")
+OTHERS = ("check", "analyze", "export")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
         prog="ircompile",
         description="Compile a quantized int8 convolutional network to C for a microcontroller: one arena, no "
         "runtime, no malloc, bit for bit what the model's own framework computes.",
-        epilog=EXAMPLES + "\nother commands: " + ", ".join(f"ircompile {c} --help" for c in (*COMMANDS, "export")),
+        epilog=EXAMPLES + "\nother commands: " + ", ".join(f"ircompile {c} --help" for c in (*COMMANDS, *OTHERS)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     main.add_argument("--version", action="version", version=f"ircompile {__version__}")

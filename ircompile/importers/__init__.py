@@ -19,7 +19,7 @@ def load(path: Path, numerics: str | None = None, name: str | None = None) -> Gr
 
 def _read(path: Path, numerics: str | None) -> Graph:
     """Every framework's packages are imported only where they are needed."""
-    kind = _kind(path, numerics)
+    kind = kind_of(path, numerics)
     if kind == "tflite":
         from ircompile.importers.tflite import read_tflite
 
@@ -38,7 +38,7 @@ def _read(path: Path, numerics: str | None) -> Graph:
 
 def trace(path: Path, numerics: str | None = None) -> tuple[Graph, Places]:
     """The graph as it is read, before any pass, and where each quantized tensor of the file lies in it."""
-    kind = _kind(path, numerics)
+    kind = kind_of(path, numerics)
     if kind == "tflite":
         from ircompile.importers.tflite import trace_tflite
 
@@ -50,7 +50,7 @@ def trace(path: Path, numerics: str | None = None) -> tuple[Graph, Places]:
     raise CompileError(str(path), "is of no framework that it could be compared with", "TFLite and ONNX files")
 
 
-def _kind(path: Path, numerics: str | None) -> str:
+def kind_of(path: Path, numerics: str | None) -> str:
     """What a file holds: "tflite", "onnx" or "ir"."""
     if numerics is not None and numerics not in PROFILES:
         raise CompileError(str(path), f"unknown numerics profile {numerics!r}", ", ".join(PROFILES))

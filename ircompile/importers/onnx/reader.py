@@ -42,14 +42,10 @@ class Reader:
 
     def run(self) -> Graph:
         """The graph of the whole model."""
-        for name, array in self.model.constants.items():
-            self.values[name] = Const(array)
+        self.start()
         inputs = [ports.enter(self, port) for port in self.model.inputs]
         for raw in self.model.nodes:
-            try:
-                self._node(raw)
-            except NONSENSE as error:
-                raise nonsense(raw, error) from error
+            self.node(raw)
         outputs = [external for port in self.model.outputs for external in ports.leave(self, port)]
         builder = self.builder
         graph = Graph(
@@ -57,6 +53,18 @@ class Reader:
             tuple(inputs), tuple(outputs), "ort", tuple(dict.fromkeys(builder.notices)),
         )  # fmt: skip
         return validate(ports.finished(graph))
+
+    def start(self) -> None:
+        """Enters the file's constants."""
+        for name, array in self.model.constants.items():
+            self.values[name] = Const(array)
+
+    def node(self, raw: Raw) -> None:
+        """Enters the values that a node computes; raises CompileError where it, or what it needs, cannot be."""
+        try:
+            self._node(raw)
+        except NONSENSE as error:
+            raise nonsense(raw, error) from error
 
     def open(self, tensor: str) -> None:
         """Notes a tensor whose scale the file tells later."""
@@ -194,6 +202,14 @@ class Reader:
         return Codes(self.context.materialize(expr, Target(quant), renamed), unsigned, quant)
 
 
+def check_quantized(model: Model) -> None:
+    """Raises CompileError for a model without quantizers."""
+    kinds = {raw.kind for raw in model.nodes}
+    if not any("Quant" in kind or kind.startswith(("QLinear", "QGemm")) for kind in kinds):
+        problem = "is not quantized: it has no QuantizeLinear"
+        raise CompileError(str(model.path), problem, "int8 models", HINT_QDQ)
+
+
 def trace_onnx(
     path: Path, numerics: str | None = None, input_shapes: Mapping[str, tuple[int, ...]] | None = None
 ) -> tuple[Graph, Places]:
@@ -202,9 +218,7 @@ def trace_onnx(
         raise CompileError(str(path), f"numerics {numerics!r} of an ONNX model", ", ".join(PROFILES))
     try:
         model = read_model(path, input_shapes or {})
-        kinds = {raw.kind for raw in model.nodes}
-        if not any("Quant" in kind or kind.startswith(("QLinear", "QGemm")) for kind in kinds | {""}):
-            raise CompileError(str(path), "is not quantized: it has no QuantizeLinear", "int8 models", HINT_QDQ)
+        check_quantized(model)
         reader = Reader(model)
         graph = reader.run()
     except CompileError as error:

@@ -22,6 +22,10 @@ class Shapes:
         """The shape of a tensor; raises CompileError where nothing tells it."""
         if isinstance(value, Codes | Real | Entry):
             return value.view.shape
+        return self.inferred(name, raw)
+
+    def inferred(self, name: str, raw: Raw) -> tuple[int, ...]:
+        """The shape by ONNX's own inference; raises CompileError where that does not tell it."""
         if self._inferred is None:
             self._inferred = self._infer()
         if name not in self._inferred:

@@ -23,23 +23,28 @@ from ircompile.tensor import Tensor
 
 
 def open_inputs(low: Lowering) -> None:
-    """Declares the model's inputs; a uint8 one is followed by a Flip."""
+    """Declares the model's inputs."""
     for index in low.model.inputs:
-        tensor = low.model.tensors[index]
-        _check_input(low, tensor)
-        if tensor.dtype == "float32":
-            low.values[index] = FloatInput(index)
-            continue
-        scale, zero_point = low.quantization(f"{low.model.path.name} input {tensor.name!r}", tensor)
-        held = _input_tensor(low, tensor, scale, zero_point)
-        if tensor.dtype == "uint8":
-            outer = replace(held, name=low.names.unique(f"{held.name}_uint8"), dtype="uint8")
-            low.tensors[outer.name] = replace(outer, zero_point=zero_point + 128)
-            low.nodes.append(Node(held.name, Flip(), (outer.name,), held.name, f"input {tensor.name!r}"))
-            _external_input(low, tensor, outer.name)
-        else:
-            _external_input(low, tensor, held.name)
-        low.values[index] = Activation(held.name, default_axes(tensor.shape))
+        open_input(low, index)
+
+
+def open_input(low: Lowering, index: int) -> None:
+    """Declares one input; a uint8 one is followed by a Flip."""
+    tensor = low.model.tensors[index]
+    _check_input(low, tensor)
+    if tensor.dtype == "float32":
+        low.values[index] = FloatInput(index)
+        return
+    scale, zero_point = low.quantization(f"{low.model.path.name} input {tensor.name!r}", tensor)
+    held = _input_tensor(low, tensor, scale, zero_point)
+    if tensor.dtype == "uint8":
+        outer = replace(held, name=low.names.unique(f"{held.name}_uint8"), dtype="uint8")
+        low.tensors[outer.name] = replace(outer, zero_point=zero_point + 128)
+        low.nodes.append(Node(held.name, Flip(), (outer.name,), held.name, f"input {tensor.name!r}"))
+        _external_input(low, tensor, outer.name)
+    else:
+        _external_input(low, tensor, held.name)
+    low.values[index] = Activation(held.name, default_axes(tensor.shape))
 
 
 def _check_input(low: Lowering, tensor: TfTensor) -> None:

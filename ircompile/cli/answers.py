@@ -1,0 +1,175 @@
+"""`ircompile check` and `ircompile analyze`: what one asks before compiling."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ircompile.analysis import Analysis, analyze_graph
+from ircompile.check import Check, check_model
+from ircompile.cli.arguments import size
+from ircompile.cli.console import OUT, doing, number, print_json, print_table
+from ircompile.importers.findings import Finding
+from ircompile.numerics import PROFILES
+from ircompile.pipeline import read
+from ircompile.target import load_target
+
+CHECK_EXAMPLES = """\
+examples:
+  ircompile check net.tflite           all that is wrong, if anything is
+  ircompile check net.onnx --all       the verdict on every operator
+  ircompile check net.onnx --json      the same for programs
+
+exit code: 0 where the model can be compiled, 1 where it cannot.
+"""
+ANALYZE_EXAMPLES = """\
+examples:
+  ircompile analyze net.tflite --target m4            what it needs
+  ircompile analyze net.tflite --target m4 --ram 64K  does it fit, how could it
+  ircompile analyze net.onnx --target m7 --input rows input pushed row by row
+
+The arena is that of a plan found in a moment; compiling searches longer and may
+find less, but never less than the bound, which is proved. Where "estimated" is
+said, live bytes were counted and not placed; "in proportion" is scaled down.
+
+exit code: 0 where it fits or nothing was asked, 1 where it does not as it is.
+"""
+BASIS = {"planned": "", "estimated": " (estimated)", "in proportion": " (in proportion)"}
+
+
+def check_parser() -> argparse.ArgumentParser:
+    """The parser of `ircompile check`."""
+    parser = argparse.ArgumentParser(
+        prog="ircompile check",
+        description="Say of every operator of a model whether it is supported or why not.",
+        epilog=CHECK_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="the model's file")
+    parser.add_argument("--all", action="store_true", help="list the operators that are supported, too")
+    _add_numerics(parser)
+    parser.add_argument("--json", action="store_true", help="print all findings as JSON")
+    parser.set_defaults(command="check")
+    return parser
+
+
+def analyze_parser() -> argparse.ArgumentParser:
+    """The parser of `ircompile analyze`."""
+    parser = argparse.ArgumentParser(
+        prog="ircompile analyze",
+        description="Say in a moment what a model needs, whether it fits, which layer is in the\n"
+        "way, and what would make it fit.",
+        epilog=ANALYZE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="the model's file")
+    parser.add_argument("--target", required=True, metavar="T", help="a core, such as cortex-m4")
+    parser.add_argument("--ram", type=size, metavar="BYTES", help="bytes to fit in, such as 20000 or 64K")
+    parser.add_argument(
+        "--input", choices=("resident", "rows"), default="resident",
+        help="resident: the input lies in the arena; rows: it is pushed row by row (default: resident)",
+    )  # fmt: skip
+    _add_numerics(parser)
+    parser.add_argument("--json", action="store_true", help="print the analysis as JSON")
+    parser.set_defaults(command="analyze")
+    return parser
+
+
+def _add_numerics(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--numerics", choices=PROFILES, metavar="PROFILE",
+        help=f"whose rounding: {', '.join(PROFILES)} (default: the file's own)",
+    )  # fmt: skip
+
+
+def check_model_file(arguments: argparse.Namespace) -> int:
+    """Prints the findings; 1 where something is not supported."""
+    with doing(f"checking {arguments.model.name}"):
+        found = check_model(arguments.model, arguments.numerics)
+    if arguments.json:
+        print_json(check_data(found))
+    else:
+        _print_check(found, arguments.all)
+    return 0 if found.supported else 1
+
+
+def check_data(found: Check) -> dict[str, Any]:
+    """A check as plain values: docs/schema/check.json."""
+    return {
+        "model": found.model,
+        "supported": found.supported,
+        "findings": [asdict(finding) for finding in found.findings],
+    }
+
+
+def _print_check(found: Check, everything: bool) -> None:
+    if everything:
+        rows = [(f.index if f.index >= 0 else "-", f.kind, f.name, f.verdict) for f in found.findings]
+        print_table(("node", "operator", "name", "verdict"), rows, numeric=(0,))
+    said = ""
+    for finding in found.problems:
+        _print_problem(finding, finding.supported != said)
+        said = finding.supported
+    counts = Counter(finding.verdict for finding in found.findings)
+    summary = ", ".join(f"{number(count)} {verdict}" for verdict, count in counts.items())
+    verdict = "can be compiled" if found.supported else "cannot be compiled"
+    OUT.print(f"{found.model} {verdict}: {summary}", markup=False)
+
+
+def _print_problem(finding: Finding, with_supported: bool) -> None:
+    place = f"node {finding.index} " if finding.index >= 0 else ""
+    OUT.print(f"{place}{finding.kind} {finding.name!r}: {finding.problem}", markup=False)
+    if finding.supported and with_supported:
+        OUT.print(f"    supported: {finding.supported}", markup=False)
+    if finding.hint:
+        OUT.print(f"    hint: {finding.hint}", markup=False)
+
+
+def analyze_model(arguments: argparse.Namespace) -> int:
+    """Prints the analysis; 1 where the model does not fit as it is."""
+    target = load_target(arguments.target)
+    with doing(f"analyzing {arguments.model.name}"):
+        graph = read(arguments.model, arguments.numerics)
+        found = analyze_graph(graph, target, arguments.input, arguments.ram)
+    if arguments.json:
+        print_json(analysis_data(found))
+    else:
+        _print_analysis(found, arguments.model.name)
+    return 0 if found.fits or found.ram is None else 1
+
+
+def analysis_data(found: Analysis) -> dict[str, Any]:
+    """An analysis as plain values: docs/schema/analyze.json."""
+    held = [{"name": name, "bytes": size} for name, size in found.held]
+    return {**asdict(found), "held": held, "fits": found.fits}
+
+
+def _print_analysis(found: Analysis, model: str) -> None:
+    held = ", ".join(f"{name} {number(size)}" for name, size in found.held)
+    rows = [
+        ("model", f"{model}, {found.layers} layers, {number(found.macs)} MACs"),
+        ("target", f"{found.target}, input {found.input_mode}"),
+        ("arena", f"about {number(found.arena)} bytes{BASIS[found.basis]}; compiling may find less"),
+        ("bound", f"{number(found.lower_bound)} bytes: no plan that computes nothing twice needs less"),
+        ("flash", f"about {number(found.constants)} bytes of constants; code comes on top"),
+        ("peak", f"at {found.peak_layer} ({found.peak_source}); it holds {held}"),
+    ]
+    if found.ram is not None:
+        rows.append(("verdict", f"{_verdict(found)}: {number(found.ram)} bytes were asked for"))
+    for key, value in rows:
+        OUT.print(f"{key:<9} {value}", markup=False)
+    for option in found.options:
+        fits = {True: "fits", False: "too large", None: ""}[option.fits]
+        figures = f"{number(option.arena)} bytes{BASIS[option.basis]}, {number(option.macs)} MACs"
+        OUT.print(f"{'option':<9} {option.how}\n{'':<9} {figures}{', ' if fits else ''}{fits}", markup=False)
+    for notice in found.notices:
+        OUT.print(f"notice    {notice}", markup=False)
+
+
+def _verdict(found: Analysis) -> str:
+    if found.verdict == "may fit":
+        return "may fit; compiling with --ram searches on"
+    return found.verdict

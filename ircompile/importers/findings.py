@@ -1,0 +1,32 @@
+"""What a check says of one operator of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ircompile.errors import CompileError
+
+Verdict = Literal["supported", "constant", "left to the caller", "unsupported", "not checked"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One operator, or an end of the model (`index` -1), and what becomes of it.
+
+    "constant": computed when compiling. "left to the caller": float, behind the last quantized tensor.
+    "unsupported": `problem`, `supported` and `hint` say why, as in a CompileError. "not checked": depends on that.
+    """
+
+    index: int
+    name: str
+    kind: str
+    verdict: Verdict
+    problem: str = ""
+    supported: str = ""
+    hint: str = ""
+
+
+def refused(index: int, name: str, kind: str, error: CompileError) -> Finding:
+    """The finding of an error; a place that is named within its problem stays there."""
+    return Finding(index, name, kind, "unsupported", error.problem, error.supported, error.hint)

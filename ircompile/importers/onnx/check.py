@@ -1,0 +1,122 @@
+"""Every operator of an ONNX file, whether supported or why not: the walk goes on behind what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ircompile.errors import CompileError
+from ircompile.importers.findings import Finding, Verdict, refused
+from ircompile.importers.names import sanitize
+from ircompile.importers.onnx import ports, quantizers
+from ircompile.importers.onnx.context import NONSENSE, nonsense
+from ircompile.importers.onnx.model import Raw, read_model
+from ircompile.importers.onnx.qoperators import form_of
+from ircompile.importers.onnx.reader import Reader, check_quantized
+from ircompile.importers.onnx.values import Codes, Const, Weights
+from ircompile.importers.onnx.views import natural_axes, size_along, view_of
+
+UNKNOWN = "depends on what is not supported before it"
+
+
+def check_onnx(path: Path) -> list[Finding]:
+    """Findings of inputs, operators in execution order, and outputs; raises CompileError for a damaged file."""
+    model = read_model(path, {})
+    check_quantized(model)
+    walk = _Walk(Reader(model))
+    return walk.findings()
+
+
+class _Walk:
+    """The reader's walk, with what it refuses noted; `lost` are tensors about which nothing is known."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.problems: dict[int, Finding] = {}
+        self.ends: list[Finding] = []
+        self.unchecked: set[int] = set()
+        self.lost: set[str] = set()
+
+    def findings(self) -> list[Finding]:
+        """What is found, in the order of the file."""
+        reader = self.reader
+        reader.start()
+        for port in reader.model.inputs:
+            if not self._end(port.name, "input", lambda port=port: ports.enter(reader, port)):  # type: ignore[misc]
+                self.lost.add(port.name)
+        for raw in reader.model.nodes:
+            self._visit(raw)
+        for port in reader.model.outputs:
+            if port.name not in self.lost:
+                self._end(port.name, "output", lambda port=port: ports.leave(reader, port))  # type: ignore[misc]
+        return [*self.ends, *(self._verdict(raw) for raw in reader.model.nodes)]
+
+    def _visit(self, raw: Raw) -> None:
+        if any(name in self.lost for name in raw.inputs):
+            self.unchecked.add(raw.index)
+            self._assume(raw)
+            return
+        error = self._attempt(lambda: self.reader.node(raw))
+        if error:
+            self._note(raw, error)
+            self._assume(raw)
+
+    def _end(self, name: str, kind: str, attempt: Callable[[], object]) -> bool:
+        error = self._attempt(attempt)
+        if error and not self._culprit(error):
+            self.ends.append(refused(-1, name, kind, error))
+        elif error:
+            self._note(None, error)
+        return error is None
+
+    def _attempt(self, attempt: Callable[[], object]) -> CompileError | None:
+        try:
+            attempt()
+        except CompileError as error:
+            return error
+        except NONSENSE as error:
+            return nonsense(self.reader.model.nodes[0], error)
+        return None
+
+    def _note(self, raw: Raw | None, error: CompileError) -> None:
+        """Blames the operator that the error names, which may stand before the one that was visited."""
+        culprit = self._culprit(error) or raw
+        assert culprit
+        finding = refused(culprit.index, culprit.name or culprit.outputs[0], culprit.label or culprit.kind, error)
+        self.problems.setdefault(culprit.index, finding)
+
+    def _culprit(self, error: CompileError) -> Raw | None:
+        return next((raw for raw in self.reader.model.nodes if error.where.startswith(raw.where)), None)
+
+    def _assume(self, raw: Raw) -> None:
+        """Goes on as if the operator had given codes of its output, where scale and shape are known."""
+        reader = self.reader
+        form = form_of(raw)
+        place = 1 if raw.kind == "QuantizeLinear" else form.output if form else None
+        name = raw.outputs[0]
+        try:
+            if place is None:
+                raise CompileError(raw.where, UNKNOWN)
+            arguments = [reader.values.get(n) for n in raw.inputs] + [None] * 12
+            quant, unsigned = quantizers.activation(raw, arguments[place], arguments[place + 1], "int8")
+            shape = reader.shapes.inferred(name, raw)
+        except (CompileError, *NONSENSE):
+            self.lost.update(raw.outputs)
+            return
+        axes = natural_axes(len(shape))
+        tensor = reader.builder.tensor(sanitize(f"assumed_{raw.index}", "assumed"), size_along(shape, axes), quant)
+        reader.values[name] = Codes(view_of(tensor, shape, axes), unsigned, quant)
+
+    def _verdict(self, raw: Raw) -> Finding:
+        name, kind = raw.name or raw.outputs[0], raw.label or raw.kind
+        if raw.index in self.problems:
+            return self.problems[raw.index]
+        if raw.index in self.unchecked:
+            return Finding(raw.index, name, kind, "not checked", UNKNOWN)
+        values = [self.reader.values.get(output) for output in raw.outputs]
+        verdict: Verdict = "supported"
+        if all(isinstance(value, Const | Weights) for value in values):
+            verdict = "constant"
+        elif any(notice.startswith(raw.where) for notice in self.reader.builder.notices):
+            verdict = "left to the caller"
+        return Finding(raw.index, name, kind, verdict)

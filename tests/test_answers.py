@@ -1,0 +1,147 @@
+"""`ircompile check` and `ircompile analyze`, and what is told of errors that are ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from nets import Net
+from test_check import chain
+
+from ircompile import __version__
+from ircompile.analysis import analyze_graph
+from ircompile.cli import OWN, answers, main
+from ircompile.cli.arguments import COMMANDS, command_parser, parser
+from ircompile.importers.ir import write_ir
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
+SCHEMAS = Path(__file__).parents[1] / "docs" / "schema"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    net = Net((33, 33, 3))
+    x = net.conv("x", 8, (3, 3), (2, 2), relu=True)
+    net.inverted_residual(x, 4, 8)
+    write_ir(net.graph(), tmp_path / "net.ir")
+    return tmp_path / "net.ir"
+
+
+def run(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+def valid(text: str, command: str) -> dict:  # type: ignore[type-arg]
+    """The JSON of an output, which its published schema describes to the last key."""
+    data = json.loads(text)
+    jsonschema.validate(data, json.loads((SCHEMAS / f"{command}.json").read_text()))
+    return data
+
+
+def test_check_lists_all_problems_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = chain(tmp_path / "a.onnx", ("LRN", {"size": 3}), ("Relu", {}), ("LRN", {"size": 5}))
+    assert run("check", path) == 1
+    out = capsys.readouterr().out
+    assert "node 2 LRN 'op0'" in out
+    assert "node 8 LRN 'op2'" in out
+    assert out.count("supported: ") == 1  # the same list is not said twice
+    assert out.count("hint: ") == 2
+    assert "a.onnx cannot be compiled: " in out
+
+
+def test_check_of_a_good_model(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", model) == 0
+    assert capsys.readouterr().out == "net.ir can be compiled: 5 supported\n"
+    assert run("check", model, "--all") == 0
+    assert capsys.readouterr().out.count("\tsupported\n") == 5
+
+
+def test_check_json_follows_its_schema(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", model, "--json") == 0
+    assert valid(capsys.readouterr().out, "check")["supported"] is True
+    bad = chain(tmp_path / "a.onnx", ("LRN", {"size": 3}), ("Det2", {}), ("Relu", {}))
+    assert run("check", bad, "--json") == 1
+    data = valid(capsys.readouterr().out, "check")
+    assert {f["verdict"] for f in data["findings"]} >= {"supported", "unsupported", "not checked"}
+
+
+def test_analyze_says_what_it_needs_and_where_it_peaks(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("analyze", model, "--target", "m4") == 0
+    out = capsys.readouterr().out
+    for word in ("arena", "bound", "peak", "it holds", "flash"):
+        assert word in out
+    assert "verdict" not in out
+
+
+@pytest.mark.parametrize(("ram", "code", "verdict"), [("64K", 0, "fits"), (4000, 1, "fits with changes")])
+def test_analyze_answers_whether_it_fits(
+    model: Path, ram: object, code: int, verdict: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("analyze", model, "--target", "m4", "--ram", ram) == code
+    assert f"verdict   {verdict}: " in capsys.readouterr().out
+    assert run("analyze", model, "--target", "m4", "--ram", ram, "--json") == code
+    data = valid(capsys.readouterr().out, "analyze")
+    assert (data["verdict"], data["fits"]) == (verdict, code == 0)
+    assert data["lower_bound"] <= data["arena"]
+    assert any(option["fits"] for option in data["options"]) == (code == 1)
+
+
+def test_targets_and_explore_follow_their_schemas(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("targets", "--json") == 0
+    assert len(valid(capsys.readouterr().out, "targets")) >= 8
+    assert run("explore", model, "--target", "m4", "--json") == 0
+    assert valid(capsys.readouterr().out, "explore")
+
+
+def test_verify_follows_its_schema(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", model, "--target", "m4", "--on", "numpy", "--random", 1, "--json") == 0
+    assert valid(capsys.readouterr().out, "verify")
+
+
+def test_verify_isolated_follows_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime")
+    words = ("--target", "m4", "--on", "numpy", "--random", 1, "--isolated", "--json")
+    assert run("verify", EXAMPLE, *words) == 0
+    assert valid(capsys.readouterr().out, "verify")["isolated"]["layers"]
+
+
+def test_every_schema_is_one_and_describes_every_key() -> None:
+    paths = sorted(SCHEMAS.glob("*.json"))
+    assert [path.stem for path in paths] == ["analyze", "check", "explore", "targets", "verify"]
+    for path in paths:
+        schema = json.loads(path.read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert schema["title"]
+        assert schema["description"]
+
+
+def test_an_error_of_ours_is_told_in_a_paragraph(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the moon is blue")
+
+    monkeypatch.setattr(answers, "analyze_graph", broken)
+    assert run("analyze", model, "--target", "m4") == 70
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "RuntimeError: the moon is blue" in printed.err
+    assert f"ircompile {__version__}, Python 3" in printed.err
+    assert f"ircompile analyze {model} --target m4" in printed.err
+    assert "Traceback" not in printed.err
+    monkeypatch.setenv("IRCOMPILE_DEBUG", "1")
+    with pytest.raises(RuntimeError, match="blue"):
+        run("analyze", model, "--target", "m4")
+    assert answers.analyze_graph is not analyze_graph
+
+
+@pytest.mark.parametrize("command", ["check", "analyze"])
+def test_help_fits_eighty_columns(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = OWN[command][0]().format_help()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "examples:" in text
+    assert f"ircompile {command} --help" in parser().format_help()
+    assert all(command_parser(name).prog == f"ircompile {name}" for name in COMMANDS)
