@@ -109,7 +109,7 @@ def test_verify_isolated_follows_its_schema(capsys: pytest.CaptureFixture[str]) 
 
 def test_every_schema_is_one_and_describes_every_key() -> None:
     paths = sorted(SCHEMAS.glob("*.json"))
-    assert [path.stem for path in paths] == ["analyze", "check", "explore", "targets", "verify"]
+    assert [path.stem for path in paths] == ["analyze", "check", "explore", "sweep", "targets", "verify"]
     for path in paths:
         schema = json.loads(path.read_text())
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -137,7 +137,7 @@ def test_an_error_of_ours_is_told_in_a_paragraph(
     assert answers.analyze_graph is not analyze_graph
 
 
-@pytest.mark.parametrize("command", ["check", "analyze"])
+@pytest.mark.parametrize("command", ["check", "analyze", "sweep"])
 def test_help_fits_eighty_columns(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     text = OWN[command][0]().format_help()

@@ -13,12 +13,14 @@ from ircompile.cli.answers import analyze_model, analyze_parser, check_model_fil
 from ircompile.cli.arguments import COMMANDS, command_parser, parser
 from ircompile.cli.console import ERR
 from ircompile.cli.export import export_model, export_parser
+from ircompile.cli.sweep import sweep, sweep_parser
 from ircompile.errors import CompileError
 
 OWN = {
     "export": (export_parser, export_model),
     "check": (check_parser, check_model_file),
     "analyze": (analyze_parser, analyze_model),
+    "sweep": (sweep_parser, sweep),
 }
 """Commands that have a file of their own: parser, and what runs."""
 INTERNAL = 70  # the exit code of an error that is ours, as in BSD's sysexits

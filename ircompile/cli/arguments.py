@@ -15,6 +15,7 @@ EXAMPLES = """\
 examples:
   ircompile check person.tflite                         is every operator supported
   ircompile analyze person.tflite --target m4 --ram 20K does it fit, what would make it fit
+  ircompile sweep mobilenet_v2 --target m4 --ram 64K    which widths and sizes of a family fit
   ircompile person.tflite --target cortex-m4            C files in ./person
   ircompile net.onnx --target m7 -o src/net --name net  C files in src/net
   ircompile net.tflite --target m4 --input rows         takes a camera's rows, stores no picture
@@ -24,7 +25,7 @@ examples:
 MODEL is TFLite (.tflite), ONNX (.onnx, QDQ or QOperator) or ircompile's own text (.ir).
 """
 COMMANDS = ("verify", "explore", "dump", "bench", "targets")
-OTHERS = ("check", "analyze", "export")
+OTHERS = ("check", "analyze", "sweep", "export")
 
 
 def parser() -> argparse.ArgumentParser:
