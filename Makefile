@@ -20,6 +20,10 @@ setup: .venv/.tools .venv/.stamp ## install compilers, QEMU and .venv (the other
 	@scripts/setup-tools.sh
 	@mkdir -p .venv && touch $@
 
+.venv/.browser: scripts/setup-browser.sh .venv/.tools
+	@scripts/setup-browser.sh
+	@touch $@
+
 demo: setup ## compile the example for Cortex-M4, verify it, run it as firmware
 	@scripts/demo.sh
 
@@ -32,10 +36,10 @@ lint: setup ## ruff, mypy --strict, import-linter
 check: lint ## lint, types and unit tests: under a minute
 	$(PYTEST) -q -n $(JOBS) -m "not slow and not toolchain"
 
-test: lint ## what CI runs: check, and the tests that compile C and run QEMU
+test: lint .venv/.browser ## what CI runs: check, and the tests that compile C and run QEMU
 	$(PYTEST) -n $(JOBS) -m "not slow"
 
-test-all: lint ## every model, every core, many seeds: long
+test-all: lint .venv/.browser ## every model, every core, many seeds: long
 	$(PYTEST) -n $(JOBS)
 
 bench: setup ## count executed instructions on every core, write docs/benchmarks.md

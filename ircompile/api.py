@@ -27,7 +27,7 @@ from ircompile.passes import normalize
 from ircompile.pictures import fit_codes, read_inputs
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs
-from ircompile.report import html_report, memory_map, notebook_html, report_data
+from ircompile.report import html_report, memory_map, memory_picture, report_data
 from ircompile.target import MemoryRegion, Target, load_target
 from ircompile.tensor import Array
 
@@ -93,7 +93,7 @@ class Compilation:
 
     def html(self) -> str:
         """The report as one self-contained page."""
-        return html_report({**self.report(), "memory": memory_map(self.compiled.plan)})
+        return html_report(self.report(), memory_map(self.compiled.plan))
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Writes the C files into a folder, made if need be; returns their paths."""
@@ -123,7 +123,7 @@ class Compilation:
         return Verification((*rungs, *ladder.climb(self.compiled, on, vectors)))
 
     def _repr_html_(self) -> str:
-        return notebook_html(self.compiled)
+        return memory_picture(memory_map(self.compiled.plan), self.report())
 
 
 def compile(

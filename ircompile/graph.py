@@ -44,7 +44,10 @@ class External:
 
 @dataclass(frozen=True)
 class Graph:
-    """A quantized network. Every node's output is written once, by it; constants are integers or float64 scales."""
+    """A quantized network. Every node's output is written once, by it; constants are integers or float64 scales.
+
+    `full_macs`: what nodes multiplied before channels were removed, by node name; for reports.
+    """
 
     name: str
     nodes: tuple[Node, ...]
@@ -54,6 +57,7 @@ class Graph:
     outputs: tuple[External, ...]
     numerics: str
     notices: tuple[str, ...] = field(default=())
+    full_macs: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = command_parser(words[0]).parse_args(words[1:])
     else:
         arguments = parser().parse_args(words)
+    arguments.words = words
     try:
         return run(arguments)
     except CompileError as error:

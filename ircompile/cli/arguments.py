@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument(
         "--bench", action="store_true", help="count instructions per layer under QEMU, for the report"
     )
+    main.add_argument("--explore", action="store_true", help="add what less memory costs to the report")
     main.add_argument("--verify", metavar="RUNGS", help="verify on numpy, host, qemu (a list), for the report")
     main.add_argument(
         "--selftest", action="store_true", help="write NAME_selftest.c, too: golden inputs and outputs"

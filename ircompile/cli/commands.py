@@ -6,7 +6,6 @@ import argparse
 import json
 import shlex
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from ircompile import ladder
 from ircompile.bench import count_instructions
 from ircompile.cli import layers
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
+from ircompile.cli.files import sha256, write_files
 from ircompile.errors import CompileError
 from ircompile.fit import explore
 from ircompile.graph import Graph
@@ -22,7 +22,9 @@ from ircompile.interface import c_name
 from ircompile.passes.fold_pixels import codes_of_pixels
 from ircompile.pictures import read_inputs
 from ircompile.pipeline import Compiled, Pixels, build, read
+from ircompile.plan import InputMode
 from ircompile.plan.text import print_plan
+from ircompile.references.tflm_arena import measured_arena
 from ircompile.report import front_picture, html_report, memory_map, report_data
 from ircompile.runners.sizes import measure_sizes
 from ircompile.selftest import selftest_files
@@ -82,7 +84,14 @@ def compile_model(arguments: argparse.Namespace) -> int:
         sizes = measure_sizes(files, compiled.name, compiled.target)
     if arguments.selftest:
         files |= selftest_files(compiled)
-    data = report_data(compiled, sizes, "ircompile " + shlex.join(sys.argv[1:]))
+    data = report_data(compiled, sizes, "ircompile " + shlex.join(arguments.words))
+    data["sha256"] = {arguments.model.name: sha256(arguments.model.read_bytes())}
+    data["sha256"] |= {name: sha256(contents) for name, contents in files.items()}
+    with doing("asking TFLite Micro"):
+        data["tflm"] = measured_arena(arguments.model)
+    if arguments.explore:
+        with doing("exploring plans"):
+            data["front"] = front_of(compiled.graph, compiled.target, arguments.input)
     if arguments.bench:
         with doing(f"counting instructions on {compiled.target.board}"):
             data["bench"] = count_instructions(compiled)
@@ -92,7 +101,7 @@ def compile_model(arguments: argparse.Namespace) -> int:
         vectors = ladder.vectors_for(compiled.graph, 5)
         data["isolated"] = layers.compare(compiled.graph, arguments.model, compiled.graph.numerics, vectors)
     files[f"{compiled.name}.json"] = json.dumps(data, indent=1) + "\n"
-    files[f"{compiled.name}.html"] = html_report({**data, "memory": memory_map(compiled.plan)})
+    files[f"{compiled.name}.html"] = html_report(data, memory_map(compiled.plan))
     data["files"] = write_files(folder, files)
     if arguments.json:
         print_json(data)
@@ -101,21 +110,9 @@ def compile_model(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def write_files(folder: Path, files: dict[str, str | bytes]) -> list[str]:
-    """Writes all files or none: each goes beside its place first, then all are moved there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".ircompile-", dir=folder) as fresh:
-            for name, contents in files.items():
-                data = contents if isinstance(contents, bytes) else contents.encode()
-                (Path(fresh) / name).parent.mkdir(parents=True, exist_ok=True)
-                (Path(fresh) / name).write_bytes(data)
-            for name in files:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (Path(fresh) / name).replace(folder / name)
-    except OSError as error:
-        raise CompileError(str(folder), f"cannot be written: {error.strerror}") from None
-    return [str(folder / name) for name in files]
+def front_of(graph: Graph, target: Target, mode: InputMode) -> list[dict[str, int]]:
+    """The front of memory and work as plain values, fastest first."""
+    return [{"ram": f.ram, "macs": f.macs, "instructions_estimate": f.work} for f in explore(graph, target, mode)]
 
 
 def print_summary(data: dict[str, Any]) -> None:
@@ -240,14 +237,22 @@ def explore_model(arguments: argparse.Namespace) -> int:
     with doing(f"reading {arguments.model.name}"):
         graph = read(arguments.model, arguments.numerics, pixels_of(arguments))
     with doing("planning"):
-        found = explore(graph, target, arguments.input)
-    front = [{"ram": f.ram, "macs": f.macs, "instructions_estimate": f.work} for f in found]
+        front = front_of(graph, target, arguments.input)
     if arguments.picture:
-        write_files(arguments.picture.parent, {arguments.picture.name: front_picture(front, arguments.model.name)})
+        picture = front_picture(front, f"{arguments.model.name}: estimated instructions over memory")
+        write_files(arguments.picture.parent, {arguments.picture.name: picture})
     if arguments.json:
         print_json(front)
         return 0
-    rows = [(number(f.ram), number(f.macs), f"{f.macs / graph.macs():.2f}x", number(f.work)) for f in found]
+    rows = [
+        (
+            number(p["ram"]),
+            number(p["macs"]),
+            f"{p['macs'] / graph.macs():.2f}x",
+            number(p["instructions_estimate"]),
+        )
+        for p in front
+    ]
     print_table(("arena bytes", "MACs", "of the model's", "est. instructions"), rows, numeric=(0, 1, 2, 3))
     return 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ircompile.cli import commands
 from ircompile.cli.arguments import add_model
 from ircompile.cli.console import OUT, doing
+from ircompile.cli.files import write_files
 from ircompile.export import FORMATS, export, kept
 from ircompile.pictures import read_inputs
 
@@ -41,7 +42,7 @@ def export_model(arguments: argparse.Namespace) -> int:
     folder = arguments.output or Path(compiled.name)
     stay = [] if arguments.force else kept(exported, folder)
     files = {**exported.project, **exported.model}
-    written = commands.write_files(folder, {name: data for name, data in files.items() if name not in stay})
+    written = write_files(folder, {name: data for name, data in files.items() if name not in stay})
     for path in written:
         OUT.print(f"wrote  {path}", markup=False)
     for name in stay:

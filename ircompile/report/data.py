@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ircompile import __version__, emit
-from ircompile.graph import Node
+from ircompile.graph import Graph, Node
 from ircompile.interface import Port
+from ircompile.passes.split_channels import base_name
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs, push_work, weight_bytes_read
 from ircompile.runners.build import Sizes
@@ -43,10 +44,14 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
             "counters": {"offset": plan.counters.offset, "bytes": plan.counters.bytes},
         },
         "macs": macs(plan),
+        "model_macs": sum(graph.full_macs.values()) or compiled.graph.macs(),
         "push": vars(push) if push else None,
         "weight_bytes_read": weight_bytes_read(plan),
         "verified": [],
         "isolated": None,
+        "front": [],
+        "tflm": None,
+        "sha256": {},
         "flash": flash_data(compiled, sizes),
         "segments": [list(segment) for segment in plan.segments],
         "layers": [_layer(compiled, node) for node in graph.nodes],
@@ -87,6 +92,7 @@ def _layer(compiled: Compiled, node: Node) -> dict[str, Any]:
         "source": node.source,
         "inputs": [list(t.shape) for t in site.inputs],
         "output": list(site.output.shape),
+        "model_macs": _model_macs(graph, node),
         "macs": node.op.macs(site),
         "kernel": compiled.lowered.kernels[node.name].template,
         "requantization": packed.form.key if packed.form else None,
@@ -94,3 +100,12 @@ def _layer(compiled: Compiled, node: Node) -> dict[str, Any]:
         "constant_bytes": sum(a.nbytes for a in packed.arrays.values()),
         "scratch": compiled.lowered.demands[node.name].scratch,
     }
+
+
+def _model_macs(graph: Graph, node: Node) -> int:
+    """What a node multiplied before channels were removed; of a layer in parts, the part's share."""
+    own, whole = node.op.macs(graph.site(node)), graph.full_macs.get(base_name(node.name))
+    if whole is None or not own:
+        return own
+    parts = [other for other in graph.nodes if base_name(other.name) == base_name(node.name)]
+    return round(whole * own / sum(part.op.macs(graph.site(part)) for part in parts))

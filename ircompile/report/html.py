@@ -4,68 +4,79 @@ from __future__ import annotations
 
 from typing import Any
 
-import jinja2
+from ircompile.report.pictures import COLOURS, LABELS, bands, front_picture, kinds_in, ticks
+from ircompile.report.templating import environment, number
 
-from ircompile.resources import templates_dir
+RUNGS = {
+    "numpy": "the plan, step by step in NumPy",
+    "host": "C on this machine, under sanitizers",
+    "qemu": "C on the emulated board",
+    "tflm": "TensorFlow Lite Micro",
+    "litert-ref": "LiteRT's reference kernels",
+    "ort": "ONNX Runtime",
+}
+FORMS = {
+    "high": "takes the high word of one 32 x 32 bit product",
+    "split": "makes that word from 32-bit products, for cores without the long multiply",
+    "double": "is TFLite's double rounding in full",
+    "single": "is TFLite's single rounding in full",
+    "float32": "is ONNX Runtime's float32 rounding, to even",
+    "steps": "looks the code up among 255 thresholds",
+    "pair": "adds both operands' products first",
+}
 
-KINDS = (
-    ("input", "input"),
-    ("ring", "ring of rows"),
-    ("stored", "stored whole"),
-    ("output", "output"),
-    ("scratch", "scratch"),
-    ("sums", "sums"),
-    ("schedule", "schedule"),
-)
 
-
-def html_report(data: dict[str, Any]) -> str:
-    """The page of a report (see `report_data`, with its "memory")."""
-    env = environment()
-    present = {span["kind"] for span in data["memory"]["spans"]}
+def html_report(data: dict[str, Any], memory: dict[str, Any]) -> str:
+    """The page of a report; see `report_data` and `memory_map`."""
     columns, rows = layer_table(data)
-    return env.get_template("report.html.j2").render(
-        data=data,
-        memory=data["memory"],
-        cards=cards(data),
-        kinds=[kind for kind in KINDS if kind[0] in present],
-        columns=columns,
-        rows=rows,
-        names=[layer["name"] for layer in data["layers"]],
-        example=example(data),
-        comparison=comparison(data),
+    return (
+        environment()
+        .get_template("report/page.html.j2")
+        .render(
+            data=data,
+            memory=memory,
+            cards=cards(data),
+            kinds=kinds_in(memory),
+            labels=LABELS,
+            colours=COLOURS,
+            ticks=ticks(data["arena"]["bytes"]),
+            bands=bands(memory, data["segments"]),
+            columns=columns,
+            rows=rows,
+            forms=forms(data),
+            rungs=RUNGS,
+            example=example(data),
+            comparison=comparison(data),
+            front_picture=picture_of(data),
+        )
     )
 
 
-def environment() -> jinja2.Environment:
-    """Jinja over templates/, with everything escaped."""
-    env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_dir()),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    env.filters["number"] = number
-    return env
-
-
-def number(value: float | None) -> str:
-    """A count with thousands separated."""
-    return "-" if value is None else f"{value:,}"
+def picture_of(data: dict[str, Any]) -> str:
+    """The front with this compilation marked; nothing where none was looked for."""
+    title = "Estimated instructions over memory"
+    return front_picture(data["front"], title, data["arena"]["bytes"]) if data["front"] else ""
 
 
 def cards(data: dict[str, Any]) -> list[dict[str, str]]:
     """The figures on top."""
     arena, flash, bench = data["arena"], data["flash"], data.get("bench")
-    mode = data["interface"]["input_mode"]
-    inside = "input rows pushed, not stored" if mode == "rows" else "input, outputs and scratch inside"
+    rows = data["interface"]["input_mode"] == "rows"
+    inside = "input rows pushed, not stored" if rows else "input, outputs, scratch inside"
+    above = 100 * (arena["bytes"] / arena["lower_bound"] - 1)
     code = None if flash["code"] is None else flash["code"] + flash["tables"]
+    whole = data["model_macs"]
+    live = "per inference" if data["macs"] == whole else f"per inference; {whole:,} in the model"
     made = [
-        ("RAM", f"{arena['bytes']:,} B", inside),
+        (
+            "RAM",
+            f"{arena['bytes']:,} B",
+            inside,
+        ),
+        ("lower bound", f"{arena['lower_bound']:,} B", f"the arena is {above:.1f} % above"),
         ("constants in flash", f"{flash['weights']:,} B", "weights, biases, requantization"),
-        ("code in flash", f"{number(code)} B" if code is not None else "not measured", "code and tables"),
-        ("multiply-accumulates", f"{data['macs']:,}", "per inference"),
+        ("code in flash", "not measured" if code is None else f"{number(code)} B", "code and tables"),
+        ("MACs", f"{data['macs']:,}", live),
     ]
     if bench:
         cycles = bench["cycles_estimate"]
@@ -75,58 +86,76 @@ def cards(data: dict[str, Any]) -> list[dict[str, str]]:
     return [{"title": title, "value": value, "note": note} for title, value, note in made]
 
 
-def front_picture(front: list[dict[str, int]], title: str) -> str:
-    """An SVG of the front: memory to the right, estimated instructions upward; both axes begin at 0."""
-    most_ram = max(point["ram"] for point in front)
-    most_work = max(point["instructions_estimate"] for point in front)
-    points = [
-        {
-            **point,
-            "x": round(70 + 500 * point["ram"] / most_ram, 1),
-            "y": round(330 - 290 * point["instructions_estimate"] / most_work, 1),
-        }
-        for point in front
-    ]
-    picture = environment().get_template("front.svg.j2")
-    return picture.render(points=points, title=title, most_ram=most_ram, most_work=most_work)
+Column = tuple[str, bool, str]
+COLUMNS: tuple[Column, ...] = (
+    ("#", True, "place in the order of the graph"),
+    ("layer", False, "name in the C code's comments"),
+    ("op", False, "operator of the graph"),
+    ("output", False, "height x width x channels"),
+    ("kernel", False, "template of the C function"),
+    ("requantization", False, "form of the arithmetic that rounds sums to codes"),
+    ("model's MACs", True, "multiply-accumulates before dead and constant channels were removed"),
+    ("live MACs", True, "multiply-accumulates that are left"),
+    ("flash B", True, "bytes of constants"),
+)
+COUNTED: tuple[Column, ...] = (
+    ("instructions", True, "executed on the emulated board"),
+    ("a MAC", True, "instructions for one live multiply-accumulate"),
+    ("est. cycles", True, "estimated at zero wait states"),
+)
 
 
 def layer_table(data: dict[str, Any]) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
     """Columns and rows of the table of layers; counts of instructions where there are any."""
-    titles = [("#", True), ("layer", False), ("op", False), ("output", False), ("kernel", False),
-              ("requantization", False),
-              ("MACs", True), ("constants B", True)]  # fmt: skip
     counts = {layer["layer"]: layer for layer in data["bench"]["layers"]} if data.get("bench") else {}
-    if counts:
-        titles += [("instructions", True), ("a MAC", True), ("est. cycles", True)]
+    timed = any(layer["cycles_estimate"] for layer in counts.values())
+    extra = COUNTED if timed else COUNTED[:2] if counts else ()
     rows = []
     for i, layer in enumerate(data["layers"]):
         cells: list[Any] = [i, layer["name"], layer["op"], " x ".join(map(str, layer["output"])), layer["kernel"],
-                            layer["requantization"] or "-", layer["macs"], layer["constant_bytes"]]  # fmt: skip
+                            layer["requantization"] or "-", layer["model_macs"], layer["macs"],
+                            layer["constant_bytes"]]  # fmt: skip
         if counts:
             found = counts.get(layer["name"], {"instructions": 0, "cycles_estimate": None})
             each = found["instructions"] / layer["macs"] if layer["macs"] else 0.0
-            cells += [found["instructions"], each, found["cycles_estimate"] or 0]
+            cells += [found["instructions"], each, found["cycles_estimate"] or 0][: len(extra)]
         rows.append([_cell(value) for value in cells])
-    return [{"title": title, "numeric": numeric} for title, numeric in titles], rows
+    columns = [*COLUMNS, *extra]
+    for index, (title, _, _) in enumerate(columns):
+        if title in ("live MACs", "flash B", "instructions", "est. cycles"):
+            _add_shares([row[index] for row in rows])
+    return [{"title": title, "numeric": numeric, "help": words} for title, numeric, words in columns], rows
 
 
 def _cell(value: Any) -> dict[str, Any]:
     if isinstance(value, float):
-        return {"value": value, "text": f"{value:.2f}"}
-    return {"value": value, "text": f"{value:,}" if isinstance(value, int) else str(value)}
+        return {"value": value, "text": f"{value:.2f}", "share": None}
+    return {"value": value, "text": f"{value:,}" if isinstance(value, int) else str(value), "share": None}
+
+
+def _add_shares(cells: list[dict[str, Any]]) -> None:
+    """How much each is of the greatest: drawn as a bar."""
+    most = max((cell["value"] for cell in cells), default=0)
+    for cell in cells:
+        cell["share"] = round(cell["value"] / most, 3) if most else None
+
+
+def forms(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """The forms of requantization in use, each explained."""
+    used = {(layer["requantization"] or "").split("_")[0] for layer in data["layers"]}
+    return [(name, words) for name, words in FORMS.items() if name in used]
 
 
 def comparison(data: dict[str, Any]) -> list[dict[str, Any]]:
     """Bars of our arena and of TFLite Micro's, where that was measured."""
-    peer = data.get("tflm_arena")
+    peer = data["tflm"]
     if not peer:
         return []
-    ours = data["arena"]["bytes"]
-    most = max(peer, ours)
+    ours, theirs = data["arena"]["bytes"], peer["activations"] + peer["persistent"]
+    most = max(theirs, ours)
     return [
         {"name": "ircompile", "bytes": ours, "percent": round(100 * ours / most, 1), "peer": False},
-        {"name": "TensorFlow Lite Micro", "bytes": peer, "percent": round(100 * peer / most, 1), "peer": True},
+        {"name": "TFLite Micro", "bytes": theirs, "percent": round(100 * theirs / most, 1), "peer": True},
     ]
 
 

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from ircompile.plan import Plan
-from ircompile.plan.firing import Event, whole_run
-from ircompile.plan.stages import needs_of, writes_of
+from ircompile.plan.firing import Event, rows_pushed, whole_run
+from ircompile.plan.model import Block, Buffer, Stage
+from ircompile.plan.stages import last_use, needs_of, writes_of
+from ircompile.tensor import Array
 
 Touch = dict[tuple[str, int], list[int]]  # (tensor, row) -> [first step, last step]
 
 
 def memory_map(plan: Plan) -> dict[str, Any]:
-    """Spans (name, kind, layer, offset, bytes, first step, last step) and the layer that fires at every step.
+    """The whole run as plain values, all bytes and steps.
 
-    A row lives from the step that writes it to the last that reads it. Rows that follow each other in one slot of
-    a ring are one span; the rows of a stored tensor are spans of their own.
+    `blocks`: what lies in the arena, each with its name, kind, the layer that writes it (-1: none), and its spans
+    [offset, bytes, first step, last step], one for every row. A row lives from the step that writes it to the last
+    that reads it. `fired`: [layer, steps] in the order of the run, -1 where an input row is pushed. `segments`: the
+    first step of each. `live`: bytes in use at every step. `peak`: the fullest step and what is in the arena then.
     """
-    rows = plan.graph.tensors[plan.graph.input_names[0]].height if plan.input_mode == "rows" else 0
+    rows = rows_pushed(plan.stages) if plan.input_mode == "rows" else 0
     events = whole_run(plan.stages, plan.segments, rows)
-    spans = [*_tensor_spans(plan, events), *_block_spans(plan, events)]
-    return {"steps": len(events), "fired": _runs(events), "spans": spans}
+    blocks = [*_tensors(plan, events), *_others(plan, events)]
+    live = _live(blocks, len(events) + 1)
+    return {
+        "steps": len(events),
+        "fired": _runs(events),
+        "segments": _segment_starts(plan, events),
+        "blocks": blocks,
+        "live": live.tolist(),
+        "peak": _peak(blocks, events, live),
+    }
 
 
 def _touched(plan: Plan, events: list[Event]) -> Touch:
@@ -34,7 +48,7 @@ def _touched(plan: Plan, events: list[Event]) -> Touch:
             touched.setdefault(key, [time, time])[1] = time
     for name in plan.graph.output_names:
         for row in range(plan.tensor(name).height):
-            touched[name, row][1] = len(events)
+            touched.setdefault((name, row), [0, 0])[1] = len(events)
     return touched
 
 
@@ -52,17 +66,16 @@ def _rows_of(plan: Plan, index: int, step: int) -> Iterator[tuple[str, int]]:
             yield name, row
 
 
-def _tensor_spans(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
-    slots: dict[tuple[str, int], list[int]] = {}
+def _tensors(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
+    spans: dict[str, list[list[int]]] = {}
     for (name, row), (first, last) in _touched(plan, events).items():
-        span = slots.setdefault((name, plan.buffers[name].row(row)), [first, last])
-        span[0], span[1] = min(span[0], first), max(span[1], last)
+        buffer = plan.buffers[name]
+        spans.setdefault(name, []).append([buffer.row(row), buffer.pitch, first, last])
     layer = {stage.node.output: i for i, stage in enumerate(plan.stages)}
     return [
-        {"name": name, "kind": _kind(plan, name), "layer": layer.get(name, -1), "offset": offset,
-         "bytes": plan.buffers[name].pitch, "first": first, "last": last}
-        for (name, offset), (first, last) in sorted(slots.items())
-    ]  # fmt: skip
+        {"name": name, "kind": _kind(plan, name), "layer": layer.get(name, -1), "spans": found}
+        for name, found in spans.items()
+    ]
 
 
 def _kind(plan: Plan, name: str) -> str:
@@ -73,25 +86,76 @@ def _kind(plan: Plan, name: str) -> str:
     return "ring" if plan.buffers[name].slots < plan.tensor(name).height else "stored"
 
 
-def _block_spans(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
-    spans = []
+def _others(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
+    """What is no tensor: what single nodes need while they fire, lines, and the schedule's counters."""
     again = {s.again.name: plan.buffers[s.again.output] for s in plan.stages if s.again}
-    for kind, blocks in (("scratch", plan.scratch), ("sums", plan.states)):
+    kinds: dict[str, Mapping[str, Block | Buffer]] = {"scratch": plan.scratch, "sums": plan.states, "again": again}
+    times = {index: [t for t, event in enumerate(events) if event[0] == index] for index in range(len(plan.stages))}
+    found = []
+    for kind, blocks in kinds.items():
         for name, block in blocks.items():
-            index = plan.index[name]
-            fired = [time for time, event in enumerate(events) if event[0] == index]
-            spans.append({"name": name, "kind": kind, "layer": index, "offset": block.offset, "bytes": block.bytes,
-                          "first": fired[0], "last": fired[-1]})  # fmt: skip
-    for kind, buffers in (("lines", plan.lines), ("again", again)):
-        for name, buffer in buffers.items():
-            index = plan.index[name]
-            fired = [time for time, event in enumerate(events) if event[0] == index]
-            spans.append({"name": name, "kind": kind, "layer": index, "offset": buffer.offset,
-                          "bytes": buffer.bytes, "first": fired[0], "last": fired[-1]})  # fmt: skip
-    counters = plan.counters
-    spans.append({"name": "schedule", "kind": "schedule", "layer": -1, "offset": counters.offset,
-                  "bytes": counters.bytes, "first": 0, "last": len(events)})  # fmt: skip
-    return spans
+            fired = times[plan.index[name]]
+            runs = [[fired[0], fired[-1]]] if kind == "sums" else _joined(fired)
+            spans = [[block.offset, block.bytes, *run] for run in runs]
+            found.append({"name": name, "kind": kind, "layer": plan.index[name], "spans": spans})
+    for name, buffer in plan.lines.items():
+        index = plan.index[name]
+        spans = _lines(plan, plan.stages[index], buffer, times[index])
+        found.append({"name": name, "kind": "lines", "layer": index, "spans": spans})
+    counters = [[plan.counters.offset, plan.counters.bytes, 0, len(events)]]
+    return [*found, {"name": "schedule", "kind": "schedule", "layer": -1, "spans": counters}]
+
+
+def _lines(plan: Plan, stage: Stage, buffer: Buffer, fired: list[int]) -> list[list[int]]:
+    """A row is kept from behind the step that reads it first to the last step that reads it."""
+    site = plan.graph.site(stage.node)
+    uses = [(row, last_use(stage, site, row)) for row in range(min(stage.steps, site.inputs[0].height))]
+    return [[buffer.row(row), buffer.pitch, fired[row] + 1, fired[use]] for row, use in uses if use > row]
+
+
+def _joined(steps: list[int]) -> list[list[int]]:
+    """[first, last] of the runs of steps that follow each other."""
+    joined: list[list[int]] = []
+    for step in steps:
+        if joined and joined[-1][1] + 1 == step:
+            joined[-1][1] = step
+        else:
+            joined.append([step, step])
+    return joined
+
+
+def _live(blocks: list[dict[str, Any]], steps: int) -> Array:
+    """Bytes in use at every step; a byte that two blocks share counts once."""
+    live = np.zeros(steps, np.int64)
+    spans = [span for block in blocks for span in block["spans"]]
+    edges = np.unique([edge for offset, size, *_ in spans for edge in (offset, offset + size)])
+    alive = np.zeros((len(edges) - 1, steps), bool)
+    for offset, size, first, last in spans:
+        low, high = np.searchsorted(edges, (offset, offset + size))
+        alive[low:high, first : last + 1] = True
+    live += np.diff(edges) @ alive
+    return live
+
+
+def _peak(blocks: list[dict[str, Any]], events: list[Event], live: Array) -> dict[str, Any]:
+    """The first of the fullest steps: bytes in use, the layer that fires, and the bytes of every block alive."""
+    step = int(np.argmax(live))
+    held = []
+    for block in blocks:
+        size = sum(size for _, size, first, last in block["spans"] if first <= step <= last)
+        if size:
+            held.append({"name": block["name"], "kind": block["kind"], "layer": block["layer"], "bytes": size})
+    layer = max(events[min(step, len(events) - 1)][0], -1)
+    held.sort(key=lambda block: -int(block["bytes"]))
+    return {"step": step, "layer": layer, "bytes": int(live[step]), "held": held}
+
+
+def _segment_starts(plan: Plan, events: list[Event]) -> list[int]:
+    """The first step of every segment; rows pushed belong to the first."""
+    starts = [0]
+    for first, stop in plan.segments[1:]:
+        starts.append(next(t for t, event in enumerate(events) if first <= event[0] < stop))
+    return starts
 
 
 def _runs(events: list[Event]) -> list[list[int]]:

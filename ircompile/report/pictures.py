@@ -1,0 +1,91 @@
+"""SVG pictures: the arena over time, and the front of memory and work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ircompile.report.templating import environment, number
+
+KINDS = (
+    ("input", "input", "#4a88cf"),
+    ("ring", "ring of rows", "#2f9a75"),
+    ("stored", "stored whole", "#d4912a"),
+    ("output", "output", "#b1559a"),
+    ("lines", "rows kept", "#2b8fa8"),
+    ("again", "computed anew", "#c2574b"),
+    ("scratch", "scratch", "#8f96a0"),
+    ("sums", "sums", "#7768cc"),
+    ("schedule", "counters", "#b9bdc4"),
+)
+LABELS = {kind: label for kind, label, _ in KINDS}
+COLOURS = {kind: colour for kind, _, colour in KINDS}
+
+
+def memory_picture(memory: dict[str, Any], data: dict[str, Any]) -> str:
+    """An SVG of the arena over time, from `memory_map` and `report_data`: steps to the right, bytes upward."""
+    arena = data["arena"]["bytes"]
+    return (
+        environment()
+        .get_template("report/memory.svg.j2")
+        .render(
+            memory=memory,
+            arena=arena,
+            ticks=ticks(arena),
+            kinds=kinds_in(memory),
+            colours=COLOURS,
+            bands=bands(memory, data["segments"]),
+            title=f"{data['model']['source']}: {arena:,} bytes of arena over {memory['steps']:,} steps",
+        )
+    )
+
+
+def front_picture(front: Sequence[dict[str, int]], title: str, chosen: int = -1) -> str:
+    """An SVG of the front: memory to the right, estimated instructions upward; both axes begin at 0.
+
+    The point of `chosen` bytes, if there is one, is marked.
+    """
+    most_ram = max(point["ram"] for point in front)
+    most_work = max(point["instructions_estimate"] for point in front)
+
+    def x_of(ram: float) -> float:
+        return round(78 + 520 * ram / most_ram, 1)
+
+    def y_of(work: float) -> float:
+        return round(330 - 280 * work / most_work, 1)
+
+    points = [{**point, "x": x_of(point["ram"]), "y": y_of(point["instructions_estimate"])} for point in front]
+    picture = environment().get_template("report/front.svg.j2")
+    return picture.render(
+        points=points,
+        title=title,
+        chosen=chosen,
+        ram_ticks=[{"at": x_of(ram), "text": number(ram)} for ram in ticks(most_ram)],
+        work_ticks=[{"at": y_of(work), "text": f"{work / 1e6:.3g} M"} for work in ticks(most_work)],
+    )
+
+
+def kinds_in(memory: dict[str, Any]) -> list[tuple[str, str]]:
+    """The kinds of blocks there are, with what they are called."""
+    present = {block["kind"] for block in memory["blocks"]}
+    return [(kind, label) for kind, label, _ in KINDS if kind in present]
+
+
+def ticks(most: int, count: int = 5) -> list[int]:
+    """Round values from 0, about `count`, and `most` itself; none so near to it that their labels would meet."""
+    step = 1
+    while most / step > count:
+        step = step * 5 // 2 if str(step).startswith("2") else step * 2
+    return [*(tick for tick in range(0, most, step) if tick < 0.95 * most), most]
+
+
+def bands(memory: dict[str, Any], segments: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """Where the layers that stream together run: left edge and width in per cent of the run, and which they are."""
+    steps, starts = memory["steps"] + 1, memory["segments"]
+    found = []
+    for (first, stop), begin, end in zip(segments, starts, [*starts[1:], memory["steps"]], strict=True):
+        label = str(first) if stop - first == 1 else f"{first}-{stop - 1}"
+        found.append(
+            {"left": round(100 * begin / steps, 2), "width": round(100 * (end - begin) / steps, 2), "label": label}
+        )
+    return found

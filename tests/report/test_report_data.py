@@ -1,0 +1,125 @@
+"""What the report says of memory is what the plan does."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from nets import Net
+from reports import compiled
+
+from ircompile import ops
+from ircompile.passes import normalize
+from ircompile.pipeline import build
+from ircompile.plan import InputMode
+from ircompile.report import front_picture, html_report, memory_map, memory_picture, report_data
+from ircompile.report.pictures import ticks
+from ircompile.target import load_target
+
+
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+@pytest.mark.parametrize("ram", ["auto", "min"])
+def test_bytes_in_use_are_the_plan_s(mode: InputMode, ram: str) -> None:
+    plan = compiled(mode, ram).plan
+    memory = memory_map(plan)
+    assert memory["peak"]["bytes"] == max(memory["live"]) == plan.peak_live
+    assert memory["live"][memory["peak"]["step"]] == plan.peak_live
+    assert sum(held["bytes"] for held in memory["peak"]["held"]) >= plan.peak_live
+    assert sum(steps for _, steps in memory["fired"]) == memory["steps"]
+
+
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+def test_every_row_has_its_span_and_no_two_meet(mode: InputMode) -> None:
+    plan = compiled(mode).plan
+    memory = memory_map(plan)
+    owner = np.full((plan.arena_bytes, memory["steps"] + 1), -1)
+    for index, block in enumerate(memory["blocks"]):
+        if block["kind"] in ("input", "ring", "stored", "output"):
+            assert len(block["spans"]) <= plan.tensor(block["name"]).height
+        for offset, size, first, last in block["spans"]:
+            assert 0 <= offset < offset + size <= plan.arena_bytes
+            assert 0 <= first <= last <= memory["steps"]
+            held = owner[offset : offset + size, first + 1 : last]  # a row may be written over as it is read
+            assert np.all(held == -1)
+            held[:] = index
+
+
+def test_segments_begin_where_their_first_layer_fires() -> None:
+    plan = compiled("rows").plan
+    memory = memory_map(plan)
+    fired = [layer for layer, steps in memory["fired"] for _ in range(steps)]
+    for (first, stop), start in zip(plan.segments[1:], memory["segments"][1:], strict=True):
+        assert first <= fired[start] < stop
+        assert max(fired[:start]) < first
+
+
+def test_macs_before_and_after_pruning() -> None:
+    net = Net((6, 6, 3))
+    x = net.conv("x", 8, (3, 3), relu=True)
+    y = net.conv(x, 4)
+    graph = net.graph(y)
+    weights, bias = graph.nodes[0].op.weights, graph.nodes[0].op.bias
+    graph.consts[weights][2] = 0  # a channel that is the same for every input
+    graph.consts[bias][2] = -5000
+    data = report_data(build(normalize(graph), load_target("host"), "pruned"))
+    whole = 36 * 27 * 8 + 36 * 8 * 4
+    assert data["model_macs"] == whole == sum(layer["model_macs"] for layer in data["layers"])
+    assert data["macs"] == sum(layer["macs"] for layer in data["layers"]) < whole
+
+
+def test_a_layer_in_parts_shares_the_model_s_macs() -> None:
+    whole, parts = compiled(ram="auto"), compiled("rows", 2200)
+    assert len(parts.lowered.graph.nodes) > len(whole.lowered.graph.nodes)
+    data = report_data(parts)
+    assert sum(layer["model_macs"] for layer in data["layers"]) == report_data(whole)["model_macs"]
+
+
+def test_pictures_are_svg_with_every_block_and_point() -> None:
+    made = compiled()
+    memory = memory_map(made.plan)
+    root = ElementTree.fromstring(memory_picture(memory, report_data(made)))
+    paths = [path for path in root.iter() if path.get("class", "").startswith("block")]
+    assert len(paths) == len(memory["blocks"])
+    assert [path.get("d", "").count("M") for path in paths] == [len(b["spans"]) for b in memory["blocks"]]
+    front = [
+        {"ram": 100, "macs": 5, "instructions_estimate": 10},
+        {"ram": 50, "macs": 6, "instructions_estimate": 30},
+    ]
+    text = front_picture(front, "a < b", chosen=50)
+    assert "a &lt; b" in text
+    circles = [e for e in ElementTree.fromstring(text).iter() if e.tag.endswith("circle")]
+    assert [circle.get("r") for circle in circles] == ["4", "6"]
+
+
+@pytest.mark.parametrize("most", [1, 7, 772, 28184, 1_234_567])
+def test_ticks_are_few_and_apart(most: int) -> None:
+    found = ticks(most)
+    assert found[0] == 0
+    assert found[-1] == most
+    assert len(found) <= 7
+    assert all(b - a >= most / 25 for a, b in pairwise(found))
+
+
+def test_names_of_a_model_are_data_not_markup() -> None:
+    made = compiled()
+    data = report_data(made)
+    data["model"]["source"] = "<script>alert(1)</script>"
+    data["layers"][0]["name"] = "</script><img src=x>"
+    page = html_report(data, memory_map(made.plan))
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert page.count("</script>") == 1
+
+
+def test_the_page_loads_nothing() -> None:
+    page = html_report(report_data(compiled()), memory_map(compiled().plan))
+    for word in ("http:", "https:", "<link", "@import", "url(", "src="):
+        assert word not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_elementwise_layers_count_no_macs() -> None:
+    data = report_data(compiled())
+    kinds = {layer["op"]: layer for layer in data["layers"]}
+    assert kinds[ops.Binary.__name__]["model_macs"] == 0
