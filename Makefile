@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= 2
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup demo lint check test test-all bench fmt train-setup clean
+.PHONY: help setup demo lint check test test-all bench docs fmt train-setup clean
 
 help: ## list what there is
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -13,7 +13,7 @@ help: ## list what there is
 setup: .venv/.tools .venv/.stamp ## install compilers, QEMU and .venv (the other targets do it themselves)
 
 .venv/.stamp: pyproject.toml scripts/setup-venv.sh .venv/.tools
-	@scripts/setup-venv.sh dev,verify
+	@scripts/setup-venv.sh dev,verify,docs
 	@touch $@
 
 .venv/.tools: scripts/setup-tools.sh
@@ -45,13 +45,17 @@ test-all: lint .venv/.browser ## every model, every core, many seeds: long
 bench: setup ## count executed instructions on every core, write docs/benchmarks.md
 	.venv/bin/python benchmarks/run.py
 
+docs: setup ## draw the pictures and build the documentation into site/, checking every link
+	.venv/bin/python scripts/pictures.py
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --quiet
+
 fmt: setup ## format the Python files, and fix what ruff can fix
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
 train-setup: setup ## add what training the example needs (PyTorch) to .venv
-	@scripts/setup-venv.sh dev,verify,train
+	@scripts/setup-venv.sh dev,verify,docs,train
 
 clean: ## remove .venv, caches and build products
-	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist out site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

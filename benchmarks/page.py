@@ -37,7 +37,8 @@ def core_table(
         ])  # fmt: skip
     head = ["model", "instructions", "a MAC", "peer", "peer / ours", "change", "est. cycles", "peer", "peer / ours",
             "code", "weights", "stack"]  # fmt: skip
-    return f"\n## {core}\n\n" + markdown(head, lines)
+    begin, end = (f"<!-- --8<-- [{word}:{core}] -->\n" for word in ("start", "end"))  # comparison.md shows it
+    return f"\n## {core}\n\n{begin}\n{markdown(head, lines)}\n{end}"
 
 
 def memory_table(

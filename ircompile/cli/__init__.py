@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
@@ -32,14 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 a comparison failed, 2 what cannot be done, 70 an error of ours, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    make, run = OWN.get(words[0] if words else "", (None, commands.run))
-    if make:
-        arguments = make().parse_args(words[1:])
-    elif words and words[0] in COMMANDS:
-        arguments = command_parser(words[0]).parse_args(words[1:])
-    else:
-        arguments = parser().parse_args(words)
-    arguments.words = words
+    arguments = parse(words)
+    _, run = OWN.get(words[0] if words else "", (None, commands.run))
     try:
         return run(arguments)
     except CompileError as error:
@@ -67,3 +62,16 @@ def _ours(error: Exception, words: Sequence[str]) -> str:
         f"  {command}\n"
         f"hint: IRCOMPILE_DEBUG=1 shows where it failed"
     )
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """What a command line says, and its `words`; exits where it says nothing that can be done."""
+    make, _ = OWN.get(words[0] if words else "", (None, None))
+    if make:
+        arguments = make().parse_args(words[1:])
+    elif words and words[0] in COMMANDS:
+        arguments = command_parser(words[0]).parse_args(words[1:])
+    else:
+        arguments = parser().parse_args(words)
+    arguments.words = words
+    return arguments
