@@ -141,6 +141,25 @@ def test_verify_takes_files_and_reports_the_first_difference(
     assert "[0, 0, 0]" in out
 
 
+def test_a_compilation_that_fails_its_proof_says_so(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ircompile import ladder
+
+    words = (model, "--target", "m4", "-o", tmp_path / "out", "--verify", "numpy", "--explore")
+    assert run(*words) == 0
+    printed = capsys.readouterr().out
+    assert "numpy = graph, equal" in printed
+    assert "explored" in printed
+
+    def spoiled(compiled, vectors):  # type: ignore[no-untyped-def]
+        return [{name: array ^ 1 for name, array in out.items()} for out in ladder.on_numpy(compiled, vectors)]
+
+    monkeypatch.setitem(ladder.RUNNERS, "numpy", spoiled)
+    assert run(*words) == 1
+    assert "DIFFER" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

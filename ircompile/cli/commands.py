@@ -14,6 +14,7 @@ from ircompile.bench import count_instructions
 from ircompile.cli import layers
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.cli.files import sha256, write_files
+from ircompile.cli.summary import print_summary
 from ircompile.errors import CompileError
 from ircompile.fit import explore
 from ircompile.graph import Graph
@@ -76,7 +77,7 @@ def _build(graph: Graph, target: Target, name: str, arguments: argparse.Namespac
 
 
 def compile_model(arguments: argparse.Namespace) -> int:
-    """Compiles a model and writes its C files and report."""
+    """Compiles a model and writes its C files and report; 1 if it was verified and any element differs."""
     compiled = compiled_from(arguments)
     folder = arguments.output or Path(compiled.name)
     files = compiled.files()
@@ -107,55 +108,12 @@ def compile_model(arguments: argparse.Namespace) -> int:
         print_json(data)
     else:
         print_summary(data)
-    return 0
+    return 1 if any(rung["differing"] for rung in data["verified"]) else 0
 
 
 def front_of(graph: Graph, target: Target, mode: InputMode) -> list[dict[str, int]]:
     """The front of memory and work as plain values, fastest first."""
     return [{"ram": f.ram, "macs": f.macs, "instructions_estimate": f.work} for f in explore(graph, target, mode)]
-
-
-def print_summary(data: dict[str, Any]) -> None:
-    """The few lines that one wants to read after a compilation."""
-    arena, flash = data["arena"], data["flash"]
-    kind = "rows pushed" if data["interface"]["input_mode"] == "rows" else "input inside"
-    code = f" + {number(flash['code'] + flash['tables'])} code and tables" if flash["code"] is not None else ""
-    if not code:
-        code = " (code not measured: no compiler for the target here)"
-    rows = [
-        ("model", f"{data['model']['source']}, {len(data['layers'])} layers, {number(data['macs'])} MACs"),
-        ("target", data["target"]),
-        ("arena", f"{number(arena['bytes'])} bytes, everything in it, {kind}"),
-        *memory_rows(arena["regions"]),
-        ("flash", f"{number(flash['weights'])} bytes of constants{code}"),
-        ("bound", bound_text(arena)),
-        ("numerics", data["numerics"]),
-        ("files", ", ".join(data["files"])),
-    ]
-    if data["push"]:
-        push = data["push"]
-        most, usual = number(push["largest"]), number(push["typical"])
-        each = f"at most {most} instructions (row {push['at_row']}), typically {usual}, estimated"
-        rows.insert(4, ("push_row", each))
-    for key, value in rows:
-        OUT.print(f"{key:<9} {value}", markup=False)
-    for notice in data["notices"]:
-        OUT.print(f"notice    {notice}", markup=False)
-
-
-def memory_rows(regions: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """What goes to which memory, where there are several."""
-    if len(regions) == 1:
-        return []
-    return [("", f"{number(region['bytes'])} bytes in {region['name']}") for region in regions]
-
-
-def bound_text(arena: dict[str, Any]) -> str:
-    """How far the arena is above the lower bound of plans of its form."""
-    bound = arena["lower_bound"]
-    return (
-        f"{number(bound)} bytes: no plan of this form needs less; {100 * (arena['bytes'] / bound - 1):.1f} % above"
-    )
 
 
 def verify_model(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,71 @@
+"""The few lines that one reads after a compilation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ircompile.cli.console import OUT, number
+
+
+def print_summary(data: dict[str, Any]) -> None:
+    """The few lines that one wants to read after a compilation."""
+    arena, flash = data["arena"], data["flash"]
+    kind = "rows pushed" if data["interface"]["input_mode"] == "rows" else "input inside"
+    code = f" + {number(flash['code'] + flash['tables'])} code and tables" if flash["code"] is not None else ""
+    if not code:
+        code = " (code not measured: no compiler for the target here)"
+    rows = [
+        ("model", f"{data['model']['source']}, {len(data['layers'])} layers, {number(data['macs'])} MACs"),
+        ("target", data["target"]),
+        ("arena", f"{number(arena['bytes'])} bytes, everything in it, {kind}"),
+        *memory_rows(arena["regions"]),
+        ("flash", f"{number(flash['weights'])} bytes of constants{code}"),
+        ("bound", bound_text(arena)),
+        ("numerics", data["numerics"]),
+        ("files", ", ".join(data["files"])),
+    ]
+    if data["push"]:
+        push = data["push"]
+        most, usual = number(push["largest"]), number(push["typical"])
+        each = f"at most {most} instructions (row {push['at_row']}), typically {usual}, estimated"
+        rows.insert(4, ("push_row", each))
+    for key, value in [*rows, *found_rows(data)]:
+        OUT.print(f"{key:<9} {value}", markup=False)
+    for notice in data["notices"]:
+        OUT.print(f"notice    {notice}", markup=False)
+
+
+def memory_rows(regions: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What goes to which memory, where there are several."""
+    if len(regions) == 1:
+        return []
+    return [("", f"{number(region['bytes'])} bytes in {region['name']}") for region in regions]
+
+
+def bound_text(arena: dict[str, Any]) -> str:
+    """How far the arena is above the lower bound of plans of its form."""
+    bound = arena["lower_bound"]
+    return (
+        f"{number(bound)} bytes: no plan of this form needs less; {100 * (arena['bytes'] / bound - 1):.1f} % above"
+    )
+
+
+def found_rows(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was measured and compared, where that was asked for."""
+    rows = []
+    if bench := data.get("bench"):
+        cycles = f", about {number(bench['cycles_estimate'])} cycles" if bench["cycles_estimate"] else ""
+        rows.append(
+            ("bench", f"{number(bench['instructions'])} instructions{cycles}, stack {bench['stack']} bytes")
+        )
+    for rung in data["verified"]:
+        verdict = f"{number(rung['differing'])} DIFFER" if rung["differing"] else "equal"
+        compared = f"{number(rung['compared'])} elements, {rung['vectors']} inputs"
+        rows.append(("verified", f"{rung['name']} = graph, {verdict}: {compared}"))
+    if front := data["front"]:
+        least = min(front, key=lambda point: point["ram"])
+        work = number(least["instructions_estimate"])
+        rows.append(
+            ("explored", f"{len(front)} plans; the least: {number(least['ram'])} bytes, {work} instructions")
+        )
+    return rows
