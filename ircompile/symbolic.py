@@ -132,7 +132,8 @@ class _Shadow:
         for i, use in enumerate([*inner, *writes]):
             overwrites = i >= len(inner) and demand.in_place is not None
             for other in [*reads, *inner[:i]]:
-                if _meet(use.bytes, other.bytes) and not (overwrites and use.bytes == other.bytes):
+                over = overwrites and use.bytes[0] == other.bytes[0] and use.bytes[1] <= other.bytes[1]
+                if _meet(use.bytes, other.bytes) and not over:
                     raise self._wrong(where, f"{use.what} lies over {other.what}")
         for row in written:
             self.write(where, node.output, row, demand.writes)

@@ -37,9 +37,19 @@ def choose_conv(op: ops.Conv, site: Site, target: Target) -> Kernel:
         ("hwc",),
         ("hwc", "chw"),
         -(-scratch // 4) * 4,
+        in_place=0 if dsp and can_overwrite(op, site) else None,
         instructions=estimate(op, site, dsp),
         extras=("scratch",) if scratch else (),
     )
+
+
+def can_overwrite(op: ops.Conv, site: Site) -> bool:
+    """Whether pixels, gathered two by two, may be written over the row that they are read from.
+
+    A single one at the end is read while its channels are written, and must not meet them.
+    """
+    inputs, outputs, width = site.inputs[0].channels, site.output.channels, site.output.width
+    return op.window == POINT and outputs <= inputs and (width % 2 == 0 or width * outputs <= (width - 1) * inputs)
 
 
 def estimate(op: ops.Conv, site: Site, dsp: bool) -> int:

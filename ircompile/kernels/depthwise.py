@@ -25,7 +25,15 @@ UNROLLED = 54  # products of such a block: no loop over the rows of its windows
 
 
 def choose_depthwise(op: ops.Depthwise, site: Site, features: Features) -> Kernel:
-    """3 x 3 windows directly on the rows; other windows, and very narrow rows, in a padded strip."""
+    """3 x 3 windows directly on the rows; other windows, and very narrow rows, in a padded strip.
+
+    What is done as a whole has all rows of a channel in the strip, and reads and writes pixels of channels.
+    """
+    if op.whole:
+        return Kernel(
+            "depthwise_strip", "buffer", ("hwc",), ("hwc",), strip_bytes(op, site), in_place=0,
+            instructions=strip_instructions(op, site), extras=("scratch",),
+        )  # fmt: skip
     if features.dsp and (is_direct(op, site) or is_narrow(op, site)):
         return choose_direct(op, site)
     strip = strip_bytes(op, site)
@@ -80,14 +88,19 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
         "wide": wide, "multiplier": multiplier, "outputs": outputs,
         "steps": steps, "assembly": assembly,
         "registers": registers_of(assembly, window.kernel),
-        "outside": any(window.padding[:2]),
+        "outside": any(window.padding[:2]), "whole": op.whole,
     }  # fmt: skip
+    if op.whole:
+        key |= {"top": window.padding[0], "down": window.stride[0]}
+        sizes |= {"height_in": source.height, "height_out": site.output.height}
+        sizes |= {"row_step": context.plan.buffers[node.output].pitch}
+        suffix += "_whole"
     order = row_order(window.kernel[1]) if wide else list(range(window.kernel[1]))
     arrays = {
         "weights": padded(weights[:, :, order]),
         "requant": requant_words(raw_codes(recipe, weights, source.zero_point)),
     }
-    shared = {**helpers(wide), "gather": ("gather", {})}
+    shared = {**helpers(wide), "gather": ("gather_pixels" if op.whole else "gather", {})}
     shared |= {"mix": ("mix", {})} if any(step.kind == "mix" for step in steps) else {}
     return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, shared)
 
@@ -165,9 +178,10 @@ def plain_instructions(op: ops.Depthwise, site: Site, features: Features) -> int
 
 
 def strip_bytes(op: ops.Depthwise, site: Site) -> int:
-    """The window's rows of one channel with their padding, and words to read over."""
+    """The window's rows of one channel, or all, with their padding, and words to read over."""
     left, right = op.window.padding[2:]
-    strip = op.window.kernel[0] * (site.inputs[0].width + left + right) + 4
+    rows = site.inputs[0].height if op.whole else op.window.kernel[0]
+    strip = rows * (site.inputs[0].width + left + right) + 4
     return -(-strip // 4) * 4
 
 
@@ -178,8 +192,13 @@ def strip_instructions(op: ops.Depthwise, site: Site) -> int:
     outputs = best_outputs(window.kernel, window.stride[1], width, wide)
     blocks = -(-width // outputs)
     filters = blocks * block_cost(window.kernel, window.stride[1], outputs, wide) + 16
-    gather = window.kernel[0] * (site.inputs[0].width // 2 + 12)
-    return site.output.height * (site.output.channels * filters + site.inputs[0].channels * gather)
+    rows, width_in, channels = site.inputs[0].shape
+    gather = (
+        rows * (5 * width_in // 2 + 12)
+        if op.whole
+        else site.output.height * window.kernel[0] * (width_in // 2 + 12)
+    )
+    return site.output.height * site.output.channels * filters + channels * gather
 
 
 def last_pair(op: ops.Depthwise, site: Site) -> int:

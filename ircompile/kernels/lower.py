@@ -10,6 +10,7 @@ from ircompile.errors import CompileError
 from ircompile.graph import Graph, Node
 from ircompile.kernels.candidates import choose
 from ircompile.kernels.model import Kernel
+from ircompile.kernels.whole import with_whole
 from ircompile.plan.model import Demand, Layout
 from ircompile.target import Target
 from ircompile.tensor import Tensor
@@ -29,6 +30,7 @@ def lower(graph: Graph, target: Target) -> Lowered:
 
     Before: x -> Depthwise        After: x (hwc) -> Copy (chw) -> Depthwise
     """
+    graph = with_whole(graph, target)
     kernels = _turned(graph, {node.name: choose(node, graph, target) for node in graph.nodes})
     wanted: dict[str, set[Layout]] = {name: set() for name in graph.tensors}
     for node in graph.nodes:

@@ -50,9 +50,10 @@ class Kernel:
     alike: bool = False
 
     def demand(self, layout: Layout) -> Demand:
-        """What planning must know, with the output written in `layout`."""
+        """What planning must know, with the output written in `layout`; over an input in the best one only."""
         pointers, strided = self.call != "buffer", self.template.startswith(STRIDED)
-        return Demand(self.reads, layout, self.scratch, self.in_place, self.instructions, pointers, strided)
+        in_place = self.in_place if layout == self.writes[0] else None
+        return Demand(self.reads, layout, self.scratch, in_place, self.instructions, pointers, strided)
 
 
 @dataclass(frozen=True)

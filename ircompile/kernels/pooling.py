@@ -10,8 +10,8 @@ from ircompile.tensor import Site
 
 
 def choose_pool(op: ops.MaxPool | ops.AveragePool, site: Site) -> Kernel:
-    """A window of rows of pixels."""
-    return Kernel("pool", "window", ("hwc",))
+    """A window of rows of pixels. Without padding no pixel is written before all that are at its place are read."""
+    return Kernel("pool", "window", ("hwc",), in_place=0 if op.window.padding[2] == 0 else None)
 
 
 def choose_mean(op: ops.Mean, site: Site) -> Kernel:

@@ -62,13 +62,13 @@ OPS: tuple[type[Op], ...] = (
 
 
 def steps_of(op: Op, site: Site) -> int:
-    """How many steps compute the whole output: one an output row, one an input row for ops that accumulate."""
-    return op.steps(site) if isinstance(op, Mean | Extreme) else site.output.height
+    """How many steps compute the whole output: one an output row, but for ops that say otherwise."""
+    return op.steps(site) if isinstance(op, Mean | Extreme | Depthwise) else site.output.height
 
 
 def output_rows(op: Op, site: Site, step: int) -> tuple[int, int]:
     """Output rows [first, stop) that a step completes."""
-    return op.output_rows(site, step) if isinstance(op, Mean | Extreme) else (step, step + 1)
+    return op.output_rows(site, step) if isinstance(op, Mean | Extreme | Depthwise) else (step, step + 1)
 
 
 def state_bytes(op: Op, site: Site) -> int:

@@ -16,13 +16,15 @@ from ircompile.tensor import Array, Consts, Rows, Shape, Site, Tensor, integers
 class Depthwise:
     """Output channel o reads input channel o // multiplier only.
 
-    `weights` names an int8 or int16 constant (kh, kw, C_out), `bias` an int32 constant (C_out,).
+    `weights` names an int8 or int16 constant (kh, kw, C_out), `bias` an int32 constant (C_out,). With `whole`,
+    which lowering chooses, one step reads and writes all rows, channel after channel.
     """
 
     window: Window
     weights: str
     bias: str
     requant: Requant
+    whole: bool = False
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input; any kernel, stride, padding, dilation and channel multiplier."""
@@ -37,7 +39,16 @@ class Depthwise:
         height, width = self.window.output_size(inputs[0].height, inputs[0].width)
         return height, width, weights.shape[2]
 
+    def steps(self, site: Site) -> int:
+        """One step an output row, or one for all."""
+        return 1 if self.whole else site.output.height
+
+    def output_rows(self, site: Site, step: int) -> tuple[int, int]:
+        return (0, site.output.height) if self.whole else (step, step + 1)
+
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
+        if self.whole:
+            return ((0, site.inputs[0].height),)
         return (self.window.rows_needed(step, site.inputs[0].height),)
 
     def macs(self, site: Site) -> int:

@@ -24,8 +24,8 @@ class Edge:
     """From a node of the chain to the next, or from the input to the first; q are steps done of the latter.
 
     `there[p]` rows exist once the former has done p steps, `dead[q]` of them no step from q on reads, `stop[q]`
-    must exist before step q, `held[q]` are the bytes of scratch and sums during step q. `over`: the latter may
-    write its rows over the ones it reads.
+    must exist before step q, `held[q]` are the bytes of scratch and sums during step q, less what it writes
+    over the rows that it reads.
     """
 
     row_bytes: int
@@ -33,7 +33,6 @@ class Edge:
     dead: Array
     stop: Array
     held: Array
-    over: bool
 
     def between(self) -> Array:
         """Bytes alive between steps, by steps done of both; NEVER where it cannot be."""
@@ -45,8 +44,7 @@ class Edge:
     def during(self) -> Array:
         """Bytes alive while the latter takes a step, its own output not counted."""
         possible = self.there[:, None] >= self.stop[None, :]
-        dead = self.dead[1:] if self.over else self.dead[:-1]
-        alive = np.maximum(self.there[:, None] - dead[None, :], 0) * self.row_bytes + self.held[None, :]
+        alive = np.maximum(self.there[:, None] - self.dead[None, :-1], 0) * self.row_bytes + self.held[None, :]
         return np.where(possible, alive, NEVER)
 
 
@@ -101,8 +99,12 @@ def _edge(problem: Problem, source: int, node: int) -> Edge:
     there = np.arange(tensor.height + 1) if source < 0 else _rows_after(problem, source)
     demand, sums = problem.demands[stage.node.name], problem.sums[node]
     held = np.full(stage.steps, demand.scratch + sums, np.int64)
-    over = demand.in_place is not None and tensor.shape == graph.tensors[stage.node.output].shape
-    return Edge(tensor.row_bytes, there, dead, np.maximum.accumulate(stop), held, over)
+    if demand.in_place is not None:
+        written = np.diff(_rows_after(problem, node))
+        held -= np.minimum(written, np.diff(dead)) * min(
+            graph.tensors[stage.node.output].row_bytes, tensor.row_bytes
+        )
+    return Edge(tensor.row_bytes, there, dead, np.maximum.accumulate(stop), held)
 
 
 def _rows_after(problem: Problem, node: int) -> Array:

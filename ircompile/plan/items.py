@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ircompile.plan.lifetimes import Life, Problem, row_lives, slots_needed
+from ircompile.plan.lifetimes import Life, Problem, both, row_lives, slots_needed
 from ircompile.plan.overlays import homes_of
 from ircompile.plan.pools import Ring, share
 from ircompile.plan.stages import reach_of
@@ -65,13 +65,10 @@ def items_of(
 def shared_lives(problem: Problem, lives: Mapping[str, Life]) -> tuple[dict[str, Life], dict[str, str]]:
     """Lives of the tensors that have rows of their own, all that live there together; and where each lives."""
     first, last = ({name: getattr(life, end) for name, life in lives.items()} for end in ("first", "last"))
-    homes = homes_of(problem.overlays, problem.slices, first, last)
+    homes = homes_of(problem.overlays, problem.slices, problem.rows, first, last)
     shared: dict[str, Life] = {}
     for name, home in homes.items():
-        life, other = lives[name], shared.get(home)
-        shared[home] = (
-            life if other is None else Life(np.minimum(life.first, other.first), np.maximum(life.last, other.last))
-        )
+        shared[home] = both(shared[home], lives[name]) if home in shared else lives[name]
     return shared, homes
 
 

@@ -51,7 +51,7 @@ class Problem:
         self.kept = {i: _last_uses(stage, site) for i, (stage, site) in enumerate(pairs) if stage.lines}
         self.sums = [state_bytes(stage.node.op, site) for stage, site in pairs]
         self.slices = slices_of(graph, demands)
-        self.overlays = overlays_of(graph, demands)
+        self.overlays = overlays_of(graph, demands, self.lines)
         self.unturned = {
             name for node in graph.nodes if not demands[node.name].row_pointers for name in node.inputs
         }
@@ -151,6 +151,17 @@ def _life_of_lines(uses: Array, fired: Array) -> Life:
     born = np.full(len(uses), NEVER)
     born[alive] = fired[np.flatnonzero(alive)] + 1
     return Life(born, np.where(alive, fired[uses], -1))
+
+
+def both(a: Life, b: Life) -> Life:
+    """Lives of the rows in which two tensors live, one of which may have fewer."""
+    height = max(len(a.first), len(b.first))
+    first, last = np.full(height, NEVER), np.full(height, -1, np.int64)
+    for life in (a, b):
+        rows = slice(len(life.first))
+        np.minimum(first[rows], life.first, out=first[rows])
+        np.maximum(last[rows], life.last, out=last[rows])
+    return Life(first, last)
 
 
 def slots_needed(life: Life) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 import numpy as np
 
 from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.graph import Graph, Node
 from ircompile.plan.model import Demand
 from ircompile.tensor import Array
+
+BRIEF = 1  # steps that a row in a longer one may be alive after that in which it is written
 
 
 class Overlay(NamedTuple):
@@ -20,8 +22,8 @@ class Overlay(NamedTuple):
     inputs: tuple[str, ...]
 
 
-def overlays_of(graph: Graph, demands: Mapping[str, Demand]) -> list[Overlay]:
-    """What kernels may write over, in the order of the nodes.
+def overlays_of(graph: Graph, demands: Mapping[str, Demand], lines: Set[str]) -> list[Overlay]:
+    """What kernels may write over, in the order of the nodes; nodes with lines keep the row they read afterwards.
 
     Rather over what others read, too: a residual is there longest already, often whole.
     """
@@ -29,17 +31,32 @@ def overlays_of(graph: Graph, demands: Mapping[str, Demand]) -> list[Overlay]:
     found = []
     for node in graph.nodes:
         position = demands[node.name].in_place
-        if position is None:
+        if position is None or node.name in lines:
             continue
         names = [
             name
             for name in (node.inputs[position], *node.inputs)
-            if graph.tensors[name].shape == graph.tensors[node.output].shape
+            if _fits(graph, node, name, position, consumers[node.output])
             and name not in graph.output_names
             and node.inputs.count(name) == 1
         ]
         found.append(Overlay(node.output, tuple(sorted(names, key=lambda n: -len(consumers[n])))))
     return found
+
+
+def _fits(graph: Graph, node: Node, name: str, position: int, readers: list[Node]) -> bool:
+    """Whether an input's rows are as the output's.
+
+    Those that the kernel names may be longer and more, but not where a reader of the output writes long rows while
+    the longer ones are held.
+    """
+    tensor, output = graph.tensors[name], graph.tensors[node.output]
+    if name == node.inputs[position] and tensor.row_bytes > output.row_bytes:
+        short = all(graph.tensors[reader.output].row_bytes <= output.row_bytes for reader in readers)
+        return short and tensor.height >= output.height
+    if name == node.inputs[position]:
+        return tensor.row_bytes == output.row_bytes and tensor.height >= output.height
+    return tensor.shape == output.shape
 
 
 class Slice(NamedTuple):
@@ -67,12 +84,18 @@ def slices_of(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, Slice]:
 
 
 def homes_of(
-    overlays: list[Overlay], slices: Mapping[str, Slice], first: Mapping[str, Array], last: Mapping[str, Array]
+    overlays: list[Overlay],
+    slices: Mapping[str, Slice],
+    rows: Mapping[str, tuple[int, int]],
+    first: Mapping[str, Array],
+    last: Mapping[str, Array],
 ) -> dict[str, str]:
     """The tensor in whose rows each tensor lives: its own, or one that it overwrites or is a slice of.
 
-    `first` and `last` are the first and last step of every row; a row may be written over by the step that reads it
-    last, and by none before.
+    `first` and `last` are the first and last step of every row, `rows` the bytes of one and how many there are. A
+    row may be written over by the step that reads it last, and by none before. Where there are fewer rows, or
+    shorter ones, which hold the memory of the longer, it must be in that very step; shorter ones must be read at
+    once.
     """
     homes = {name: name for name in first}
     ends = {name: end.copy() for name, end in last.items()}
@@ -81,9 +104,12 @@ def homes_of(
             if output not in first or name not in first or name in slices:
                 continue
             home = homes[name]
-            if np.all(ends[home] <= first[output]):
+            end = ends[home][: len(first[output])]
+            brief = rows[output][0] == rows[home][0] or np.all(last[output] - first[output] <= BRIEF)
+            in_step = rows[output] == rows[home] or np.all(end == first[output])
+            if brief and in_step and np.all(end <= first[output]):
                 homes[output] = home
-                np.maximum(ends[home], last[output], out=ends[home])
+                np.maximum(end, last[output], out=end)
                 break
     for name, piece in slices.items():
         if name in homes:

@@ -15,6 +15,7 @@ from ircompile import ops
 from ircompile.graph import Graph
 from ircompile.kernels.depthwise_rows import Step, allocated, row_steps
 from ircompile.kernels.lower import lower
+from ircompile.pipeline import build
 from ircompile.plan import search
 from ircompile.runners.host import run_host
 from ircompile.simulate import run_graph
@@ -183,3 +184,48 @@ def follow(steps: tuple[Step, ...], taps: int, stride: int, outputs: int) -> Non
             held[step.name] = (step.at, -1)
     for output, pairs in found.items():
         assert not steps or sorted(pairs) == [(output * stride + tap, tap) for tap in range(taps)]
+
+
+def gated(shape: tuple[int, int, int], kernel: tuple[int, int], stride: int, padding: Padding, seed: int) -> Graph:
+    """A depthwise layer whose output is stored until its mean is known: done as a whole, over its input."""
+    net = Net(shape, seed, ("double", "float32_even")[seed % 2])
+    if seed % 3 == 2:
+        net.tensors["x"] = replace(net.tensors["x"], zero_point=(-128, 127)[seed % 2])
+    x = net.conv("x", shape[2] + 2)
+    x = net.depthwise(x, kernel, (stride, 1), padding)
+    if seed % 3 == 1:
+        (weights,) = (node.op.weights for node in net.nodes if isinstance(node.op, ops.Depthwise))
+        net.consts[weights] = (net.consts[weights].astype(np.int16) * 2 - 1).astype(np.int16)
+    mean = net.add("mean", ops.Mean(), (x,))
+    return net.graph(net.conv(net.sum(x, mean, "mul"), 3))
+
+
+def test_whole(tmp_path: Path) -> None:
+    geometries = [
+        ((2, 9, 3), (5, 5), 1, (2, 2, 2, 2)),
+        ((3, 8, 2), (5, 5), 1, (2, 2, 2, 2)),
+        ((3, 6, 2), (5, 5), 2, (2, 2, 2, 2)),
+        ((9, 7, 2), (5, 5), 1, (2, 2, 2, 2)),
+        ((4, 5, 3), (7, 7), 1, (3, 3, 3, 3)),
+        ((5, 2, 5), (3, 3), 1, (1, 1, 1, 1)),
+        ((6, 1, 4), (3, 1), 1, (1, 1, 0, 0)),
+        ((4, 6, 2), (2, 4), 1, (1, 0, 2, 1)),
+        ((4, 6, 2), (2, 4), 1, (0, 1, 1, 2)),
+        ((4, 12, 2), (1, 5), 1, (0, 0, 2, 2)),
+        ((5, 4, 2), (3, 5), 2, (1, 1, 2, 2)),
+    ]
+    graphs = [gated(*geometry, seed) for seed, geometry in enumerate(geometries)]
+    target = load_target("cortex-m4")
+    for graph in graphs:
+        (node,) = (n for n in lower(graph, target).graph.nodes if isinstance(n.op, ops.Depthwise))
+        assert isinstance(node.op, ops.Depthwise)
+        assert node.op.whole
+    climb_all(graphs, tmp_path)
+
+
+def test_whole_writes_over_its_input() -> None:
+    plan = build(gated((3, 16, 14), (5, 5), 2, (2, 2, 2, 2), 0), load_target("cortex-m4"), "net").plan
+    (node,) = (n for n in plan.graph.nodes if isinstance(n.op, ops.Depthwise))
+    source, output = plan.buffers[node.inputs[0]], plan.buffers[node.output]
+    assert (source.offset, source.pitch) == (output.offset, output.pitch)
+    assert plan.tensor(node.output).height < plan.tensor(node.inputs[0]).height
