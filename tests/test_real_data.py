@@ -30,18 +30,27 @@ def outputs_of(name: str, inputs: list[Array], folder: Path) -> tuple[Compiled, 
     return compiled, [outputs[0].reshape(-1) for outputs in result.outputs]
 
 
-def vww_pictures() -> tuple[list[Array], list[int]]:
-    """The 1000 evaluation pictures as int8 codes, and 1 where there is a person."""
+def picture_of(path: Path, mode: str, swapped: bool = False) -> Array:
+    """A picture's pixels, H x W x C uint8, in the mode "RGB" or "L"; `swapped` in the file: red and blue."""
     image = pytest.importorskip("PIL.Image")
+    with image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB"), np.uint8)
+    ordered = image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1] if swapped else pixels))
+    return np.asarray(ordered.convert(mode), np.uint8).reshape(*pixels.shape[:2], -1)
+
+
+def coded(pixels: Array) -> Array:
+    """int8 codes of 0 .. 255."""
+    return (pixels ^ np.uint8(0x80)).view(np.int8)
+
+
+def vww_pictures(mode: str = "RGB") -> tuple[list[Array], list[int]]:
+    """The 1000 evaluation pictures as int8 codes, in the order of their names, and 1 where there is a person."""
     folder = MODELS / "inputs" / "vww96_jpg"
     with (folder / "y_labels.csv").open() as file:
-        rows = list(csv.reader(file))
-    pictures = []
-    for row in rows:
-        with image.open((folder / row[0]).with_suffix(".jpg")) as picture:
-            rgb = np.asarray(picture.convert("RGB"), np.uint8)[:, :, ::-1]  # the set has red and blue swapped
-        pictures.append((rgb ^ np.uint8(0x80)).view(np.int8))
-    return pictures, [int(row[-1]) for row in rows]
+        rows = sorted(csv.reader(file))
+    files = [(folder / row[0]).with_suffix(".jpg") for row in rows]
+    return [coded(picture_of(file, mode, swapped=True)) for file in files], [int(row[-1]) for row in rows]
 
 
 @pytest.mark.slow
@@ -65,3 +74,37 @@ def test_published_results_of_the_person_detector(tmp_path: Path) -> None:
         pictures.append((raw ^ np.uint8(0x80)).view(np.int8))
     _, outputs = outputs_of("cfu_mnv2_035_160_person.tflite", pictures, tmp_path)
     assert [int(y[1]) - int(y[0]) for y in outputs] == list(published.values())
+
+
+@pytest.mark.slow
+def test_vww_accuracy_of_the_grey_person_detector(tmp_path: Path) -> None:
+    pictures, labels = (found[::2] for found in vww_pictures("L"))
+    assert len(pictures) == 500
+    _, outputs = outputs_of("tflm_person_detect.tflite", pictures, tmp_path)
+    right = sum(int(np.argmax(y)) == label for y, label in zip(outputs, labels, strict=True))
+    assert right / len(labels) == pytest.approx(0.778, abs=0.0005)
+    reference = open_reference("tflm", MODELS / "tflm_person_detect.tflite")
+    for picture, y in zip(pictures, outputs, strict=True):
+        assert np.array_equal(reference.run([picture[np.newaxis]])[0].reshape(-1), y)
+
+
+def test_published_results_of_the_grey_person_detector(tmp_path: Path) -> None:
+    folder = MODELS / "inputs" / "tflm"
+    # These two files hold the model's codes themselves, byte for byte.
+    pictures = [picture_of(folder / name, "L").view(np.int8) for name in ("person.bmp", "no_person.bmp")]
+    _, outputs = outputs_of("tflm_person_detect.tflite", pictures, tmp_path)
+    assert list(outputs[0]) == [-113, 113]
+    assert outputs[1][0] > outputs[1][1]
+
+
+@pytest.mark.slow
+def test_segmentation_finds_the_bird(tmp_path: Path) -> None:
+    folder = MODELS / "inputs" / "coral"
+    names = (folder / "pascal_voc_segmentation_labels.txt").read_text().split()
+    image = pytest.importorskip("PIL.Image")
+    with image.open(folder / "bird_segmentation_mask.bmp") as picture:
+        bird = np.asarray(picture) == names.index("bird")
+    picture = picture_of(folder / "bird_segmentation.bmp", "RGB")
+    _, (labels,) = outputs_of("coral_deeplabv3_mnv2_dm05.tflite", [picture], tmp_path)
+    found = labels.reshape(bird.shape) == names.index("bird")
+    assert (found & bird).sum() / (found | bird).sum() == pytest.approx(0.837, abs=0.001)
