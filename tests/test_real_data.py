@@ -78,11 +78,12 @@ def test_published_results_of_the_person_detector(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_vww_accuracy_of_the_grey_person_detector(tmp_path: Path) -> None:
-    pictures, labels = (found[::2] for found in vww_pictures("L"))
-    assert len(pictures) == 500
+    """The published 77.8 % are of 500 pictures that nobody names; on all 1000 it is 77.0 %."""
+    pictures, labels = vww_pictures("L")
+    assert len(pictures) == 1000
     _, outputs = outputs_of("tflm_person_detect.tflite", pictures, tmp_path)
     right = sum(int(np.argmax(y)) == label for y, label in zip(outputs, labels, strict=True))
-    assert right / len(labels) == pytest.approx(0.778, abs=0.0005)
+    assert right / len(labels) == pytest.approx(0.770, abs=0.0005)
     reference = open_reference("tflm", MODELS / "tflm_person_detect.tflite")
     for picture, y in zip(pictures, outputs, strict=True):
         assert np.array_equal(reference.run([picture[np.newaxis]])[0].reshape(-1), y)
