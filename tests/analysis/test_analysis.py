@@ -81,7 +81,7 @@ def test_recomputing_takes_less_memory_and_counts_its_work() -> None:
     net = Net((48, 48, 3))
     x = net.conv("x", 4, (3, 3), (2, 2), relu=True)
     for _ in range(3):
-        x = net.inverted_residual(x, 8, 4)
+        x = net.inverted_residual(x, 12, 4)
     graph = net.graph(net.add("mean", ops.Mean(), (x,)))
     start = planned(graph, True)
     again = recomputing(start, None, 6)
