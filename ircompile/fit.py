@@ -22,8 +22,10 @@ from ircompile.passes.split_channels import base_name, split_channels, splittabl
 from ircompile.plan import InputMode, Plan, check_input_mode, lay_out
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.lifetimes import Problem
+from ircompile.plan.order import orders_of
 from ircompile.plan.regions import Places, in_regions, too_small
 from ircompile.plan.search import Draft, find, find_default, lines_everywhere
+from ircompile.plan.segments import SegmentCosts, least_peak
 from ircompile.plan.stages import can_compute_again
 from ircompile.plan.work import instructions, macs
 from ircompile.target import MemoryRegion, Target
@@ -80,6 +82,7 @@ def fit(
     Raises CompileError where nothing fits, or the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
+    graph = in_order(graph, target, input_mode)
     if isinstance(ram, str) and not memory:
         return small(graph, target, input_mode, ram)
     return first_within(graph, target, input_mode, ram, memory)
@@ -121,7 +124,7 @@ def first_within(
 def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[Fitted]:
     """The Pareto front of memory and instructions, fastest first; `fit` finds each by its bytes."""
     records: list[Fitted] = []
-    for fitted in path(graph, target, input_mode):
+    for fitted in path(in_order(graph, target, input_mode), target, input_mode):
         if not records or fitted.ram < records[-1].ram:
             records.append(fitted)
     front: list[Fitted] = []
@@ -129,6 +132,18 @@ def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[Fitted]
         if not front or fitted.work < front[-1].work:
             front.append(fitted)
     return front[::-1]
+
+
+def in_order(graph: Graph, target: Target, input_mode: InputMode) -> Graph:
+    """Its nodes in the order in which least is alive, with rings alone."""
+    orders = orders_of(graph)
+
+    def alive(order: Graph) -> int:
+        lowered = lower(order, target)
+        costs = SegmentCosts(Problem(lowered.graph, lowered.demands), input_mode == "rows")
+        return max(map(costs, least_peak(costs)))
+
+    return min(orders, key=alive) if len(orders) > 1 else graph
 
 
 def default(graph: Graph, target: Target, input_mode: InputMode) -> Fitted:

@@ -48,7 +48,7 @@ def options(graph: Graph, target: Target, now: Estimate, ram: int | None) -> Ite
     if _fits(best, ram):
         return
     flags = " --input rows" if best.coarse.rows and not now.coarse.rows else ""
-    steps = max(1, min(MOST_STEPS, STEPS_EVENTS // len(best.coarse.events)))
+    steps = max(1, min(MOST_STEPS, STEPS_EVENTS // best.coarse.fired.steps))
     again = recomputing(best, ram, steps)
     if again is not best:
         budget = again.surely if ram is None else ram

@@ -17,9 +17,9 @@ from functools import cached_property
 import numpy as np
 
 from ircompile.graph import Node
-from ircompile.plan.firing import Event, rows_pushed, whole_run
-from ircompile.plan.items import Item, items_of, live_bytes, shared_lives
-from ircompile.plan.lifetimes import Problem, row_lives, slots_needed, times_of
+from ircompile.plan.firing import Fired
+from ircompile.plan.items import Item, live_bytes, shared_lives
+from ircompile.plan.lifetimes import Problem, row_lives, slots_needed
 from ircompile.plan.search import Draft
 from ircompile.plan.segments import Segment, SegmentCosts
 from ircompile.tensor import Array
@@ -38,17 +38,14 @@ class Coarse:
     rows: bool
 
     @cached_property
-    def events(self) -> list[Event]:
+    def fired(self) -> Fired:
         """The run."""
-        pushed = rows_pushed(self.problem.stages) if self.rows else 0
-        return whole_run(self.problem.stages, self.segments, pushed)
+        return self.draft.fired
 
     @cached_property
     def items(self) -> list[Item]:
-        """All that must be placed, rings that could be shared counted as one block."""
-        graph = self.problem.graph
-        whole, kept = set(graph.input_names[self.rows :]), set(graph.output_names)
-        return items_of(self.problem, times_of(self.events), len(self.events), whole, kept, None).items
+        """All that must be placed."""
+        return self.draft.items
 
     @cached_property
     def live(self) -> Array:
@@ -61,7 +58,7 @@ class Coarse:
         draft = self.draft
         return draft.arena(int(self.live.max()))
 
-    @property
+    @cached_property
     def draft(self) -> Draft:
         """The same schedule, to be placed for true."""
         return Draft(self.problem, self.segments, self.rows, False)
@@ -69,8 +66,7 @@ class Coarse:
     @property
     def peak_node(self) -> Node:
         """The node that fires when most bytes are alive."""
-        step = min(int(self.live.argmax()), len(self.events) - 1)
-        return self.problem.stages[max(self.events[step][0], 0)].node
+        return self.problem.stages[self.fired.stage_at(int(self.live.argmax()))].node
 
 
 def find_coarse(problem: Problem, rows: bool) -> Coarse:
@@ -126,8 +122,8 @@ def _own(problem: Problem) -> Array:
 def _spans(problem: Problem) -> dict[str, tuple[int, int, int]]:
     """For every tensor with rows of its own: the stage that writes it, the last that reads it, its ring's bytes."""
     graph, count = problem.graph, len(problem.stages)
-    events = Coarse(problem, ((0, count),), True).events
-    lives = row_lives(problem, times_of(events), len(events), set(graph.input_names[1:]), set())
+    times, steps = problem.fired(0, count, True)
+    lives = row_lives(problem, times, steps, set(graph.input_names[1:]), set())
     shared, homes = shared_lives(problem, lives)
     made = {stage.node.output: i for i, stage in enumerate(problem.stages)}
     made |= dict.fromkeys(graph.input_names, -1)

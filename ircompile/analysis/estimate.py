@@ -43,11 +43,11 @@ class Planner:
     def estimate(self, rows: bool) -> Estimate:
         """About the plan that the compiler would make: rings, and lines where those save much."""
         bound = lower_bound(self.plain, rows)
-        found = find_coarse(self.plain, rows)
+        found = Estimate(self, find_coarse(self.plain, rows), bound)
         if found.bytes > NEAR * bound and self.lines:
-            least = find_coarse(self.with_lines, rows)
+            least = Estimate(self, find_coarse(self.with_lines, rows), bound)
             found = found if found.bytes <= NEAR * least.bytes else least
-        return Estimate(self, found, bound)
+        return found
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Estimate:
     @cached_property
     def placed(self) -> bool:
         """Whether every byte has its place, so that the plan is there."""
-        return len(self.coarse.events) <= PLACED_EVENTS
+        return self.coarse.fired.steps <= PLACED_EVENTS
 
     @cached_property
     def bytes(self) -> int:
@@ -97,10 +97,9 @@ class Estimate:
         held: dict[str, int] = {}
         coarse, step = self.coarse, int(self.coarse.live.argmax())
         for item in self.draft.items if self.placed else coarse.items:
-            alive = (item.rects[:, 2] <= step) & (item.rects[:, 3] >= step)
-            if alive.any():
-                name = item.name or "rings of equal rows"
-                held[name] = held.get(name, 0) + int(item.rects[alive, 1].sum())
+            size = item.alive_at(step)
+            if size:
+                held[item.name] = held.get(item.name, 0) + size
         return sorted(held.items(), key=lambda pair: (-pair[1], pair[0]))
 
 

@@ -8,8 +8,12 @@ The same rule, over the same tables, runs in the planner, in `run_plan` and in t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from ircompile.plan.model import Stage
+from ircompile.tensor import Array
 
 Event = tuple[int, int]  # (stage index, step), or (-1 - input, row) where an input row is pushed
 
@@ -46,6 +50,37 @@ def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -
         yield -1, pushed
         pushed += 1
         node = stop - first - 1
+
+
+class Fired(NamedTuple):
+    """When each stage fired its steps, -1 - n where input n's rows were pushed; and how many steps that took."""
+
+    times: dict[int, Array]
+    steps: int
+
+    def stage_at(self, step: int) -> int:
+        """The stage that fires at a step, or at the last one; 0 where an input row is pushed."""
+        step = min(step, self.steps - 1)
+        return max(next(index for index, times in self.times.items() if step in times), 0)
+
+
+def fire_times(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int) -> Fired:
+    """The firings of one segment."""
+    order = np.array([index for index, _ in fire(stages, first, stop, pushed_rows)], np.int64)
+    by_stage = np.argsort(order, kind="stable")
+    indices, begins = np.unique(order[by_stage], return_index=True)
+    times = np.split(by_stage, begins[1:])
+    return Fired(dict(zip(indices.tolist(), times, strict=True)), len(order))
+
+
+def one_after_other(segments: Sequence[Fired]) -> Fired:
+    """The firings of a whole run."""
+    times: dict[int, Array] = {}
+    steps = 0
+    for segment in segments:
+        times |= {index: when + steps for index, when in segment.times.items()}
+        steps += segment.steps
+    return Fired(times, steps)
 
 
 def rows_pushed(stages: Sequence[Stage]) -> int:

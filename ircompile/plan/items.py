@@ -1,4 +1,4 @@
-"""From lives to rectangles (bytes x steps): what the packer must place."""
+"""From lives to items: what the packer must place."""
 
 from __future__ import annotations
 
@@ -12,22 +12,31 @@ from ircompile.plan.lifetimes import Life, Problem, both, row_lives, slots_neede
 from ircompile.plan.overlays import homes_of
 from ircompile.plan.pools import Ring, share
 from ircompile.plan.stages import reach_of
+from ircompile.plan.tracks import Track, track_of
 from ircompile.tensor import Array
-
-SHORT_RING = 2  # slots up to which the gaps between a slot's rows are worth a rectangle each
 
 
 @dataclass(frozen=True)
 class Item:
-    """Something to place: `bytes` at one base; `rects` rows (offset, length, first step, last step).
+    """Something to place: `bytes` at one base, and the rows in it over time.
 
     `rings` are the tensors that live in it.
     """
 
     name: str
     bytes: int
-    rects: Array
+    tracks: tuple[Track, ...]
     rings: tuple[Ring, ...] = ()
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First and last step."""
+        spans = [track.span for track in self.tracks]
+        return min(first for first, _ in spans), max(last for _, last in spans)
+
+    def alive_at(self, step: int) -> int:
+        """Bytes of the rows that are there at a step."""
+        return sum(track.alive_at(step) for track in self.tracks)
 
 
 class Placing(NamedTuple):
@@ -38,28 +47,45 @@ class Placing(NamedTuple):
 
 
 def items_of(
-    problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str], pooled: bool | None
+    problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str], pooled: bool
 ) -> Placing:
     """All that a schedule must place: tensors, scratch, alive at each firing, and sums, alive to the last one.
 
-    `pooled`: tensors of equal rows share rings; None is a quick estimate of how many bytes that takes.
+    `pooled`: tensors of equal rows share rings.
     """
     lives, homes = shared_lives(problem, row_lives(problem, times, end, whole, kept))
+    items = []
+    for names in groups_of(problem, lives, homes, pooled):
+        pitch = problem.rows[names[0]][0]
+        items += [ring_item(rings, lives) for rings in share(names, pitch, lives)]
+    return Placing(items + extra_items(problem, times), homes)
+
+
+def peak_of(
+    problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str], slots: bool
+) -> int:
+    """The most bytes alive at one step, or with `slots` an estimate of the most bytes in rings that are in use."""
+    lives, homes = shared_lives(problem, row_lives(problem, times, end, whole, kept))
+    items = extra_items(problem, times)
+    if slots:
+        for names in groups_of(problem, lives, homes, True):
+            items += estimate(names, problem.rows[names[0]][0], lives)
+    else:
+        items += [ring_item([Ring(name, 1, problem.rows[name][0])], lives) for name in lives]
+    return int(live_bytes(items).max())
+
+
+def groups_of(
+    problem: Problem, lives: Mapping[str, Life], homes: Mapping[str, str], pooled: bool
+) -> list[list[str]]:
+    """The tensors that have rows of their own, with those together that might share a ring."""
     unturned = {homes[name] for name in problem.unturned & homes.keys()}
     groups: dict[tuple[int, int], list[str]] = {}
     for name, life in lives.items():
-        slots, rows = slots_needed(life), problem.rows[name]
-        plain = slots == rows[1] or name in unturned or pooled is False
-        key = (-1, len(groups)) if plain else rows
-        groups.setdefault(key, []).append(name)
-    items = []
-    for names in groups.values():
-        pitch = problem.rows[names[0]][0]
-        if pooled is None:
-            items += estimate(names, pitch, lives)
-        else:
-            items += [ring_item(rings, lives) for rings in share(names, pitch, lives)]
-    return Placing(items + extra_items(problem, times), homes)
+        rows = problem.rows[name]
+        plain = not pooled or name in unturned or slots_needed(life) == rows[1]
+        groups.setdefault((-1, len(groups)) if plain else rows, []).append(name)
+    return list(groups.values())
 
 
 def shared_lives(problem: Problem, lives: Mapping[str, Life]) -> tuple[dict[str, Life], dict[str, str]]:
@@ -74,42 +100,31 @@ def shared_lives(problem: Problem, lives: Mapping[str, Life]) -> tuple[dict[str,
 
 def estimate(names: Sequence[str], pitch: int, lives: Mapping[str, Life]) -> list[Item]:
     """Rings of their own, or one block for as many rows as are alive at once in all, whichever is less."""
-    apart = [ring_item([Ring(name, slots_needed(lives[name]), pitch)], lives) for name in names]
+    apart = [_solid(lives[name], slots_needed(lives[name]) * pitch) for name in names]
     if len(names) == 1:
         return apart
-    first = np.concatenate([lives[name].first[lives[name].alive] for name in names])
-    last = np.concatenate([lives[name].last[lives[name].alive] for name in names])
-    rects = np.stack([np.zeros_like(first), np.full_like(first, pitch), first, last], axis=1)
-    size = int(live_bytes([Item("", pitch, rects)]).max())
+    rows = [ring_item([Ring(name, 1, pitch)], lives) for name in names]
+    size = int(live_bytes(rows).max())
     if size >= live_bytes(apart).max():
         return apart
-    return [Item("", size, np.array([[0, size, first.min(), last.max()]]))]
+    return [_block("", size, np.array([[min(i.span[0] for i in rows), max(i.span[1] for i in rows)]]))]
+
+
+def _solid(life: Life, size: int) -> Item:
+    alive = life.alive
+    return _block("", size, np.array([[life.first[alive].min(), life.last[alive].max()]]))
+
+
+def _block(name: str, size: int, times: Array, rings: tuple[Ring, ...] = ()) -> Item:
+    """Bytes that are alive as a whole from one step to another, once or several times: rows (first, last)."""
+    return Item(name, size, (Track(times[:, 0], times[:, 1], 0, 1, size),), rings)
 
 
 def ring_item(rings: Sequence[Ring], lives: Mapping[str, Life]) -> Item:
-    """Rectangles of a ring's slots, which several tensors may share."""
+    """The rows of a ring, which several tensors may share."""
     slots, pitch = rings[0].slots, rings[0].pitch
-    rows = []
-    for ring in rings:
-        life = lives[ring.name]
-        slot = (np.arange(len(life.first)) + ring.phase) % slots
-        rows.append(np.stack([slot, life.first, life.last], axis=1)[life.alive])
-    table = np.concatenate(rows)
-    gap = 1 if slots <= SHORT_RING else int(table[:, 2].max(initial=0))
-    return Item("+".join(r.name for r in rings), slots * pitch, _merged(table, pitch, gap), tuple(rings))
-
-
-def _merged(table: Array, pitch: int, gap: int) -> Array:
-    """Rectangles of rows (slot, first, last), joined where at most `gap` steps lie between two of a slot."""
-    table = table[np.lexsort((table[:, 1], table[:, 0]))]
-    slot, first, last = table[:, 0], table[:, 1], table[:, 2]
-    begins = np.ones(len(table), bool)
-    begins[1:] = (slot[1:] != slot[:-1]) | (first[1:] > last[:-1] + gap)
-    ends = np.append(begins[1:], True) if len(table) else begins
-    rects = np.empty((int(begins.sum()), 4), np.int64)
-    rects[:, 0], rects[:, 1] = slot[begins] * pitch, pitch
-    rects[:, 2], rects[:, 3] = first[begins], last[ends]
-    return rects
+    tracks = tuple(track_of(lives[r.name], slots, pitch, r.phase) for r in rings)
+    return Item("+".join(r.name for r in rings), slots * pitch, tracks, tuple(rings))
 
 
 def extra_items(problem: Problem, times: Mapping[int, Array]) -> list[Item]:
@@ -118,31 +133,27 @@ def extra_items(problem: Problem, times: Mapping[int, Array]) -> list[Item]:
     for index, fired in times.items():
         if index < 0:
             continue
-        stage, sums = problem.stages[index], problem.sums[index]
+        stage, sums, each = problem.stages[index], problem.sums[index], np.stack([fired, fired], axis=1)
         for node in (stage.node, stage.again):
             scratch = problem.demands[node.name].scratch if node else 0
             if node and scratch:
-                items.append(Item(f"{node.name}:scratch", scratch, _at_each(fired, scratch)))
+                items.append(_block(f"{node.name}:scratch", scratch, each))
         if stage.again:
             pitch, slots = problem.rows[stage.again.output][0], reach_of(stage.node)
             ring = Ring(stage.again.output, slots, pitch)
-            items.append(Item(ring.name, slots * pitch, _at_each(fired, slots * pitch), (ring,)))
+            items.append(_block(ring.name, slots * pitch, each, (ring,)))
         if sums:
-            items.append(Item(f"{stage.node.name}:sums", sums, np.array([[0, sums, fired[0], fired[-1]]])))
+            items.append(_block(f"{stage.node.name}:sums", sums, np.array([[fired[0], fired[-1]]])))
     return items
-
-
-def _at_each(fired: Array, size: int) -> Array:
-    """Rectangles of what is alive during single steps only."""
-    return _merged(np.stack([np.zeros_like(fired), fired, fired], axis=1), size, 1)
 
 
 def live_bytes(items: Sequence[Item]) -> Array:
     """Bytes alive at each step."""
-    if not items:
+    tracks = [(track, track.alive) for item in items for track in item.tracks]
+    if not tracks:
         return np.zeros(1, np.int64)
-    rects = np.concatenate([item.rects for item in items])
-    change = np.zeros(int(rects[:, 3].max()) + 2, np.int64)
-    np.add.at(change, rects[:, 2], rects[:, 1])
-    np.subtract.at(change, rects[:, 3] + 1, rects[:, 1])
-    return np.cumsum(change)
+    first = np.concatenate([t.first[alive] for t, alive in tracks])
+    last = np.concatenate([t.last[alive] for t, alive in tracks]) + 1
+    bytes_ = np.concatenate([np.full(int(alive.sum()), t.pitch) for t, alive in tracks])
+    steps = int(last.max()) + 1
+    return np.cumsum(np.bincount(first, bytes_, steps) - np.bincount(last, bytes_, steps)).astype(np.int64)

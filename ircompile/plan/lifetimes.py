@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from ircompile.graph import Graph
 from ircompile.ops import state_bytes
-from ircompile.plan.firing import Event
+from ircompile.plan.firing import Fired, fire_times, rows_pushed
 from ircompile.plan.model import Demand, Stage
 from ircompile.plan.overlays import overlays_of, slices_of
 from ircompile.plan.stages import last_use, needs_of, stages_of, writes_of
@@ -59,10 +59,19 @@ class Problem:
         self.rows |= {
             lines_name(self.stages[i].node.name): self.rows[self.stages[i].node.inputs[0]] for i in self.kept
         }
+        self.pushed = rows_pushed(self.stages)
+        self._fired: dict[tuple[int, int, bool], Fired] = {}
         self.last_reader = dict.fromkeys(graph.tensors, -1)
         for i, stage in enumerate(self.stages):
             self.last_reader |= dict.fromkeys(stage.inputs, i)
         self.last_reader |= dict.fromkeys(graph.output_names, len(self.stages))
+
+    def fired(self, first: int, stop: int, rows_input: bool) -> Fired:
+        """The firings of one segment, found once."""
+        key = first, stop, rows_input and first == 0
+        if key not in self._fired:
+            self._fired[key] = fire_times(self.stages, first, stop, self.pushed if key[2] else 0)
+        return self._fired[key]
 
 
 def _writer_of_rows(stage: Stage, site: Site) -> Array:
@@ -88,14 +97,6 @@ def _last_uses(stage: Stage, site: Site) -> Array:
     rows = range(min(stage.steps, site.inputs[0].height))
     uses = [use if (use := last_use(stage, site, row)) > row else -1 for row in rows]
     return np.array(uses + [-1] * (site.inputs[0].height - len(uses)), np.int64)
-
-
-def times_of(events: Sequence[Event]) -> dict[int, Array]:
-    """When each stage fired its steps; -1 - n where input n's rows were pushed."""
-    times: dict[int, list[int]] = {}
-    for time, (index, _) in enumerate(events):
-        times.setdefault(index, []).append(time)
-    return {index: np.array(fired, np.int64) for index, fired in times.items()}
 
 
 def row_lives(

@@ -1,4 +1,4 @@
-"""The packer: a base for every item, so that no two rectangles alive at the same step share a byte."""
+"""The packer: a base for every item, so that no two rows alive at the same step share a byte."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import numpy as np
 
 from ircompile.plan.items import Item
 from ircompile.plan.model import ARENA_ALIGN
-from ircompile.tensor import Array
+from ircompile.plan.tracks import Interval, forbidden_distances
 
-Interval = tuple[int, int]
 Placement = tuple[dict[str, int], int]
 
 
@@ -34,12 +33,13 @@ def pack(items: Sequence[Item], tries: int, enough: int = 0, hope: float = np.in
 
 def first_orders(items: Sequence[Item]) -> list[list[int]]:
     """Item numbers by size, by bytes x steps, by time, by duration."""
-    span = [int(i.rects[:, 3].max() - i.rects[:, 2].min() + 1) for i in items]
+    first, last = zip(*(item.span for item in items), strict=True)
+    span = [end - begin + 1 for begin, end in zip(first, last, strict=True)]
     keys: list[Callable[[int], int]] = [
         lambda i: -items[i].bytes,
         lambda i: -items[i].bytes * span[i],
-        lambda i: int(items[i].rects[:, 2].min()),
-        lambda i: -int(items[i].rects[:, 3].max()),
+        lambda i: first[i],
+        lambda i: -last[i],
         lambda i: -span[i],
     ]
     return [sorted(range(len(items)), key=key) for key in keys]
@@ -71,11 +71,10 @@ class Packer:
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
         self.forbidden: list[dict[int, list[Interval]]] = [{} for _ in items]
-        first = np.array([item.rects[:, 2].min() for item in items])
-        last = np.array([item.rects[:, 3].max() for item in items])
+        first, last = (np.array(ends) for ends in zip(*(item.span for item in items), strict=True))
         for i in range(len(items)):
             for j in np.flatnonzero((first[:i] <= last[i]) & (first[i] <= last[:i])).tolist():
-                between = forbidden_distances(items[j].rects, items[i].rects)
+                between = forbidden_distances(items[j].tracks, items[i].tracks)
                 if between:
                     self.forbidden[i][j] = between
                     self.forbidden[j][i] = [(-high, -low) for low, high in between]
@@ -122,21 +121,3 @@ class Packer:
             if base < high:
                 base = -(-high // ARENA_ALIGN) * ARENA_ALIGN
         return base
-
-
-def forbidden_distances(a: Array, b: Array) -> list[Interval]:
-    """The open intervals in which base of b - base of a must not lie, for rectangles a and b, merged."""
-    meets = (a[:, None, 2] <= b[None, :, 3]) & (b[None, :, 2] <= a[:, None, 3])
-    i, j = np.nonzero(meets)
-    if not len(i):
-        return []
-    low, high = a[i, 0] - b[j, 0] - b[j, 1], a[i, 0] + a[i, 1] - b[j, 0]
-    if len(i) == 1:
-        return [(int(low[0]), int(high[0]))]
-    order = np.argsort(low, kind="stable")
-    low, reach = low[order], np.maximum.accumulate(high[order])
-    breaks = np.flatnonzero(low[1:] >= reach[:-1])
-    if not len(breaks):
-        return [(int(low[0]), int(reach[-1]))]
-    begins, ends = low[np.concatenate([[0], breaks + 1])], reach[np.concatenate([breaks, [len(low) - 1]])]
-    return list(zip(begins.tolist(), ends.tolist(), strict=True))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.plan.lifetimes import Life, slots_needed
+from ircompile.plan.tracks import differences, track_of
 from ircompile.tensor import Array
 
 MOST = 8  # tensors in one ring
@@ -65,11 +66,8 @@ def _joined(names: Sequence[str], clashes: Clashes, most: int) -> tuple[int, lis
 
 def _clashes(a: Life, b: Life) -> Array:
     """All differences r - q of rows r of a and q of b that are alive at once."""
-    alive = np.flatnonzero(a.alive), np.flatnonzero(b.alive)
-    (first_a, last_a), (first_b, last_b) = ((x.first[i], x.last[i]) for x, i in zip((a, b), alive, strict=True))
-    together = (first_a[:, None] <= last_b[None, :]) & (first_b[None, :] <= last_a[:, None])
-    r, q = np.nonzero(together)
-    return np.unique(alive[0][r] - alive[1][q])
+    a_rows, b_rows = (track_of(life, len(life.first), 0) for life in (a, b))
+    return differences(a_rows, b_rows) + a_rows.begin - b_rows.begin
 
 
 def _phases(names: Sequence[str], clashes: Clashes, slots: int) -> list[int] | None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ircompile.errors import CompileError
 from ircompile.plan.items import Item
 from ircompile.plan.model import Region
@@ -132,5 +130,5 @@ def heat_of(draft: Draft) -> dict[str, int]:
                     heat[home] += max(hi - lo, 0) * problem.rows[name][0]
     for item in placing.items:
         if not heat[item.name]:  # scratch, sums, lines: written and read while they are alive
-            heat[item.name] = 2 * int(np.sum(item.rects[:, 1] * (item.rects[:, 3] - item.rects[:, 2] + 1)))
+            heat[item.name] = 2 * sum(track.byte_steps for track in item.tracks)
     return heat

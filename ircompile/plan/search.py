@@ -14,9 +14,9 @@ import numpy as np
 
 from ircompile.graph import Graph, Node
 from ircompile.plan.bound import lower_bound
-from ircompile.plan.firing import Event, rows_pushed, whole_run
+from ircompile.plan.firing import Fired, one_after_other
 from ircompile.plan.items import Item, Placing, items_of, live_bytes
-from ircompile.plan.lifetimes import Problem, times_of
+from ircompile.plan.lifetimes import Problem
 from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES, Demand, InputMode
 from ircompile.plan.packing import Placement, pack
 from ircompile.plan.segments import Segment, SegmentCosts, least_peak, neighbours
@@ -39,10 +39,9 @@ class Draft:
     pooled: bool
 
     @cached_property
-    def events(self) -> list[Event]:
+    def fired(self) -> Fired:
         """The run."""
-        pushed = rows_pushed(self.problem.stages) if self.rows else 0
-        return whole_run(self.problem.stages, self.segments, pushed)
+        return one_after_other([self.problem.fired(*segment, self.rows) for segment in self.segments])
 
     @property
     def items(self) -> list[Item]:
@@ -54,7 +53,7 @@ class Draft:
         """All that must be placed, and who lives in whose rows."""
         graph = self.problem.graph
         whole, kept = set(graph.input_names[self.rows :]), set(graph.output_names)
-        return items_of(self.problem, times_of(self.events), len(self.events), whole, kept, self.pooled)
+        return items_of(self.problem, *self.fired, whole, kept, self.pooled)
 
     @property
     def counters(self) -> int:
@@ -70,8 +69,7 @@ class Draft:
     def peaks(self) -> list[int]:
         """The most bytes alive in each segment, greatest first."""
         live = live_bytes(self.items)
-        lengths = [sum(self.problem.stages[i].steps for i in range(*segment)) for segment in self.segments]
-        lengths[0] += len(self.events) - sum(lengths)  # rows pushed
+        lengths = [self.problem.fired(*segment, self.rows).steps for segment in self.segments]
         starts = np.minimum(np.cumsum([0, *lengths[:-1]]), len(live) - 1)
         return sorted(np.maximum.reduceat(live, starts).tolist(), reverse=True)
 
@@ -83,16 +81,16 @@ class Draft:
     @property
     def peak_node(self) -> Node:
         """The node that fires at that step."""
-        return self.problem.stages[max(self.events[min(self.peak_step, len(self.events) - 1)][0], 0)].node
+        return self.problem.stages[self.fired.stage_at(self.peak_step)].node
 
     def held(self, step: int) -> dict[str, int]:
-        """Bytes alive at a step: tensors (those that share a ring equally), lines, scratch and sums."""
+        """Bytes alive at a step: tensors, lines, scratch and sums."""
         held: dict[str, int] = {}
         for item in self.items:
-            alive = (item.rects[:, 2] <= step) & (item.rects[:, 3] >= step)
             names = [ring.name for ring in item.rings] or [item.name]
-            for name in names if alive.any() else []:
-                held[name] = int(item.rects[alive, 1].sum()) // len(names)
+            for name, track in zip(names, item.tracks, strict=True):
+                if track.alive_at(step):
+                    held[name] = track.alive_at(step)
         return held
 
     @cached_property
@@ -172,13 +170,16 @@ def find(problem: Problem, input_mode: InputMode) -> Draft:
     def best_of(drafts: Iterable[Draft]) -> Draft:
         return min(drafts, key=lambda d: d.quick)
 
-    best = best_of(drafts(least_peak(count, costs)))
+    starts = [least_peak(costs), least_peak(SegmentCosts(problem, rows, slots=True))]
+    best = best_of(draft for cuts in starts for draft in drafts(cuts))
     seen = {best.segments}
     improved = True
     while improved and effort > 0:
         improved = False
         ranked = sorted(
-            (max(map(costs, cuts)), cuts) for cuts in neighbours(best.segments) if tuple(cuts) not in seen
+            (max(map(costs, cuts)), cuts)
+            for cuts in neighbours(best.segments)
+            if tuple(cuts) not in seen and all(costs.passing[first] < best.quick for first, _ in cuts[1:])
         )
         for peak, cuts in ranked:
             if peak >= best.quick or effort <= 0:

@@ -1,0 +1,40 @@
+"""The order in which nodes run: as the model has it, or short branches first.
+
+Of two branches of a block the short one is mostly the cheaper to keep: a residual's convolution that runs late
+keeps all rows of its input alive until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ircompile.graph import Graph
+
+
+def orders_of(graph: Graph) -> list[Graph]:
+    """The graph as it is and, where that is another, with short branches first."""
+    other = short_branches_first(graph)
+    return [graph] if other.nodes == graph.nodes else [graph, other]
+
+
+def short_branches_first(graph: Graph) -> Graph:
+    """Each node after the branches that it joins, the shortest of them first; so are outputs."""
+    depth = dict.fromkeys(graph.input_names, 0)
+    for node in graph.nodes:
+        depth[node.output] = 1 + max((depth[name] for name in node.inputs), default=0)
+
+    def deepest_first(names: Sequence[str]) -> list[str]:
+        return sorted(names, key=lambda name: -depth[name])
+
+    producer = {node.output: node for node in graph.nodes}
+    nodes, seen = [], set(graph.input_names)
+    todo = [(name, False) for name in deepest_first(graph.output_names)]
+    while todo:
+        name, ready = todo.pop()
+        if ready:
+            nodes.append(producer[name])
+        elif name not in seen:
+            seen.add(name)
+            todo += [(name, True), *((other, False) for other in deepest_first(producer[name].inputs))]
+    return replace(graph, nodes=tuple(nodes))
