@@ -10,6 +10,8 @@ import pytest
 from tflite_compare import assert_equal_to
 from tflite_files import T, const, one_op
 
+from ircompile.importers import load
+
 SHAPES = [(1, 1, 1, 1), (1, 4, 5, 3), (1, 7, 1, 2), (1, 1, 6, 5)]
 
 
@@ -65,6 +67,13 @@ def test_concatenation_at_other_scales(tmp_path: Path) -> None:
     ]
     y = T((1, 4, 5, 6), "uint8", 0.05, 0)
     assert_equal_to("litert-ref", one_op(tmp_path / "op.tflite", "CONCATENATION", parts, [y], Axis=3), parts)
+
+
+def test_concatenation_of_int8_at_other_scales_says_so(tmp_path: Path) -> None:
+    parts = [T((1, 4, 5, 2), "int8", 0.07, 11), T((1, 4, 5, 3), "int8", 0.05, 0)]
+    path = one_op(tmp_path / "op.tflite", "CONCATENATION", parts, [T((1, 4, 5, 5), "int8", 0.05, 0)], Axis=3)
+    (notice,) = load(path).notices
+    assert "joins int8 tensors of other scales" in notice
 
 
 @pytest.mark.parametrize("axis", [1, 2, 3, -2])

@@ -24,7 +24,7 @@ def _axis(low: Lowering, op: TfOperator, number: int, rank: int) -> int:
 
 
 def concatenation(low: Lowering, op: TfOperator) -> None:
-    """Any axis; int8 inputs of the output's quantization, uint8 of any."""
+    """Any axis; inputs of any scale, rounded to the output's."""
     if op.option("FusedActivationFunction"):
         raise low.error(op, "fused activation", "none")
     shapes = [low.model.tensors[index].shape for index in op.inputs if index >= 0]
@@ -42,6 +42,11 @@ def _at_scale(low: Lowering, op: TfOperator, source: Tensor, target: Tensor) -> 
     if (source.scale, source.zero_point) == (target.scale, target.zero_point):
         return source
     # TFLite computes with uint8 codes; int8 inputs of another scale it refuses.
+    if low.model.tensors[op.outputs[0]].dtype == "int8":
+        low.notice(
+            f"{low.model.where(op)}: joins int8 tensors of other scales, which TensorFlow Lite refuses; they are "
+            "rounded as it rounds uint8"
+        )
     ratio = np.float32(source.scale) * (np.float32(1) / np.float32(target.scale))
     bias = -np.float32(source.zero_point + 128) * ratio
     real = (CODES + 128).astype(np.float32) * ratio + bias
