@@ -14,7 +14,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.graph import Node
-from ircompile.ops import output_rows, state_bytes
+from ircompile.ops import output_rows, state_bytes, window_of
 from ircompile.plan.model import Buffer, Layout, Plan, Stage
 from ircompile.plan.tables import Tables, schedule_tables
 from ircompile.tensor import Array, Site, Tensor
@@ -158,7 +158,7 @@ class _Shadow:
     @staticmethod
     def _due(node: Node, site: Site, step: int) -> range:
         """The output row whose window ends with input row `step`."""
-        window = node.op.window  # type: ignore[union-attr]
+        window = window_of(node.op)
         rows = [
             r
             for r in range(site.output.height)
@@ -169,7 +169,7 @@ class _Shadow:
     @staticmethod
     def _older(node: Node, site: Site, step: int, written: range) -> list[int]:
         """Rows of the picture in the windows of the rows written, `step` itself left out."""
-        window = node.op.window  # type: ignore[union-attr]
+        window = window_of(node.op)
         taps = {
             r * window.stride[0] - window.padding[0] + i * window.dilation[0]
             for r in written
@@ -179,7 +179,7 @@ class _Shadow:
 
     def _wanted_later(self, node: Node, site: Site, row: int) -> bool:
         """Whether the C keeps the row: a window that begins at or above it ends below it."""
-        window = node.op.window  # type: ignore[union-attr]
+        window = window_of(node.op)
         begins = [r * window.stride[0] - window.padding[0] for r in range(site.output.height)]
         return any(b <= row < b + window.reach[0] - 1 for b in begins)
 

@@ -96,7 +96,7 @@ def total_stride(graph: Graph) -> int:
     stride: dict[str, int] = dict.fromkeys(graph.input_names, 1)
     for node in graph.nodes:
         step = 1
-        if isinstance(node.op, ops.Conv | ops.Depthwise | ops.MaxPool | ops.AveragePool):
+        if isinstance(node.op, ops.Windowed):
             small = graph.tensors[node.output].height > 1
             step = node.op.window.stride[0] if small else 1
         stride[node.output] = step * max((stride.get(name, 1) for name in node.inputs), default=1)

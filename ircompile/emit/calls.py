@@ -8,7 +8,7 @@ from ircompile.emit.rows import Arena, before_again, output_row, row_place, wind
 from ircompile.graph import Node
 from ircompile.kernels.model import Kernel
 from ircompile.kernels.pack import Program
-from ircompile.ops import steps_of
+from ircompile.ops import steps_of, window_of
 from ircompile.plan.model import Stage
 
 
@@ -73,7 +73,7 @@ class Calls:
                 row = self._row_of(kernel, node, position, tensor.height)
                 arguments.append(row_place(self.arena, buffer, row, tensor.height))
             else:
-                window = node.op.window  # type: ignore[union-attr]
+                window = window_of(node.op)
                 top, stride = window.padding[0], window.stride[0]
                 first = "step" if stride == 1 else f"step * {stride}"
                 first += f" - {top}" if top else ""

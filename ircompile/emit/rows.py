@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ircompile.ops import window_of
 from ircompile.plan.model import Buffer, Plan, Region, Stage
-from ircompile.plan.stages import WINDOWED, lead_of, reach_of, stride_of
+from ircompile.plan.stages import lead_of, reach_of, stride_of
 from ircompile.tensor import Site
 
 
@@ -85,8 +86,7 @@ def output_row(stage: Stage) -> str:
 
 def before_again(stage: Stage, site: Site, call: Sequence[str]) -> list[str]:
     """The statements that compute the rows of a window anew; `call` computes row `step`."""
-    assert isinstance(stage.node.op, WINDOWED)
-    top, stride, height = stage.node.op.window.padding[0], stride_of(stage.node), site.inputs[0].height
+    top, stride, height = window_of(stage.node.op).padding[0], stride_of(stage.node), site.inputs[0].height
     first = ("step" if stride == 1 else f"step * {stride}") + (f" - {top}" if top else "")
     begin = f"{first} < 0 ? 0 : {first}" if top else first
     return [
@@ -98,8 +98,7 @@ def before_again(stage: Stage, site: Site, call: Sequence[str]) -> list[str]:
 
 def with_lines(prefix: str, arena: Arena, plan: Plan, stage: Stage, call: Sequence[str]) -> list[str]:
     """The statements of a stage with lines around those that call its kernel on `rows`."""
-    assert isinstance(stage.node.op, WINDOWED)
-    window, tensor = stage.node.op.window, plan.tensor(stage.node.inputs[0])
+    window, tensor = window_of(stage.node.op), plan.tensor(stage.node.inputs[0])
     lines, height = plan.lines[stage.node.name], tensor.height
     lead, stride = lead_of(stage.node), stride_of(stage.node)
     newest = row_place(arena, plan.buffers[tensor.name], "step", height)

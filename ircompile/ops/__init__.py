@@ -55,10 +55,19 @@ Op = (
     | Flip
     | Copy
 )
+Windowed = Conv | Depthwise | MaxPool | AveragePool
+"""Ops that slide a window over one input."""
+
 OPS: tuple[type[Op], ...] = (
     Conv, Depthwise, TransposeConv, AveragePool, MaxPool, Mean, Extreme, Binary, Prelu, Table, PixelTable, Softmax,
     ArgMax, Resize, Concat, Slice, Pad, DepthToSpace, SpaceToDepth, Reshape, Transpose, Flip, Copy,
 )  # fmt: skip
+
+
+def window_of(op: Op) -> Window:
+    """The window of an op that slides one."""
+    assert isinstance(op, Windowed), op
+    return op.window
 
 
 def steps_of(op: Op, site: Site) -> int:
@@ -96,6 +105,6 @@ def const_names(op: Op) -> tuple[str, ...]:
 __all__ = [
     "OPS", "ArgMax", "AveragePool", "Binary", "Concat", "Constant", "Conv", "Copy", "DepthToSpace",
     "Depthwise", "Extreme", "Flip", "MaxPool", "Mean", "Op", "Pad", "PixelTable", "Prelu", "Reshape", "Resize",
-    "Slice", "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "const_names",
-    "output_rows", "state_bytes", "steps_of",
+    "Slice", "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "Windowed", "const_names",
+    "output_rows", "state_bytes", "steps_of", "window_of",
 ]  # fmt: skip

@@ -11,11 +11,9 @@ from dataclasses import replace
 
 from ircompile import ops
 from ircompile.graph import Graph, Node
-from ircompile.ops import output_rows, steps_of
+from ircompile.ops import Windowed, output_rows, steps_of, window_of
 from ircompile.plan.model import Stage, Wait
 from ircompile.tensor import Site
-
-WINDOWED = ops.Conv | ops.Depthwise | ops.MaxPool | ops.AveragePool
 
 
 def stages_of(graph: Graph, lines: Set[str] = frozenset(), again: Set[str] = frozenset()) -> tuple[Stage, ...]:
@@ -67,7 +65,7 @@ def _steps_for_rows(graph: Graph, name: str, source: int, stages: list[Stage]) -
 
 def can_have_lines(node: Node) -> bool:
     """Windows that overlap from row to row, and begin inside of the picture or not far above."""
-    if not isinstance(node.op, WINDOWED) or (isinstance(node.op, ops.Depthwise) and node.op.whole):
+    if not isinstance(node.op, Windowed) or (isinstance(node.op, ops.Depthwise) and node.op.whole):
         return False
     reach, stride = node.op.window.reach[0], node.op.window.stride[0]
     return reach > stride and lead_of(node) >= 0
@@ -78,30 +76,28 @@ def can_compute_again(graph: Graph) -> dict[str, Node]:
     consumers, above = graph.consumers(), {node.output: node for node in graph.nodes}
     found = {}
     for node in graph.nodes:
-        feeder = above.get(node.inputs[0]) if isinstance(node.op, WINDOWED) and can_have_lines(node) else None
+        feeder = above.get(node.inputs[0]) if isinstance(node.op, Windowed) and can_have_lines(node) else None
         if feeder and isinstance(feeder.op, ops.Conv) and feeder.op.window == ops.Window((1, 1)):
             alone = len(consumers[feeder.output]) == 1 and feeder.output not in graph.output_names
-            if alone and node.op.window.dilation[0] == 1:  # type: ignore[union-attr]
+            if alone and window_of(node.op).dilation[0] == 1:
                 found[node.name] = feeder
     return found
 
 
 def stride_of(node: Node) -> int:
     """Input rows from one output row to the next."""
-    assert isinstance(node.op, WINDOWED)
-    return node.op.window.stride[0]
+    return window_of(node.op).stride[0]
 
 
 def reach_of(node: Node) -> int:
     """Rows of its window."""
-    assert isinstance(node.op, WINDOWED)
-    return node.op.window.reach[0]
+    return window_of(node.op).reach[0]
 
 
 def lead_of(node: Node) -> int:
     """The last input row of the first window."""
-    assert isinstance(node.op, WINDOWED)
-    return node.op.window.reach[0] - 1 - node.op.window.padding[0]
+    window = window_of(node.op)
+    return window.reach[0] - 1 - window.padding[0]
 
 
 def needs_of(stage: Stage, site: Site, step: int) -> tuple[tuple[int, int], ...]:
@@ -122,6 +118,5 @@ def writes_of(stage: Stage, site: Site, step: int) -> tuple[int, int]:
 
 def last_use(stage: Stage, site: Site, row: int) -> int:
     """The last step of a stage with lines whose window holds `row`; `row` itself where no later one does."""
-    assert isinstance(stage.node.op, WINDOWED)
-    newest = min((row + stage.node.op.window.padding[0]) // stride_of(stage.node), site.output.height - 1)
+    newest = min((row + window_of(stage.node.op).padding[0]) // stride_of(stage.node), site.output.height - 1)
     return max(newest * stride_of(stage.node) + lead_of(stage.node), row)
