@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ircompile import __version__, emit
-from ircompile.emit.functions import environment
 from ircompile.errors import CompileError
 from ircompile.pipeline import Compiled
 from ircompile.resources import templates_dir
 from ircompile.runners.firmware import board_files
 from ircompile.selftest import Codes, selftest_files
 from ircompile.target import load_board
+from ircompile.templating import environment
 
 Files = dict[str, str | bytes]
 BOARDS = {

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ircompile import __version__
-from ircompile.emit.functions import environment
 from ircompile.errors import CompileError
 from ircompile.interface import Port
 from ircompile.pipeline import Compiled
 from ircompile.simulate import run_graph
+from ircompile.templating import environment
 from ircompile.tensor import Array
 
 MULTIPLIER, INCREMENT = 1664525, 1013904223

@@ -13,6 +13,7 @@ from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import Form, PairForm
 from ircompile.resources import templates_dir
 from ircompile.target import Target
+from ircompile.templating import environment
 
 HELPERS = {
     "scale_double": ("multiply_high", "shift_away"),
@@ -28,7 +29,7 @@ class Functions:
 
     def __init__(self, prefix: str, target: Target, shared: Mapping[str, Any]) -> None:
         self.prefix, self.target, self.shared = prefix, target, shared
-        self.env = environment()
+        self.env = c_environment()
         self.written: dict[tuple[str, str], tuple[str, str]] = {}
         self.names: dict[str, int] = {}
 
@@ -98,16 +99,9 @@ class FormView:
         return 256 if self.form.name == "steps" else 1 + len(self.form.fields)
 
 
-def environment() -> jinja2.Environment:
-    """Jinja over templates/, strict."""
-    env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_dir()),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+def c_environment() -> jinja2.Environment:
+    """Jinja with what the templates of kernels use."""
+    env = environment()
     env.filters["float32"] = lambda value: f"{float(np.float32(value))!r}f"
     env.globals["rq"] = env.get_template("kernels/requant.j2").module
     return env

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ircompile.report.pictures import COLOURS, LABELS, bands, front_picture, kinds_in, ticks
-from ircompile.report.templating import environment, number
+from ircompile.templating import environment, number
 
 RUNGS = {
     "numpy": "the plan, step by step in NumPy",
@@ -30,7 +30,7 @@ def html_report(data: dict[str, Any], memory: dict[str, Any]) -> str:
     """The page of a report; see `report_data` and `memory_map`."""
     columns, rows = layer_table(data)
     return (
-        environment()
+        environment(escaped=True)
         .get_template("report/page.html.j2")
         .render(
             data=data,

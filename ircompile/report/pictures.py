@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ircompile.report.templating import environment, number
+from ircompile.templating import environment, number
 
 KINDS = (
     ("input", "input", "#4a88cf"),
@@ -26,7 +26,7 @@ def memory_picture(memory: dict[str, Any], data: dict[str, Any]) -> str:
     """An SVG of the arena over time, from `memory_map` and `report_data`: steps to the right, bytes upward."""
     arena = data["arena"]["bytes"]
     return (
-        environment()
+        environment(escaped=True)
         .get_template("report/memory.svg.j2")
         .render(
             memory=memory,
@@ -55,7 +55,7 @@ def front_picture(front: Sequence[dict[str, int]], title: str, chosen: int = -1)
         return round(330 - 280 * work / most_work, 1)
 
     points = [{**point, "x": x_of(point["ram"]), "y": y_of(point["instructions_estimate"])} for point in front]
-    picture = environment().get_template("report/front.svg.j2")
+    picture = environment(escaped=True).get_template("report/front.svg.j2")
     return picture.render(
         points=points,
         title=title,

@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
 
 from ircompile.errors import CompileError
 from ircompile.interface import Interface, Port
-from ircompile.resources import templates_dir
 from ircompile.runners.build import Sizes, text_of
 from ircompile.runners.counts import Counts
+from ircompile.templating import environment
 
 Array = npt.NDArray[np.generic]
 Vector = Sequence[Array]
@@ -53,14 +52,7 @@ class RunResult:
 
 def render(template: str, to: Path, **values: object) -> Path:
     """Fill in a template of templates/boards/ and write it to the file ``to``."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_dir() / "boards"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    to.write_text(environment.get_template(template).render(**values), encoding="utf-8")
+    to.write_text(environment().get_template(f"boards/{template}").render(**values), encoding="utf-8")
     return to
 
 

@@ -1,4 +1,4 @@
-"""Jinja over templates/report, and how pages and pictures say numbers."""
+"""Jinja over templates/, for the emitted C, projects, harnesses and pages."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import jinja2
 from ircompile.resources import templates_dir
 
 
-def environment() -> jinja2.Environment:
-    """Jinja over templates/, with everything escaped."""
+def environment(*, escaped: bool = False) -> jinja2.Environment:
+    """Strict: a name that is not given is an error. `escaped` for HTML."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_dir()),
         undefined=jinja2.StrictUndefined,
-        autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=escaped,
     )
     env.filters["number"] = number
     return env
