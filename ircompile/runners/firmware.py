@@ -54,7 +54,9 @@ def run_firmware(
         done = build.call(
             ["qemu-system-arm", "-M", board.machine, *quiet, *semihosting, "-kernel", elf], where, timeout=timeout
         )
-    printed = (done.stdout + done.stderr).decode("utf-8", "replace")
+    # QEMU warns that the board's network chip is not connected, whatever it is told.
+    complaints = [line for line in done.stderr.splitlines(keepends=True) if b"has no peer" not in line]
+    printed = (done.stdout + b"".join(complaints)).decode("utf-8", "replace")
     if done.returncode:
         raise CompileError(where, f"ended with exit code {done.returncode}:\n{printed.strip()}")
     return printed
