@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ircompile import ladder, pipeline
+from ircompile.accuracy import Accuracy, measure_accuracy
 from ircompile.analysis import Analysis, analyze_graph
 from ircompile.errors import CompileError
 from ircompile.fit import Ram
@@ -121,6 +122,25 @@ class Compilation:
                 raise CompileError("against", f"{against} runs files, not graphs in memory", "a model's file")
             rungs.append(ladder.against(graph, self.path, against, vectors))
         return Verification((*rungs, *ladder.climb(self.compiled, on, vectors)))
+
+    def accuracy(
+        self,
+        folder: str | os.PathLike[str],
+        labels: str | os.PathLike[str] | None = None,
+        against: str | None = None,
+    ) -> Accuracy:
+        """Classifies the files of a data set by the C on this machine and by a framework, and compares.
+
+        `folder` has a folder for each class, or a list of names and labels (`labels`, or labels.csv in it). Files
+        are pictures, or arrays as for `verify`. `against` is a framework (default: the model's own).
+
+        Raises CompileError where the output is no score for each class, a label is unknown, a file does not fit
+        or a tool is missing.
+        """
+        if self.path is None:
+            raise CompileError("accuracy", "frameworks run files, not graphs in memory", "a model's file")
+        listed = None if labels is None else Path(labels)
+        return measure_accuracy(self.compiled, self.path, Path(folder), listed, against)
 
     def _repr_html_(self) -> str:
         return memory_picture(memory_map(self.compiled.plan), self.report())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from ircompile.external import to_graph
 from ircompile.graph import Graph
 from ircompile.tensor import Array, Tensor
 
-SUFFIXES = (".npz", ".npy", ".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".gif", ".webp")
+ARRAYS = (".npz", ".npy")
+SUFFIXES = (*ARRAYS, ".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".gif", ".webp")
 
 
 def read_inputs(graph: Graph, path: Path) -> dict[str, Array]:
@@ -55,6 +56,21 @@ def read_picture(path: Path, tensor: Tensor) -> Array:
     except (OSError, UnidentifiedImageError) as error:
         raise CompileError(str(path), f"cannot be read: {error}", "a picture file") from None
     return pixels if tensor.dtype == "uint8" else (pixels ^ np.uint8(0x80)).view(np.int8)
+
+
+def reading_rule(graph: Graph, paths: Sequence[Path]) -> str:
+    """How files become inputs, in words; of pictures, that and how they are resized."""
+    tensor = graph.tensors[graph.input_names[0]]
+    pictures = [path for path in paths if path.suffix.lower() not in ARRAYS]
+    words = []
+    if pictures:
+        colours = "grey" if tensor.channels == 1 else "RGB"
+        code = "pixel" if tensor.dtype == "uint8" else "pixel - 128"
+        size = f"{tensor.height} x {tensor.width}"
+        words.append(f"pictures in {colours}, resized to {size} (bilinear, stretched to fit), code = {code}")
+    if len(pictures) < len(paths):
+        words.append("arrays as they are")
+    return "; ".join(words)
 
 
 def _read_npz(graph: Graph, path: Path) -> dict[str, Array]:

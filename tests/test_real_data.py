@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ircompile
 from ircompile.pipeline import Compiled, build, read
 from ircompile.references import open_reference
 from ircompile.runners.host import run_host
@@ -71,6 +72,20 @@ def test_vww_accuracy_and_equality_on_a_thousand_pictures(
     reference = open_reference("tflm", MODELS / model)
     for picture, y in zip(pictures, outputs, strict=True):
         assert np.array_equal(reference.run([picture[np.newaxis]])[0].reshape(-1), y)
+
+
+@pytest.mark.slow
+def test_accuracy_on_a_folder_of_pictures_is_the_published_one(tmp_path: Path) -> None:
+    """The same through `--accuracy`: class folders of PNG files, red and blue in their places."""
+    image = pytest.importorskip("PIL.Image")
+    pictures, labels = vww_pictures()
+    for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        place = tmp_path / ("non_person", "person")[label]
+        place.mkdir(exist_ok=True)
+        image.fromarray(picture.view(np.uint8) ^ np.uint8(0x80)).save(place / f"{i:04}.png")
+    found = ircompile.compile(MODELS / "mlperf_vww_96_int8.tflite", "host").accuracy(tmp_path)
+    assert (found.samples, found.right, found.reference_right, found.differing) == (1000, 853, 853, 0)
+    assert found.classes == ("non_person", "person")
 
 
 def test_published_results_of_the_person_detector(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument(
         "--selftest", action="store_true", help="write NAME_selftest.c, too: golden inputs and outputs"
     )
-    add_isolated(main)
+    add_comparisons(main)
     main.add_argument("--json", action="store_true", help="print the summary as JSON")
     main.set_defaults(command="compile")
     return main
@@ -143,8 +143,16 @@ def add_model(to: argparse.ArgumentParser) -> None:
     )
 
 
-def add_isolated(to: argparse.ArgumentParser) -> None:
+def add_comparisons(to: argparse.ArgumentParser) -> None:
     """What both commands that verify take."""
+    to.add_argument(
+        "--accuracy", type=Path, metavar="FOLDER",
+        help="classify the files of a data set by the C and by the model's framework: a folder for each class, or "
+        "labels.csv with lines 'name,label'",
+    )  # fmt: skip
+    to.add_argument(
+        "--labels", type=Path, metavar="FILE", help="the list of names and labels, if it lies elsewhere"
+    )
     to.add_argument(
         "--isolated",
         action="store_true",
@@ -164,7 +172,7 @@ def _verify() -> argparse.ArgumentParser:
         "--on", default="numpy,host", metavar="RUNGS", help="of numpy, host, qemu (default: numpy,host)"
     )
     verify.add_argument("--against", choices=PROFILES, help="compare with this framework, too")
-    add_isolated(verify)
+    add_comparisons(verify)
     verify.add_argument("--inputs", type=Path, nargs="+", metavar="FILE", help="pictures, .npy or .npz files")
     verify.add_argument(
         "--random", type=int, default=5, metavar="N", help="seeded inputs besides, extremes first (default: 5)"

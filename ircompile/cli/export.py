@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ircompile.cli import commands
 from ircompile.cli.arguments import add_model
 from ircompile.cli.console import OUT, doing
 from ircompile.cli.files import write_files
+from ircompile.cli.models import compiled_from
 from ircompile.export import FORMATS, export, kept
 from ircompile.pictures import read_inputs
 
@@ -35,7 +35,7 @@ def export_parser() -> argparse.ArgumentParser:
 
 def export_model(arguments: argparse.Namespace) -> int:
     """Compiles a model and writes the project; project files that are there stay as they are."""
-    compiled = commands.compiled_from(arguments)
+    compiled = compiled_from(arguments)
     golden = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
     with doing(f"writing {arguments.format}"):
         exported = export(compiled, arguments.format, golden)

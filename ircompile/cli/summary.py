@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ircompile.cli import accuracy
 from ircompile.cli.console import OUT, number
 
 
@@ -62,6 +63,8 @@ def found_rows(data: dict[str, Any]) -> list[tuple[str, str]]:
         verdict = f"{number(rung['differing'])} DIFFER" if rung["differing"] else "equal"
         compared = f"{number(rung['compared'])} elements, {rung['vectors']} inputs"
         rows.append(("verified", f"{rung['name']} = graph, {verdict}: {compared}"))
+    if data["accuracy"]:
+        rows += accuracy.rows(data["accuracy"])
     if front := data["front"]:
         least = min(front, key=lambda point: point["ram"])
         work = number(least["instructions_estimate"])

@@ -49,6 +49,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "weight_bytes_read": weight_bytes_read(plan),
         "verified": [],
         "isolated": None,
+        "accuracy": None,
         "front": [],
         "tflm": None,
         "sha256": {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ def render(template: str, to: Path, **values: object) -> Path:
     return to
 
 
-def render_harness(api: Interface, to: Path, vectors: int, passes: int) -> Path:
+def render_harness(api: Interface, to: Path, passes: int) -> Path:
     """Write the harness's main for a model; the first vector runs ``passes`` times (1 or 2)."""
     if api.input_mode == "rows" and len(api.inputs) != 1:
         raise CompileError(api.name, f"{len(api.inputs)} inputs in rows mode", "one input")
@@ -68,7 +69,6 @@ def render_harness(api: Interface, to: Path, vectors: int, passes: int) -> Path:
         macro=api.macro,
         ports=(*api.inputs, *api.outputs),
         output_bytes=sum(port.bytes for port in api.outputs),
-        vectors=vectors,
         passes=passes,
         regions=regions,
         memory_bytes=memory_bytes,
@@ -88,9 +88,9 @@ def _placed(api: Interface) -> tuple[list[dict[str, object]], int]:
     return regions, at
 
 
-def own_sources(api: Interface, model: Path, folder: Path, vectors: int, passes: int) -> list[Path]:
+def own_sources(api: Interface, model: Path, folder: Path, passes: int) -> list[Path]:
     """The harness's own C files for the model in folder ``model``, written to ``folder``."""
-    sources = [render_harness(api, folder / "h_harness.c", vectors, passes)]
+    sources = [render_harness(api, folder / "h_harness.c", passes)]
     if api.blob:
         blob = (model / f"{api.name}_weights.bin").resolve()
         sources.append(folder / "h_blob_weights.c")
@@ -106,7 +106,7 @@ def encode_inputs(api: Interface, vectors: Sequence[Vector], passes: int) -> byt
     if not vectors:
         raise CompileError(api.name, "no input vector to run")
     blobs = [b"".join(_encode(api, i, vector)) for i, vector in enumerate(vectors)]
-    return blobs[0] * (passes - 1) + b"".join(blobs)
+    return struct.pack("<i", len(blobs)) + blobs[0] * (passes - 1) + b"".join(blobs)
 
 
 def _encode(api: Interface, index: int, vector: Vector) -> Iterator[bytes]:

@@ -62,7 +62,7 @@ def run_qemu(
     job = _Job(directory.resolve(), api, target, board, optimization or target.optimization, where)
     inputs = harness.encode_inputs(api, vectors, passes=2)
     with harness.build_directory(build_dir) as folder:
-        program = _build(job, folder / "run", len(vectors), passes=2, hooks=False)
+        program = _build(job, folder / "run", passes=2, hooks=False)
         data = _execute(job, program.elf, inputs, timeout)
         sizes = build.object_sizes(target.compiler, program.emitted, where)
         symbols = build.undefined_symbols(target.compiler, program.emitted, where)
@@ -76,7 +76,7 @@ def run_qemu(
 
 
 def _count(job: _Job, folder: Path, inputs: bytes, timeout: float, hooks: bool) -> counts.Regions:
-    elf = _build(job, folder, 1, passes=1, hooks=hooks).elf
+    elf = _build(job, folder, passes=1, hooks=hooks).elf
     compiler = job.target.compiler
     symbols = counts.read_symbols(compiler, elf, job.where)
     out = folder / "counts.txt"
@@ -86,14 +86,14 @@ def _count(job: _Job, folder: Path, inputs: bytes, timeout: float, hooks: bool) 
     return counts.sum_regions(compiler, elf, out, symbols, job.target.cycles, job.where)
 
 
-def _build(job: _Job, folder: Path, vectors: int, passes: int, hooks: bool) -> _Program:
+def _build(job: _Job, folder: Path, passes: int, hooks: bool) -> _Program:
     folder.mkdir(parents=True, exist_ok=True)
     api, target, boards = job.api, job.target, templates_dir() / "boards"
     core = [*target.cflags, job.optimization]
     hook = _hook_flags(api.macro, boards) if hooks else build.EMITTED_FLAGS
     sources = build.model_sources(job.directory, api.name)
     emitted = build.compile_all(target.compiler, [*core, *hook], sources, folder, job.where)
-    mains = harness.own_sources(api, job.directory, folder, vectors, passes)
+    mains = harness.own_sources(api, job.directory, folder, passes)
     own_flags: list[str | Path] = [*core, *build.HARNESS_FLAGS, "-I", job.directory, "-I", boards]
     if not target.features.unaligned:
         own_flags.append("-DH_TRAP_UNALIGNED")  # the board's core may be more lenient than the target

@@ -1,0 +1,54 @@
+"""What commands that take a model have in common: reading it, and compiling it."""
+
+from __future__ import annotations
+
+import argparse
+
+from ircompile.accuracy import Original
+from ircompile.cli.console import doing
+from ircompile.graph import Graph
+from ircompile.interface import c_name
+from ircompile.passes.fold_pixels import codes_of_pixels
+from ircompile.pipeline import Compiled, Pixels, build, read
+from ircompile.target import load_target
+
+
+def graph_of(arguments: argparse.Namespace) -> Graph:
+    """Reads the model of a command."""
+    with doing(f"reading {arguments.model.name}"):
+        return read(arguments.model, arguments.numerics, pixels_of(arguments))
+
+
+def compiled_from(arguments: argparse.Namespace) -> Compiled:
+    """Reads and compiles the model of a command."""
+    name, target = c_name(arguments.name, arguments.model.stem), load_target(arguments.target)
+    graph = graph_of(arguments)
+    with doing(f"planning {len(graph.nodes)} layers"):
+        return build(
+            graph,
+            target,
+            name,
+            arguments.input,
+            arguments.model.name,
+            arguments.weights == "blob",
+            arguments.ram,
+            arguments.memory,
+            arguments.flash,
+        )
+
+
+def pixels_of(arguments: argparse.Namespace) -> Pixels | None:
+    """The preprocessing that --mean and --std ask for."""
+    if arguments.mean is None and arguments.std is None:
+        return None
+    return arguments.mean or (0.0,), arguments.std or (1.0,)
+
+
+def original_of(arguments: argparse.Namespace) -> Original | None:
+    """With --mean or --std: the model as it is in its file, and how its own input codes come of pixels."""
+    pixels = pixels_of(arguments)
+    if pixels is None:
+        return None
+    graph = read(arguments.model, arguments.numerics)
+    name = graph.input_names[0]
+    return graph, lambda codes: {name: codes_of_pixels(graph, *pixels, codes[name])}

@@ -1,0 +1,99 @@
+"""`ircompile verify`: the equality ladder, every layer alone, and the accuracy on a data set."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ircompile import ladder
+from ircompile.cli import accuracy, layers
+from ircompile.cli.console import OUT, doing, number, print_json
+from ircompile.cli.models import compiled_from, original_of
+from ircompile.errors import CompileError
+from ircompile.pictures import read_inputs
+from ircompile.pipeline import Compiled
+
+
+def verify_model(arguments: argparse.Namespace) -> int:
+    """Climbs the ladder, and compares what else was asked for; 1 if any of it differs."""
+    rungs = rungs_of(arguments.on)
+    compiled = compiled_from(arguments)
+    vectors = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
+    vectors += ladder.vectors_for(compiled.graph, arguments.random, arguments.seed)
+    if not vectors:
+        raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
+    extra = _extra(arguments, compiled, vectors)
+    results = [rung_data(rung) for rung in _climbed(arguments, compiled, rungs, vectors)]
+    if arguments.json:
+        print_json({"rungs": results, **extra} if extra else results)
+    else:
+        _show(results, extra, arguments.against)
+    return 1 if any(rung["differing"] for rung in results) or any(map(unlike, extra.values())) else 0
+
+
+def _extra(arguments: argparse.Namespace, compiled: Compiled, vectors: list[ladder.Codes]) -> dict[str, Any]:
+    """The results of --isolated and --accuracy."""
+    extra: dict[str, Any] = {}
+    if arguments.isolated:
+        profile, original = arguments.against or compiled.graph.numerics, original_of(arguments)
+        graph = original[0] if original else compiled.graph
+        codes = [original[1](vector) for vector in vectors] if original else vectors
+        extra["isolated"] = layers.compare(graph, arguments.model, profile, codes)
+    if arguments.accuracy:
+        extra["accuracy"] = accuracy.measure(arguments, compiled, arguments.against)
+    return extra
+
+
+def unlike(extra: dict[str, Any]) -> bool:
+    """Whether layers differ in more than ties, or classes on any file."""
+    kinds = extra.get("kinds", [])
+    return any(kind["differing"] > kind["ties"] for kind in kinds) or bool(extra.get("disagreements"))
+
+
+def _climbed(
+    arguments: argparse.Namespace, compiled: Compiled, rungs: list[str], vectors: list[ladder.Codes]
+) -> list[ladder.Rung]:
+    results = []
+    if arguments.against:
+        original = original_of(arguments)
+        fed = (original[0], [original[1](vector) for vector in vectors]) if original else None
+        with doing(f"comparing with {arguments.against}"):
+            results.append(ladder.against(compiled.graph, arguments.model, arguments.against, vectors, fed))
+    climb = ladder.climb(compiled, rungs, vectors)
+    for name in rungs:
+        with doing(f"running on {name}"):
+            results.append(next(climb))
+    return results
+
+
+def rungs_of(words: str) -> list[str]:
+    """The rungs in a list such as "numpy,host"."""
+    rungs = [word.strip() for word in words.split(",") if word.strip()]
+    unknown = [word for word in rungs if word not in ladder.RUNNERS]
+    if unknown or not rungs:
+        raise CompileError("rungs", f"unknown rung {', '.join(unknown)!r}", ", ".join(ladder.RUNNERS))
+    return rungs
+
+
+def rung_data(rung: ladder.Rung) -> dict[str, Any]:
+    """A rung as plain values."""
+    return {**rung.__dict__, "first": rung.first.__dict__ if rung.first else None}
+
+
+def _show(results: list[dict[str, Any]], extra: dict[str, Any], reference: str | None) -> None:
+    if "isolated" in extra:
+        layers.show(extra["isolated"])
+    for rung in results:
+        _show_rung(rung, reference)
+    if "accuracy" in extra:
+        accuracy.show(extra["accuracy"])
+
+
+def _show_rung(rung: dict[str, Any], reference: str | None) -> None:
+    verdict = "equal" if not rung["differing"] else f"{number(rung['differing'])} DIFFER"
+    what = f"graph = {rung['name']}" if rung["name"] == reference else f"{rung['name']} = graph"
+    OUT.print(f"{what:<18} {verdict}: {number(rung['compared'])} elements, {rung['vectors']} inputs", markup=False)
+    if first := rung["first"]:
+        values = f"expected {first['expected']}, found {first['found']}"
+        place = f"input {first['vector']}, {first['where']} at {list(first['index'])}"
+        OUT.print(f"  first: {place}: {values}", markup=False)
