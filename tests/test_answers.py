@@ -12,8 +12,7 @@ from test_check import chain
 
 from ircompile import __version__
 from ircompile.analysis import analyze_graph
-from ircompile.cli import OWN, answers, main
-from ircompile.cli.arguments import COMMANDS, command_parser, parser
+from ircompile.cli import answers, main
 from ircompile.importers.ir import write_ir
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
@@ -135,13 +134,3 @@ def test_an_error_of_ours_is_told_in_a_paragraph(
     with pytest.raises(RuntimeError, match="blue"):
         run("analyze", model, "--target", "m4")
     assert answers.analyze_graph is not analyze_graph
-
-
-@pytest.mark.parametrize("command", ["check", "analyze", "sweep"])
-def test_help_fits_eighty_columns(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    text = OWN[command][0]().format_help()
-    assert max(map(len, text.splitlines())) <= 80
-    assert "examples:" in text
-    assert f"ircompile {command} --help" in parser().format_help()
-    assert all(command_parser(name).prog == f"ircompile {name}" for name in COMMANDS)

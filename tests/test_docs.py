@@ -34,6 +34,13 @@ def test_the_page_of_supported_operators_is_up_to_date() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the page has help as Python 3.11 lays it out")
+def test_the_page_of_commands_is_up_to_date() -> None:
+    script = ROOT / "scripts" / "commands.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_there_are_commands_to_check() -> None:
     assert sum(words[0] == "ircompile" for page in PAGES for words in commands_of(page)) > 10
 

@@ -10,7 +10,7 @@ from nets import Net, mobilenet_v2
 from test_answers import run, valid
 
 from ircompile.analysis import analyze_graph
-from ircompile.cli.sweep import sweep_parser
+from ircompile.cli import parse
 from ircompile.families import FAMILIES, rounded
 from ircompile.importers.ir import write_ir
 from ircompile.passes import normalize
@@ -77,5 +77,5 @@ def test_files_are_swept_and_bad_ones_said(tmp_path: Path, capsys: pytest.Captur
 
 def test_lists_of_nothing_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        sweep_parser().parse_args(["mobilenet_v2", "--target", "m4", "--widths", "a,b"])
+        parse(["sweep", "mobilenet_v2", "--target", "m4", "--widths", "a,b"])
     assert "no list of numbers" in capsys.readouterr().err

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import sys
 from collections.abc import Sequence
 
 from ircompile import __version__
-from ircompile.cli import commands
-from ircompile.cli.answers import analyze_model, analyze_parser, check_model_file, check_parser
-from ircompile.cli.arguments import COMMANDS, command_parser, parser
 from ircompile.cli.console import ERR
-from ircompile.cli.export import export_model, export_parser
-from ircompile.cli.sweep import sweep, sweep_parser
+from ircompile.cli.tree import parse
 from ircompile.errors import CompileError
 
-OWN = {
-    "export": (export_parser, export_model),
-    "check": (check_parser, check_model_file),
-    "analyze": (analyze_parser, analyze_model),
-    "sweep": (sweep_parser, sweep),
-}
-"""Commands that have a file of their own: parser, and what runs."""
+__all__ = ["main", "parse"]
+
 INTERNAL = 70  # the exit code of an error that is ours, as in BSD's sysexits
 
 
@@ -34,9 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = parse(words)
-    _, run = OWN.get(words[0] if words else "", (None, commands.run))
     try:
-        return run(arguments)
+        return int(arguments.run(arguments))
     except CompileError as error:
         ERR.print(f"error: {error}", markup=False, style="red" if ERR.is_terminal else None)
         return 2
@@ -62,16 +51,3 @@ def _ours(error: Exception, words: Sequence[str]) -> str:
         f"  {command}\n"
         f"hint: IRCOMPILE_DEBUG=1 shows where it failed"
     )
-
-
-def parse(words: list[str]) -> argparse.Namespace:
-    """What a command line says, and its `words`; exits where it says nothing that can be done."""
-    make, _ = OWN.get(words[0] if words else "", (None, None))
-    if make:
-        arguments = make().parse_args(words[1:])
-    elif words and words[0] in COMMANDS:
-        arguments = command_parser(words[0]).parse_args(words[1:])
-    else:
-        arguments = parser().parse_args(words)
-    arguments.words = words
-    return arguments

@@ -5,84 +5,34 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from ircompile.analysis import Analysis, analyze_graph
 from ircompile.check import Check, check_model
-from ircompile.cli.arguments import size
+from ircompile.cli.arguments import BUDGET, add_input, add_model_file, add_numerics, add_target, size
+from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.importers.findings import Finding
-from ircompile.numerics import PROFILES
 from ircompile.pipeline import read
 from ircompile.target import load_target
 
-CHECK_EXAMPLES = """\
-examples:
-  ircompile check net.tflite           all that is wrong, if anything is
-  ircompile check net.onnx --all       the verdict on every operator
-  ircompile check net.onnx --json      the same for programs
-
-exit code: 0 where the model can be compiled, 1 where it cannot.
-"""
-ANALYZE_EXAMPLES = """\
-examples:
-  ircompile analyze net.tflite --target m4            what it needs
-  ircompile analyze net.tflite --target m4 --ram 64K  does it fit, how could it
-  ircompile analyze net.onnx --target m7 --input rows input pushed row by row
-
-The arena is that of a plan found in a moment; compiling searches longer and may
-find less, but never less than the bound, which is proved. Where "estimated" is
-said, live bytes were counted and not placed; "in proportion" is scaled down.
-
-exit code: 0 where it fits or nothing was asked, 1 where it does not as it is.
-"""
 BASIS = {"planned": "", "estimated": " (estimated)", "in proportion": " (in proportion)"}
 
 
-def check_parser() -> argparse.ArgumentParser:
-    """The parser of `ircompile check`."""
-    parser = argparse.ArgumentParser(
-        prog="ircompile check",
-        description="Say of every operator of a model whether it is supported or why not.",
-        epilog=CHECK_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="the model's file")
-    parser.add_argument("--all", action="store_true", help="list the operators that are supported, too")
-    _add_numerics(parser)
-    parser.add_argument("--json", action="store_true", help="print all findings as JSON")
-    parser.set_defaults(command="check")
-    return parser
+def _fill_check(to: argparse.ArgumentParser) -> None:
+    add_model_file(to)
+    to.add_argument("--all", action="store_true", help="list the operators that are supported, too")
+    add_numerics(to)
+    to.add_argument("--json", action="store_true", help="print all findings as JSON")
 
 
-def analyze_parser() -> argparse.ArgumentParser:
-    """The parser of `ircompile analyze`."""
-    parser = argparse.ArgumentParser(
-        prog="ircompile analyze",
-        description="Say in a moment what a model needs, whether it fits, which layer is in the\n"
-        "way, and what would make it fit.",
-        epilog=ANALYZE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="the model's file")
-    parser.add_argument("--target", required=True, metavar="T", help="a core, such as cortex-m4")
-    parser.add_argument("--ram", type=size, metavar="BYTES", help="bytes to fit in, such as 20000 or 64K")
-    parser.add_argument(
-        "--input", choices=("resident", "rows"), default="resident",
-        help="resident: the input lies in the arena; rows: it is pushed row by row (default: resident)",
-    )  # fmt: skip
-    _add_numerics(parser)
-    parser.add_argument("--json", action="store_true", help="print the analysis as JSON")
-    parser.set_defaults(command="analyze")
-    return parser
-
-
-def _add_numerics(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--numerics", choices=PROFILES, metavar="PROFILE",
-        help=f"whose rounding: {', '.join(PROFILES)} (default: the file's own)",
-    )  # fmt: skip
+def _fill_analyze(to: argparse.ArgumentParser) -> None:
+    add_model_file(to)
+    add_target(to)
+    to.add_argument("--ram", type=size, metavar="BYTES", help=BUDGET)
+    add_input(to)
+    add_numerics(to)
+    to.add_argument("--json", action="store_true", help="print the analysis as JSON")
 
 
 def check_model_file(arguments: argparse.Namespace) -> int:
@@ -173,3 +123,42 @@ def _verdict(found: Analysis) -> str:
     if found.verdict == "may fit":
         return "may fit; compiling with --ram searches on"
     return found.verdict
+
+
+CHECK = Command(
+    "check",
+    "is every operator supported, or why not",
+    "Say of every operator of a model whether it is supported or why not.",
+    f"""\
+examples:
+  ircompile check net.tflite           all that is wrong, if anything is
+  ircompile check net.onnx --all       the verdict on every operator
+  ircompile check net.onnx --json      the same for programs
+
+{status("the model cannot be compiled")}""",
+    _fill_check,
+    check_model_file,
+)
+ANALYZE = Command(
+    "analyze",
+    "does it fit, what is in the way, what would make it fit",
+    """\
+Say in a moment what a model needs, whether it fits, which layer is in the way,
+and what would make it fit.""",
+    f"""\
+examples:
+  ircompile analyze net.tflite --target m4
+      what it needs
+  ircompile analyze net.tflite --target m4 --ram 64K
+      does it fit, and if not, how could it?
+  ircompile analyze net.onnx --target m7 --input rows
+      with an input that is pushed row by row
+
+The arena is that of a plan found in a moment; compiling searches longer and may
+find less, but never less than the bound, which is proved. Where "estimated" is
+said, live bytes were counted and not placed; "in proportion" is scaled down.
+
+{status("it does not fit as it is")}""",
+    _fill_analyze,
+    analyze_model,
+)

@@ -12,11 +12,13 @@ from typing import Any
 from ircompile import ladder
 from ircompile.bench import count_instructions
 from ircompile.cli import accuracy, layers
+from ircompile.cli.arguments import add_comparisons, add_model
+from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.cli.files import sha256, write_files
 from ircompile.cli.models import compiled_from, graph_of
 from ircompile.cli.summary import print_summary
-from ircompile.cli.verify import rung_data, rungs_of, unlike, verify_model
+from ircompile.cli.verify import rung_data, rungs_of, unlike
 from ircompile.fit import explore
 from ircompile.graph import Graph
 from ircompile.importers.ir import print_ir
@@ -30,17 +32,19 @@ from ircompile.selftest import selftest_files
 from ircompile.target import Target, list_targets, load_target
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Runs the command that was parsed."""
-    todo = {
-        "compile": compile_model,
-        "verify": verify_model,
-        "explore": explore_model,
-        "dump": dump,
-        "bench": bench,
-        "targets": targets,
-    }
-    return todo[arguments.command](arguments)
+def _fill_compile(to: argparse.ArgumentParser) -> None:
+    add_model(to)
+    report = to.add_argument_group("for the report")
+    report.add_argument("--bench", action="store_true", help="count instructions per layer under QEMU")
+    report.add_argument("--explore", action="store_true", help="find what less memory costs")
+    report.add_argument("--verify", metavar="RUNGS", help="verify on numpy, host, qemu (a list)")
+    add_comparisons(report)
+    output = to.add_argument_group("output")
+    output.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the files (default: ./NAME)")
+    output.add_argument(
+        "--selftest", action="store_true", help="write NAME_selftest.c, too: golden inputs and outputs"
+    )
+    output.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
 def compile_model(arguments: argparse.Namespace) -> int:
@@ -93,6 +97,12 @@ def front_of(graph: Graph, target: Target, mode: InputMode) -> list[dict[str, in
     return [{"ram": f.ram, "macs": f.macs, "instructions_estimate": f.work} for f in explore(graph, target, mode)]
 
 
+def _fill_explore(to: argparse.ArgumentParser) -> None:
+    add_model(to)
+    to.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the front, too")
+    to.add_argument("--json", action="store_true", help="print the front as JSON")
+
+
 def explore_model(arguments: argparse.Namespace) -> int:
     """Prints the front of memory and work."""
     target = load_target(arguments.target)
@@ -118,6 +128,14 @@ def explore_model(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _fill_dump(to: argparse.ArgumentParser) -> None:
+    add_model(to)
+    to.add_argument(
+        "--stage", choices=("graph", "plan"), default="graph", metavar="STAGE",
+        help="graph: nodes and tensors; plan: segments, buffers, offsets (default: graph)",
+    )  # fmt: skip
+
+
 def dump(arguments: argparse.Namespace) -> int:
     """Prints the graph or the plan."""
     if arguments.stage == "graph":
@@ -125,6 +143,12 @@ def dump(arguments: argparse.Namespace) -> int:
     else:
         sys.stdout.write(print_plan(compiled_from(arguments).plan))
     return 0
+
+
+def _fill_bench(to: argparse.ArgumentParser) -> None:
+    add_model(to)
+    to.add_argument("--layers", action="store_true", help="list the layers")
+    to.add_argument("--json", action="store_true", help="print the counts as JSON")
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -149,6 +173,10 @@ def bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _fill_targets(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--json", action="store_true", help="print the list as JSON")
+
+
 def targets(arguments: argparse.Namespace) -> int:
     """Lists the targets."""
     known = list_targets()
@@ -157,3 +185,92 @@ def targets(arguments: argparse.Namespace) -> int:
     else:
         print_table(("target", "core", "also"), [(t.name, t.description, ", ".join(t.aliases)) for t in known])
     return 0
+
+
+COMPILE = Command(
+    "compile",
+    "write C and a report (this word may be left out)",
+    """\
+Compile a quantized int8 convolutional network to C for a microcontroller.""",
+    f"""\
+examples:
+  ircompile person.tflite --target cortex-m4
+      C files and a report in ./person
+  ircompile net.onnx --target m7 -o src/net --bench --verify numpy,host
+      in src/net; the report has instructions by layer, and the proof
+  ircompile net.tflite --target m4 --input rows --ram 48K
+      takes a camera's rows, stores no picture, fits in 48 KiB
+  ircompile net.tflite --target m7 --memory dtcm=64K --memory sram=256K
+      two RAMs: what is touched most in the first
+
+files, NAME being that of the model's file:
+  NAME.h, NAME.c      functions, sizes, scales; the code
+  NAME_weights.c      constants (NAME_weights.bin with --weights blob)
+  NAME_selftest.c, .h with --selftest
+  NAME.html           the report, one page that loads nothing
+  NAME.json           the same for programs: docs/schema/compile.json
+The C is the same, byte for byte, for the same model, options and version.
+
+{status("it was verified, and something differs")}""",
+    _fill_compile,
+    compile_model,
+)
+EXPLORE = Command(
+    "explore",
+    "what less memory costs: the front of RAM and instructions",
+    """\
+List what less memory costs: the plans from which no other takes both fewer
+bytes and fewer instructions (estimated). --ram with a line's bytes compiles it.""",
+    f"""\
+examples:
+  ircompile explore net.tflite --target m4
+  ircompile explore net.tflite --target m4 --input rows --picture front.svg
+
+{EXIT}""",
+    _fill_explore,
+    explore_model,
+)
+BENCH = Command(
+    "bench",
+    "count executed instructions, in all and by layer",
+    """\
+Count the instructions that one inference executes on the target's emulated
+board, and the stack that it takes. Cycles are estimates, at zero wait states.""",
+    f"""\
+examples:
+  ircompile bench net.tflite --target m4 --layers
+  ircompile bench net.tflite --target m55 --json
+
+It needs the cross compiler and QEMU; make setup in a checkout installs them.
+
+{EXIT}""",
+    _fill_bench,
+    bench,
+)
+DUMP = Command(
+    "dump",
+    "print the graph or the memory plan as text",
+    "Print a stage of the compilation as text.",
+    f"""\
+examples:
+  ircompile dump net.onnx --target m4
+  ircompile dump net.onnx --target m4 --stage plan --input rows
+
+{EXIT}""",
+    _fill_dump,
+    dump,
+)
+TARGETS = Command(
+    "targets",
+    "list the cores that can be compiled for",
+    "List the cores that can be compiled for.",
+    f"""\
+examples:
+  ircompile targets
+  ircompile net.tflite --target path/to/mine.toml
+      a core or a board of your own: a file as those in targets/
+
+{EXIT}""",
+    _fill_targets,
+    targets,
+)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ircompile.cli.arguments import add_model
+from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import OUT, doing
 from ircompile.cli.files import write_files
 from ircompile.cli.models import compiled_from
@@ -13,24 +14,15 @@ from ircompile.export import FORMATS, export, kept
 from ircompile.pictures import read_inputs
 
 
-def export_parser() -> argparse.ArgumentParser:
-    """The parser of `ircompile export`."""
-    width = max(map(len, FORMATS))
-    parser = argparse.ArgumentParser(
-        prog="ircompile export",
-        description="Write a ready project or module with a worked main and a self-test.",
-        epilog="formats:\n" + "\n".join(f"  {name:<{width}}  {form.what}" for name, form in FORMATS.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_model(parser)
-    parser.add_argument("--format", required=True, choices=FORMATS, metavar="F", help=", ".join(FORMATS))
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder to write to (default: ./NAME)")
-    parser.add_argument(
+def _fill(to: argparse.ArgumentParser) -> None:
+    add_model(to)
+    project = to.add_argument_group("project")
+    project.add_argument("--format", required=True, choices=FORMATS, metavar="F", help=", ".join(FORMATS))
+    project.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder to write to (default: ./NAME)")
+    project.add_argument(
         "--inputs", type=Path, nargs="+", metavar="FILE", help="golden inputs of the self-test: as for verify"
     )
-    parser.add_argument("--force", action="store_true", help="write project files anew that are there already")
-    parser.set_defaults(command="export")
-    return parser
+    project.add_argument("--force", action="store_true", help="write project files anew that are there already")
 
 
 def export_model(arguments: argparse.Namespace) -> int:
@@ -48,3 +40,25 @@ def export_model(arguments: argparse.Namespace) -> int:
     for name in stay:
         OUT.print(f"kept   {folder / name}  (--force writes it anew)", markup=False)
     return 0
+
+
+WIDTH = max(map(len, FORMATS))
+EXPORT = Command(
+    "export",
+    "write a ready project or module around the C",
+    "Write a ready project or module with a worked main and a self-test.",
+    "formats:\n"
+    + "".join(f"  {name:<{WIDTH}}  {form.what}\n" for name, form in FORMATS.items())
+    + f"""
+examples:
+  ircompile export net.tflite --target m4 --format cmake -o firmware
+  ircompile export net.onnx --target m33 --format zephyr --inputs golden.npz
+
+files:
+  The model's C files are written anew; project files that are there already
+  stay as they are, unless --force is given.
+
+{EXIT}""",
+    _fill,
+    export_model,
+)

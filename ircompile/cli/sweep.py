@@ -13,49 +13,34 @@ from typing import Any
 
 from ircompile import api
 from ircompile.analysis import Analysis
-from ircompile.cli.arguments import size
+from ircompile.cli.arguments import BUDGET, add_input, add_target, size
+from ircompile.cli.command import Command, status
 from ircompile.cli.console import doing, number, print_json, print_table
 from ircompile.errors import CompileError
 from ircompile.families import FAMILIES
 from ircompile.target import load_target
 
-EXAMPLES = """\
-examples:
-  ircompile sweep mobilenet_v2 --target m4 --ram 64K
-  ircompile sweep mobilenet_v1 --target m7 --widths 0.25,0.5 --sizes 96,128,160
-  ircompile sweep runs/*.tflite --target m4 --ram 64K --input rows
-
-Figures are those of `ircompile analyze`; a family has random weights and two
-classes, which need the same memory as trained ones.
-"""
 Point = tuple[str, str | None, float, int]  # name, file or None, width, size
 
 
-def sweep_parser() -> argparse.ArgumentParser:
-    """The parser of `ircompile sweep`."""
-    parser = argparse.ArgumentParser(
-        prog="ircompile sweep",
-        description="List what the members of a family of networks need, at several widths and\n"
-        "input sizes, or what several files do.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join(FAMILIES)}, or files")
-    parser.add_argument("--target", required=True, metavar="T", help="a core, such as cortex-m4")
-    parser.add_argument("--ram", type=size, metavar="BYTES", help="bytes to fit in, such as 20000 or 64K")
-    parser.add_argument("--input", choices=("resident", "rows"), default="resident", help="as for compiling")
-    parser.add_argument(
+def _fill(to: argparse.ArgumentParser) -> None:
+    to.add_argument("models", nargs="+", metavar="MODEL", help=f"{', '.join(FAMILIES)}, or files")
+    add_target(to)
+    to.add_argument("--ram", type=size, metavar="BYTES", help=BUDGET)
+    add_input(to)
+    to.add_argument(
         "--widths", type=_numbers, default=(0.25, 0.35, 0.5, 0.75, 1.0), metavar="LIST",
         help="parts of a family's channels (default: 0.25,0.35,0.5,0.75,1)",
     )  # fmt: skip
-    parser.add_argument(
+    to.add_argument(
         "--sizes", type=_numbers, default=(96, 128, 160, 192, 224), metavar="LIST",
         help="heights and widths of a family's pictures (default: 96,128,160,192,224)",
     )  # fmt: skip
-    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
-    parser.add_argument("--json", action="store_true", help="print the list as JSON")
-    parser.set_defaults(command="sweep")
-    return parser
+    to.add_argument(
+        "-j", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
+        help="processes at once (default: one a processor)",
+    )  # fmt: skip
+    to.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -126,3 +111,24 @@ def _row(found: dict[str, Any]) -> tuple[str, ...]:
         return (found["model"], "-", "-", "-", "-", found["error"].splitlines()[0])
     figures = (number(found[key]) for key in ("arena", "lower_bound", "macs", "constants"))
     return (found["model"], *figures, "" if found["verdict"] == "not asked" else found["verdict"])
+
+
+SWEEP = Command(
+    "sweep",
+    "which widths and sizes of a family fit, or which files",
+    """\
+List what the members of a family of networks need, at several widths and input
+sizes, or what several files do.""",
+    f"""\
+examples:
+  ircompile sweep mobilenet_v2 --target m4 --ram 64K
+  ircompile sweep mobilenet_v1 --target m7 --widths 0.25,0.5 --sizes 96,128,160
+  ircompile sweep runs/*.tflite --target m4 --ram 64K --input rows
+
+Figures are those of ircompile analyze; a family has random weights and two
+classes, which need the same memory as trained ones.
+
+{status("bytes were given, and nothing fits in them")}""",
+    _fill,
+    sweep,
+)

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ircompile import ladder
 from ircompile.cli import accuracy, layers
+from ircompile.cli.arguments import add_comparisons, add_model
+from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing, number, print_json
 from ircompile.cli.models import compiled_from, original_of
 from ircompile.errors import CompileError
+from ircompile.numerics import PROFILES
 from ircompile.pictures import read_inputs
 from ircompile.pipeline import Compiled
+
+
+def _fill(to: argparse.ArgumentParser) -> None:
+    add_model(to)
+    what = to.add_argument_group("what is compared")
+    what.add_argument(
+        "--on", default="numpy,host", metavar="RUNGS", help="of numpy, host, qemu (default: numpy,host)"
+    )
+    what.add_argument(
+        "--against", choices=PROFILES, metavar="PROFILE", help=f"and with this framework: {', '.join(PROFILES)}"
+    )
+    add_comparisons(what)
+    inputs = to.add_argument_group("inputs")
+    inputs.add_argument("--inputs", type=Path, nargs="+", metavar="FILE", help="pictures, .npy or .npz files")
+    inputs.add_argument(
+        "--random", type=int, default=5, metavar="N", help="seeded inputs besides, extremes first (default: 5)"
+    )
+    inputs.add_argument("--seed", type=int, default=0, metavar="N", help="of the random inputs (default: 0)")
+    to.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
 def verify_model(arguments: argparse.Namespace) -> int:
@@ -97,3 +120,33 @@ def _show_rung(rung: dict[str, Any], reference: str | None) -> None:
         values = f"expected {first['expected']}, found {first['found']}"
         place = f"input {first['vector']}, {first['where']} at {list(first['index'])}"
         OUT.print(f"  first: {place}: {values}", markup=False)
+
+
+VERIFY = Command(
+    "verify",
+    "prove the C equal to the model's own framework",
+    """\
+Climb the equality ladder: the plan run in NumPy, the C on this machine (with
+sanitizers), the C on an emulated board, each compared byte for byte with the
+simulated graph; and the graph with the model's own framework.""",
+    f"""\
+examples:
+  ircompile verify net.tflite --target m4 --on numpy,host,qemu --against tflm
+      all rungs, five seeded inputs, TensorFlow Lite Micro at the top
+  ircompile verify net.onnx --target m4 --inputs cat.png dog.jpg --random 0
+      on pictures, resized to the input
+  ircompile verify net.onnx --target m4 --isolated
+      every layer alone, fed ONNX Runtime's tensors
+  ircompile verify net.tflite --target m4 --accuracy pictures
+      both accuracies on a data set, and every file on which they differ
+
+files:
+  An .npz has arrays by the model's input names, or x0, x1 ...: codes of height
+  x width x channels, or what the framework takes. An .npy is one such array.
+  --accuracy FOLDER has folders of files, which are named as the classes and
+  numbered as they sort; or labels.csv. classes.txt in it gives another order.
+
+{status("something differs: an element, a layer (in more than ties) or a class")}""",
+    _fill,
+    verify_model,
+)

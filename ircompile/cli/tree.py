@@ -1,0 +1,75 @@
+"""The one tree of parsers: what the command line takes, what help prints, what shells complete, what docs show."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from ircompile import __version__
+from ircompile.cli import answers, commands, completion, export, sweep, verify
+from ircompile.cli.command import EXIT, Command, Help
+
+COMMANDS: tuple[Command, ...] = (
+    commands.COMPILE,
+    answers.CHECK,
+    answers.ANALYZE,
+    sweep.SWEEP,
+    verify.VERIFY,
+    commands.EXPLORE,
+    commands.BENCH,
+    export.EXPORT,
+    commands.DUMP,
+    commands.TARGETS,
+    completion.COMPLETION,
+)
+NAMES = tuple(command.name for command in COMMANDS)
+USAGE = "ircompile MODEL --target T [option ...]\n       ircompile COMMAND [argument ...]"
+ABOUT = """\
+Compile a quantized int8 convolutional network to C for a microcontroller: one
+arena, no runtime, no malloc, bit for bit what the model's own framework gives.
+MODEL is TFLite (.tflite), ONNX (.onnx, QDQ or QOperator) or ircompile's own
+text (.ir). What is no command is a model to compile; ./check is a file."""
+MORE = f"""\
+examples:
+  ircompile check person.tflite
+      is every operator supported?
+  ircompile analyze person.tflite --target m4 --ram 20K
+      does it fit, and what would make it fit?
+  ircompile person.tflite --target cortex-m4
+      writes ./person: C files, a report person.html, and person.json
+  ircompile verify person.tflite --target m4 --on numpy,host,qemu --against tflm
+      proves the C equal to the model's own framework
+
+{EXIT}
+environment:
+  IRCOMPILE_DEBUG=1  show the traceback of an error of ircompile's own
+
+ircompile COMMAND --help says more of each, with examples.
+"""
+
+
+def tree() -> argparse.ArgumentParser:
+    """The parser of everything."""
+    root = argparse.ArgumentParser(
+        prog="ircompile", usage=USAGE, description=ABOUT, epilog=MORE, formatter_class=Help
+    )
+    root.add_argument("--version", action="version", version=f"ircompile {__version__}")
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
+    for command in COMMANDS:
+        command.add_to(commands)
+    return root
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """What a command line says, and its `words`; exits where it says nothing that can be done."""
+    root, given = tree(), list(words)
+    if given and given[0] not in (*NAMES, "-h", "--help", "--version"):
+        near = [] if given[0].startswith("-") else get_close_matches(given[0], NAMES, 1)
+        if near and not Path(given[0]).exists():
+            root.error(f"{given[0]!r} is neither a command nor a file; is {near[0]} meant?")
+        given.insert(0, "compile")
+    arguments = root.parse_args(given)
+    arguments.words = list(words)
+    return arguments

@@ -1,0 +1,66 @@
+"""The tree of parsers: what its help says, and which command a line is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ircompile.cli.tree import COMMANDS, NAMES, parse, tree
+
+
+def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as end:
+        parse([*words, "--help"])
+    assert end.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "300"])
+@pytest.mark.parametrize("words", [[], *([name] for name in NAMES)], ids=lambda words: "".join(words) or "root")
+def test_help_fits_eighty_columns_and_has_all_parts(
+    words: list[str], columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    text = help_of(words, capsys)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\nexamples:\n" in text
+    assert "\nexit status:\n  0    done\n" in text
+    assert not re.search(r" +$", text, flags=re.MULTILINE)
+
+
+def test_every_example_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    found = 0
+    for words in ([], *([name] for name in NAMES)):
+        part = help_of(words, capsys).split("\nexamples:\n")[1].split("\nexit status:")[0]
+        for line in re.findall(r"^  ircompile (.*?)(?:   .*| \|.*| >.*)?$", part, flags=re.MULTILINE):
+            parse(line.split())  # exits where it is none
+            found += 1
+    assert found > 25
+
+
+def test_the_root_s_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_of([], capsys)
+    for command in COMMANDS:
+        assert re.search(rf"^    {command.name} +{re.escape(command.line)}$", text, flags=re.MULTILINE)
+
+
+def test_a_model_without_a_command_is_compiled() -> None:
+    given = ["net.tflite", "--target", "m4"]
+    assert parse(given).command == parse(["compile", *given]).command == "compile"
+    assert parse(given).words == given
+    assert parse(["--target", "m4", "net.tflite"]).model.name == "net.tflite"
+    assert parse(["check", "net.tflite"]).command == "check"
+
+
+def test_a_command_spelled_wrong_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(["verfy", "net.tflite", "--target", "m4"])
+    assert end.value.code == 2
+    assert "is verify meant?" in capsys.readouterr().err
+
+
+def test_what_is_asked_of_the_tree_has_help() -> None:
+    for command in COMMANDS:
+        parser = tree()._subparsers._group_actions[0].choices[command.name]  # type: ignore[union-attr,index,call-overload]
+        assert all(action.help for action in parser._actions)
