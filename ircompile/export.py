@@ -16,7 +16,7 @@ from ircompile.resources import templates_dir
 from ircompile.runners.firmware import board_files
 from ircompile.selftest import Codes, selftest_files
 from ircompile.target import load_board
-from ircompile.templating import environment
+from ircompile.templating import comment, environment
 
 Files = dict[str, str | bytes]
 BOARDS = {
@@ -109,7 +109,7 @@ def _context(compiled: Compiled, sources: list[str], folder: str) -> dict[str, o
         "api": api,
         "p": api.name,
         "N": api.macro,
-        "source": " ".join(compiled.source.split()),
+        "source": comment(" ".join(compiled.source.split())),
         "version": __version__,
         "model_hash": emit.graph_hash(compiled.graph),
         "target": target,

@@ -256,10 +256,10 @@ def too_large(graph: Graph, best: Fitted, ram: int) -> CompileError:
     draft = best.draft
     held = sorted(draft.held(draft.peak_step).items(), key=lambda pair: -pair[1])[:5]
     bound = lower_bound(Problem(best.lowered.graph, best.lowered.demands), draft.rows)
-    holds = ", ".join(f"{name} {size}" for name, size in held)
+    holds = ", ".join(f"{name} {size:,}" for name, size in held)
     return CompileError(
         f"{graph.name}: node {draft.peak_node.name!r} ({draft.peak_node.source})",
-        f"the least found is {best.ram} bytes, {ram} are given; at its peak it holds {holds}",
-        f"without recomputing no plan of this form needs less than {bound}",
+        f"the least found is {best.ram:,} bytes, {ram:,} are given; at its peak it holds {holds}",
+        f"without recomputing no plan of this form needs less than {bound:,}",
         "a smaller input, fewer channels there, or --input rows if the input is stored",
     )

@@ -44,7 +44,7 @@ class Compiled:
 
     def files(self) -> dict[str, str | bytes]:
         """File name to contents: the emitted C, and the blob of weights if there is one."""
-        return emit.emit(self.program, self.name, self.source, (), self.blob, self.flash)
+        return emit.emit(self.program, self.name, self.source, self.blob, self.flash)
 
     def write(self, directory: Path) -> list[Path]:
         """Writes the emitted C into a folder, which is made if need be; returns the paths."""

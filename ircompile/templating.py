@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import jinja2
 
 from ircompile.resources import templates_dir
@@ -18,7 +20,14 @@ def environment(*, escaped: bool = False) -> jinja2.Environment:
         autoescape=escaped,
     )
     env.filters["number"] = number
+    env.filters["comment"] = comment
     return env
+
+
+def comment(text: str) -> str:
+    """A name of the user's, harmless within a comment of C: on one line, and what could end or splice it apart."""
+    line = "".join(char if char.isprintable() else " " for char in text).replace("\\", "/")
+    return re.sub(r"(?<=\*)(?=/)|(?<=/)(?=\*)|(?<=\?)(?=\?)", " ", line)
 
 
 def number(value: float | None) -> str:

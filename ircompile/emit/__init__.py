@@ -43,13 +43,12 @@ def emit(
     program: Program,
     name: str,
     source: str,
-    summary: tuple[str, ...],
     blob: bool = False,
     flash: Sequence[MemoryRegion] = (),
 ) -> dict[str, str | bytes]:
     """File name to contents: NAME.h, NAME.c, and NAME_weights.c or, with `blob`, NAME_weights.bin.
 
-    `summary` lines stand in the comment on top. `flash` are the memories for constants, the fastest first: the
+    `source` stands in the comment on top. `flash` are the memories for constants, the fastest first: the
     constants that are read most, for their size, go to the first.
     """
     plan = program.plan
@@ -61,7 +60,6 @@ def emit(
         "p": name,
         "prefix": name,
         "source": source,
-        "summary": summary,
         "version": __version__,
         "target": program.target.name,
         "model_hash": graph_hash(plan.graph),

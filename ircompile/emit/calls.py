@@ -31,7 +31,7 @@ class Calls:
             lines = before_again(stage, self.graph.site(stage.node), self._call(stage.again, feeder)) + lines
         nodes = [node for node in (stage.again, stage.node) if node]
         comment = "; ".join(f"{node.name}: {self._shapes(node)}" for node in nodes)
-        return {"index": index, "comment": comment.replace("*/", "* /"), "lines": lines}
+        return {"index": index, "comment": comment, "lines": lines}
 
     def _shapes(self, node: Node) -> str:
         site = self.graph.site(node)

@@ -41,6 +41,7 @@ class Functions:
     def render(self, template: str, context: Mapping[str, Any]) -> str:
         """A template filled in."""
         text = self.env.get_template(template).render(context)
+        text = re.sub(r" +$", "", text, flags=re.MULTILINE)
         return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
     def arithmetic(self) -> str:

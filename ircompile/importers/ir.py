@@ -25,8 +25,8 @@ from ircompile.numerics import Requant
 from ircompile.tensor import Array, Tensor
 
 CLASSES = {cls.__name__: cls for cls in (*ops.OPS, ops.Window, ops.Constant, Requant, External)}
-TENSOR = re.compile(r"(\S+) (\(.*\)) (\w+) scale=(\S+) zero_point=(-?\d+)$")
-NODE = re.compile(r"(\S+) = (.*) \(([^()]*)\) -> (\S+)(?:  # (.*))?$")
+TENSOR = re.compile(r"([A-Za-z0-9_]+) (\(.*\)) (\w+) scale=(\S+) zero_point=(-?\d+)$")
+NODE = re.compile(r"([A-Za-z0-9_]+) = (.*) \(([^()]*)\) -> (\S+)(?:  # (.*))?$")
 
 
 def print_ir(graph: Graph) -> str:

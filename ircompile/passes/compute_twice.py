@@ -134,7 +134,7 @@ def _cloned(graph: Graph, chain: tuple[Node, ...], behind: frozenset[str]) -> Gr
             node = replace(node, inputs=tuple(names[last] if i == last else i for i in node.inputs))
         nodes.append(node)
     notice = (
-        f"{last!r} is computed twice ({sum(n.op.macs(graph.site(n)) for n in chain)} multiply-accumulates more), "
+        f"{last!r} is computed twice ({sum(n.op.macs(graph.site(n)) for n in chain):,} multiply-accumulates more), "
         f"so that it need not be stored until a mean over it is known"
     )
     return validate(graph.rebuilt(nodes, tensors=tensors, notices=(*graph.notices, notice)))

@@ -81,7 +81,7 @@ def check_overflow(graph: Graph, intervals: Intervals) -> tuple[str, ...]:
             c = outside[0]
             notices.append(
                 f"{where} the accumulators of {outside.size} channels can overflow int32 "
-                f"(channel {c} lies in [{low[c]}, {high[c]}]): no framework defines the result"
+                f"(channel {c} lies in [{low[c]:,}, {high[c]:,}]): no framework defines the result"
             )
         elif passing.size:
             notices.append(f"{where} partial sums of {passing.size} channels can leave int32 and return")

@@ -51,7 +51,7 @@ def pruning(graph: Graph) -> Pruning:
         pruned = again
     total, left = (sum(g.tensors[node.output].channels for node in _convolutions(g)) for g in (graph, pruned))
     if left < total:
-        notice = f"pruned {total - left} of {total} channels; live MACs {pruned.macs()} of {graph.macs()}"
+        notice = f"pruned {total - left:,} of {total:,} channels; live MACs {pruned.macs():,} of {graph.macs():,}"
         full = {node.name: node.op.macs(graph.site(node)) for node in graph.nodes}
         pruned = replace(pruned, notices=(*pruned.notices, notice), full_macs=full)
     return Pruning(pruned, kept)

@@ -51,8 +51,8 @@ def too_small(draft: Draft, memory: Sequence[MemoryRegion]) -> CompileError:
     largest = max(draft.items, key=lambda item: item.bytes)
     return CompileError(
         "--memory",
-        f"{', '.join(f'{m.name} {m.bytes}' for m in memory)} bytes do not hold a plan of {draft.size} bytes, "
-        f"{largest.bytes} of which are {largest.name}, in one piece",
+        f"{', '.join(f'{m.name} {m.bytes:,}' for m in memory)} bytes do not hold a plan of {draft.size:,} bytes, "
+        f"{largest.bytes:,} of which are {largest.name}, in one piece",
         "memories in which every buffer lies whole",
         "more memory, --input rows, or a smaller input",
     )
