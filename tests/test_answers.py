@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from nets import Net
+from referencing import Registry, Resource
 from test_check import chain
 
 from ircompile import __version__
@@ -35,7 +37,10 @@ def run(*words: object) -> int:
 def valid(text: str, command: str) -> dict:  # type: ignore[type-arg]
     """The JSON of an output, which its published schema describes to the last key."""
     data = json.loads(text)
-    jsonschema.validate(data, json.loads((SCHEMAS / f"{command}.json").read_text()))
+    files = {path.name: json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")}
+    registry = Registry().with_resources((name, Resource.from_contents(file)) for name, file in files.items())
+    schema = {"$schema": files["verify.json"]["$schema"], "$ref": f"{command}.json"}
+    jsonschema.Draft202012Validator(schema, registry=registry).validate(data)
     return data
 
 
@@ -106,9 +111,50 @@ def test_verify_isolated_follows_its_schema(capsys: pytest.CaptureFixture[str]) 
     assert valid(capsys.readouterr().out, "verify")["isolated"]["layers"]
 
 
+@pytest.mark.parametrize(
+    "extra", [(), ("--input", "rows", "--weights", "blob"), ("--memory", "a=4K", "--memory", "b=9K")]
+)
+def test_compile_follows_its_schema(
+    extra: tuple[str, ...], model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(model, "--target", "m4", "-o", tmp_path / "out", "--verify", "numpy", *extra, "--json") == 0
+    data = valid(capsys.readouterr().out, "compile")
+    written = (tmp_path / "out" / "net.json").read_text()
+    assert valid(written, "compile") == {key: value for key, value in data.items() if key != "files"}
+    with pytest.raises(jsonschema.ValidationError):
+        valid(json.dumps({**data, "unheard of": 1}), "compile")
+    assert (data["push"] is None) == ("rows" not in extra)
+    assert sum(region["bytes"] for region in data["arena"]["regions"]) >= data["arena"]["bytes"]
+
+
+@pytest.mark.toolchain
+def test_a_compilation_with_everything_and_bench_follow_their_schemas(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "3").mkdir()
+    np.save(tmp_path / "3" / "a.npy", np.zeros((32, 32, 1), np.int8))
+    words = ("--target", "m4", "--bench", "--explore", "--isolated", "--selftest", "--accuracy", tmp_path)
+    assert run(EXAMPLE, *words, "-o", tmp_path / "out", "--json") == 0
+    data = valid(capsys.readouterr().out, "compile")
+    assert data["front"]
+    assert data["accuracy"]["samples"] == 1
+    assert run("bench", EXAMPLE, "--target", "m4", "--json") == 0
+    assert valid(capsys.readouterr().out, "bench") == data["bench"]
+
+
 def test_every_schema_is_one_and_describes_every_key() -> None:
     paths = sorted(SCHEMAS.glob("*.json"))
-    assert [path.stem for path in paths] == ["analyze", "check", "explore", "sweep", "targets", "verify"]
+    assert [path.stem for path in paths] == [
+        "analyze",
+        "bench",
+        "check",
+        "compile",
+        "explore",
+        "sweep",
+        "targets",
+        "verify",
+    ]
     for path in paths:
         schema = json.loads(path.read_text())
         jsonschema.Draft202012Validator.check_schema(schema)
