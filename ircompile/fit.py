@@ -1,8 +1,9 @@
 """Making a model fit: which plan, of which form of the graph, needs how little memory at how much work.
 
-There is one path of plans from the fastest down to the smallest: rings only; lines in every window; then, one by
-one, what is wide at the peak in parts of its channels; then what is wide at the peak computed anew for every window
-instead of kept. `--ram BYTES` takes the first that fits, `explore` lists those that are worth it.
+There is one path of plans from the fastest down to the smallest: rings only; windows gathered in less scratch;
+lines in every window; then, one by one, what is wide at the peak in parts of its channels; then what is wide at the
+peak computed anew for every window instead of kept. `--ram BYTES` takes the first that fits, `explore` lists those
+that are worth it.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ SEARCH_EVERY = 3  # steps down the path after which cuts are searched for anew
 class Fitted:
     """A form of the graph, lowered, and the draft of its plan.
 
-    `parts` of the named depthwise convolutions come one after the other; what feeds those of `again` is computed
-    for every window.
+    `frugal` kernels take less scratch. `parts` of the named depthwise convolutions come one after the other; what
+    feeds those of `again` is computed for every window.
     """
 
     lowered: Lowered
     draft: Draft
+    frugal: bool = False
     parts: Mapping[str, int] = field(default_factory=dict)
     again: frozenset[str] = frozenset()
     places: Places | None = None
@@ -169,12 +171,13 @@ def path(graph: Graph, target: Target, input_mode: InputMode, recompute: bool = 
 
 def _path(graph: Graph, target: Target, input_mode: InputMode, recompute: bool) -> Iterator[Fitted]:
     """The same of one form of the gates."""
-    lowered = lower(graph, target)
-    plain = Fitted(lowered, find(Problem(lowered.graph, lowered.demands), input_mode))
-    yield plain
-    form = replace(
-        plain, draft=find(Problem(lowered.graph, lowered.demands, lines_everywhere(lowered.graph)), input_mode)
-    )
+    lowered, frugal = lower(graph, target), lower(graph, target, frugal=True)
+    yield Fitted(lowered, find(Problem(lowered.graph, lowered.demands), input_mode))
+    differ = frugal.demands != lowered.demands
+    if differ:
+        yield Fitted(frugal, find(Problem(frugal.graph, frugal.demands), input_mode), differ)
+    problem = Problem(frugal.graph, frugal.demands, lines_everywhere(frugal.graph))
+    form = Fitted(frugal, find(problem, input_mode), differ)
     yield form
     most = MOST_WORK * instructions(lay_out(form.draft))
     for smaller in _descent(graph, target, form, recompute=False, most=most):
@@ -237,7 +240,7 @@ def _with(
     graph: Graph, target: Target, form: Fitted, parts: Mapping[str, int], again: frozenset[str]
 ) -> Fitted | None:
     """The same cuts in another form of the graph; None where it cannot be."""
-    lowered = lower(split_channels(graph, parts), target)
+    lowered = lower(split_channels(graph, parts), target, form.frugal)
     anew = frozenset(name for name in can_compute_again(lowered.graph) if base_name(name) in again)
     if {base_name(name) for name in anew} != again:
         return None
@@ -248,7 +251,7 @@ def _with(
     old = form.draft.problem.stages
     firsts = sorted({0, *(place.get(base_name(old[first].node.name), 0) for first, _ in form.draft.segments)})
     segments = tuple(zip(firsts, [*firsts[1:], len(problem.stages)], strict=True))
-    return Fitted(lowered, replace(form.draft, problem=problem, segments=segments), parts, again)
+    return Fitted(lowered, replace(form.draft, problem=problem, segments=segments), form.frugal, parts, again)
 
 
 def too_large(graph: Graph, best: Fitted, ram: int) -> CompileError:

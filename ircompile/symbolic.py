@@ -66,7 +66,7 @@ def _stream(tables: Tables, done: dict[int, int], first: int, stop: int, pushed:
             continue
         yield node, done[node]
         done[node] += 1
-        node = tables.stages[node].last_reader
+        node = tables.stages[node].join
 
 
 def _next(tables: Tables, done: dict[int, int], node: int, pushed: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ircompile import ops
+from ircompile.fit import Ram
 from ircompile.graph import Graph
 from ircompile.ops import const_names
 from ircompile.pipeline import Compiled, build
@@ -50,6 +51,7 @@ def climb(
     vectors: Sequence[Codes] | None = None,
     rungs: Sequence[str] = ("gcc", "clang", "cortex-m4"),
     name: str = "net",
+    ram: Ram = "auto",
 ) -> dict[str, Compiled]:
     """Proves the plan; asserts that no byte differs on any rung: compilers' names for the host, else targets."""
     vectors = vectors or codes_for(graph, 4)
@@ -58,7 +60,7 @@ def climb(
     for rung in rungs:
         target = load_target("host" if rung in ("gcc", "clang") else rung)
         if target.name not in built:
-            built[target.name] = compiled = build(graph, target, name, mode)
+            built[target.name] = compiled = build(graph, target, name, mode, ram=ram)
             prove(compiled.plan)
             for vector, want in zip(vectors, wanted, strict=True):
                 _check(graph, run_plan(compiled.plan, vector), want, f"run_plan for {target.name}")

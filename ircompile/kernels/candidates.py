@@ -22,14 +22,17 @@ from ircompile.kernels.transpose_conv import choose_transpose_conv
 from ircompile.target import Target
 
 
-def choose(node: Node, graph: Graph, target: Target) -> Kernel:
-    """The kernel of a node. Portable C is always there; variants for an instruction set have the same shape."""
+def choose(node: Node, graph: Graph, target: Target, frugal: bool = False) -> Kernel:
+    """The kernel of a node. Portable C is always there; variants for an instruction set have the same shape.
+
+    `frugal`: the one with the least scratch, where there are several.
+    """
     site, op = graph.site(node), node.op
     if target.features.mve and (kernel := choose_helium(node, site)):
         return kernel
     match op:
         case ops.Conv():
-            return choose_conv(op, site, target)
+            return choose_conv(op, site, target, frugal)
         case ops.Depthwise():
             return choose_depthwise(op, site, target.features)
         case ops.MaxPool() | ops.AveragePool():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,19 +19,63 @@ POINT = ops.Window((1, 1))
 STRAIGHT = (4, 8)  # steps that expanding layers have code of their own for, without a loop, with int16 weights
 SHORT_RUN = 16  # codes; windows with shorter rows have code of their own
 FEW_WEIGHTS = 1024  # of such a window: int16 is worth their bytes
+ROOM, LITTLE_ROOM = 1024, 512  # bytes of scratch that a window may take, where there is a way that takes as few
 Shared = dict[str, tuple[str, Mapping[str, object]]]
 
 
-def choose_conv(op: ops.Conv, site: Site, target: Target) -> Kernel:
-    """All read pixels of channels, and gather the windows of two output pixels; 1 x 1 reads them where they are."""
+class Gather(NamedTuple):
+    """How the DSP kernels gather windows of two pixels: runs of codes, some of them at a time, as a pass over all
+    output channels; between passes the sums of all these are kept.
+
+    run       codes that lie side by side,
+    taps      runs of each of a window's rows,
+    runs      runs of a pass,
+    passes    passes of a window.
+    """
+
+    run: int
+    taps: int
+    runs: int
+    passes: int
+
+    def scratch(self, order: Array, outputs: int, pixel: int) -> int:
+        """Bytes: halfwords of two pixels, their sums, and runs that lie in part outside of the picture, if any can.
+
+        order     of a pass, as from `run_order`,
+        pixel     codes that are never so: those of an input pixel, where it is taken as a whole.
+        """
+        sums = 8 * (outputs + outputs % 2) if self.passes > 1 else 0
+        return 8 * len(order) + sums + (2 * self.run if self.run > pixel else 0)
+
+
+def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False) -> Gather:
+    """The whole window at once where its scratch has room, else a row of it, else a tap; else what takes least."""
+    (kh, kw), channels = op.window.kernel, site.inputs[0].channels
+    whole = Gather(channels, kw, kh * kw, 1) if op.window.dilation[1] > 1 else Gather(kw * channels, 1, kh, 1)
+    if not dsp or is_stem(op, site):
+        return whole
+    ways = [whole, Gather(channels, kw, kw, kh), Gather(channels, kw, 1, kh * kw)]
+    sizes = [way.scratch(order_of(op, site, way), site.output.channels, channels) for way in ways]
+    room = LITTLE_ROOM if frugal else ROOM
+    return next((way for way, size in zip(ways, sizes, strict=True) if size <= room), ways[sizes.index(min(sizes))])
+
+
+def choose_conv(op: ops.Conv, site: Site, target: Target, frugal: bool = False) -> Kernel:
+    """All read pixels of channels, and gather the windows of two output pixels; 1 x 1 reads them where they are.
+
+    `frugal` windows are gathered in less scratch.
+    """
     dsp, codes = target.features.dsp, site.consts[op.weights][0].size
+    gather = gather_of(op, site, dsp, frugal)
+    work = estimate(op, site, dsp, gather)
     if op.window == POINT and site.output.width == 1:
-        return Kernel("fully_connected", "row", ("hwc",), ("hwc", "chw"), instructions=estimate(op, site, dsp))
-    runs, order = order_of(op, site)
-    scratch = 8 * len(order) if dsp else 4 * packed_codes(op, site)
+        return Kernel("fully_connected", "row", ("hwc",), ("hwc", "chw"), instructions=work)
     template = "pointwise" if op.window == POINT else "stem" if dsp and is_stem(op, site) else "conv"
-    if op.window != POINT:
-        scratch += 2 * (runs[0] if dsp else codes)
+    if dsp:
+        pixel = 0 if template == "stem" else site.inputs[0].channels
+        scratch = gather.scratch(order_of(op, site, gather), site.output.channels, pixel)
+    else:
+        scratch = 4 * packed_codes(op, site) + (0 if op.window == POINT else 2 * codes)
     return Kernel(
         template,
         "row" if op.window == POINT else "window",
@@ -38,8 +83,9 @@ def choose_conv(op: ops.Conv, site: Site, target: Target) -> Kernel:
         ("hwc", "chw"),
         -(-scratch // 4) * 4,
         in_place=0 if dsp and can_overwrite(op, site) else None,
-        instructions=estimate(op, site, dsp),
+        instructions=work,
         extras=("scratch",) if scratch else (),
+        frugal=frugal,
     )
 
 
@@ -52,26 +98,28 @@ def can_overwrite(op: ops.Conv, site: Site) -> bool:
     return op.window == POINT and outputs <= inputs and (width % 2 == 0 or width * outputs <= (width - 1) * inputs)
 
 
-def estimate(op: ops.Conv, site: Site, dsp: bool) -> int:
+def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather) -> int:
     """Executed instructions of the whole layer, fitted to counts within 10 % for all but tiny layers."""
-    (rows, width, channels), (runs, order) = site.output.shape, order_of(op, site)
+    rows, width, channels = site.output.shape
+    runs, codes = gather.runs * gather.passes, site.consts[op.weights][0].size
     single = width % 2 if op.window == POINT else 0
     pairs = (width - single + 1) // 2
     if not dsp:
-        codes, gathered = sum(runs), (0 if op.window == POINT else 2 * sum(runs) + 70 * len(runs))
+        gathered = 0 if op.window == POINT else 2 * codes + 70 * runs
         two = (channels + channels % 2) * (4.4 * codes + 32) + 2 * gathered + 6 * codes + 50
         return int(rows * (pairs * two + single * channels * (2.5 * codes + 23)))
-    steps, tiles, pair = len(order), channels // 4, (channels % 4 + 1) // 2
+    steps, tiles, pair = gather.passes * len(order_of(op, site, gather)), channels // 4, (channels % 4 + 1) // 2
     tile = (11 * steps + 45) if is_straight(op, site) else (12 - is_wide(op, site) + 0.75) * steps + 66
-    gather = 5 * steps + 45 + (0 if op.window == POINT else 20 * len(runs))
+    again = (gather.passes - 1) * (tiles + pair) * 45
+    collect = 5 * steps + 45 + (0 if op.window == POINT else 20 * runs) + again
     one = tiles * (9 * steps + 47) + pair * (6 * steps + 40)
-    return int(rows * (pairs * (tiles * tile + pair * (9.5 * steps + 45) + gather) + single * one))
+    return int(rows * (pairs * (tiles * tile + pair * (9.5 * steps + 45) + collect) + single * one))
 
 
 def is_straight(op: ops.Conv, site: Site) -> bool:
     """Short pixels and many outputs: code without a loop, and int16 weights."""
     expands = op.window == POINT and site.output.channels > site.inputs[0].channels and site.output.width > 1
-    return expands and len(order_of(op, site)[1]) in STRAIGHT
+    return expands and len(order_of(op, site, gather_of(op, site, True))) in STRAIGHT
 
 
 def is_wide(op: ops.Conv, site: Site) -> bool:
@@ -85,16 +133,9 @@ def is_stem(op: ops.Conv, site: Site) -> bool:
     return op.window.kernel != (1, 1) and op.window.dilation[1] == 1 and kw * site.inputs[0].channels < SHORT_RUN
 
 
-def runs_of(op: ops.Conv, site: Site) -> list[int]:
-    """Lengths of the runs of codes of a window that lie side by side."""
-    (kh, kw), channels = op.window.kernel, site.inputs[0].channels
-    return [kw * channels] * kh if op.window.dilation[1] == 1 else [channels] * (kh * kw)
-
-
-def order_of(op: ops.Conv, site: Site) -> tuple[list[int], Array]:
-    """The runs of a layer's window, and the order in which the DSP kernels multiply its codes."""
-    runs = runs_of(op, site)
-    return runs, run_order(runs, together=is_stem(op, site))
+def order_of(op: ops.Conv, site: Site, gather: Gather) -> Array:
+    """The order in which the DSP kernels multiply the codes of a pass."""
+    return run_order([gather.run] * gather.runs, together=is_stem(op, site))
 
 
 def packed_codes(op: ops.Conv, site: Site) -> int:
@@ -136,7 +177,8 @@ def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packe
     """For the DSP kernels: one stream of sizes, sums, weights and requantization words."""
     recipe, source, kernel = context.recipe(node, op, site), site.inputs[0], context.kernels[node.name]
     weights: Array = site.consts[op.weights].reshape(site.output.channels, -1)
-    _, order = order_of(op, site)
+    gather = gather_of(op, site, True, kernel.frugal)
+    order = order_of(op, site, gather)
     steps = len(order) if is_straight(op, site) else 0
     interval = context.intervals.accumulators[node.name]
     pairs = not is_wide(op, site) and fits_pairs(weights, recipe, site.consts[op.bias], *interval)
@@ -149,12 +191,20 @@ def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packe
         sizes["words"] = 2 * len(order)
     if kernel.template == "pointwise":
         key["steps"] = steps
+    if kernel.template == "conv":
+        key["passes"] = in_passes(context)
     if kernel.template == "stem":
         key |= {"window": op.window, "channels": source.channels}
         suffix = f"{window_suffix(op.window)}_c{source.channels}"
     key["header"] = tuple(sizes)
-    stream = stream_of(weights, order, source.zero_point, recipe, pairs)
-    stream = np.concatenate([np.array(list(sizes.values()), np.int32), stream])
+    firsts = range(0, gather.passes * gather.runs * gather.run, gather.runs * gather.run)
+    passes = [np.where(order >= 0, order + first, -1) for first in firsts]
+    stream = stream_of(weights, passes, source.zero_point, recipe, pairs)
+    head = np.array(list(sizes.values()), np.int32)
+    if kernel.template == "conv":
+        outside = np.full(-(-gather.run // 4) * 4, source.zero_point, np.int8)
+        head = np.concatenate([head, outside.view(np.int32)])
+    stream = np.concatenate([head, stream])
     return Packed(suffix, key, {"stream": stream}, {}, recipe.form, recipe.exact, shared)
 
 
@@ -170,18 +220,33 @@ def sizes_of(node: Node, op: ops.Conv, site: Site, context: Context) -> dict[str
         return sizes | {"zero_in": source.zero_point, "row_bytes": source.row_bytes}
     if template == "pointwise":
         return sizes
+    dsp = context.target.features.dsp
+    gather = gather_of(op, site, dsp, context.kernels[node.name].frugal)
+    if not dsp:
+        sizes["zero_in"] = source.zero_point
+    elif in_passes(context):
+        sizes["runs"] = gather.runs
     height, kw = window.kernel
-    taps = 1 if window.dilation[1] == 1 else kw
     return sizes | {
-        "zero_in": source.zero_point,
         "width_in": source.width,
         "height": height,
-        "taps": taps,
-        "tap_width": kw // taps,
+        "taps": gather.taps,
+        "tap_width": kw // gather.taps,
         "apart": window.dilation[1],
         "stride": window.stride[1],
         "left": window.padding[2],
     }
+
+
+def in_passes(context: Context) -> bool:
+    """Whether any window is gathered bit by bit: all windows share code that can do so, or none has it."""
+    graph = context.plan.graph
+    windows = [(node, node.op) for node in graph.nodes if context.kernels[node.name].template == "conv"]
+    return any(
+        gather_of(op, graph.site(node), True, context.kernels[node.name].frugal).passes > 1
+        for node, op in windows
+        if isinstance(op, ops.Conv)
+    )
 
 
 def single_pixels(context: Context) -> bool:

@@ -25,13 +25,15 @@ class Lowered:
     demands: Mapping[str, Demand]
 
 
-def lower(graph: Graph, target: Target) -> Lowered:
-    """Chooses kernels and the layout of every tensor; puts a Copy where a reader wants another layout.
+def lower(graph: Graph, target: Target, frugal: bool = False) -> Lowered:
+    """Chooses kernels, those with the least scratch if `frugal`, and the layout of every tensor.
+
+    Puts a Copy where a reader wants another layout.
 
     Before: x -> Depthwise        After: x (hwc) -> Copy (chw) -> Depthwise
     """
     graph = with_whole(graph, target)
-    kernels = _turned(graph, {node.name: choose(node, graph, target) for node in graph.nodes})
+    kernels = _turned(graph, {node.name: choose(node, graph, target, frugal) for node in graph.nodes})
     wanted: dict[str, set[Layout]] = {name: set() for name in graph.tensors}
     for node in graph.nodes:
         for name, layout in zip(node.inputs, kernels[node.name].reads, strict=True):

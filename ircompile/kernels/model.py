@@ -36,6 +36,7 @@ class Kernel:
     rows      with "row", which row of each input step s reads: (times, plus, over) for s * times // over + plus,
               clamped to the rows there are; row s where it says nothing.
     extras    what it is handed besides, last in its arguments, in this order.
+    frugal    it is one that takes less scratch and more instructions than need be.
     """
 
     template: str
@@ -48,6 +49,7 @@ class Kernel:
     extras: tuple[Extra, ...] = ()
     rows: tuple[RowLine, ...] = ()
     alike: bool = False
+    frugal: bool = False
 
     def demand(self, layout: Layout) -> Demand:
         """What planning must know, with the output written in `layout`; over an input in the best one only."""

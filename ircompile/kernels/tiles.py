@@ -54,24 +54,28 @@ def fits_pairs(weights: Array, recipe: Recipe, bias: Array, low: Array, high: Ar
     return bool(sums and weights.dtype == np.int8 and both.min(initial=0) >= -(2**15))
 
 
-def stream_of(weights: Array, order: Array, zero_point: int, recipe: Recipe, pairs: bool) -> Array:
-    """The stream of a layer, int32: weights (C, K) integers, `order` as from `run_order`."""
+def stream_of(weights: Array, passes: Sequence[Array], zero_point: int, recipe: Recipe, pairs: bool) -> Array:
+    """The stream of a layer, int32: weights (C, K) integers; steps, as from `run_order`, of each pass over all C.
+
+    Sums to start from stand in the first pass only, words of requantization in the last.
+    """
     flat = integers(weights)
     sums = integers(recipe.words[:, 0]) - zero_point * flat.sum(axis=1)
-    padded = np.concatenate([flat, np.zeros((len(flat), 1), np.int64)], axis=1)[:, order]
+    padded = np.concatenate([flat, np.zeros((len(flat), 1), np.int64)], axis=1)
     parts = [integers(recipe.common).reshape(-1)]
-    first = 0
-    while first < len(flat):
-        count = 4 if first + 4 <= len(flat) else 2
-        group = slice(first, min(first + count, len(flat)))
-        missing = count - (group.stop - first)
-        tile = np.pad(padded[group], ((0, missing), (0, 0), (0, 0)))
-        start = np.pad(sums[group], (0, missing))
-        fields = np.pad(integers(recipe.words[group, 1:]), ((0, missing), (0, 0)))
-        if pairs:
-            tile = tile[0::2] + 256 * tile[1::2]
-            start[1::2] = 256 * start[1::2] + start[0::2]
-        words = (tile[..., 0] & 0xFFFF) | (tile[..., 1] & 0xFFFF) << 16
-        parts += [start, words.T.reshape(-1), fields.reshape(-1)]
-        first += count
+    for number, order in enumerate(passes):
+        first = 0
+        while first < len(flat):
+            count = 4 if first + 4 <= len(flat) else 2
+            group = slice(first, min(first + count, len(flat)))
+            missing = count - (group.stop - first)
+            tile = np.pad(padded[group][:, order], ((0, missing), (0, 0), (0, 0)))
+            start = np.pad(sums[group], (0, missing))
+            fields = np.pad(integers(recipe.words[group, 1:]), ((0, missing), (0, 0)))
+            if pairs:
+                tile = tile[0::2] + 256 * tile[1::2]
+                start[1::2] = 256 * start[1::2] + start[0::2]
+            words = ((tile[..., 0] & 0xFFFF) | (tile[..., 1] & 0xFFFF) << 16).T.reshape(-1)
+            parts += [start] * (number == 0) + [words] + [fields.reshape(-1)] * (number == len(passes) - 1)
+            first += count
     return wrap_int32(np.concatenate(parts)).astype(np.int32)

@@ -1,7 +1,9 @@
 """The firing rule: what the most downstream node needs for its next row, and nothing ahead of that.
 
-From the last node of a segment upstream to whoever owes rows; once that has fired, on from its last reader. When
-the last node is done, or lacks rows of the input that are not pushed yet, the node before it takes its place.
+From the last node of a segment upstream to whoever owes rows; once that has fired, on from the node where all that
+read its rows have come together. There the branch that comes first in the order is asked first, so that it takes
+the rows while they are there. When the last node is done, or lacks rows of the input that are not pushed yet, the
+node before it takes its place.
 The same rule, over the same tables, runs in the planner, in `run_plan` and in the C.
 """
 
@@ -29,7 +31,7 @@ def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -
         [(w.source - first, w.stops) for w in stage.waits if w.source >= first or (w.source == -1 and pushed_rows)]
         for stage in stages[first:stop]
     ]
-    readers = [min(stage.last_reader, stop - 1) - first for stage in stages[first:stop]]
+    joins = [min(stage.join, stop - 1) - first for stage in stages[first:stop]]
     node = stop - first - 1
     while True:
         while node >= 0:
@@ -44,7 +46,7 @@ def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -
             else:
                 yield first + node, step
                 done[node] += 1
-                node = max(readers[node], node)
+                node = max(joins[node], node)
         if pushed >= pushed_rows:
             return
         yield -1, pushed

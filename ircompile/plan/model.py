@@ -45,8 +45,10 @@ class Wait:
 
 @dataclass(frozen=True)
 class Stage:
-    """A node as the schedule sees it: how many steps, what each waits for, and the last node that reads it.
+    """A node as the schedule sees it: how many steps, what each waits for, and whose turn it is after each.
 
+    `join` is the node where all branches that begin with its output have come together again; where they never do,
+    the last that reads it.
     `lines`: the node, whose window spans several rows, takes one input row a step and keeps those that later steps
     read in memory of its own, so that no ring holds more of its input than others need. `again`: the pointwise
     convolution that feeds the node computes the rows of its window anew at each step, in memory of that step alone.
@@ -55,7 +57,7 @@ class Stage:
     node: Node
     steps: int
     waits: tuple[Wait, ...]
-    last_reader: int
+    join: int
     lines: bool = False
     again: Node | None = None
 

@@ -13,9 +13,9 @@ from ircompile.graph import Graph
 
 
 def orders_of(graph: Graph) -> list[Graph]:
-    """The graph as it is and, where that is another, with short branches first."""
+    """The graph with short branches first and, where that is another, as it is."""
     other = short_branches_first(graph)
-    return [graph] if other.nodes == graph.nodes else [graph, other]
+    return [graph] if other.nodes == graph.nodes else [other, graph]
 
 
 def short_branches_first(graph: Graph) -> Graph:

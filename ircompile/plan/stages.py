@@ -6,7 +6,7 @@ r * stride + reach - 1 - top. Steps past the input's end stand for the padding b
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from ircompile import ops
@@ -31,18 +31,40 @@ def stages_of(graph: Graph, lines: Set[str] = frozenset(), again: Set[str] = fro
     ]
     producer = {stage.node.output: i for i, stage in enumerate(plain)}
     producer |= {name: -1 - i for i, name in enumerate(graph.input_names)}
-    last_reader = {producer[name]: i for i, stage in enumerate(plain) for name in stage.inputs}
+    joins = _joins(plain, producer)
     steps_for = {name: _steps_for_rows(graph, name, producer[name], plain) for name in producer}
     stages = []
     for i, stage in enumerate(plain):
         site = graph.site(stage.node)
         needs = [needs_of(stage, site, step) for step in range(stage.steps)]
-        waits = tuple(
+        waits = [
             Wait(producer[name], tuple(steps_for[name][need[position][1]] for need in needs))
             for position, name in enumerate(stage.inputs)
-        )
-        stages.append(replace(stage, waits=waits, last_reader=last_reader.get(i, i)))
+        ]
+        waits.sort(key=lambda wait: wait.source)
+        stages.append(replace(stage, waits=tuple(waits), join=joins[i]))
     return tuple(stages)
+
+
+def _joins(stages: Sequence[Stage], producer: Mapping[str, int]) -> list[int]:
+    """For every node the one where all branches that begin with its output have come together again.
+
+    Where they never do, the last that reads it; itself where none does.
+    """
+    readers: list[list[int]] = [[] for _ in stages]
+    for i, stage in enumerate(stages):
+        for name in stage.inputs:
+            if producer[name] >= 0:
+                readers[producer[name]].append(i)
+    end = len(stages)
+    joins = [end] * (end + 1)
+    for i in reversed(range(end)):
+        ahead = set(readers[i]) or {end}
+        while len(ahead) > 1:
+            first = min(ahead)
+            ahead = (ahead - {first}) | {joins[first]}
+        joins[i] = ahead.pop()
+    return [max(readers[i], default=i) if join == end else join for i, join in enumerate(joins[:end])]
 
 
 def _steps(graph: Graph, node: Node, lines: bool) -> int:

@@ -11,12 +11,12 @@ from ircompile.plan.waits import affine_wait
 
 @dataclass(frozen=True)
 class StageRow:
-    """A node: its steps, its waits [first_wait, last_wait), and the last node of its segment that reads it."""
+    """A node: its steps, its waits [first_wait, last_wait), and the node of its segment whose turn is next."""
 
     steps: int
     first_wait: int
     last_wait: int
-    last_reader: int
+    join: int
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def schedule_tables(plan: Plan) -> Tables:
                         tables.append(wait.stops)
                         line = (len(tables) - 1, 0, 0, max(wait.stops))
                     waits.append(WaitRow(wait.source, *line))
-            last_reader = max(min(stage.last_reader, stop - 1), i)
-            stages.append(StageRow(stage.steps, begin, len(waits), last_reader))
+            join = max(min(stage.join, stop - 1), i)
+            stages.append(StageRow(stage.steps, begin, len(waits), join))
     segments = (0, *(stop for _, stop in plan.segments))
     return Tables(tuple(stages), tuple(waits), tuple(tables), segments, rows_pushed(plan.stages))

@@ -13,11 +13,13 @@ from nets import Net
 
 from ircompile import ops
 from ircompile.graph import Graph
-from ircompile.kernels.convolution import estimate
+from ircompile.kernels.convolution import POINT, estimate, gather_of
 from ircompile.kernels.tiles import run_order
+from ircompile.pipeline import build
 from ircompile.runners.build import EMITTED_FLAGS
 from ircompile.runners.qemu import run_qemu
 from ircompile.simulate import run_graph
+from ircompile.target import load_target
 
 RUNGS = ("gcc", "cortex-m4")
 
@@ -203,5 +205,53 @@ def test_estimates_follow_the_work() -> None:
     site = net.site(net.nodes[-1])
     assert isinstance(op, ops.Conv)
     half = site._replace(output=replace(site.output, shape=(2, 8, 24)))
-    assert estimate(op, site, True) == 2 * estimate(op, half, True)
-    assert estimate(op, site, True) < estimate(op, site, False)
+    gather = gather_of(op, site, True)
+    assert estimate(op, site, True, gather) == 2 * estimate(op, half, True, gather)
+    assert estimate(op, site, True, gather) < estimate(op, site, False, gather)
+
+
+def deep_net(size: tuple[int, int], zero: int, counts: tuple[int, int]) -> Graph:
+    """Windows on so many channels that their patch would be large: gathered row by row, or tap by tap."""
+    net = with_zero(Net((*size, counts[0]), counts[1]), zero)
+    outputs = [net.conv("x", counts[1], (3, 3), (stride, stride)) for stride in (1, 2)]
+    outputs += [net.conv(net.conv("x", 64, relu=True), 7, (2, 3), dilation=(1, 2))]
+    outputs += [net.conv("x", 6, (3, 3), (1, 1), (2, 2, 2, 2)), net.conv("x", 4)]
+    extreme(net)
+    return net.graph(*outputs)
+
+
+def ways(graph: Graph, frugal: bool) -> list[int]:
+    """How many passes each window takes."""
+    windows = [(node, node.op) for node in graph.nodes if isinstance(node.op, ops.Conv)]
+    return [gather_of(op, graph.site(node), True, frugal).passes for node, op in windows if op.window != POINT]
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(
+    ("size", "zero", "counts", "passes"),
+    [
+        ((4, 5), 127, (32, 5), [3, 3, 2, 3]),
+        ((3, 1), -128, (64, 39), [9, 9, 2, 3]),
+        ((5, 6), -5, (24, 33), [1, 1, 2, 1]),
+    ],
+)
+def test_windows_in_passes(
+    tmp_path: Path, size: tuple[int, int], zero: int, counts: tuple[int, int], passes: list[int]
+) -> None:
+    """One function gathers whole windows, rows of them and single taps."""
+    graph = deep_net(size, zero, counts)
+    assert ways(graph, frugal=False) == passes
+    climb(graph, tmp_path, rungs=RUNGS)
+
+
+@pytest.mark.toolchain
+def test_the_least_plan_gathers_in_less_scratch(tmp_path: Path) -> None:
+    """More passes where the scratch is part of the peak; the same codes."""
+    net = Net((9, 8, 16))
+    graph = net.graph(net.conv(net.conv("x", 16, (3, 3)), 18, (3, 3), (2, 2)))
+    assert ways(graph, frugal=False) == [1, 1]
+    assert ways(graph, frugal=True) == [3, 3]
+    usual = build(graph, load_target("cortex-m4"), "net")
+    compiled = climb(graph, tmp_path, rungs=("cortex-m4",), ram="min")["cortex-m4"]
+    assert any(kernel.frugal for kernel in compiled.lowered.kernels.values())
+    assert compiled.plan.arena_bytes < usual.plan.arena_bytes

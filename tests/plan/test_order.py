@@ -20,7 +20,7 @@ def residual() -> Graph:
 
 
 def test_short_branches_come_first() -> None:
-    graph, other = orders_of(residual())
+    other, graph = orders_of(residual())
     validate(other)
     assert [n.name for n in graph.nodes] == ["conv0", "conv1", "conv2", "conv3", "add4"]
     assert [n.name for n in other.nodes] == ["conv0", "conv3", "conv1", "conv2", "add4"]
