@@ -13,7 +13,7 @@ from ircompile.dataset import DataSet, Sample, read_dataset
 from ircompile.errors import CompileError
 from ircompile.external import from_graph
 from ircompile.graph import Graph
-from ircompile.ladder import Codes, framework_outputs
+from ircompile.ladder import Codes, for_host, framework_outputs
 from ircompile.pictures import read_inputs, reading_rule
 from ircompile.pipeline import Compiled
 from ircompile.references import Reference, open_reference
@@ -143,6 +143,7 @@ def _pairs(
     compiled: Compiled, data: DataSet, oracle: Reference, original: Original | None
 ) -> Iterator[tuple[Sample, Array, Array]]:
     """Every sample with the scores of the C and of the framework, flat, as real values."""
+    compiled = for_host(compiled)
     graph, api = compiled.graph, compiled.interface
     with tempfile.TemporaryDirectory() as folder:
         compiled.write(Path(folder))

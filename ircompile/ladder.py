@@ -16,6 +16,7 @@ from ircompile.references import Reference, open_reference
 from ircompile.runners.host import run_host
 from ircompile.runners.qemu import run_qemu
 from ircompile.simulate import run_graph, run_plan
+from ircompile.target import load_target
 from ircompile.tensor import Array, Tensor
 
 Codes = dict[str, Array]
@@ -105,8 +106,17 @@ def on_numpy(compiled: Compiled, vectors: Sequence[Codes]) -> list[Codes]:
     return [run_plan(compiled.plan, vector) for vector in vectors]
 
 
+def for_host(compiled: Compiled) -> Compiled:
+    """The compilation whose C this machine can run: itself, or portable C in place of Helium."""
+    if not compiled.target.features.mve:
+        return compiled
+    mode, blob = compiled.plan.input_mode, compiled.blob
+    return build(compiled.graph, load_target("host"), compiled.name, mode, compiled.source, blob)
+
+
 def on_host(compiled: Compiled, vectors: Sequence[Codes]) -> list[Codes]:
-    """The emitted C under UBSan and ASan."""
+    """The emitted C under UBSan and ASan; see `for_host`."""
+    compiled = for_host(compiled)
     with tempfile.TemporaryDirectory() as folder:
         compiled.write(Path(folder))
         return _by_name(compiled, run_host(Path(folder), compiled.interface, _ported(compiled, vectors)).outputs)

@@ -115,6 +115,14 @@ def test_verify_climbs_the_ladder(model: Path, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.toolchain
+def test_verify_runs_portable_c_in_place_of_helium(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", model, "--target", "m55", "--random", 1, "--json") == 0
+    printed = capsys.readouterr()
+    assert [rung["differing"] for rung in json.loads(printed.out)] == [0, 0]
+    assert "host ran portable C" in printed.err
+
+
+@pytest.mark.toolchain
 def test_verify_takes_files_and_reports_the_first_difference(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,12 +10,16 @@ from ircompile import ladder
 from ircompile.cli import accuracy, layers
 from ircompile.cli.arguments import add_comparisons, add_model
 from ircompile.cli.command import Command, status
-from ircompile.cli.console import OUT, doing, number, print_json
+from ircompile.cli.console import ERR, OUT, doing, number, print_json
 from ircompile.cli.models import compiled_from, original_of
 from ircompile.errors import CompileError
 from ircompile.numerics import PROFILES
 from ircompile.pictures import read_inputs
 from ircompile.pipeline import Compiled
+
+HELIUM = (
+    "notice: Helium does not run on this machine; host ran portable C of the same network. --on qemu runs Helium."
+)
 
 
 def _fill(to: argparse.ArgumentParser) -> None:
@@ -47,6 +51,8 @@ def verify_model(arguments: argparse.Namespace) -> int:
         raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
     extra = _extra(arguments, compiled, vectors)
     results = [rung_data(rung) for rung in _climbed(arguments, compiled, rungs, vectors)]
+    if compiled.target.features.mve and ("host" in rungs or arguments.accuracy):
+        ERR.print(HELIUM, markup=False)
     if arguments.json:
         print_json({"rungs": results, **extra} if extra else results)
     else:

@@ -29,6 +29,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "notices": list(graph.notices),
         "interface": {
             "input_mode": api.input_mode,
+            "weights": "blob" if api.blob else "source",
             "inputs": [_port(p, e.name) for p, e in zip(api.inputs, graph.inputs, strict=True)],
             "outputs": [_port(p, e.name) for p, e in zip(api.outputs, graph.outputs, strict=True)],
         },

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ircompile.report.pictures import COLOURS, LABELS, bands, front_picture, kinds_in, ticks
+from ircompile.report.pictures import COLOURS, LABELS, axis, bands, front_picture, kinds_in, regions
 from ircompile.templating import environment, number
 
 RUNGS = {
     "numpy": "the plan, step by step in NumPy",
-    "host": "C on this machine, under sanitizers",
+    "host": "C on this machine, under sanitizers (portable C for a core with Helium)",
     "qemu": "C on the emulated board",
     "tflm": "TensorFlow Lite Micro",
     "litert-ref": "LiteRT's reference kernels",
@@ -39,7 +39,8 @@ def html_report(data: dict[str, Any], memory: dict[str, Any]) -> str:
             kinds=kinds_in(memory),
             labels=LABELS,
             colours=COLOURS,
-            ticks=ticks(data["arena"]["bytes"]),
+            axis=axis(data["arena"]),
+            regions=regions(data["arena"]),
             bands=bands(memory, data["segments"]),
             columns=columns,
             rows=rows,
@@ -63,16 +64,13 @@ def cards(data: dict[str, Any]) -> list[dict[str, str]]:
     arena, flash, bench = data["arena"], data["flash"], data.get("bench")
     rows = data["interface"]["input_mode"] == "rows"
     inside = "input rows pushed, not stored" if rows else "input, outputs, scratch inside"
+    parts = [f"{region['bytes']:,} in {region['name']}" for region in arena["regions"]]
     above = 100 * (arena["bytes"] / arena["lower_bound"] - 1)
     code = None if flash["code"] is None else flash["code"] + flash["tables"]
     whole = data["model_macs"]
     live = "per inference" if data["macs"] == whole else f"per inference; {whole:,} in the model"
     made = [
-        (
-            "RAM",
-            f"{arena['bytes']:,} B",
-            inside,
-        ),
+        ("RAM", f"{arena['bytes']:,} B", ", ".join(parts) if len(parts) > 1 else inside),
         ("lower bound", f"{arena['lower_bound']:,} B", f"the arena is {above:.1f} % above"),
         ("constants in flash", f"{flash['weights']:,} B", "weights, biases, requantization"),
         ("code in flash", "not measured" if code is None else f"{number(code)} B", "code and tables"),
@@ -162,7 +160,16 @@ def comparison(data: dict[str, Any]) -> list[dict[str, Any]]:
 def example(data: dict[str, Any]) -> str:
     """The few lines of C that use the model."""
     name = data["model"]["name"]
-    lines = [f'#include "{name}.h"', "", f"static int32_t memory[({name.upper()}_ARENA_BYTES + 3) / 4];", ""]
+    arena = data["arena"]
+    several = len(arena["regions"]) > 1
+    api = {"name": name, "several": several, "regions": arena["regions"], "arena_align": arena["align"]}
+    declare = environment().get_template("memory.j2").module.declare  # type: ignore[attr-defined]
+    lines = [f'#include "{name}.h"', "", str(declare(api, name.upper(), "memory")).strip(), ""]
+    if data["interface"]["weights"] == "blob":
+        bind = f"{name}_bind_weights(memory, blob, {name.upper()}_BLOB_BYTES)"
+        lines.append(
+            f"if ({bind} != {name.upper()}_BLOB_OK)\n    refuse(); /* blob: where {name}_weights.bin lies */"
+        )
     output = f"const {data['interface']['outputs'][0]['dtype']}_t *result = {name}_output(memory);"
     dtype = data["interface"]["inputs"][0]["dtype"]
     if data["interface"]["input_mode"] == "rows":

@@ -18,6 +18,8 @@ KINDS = (
     ("sums", "sums", "#7768cc"),
     ("schedule", "counters", "#b9bdc4"),
 )
+APART = 5.0
+"""Per cent of the axis that labels are apart at least."""
 LABELS = {kind: label for kind, label, _ in KINDS}
 COLOURS = {kind: colour for kind, _, colour in KINDS}
 
@@ -31,7 +33,8 @@ def memory_picture(memory: dict[str, Any], data: dict[str, Any]) -> str:
         .render(
             memory=memory,
             arena=arena,
-            ticks=ticks(arena),
+            axis=axis(data["arena"]),
+            regions=regions(data["arena"]),
             kinds=kinds_in(memory),
             colours=COLOURS,
             bands=bands(memory, data["segments"]),
@@ -77,6 +80,38 @@ def ticks(most: int, count: int = 5) -> list[int]:
     while most / step > count:
         step = step * 5 // 2 if str(step).startswith("2") else step * 2
     return [*(tick for tick in range(0, most, step) if tick < 0.95 * most), most]
+
+
+def regions(arena: dict[str, Any]) -> list[dict[str, Any]]:
+    """The memories of an arena from below, where there are several: bottom and height in per cent of all bytes."""
+    named = [region for region in arena["regions"] if region["bytes"]]
+    if len(named) < 2:
+        return []
+    ends = [*(region["offset"] for region in named[1:]), arena["bytes"]]
+    return [
+        {
+            "name": region["name"],
+            "bytes": region["bytes"],
+            "bottom": round(100 * region["offset"] / arena["bytes"], 2),
+            "height": round(100 * (end - region["offset"]) / arena["bytes"], 2),
+        }
+        for region, end in zip(named, ends, strict=True)
+    ]
+
+
+def axis(arena: dict[str, Any]) -> list[dict[str, Any]]:
+    """Labels of the axis of bytes: where, in per cent of all, and the offset there, in each memory from 0 on."""
+    whole = [{"bottom": 0.0, "height": 100.0, "bytes": arena["bytes"]}]
+    labels: list[dict[str, Any]] = []
+    for region in regions(arena) or whole:
+        for offset in ticks(region["bytes"], max(1, round(5 * region["height"] / 100))):
+            at = region["bottom"] + region["height"] * offset / region["bytes"]
+            if offset == region["bytes"]:
+                while labels and at - labels[-1]["at"] < APART:
+                    labels.pop()
+            if not labels or at - labels[-1]["at"] >= APART:
+                labels.append({"at": round(at, 2), "text": number(offset)})
+    return labels
 
 
 def bands(memory: dict[str, Any], segments: Sequence[Sequence[int]]) -> list[dict[str, Any]]:

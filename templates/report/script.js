@@ -13,14 +13,19 @@ function what(index) {
   const writer = b.kind === "input" ? "" : b.layer < 0 ? "" : `, of ${layerName(b.layer)}`;
   return `${b.name} (${labels[b.kind]})${writer}`;
 }
+function bytes(spans) {
+  const low = Math.min(...spans.map(s => s[0])), high = Math.max(...spans.map(s => s[0] + s[1]));
+  const region = regions.findLast(r => r.bytes && r.offset <= low);
+  return `${format(low - region.offset)} to ${format(high - 1 - region.offset)}${regions.length > 1 ? ` of ${region.name}` : ""}`;
+}
 function look() {
   for (const c of cursors) { c.hidden = false; c.style.left = `${100 * (step + .5) / (memory.steps + 1)}%`; }
   const now = step >= memory.steps ? "the end" : fired[step] < 0 ? "an input row arrives" : `${layerName(fired[step])} runs`;
   tip.replaceChildren(element("b", `Step ${format(step)} of ${format(memory.steps)}: ${now}`), `, ${format(memory.live[step])} bytes in use. `);
   if (block < 0) return;
-  const spans = alive(block, step), low = Math.min(...spans.map(s => s[0])), high = Math.max(...spans.map(s => s[0] + s[1]));
+  const spans = alive(block, step);
   const rows = spans.length > 1 ? `${spans.length} rows, ` : "", size = spans.reduce((sum, s) => sum + s[1], 0);
-  tip.append(`${what(block)}: ${rows}${format(size)} bytes between ${format(low)} and ${format(high - 1)}.`);
+  tip.append(`${what(block)}: ${rows}${format(size)} bytes, at ${bytes(spans)}.`);
 }
 function point(event) {
   const box = map.getBoundingClientRect();
@@ -58,9 +63,8 @@ function describe() {
     ["MACs", l.macs === l.model_macs ? format(l.macs) : `${format(l.macs)} of the model's ${format(l.model_macs)}`],
     ["flash", `${format(l.constant_bytes)} bytes of constants`]];
   for (const b of memory.blocks.filter(b => b.layer === chosen)) {
-    const low = Math.min(...b.spans.map(s => s[0])), high = Math.max(...b.spans.map(s => s[0] + s[1]));
     const first = Math.min(...b.spans.map(s => s[2])), last = Math.max(...b.spans.map(s => s[3]));
-    facts.push([labels[b.kind], `bytes ${format(low)} to ${format(high - 1)}, steps ${format(first)} to ${format(last)}`]);
+    facts.push([labels[b.kind], `bytes ${bytes(b.spans)}, steps ${format(first)} to ${format(last)}`]);
   }
   for (const [term, text] of facts) list.append(element("dt", term), element("dd", text));
   panel.replaceChildren(element("h3", `Layer ${chosen}: ${l.name}`), list);
@@ -106,6 +110,10 @@ at("theme").addEventListener("click", () => {
   document.documentElement.dataset.theme = dark ? "light" : "dark";
 });
 function fitLabels() {
+  for (const region of document.querySelectorAll(".regions span")) {
+    region.classList.remove("small");
+    region.classList.toggle("small", region.scrollHeight > region.clientHeight);
+  }
   for (const band of document.querySelectorAll(".bands span")) {
     band.classList.remove("small");
     band.classList.toggle("small", band.scrollWidth > band.clientWidth);

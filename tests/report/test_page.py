@@ -10,12 +10,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from reports import compiled
 
 from ircompile.importers.ir import write_ir
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install '.[dev]'")
+DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits.onnx"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.toolchain,
@@ -36,6 +38,22 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
 
 
 @pytest.fixture(scope="module")
+def divided(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A compilation for two memories, compared with a framework layer by layer and on a data set."""
+    from ircompile.cli import main
+
+    pytest.importorskip("onnxruntime")
+    folder, rng = tmp_path_factory.mktemp("divided"), np.random.default_rng(0)
+    for label in range(10):
+        (folder / "data" / str(label)).mkdir(parents=True)
+        for i in range(2):
+            np.save(folder / "data" / str(label) / f"{i}.npy", rng.integers(-128, 128, (32, 32, 1)).astype(np.int8))
+    words = ["--memory", "dtcm=2K", "--memory", "sram=64K", "--isolated", "--accuracy", str(folder / "data")]
+    assert main([str(DIGITS), "--target", "m7", *words, "-o", str(folder)]) == 0
+    return folder / "digits.html", json.loads((folder / "digits.json").read_text())
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -45,12 +63,22 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, report: tuple[Path, dict[str, Any]]) -> Iterator[Any]:
+    yield from opened(browser, report[0])
+
+
+@pytest.fixture
+def divided_page(browser: Any, divided: tuple[Path, dict[str, Any]]) -> Iterator[Any]:
+    yield from opened(browser, divided[0])
+
+
+def opened(browser: Any, path: Path) -> Iterator[Any]:
+    """The page in a wide window; nothing goes wrong in it and nothing is loaded."""
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text))
     page.on("request", lambda request: request.url.startswith("file:") or wrong.append(request.url))
-    page.goto(report[0].as_uri())
+    page.goto(path.as_uri())
     yield page
     assert wrong == []
     page.close()
@@ -105,7 +133,11 @@ def test_front_verification_and_hashes_are_the_json_s(page: Any, report: tuple[P
 
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_sticks_out_and_everything_can_be_read(page: Any, width: int, scheme: str) -> None:
+@pytest.mark.parametrize("which", ["page", "divided_page"])
+def test_nothing_sticks_out_and_everything_can_be_read(
+    request: pytest.FixtureRequest, which: str, width: int, scheme: str
+) -> None:
+    page = request.getfixturevalue(which)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     page.mouse.move(0, 0)
@@ -123,6 +155,60 @@ def test_nothing_sticks_out_and_everything_can_be_read(page: Any, width: int, sc
     if width == 1400:
         for box in page.locator(".scroll").all():
             assert box.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+
+
+def test_memories_are_the_json_s(divided_page: Any, divided: tuple[Path, dict[str, Any]]) -> None:
+    arena = divided[1]["arena"]
+    assert len(arena["regions"]) == 2
+    whole = divided_page.locator("#map").bounding_box()
+    for span, region in zip(divided_page.locator(".regions span").all(), arena["regions"], strict=True):
+        box = span.bounding_box()
+        assert (span.inner_text(), span.get_attribute("title")) == (
+            region["name"],
+            f"{region['name']}, {region['bytes']:,} bytes",
+        )
+        assert box["height"] / whole["height"] == pytest.approx(region["bytes"] / arena["bytes"], abs=0.01)
+        assert f"{region['name']}: {region['bytes']:,} bytes" in divided_page.locator(".legend").inner_text()
+    labels = {label.inner_text(): label.bounding_box() for label in divided_page.locator(".ticks span").all()}
+    for region in arena["regions"]:  # its size stands at its upper end
+        box, top = labels[f"{region['bytes']:,}"], (region["offset"] + region["bytes"]) / arena["bytes"]
+        middle = whole["y"] + whole["height"] - box["y"] - box["height"] / 2
+        assert middle / whole["height"] == pytest.approx(top, abs=0.01)
+    card = divided_page.locator(".card").first.inner_text()
+    assert all(f"{region['bytes']:,} in {region['name']}" in card for region in arena["regions"])
+    edge = divided_page.locator("#map .edge").bounding_box()["y"] + 1
+    share = arena["regions"][1]["offset"] / arena["bytes"]
+    assert (whole["y"] + whole["height"] - edge) / whole["height"] == pytest.approx(share, abs=0.01)
+
+
+def test_bytes_are_those_within_a_memory(divided_page: Any, divided: tuple[Path, dict[str, Any]]) -> None:
+    arena, box = divided[1]["arena"], divided_page.locator("#map").bounding_box()
+    second = arena["regions"][1]
+    blocks = divided_page.evaluate("memory.blocks.flatMap(b => b.spans.map(s => [s, b.name]))")
+    above = [(span, name) for span, name in blocks if span[0] >= second["offset"]]
+    (offset, size, first, last), name = max(above, key=lambda each: each[0][1] * (each[0][3] - each[0][2]))
+    x = (first + last + 1) / 2 / (divided_page.evaluate("memory.steps") + 1)
+    y = 1 - (offset + size / 2) / arena["bytes"]
+    divided_page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    tip = divided_page.locator("#tip").inner_text()
+    assert name in tip
+    assert re.search(rf" bytes, at [\d,]+ to [\d,]+ of {second['name']}\.$", tip)
+    assert number(re.findall(r"to ([\d,]+) of", tip)[0]) < second["bytes"]
+
+
+def test_accuracy_and_layers_alone_are_the_json_s(divided_page: Any, divided: tuple[Path, dict[str, Any]]) -> None:
+    found, alone = divided[1]["accuracy"], divided[1]["isolated"]
+    cards = divided_page.locator("#accuracy + .cards .card b").all_inner_texts()
+    shares = [f"{found['accuracy']:.2%}", f"{found['reference_accuracy']:.2%}"]
+    assert cards == [*(share.replace("%", " %") for share in shares), "0", str(found["differing"])]
+    assert found["samples"] == 20
+    rows = divided_page.locator("#alone + p + .scroll tbody tr").all()
+    for row, kind in zip(rows, alone["kinds"], strict=True):
+        cells = row.locator("td").all_inner_texts()
+        assert cells[:2] == [kind["kind"], kind["op"]]
+        assert [number(cell) for cell in cells[2:]] == [
+            kind[k] for k in ("compared", "differing", "ties", "largest")
+        ]
 
 
 def test_a_click_on_the_map_chooses_its_layer(page: Any, report: tuple[Path, dict[str, Any]]) -> None:
