@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= 2
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup demo lint check test test-all bench docs fmt train-setup clean
+.PHONY: help setup demo lint check test test-pythons test-all bench docs fmt train-setup clean
 
 help: ## list what there is
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ check: lint ## lint, types and unit tests: under a minute
 
 test: lint .venv/.browser ## what CI runs: check, and the tests that compile C and run QEMU
 	$(PYTEST) -n $(JOBS) -m "not slow"
+
+test-pythons: setup ## the unit tests on the wheel, under the other Pythons that are installed
+	@scripts/test-pythons.sh
 
 test-all: lint .venv/.browser ## every model, every core, many seeds: long
 	$(PYTEST) -n $(JOBS)

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "digits" / "digits.onnx"
@@ -61,6 +62,47 @@ def test_every_data_file_is_inside(built: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert wanted | {"LICENSE", "README.md", "pyproject.toml"} <= names
+
+
+def other_python(version: str) -> str:
+    """An interpreter of a version that runs here, on the path or of pyenv; skips where there is none."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    for python in (f"python{version}", *map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))):
+        try:
+            subprocess.run([python, "-c", "pass"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return python
+    pytest.skip(f"no Python {version} here")
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_the_wheel_is_read_without_a_warning_by_newer_pythons(built: Path, tmp_path: Path, version: str) -> None:
+    """Syntax only, which needs nothing from the network; `make test-pythons` runs the tests."""
+    python = other_python(version)
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    call(python, "-W", "error", "-m", "compileall", "-q", tmp_path / "ircompile", folder=tmp_path)
+    compiled = list((tmp_path / "ircompile").rglob(f"*.cpython-{version.replace('.', '')}.pyc"))
+    assert len(compiled) == len(list((tmp_path / "ircompile").rglob("*.py")))
+
+
+@pytest.mark.parametrize(
+    ("version", "system", "wanted"),
+    [
+        ("3.11", "linux", {"onnxruntime", "ai-edge-litert", "pillow", "tflite-micro"}),
+        ("3.11", "darwin", {"onnxruntime", "ai-edge-litert", "pillow"}),
+        ("3.12", "linux", {"onnxruntime", "ai-edge-litert", "pillow"}),
+        ("3.13", "linux", {"onnxruntime", "ai-edge-litert", "pillow"}),
+    ],
+)
+def test_the_extra_of_references_has_what_each_python_can_have(version: str, system: str, wanted: set[str]) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    place = {"python_version": version, "sys_platform": system}
+    needed = map(Requirement, extras["verify"])
+    assert {r.name for r in needed if r.marker is None or r.marker.evaluate(place)} == wanted
 
 
 def test_the_metadata_names_pythons_and_extras() -> None:

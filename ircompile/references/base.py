@@ -85,8 +85,8 @@ def require(module: str, package: str, where: str) -> Any:
         raise CompileError(
             where=where,
             problem=f"the reference needs the Python package {package}, which cannot be imported ({error})",
-            supported=f"{package} on CPython 3.11, x86-64",
-            hint=INSTALL_HINT,
+            supported="CPython 3.11 on Linux, x86-64" if package == "tflite-micro" else package,
+            hint=f"{INSTALL_HINT}; elsewhere --numerics litert-ref" if package == "tflite-micro" else INSTALL_HINT,
         ) from error
 
 
