@@ -22,6 +22,15 @@ V2_BLOCKS = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+PROXYLESS_BLOCKS = (  # expansion, kernel, channels, stride
+    (1, 3, 16, 1),
+    *((3, 5, 32, 2), (3, 3, 32, 1)),
+    *((3, 7, 40, 2), (3, 3, 40, 1), (3, 5, 40, 1), (3, 5, 40, 1)),
+    *((6, 7, 80, 2), *((3, 5, 80, 1),) * 3),
+    *((6, 5, 96, 1), *((3, 5, 96, 1),) * 3),
+    *((6, 7, 192, 2), (6, 7, 192, 1), (3, 7, 192, 1), (3, 7, 192, 1)),
+    (6, 7, 320, 1),
+)
 
 
 def mobilenet_v1(width: float, size: int, classes: int = 2, channels: int = 3) -> Graph:
@@ -44,7 +53,21 @@ def mobilenet_v2(width: float, size: int, classes: int = 2, channels: int = 3) -
     return net.graph(net.conv(net.mean(x), classes))
 
 
-FAMILIES: Mapping[str, Callable[[float, int], Graph]] = {"mobilenet_v1": mobilenet_v1, "mobilenet_v2": mobilenet_v2}
+def proxyless(width: float, size: int, classes: int = 2, channels: int = 3) -> Graph:
+    """ProxylessNAS-Mobile, windows of 3, 5 and 7, as MCUNet's: for pictures of size x size x channels."""
+    net = _Builder(f"proxyless_{width:g}_{size}", size, channels)
+    x = net.conv(net.input, rounded(32 * width), 3, 2)
+    for expand, kernel, count, stride in PROXYLESS_BLOCKS:
+        x = net.inverted_residual(x, expand, rounded(count * width), stride, kernel)
+    x = net.conv(x, max(1280, rounded(1280 * width)))
+    return net.graph(net.conv(net.mean(x), classes))
+
+
+FAMILIES: Mapping[str, Callable[[float, int], Graph]] = {
+    "mobilenet_v1": mobilenet_v1,
+    "mobilenet_v2": mobilenet_v2,
+    "proxyless": proxyless,
+}
 
 
 def rounded(channels: float) -> int:
@@ -89,17 +112,18 @@ class _Builder:
         shape = (channels, kernel, kernel, self.tensors[x].channels)
         return self.add("conv", ops.Conv(self._window(x, kernel, stride), *self._requant(shape, channels)), x)
 
-    def depthwise(self, x: str, stride: int) -> str:
+    def depthwise(self, x: str, stride: int, kernel: int = 3) -> str:
         count = self.tensors[x].channels
-        return self.add("dw", ops.Depthwise(self._window(x, 3, stride), *self._requant((3, 3, count), count)), x)
+        window, requant = self._window(x, kernel, stride), self._requant((kernel, kernel, count), count)
+        return self.add("dw", ops.Depthwise(window, *requant), x)
 
     def mean(self, x: str) -> str:
         return self.add("mean", ops.Mean(), x)
 
-    def inverted_residual(self, x: str, expand: int, channels: int, stride: int) -> str:
+    def inverted_residual(self, x: str, expand: int, channels: int, stride: int, kernel: int = 3) -> str:
         inside = self.tensors[x].channels
         y = self.conv(x, expand * inside) if expand > 1 else x
-        y = self.conv(self.depthwise(y, stride), channels)
+        y = self.conv(self.depthwise(y, stride, kernel), channels)
         return self.add("add", ops.Binary("add", "double"), x, y) if stride == 1 and channels == inside else y
 
     def graph(self, output: str) -> Graph:

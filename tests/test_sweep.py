@@ -13,6 +13,7 @@ from ircompile.analysis import analyze_graph
 from ircompile.cli import parse
 from ircompile.families import FAMILIES, rounded
 from ircompile.importers.ir import write_ir
+from ircompile.ops import Depthwise
 from ircompile.passes import normalize
 from ircompile.pipeline import build
 from ircompile.simulate import run_graph, run_plan
@@ -32,6 +33,15 @@ def test_the_v1_has_the_published_work() -> None:
     graph = FAMILIES["mobilenet_v1"](1.0, 224)
     assert 560e6 < graph.macs() < 575e6  # 569 M in the paper, its classifier for 1000 classes included
     assert len(graph.nodes) == 1 + 2 * 13 + 2
+
+
+def test_proxyless_has_the_published_work_and_size() -> None:
+    graph = FAMILIES["proxyless"](1.0, 224)
+    weights = sum(array.size for name, array in graph.consts.items() if name.startswith("w"))
+    assert 317e6 < graph.macs() < 321e6  # 320 M as published, its classifier for 1000 classes included
+    assert 2.7e6 < weights < 2.8e6  # 4.08 M, of which 1.28 M in that classifier and the rest in normalization
+    kernels = {n.op.window.kernel for n in graph.nodes if isinstance(n.op, Depthwise)}
+    assert kernels == {(3, 3), (5, 5), (7, 7)}
 
 
 @pytest.mark.parametrize(("channels", "count"), [(3.2, 8), (11.2, 16), (24, 24), (33.6, 32), (56, 56), (4, 8)])
