@@ -1,6 +1,6 @@
 """Measure every benchmark model on every core under QEMU and write docs/benchmarks.md beside the peers' figures.
 
-usage: run.py [--models FOLDER] [--cores m4,m3,m7,m33,m55] [--only NAME] [--no-write] [--release]
+usage: run.py [--models FOLDER] [--cores m4,m3,m7,m33,m55] [--only NAME] [--part PART] [--no-write] [--release]
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import page
+import plans
 from kernels import KERNELS, block_figure, kernel_figure
+from planning import print_planning
 
 from ircompile.bench import count_instructions
 from ircompile.errors import CompileError
@@ -39,18 +41,37 @@ def main() -> int:
     cores = [load_target(core).name for core in arguments.cores.split(",")]
     paths = {name: arguments.models / f"{name}.tflite" for name in peers["models"]}
     paths = {name: path for name, path in paths.items() if path.exists() and arguments.only in ("", name)}
+    if arguments.part == "planning":
+        print_planning(arguments.models)
+        return 0
+    if arguments.part == "plans":
+        write(plans.put_section(DOC.read_text(), measured_plans(paths)), arguments)
+        return 0
     results: page.Results = {core: {name: measure(path, core) for name, path in paths.items()} for core in cores}
     text = page.INTRO
     text += "".join(page.core_table(core, rows, peers, previous.get(core, {})) for core, rows in results.items())
     text += page.memory_table(results[cores[0]], peers, {name: tflm_arena(path) for name, path in paths.items()})
     if not arguments.only:
         text += measured_kernels(peers)
-    print(text)
-    if not (arguments.no_write or arguments.only):
-        DOC.write_text(text)
+        print_planning(arguments.models)
+    text += measured_plans(paths)
+    write(text, arguments)
     if arguments.release:
         PREVIOUS.write_text(page.release(results))
     return 0
+
+
+def write(text: str, arguments: argparse.Namespace) -> None:
+    """Prints the page and, unless only a part of the models is on it, writes it."""
+    print(text)
+    if not (arguments.no_write or arguments.only):
+        DOC.write_text(text)
+
+
+def measured_plans(paths: dict[str, Path]) -> str:
+    """The section on what streaming costs."""
+    target = load_target("cortex-m4")
+    return plans.plans_section({name: plans.measure_costs(path, target) for name, path in paths.items()})
 
 
 def measure(path: Path, core: str) -> dict[str, Any]:
@@ -88,6 +109,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=Path(default))
     parser.add_argument("--cores", default="cortex-m4,cortex-m3,cortex-m7,cortex-m33,cortex-m55")
     parser.add_argument("--only", default="", metavar="NAME")
+    parser.add_argument("--part", choices=("plans", "planning"), help="only what plans cost, or planning takes")
     parser.add_argument("--no-write", action="store_true")
     parser.add_argument("--release", action="store_true", help="the next runs compare with these figures")
     return parser.parse_args()

@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from ircompile.errors import CompileError
+from ircompile.graph import Graph
+from ircompile.kernels.lower import lower
+from ircompile.kernels.pack import pack
 from ircompile.ladder import vectors_for
 from ircompile.pipeline import Compiled
+from ircompile.plan import lay_out
+from ircompile.plan.lifetimes import Problem
+from ircompile.plan.search import Draft
 from ircompile.runners.counts import BETWEEN_LAYERS
 from ircompile.runners.qemu import run_qemu
+from ircompile.target import Target
 
 
 def count_instructions(compiled: Compiled) -> dict[str, Any]:
@@ -49,3 +56,15 @@ def count_instructions(compiled: Compiled) -> dict[str, Any]:
         "weights": result.sizes.weights,
         "layers": layers,
     }
+
+
+def layer_by_layer(graph: Graph, target: Target, name: str) -> Compiled:
+    """A normalized graph compiled to run one layer after the other, every tensor whole: what plans compare with.
+
+    Kernels, and the driver that fires them, are those of any other plan.
+    """
+    lowered = lower(graph, target)
+    problem = Problem(lowered.graph, lowered.demands)
+    segments = tuple((i, i + 1) for i in range(len(problem.stages)))
+    plan = lay_out(Draft(problem, segments, rows=False, pooled=False))
+    return Compiled(graph.name, name, target, graph, lowered, plan, pack(lowered, plan, target))

@@ -155,6 +155,15 @@ def mobilenet_v2(width: float, size: int, classes: int = 1000, seed: int = 0) ->
     return net.graph(net.conv(x, classes), name="mobilenet_v2")
 
 
+def long_chain(operators: int) -> Graph:
+    """Inverted residual blocks of four operators, one after the other."""
+    net = Net((16, 16, 8))
+    x = "x"
+    for _ in range(-(-operators // 4)):
+        x = net.inverted_residual(x, 3, 8)
+    return net.graph(x, name=f"chain_{operators}")
+
+
 def random_inputs(graph: Graph, seed: int = 0) -> dict[str, Array]:
     """Random codes for every input."""
     rng = np.random.default_rng(seed)

@@ -11,6 +11,7 @@ from ircompile.plan.firing import rows_pushed, whole_run
 from ircompile.plan.model import Plan, Stage
 
 COPY = 1  # instructions a byte that keeping a row takes, or a little less
+FIRE = 80  # instructions a step that the driver takes, finding the rows included
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def push_work(plan: Plan) -> PushWork | None:
 
 def stage_instructions(plan: Plan, stage: Stage) -> float:
     """Estimated instructions of all steps of a stage."""
-    work = float(plan.demands[stage.node.name].instructions)
+    work = float(plan.demands[stage.node.name].instructions + FIRE * stage.steps)
     if stage.lines:
         work += COPY * plan.lines[stage.node.name].pitch * min(stage.steps, plan.tensor(stage.inputs[0]).height)
     if stage.again:
