@@ -1,0 +1,75 @@
+"""The front of memory and work: monotone, and every point of it is what compiling with its bytes gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ladder import climb, codes_for
+from nets import Net, random_inputs
+from plan.models import real_model
+
+from ircompile.fit import Fitted, explore
+from ircompile.graph import Graph
+from ircompile.pipeline import build
+from ircompile.plan import InputMode
+from ircompile.plan.work import instructions, macs
+from ircompile.simulate import run_graph, run_plan
+from ircompile.symbolic import prove
+from ircompile.target import load_target
+
+M4 = load_target("cortex-m4")
+MODES: tuple[InputMode, InputMode] = ("resident", "rows")
+
+
+def blocks() -> Graph:
+    net = Net((24, 20, 3))
+    x = net.conv("x", 8, (3, 3), (2, 2), relu=True)
+    return net.graph(net.inverted_residual(net.inverted_residual(x, 4, 8), 4, 12, 2, 5))
+
+
+def check_front(graph: Graph, mode: InputMode, front: Sequence[Fitted]) -> None:
+    for more, less in pairwise(front):
+        assert more.ram > less.ram
+        assert more.work < less.work
+        assert more.macs <= less.macs
+    inputs = random_inputs(graph)
+    for point in front:
+        compiled = build(graph, M4, "net", mode, ram=point.ram)
+        plan = compiled.plan
+        assert (plan.arena_bytes, macs(plan), instructions(plan)) == (point.ram, point.macs, point.work)
+        header = compiled.files()["net.h"]
+        assert isinstance(header, str)
+        assert re.findall(r"#define NET_ARENA_BYTES (\d+)", header) == [str(point.ram)]
+        prove(plan)
+        for name, want in run_graph(graph, inputs).items():
+            np.testing.assert_array_equal(run_plan(plan, inputs)[name], want)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_front(mode: InputMode) -> None:
+    graph = blocks()
+    front = explore(graph, M4, mode)
+    assert len(front) > 3
+    assert front[-1].macs > front[0].macs == graph.macs()
+    check_front(graph, mode, front)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_front_of_a_person_detector(mode: InputMode) -> None:
+    graph = real_model("cfu_mnv2_035_160_person")
+    check_front(graph, mode, explore(graph, M4, mode))
+
+
+@pytest.mark.slow
+@pytest.mark.toolchain
+def test_a_person_detector_in_18_kilobytes(tmp_path: Path) -> None:
+    graph, ram = real_model("cfu_mnv2_035_160_person"), 18 * 1024
+    plan = climb(graph, tmp_path, "rows", codes_for(graph, 2), ("gcc", "cortex-m4"), ram=ram)["cortex-m4"].plan
+    assert plan.arena_bytes <= ram
+    assert macs(plan) <= 1.5 * graph.macs()
