@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,11 +15,12 @@ from reports import compiled
 
 from ircompile import ops
 from ircompile.passes import normalize
-from ircompile.pipeline import build
+from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode
 from ircompile.report import front_picture, html_report, memory_map, memory_picture, report_data
-from ircompile.report.pictures import ticks
-from ircompile.target import load_target
+from ircompile.report.html import example
+from ircompile.report.pictures import axis, regions, ticks
+from ircompile.target import MemoryRegion, load_target
 
 
 @pytest.mark.parametrize("mode", ["resident", "rows"])
@@ -100,6 +104,56 @@ def test_ticks_are_few_and_apart(most: int) -> None:
     assert found[-1] == most
     assert len(found) <= 7
     assert all(b - a >= most / 25 for a, b in pairwise(found))
+
+
+def divided(blob: bool = False, mode: InputMode = "resident") -> Compiled:
+    """A network in two memories, of which the first holds less than half."""
+    graph, size = compiled(mode).graph, compiled(mode).plan.arena_bytes
+    memory = (MemoryRegion("dtcm", size // 2), MemoryRegion("sram", 2 * size))
+    return build(graph, load_target("cortex-m4"), "small", mode, blob=blob, memory=memory)
+
+
+def test_memories_have_an_axis_each_and_an_edge_between() -> None:
+    made = divided()
+    data = report_data(made)
+    first, second = data["arena"]["regions"]
+    assert first["bytes"] + second["bytes"] == data["arena"]["bytes"]
+    lower, upper = regions(data["arena"])
+    assert (lower["bottom"], lower["name"], upper["name"]) == (0, "dtcm", "sram")
+    assert (
+        upper["bottom"] == lower["height"] == pytest.approx(100 * first["bytes"] / data["arena"]["bytes"], abs=0.01)
+    )
+    labels = axis(data["arena"])
+    assert all(b["at"] - a["at"] >= 5 for a, b in pairwise(labels))
+    at = {label["text"]: label["at"] for label in labels}
+    assert (at[f"{first['bytes']:,}"], at[f"{second['bytes']:,}"]) == (upper["bottom"], 100)
+    picture = memory_picture(memory_map(made.plan), data)
+    edges = [path for path in ElementTree.fromstring(picture).iter() if path.get("class") == "edge"]
+    assert len(edges) == 1
+    assert ">sram</text>" in picture
+
+
+def test_one_memory_has_no_edge() -> None:
+    data = report_data(compiled())
+    assert regions(data["arena"]) == []
+    assert [label["text"] for label in axis(data["arena"])] == [
+        f"{tick:,}" for tick in ticks(data["arena"]["bytes"])
+    ]
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+@pytest.mark.parametrize(("several", "blob"), [(False, False), (True, False), (False, True)])
+def test_the_c_in_the_report_is_c(tmp_path: Path, mode: InputMode, several: bool, blob: bool) -> None:
+    made = divided(mode=mode) if several else replace(compiled(mode), blob=blob)
+    made.write(tmp_path)
+    include, *body = example(report_data(made)).split("\n")
+    given = "const int8_t *next_row(void);\nvoid refuse(void);\nextern const void *blob;"
+    text = "\n".join([include, given, "int main(void)", "{", *body, "return (int)*result;", "}"])
+    (tmp_path / "main.c").write_text(text)
+    command = ["gcc", "-std=c99", "-Wall", "-Wno-unused-variable", "-Werror", "-fsyntax-only", tmp_path / "main.c"]
+    subprocess.run(command, check=True)
+    assert ("_arenas memory[1]" in text, "_bind_weights(memory, blob" in text) == (several, blob)
 
 
 def test_names_of_a_model_are_data_not_markup() -> None:
