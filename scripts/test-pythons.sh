@@ -24,5 +24,5 @@ for version in 3.12 3.13; do
     "$place/bin/python" -m pip install --quiet --disable-pip-version-check "$wheel[dev,verify]"
     echo "Python $version:"
     # Without `python -m`, so that the folder here is not on the path: the tests import the wheel.
-    "$place/bin/pytest" -q -p no:cacheprovider -m "not slow and not toolchain" -n "${JOBS:-2}" tests
+    "$place/bin/pytest" -q -rN -p no:cacheprovider -m "not slow and not toolchain" -n "${JOBS:-2}" tests
 done

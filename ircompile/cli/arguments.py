@@ -82,7 +82,7 @@ def add_model(to: argparse.ArgumentParser) -> None:
     """What every command that compiles takes."""
     add_model_file(to)
     _add_memory(to.add_argument_group("target and memory"))
-    _add_numbers(to.add_argument_group("numbers"))
+    add_numbers(to.add_argument_group("numbers"))
     code = to.add_argument_group("C code")
     code.add_argument("--name", help="prefix of all C names (default: from the file's name)")
     code.add_argument(
@@ -110,7 +110,8 @@ def _add_memory(to: argparse._ActionsContainer) -> None:
     )  # fmt: skip
 
 
-def _add_numbers(to: argparse._ActionsContainer) -> None:
+def add_numbers(to: argparse._ActionsContainer) -> None:
+    """Whose rounding, and preprocessing to be folded in."""
     add_numerics(to)
     to.add_argument(
         "--mean", type=numbers, metavar="R,G,B", help="the input becomes raw pixels of 0 to 255; subtract this in "

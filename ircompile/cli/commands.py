@@ -12,7 +12,7 @@ from typing import Any
 from ircompile import ladder
 from ircompile.bench import count_instructions
 from ircompile.cli import accuracy, layers
-from ircompile.cli.arguments import add_comparisons, add_model
+from ircompile.cli.arguments import add_comparisons, add_input, add_model, add_model_file, add_numbers, add_target
 from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.cli.files import sha256, write_files
@@ -98,7 +98,10 @@ def front_of(graph: Graph, target: Target, mode: InputMode) -> list[dict[str, in
 
 
 def _fill_explore(to: argparse.ArgumentParser) -> None:
-    add_model(to)
+    add_model_file(to)
+    add_target(to)
+    add_input(to)
+    add_numbers(to)
     to.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the front, too")
     to.add_argument("--json", action="store_true", help="print the front as JSON")
 
@@ -147,7 +150,7 @@ def dump(arguments: argparse.Namespace) -> int:
 
 def _fill_bench(to: argparse.ArgumentParser) -> None:
     add_model(to)
-    to.add_argument("--layers", action="store_true", help="list the layers")
+    to.add_argument("--layers", action="store_true", help="list every layer: MACs, instructions, cycles")
     to.add_argument("--json", action="store_true", help="print the counts as JSON")
 
 
