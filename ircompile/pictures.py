@@ -36,7 +36,7 @@ def read_inputs(graph: Graph, path: Path) -> dict[str, Array]:
             array = np.load(path, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise CompileError(str(path), f"cannot be read: {error}") from None
-        return {tensor.name: _fit(graph, 0, array)}
+        return {tensor.name: _fit(graph, 0, array, str(path))}
     return {external.tensor: read_picture(path, tensor)}
 
 
@@ -94,15 +94,18 @@ def fit_codes(graph: Graph, arrays: Mapping[str, Array], where: str = "inputs") 
             array = next(iter(arrays.values()))
         if array is None:
             raise CompileError(where, f"has {sorted(arrays)}", f"an array {external.name!r} or x{i}")
-        found[external.tensor] = _fit(graph, i, array)
+        found[external.tensor] = _fit(graph, i, array, where)
     return found
 
 
-def _fit(graph: Graph, index: int, array: Array) -> Array:
+def _fit(graph: Graph, index: int, array: Array, where: str) -> Array:
     external = graph.inputs[index]
     tensor = graph.tensors[external.tensor]
     if array.shape == tensor.shape and array.dtype == tensor.dtype:
         return np.ascontiguousarray(array)
     if array.shape == external.shape[1:] and external.shape[0] == 1:
         array = array[np.newaxis]
-    return to_graph(external, tensor, array)
+    try:
+        return to_graph(external, tensor, array)
+    except CompileError as error:
+        raise error.at(where) from None

@@ -231,6 +231,29 @@ def test_what_cannot_be_classified_is_refused(
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (
+            np.zeros((6, 5, 4), np.int8),
+            "1.npy: input 't0': array of shape (6, 5, 4) (supported: shape (1, 6, 5, 3))",
+        ),
+        (np.zeros((6, 5, 3), np.uint8), "1.npy: input 't0': array of uint8 (supported: dtype int8)"),
+    ],
+)
+def test_an_array_that_does_not_fit_is_named(
+    tmp_path: Path, array: Array, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ai_edge_litert")
+    model = network(tmp_path / "net.tflite", 2)
+    for name, each in (("0", np.zeros((6, 5, 3), np.int8)), ("1", array)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        np.save(tmp_path / "data" / name / f"{name}.npy", each)
+    words = ("--target", "m4", "--on", "numpy", "--random", 1, "--against", "litert-ref")
+    assert run("verify", model, *words, "--accuracy", tmp_path / "data") == 2
+    assert says in capsys.readouterr().err
+
+
 def unpooled(path: Path) -> Path:
     """A model whose output is a picture."""
     tensors = [T((1, 6, 5, 3), "int8", 0.01, 0), T((1, 6, 5, 3), "int8", 1 / 256, -128)]
