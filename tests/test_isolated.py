@@ -146,3 +146,13 @@ def test_the_report_has_the_section(tmp_path: Path) -> None:
     page = (tmp_path / "digits.html").read_text()
     assert "Layers alone" in page
     assert "QLinearGlobalAveragePool" in page
+
+
+def test_raw_pixels_are_compared_as_what_they_stand_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime")
+    words = ["--target", "host", "-o", str(tmp_path), "--mean", "20", "--std", "12.5", "--isolated", "--json"]
+    assert main([str(DIGITS), *words]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["interface"]["inputs"][0]["dtype"] == "uint8"
+    assert sum(kind["compared"] for kind in data["isolated"]["kinds"]) > 10_000
+    assert all(kind["differing"] == kind["ties"] for kind in data["isolated"]["kinds"])

@@ -11,14 +11,13 @@ from typing import Any
 
 from ircompile import ladder
 from ircompile.bench import count_instructions
-from ircompile.cli import accuracy, layers
 from ircompile.cli.arguments import add_comparisons, add_input, add_model, add_model_file, add_numbers, add_target
 from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.cli.files import sha256, write_files
 from ircompile.cli.models import compiled_from, graph_of
 from ircompile.cli.summary import print_summary
-from ircompile.cli.verify import rung_data, rungs_of, unlike
+from ircompile.cli.verify import compare_more, rung_data, rungs_of, unlike
 from ircompile.fit import explore
 from ircompile.graph import Graph
 from ircompile.importers.ir import print_ir
@@ -69,11 +68,8 @@ def compile_model(arguments: argparse.Namespace) -> int:
             data["bench"] = count_instructions(compiled)
     if arguments.verify:
         data["verified"] = _climbed(compiled, arguments.verify)
-    if arguments.isolated:
-        vectors = ladder.vectors_for(compiled.graph, 5)
-        data["isolated"] = layers.compare(compiled.graph, arguments.model, compiled.graph.numerics, vectors)
-    if arguments.accuracy:
-        data["accuracy"] = accuracy.measure(arguments, compiled)
+    more = compare_more(arguments, compiled, ladder.vectors_for(compiled.graph, 5))
+    data |= more
     files[f"{compiled.name}.json"] = json.dumps(data, indent=1) + "\n"
     files[f"{compiled.name}.html"] = html_report(data, memory_map(compiled.plan))
     data["files"] = write_files(folder, files)
@@ -82,7 +78,7 @@ def compile_model(arguments: argparse.Namespace) -> int:
     else:
         print_summary(data)
     differ = any(rung["differing"] for rung in data["verified"])
-    return 1 if differ or (data["accuracy"] and unlike(data["accuracy"])) else 0
+    return 1 if differ or any(map(unlike, more.values())) else 0
 
 
 def _climbed(compiled: Compiled, words: str) -> list[dict[str, Any]]:
@@ -214,7 +210,7 @@ files, NAME being that of the model's file:
   NAME.json           the same for programs: docs/schema/compile.json
 The C is the same, byte for byte, for the same model, options and version.
 
-{status("it was verified, and something differs")}""",
+{status("it was compared, and something differs")}""",
     _fill_compile,
     compile_model,
 )

@@ -49,7 +49,7 @@ def verify_model(arguments: argparse.Namespace) -> int:
     vectors += ladder.vectors_for(compiled.graph, arguments.random, arguments.seed)
     if not vectors:
         raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
-    extra = _extra(arguments, compiled, vectors)
+    extra = compare_more(arguments, compiled, vectors, arguments.against)
     results = [rung_data(rung) for rung in _climbed(arguments, compiled, rungs, vectors)]
     if compiled.target.features.mve and ("host" in rungs or arguments.accuracy):
         ERR.print(HELIUM, markup=False)
@@ -60,16 +60,18 @@ def verify_model(arguments: argparse.Namespace) -> int:
     return 1 if any(rung["differing"] for rung in results) or any(map(unlike, extra.values())) else 0
 
 
-def _extra(arguments: argparse.Namespace, compiled: Compiled, vectors: list[ladder.Codes]) -> dict[str, Any]:
-    """The results of --isolated and --accuracy."""
+def compare_more(
+    arguments: argparse.Namespace, compiled: Compiled, vectors: list[ladder.Codes], against: str | None = None
+) -> dict[str, Any]:
+    """The results of --isolated and --accuracy, where they were asked for, beside a framework."""
     extra: dict[str, Any] = {}
     if arguments.isolated:
-        profile, original = arguments.against or compiled.graph.numerics, original_of(arguments)
+        profile, original = against or compiled.graph.numerics, original_of(arguments)
         graph = original[0] if original else compiled.graph
         codes = [original[1](vector) for vector in vectors] if original else vectors
         extra["isolated"] = layers.compare(graph, arguments.model, profile, codes)
     if arguments.accuracy:
-        extra["accuracy"] = accuracy.measure(arguments, compiled, arguments.against)
+        extra["accuracy"] = accuracy.measure(arguments, compiled, against)
     return extra
 
 
