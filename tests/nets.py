@@ -21,6 +21,14 @@ class Net:
         self.nodes: list[Node] = []
         self.tensors = {"x": Tensor("x", shape, dtype, 0.05, int(self.rng.integers(-20, 20)))}
         self.consts: dict[str, Array] = {}
+        self.inputs = ["x"]
+
+    def input(self, shape: tuple[int, int, int]) -> str:
+        """One more input, of the first one's scale."""
+        name = f"x{len(self.inputs)}"
+        self.tensors[name] = Tensor(name, shape, "int8", 0.05, int(self.rng.integers(-20, 20)))
+        self.inputs.append(name)
+        return name
 
     def add(
         self,
@@ -122,7 +130,7 @@ class Net:
                 tuple(self.nodes),
                 self.tensors,
                 self.consts,
-                (port("x"),),
+                tuple(map(port, self.inputs)),
                 tuple(port(n) for n in names),
                 "tflm",
             )

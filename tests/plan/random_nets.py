@@ -1,4 +1,4 @@
-"""Small random networks: odd sizes, strides, kernels, residuals, branches."""
+"""Small random networks: odd sizes, strides, kernels, residuals, branches, several inputs and outputs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from ircompile import ops
 from ircompile.graph import Graph
 
 
-def random_net(seed: int) -> Graph:
-    """A network made from a seed."""
+def random_net(seed: int, inputs: int = 1) -> Graph:
+    """A network made from a seed; inputs after the first come in where another layer's output has their shape."""
     rng = np.random.default_rng(seed)
     height, width = (int(n) for n in rng.integers(1, 15, 2))
     net = Net((height, width, int(rng.integers(1, 6))), seed)
     x = "x"
     for _ in range(int(rng.integers(1, 7))):
         x = _block(net, x, rng)
+    for _ in range(1, inputs):
+        shape = net.tensors[x].shape
+        y = net.input(shape)
+        x = _block(net, net.sum(x, net.conv(y, shape[2], *_same(rng))), rng)
     outputs = [x]
     if rng.random() < 0.3:
         y = net.add("mean", ops.Mean(), (x,))

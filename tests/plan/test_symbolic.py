@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from nets import Net
 
 from ircompile.errors import CompileError
 from ircompile.kernels.lower import lower
-from ircompile.plan import InputMode, Plan, make_plan
+from ircompile.plan import InputMode, Plan, lifetimes, make_plan, stages
+from ircompile.plan.model import ARENA_ALIGN
+from ircompile.plan.packing import Packer
 from ircompile.plan.tables import WaitRow, schedule_tables
 from ircompile.symbolic import prove
 from ircompile.target import load_target
+from ircompile.tensor import Array
 
 
 def blocks(mode: InputMode = "rows") -> Plan:
@@ -90,3 +95,39 @@ def test_catches_scratch_and_sums() -> None:
 
 def test_catches_counters_over_rows(plan: Plan) -> None:
     assert caught(replace(plan, counters=replace(plan.counters, offset=0)))
+
+
+def one_less(values: Array) -> Array:
+    """Positive values one less, but never below 0."""
+    return np.where(values > 0, values - 1, values)
+
+
+def readers_end_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = lifetimes._readers_of_rows
+    monkeypatch.setattr(lifetimes, "_readers_of_rows", lambda *given: tuple(map(one_less, right(*given))))
+
+
+def writers_begin_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = lifetimes._writer_of_rows
+    monkeypatch.setattr(
+        lifetimes, "_writer_of_rows", lambda *given: np.minimum(right(*given) + 1, right(*given)[-1])
+    )
+
+
+def waits_end_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = stages._steps_for_rows
+    monkeypatch.setattr(stages, "_steps_for_rows", lambda *given: one_less(np.array(right(*given))).tolist())
+
+
+def bases_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Packer.lowest_base
+    monkeypatch.setattr(Packer, "lowest_base", lambda *given: max(right(*given) - ARENA_ALIGN, 0))
+
+
+@pytest.mark.parametrize("plant", [readers_end_early, writers_begin_late, waits_end_early, bases_too_low])
+@pytest.mark.parametrize("mode", ["rows", "resident"])
+def test_catches_a_planner_that_is_off_by_one(
+    plant: Callable[[pytest.MonkeyPatch], None], mode: InputMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    assert caught(blocks(mode))
