@@ -30,13 +30,14 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], keep_all: bool = False)
     return values if keep_all else {name: values[name] for name in graph.output_names}
 
 
-def run_plan(plan: Plan, inputs: Mapping[str, Array], poison: int = 0xA5) -> dict[str, Array]:
-    """Runs a plan step by step in one byte arena filled with poison, as the C does; returns the outputs.
+def run_plan(plan: Plan, inputs: Mapping[str, Array], arena: Array | None = None) -> dict[str, Array]:
+    """Runs a plan step by step in one byte arena, as the C does; returns the outputs.
 
     Every step reads its rows from the arena and writes its row into it. A plan that lets two live rows share a
-    byte, or reads a row before it is written, gives wrong codes.
+    byte, or reads a row before it is written, gives wrong codes. `arena`: uint8, as many as the plan says or
+    more (default: filled with poison).
     """
-    arena = np.full(plan.arena_bytes, poison, np.uint8)
+    arena = np.full(plan.arena_bytes, 0xA5, np.uint8) if arena is None else arena
     graph, sites = plan.graph, [plan.graph.site(stage.node) for stage in plan.stages]
     first_input, pushed = graph.input_names[0], 0
     if plan.input_mode == "rows":
