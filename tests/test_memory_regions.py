@@ -102,6 +102,8 @@ def test_the_proof_sees_a_buffer_across_two_memories() -> None:
 def test_memories_that_are_too_small_are_refused() -> None:
     with pytest.raises(CompileError, match="do not hold a plan of"):
         fit(small_net(), M4, "resident", memory=[MemoryRegion("a", 64), MemoryRegion("b", 64)])
+    with pytest.raises(CompileError, match="do not hold a plan of"):
+        fit(small_net(), M4, "resident", memory=[MemoryRegion("only", 64)])
     with pytest.raises(CompileError, match="two memories of one name"):
         build(small_net(), M4, "net", memory=[MemoryRegion("a", 1 << 20), MemoryRegion("a", 64)])
     for bad in (("Int", 4), ("int", 4), ("a b", 4), ("a", 0)):

@@ -63,7 +63,7 @@ def _chosen(draft: Draft, rooms: Sequence[int]) -> list[list[Item]] | None:
     heat = heat_of(draft)
     by_heat = sorted(draft.items, key=lambda i: (-heat[i.name] / i.bytes, -i.bytes))
     by_size = sorted(draft.items, key=lambda i: -i.bytes)
-    pinned = [i for i in by_size if i.bytes > max(rooms[1:])]
+    pinned = [i for i in by_size if i.bytes > max(rooms[1:], default=0)]
     orders = [by_heat, [*pinned, *(i for i in by_heat if i not in pinned)], by_size]
     packer = Packer(draft.items)
     found = [chosen for order in orders if (chosen := _filled(packer, order, rooms)) is not None]
