@@ -214,6 +214,7 @@ def analyze(
     numerics: str | None = None,
     advise: bool = True,
     prune: bool | None = None,
+    memory: Sequence[MemoryRegion] = (),
 ) -> Analysis:
     """Says in a moment what a model needs, whether it fits `ram` bytes, what blocks it and what would make it fit.
 
@@ -221,6 +222,7 @@ def analyze(
     quicker in a search over architectures. `prune`: whether channels that are of no use are removed first, as
     compiling does (default: for files, not for graphs in memory, whose weights may be random). The result is plain
     values; it can be pickled, so that many processes can share the work.
+    `memory` are the RAMs to fit in, the fastest first (default: the target's).
 
     Raises CompileError where the model is not supported or a name is unknown.
     """
@@ -229,7 +231,7 @@ def analyze(
         graph = normalize(model, prune=bool(prune))
     else:
         graph = normalize(load(Path(model), numerics), prune=prune is not False)
-    return analyze_graph(graph, core, input, ram, advise)
+    return analyze_graph(graph, core, input, ram, advise, memory)
 
 
 def codes_of(graph: Graph, given: Input) -> dict[str, Array]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ircompile import emit
-from ircompile.errors import CompileError
 from ircompile.fit import Ram, fit
 from ircompile.graph import Graph
 from ircompile.importers import load
@@ -17,7 +16,7 @@ from ircompile.kernels.pack import Program, pack
 from ircompile.passes import normalize
 from ircompile.passes.fold_pixels import fold_pixels
 from ircompile.plan import InputMode, Plan
-from ircompile.target import MemoryRegion, Target
+from ircompile.target import MemoryRegion, Target, check_names
 
 Pixels = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation of pixels, in units of 0 to 255: one value for all channels or one a channel."""
@@ -79,9 +78,8 @@ def build(
     fastest first (default: the target's). Raises CompileError where nothing fits.
     """
     memory, flash = tuple(memory or target.memory), tuple(flash or target.flash)
-    for regions in (memory, flash):
-        if len({region.name for region in regions}) < len(regions):
-            raise CompileError("--memory, --flash", "two memories of one name", "a name for each")
+    check_names(memory)
+    check_names(flash)
     if memory and blob:  # its pointer stands behind the first
         memory = (replace(memory[0], bytes=memory[0].bytes - emit.POINTER_BYTES), *memory[1:])
     fitted = fit(graph, target, input_mode, ram, memory)

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -110,6 +111,12 @@ class Board:
     description: str
     machine: str
     memory: Memory
+
+
+def check_names(regions: Sequence[MemoryRegion]) -> None:
+    """Raises CompileError where two memories have one name."""
+    if len({region.name for region in regions}) < len(regions):
+        raise CompileError("--memory, --flash", "two memories of one name", "a name for each")
 
 
 def list_targets() -> list[Target]:

@@ -92,6 +92,17 @@ def test_analyze_answers_whether_it_fits(
     assert any(option["fits"] for option in data["options"]) == (code == 1)
 
 
+def test_analyze_says_what_goes_to_which_memory(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("analyze", model, "--target", "m4", "--memory", "dtcm=3K", "--memory", "sram=64K")
+    assert run(*words) == 0
+    out = capsys.readouterr().out
+    assert "bytes in dtcm" in out
+    assert "bytes in sram" in out
+    assert run(*words, "--json") == 0
+    regions = valid(capsys.readouterr().out, "analyze")["regions"]
+    assert [region["name"] for region in regions] == ["dtcm", "sram"]
+
+
 def test_targets_and_explore_follow_their_schemas(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("targets", "--json") == 0
     assert len(valid(capsys.readouterr().out, "targets")) >= 8
@@ -165,7 +176,7 @@ def test_every_schema_is_one_and_describes_every_key() -> None:
 def test_an_error_of_ours_is_told_in_a_paragraph(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the moon is blue")
 
     monkeypatch.setattr(answers, "analyze_graph", broken)

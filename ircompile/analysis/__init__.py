@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ircompile.analysis.advice import Option, options
 from ircompile.analysis.estimate import Planner
+from ircompile.analysis.memories import budget_of, only_if_sure, shares
 from ircompile.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.plan import InputMode, check_input_mode
-from ircompile.target import Target
+from ircompile.target import MemoryRegion, Target, check_names
 
 Verdict = Literal["fits", "fits with changes", "may fit", "does not fit", "not asked"]
 
@@ -23,7 +25,8 @@ class Analysis:
     compiling needs no more than about that, and often less; with "estimated" its live bytes were counted.
     `lower_bound`: no plan that computes nothing twice needs less. `peak_layer` is where most bytes are alive,
     `held` what they are. `constants` are weights, biases and what requantizes, about. `ram` is the budget asked
-    about, `options` what needs less; for None nothing was asked and the verdict is "not asked".
+    about, `options` what needs less; for None nothing was asked and the verdict is "not asked". `regions` are
+    bytes in each of several memories, where these hold the plan.
     """
 
     model: str
@@ -42,6 +45,7 @@ class Analysis:
     verdict: Verdict
     options: tuple[Option, ...]
     notices: tuple[str, ...]
+    regions: tuple[tuple[str, int], ...] = ()
 
     @property
     def fits(self) -> bool | None:
@@ -50,16 +54,26 @@ class Analysis:
 
 
 def analyze_graph(
-    graph: Graph, target: Target, input_mode: InputMode = "resident", ram: int | None = None, advise: bool = True
+    graph: Graph,
+    target: Target,
+    input_mode: InputMode = "resident",
+    ram: int | None = None,
+    advise: bool = True,
+    memory: Sequence[MemoryRegion] = (),
 ) -> Analysis:
     """Analyzes a normalized graph. Without `advise`, no other ways to plan it are looked for.
 
-    Raises CompileError where the input mode does not suit the graph.
+    `memory` are the RAMs to fit in, the fastest first (default: the target's); without `ram`, all of their bytes
+    are the budget. Raises CompileError where the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
     found = Planner(lower(graph, target)).estimate(input_mode == "rows")
-    fits = ram is not None and found.surely <= ram
-    others = tuple(options(graph, target, found, ram)) if advise and not fits else ()
+    memory = tuple(memory or target.memory)
+    check_names(memory)
+    ram = budget_of(ram, memory)
+    regions = shares(found, memory)
+    fits = ram is not None and found.surely <= ram and (bool(regions) or len(memory) < 2)
+    others = tuple(only_if_sure(options(graph, target, found, ram), memory)) if advise and not fits else ()
     node = found.coarse.peak_node
     return Analysis(
         model=graph.name,
@@ -78,6 +92,7 @@ def analyze_graph(
         verdict=_verdict(ram, fits, found.bound, others),
         options=others,
         notices=graph.notices,
+        regions=regions,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ircompile.analysis import Analysis, analyze_graph
 from ircompile.check import Check, check_model
-from ircompile.cli.arguments import BUDGET, add_input, add_model_file, add_numerics, add_target, size
+from ircompile.cli.arguments import BUDGET, add_input, add_model_file, add_numerics, add_regions, add_target, size
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.importers.findings import Finding
@@ -30,6 +30,7 @@ def _fill_analyze(to: argparse.ArgumentParser) -> None:
     add_model_file(to)
     add_target(to)
     to.add_argument("--ram", type=size, metavar="BYTES", help=BUDGET)
+    add_regions(to)
     add_input(to)
     add_numerics(to)
     to.add_argument("--json", action="store_true", help="print the analysis as JSON")
@@ -83,7 +84,7 @@ def analyze_model(arguments: argparse.Namespace) -> int:
     target = load_target(arguments.target)
     with doing(f"analyzing {arguments.model.name}"):
         graph = read(arguments.model, arguments.numerics)
-        found = analyze_graph(graph, target, arguments.input, arguments.ram)
+        found = analyze_graph(graph, target, arguments.input, arguments.ram, memory=arguments.memory)
     if arguments.json:
         print_json(analysis_data(found))
     else:
@@ -94,7 +95,8 @@ def analyze_model(arguments: argparse.Namespace) -> int:
 def analysis_data(found: Analysis) -> dict[str, Any]:
     """An analysis as plain values: docs/schema/analyze.json."""
     held = [{"name": name, "bytes": size} for name, size in found.held]
-    return {**asdict(found), "held": held, "fits": found.fits}
+    regions = [{"name": name, "bytes": size} for name, size in found.regions]
+    return {**asdict(found), "held": held, "regions": regions, "fits": found.fits}
 
 
 def _print_analysis(found: Analysis, model: str) -> None:
@@ -103,6 +105,7 @@ def _print_analysis(found: Analysis, model: str) -> None:
         ("model", f"{model}, {found.layers} layers, {number(found.macs)} MACs"),
         ("target", f"{found.target}, input {found.input_mode}"),
         ("arena", f"about {number(found.arena)} bytes{BASIS[found.basis]}; compiling may find less"),
+        *(("", f"{number(size)} bytes in {name}") for name, size in found.regions),
         ("bound", f"{number(found.lower_bound)} bytes: no plan that computes nothing twice needs less"),
         ("flash", f"about {number(found.constants)} bytes of constants; code comes on top"),
         ("peak", f"at {found.peak_layer} ({found.peak_source}); it holds {held}"),
@@ -153,6 +156,8 @@ examples:
       does it fit, and if not, how could it?
   ircompile analyze net.onnx --target m7 --input rows
       with an input that is pushed row by row
+  ircompile analyze net.onnx --target m7 --memory dtcm=64K --memory sram=256K
+      do these memories hold it, and what goes where?
 
 The arena is that of a plan found in a moment; compiling searches longer and may
 find less, but never less than the bound, which is proved. Where "estimated" is

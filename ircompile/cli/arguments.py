@@ -99,14 +99,19 @@ def _add_memory(to: argparse._ActionsContainer) -> None:
         help="auto: the fastest of the small plans; min: the least without computing windows anew; or bytes to "
         "fit in (18K, 1M), computing anew if need be (default: auto)",
     )  # fmt: skip
+    add_regions(to)
+    to.add_argument(
+        "--flash", type=memory, action="append", default=[], metavar="NAME=SIZE",
+        help="a memory for constants; once for each, the fastest first; each has a macro that places its own",
+    )  # fmt: skip
+
+
+def add_regions(to: argparse._ActionsContainer) -> None:
+    """The RAMs."""
     to.add_argument(
         "--memory", type=memory, action="append", default=[], metavar="NAME=SIZE",
         help="a RAM to plan for, such as dtcm=64K; once for each, the fastest first: the buffers that are touched "
         "most go there",
-    )  # fmt: skip
-    to.add_argument(
-        "--flash", type=memory, action="append", default=[], metavar="NAME=SIZE",
-        help="a memory for constants; once for each, the fastest first; each has a macro that places its own",
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from ircompile.kernels.lower import lower
 from ircompile.plan import lay_out
 from ircompile.plan.segments import SegmentCosts, least_peak
 from ircompile.symbolic import prove
-from ircompile.target import load_target
+from ircompile.target import MemoryRegion, load_target
 
 M4 = load_target("cortex-m4")
 
@@ -187,3 +187,43 @@ def test_several_inputs_cannot_be_pushed() -> None:
     two = replace(graph, tensors=net.tensors, inputs=(*graph.inputs, replace(graph.inputs[0], tensor="y")))
     with pytest.raises(CompileError, match="one input"):
         analyze_graph(two, M4, "rows")
+
+
+def test_two_memories_hold_what_one_of_them_does_not() -> None:
+    graph = small()
+    size = planned(graph, False).bytes
+    halves = [MemoryRegion("dtcm", size // 2), MemoryRegion("sram", 2 * size)]
+    found = analyze_graph(graph, M4, memory=halves)
+    assert (found.verdict, found.ram) == ("fits", size // 2 + 2 * size)
+    assert [name for name, _ in found.regions] == ["dtcm", "sram"]
+    assert 0 < found.regions[0][1] <= size // 2
+    plan = fit(graph, M4, "resident", memory=halves).plan
+    assert all(region.bytes <= memory.bytes for region, memory in zip(plan.regions, halves, strict=True))
+
+
+def test_all_goes_to_the_first_memory_where_it_fits() -> None:
+    graph = small()
+    size = planned(graph, False).surely
+    found = analyze_graph(graph, M4, memory=[MemoryRegion("dtcm", size), MemoryRegion("sram", 8)])
+    assert found.regions == (("dtcm", found.arena), ("sram", 0))
+
+
+def test_memories_in_which_no_large_buffer_lies_whole_do_not_hold_it() -> None:
+    graph = small()
+    size = planned(graph, False).bytes
+    parts = [MemoryRegion(f"bank{i}", size // 6) for i in range(12)]
+    found = analyze_graph(graph, M4, memory=parts)
+    assert found.verdict == "may fit"
+    assert not found.regions
+    assert not any(option.fits for option in found.options)
+    with pytest.raises(CompileError, match="do not hold a plan"):
+        fit(graph, M4, "resident", memory=parts)
+
+
+def test_one_memory_is_a_budget_and_the_smaller_of_two_counts() -> None:
+    graph = small()
+    one = [MemoryRegion("sram", planned(graph, False).bound - 1)]
+    assert analyze_graph(graph, M4, memory=one, advise=False).verdict == "does not fit"
+    assert analyze_graph(graph, M4, ram=10_000_000, memory=one, advise=False).ram == one[0].bytes
+    with pytest.raises(CompileError, match="two memories of one name"):
+        analyze_graph(graph, M4, memory=[*one, *one])
