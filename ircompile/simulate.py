@@ -102,7 +102,7 @@ def accumulate(arena: Array, plan: Plan, node: Node, site: Site, step: int, rows
         return
     assert isinstance(node.op, ops.Mean)
     sums = state.view(np.int32)
-    total = node.op.partial(rows.data[0]).astype(np.int32).reshape(-1)
+    total = node.op.partial(site, rows.data[0]).astype(np.int32).reshape(-1)
     sums[:] = total if step == 0 else sums + total
     if last:
         store_row(arena, plan, node.output, 0, node.op.finish(site, sums.astype(np.int64).reshape(shape)))

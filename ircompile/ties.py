@@ -29,7 +29,7 @@ def exact_value(op: Op, site: Site, inputs: Sequence[Array]) -> Array | None:
     if isinstance(op, Binary) and op.rounding != "raw":
         value = _binary(op, site, inputs)
     elif isinstance(op, AveragePool | Mean):
-        source = site.inputs[0]
+        source = op.source(site) if isinstance(op, Mean) else site.inputs[0]
         value = (_average(op, site, inputs[0]) - source.zero_point) * source.scale
     else:
         return None
@@ -49,7 +49,7 @@ def _average(op: AveragePool | Mean, site: Site, codes: Array) -> Array:
     """The mean of the raw codes."""
     if isinstance(op, Mean):
         axes = tuple(axis for axis, letter in enumerate("hw") if letter in op.axes)
-        return np.asarray(codes.astype(np.float64).mean(axis=axes, keepdims=True))
+        return np.asarray(op.codes(site, codes).astype(np.float64).mean(axis=axes, keepdims=True))
     height, stop = site.inputs[0].height, site.output.height
     ones = np.ones((*codes.shape[:2], 1), np.int8)
     total, count = (

@@ -126,6 +126,8 @@ def _rename_consts(op: ops.Op, number: int) -> ops.Op:
         return op
     if isinstance(op, ops.Binary) and op.constant:
         return replace(op, constant=replace(op.constant, name=f"{op.constant.name}_{number}"))
+    if isinstance(op, ops.Mean) and op.lookup:
+        return replace(op, lookup=replace(op.lookup, name=f"{op.lookup.name}_{number}"))
     changes: dict[str, object] = {
         key: f"{value}_{number}" for key, value in vars(op).items() if isinstance(value, str) and value in names
     }

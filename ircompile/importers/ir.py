@@ -24,7 +24,7 @@ from ircompile.graph import External, Graph, Node, validate
 from ircompile.numerics import Requant
 from ircompile.tensor import Array, Tensor
 
-CLASSES = {cls.__name__: cls for cls in (*ops.OPS, ops.Window, ops.Constant, Requant, External)}
+CLASSES = {cls.__name__: cls for cls in (*ops.OPS, ops.Window, ops.Constant, ops.Lookup, Requant, External)}
 TENSOR = re.compile(r"([A-Za-z0-9_]+) (\(.*\)) (\w+) scale=(\S+) zero_point=(-?\d+)$")
 NODE = re.compile(r"([A-Za-z0-9_]+) = (.*) \(([^()]*)\) -> (\S+)(?:  # (.*))?$")
 

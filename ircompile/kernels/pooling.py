@@ -34,15 +34,16 @@ def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, features: Features)
 
 
 def pack_mean(op: ops.Mean, site: Site, features: Features) -> Packed:
-    """A line of the sum of codes; else the reference's own division by the count."""
-    source, target, summed = site.inputs[0], site.output, bool(op.state_bytes(site))
+    """The table, if any; a line of the sum of codes, else the reference's own division by the count."""
+    source, target, summed = op.source(site), site.output, bool(op.state_bytes(site))
     sizes = {"last": source.height - 1} if summed else {}
     sizes |= {"channels": target.channels, "width": source.width}
-    key = {"axes": op.axes, "summed": summed}
-    suffix = f"{op.axes}_{op.rounding}" + ("" if summed else "_row")
+    key = {"axes": op.axes, "summed": summed, "lookup": op.lookup is not None}
+    suffix = f"{op.axes}_{op.rounding}" + ("" if summed else "_row") + ("_lookup" if op.lookup else "")
+    arrays = {"table": site.consts[op.lookup.name]} if op.lookup else {}
     recipe = synthesize_mean(op, site, core_of(features))
     if recipe is not None:
-        arrays = {"requant": requant_words(recipe)}
+        arrays["requant"] = requant_words(recipe)
         counts = {recipe.form.key: target.channels}
         return Packed(suffix, {**key, "arithmetic": "line"}, arrays, sizes, recipe.form, counts)
     if op.rounding == "integer":
@@ -52,7 +53,7 @@ def pack_mean(op: ops.Mean, site: Site, features: Features) -> Packed:
     else:
         sizes |= {"start": 0, "count": op.count(source)}
     sizes |= {"low": op.low, "high": op.high}
-    return Packed(suffix, {**key, "arithmetic": op.rounding}, {}, sizes)
+    return Packed(suffix, {**key, "arithmetic": op.rounding}, arrays, sizes)
 
 
 def core_of(features: Features) -> Core:

@@ -16,7 +16,7 @@ from ircompile.ops.copy import Copy
 from ircompile.ops.depthwise import Depthwise
 from ircompile.ops.extreme import Extreme
 from ircompile.ops.flip import Flip
-from ircompile.ops.mean import Mean
+from ircompile.ops.mean import Lookup, Mean
 from ircompile.ops.move import Reshape, Transpose
 from ircompile.ops.pad import Pad
 from ircompile.ops.pixel_table import PixelTable
@@ -92,6 +92,8 @@ def const_names(op: Op) -> tuple[str, ...]:
             return op.weights, op.bias, op.requant.scale
         case Table():
             return (op.table,)
+        case Mean(lookup=Lookup(name=name)):
+            return (name,)
         case PixelTable():
             return (op.tables,)
         case Prelu():
@@ -103,8 +105,8 @@ def const_names(op: Op) -> tuple[str, ...]:
 
 
 __all__ = [
-    "OPS", "ArgMax", "AveragePool", "Binary", "Concat", "Constant", "Conv", "Copy", "DepthToSpace",
-    "Depthwise", "Extreme", "Flip", "MaxPool", "Mean", "Op", "Pad", "PixelTable", "Prelu", "Reshape", "Resize",
-    "Slice", "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "Windowed", "const_names",
-    "output_rows", "state_bytes", "steps_of", "window_of",
+    "OPS", "ArgMax", "AveragePool", "Binary", "Concat", "Constant", "Conv", "Copy", "DepthToSpace", "Depthwise",
+    "Extreme", "Flip", "Lookup", "MaxPool", "Mean", "Op", "Pad", "PixelTable", "Prelu", "Reshape", "Resize",
+    "Slice", "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "Windowed",
+    "const_names", "output_rows", "state_bytes", "steps_of", "window_of",
 ]  # fmt: skip

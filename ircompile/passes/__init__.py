@@ -9,6 +9,7 @@ from ircompile.passes.absorb_transposes import absorb_transposes
 from ircompile.passes.drop_dead import drop_dead
 from ircompile.passes.drop_identities import drop_identities
 from ircompile.passes.fold_clamps import fold_clamps
+from ircompile.passes.fold_lookups import fold_lookups
 from ircompile.passes.fold_pad import fold_pad
 from ircompile.passes.fold_reshape import fold_reshape
 from ircompile.passes.intervals import notice_overflow
@@ -28,6 +29,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fold_reshape,
     drop_identities,
     drop_dead,
+    fold_lookups,
     prune_channels,
     notice_overflow,
 )

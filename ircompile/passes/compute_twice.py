@@ -26,7 +26,10 @@ ENDING = "_again"
 
 @dataclass(frozen=True)
 class Dam:
-    """A node that needs all rows, what is stored whole across it, and the nodes behind it."""
+    """A node that needs all rows, what is stored whole across it, and the tensors that are computed behind it.
+
+    Behind it is, too, what it does not need and nodes behind it do, up to other such nodes.
+    """
 
     node: Node
     kept: frozenset[str]
@@ -57,13 +60,15 @@ def compute_twice(graph: Graph) -> Graph:
 
 def dams(graph: Graph) -> list[Dam]:
     """All of a graph."""
-    consumers, writer = graph.consumers(), writers(graph)
+    consumers, read = graph.consumers(), {node.output: list(node.inputs) for node in graph.nodes}
+    following = {name: [reader.output for reader in readers] for name, readers in consumers.items()}
+    nodes = [node for node in graph.nodes if state_bytes(node.op, graph.site(node))]
+    ends = {node.output for node in nodes}
+    streamed = {name: [t for t in names if t not in ends] for name, names in read.items()}
     found = []
-    for node in graph.nodes:
-        if not state_bytes(node.op, graph.site(node)):
-            continue
-        behind = _reached(node.output, {t: [n.output for n in nodes] for t, nodes in consumers.items()})
-        before = _reached(node.output, {t: list(n.inputs) for t, n in writer.items()})
+    for node in nodes:
+        before, behind = _reached(node.output, read), _reached(node.output, following)
+        behind |= set().union(*(_reached(t, streamed) for t in behind)) - before - ends
         kept = {t for t in before if any(reader.output in behind for reader in consumers[t])}
         found.append(Dam(node, frozenset(kept), frozenset(behind)))
     return found

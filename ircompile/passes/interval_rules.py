@@ -45,7 +45,7 @@ def codes_of(op: Op, site: Site, inputs: list[Range]) -> Range:
     """Bounds of the output's codes; the whole range for an op without a rule."""
     match op:
         case Table():
-            return _table(op, site, inputs[0])
+            return _table(site.consts[op.table], inputs[0])
         case PixelTable():
             tables = np.broadcast_to(site.consts[op.tables], (site.output.channels, 256)).astype(np.int64)
             return tables.min(axis=1), tables.max(axis=1)
@@ -86,8 +86,8 @@ def _hull(*arrays: Array) -> Range:
     return stack.min(axis=0), stack.max(axis=0)
 
 
-def _table(op: Table, site: Site, codes: Range) -> Range:
-    table = site.consts[op.table].astype(np.int64)
+def _table(entries: Array, codes: Range) -> Range:
+    table = entries.astype(np.int64)
     spans = np.stack(codes, axis=1) + 128
     distinct, place = np.unique(spans, axis=0, return_inverse=True)
     low = np.array([table[a : b + 1].min() for a, b in distinct])
@@ -116,8 +116,10 @@ def _average_pool(op: AveragePool, site: Site, codes: Range) -> Range:
 
 
 def _mean(op: Mean, site: Site, codes: Range) -> Range:
-    source = site.inputs[0]
+    source = op.source(site)
     count = op.count(source)
+    if op.lookup is not None:
+        codes = _table(site.consts[op.lookup.name], codes)
     low, high = _hull(*(op.finish(site, bound * count) for bound in codes))
     if op.rounding == "integer":
         largest = np.maximum(np.abs(codes[0] - source.zero_point), np.abs(codes[1] - source.zero_point))

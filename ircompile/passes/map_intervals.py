@@ -6,6 +6,7 @@ of highest codes. Slower, simpler, and of no common code, so that a mistake in o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
@@ -117,6 +118,9 @@ def _output(node: Node, site: Site, inputs: list[Map]) -> Map:
     if isinstance(op, Prelu):
         return _prelu(op, site, inputs[0])
     if isinstance(op, MONOTONE) and not (isinstance(op, Mean) and _mean_may_wrap(op, site)):
+        if isinstance(op, Mean) and op.lookup is not None:
+            inputs = [_table(site.consts[op.lookup.name], inputs[0])]
+            site, op = site._replace(inputs=(op.source(site),)), replace(op, lookup=None)
         ends = [op.simulate(site, [Rows(m[side]) for m in inputs], 0, site.output.height) for side in (0, 1)]
         return Map(*(np.ascontiguousarray(end) for end in ends))
     return _any_code(site.output)
@@ -195,5 +199,5 @@ def _prelu(op: Prelu, site: Site, bounds: Map) -> Map:
 
 
 def _mean_may_wrap(op: Mean, site: Site) -> bool:
-    source = site.inputs[0]
+    source = op.source(site)
     return op.rounding == "integer" and 255 * op.count(source) * source.scale / site.output.scale >= SAFE

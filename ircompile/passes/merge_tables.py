@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ircompile.graph import Graph, Node
-from ircompile.ops import Binary, Table
+from ircompile.ops import Binary, Reshape, Table
 from ircompile.passes.rewrite import unique, writers
 from ircompile.tensor import Array, Rows
 
@@ -42,6 +42,8 @@ def merge_tables(graph: Graph) -> Graph:
     y = Table(sub) (t)                 y = Binary(mul) (x, t)
 
     y = Table(mul, sub) (x)            y = Table(hard sigmoid, mul) (x)
+
+    A Reshape to the same shape, which stands where codes are taken for other numbers, is a function like these.
     """
     written = writers(graph)
     nodes: list[Node] = []
@@ -50,6 +52,8 @@ def merge_tables(graph: Graph) -> Graph:
     def function_of(name: str) -> tuple[str, Array, tuple[str, ...]]:
         """What a tensor is a function of, its 256 codes as (1, 256, 1), and the function's name."""
         node = written.get(name)
+        if node is not None and _relabels(graph, node):
+            return node.inputs[0], CODES, ()
         if node is None or not isinstance(node.op, Table):
             return name, CODES, ()
         return node.inputs[0], consts[node.op.table].reshape(1, 256, 1), (node.op.function,)
@@ -58,15 +62,24 @@ def merge_tables(graph: Graph) -> Graph:
         op, site = node.op, graph.site(node)._replace(consts=consts)
         sources, codes, names = zip(*map(function_of, node.inputs), strict=True) if node.inputs else ((), (), ())
         merged: Array | None = None
+        last: tuple[str, ...] = ()
         if isinstance(op, Table) and sources[0] != node.inputs[0]:
-            merged, last = np.asarray(op.simulate(site, [Rows(codes[0])], 0, 1)), op.function
+            merged, last = np.asarray(op.simulate(site, [Rows(codes[0])], 0, 1)), (op.function,)
+        elif _relabels(graph, node) and names[0]:
+            merged, last = codes[0], ()
         elif isinstance(op, Binary) and op.constant is None and sources[0] == sources[1]:
-            merged, last = op.combine(site, *codes), op.kind
+            merged, last = op.combine(site, *codes), (op.kind,)
         if merged is not None:
             name = unique(replace(graph, consts=consts), f"{node.name}_merged")
             consts[name] = merged.reshape(256)
-            function = ", ".join(dict.fromkeys((*sum(names, ()), last)))
+            function = ", ".join(dict.fromkeys((*sum(names, ()), *last)))
             node = replace(node, op=Table(name, function), inputs=sources[:1])
             written[node.output] = node
         nodes.append(node)
     return graph.rebuilt(nodes, consts=consts)
+
+
+def _relabels(graph: Graph, node: Node) -> bool:
+    """Whether a node changes nothing but how its codes are quantized."""
+    source = graph.tensors.get(node.inputs[0]) if node.inputs else None
+    return isinstance(node.op, Reshape) and source is not None and source.shape == node.op.shape

@@ -93,7 +93,7 @@ def test_accumulated_row_by_row(op: Op, site: Site) -> None:
     if isinstance(op, ops.Mean) and "h" in op.axes:
         total = np.zeros((site.output.width, site.output.channels), np.int64)
         for row in inputs[0]:
-            total += op.partial(row)
+            total += op.partial(site, row)
         np.testing.assert_array_equal(op.finish(site, total)[np.newaxis], expected)
     elif "h" not in op.axes:
         for step in range(site.output.height):

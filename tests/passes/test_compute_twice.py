@@ -48,6 +48,20 @@ def test_dams_know_what_is_stored() -> None:
     assert dam.kept == {x}  # y is behind; the input is only read before
 
 
+def test_dams_know_what_stands_beside() -> None:
+    """A function of x that only the gated product reads needs x behind the dam; another mean does not."""
+    net = Net((8, 8, 4))
+    x = net.conv("x", 8)
+    beside = net.depthwise(x)
+    other = net.add("mean", ops.Mean(), (net.conv(x, 8),))
+    y = net.sum(gated(net, beside, net.depthwise(x)), other, "mul")
+    first, second = dams(net.graph(y))
+    assert first.kept == {x}
+    assert {beside, y} <= second.behind
+    assert other not in second.behind | second.kept
+    assert second.kept == {x}
+
+
 def test_highest_dam_is_lowered_and_no_bit_differs() -> None:
     graph = decoder()
     twice = compute_twice(graph)

@@ -39,6 +39,19 @@ def test_island_becomes_one_table(kind: str, rounding: str) -> None:
     same(graph, changed)
 
 
+def test_other_names_of_the_same_codes_are_part_of_a_table() -> None:
+    """A Reshape to the same shape, before and behind a function, costs nothing; standing alone it stays."""
+    net = Net((6, 5, 4))
+    x = net.add("codes", ops.Reshape((6, 5, 4)), (net.conv("x", 4),), 0.3, 7)
+    y = net.add("codes", ops.Reshape((6, 5, 4)), (table(net, x),), 0.01, -3)
+    z = net.add("codes", ops.Reshape((6, 5, 4)), (net.conv(y, 4),), 0.4, 5)
+    graph = net.graph(net.sum(z, y))
+    changed = normalize(graph)
+    assert [type(node.op) for node in changed.nodes] == [ops.Conv, ops.Table, ops.Conv, ops.Reshape, ops.Binary]
+    assert (changed.tensors[y].scale, changed.tensors[y].zero_point) == (0.01, -3)
+    same(graph, changed)
+
+
 def test_functions_of_two_tensors_stay() -> None:
     net = Net((4, 4, 3))
     x, y = net.conv("x", 3), net.conv("x", 3)

@@ -37,7 +37,7 @@ def _requantized(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Arr
 
 def synthesize_mean(op: Mean, site: Site, core: Core, codes: Codes = EVERY_CODE) -> Recipe | None:
     """MEAN: from the sum of raw codes, plus word 0. None if no cheap form is found."""
-    source, target, n = site.inputs[0], site.output, op.count(site.inputs[0])
+    source, target, n = op.source(site), site.output, op.count(site.inputs[0])
     start, ties, shift, slope = -n * source.zero_point, 0, 0, 1.0 / n
     lo, hi = (np.array([n * code + start], np.int64) for code in codes)
     if op.rounding == "integer":
