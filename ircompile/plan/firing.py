@@ -1,9 +1,9 @@
 """The firing rule: what the most downstream node needs for its next row, and nothing ahead of that.
 
-From the last node of a segment upstream to whoever owes rows; once that has fired, on from the node where all that
-read its rows have come together. There the branch that comes first in the order is asked first, so that it takes
-the rows while they are there. When the last node is done, or lacks rows of the input that are not pushed yet, the
-node before it takes its place.
+From the last node of a segment upstream to whoever owes rows; once that has fired, on from where a short branch
+joins the others again, else from its last reader. The branch that comes first in the order is asked first: a short
+one takes rows while they are there. When the last node is done, or lacks rows of the input that are not pushed yet,
+the node before it takes its place.
 The same rule, over the same tables, runs in the planner, in `run_plan` and in the C.
 """
 

@@ -47,8 +47,8 @@ class Wait:
 class Stage:
     """A node as the schedule sees it: how many steps, what each waits for, and whose turn it is after each.
 
-    `join` is the node where all branches that begin with its output have come together again; where they never do,
-    the last that reads it.
+    `join` is the node where all branches that begin with its output have come together again, or the last that
+    reads it (see `plan.stages`).
     `lines`: the node, whose window spans several rows, takes one input row a step and keeps those that later steps
     read in memory of its own, so that no ring holds more of its input than others need. `again`: the pointwise
     convolution that feeds the node computes the rows of its window anew at each step, in memory of that step alone.

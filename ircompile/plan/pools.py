@@ -7,7 +7,7 @@ that the other needs, so the ring holds what is alive in all and no spare row fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,35 +32,64 @@ class Ring:
 
 def share(names: Sequence[str], pitch: int, lives: Mapping[str, Life]) -> list[list[Ring]]:
     """Rings for tensors of equal rows: as many in one as gain by it."""
-    rings: list[list[Ring]] = []
     apart = {name: slots_needed(lives[name]) for name in names}
     span = {name: (int(lives[name].first.min()), int(lives[name].last.max())) for name in names}
+    names = sorted(names, key=lambda n: span[n])
     clashes: Clashes = {}
-    for name in sorted(names, key=lambda n: span[n]):
+
+    def joined(members: Sequence[str], most: int) -> list[Ring] | None:
+        for i, name in enumerate(members):
+            for other in members[: i + 1]:
+                if (name, other) not in clashes:
+                    clashes[name, other] = _clashes(lives[name], lives[other])
+        found = _joined(members, clashes, most)
+        return found and [Ring(n, found[0], pitch, p) for n, p in zip(members, found[1], strict=True)]
+
+    rings: list[list[Ring]] = []
+    for alike in _alike(names, apart, span):
+        together = joined(alike, sum(apart[name] for name in alike) - 1)
+        rings += [together] if together else []
+    for name in (n for n in names if not any(n == r.name for ring in rings for r in ring)):
         for i, ring in enumerate(rings):
             members = [r.name for r in ring]
-            if len(members) == MOST or all(span[m][1] < span[name][0] for m in members):
+            if len(members) >= MOST or all(span[m][1] < span[name][0] for m in members):
                 continue
-            for other in (*members, name):
-                clashes[name, other] = _clashes(lives[name], lives[other])
-            joined = _joined([*members, name], clashes, ring[0].slots + apart[name] - 1)
-            if joined:
-                slots, phases = joined
-                rings[i] = [Ring(n, slots, pitch, p) for n, p in zip([*members, name], phases, strict=True)]
+            longer = joined([*members, name], ring[0].slots + apart[name] - 1)
+            if longer:
+                rings[i] = longer
                 break
         else:
-            clashes[name, name] = _clashes(lives[name], lives[name])
             rings.append([Ring(name, apart[name], pitch)])
     return rings
+
+
+def _alike(
+    names: Sequence[str], apart: Mapping[str, int], span: Mapping[str, tuple[int, int]]
+) -> Iterator[list[str]]:
+    """Three tensors or more that begin before one of them ends and hold as many rows, several: the parts of one.
+
+    Two of them gain nothing yet by a common ring.
+    """
+    for slots in sorted(set(apart.values()) - {1}):
+        run: list[str] = []
+        for name in (n for n in names if apart[n] == slots):
+            if run and (span[name][0] > min(span[n][1] for n in run) or len(run) == MOST):
+                if len(run) > 2:
+                    yield run
+                run = []
+            run.append(name)
+        if len(run) > 2:
+            yield run
 
 
 def _joined(names: Sequence[str], clashes: Clashes, most: int) -> tuple[int, list[int]] | None:
     """The fewest slots, at most `most`, for tensors in one ring, and their phases."""
     least = max(len(clashes[a, b]) for i, a in enumerate(names) for b in names[: i + 1])
     for slots in range(max(1, least), most + 1):
-        phases = _phases(names, clashes, slots)
-        if phases is not None:
-            return slots, phases
+        for down in (False, True):
+            phases = _phases(names, clashes, slots, down)
+            if phases is not None:
+                return slots, phases
     return None
 
 
@@ -70,8 +99,11 @@ def _clashes(a: Life, b: Life) -> Array:
     return differences(a_rows, b_rows) + a_rows.begin - b_rows.begin
 
 
-def _phases(names: Sequence[str], clashes: Clashes, slots: int) -> list[int] | None:
-    """A phase for each tensor such that no two rows alive at once share a slot; depth first."""
+def _phases(names: Sequence[str], clashes: Clashes, slots: int, down: bool) -> list[int] | None:
+    """A phase for each tensor such that no two rows alive at once share a slot; depth first.
+
+    The lowest that fits, or, going `down`, that next below the last one's: parts follow each other in that way.
+    """
     for name in names:
         own = clashes[name, name]
         if np.any((own != 0) & (own % slots == 0)):
@@ -84,7 +116,8 @@ def _phases(names: Sequence[str], clashes: Clashes, slots: int) -> list[int] | N
         if len(phases) == len(names):
             return True
         name = names[len(phases)]
-        for phase in range(slots):
+        before = phases[-1] if phases else 1
+        for phase in [(before - 1 - more) % slots for more in range(slots)] if down else range(slots):
             budget[0] -= 1
             # rows r of name and q of other share a slot where r - q = phase_other - phase (mod slots)
             if all((p - phase) % slots not in taken[name, o] for o, p in zip(names, phases, strict=False)):

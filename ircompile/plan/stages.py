@@ -49,7 +49,8 @@ def stages_of(graph: Graph, lines: Set[str] = frozenset(), again: Set[str] = fro
 def _joins(stages: Sequence[Stage], producer: Mapping[str, int]) -> list[int]:
     """For every node the one where all branches that begin with its output have come together again.
 
-    Where they never do, the last that reads it; itself where none does.
+    The last that reads it where they never do, or where no branch is short, a single node at most: long ones, such
+    as parts of channels, had better all take a row as it comes.
     """
     readers: list[list[int]] = [[] for _ in stages]
     for i, stage in enumerate(stages):
@@ -64,7 +65,8 @@ def _joins(stages: Sequence[Stage], producer: Mapping[str, int]) -> list[int]:
             first = min(ahead)
             ahead = (ahead - {first}) | {joins[first]}
         joins[i] = ahead.pop()
-    return [max(readers[i], default=i) if join == end else join for i, join in enumerate(joins[:end])]
+    short = [any(join in (reader, joins[reader]) for reader in readers[i]) for i, join in enumerate(joins[:end])]
+    return [joins[i] if short[i] and joins[i] < end else max(readers[i], default=i) for i in range(end)]
 
 
 def _steps(graph: Graph, node: Node, lines: bool) -> int:
