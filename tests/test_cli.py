@@ -43,6 +43,22 @@ def test_compile_writes_four_files_and_a_summary(
     assert "numerics  tflm" in printed
 
 
+def test_the_summary_says_what_a_camera_and_flash_must_do(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    memory = ("--memory", "a=700", "--memory", "b=64K")
+    assert run(model, "--target", "host", "-o", tmp_path / "out", "--input", "rows", *memory) == 0
+    lines = capsys.readouterr().out.splitlines()
+    report = json.loads((tmp_path / "out" / "small_net.json").read_text())
+    assert [line[:9].strip() for line in lines[:6]] == ["model", "target", "arena", "", "", "push_row"]
+    assert f"about {report['weight_bytes_read']:,} bytes of weights per inference" in "\n".join(lines)
+    push = report["push"]
+    said = (
+        f"push_row  at most {push['largest']:,} instructions (row {push['at_row']}), typically {push['typical']:,}"
+    )
+    assert sum(line.startswith(said) for line in lines) == 1
+
+
 def test_json_prints_the_report(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(model, "--target", "host", "-o", tmp_path / "out", "--json", "--name", "net2") == 0
     data = json.loads(capsys.readouterr().out)

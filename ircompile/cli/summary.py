@@ -20,20 +20,25 @@ def print_summary(data: dict[str, Any]) -> None:
         ("target", data["target"]),
         ("arena", f"{number(arena['bytes'])} bytes, everything in it, {kind}"),
         *memory_rows(arena["regions"]),
+        *push_rows(data["push"]),
         ("flash", f"{number(flash['weights'])} bytes of constants{code}"),
+        ("reads", f"about {number(data['weight_bytes_read'])} bytes of weights per inference, from flash"),
         ("bound", bound_text(arena)),
         ("numerics", data["numerics"]),
         ("files", ", ".join(data["files"])),
     ]
-    if data["push"]:
-        push = data["push"]
-        most, usual = number(push["largest"]), number(push["typical"])
-        each = f"at most {most} instructions (row {push['at_row']}), typically {usual}, estimated"
-        rows.insert(4, ("push_row", each))
     for key, value in [*rows, *found_rows(data)]:
         OUT.print(f"{key:<9} {value}", markup=False)
     for notice in data["notices"]:
         OUT.print(f"notice    {notice}", markup=False)
+
+
+def push_rows(push: dict[str, int] | None) -> list[tuple[str, str]]:
+    """The work of one push_row, where rows are pushed."""
+    if not push:
+        return []
+    most, usual = number(push["largest"]), number(push["typical"])
+    return [("push_row", f"at most {most} instructions (row {push['at_row']}), typically {usual}, estimated")]
 
 
 def memory_rows(regions: list[dict[str, Any]]) -> list[tuple[str, str]]:

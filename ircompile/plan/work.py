@@ -69,11 +69,19 @@ def macs(plan: Plan) -> int:
 
 
 def weight_bytes_read(plan: Plan, pixels: int = 2) -> int:
-    """Bytes of weights that one inference loads, where a convolution's kernel takes `pixels` at a time."""
-    return sum(
-        weight_passes(plan, node, pixels) * int(plan.graph.site(node).consts[node.op.weights].nbytes)
-        for node in plan.graph.nodes
-        if isinstance(node.op, ops.Conv | ops.Depthwise | ops.TransposeConv)
+    """Bytes of weights that one inference loads, where a convolution's kernel takes `pixels` at a time.
+
+    Those of rows computed anew count each time.
+    """
+    times = {stage.again.name: times_again(plan, stage) for stage in plan.stages if stage.again}
+    return round(
+        sum(
+            times.get(node.name, 1)
+            * weight_passes(plan, node, pixels)
+            * int(plan.graph.site(node).consts[node.op.weights].nbytes)
+            for node in plan.graph.nodes
+            if isinstance(node.op, ops.Conv | ops.Depthwise | ops.TransposeConv)
+        )
     )
 
 
