@@ -1,0 +1,30 @@
+"""How the work of planning grows with the number of operators: in calls of functions, not in seconds."""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+
+import pytest
+from nets import long_chain
+
+from ircompile.fit import fit
+from ircompile.plan import InputMode
+from ircompile.symbolic import prove
+from ircompile.target import load_target
+
+
+def calls(operators: int, mode: InputMode) -> int:
+    """Functions called, to the last one in C, while a chain is planned."""
+    graph, target = long_chain(operators), load_target("cortex-m4")
+    with cProfile.Profile() as profile:
+        fitted = fit(graph, target, mode)
+    prove(fitted.plan)
+    return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+@pytest.mark.parametrize("operators", [80, pytest.param(1000, marks=pytest.mark.slow)])
+def test_work_grows_little_faster_than_the_chain(operators: int, mode: InputMode) -> None:
+    """Four times the operators take four times the calls, and half as many more at most."""
+    assert calls(operators, mode) < 1.5 * 4 * calls(operators // 4, mode)
