@@ -67,7 +67,7 @@ class Compilation:
     @property
     def arena_bytes(self) -> int:
         """Bytes of RAM that the C is handed: everything but the stack."""
-        return self.compiled.plan.arena_bytes
+        return self.compiled.interface.arena_bytes
 
     @property
     def lower_bound(self) -> int:

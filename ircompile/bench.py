@@ -50,7 +50,7 @@ def count_instructions(compiled: Compiled) -> dict[str, Any]:
         "instructions": counts.total,
         "cycles_estimate": counts.cycles_estimate,
         "macs": graph.macs(),
-        "arena": compiled.plan.arena_bytes,
+        "arena": compiled.interface.arena_bytes,
         "stack": result.stack_bytes,
         "code": result.sizes.code + result.sizes.constants,
         "weights": result.sizes.weights,

@@ -82,6 +82,8 @@ def build(
     check_names(flash)
     if memory and blob:  # its pointer stands behind the first
         memory = (replace(memory[0], bytes=memory[0].bytes - emit.POINTER_BYTES), *memory[1:])
+    if blob and isinstance(ram, int):
+        ram -= emit.POINTER_BYTES
     fitted = fit(graph, target, input_mode, ram, memory)
     lowered, plan = fitted.lowered, fitted.plan
     program = pack(lowered, plan, target)

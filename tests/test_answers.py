@@ -135,7 +135,10 @@ def test_compile_follows_its_schema(
     with pytest.raises(jsonschema.ValidationError):
         valid(json.dumps({**data, "unheard of": 1}), "compile")
     assert (data["push"] is None) == ("rows" not in extra)
-    assert sum(region["bytes"] for region in data["arena"]["regions"]) >= data["arena"]["bytes"]
+    assert sum(region["bytes"] for region in data["arena"]["regions"]) == data["arena"]["bytes"]
+    if len(data["arena"]["regions"]) == 1:
+        header = (tmp_path / "out" / "net.h").read_text()
+        assert f"#define NET_ARENA_BYTES {data['arena']['bytes']}\n" in header
 
 
 @pytest.mark.toolchain

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from nets import Net, random_inputs
 
+from ircompile.emit import POINTER_BYTES
 from ircompile.pipeline import Compiled, build
 from ircompile.runners.host import run_host
 from ircompile.runners.qemu import run_qemu
@@ -39,6 +41,15 @@ def compiled_net(target: str, mode: str = "resident") -> Compiled:
     x = net.conv("x", 8, (3, 3), (2, 2), relu=True)
     net.inverted_residual(x, 2, 8)
     return build(net.graph(), load_target(target), "net", mode, blob=True)  # type: ignore[arg-type]
+
+
+def test_a_budget_holds_the_pointer_too() -> None:
+    plain = compiled_net("host")
+    least = plain.interface.arena_bytes
+    assert least == plain.plan.arena_bytes + POINTER_BYTES
+    build_in = partial(build, plain.graph, plain.target, "net", blob=True)
+    assert build_in(ram=least).interface.arena_bytes == least
+    assert build_in(ram=least - 4).interface.arena_bytes < least
 
 
 @pytest.mark.parametrize("mode", ["resident", "rows"])

@@ -34,7 +34,8 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
             "outputs": [_port(p, e.name) for p, e in zip(api.outputs, graph.outputs, strict=True)],
         },
         "arena": {
-            "bytes": plan.arena_bytes,
+            "bytes": api.arena_bytes,
+            "pointer": api.arena_bytes - plan.arena_bytes,
             "align": api.arena_align,
             "regions": [
                 {"name": region.name, "offset": place.offset, "bytes": region.bytes}

@@ -56,7 +56,11 @@ def html_report(data: dict[str, Any], memory: dict[str, Any]) -> str:
 def picture_of(data: dict[str, Any]) -> str:
     """The front with this compilation marked; nothing where none was looked for."""
     title = "Estimated instructions over memory"
-    return front_picture(data["front"], title, data["arena"]["bytes"]) if data["front"] else ""
+    return (
+        front_picture(data["front"], title, data["arena"]["bytes"] - data["arena"]["pointer"])
+        if data["front"]
+        else ""
+    )
 
 
 def cards(data: dict[str, Any]) -> list[dict[str, str]]:
