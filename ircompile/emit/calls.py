@@ -69,6 +69,10 @@ class Calls:
             buffer, tensor = self.plan.buffers[name], self.plan.tensor(name)
             if kernel.call == "buffer":
                 arguments += [self.arena.at(buffer.offset), str(buffer.slots), str(buffer.pitch)]
+            elif kernel.call == "map":
+                assert buffer.pitch == tensor.row_bytes, name
+                assert buffer.phase + tensor.height <= buffer.slots, name
+                arguments.append(self.arena.at(buffer.row(0)))
             elif kernel.call == "row":
                 row = self._row_of(kernel, node, position, tensor.height)
                 arguments.append(row_place(self.arena, buffer, row, tensor.height))

@@ -51,6 +51,8 @@ class Gather(NamedTuple):
 def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False) -> Gather:
     """The whole window at once where its scratch has room, else a row of it, else a tap; else what takes least."""
     (kh, kw), channels = op.window.kernel, site.inputs[0].channels
+    if op.whole:
+        return Gather(kh * kw * channels, 1, 1, 1)
     whole = Gather(channels, kw, kh * kw, 1) if op.window.dilation[1] > 1 else Gather(kw * channels, 1, kh, 1)
     if not dsp or is_stem(op, site):
         return whole
@@ -70,6 +72,8 @@ def choose_conv(op: ops.Conv, site: Site, target: Target, frugal: bool = False) 
     work = estimate(op, site, dsp, gather)
     if op.window == POINT and site.output.width == 1:
         return Kernel("fully_connected", "row", ("hwc",), ("hwc", "chw"), instructions=work)
+    if op.whole:
+        return Kernel("fully_connected", "map", ("hwc",), ("hwc", "chw"), instructions=work)
     template = "pointwise" if op.window == POINT else "stem" if dsp and is_stem(op, site) else "conv"
     if dsp:
         pixel = 0 if template == "stem" else site.inputs[0].channels
@@ -102,16 +106,16 @@ def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather) -> int:
     """Executed instructions of the whole layer, fitted to counts within 10 % for all but tiny layers."""
     rows, width, channels = site.output.shape
     runs, codes = gather.runs * gather.passes, site.consts[op.weights][0].size
-    single = width % 2 if op.window == POINT else 0
+    single = width % 2 if is_point(op) else 0
     pairs = (width - single + 1) // 2
     if not dsp:
-        gathered = 0 if op.window == POINT else 2 * codes + 70 * runs
+        gathered = 0 if is_point(op) else 2 * codes + 70 * runs
         two = (channels + channels % 2) * (4.4 * codes + 32) + 2 * gathered + 6 * codes + 50
         return int(rows * (pairs * two + single * channels * (2.5 * codes + 23)))
     steps, tiles, pair = gather.passes * len(order_of(op, site, gather)), channels // 4, (channels % 4 + 1) // 2
     tile = (11 * steps + 45) if is_straight(op, site) else (12 - is_wide(op, site) + 0.75) * steps + 66
     again = (gather.passes - 1) * (tiles + pair) * 45
-    collect = 5 * steps + 45 + (0 if op.window == POINT else 20 * runs) + again
+    collect = 5 * steps + 45 + (0 if is_point(op) else 20 * runs) + again
     one = tiles * (9 * steps + 47) + pair * (6 * steps + 40)
     return int(rows * (pairs * (tiles * tile + pair * (9.5 * steps + 45) + collect) + single * one))
 
@@ -127,10 +131,20 @@ def is_wide(op: ops.Conv, site: Site) -> bool:
     return is_straight(op, site) or (is_stem(op, site) and site.consts[op.weights].size <= FEW_WEIGHTS)
 
 
+def is_point(op: ops.Conv) -> bool:
+    """Whether what a window holds lies in one run, so that nothing is gathered."""
+    return op.whole or op.window == POINT
+
+
 def is_stem(op: ops.Conv, site: Site) -> bool:
     """Windows with rows of few codes have code of their own."""
     kw = op.window.kernel[1]
-    return op.window.kernel != (1, 1) and op.window.dilation[1] == 1 and kw * site.inputs[0].channels < SHORT_RUN
+    return (
+        not op.whole
+        and op.window.kernel != (1, 1)
+        and op.window.dilation[1] == 1
+        and kw * site.inputs[0].channels < SHORT_RUN
+    )
 
 
 def order_of(op: ops.Conv, site: Site, gather: Gather) -> Array:
@@ -167,7 +181,7 @@ def pack_conv(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:
         key["packed"] = packed_codes(op, site) > 0
         shared["tile"] = ("tile_packed", {}) if key["packed"] else ("tile", sums)
         weights = np.append(weights, np.zeros(3, weights.dtype))  # read over, times zero
-    if op.window == POINT and single_pixels(context):
+    if is_point(op) and single_pixels(context):
         shared["pixel"] = ("pixel", sums)
     arrays = {"weights": weights, "requant": wrap_int32(words).astype(np.int32)}
     return Packed("", key, arrays, sizes_of(node, op, site, context), recipe.form, recipe.exact, shared)
@@ -183,7 +197,7 @@ def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packe
     interval = context.intervals.accumulators[node.name]
     pairs = not is_wide(op, site) and fits_pairs(weights, recipe, site.consts[op.bias], *interval)
     shared: Shared = {"unpack": ("unpack", {})}
-    if op.window == POINT and single_pixels(context):
+    if is_point(op) and single_pixels(context):
         shared["pixel"] = ("pixel", {"pairs": pairs})
     key: dict[str, object] = {"pairs": pairs}
     sizes, suffix = sizes_of(node, op, site, context), ""
@@ -213,7 +227,7 @@ def sizes_of(node: Node, op: ops.Conv, site: Site, context: Context) -> dict[str
     source, window, template = site.inputs[0], op.window, context.kernels[node.name].template
     sizes = {"channels_in": source.channels, "channels_out": site.output.channels}
     if template == "fully_connected":
-        return sizes
+        return sizes | {"channels_in": site.consts[op.weights][0].size}
     sizes |= {"width": site.output.width, **context.steps(node, site)}
     if template == "stem":
         del sizes["channels_in"]
@@ -252,5 +266,5 @@ def in_passes(context: Context) -> bool:
 def single_pixels(context: Context) -> bool:
     """Whether any pointwise layer has an odd pixel: all share code that can deal with one, or none has it."""
     graph = context.plan.graph
-    pointwise = [node for node in graph.nodes if isinstance(node.op, ops.Conv) and node.op.window == POINT]
+    pointwise = [node for node in graph.nodes if isinstance(node.op, ops.Conv) and is_point(node.op)]
     return any(graph.tensors[node.output].width % 2 for node in pointwise)

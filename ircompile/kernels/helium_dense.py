@@ -18,6 +18,8 @@ Key = dict[str, object]
 def choose_dense(op: ops.Conv, site: Site) -> Kernel:
     """Pixels where they are, or some windows gathered in scratch, and 16 bytes to write over their end."""
     count = op.macs(site) // 4
+    if op.whole:
+        return Kernel("dense", "map", ("hwc",), ("hwc", "chw"), instructions=count)
     if op.window == POINTWISE:
         return Kernel("dense", "row", ("hwc",), ("hwc", "chw"), instructions=count)
     size = -(-(windows(op, site) * site.consts[op.weights][0].size + VECTOR) // 4) * 4
@@ -37,7 +39,7 @@ def pack_dense(op: ops.Conv, site: Site, recipe: VectorRecipe, apart: bool) -> P
     weights: Array = site.consts[op.weights]
     flat = weights.reshape(len(weights), -1)
     correction = -site.inputs[0].zero_point * flat.astype(np.int64).sum(axis=1)
-    pointwise, depth, width = op.window == POINTWISE, flat.shape[1], site.output.width
+    pointwise, depth, width = op.whole or op.window == POINTWISE, flat.shape[1], site.output.width
     key = dense_key(recipe, depth, width if pointwise else windows(op, site), len(flat), apart)
     words = recipe.blocks(correction) if key["mode"] == "channels" else recipe.rows(correction)
     if key["mode"] == "pixels":

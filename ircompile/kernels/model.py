@@ -17,8 +17,9 @@ from ircompile.target import Target
 from ircompile.tensor import Array, Site, integers
 
 # How a kernel is handed its inputs: "row", a pointer to the one row of each that it reads; "window", an array of
-# row pointers, NULL outside of the picture; "buffer", base, slots and pitch, from which it finds rows itself.
-Call = Literal["row", "window", "buffer"]
+# row pointers, NULL outside of the picture; "buffer", base, slots and pitch, from which it finds rows itself;
+# "map", a pointer to all rows, one after the other.
+Call = Literal["row", "window", "buffer", "map"]
 Extra = Literal["step", "sums", "scratch"]
 RowLine = tuple[int, int, int]
 STRIDED = ("pointwise", "conv", "stem", "depthwise", "fully_connected")
@@ -53,7 +54,7 @@ class Kernel:
 
     def demand(self, layout: Layout) -> Demand:
         """What planning must know, with the output written in `layout`; over an input in the best one only."""
-        pointers, strided = self.call != "buffer", self.template.startswith(STRIDED)
+        pointers, strided = self.call in ("row", "window"), self.template.startswith(STRIDED)
         in_place = self.in_place if layout == self.writes[0] else None
         return Demand(self.reads, layout, self.scratch, in_place, self.instructions, pointers, strided)
 

@@ -1,7 +1,10 @@
-"""Depthwise convolutions that are done channel by channel over the whole map, so that they may overwrite it.
+"""Convolutions that take a whole map at once.
 
-Worth it where the output is stored whole anyway, as before a squeeze-and-excite gate: in place of the output and a
-ring of input rows there is one map. The input is read as pixels of channels, as element-wise kernels write it.
+One whose only window is the map reads it where it lies, as a fully connected layer does.
+
+Depthwise convolutions go channel by channel over the map, so that they may overwrite it. Worth it where the
+output is stored whole anyway, as before a squeeze-and-excite gate: in place of it and a ring of input rows there is
+one map. The input is read as pixels of channels, as element-wise kernels write it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from ircompile.tensor import Site
 
 def with_whole(graph: Graph, target: Target) -> Graph:
     """The graph with `whole` set where that saves memory and the target has the kernel."""
+    graph = replace(graph, nodes=tuple(_reading_maps(graph, node) for node in graph.nodes))
     if not target.features.dsp or target.features.mve:
         return graph
     kept = {name for dam in dams(graph) for name in dam.kept}
@@ -37,6 +41,14 @@ def with_whole(graph: Graph, target: Target) -> Graph:
         return replace(node, op=replace(op, whole=True)) if alone and can_be_whole(op, graph.site(node)) else node
 
     return replace(graph, nodes=tuple(map(replaced, graph.nodes)))
+
+
+def _reading_maps(graph: Graph, node: Node) -> Node:
+    if not isinstance(node.op, ops.Conv):
+        return node
+    height, width, _ = graph.tensors[node.inputs[0]].shape
+    one = node.op.window.covers(height, width) and height * width > 1
+    return replace(node, op=replace(node.op, whole=True)) if one else node
 
 
 def can_be_whole(op: ops.Depthwise, site: Site) -> bool:

@@ -89,7 +89,7 @@ def _steps_for_rows(graph: Graph, name: str, source: int, stages: list[Stage]) -
 
 def can_have_lines(node: Node) -> bool:
     """Windows that overlap from row to row, and begin inside of the picture or not far above."""
-    if not isinstance(node.op, Windowed) or (isinstance(node.op, ops.Depthwise) and node.op.whole):
+    if not isinstance(node.op, Windowed) or (isinstance(node.op, ops.Conv | ops.Depthwise) and node.op.whole):
         return False
     reach, stride = node.op.window.reach[0], node.op.window.stride[0]
     return reach > stride and lead_of(node) >= 0
