@@ -23,7 +23,8 @@ Event = tuple[int, int]  # (stage index, step), or (-1 - input, row) where an in
 def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -> Iterator[Event]:
     """The events of segment [first, stop) in order. All that is computed before it is there already.
 
-    With `pushed_rows`, input 0 arrives row by row, each once nothing else can fire; else it is there whole.
+    With `pushed_rows`, input 0 arrives row by row, the first before anything fires and each other once nothing else
+    can; else it is there whole.
     """
     pushed = 0
     done, steps = [0] * (stop - first), [stage.steps for stage in stages[first:stop]]
@@ -32,8 +33,11 @@ def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -
         for stage in stages[first:stop]
     ]
     joins = [min(stage.join, stop - 1) - first for stage in stages[first:stop]]
-    node = stop - first - 1
     while True:
+        if pushed < pushed_rows:
+            yield -1, pushed
+            pushed += 1
+        node = stop - first - 1
         while node >= 0:
             step = done[node]
             if step == steps[node]:
@@ -49,9 +53,6 @@ def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -
                 node = max(joins[node], node)
         if pushed >= pushed_rows:
             return
-        yield -1, pushed
-        pushed += 1
-        node = stop - first - 1
 
 
 class Fired(NamedTuple):
