@@ -16,8 +16,9 @@ MODELS = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[3] / 
 
 @cache
 def real_model(name: str) -> Graph:
-    """A TFLite model, normalized; skips the test where it is not here."""
-    path = MODELS / f"{name}.tflite"
-    if not path.exists():
-        pytest.skip(f"no {path.name} in {MODELS.name}: set IRCOMPILE_MODELS")
+    """A TFLite or ONNX model, normalized; skips the test where it is not here."""
+    paths = [MODELS / f"{name}.{ending}" for ending in ("tflite", "onnx")]
+    path = next((path for path in paths if path.exists()), None)
+    if path is None:
+        pytest.skip(f"no {name} in {MODELS.name}: set IRCOMPILE_MODELS")
     return read(path)

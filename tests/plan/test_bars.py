@@ -8,6 +8,7 @@ import pytest
 from nets import mobilenet_v2
 from plan.models import real_model
 
+from ircompile.bench import layer_by_layer
 from ircompile.fit import fit
 from ircompile.passes import normalize
 from ircompile.plan import InputMode
@@ -43,6 +44,14 @@ MISSED = {
 """Bars that are not reached yet, and what is in the way."""
 QUICK = {"openmv_fomo_face", "mlperf_kws_dscnn_int8", "mlperf_ad01_int8"}
 
+RESIDENT = {
+    **{f"mnv3s_035_ppocr_cls_{form}": 45_999 for form in ("qdq_s8s8_pc", "qdq_sym", "qop_u8s8", "qop_u8s8_pc")},
+    "openmv_blazeface_front_128": 80_999,
+    "emza_ssd_slim_120x160": 61_999,
+    "st_yamnet_256_64x96": 35_999,
+}
+"""Bytes of other networks' arenas, the input and the maps before gates included."""
+
 
 def bars() -> list[object]:
     cases = []
@@ -64,3 +73,24 @@ def test_arena(name: str, ram: Literal["auto", "min"], mode: InputMode, bar: int
     prove(fitted.plan)
     assert fitted.macs == graph.macs()
     assert fitted.plan.arena_bytes <= bar
+
+
+@pytest.mark.parametrize(
+    ("name", "bar"),
+    [
+        pytest.param(name, bar, id=name, marks=[] if name == "st_yamnet_256_64x96" else [pytest.mark.slow])
+        for name, bar in RESIDENT.items()
+    ],
+)
+def test_resident_arena(name: str, bar: int) -> None:
+    plan = fit(real_model(name), load_target("cortex-m4"), "resident").plan
+    prove(plan)
+    assert plan.arena_bytes <= bar
+
+
+@pytest.mark.slow
+def test_half_of_layer_by_layer() -> None:
+    graph, target = real_model("infineon_deeplabv3_mnv3"), load_target("cortex-m4")
+    plan = fit(graph, target, "resident").plan
+    prove(plan)
+    assert 2 * plan.arena_bytes <= layer_by_layer(graph, target, "net").plan.arena_bytes
