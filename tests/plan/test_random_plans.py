@@ -54,11 +54,12 @@ def check_budget(seed: int, mode: InputMode, share: float) -> None:
     try:
         fitted = fit(graph, M4, mode, budget)
     except CompileError as error:
-        found = re.search(r"the least found is (\d+) bytes, (\d+) are given", str(error))
+        found = re.search(r"the least found is ([\d,]+) bytes, ([\d,]+) are given", str(error))
         assert found
-        assert int(found[1]) > int(found[2]) == budget
-        fitted = fit(graph, M4, mode, int(found[1]))
-        assert fitted.ram == int(found[1])
+        least, given = (int(count.replace(",", "")) for count in found.groups())
+        assert least > given == budget
+        fitted = fit(graph, M4, mode, least)
+        assert fitted.ram == least
     else:
         assert fitted.ram <= budget
     check(graph, fitted, seed)
