@@ -143,7 +143,7 @@ def in_order(graph: Graph, target: Target, input_mode: InputMode) -> Graph:
     def alive(order: Graph) -> int:
         lowered = lower(order, target)
         costs = SegmentCosts(Problem(lowered.graph, lowered.demands), input_mode == "rows")
-        return max(map(costs, least_peak(costs)))
+        return max(map(costs.live, least_peak(costs, costs.live)))
 
     return min(orders, key=alive) if len(orders) > 1 else graph
 

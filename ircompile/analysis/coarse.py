@@ -19,7 +19,7 @@ import numpy as np
 from ircompile.graph import Node
 from ircompile.plan.firing import Fired
 from ircompile.plan.items import Item, live_bytes, shared_lives
-from ircompile.plan.lifetimes import Problem, row_lives, slots_needed
+from ircompile.plan.lifetimes import Problem, row_lives
 from ircompile.plan.search import Draft
 from ircompile.plan.segments import Segment, SegmentCosts
 from ircompile.tensor import Array
@@ -80,9 +80,9 @@ def find_coarse(problem: Problem, rows: bool) -> Coarse:
         segments = best_cuts(cost)
         new = [segment for segment in segments if segment not in fired.known]
         for first, stop in new:
-            cost[first, stop] = fired((first, stop))
+            cost[first, stop] = fired.live((first, stop))
             effort -= EACH + int(steps[stop] - steps[first])
-        worst = max(map(fired, segments))
+        worst = max(map(fired.live, segments))
         if best is None or worst < best[0]:
             best = worst, segments
         if not new:
@@ -128,7 +128,7 @@ def _spans(problem: Problem) -> dict[str, tuple[int, int, int]]:
     made = {stage.node.output: i for i, stage in enumerate(problem.stages)}
     made |= dict.fromkeys(graph.input_names, -1)
     spans = {
-        name: [made.get(name, count), -1, slots_needed(life) * problem.rows[name][0]]
+        name: [made.get(name, count), -1, life.slots * problem.rows[name][0]]
         for name, life in shared.items()
         if name in made
     }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ircompile.plan.lifetimes import Life, Problem, both, row_lives, slots_needed
+from ircompile.plan.lifetimes import Life, Problem, both, row_lives
 from ircompile.plan.overlays import homes_of
 from ircompile.plan.pools import Ring, share
 from ircompile.plan.stages import reach_of
@@ -61,18 +61,21 @@ def items_of(
     return Placing(items + extra_items(problem, times), homes)
 
 
-def peak_of(
-    problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str], slots: bool
-) -> int:
-    """The most bytes alive at one step, or with `slots` an estimate of the most bytes in rings that are in use."""
+class Peaks(NamedTuple):
+    """The most bytes alive at one step, and an estimate of the most bytes of rings in use at one."""
+
+    live: int
+    slots: int
+
+
+def peaks_of(problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str]) -> Peaks:
+    """The peaks of a schedule."""
     lives, homes = shared_lives(problem, row_lives(problem, times, end, whole, kept))
-    items = extra_items(problem, times)
-    if slots:
-        for names in groups_of(problem, lives, homes, True):
-            items += estimate(names, problem.rows[names[0]][0], lives)
-    else:
-        items += [ring_item([Ring(name, 1, problem.rows[name][0])], lives) for name in lives]
-    return int(live_bytes(items).max())
+    extra, rings = extra_items(problem, times), []
+    for names in groups_of(problem, lives, homes, True):
+        rings += estimate(names, problem.rows[names[0]][0], lives)
+    rows = [ring_item([Ring(name, 1, problem.rows[name][0])], lives) for name in lives]
+    return Peaks(int(live_bytes([*extra, *rows]).max()), int(live_bytes([*extra, *rings]).max()))
 
 
 def groups_of(
@@ -83,7 +86,7 @@ def groups_of(
     groups: dict[tuple[int, int], list[str]] = {}
     for name, life in lives.items():
         rows = problem.rows[name]
-        plain = not pooled or name in unturned or slots_needed(life) == rows[1]
+        plain = not pooled or name in unturned or life.slots == rows[1]
         groups.setdefault((-1, len(groups)) if plain else rows, []).append(name)
     return list(groups.values())
 
@@ -100,7 +103,7 @@ def shared_lives(problem: Problem, lives: Mapping[str, Life]) -> tuple[dict[str,
 
 def estimate(names: Sequence[str], pitch: int, lives: Mapping[str, Life]) -> list[Item]:
     """Rings of their own, or one block for as many rows as are alive at once in all, whichever is less."""
-    apart = [_solid(lives[name], slots_needed(lives[name]) * pitch) for name in names]
+    apart = [_solid(lives[name], lives[name].slots * pitch) for name in names]
     if len(names) == 1:
         return apart
     rows = [ring_item([Ring(name, 1, pitch)], lives) for name in names]

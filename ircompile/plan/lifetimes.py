@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -25,10 +26,18 @@ class Life:
     first: Array
     last: Array
 
-    @property
+    @cached_property
     def alive(self) -> Array:
         """Which rows are touched at all."""
         return self.last >= self.first
+
+    @cached_property
+    def slots(self) -> int:
+        """The least number of slots in which rows never meet a row still alive: r lives in slot r mod slots."""
+        last = np.maximum.accumulate(self.last)
+        oldest = last.searchsorted(self.first)
+        rows = np.arange(len(self.first))
+        return max(1, int(((rows - np.minimum(oldest, rows) + 1) * self.alive).max()))
 
 
 class Problem:
@@ -163,11 +172,3 @@ def both(a: Life, b: Life) -> Life:
         np.minimum(first[rows], life.first, out=first[rows])
         np.maximum(last[rows], life.last, out=last[rows])
     return Life(first, last)
-
-
-def slots_needed(life: Life) -> int:
-    """The least number of slots in which rows never meet a row still alive: r lives in slot r mod slots."""
-    last = np.maximum.accumulate(life.last)
-    oldest = np.searchsorted(last, life.first, side="left")
-    rows = np.arange(len(life.first))
-    return max(1, int(np.max(np.where(life.alive, rows - np.minimum(oldest, rows) + 1, 1))))

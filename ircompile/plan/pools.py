@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ircompile.plan.lifetimes import Life, slots_needed
+from ircompile.plan.lifetimes import Life
 from ircompile.plan.tracks import differences, track_of
 from ircompile.tensor import Array
 
@@ -32,7 +32,7 @@ class Ring:
 
 def share(names: Sequence[str], pitch: int, lives: Mapping[str, Life]) -> list[list[Ring]]:
     """Rings for tensors of equal rows: as many in one as gain by it."""
-    apart = {name: slots_needed(lives[name]) for name in names}
+    apart = {name: lives[name].slots for name in names}
     span = {name: (int(lives[name].first.min()), int(lives[name].last.max())) for name in names}
     names = sorted(names, key=lambda n: span[n])
     clashes: Clashes = {}

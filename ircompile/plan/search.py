@@ -170,14 +170,14 @@ def find(problem: Problem, input_mode: InputMode) -> Draft:
     def best_of(drafts: Iterable[Draft]) -> Draft:
         return min(drafts, key=lambda d: d.quick)
 
-    starts = [least_peak(costs), least_peak(SegmentCosts(problem, rows, slots=True))]
+    starts = [least_peak(costs, costs.live), least_peak(costs, costs.slots)]
     best = best_of(draft for cuts in starts for draft in drafts(cuts))
     seen = {best.segments}
     improved = True
     while improved and effort > 0:
         improved = False
         ranked = sorted(
-            (max(map(costs, cuts)), cuts)
+            (max(map(costs.live, cuts)), cuts)
             for cuts in neighbours(best.segments)
             if tuple(cuts) not in seen and all(costs.passing[first] < best.quick for first, _ in cuts[1:])
         )

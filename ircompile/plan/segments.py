@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
-from ircompile.plan.items import peak_of
+import numpy as np
+
+from ircompile.plan.items import Peaks, peaks_of
 from ircompile.plan.lifetimes import Problem
+from ircompile.tensor import Array
 
 LONGEST = 24  # nodes of a segment, where there are no more than MANY
 MANY = 200
@@ -14,26 +17,34 @@ Segment = tuple[int, int]
 
 
 class SegmentCosts:
-    """Peak live bytes of segments, each found once by firing it, or with `slots` what rings take then."""
+    """Peaks of segments, each found once by firing it."""
 
-    def __init__(self, problem: Problem, rows_input: bool, slots: bool = False) -> None:
-        self.problem, self.rows_input, self.slots = problem, rows_input, slots
-        self.known: dict[Segment, int] = {}
+    def __init__(self, problem: Problem, rows_input: bool) -> None:
+        self.problem, self.rows_input = problem, rows_input
+        self.known: dict[Segment, Peaks] = {}
 
-    def __call__(self, segment: Segment) -> int:
-        """Peak of what lives while the segment streams, what merely passes by included."""
+    def __call__(self, segment: Segment) -> Peaks:
+        """Peaks of what lives while the segment streams, what merely passes by included."""
         if segment not in self.known:
             self.known[segment] = self._find(segment)
         return self.known[segment]
 
-    def _find(self, segment: Segment) -> int:
+    def live(self, segment: Segment) -> int:
+        """The most bytes alive at one step."""
+        return self(segment).live
+
+    def slots(self, segment: Segment) -> int:
+        """The most bytes of rings in use at one step."""
+        return self(segment).slots
+
+    def _find(self, segment: Segment) -> Peaks:
         problem, (first, stop) = self.problem, segment
         before = set(self._passing(first))
         if self.rows_input and first == 0:
             before.discard(problem.graph.input_names[0])
         kept = {name for name, reader in problem.last_reader.items() if reader >= stop}
         times, steps = problem.fired(first, stop, self.rows_input)
-        return peak_of(problem, times, steps, before, kept, self.slots)
+        return peaks_of(problem, times, steps, before, kept)
 
     def _passing(self, cut: int) -> list[str]:
         """Tensors that are there before a stage fires, and still needed."""
@@ -42,14 +53,43 @@ class SegmentCosts:
         return [name for name in before if problem.last_reader[name] >= cut]
 
     @cached_property
+    def beside(self) -> Array:
+        """Bytes [first, stop] of what is there before stage `first` and still needed from `stop` on."""
+        problem, count = self.problem, len(self.problem.stages)
+        made = dict.fromkeys(problem.graph.input_names, 0)
+        made |= {stage.node.output: i + 1 for i, stage in enumerate(problem.stages)}
+        sizes = np.zeros((count + 1, count + 1), np.int64)
+        for name, first in made.items():
+            if problem.last_reader[name] >= 0:
+                sizes[first, problem.last_reader[name]] += problem.graph.tensors[name].bytes
+        return np.cumsum(np.cumsum(sizes, axis=0)[:, ::-1], axis=1)[:, ::-1]
+
+    @cached_property
     def passing(self) -> list[int]:
         """Bytes that are there before each stage fires, if a segment begins with it; no cut there needs less."""
-        tensors, stages = self.problem.graph.tensors, self.problem.stages
-        return [sum(tensors[name].bytes for name in self._passing(cut)) for cut in range(len(stages) + 1)]
+        return [int(size) for size in np.diagonal(self.beside)]
+
+    @cached_property
+    def floor(self) -> Array:
+        """Bytes [first, stop] that segment [first, stop) needs at least, without firing it.
+
+        What is there when it begins, or when it ends, or beside the row that a stage writes, its scratch and sums.
+        """
+        problem, count, beside = self.problem, len(self.problem.stages), self.beside.copy()
+        if self.rows_input:  # pushed rows come one by one
+            name = problem.graph.input_names[0]
+            beside[:, : problem.last_reader[name] + 1] -= problem.graph.tensors[name].bytes
+        own = np.array(problem.sums) + [problem.rows[stage.node.output][0] for stage in problem.stages]
+        own += [problem.demands[stage.node.name].scratch for stage in problem.stages]
+        passing, floor = np.diagonal(beside), np.zeros((count, count + 1), np.int64)
+        for first in range(count):
+            most = beside[first, first + 1 :] + np.maximum.accumulate(own[first:])
+            floor[first, first + 1 :] = np.maximum(np.maximum(most, passing[first + 1 :]), passing[first])
+        return floor
 
 
-def least_peak(costs: SegmentCosts) -> list[Segment]:
-    """The segments whose greatest peak is least; among those rather several low peaks than one high one.
+def least_peak(costs: SegmentCosts, peak: Callable[[Segment], int]) -> list[Segment]:
+    """The segments whose greatest `peak`, one of `costs`, is least; rather several low ones than one high one.
 
     Few places come into question, first those where least passes: one where more passes than the best so far needs
     cannot be better.
@@ -60,20 +100,23 @@ def least_peak(costs: SegmentCosts) -> list[Segment]:
     while True:
         most = passing[min(tried, len(passing) - 1)] if passing else 0
         cuts = [cut for cut in range(count) if cut == 0 or costs.passing[cut] <= most]
-        worst, segments = _least_peak([*cuts, count], costs)
+        worst, segments = _least_peak([*cuts, count], costs.floor, peak)
         if all(worst < more for more in passing[tried + 1 :]):
             return segments
         tried = 2 * tried + 1
 
 
-def _least_peak(cuts: Sequence[int], peak: Callable[[Segment], int]) -> tuple[int, list[Segment]]:
-    """The least peak, and its segments, that begin and end at `cuts`."""
+def _least_peak(cuts: Sequence[int], floor: Array, peak: Callable[[Segment], int]) -> tuple[int, list[Segment]]:
+    """The least peak, and its segments, that begin and end at `cuts`; no peak is below `floor`."""
     best: list[tuple[int, int, list[Segment]]] = [(0, 0, [])]
     longest = LONGEST if cuts[-1] <= MANY else LONGEST // 2
     for number, stop in enumerate(cuts[1:]):
         choice: tuple[int, int, list[Segment]] | None = None
         for first, (worst, total, segments) in zip(cuts[number::-1], best[::-1], strict=True):
             if choice and (stop - first > longest or worst > choice[0]):
+                continue
+            least = int(floor[first, stop])
+            if choice and (max(worst, least), total + least**4) > choice[:2]:
                 continue
             cost = peak((first, stop))
             offer = (max(worst, cost), total + cost**4, [*segments, (first, stop)])

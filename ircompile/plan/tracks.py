@@ -31,7 +31,7 @@ class Track:
     slots: int
     pitch: int
 
-    @property
+    @cached_property
     def alive(self) -> Array:
         """Which rows are there."""
         return self.last >= self.first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ircompile.plan.lifetimes import Life, slots_needed
+from ircompile.plan.lifetimes import Life
 from ircompile.plan.pools import share
 
 
@@ -27,7 +27,7 @@ def slot_clashes(lives: dict[str, Life], places: dict[tuple[str, int], tuple[int
 def test_parts_share_a_ring(parts: int) -> None:
     """Each part alone needs two slots; all together one each, and two."""
     lives = {f"part{i}": lines(i, parts) for i in range(parts)}
-    assert {slots_needed(life) for life in lives.values()} == {2}
+    assert {life.slots for life in lives.values()} == {2}
     rings = share(list(lives), 8, lives)
     assert sum(ring[0].slots for ring in rings) == min(2 * parts, parts + 2)
     assert all(r.pitch == 8 and r.slots == ring[0].slots for ring in rings for r in ring)
