@@ -66,12 +66,12 @@ class Fitted:
     @cached_property
     def work(self) -> int:
         """Estimated instructions of one inference."""
-        return instructions(self.plan)
+        return instructions(self.draft.problem)
 
     @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of one inference."""
-        return macs(self.plan)
+        return macs(self.draft.problem)
 
 
 def fit(
@@ -158,7 +158,11 @@ def least(graph: Graph, target: Target, input_mode: InputMode) -> Fitted:
     """The plan that needs least without recomputing anything."""
     forms = [f for f in path(graph, target, input_mode, recompute=False) if not f.again]
     most = MOST_WORK * forms[0].work
-    return min((f for f in forms if f.work <= most), key=lambda f: f.ram)
+    best = forms[0]
+    for form in sorted(forms, key=lambda f: f.draft.peak):  # no placement is smaller than the peak
+        if form.work <= most and form.draft.arena(form.draft.peak) < best.ram:
+            best = min(best, form, key=lambda f: f.ram)
+    return best
 
 
 def path(graph: Graph, target: Target, input_mode: InputMode, recompute: bool = True) -> Iterator[Fitted]:
@@ -179,7 +183,7 @@ def _path(graph: Graph, target: Target, input_mode: InputMode, recompute: bool) 
     problem = Problem(frugal.graph, frugal.demands, lines_everywhere(frugal.graph))
     form = Fitted(frugal, find(problem, input_mode), differ)
     yield form
-    most = MOST_WORK * instructions(lay_out(form.draft))
+    most = MOST_WORK * form.work
     for smaller in _descent(graph, target, form, recompute=False, most=most):
         form = smaller
         yield form
@@ -246,6 +250,7 @@ def _with(
         return None
     lines = lines_everywhere(lowered.graph) - anew
     problem = Problem(lowered.graph, lowered.demands, lines, anew)
+    problem.distances = form.draft.problem.distances
     place = {base_name(stage.node.name): i for i, stage in reversed(list(enumerate(problem.stages)))}
     place |= {base_name(s.again.name): i for i, s in reversed(list(enumerate(problem.stages))) if s.again}
     old = form.draft.problem.stages

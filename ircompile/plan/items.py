@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -28,11 +29,20 @@ class Item:
     tracks: tuple[Track, ...]
     rings: tuple[Ring, ...] = ()
 
-    @property
+    @cached_property
     def span(self) -> tuple[int, int]:
         """First and last step."""
         spans = [track.span for track in self.tracks]
         return min(first for first, _ in spans), max(last for _, last in spans)
+
+    @cached_property
+    def pattern(self) -> Hashable:
+        """All about its rows, their times from its first step on: equal ones get into each other's way alike."""
+        begin = self.span[0]
+        return tuple(
+            ((t.first - begin).tobytes(), (t.last - begin).tobytes(), t.begin, t.slots, t.pitch)
+            for t in self.tracks
+        )
 
     def alive_at(self, step: int) -> int:
         """Bytes of the rows that are there at a step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,6 +69,7 @@ class Problem:
             lines_name(self.stages[i].node.name): self.rows[self.stages[i].node.inputs[0]] for i in self.kept
         }
         self.pushed = rows_pushed(self.stages)
+        self.distances: dict[Hashable, list[tuple[int, int]]] = {}  # between items, as the packer finds them
         self._fired: dict[tuple[int, int, bool], Fired] = {}
         self.last_reader = dict.fromkeys(graph.tensors, -1)
         for i, stage in enumerate(self.stages):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -11,14 +11,23 @@ from ircompile.plan.model import ARENA_ALIGN
 from ircompile.plan.tracks import Interval, forbidden_distances
 
 Placement = tuple[dict[str, int], int]
+Distances = dict[Hashable, list[Interval]]
+"""Forbidden distances of two items, by their patterns and how much later the second begins."""
 
 
-def pack(items: Sequence[Item], tries: int, enough: int = 0, hope: float = np.inf, seed: int = 0) -> Placement:
+def pack(
+    items: Sequence[Item],
+    tries: int,
+    enough: int = 0,
+    hope: float = np.inf,
+    seed: int = 0,
+    known: Distances | None = None,
+) -> Placement:
     """Bases by name and the bytes used: the best of several greedy orders, improved by `tries` small changes.
 
     It stops early where it needs no more than `enough` bytes, and where the greedy orders need more than `hope`.
     """
-    packer = Packer(items)
+    packer = Packer(items, known)
     rng = np.random.default_rng(seed)
     order, bases, top = packer.best_of(first_orders(items))
     for _ in range(tries if len(items) > 2 and top <= hope else 0):
@@ -66,28 +75,33 @@ def change(
 
 
 class Packer:
-    """Which distances between two items are forbidden, found once; then placing in an order is quick."""
+    """Which distances between two items are forbidden, found once; then placing in an order is quick.
 
-    def __init__(self, items: Sequence[Item]) -> None:
-        self.items = items
+    `known` are those that others have found; they are added to.
+    """
+
+    def __init__(self, items: Sequence[Item], known: Distances | None = None) -> None:
+        self.items, known = items, {} if known is None else known
         self.forbidden: list[dict[int, list[Interval]]] = [{} for _ in items]
         first, last = (np.array(ends) for ends in zip(*(item.span for item in items), strict=True))
         for i in range(len(items)):
             for j in np.flatnonzero((first[:i] <= last[i]) & (first[i] <= last[:i])).tolist():
-                between = forbidden_distances(items[j].tracks, items[i].tracks)
+                key = items[j].pattern, items[i].pattern, items[i].span[0] - items[j].span[0]
+                between = known.get(key)
+                if between is None:
+                    between = known[key] = forbidden_distances(items[j].tracks, items[i].tracks)
                 if between:
                     self.forbidden[i][j] = between
                     self.forbidden[j][i] = [(-high, -low) for low, high in between]
 
     def best_of(self, orders: Sequence[list[int]]) -> tuple[list[int], dict[int, int], int]:
-        """The order that needs the least."""
-        results = []
-        for number, order in enumerate(orders):
-            placed = self.place(order)
-            assert placed is not None
-            results.append((placed[1], number, placed[0]))
-        top, number, bases = min(results, key=lambda r: r[:2])
-        return orders[number], bases, top
+        """The order that needs the least, the first of those."""
+        best: tuple[list[int], dict[int, int], int] | None = None
+        for order in orders:
+            placed = self.place(order, best[2] - 1 if best else None)
+            best = (order, *placed) if placed else best
+        assert best
+        return best
 
     def place(
         self, order: Sequence[int], limit: int | None = None, begin: dict[int, int] | None = None

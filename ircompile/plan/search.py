@@ -100,12 +100,14 @@ class Draft:
 
     def quickly(self, limit: float = inf) -> int:
         """Arena bytes after a short search for places, a shorter one where `limit` is out of reach."""
-        return self.arena(pack(self.items, self._tries(QUICK), self.peak, HOPE * limit)[1])
+        return self.arena(
+            pack(self.items, self._tries(QUICK), self.peak, HOPE * limit, known=self.problem.distances)[1]
+        )
 
     @cached_property
     def placement(self) -> Placement:
         """Places after a long search."""
-        return pack(self.items, self._tries(THOROUGH), self.peak)
+        return pack(self.items, self._tries(THOROUGH), self.peak, known=self.problem.distances)
 
     @property
     def size(self) -> int:

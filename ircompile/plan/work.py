@@ -8,6 +8,7 @@ from statistics import median
 from ircompile import ops
 from ircompile.graph import Node
 from ircompile.plan.firing import rows_pushed, whole_run
+from ircompile.plan.lifetimes import Problem
 from ircompile.plan.model import Plan, Stage
 
 COPY = 1  # instructions a byte that keeping a row takes, or a little less
@@ -37,29 +38,30 @@ def push_work(plan: Plan) -> PushWork | None:
     return PushWork(round(max(pushes)), round(median(pushes)), pushes.index(max(pushes)))
 
 
-def stage_instructions(plan: Plan, stage: Stage) -> float:
+def stage_instructions(plan: Plan | Problem, stage: Stage) -> float:
     """Estimated instructions of all steps of a stage."""
     work = float(plan.demands[stage.node.name].instructions + FIRE * stage.steps)
     if stage.lines:
-        work += COPY * plan.lines[stage.node.name].pitch * min(stage.steps, plan.tensor(stage.inputs[0]).height)
+        source = plan.graph.tensors[stage.inputs[0]]
+        work += COPY * source.row_bytes * min(stage.steps, source.height)
     if stage.again:
         work += plan.demands[stage.again.name].instructions * times_again(plan, stage)
     return work
 
 
-def times_again(plan: Plan, stage: Stage) -> float:
+def times_again(plan: Plan | Problem, stage: Stage) -> float:
     """How often a row of what a stage computes anew is computed, on average."""
     site = plan.graph.site(stage.node)
     rows = [stop - first for step in range(stage.steps) for first, stop in stage.node.op.needs(site, step)]
     return sum(rows) / site.inputs[0].height
 
 
-def instructions(plan: Plan) -> int:
+def instructions(plan: Plan | Problem) -> int:
     """Estimated instructions of one inference."""
     return round(sum(stage_instructions(plan, stage) for stage in plan.stages))
 
 
-def macs(plan: Plan) -> int:
+def macs(plan: Plan | Problem) -> int:
     """Multiply-accumulates of one inference, those computed anew counted each time."""
     more = 0.0
     for stage in plan.stages:
