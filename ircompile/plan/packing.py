@@ -122,11 +122,12 @@ class Packer:
 
     def lowest_base(self, item: int, bases: dict[int, int]) -> int:
         """The lowest aligned base at no forbidden distance from what is placed."""
-        taken = []
-        for other, between in self.forbidden[item].items():
-            at = bases.get(other)
-            if at is not None:
-                taken += [(at + low, at + high) for low, high in between]
+        taken = [
+            (bases[other] + low, bases[other] + high)
+            for other, between in self.forbidden[item].items()
+            if other in bases
+            for low, high in between
+        ]
         taken.sort()
         base = 0
         for low, high in taken:  # (low, high) are forbidden bases
