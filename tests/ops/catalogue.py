@@ -56,6 +56,17 @@ def sites() -> Iterator[tuple[Op, Site]]:
         if max(top, bottom) < kh and max(left, right) < kw and window.dilation == (1, 1):
             for pool in (ops.MaxPool(window), ops.AveragePool(window), ops.AveragePool(window, "half_up")):
                 yield pool, site_of(pool, [(9, 7, 3)], {})
+    for window, shape, channels in [
+        (Window((3, 3), (1, 1), (1, 1, 1, 1)), (5, 8, 16), 5), (Window((1, 1)), (1, 1, 12), 5),
+        (Window((4, 3)), (4, 3, 16), 6),
+    ]:  # fmt: skip
+        conv = ops.Conv(window, "w", "b", requant)
+        yield conv, site_of(conv, [shape], _weights((channels, *window.kernel, shape[2]), channels))
+    for window, shape in [
+        (Window((3, 3), (1, 1), (1, 1, 1, 1)), (6, 4, 16)), (Window((5, 5), (1, 1), (2, 2, 2, 2)), (6, 24, 4)),
+    ]:  # fmt: skip
+        depthwise = ops.Depthwise(window, "w", "b", requant)
+        yield depthwise, site_of(depthwise, [shape], _weights((*window.kernel, shape[2]), shape[2]))
     for size, stride, padding, kernel in [
         ((10, 8), (2, 2), (0, 0), (2, 2)), ((9, 7), (2, 2), (1, 1), (3, 3)), ((13, 5), (3, 1), (0, 1), (2, 3)),
         ((5, 4), (1, 1), (2, 0), (5, 1)),
