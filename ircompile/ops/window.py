@@ -33,7 +33,10 @@ class Window:
         return rows, columns
 
     def rows_needed(self, row: int, height: int) -> tuple[int, int]:
-        """Input rows [first, stop) that output row `row` reads, clipped to those that exist."""
+        """Input rows [first, stop) that output row `row` reads, clipped to those that exist.
+
+        Those in the holes of a dilated kernel count: other output rows read them, so they are kept in any case.
+        """
         first = row * self.stride[0] - self.padding[0]
         stop = min(first + self.reach[0], height)
         first = max(first, 0)

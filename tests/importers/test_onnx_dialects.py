@@ -170,7 +170,13 @@ def test_pad_before_a_convolution(tmp_path: Path) -> None:
     assert graph.nodes[0].op.value == 7
 
 
-@pytest.mark.parametrize("kind", ["HardSwish", "Sigmoid", "Tanh", "Elu", "Gelu", "Softplus", "Exp", "Abs"])
+FUNCTIONS = (
+    "HardSwish", "Sigmoid", "Tanh", "Elu", "Gelu", "Softplus", "Exp", "Abs", "Celu", "Ceil", "Erf", "Floor", "Mish",
+    "Neg", "Round", "Selu", "Sign", "Softsign", "ThresholdedRelu", "HardSigmoid", "LeakyRelu", "Relu",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
 def test_float_island_is_a_table(kind: str, tmp_path: Path) -> None:
     """Any function of one tensor, written as a chain, with branches that meet."""
     net = Net(10, opset=20)
@@ -334,3 +340,133 @@ def test_groups_become_dense_weights(tmp_path: Path) -> None:
     y = net.node("Conv", x, net.weights(9, 2, 3, 3), kernel_shape=[3, 3], group=3)
     net.output(net.qdq(y, 0.08, 0))
     assert kinds(compared(net.save(tmp_path)).graph) == ["Conv"]
+
+
+@pytest.mark.parametrize("kind", ["Sqrt", "Log", "Reciprocal", "Pow"])
+def test_functions_that_have_no_value_everywhere(kind: str, tmp_path: Path) -> None:
+    """Of codes that are positive throughout."""
+    net = Net(23, opset=17)
+    x = net.qdq(net.input([1, 2, 16, 8]), 0.03, -128)
+    y = net.node("Add", x, net.const(0.25, np.float32))
+    y = net.node(kind, y, net.const(1.7, np.float32)) if kind == "Pow" else net.node(kind, y)
+    net.output(net.qdq(y, 0.1, -7))
+    assert kinds(compared(net.save(tmp_path)).graph) == ["Table"]
+
+
+@pytest.mark.parametrize("kind", ["QuickGelu", "Swish"])
+def test_functions_with_an_alpha(kind: str, tmp_path: Path) -> None:
+    """x * sigmoid(alpha * x) is what the chain is; newer than the ONNX Runtime to compare with, or its own."""
+    found = []
+    for chain in (True, False):
+        net = Net(24, opset=13, domains=["com.microsoft"])
+        x = net.qdq(net.input([1, 1, 16, 16]), 0.04, 3)
+        if chain:
+            y = net.node("Mul", x, net.node("Sigmoid", net.node("Mul", x, net.const(1.3, np.float32))))
+        else:
+            y = net.node(kind, x, domain="com.microsoft" if kind == "QuickGelu" else "", alpha=1.3)
+        net.output(net.qdq(y, 0.04, -60))
+        graph = read_onnx(net.save(tmp_path))
+        assert kinds(graph) == ["Table"]
+        found.append(graph.consts[graph.nodes[0].op.table])  # type: ignore[union-attr]
+    np.testing.assert_array_equal(*found)
+
+
+def test_extremes_and_places(tmp_path: Path) -> None:
+    """Min of two tensors, GlobalMaxPool, ReduceMin, ArgMin."""
+    net = Net(25)
+    x = net.qdq(net.input([1, 6, 5, 4]), 0.05, 9)
+    y = net.qdq(net.node("Conv", x, net.weights(6, 6, 1, 1), kernel_shape=[1, 1]), 0.05, 9)
+    least = net.qdq(net.node("Min", x, y), 0.05, 9)
+    net.output(net.qdq(net.node("GlobalMaxPool", least), 0.05, 9))
+    net.output(net.qdq(net.node("ReduceMin", least, axes=[3], keepdims=0), 0.05, 9))
+    net.output(net.node("ArgMin", least, axis=1, keepdims=0), TensorProto.INT64)
+    assert {"Binary", "MaxPool", "Extreme", "ArgMax"} <= set(kinds(compared(net.save(tmp_path)).graph))
+
+
+def test_upsample(tmp_path: Path) -> None:
+    """The older Resize."""
+    net = Net(26, opset=10)
+    x = net.qdq(net.input([1, 3, 4, 5]), 0.05, 9)
+    net.output(net.qdq(net.node("Upsample", x, net.const([1, 1, 2, 3], np.float32), mode="nearest"), 0.05, 9))
+    graph = read_onnx(net.save(tmp_path))
+    assert kinds(graph) == ["Resize"]
+    given = np.random.default_rng(0).uniform(-5, 5, (1, 3, 4, 5)).astype(np.float32)
+    codes = np.clip(np.rint(given / np.float32(0.05)) + 9, -128, 127)
+    expected = ((codes - 9) * np.float32(0.05)).repeat(2, axis=2).repeat(3, axis=3)
+    np.testing.assert_array_equal(run(graph, given)[0], expected.astype(np.float32))
+
+
+def test_more_grouped_qoperators(tmp_path: Path) -> None:
+    """QLinearMatMul, and of com.microsoft: QLinearAdd, QLinearGlobalAveragePool, QLinearSoftmax."""
+    net = Net(27, domains=["com.microsoft"])
+    x = net.q(net.input([1, 4, 6, 6]), 0.05, 120, np.uint8)
+    s, z = net.const(0.05, np.float32), net.const(120, np.uint8)
+    t, w = net.const(1 / 256, np.float32), net.const(0, np.uint8)
+    y = net.node("MaxPool", x, kernel_shape=[3, 3], pads=[1] * 4)
+    y = net.node("QLinearAdd", x, s, z, y, s, z, net.const(0.1, np.float32), z, domain="com.microsoft")
+    y = net.node(
+        "QLinearGlobalAveragePool", y, net.const(0.1, np.float32), z, s, z, domain="com.microsoft", channels_last=0
+    )
+    y = net.node("Reshape", y, net.const([1, 4]))
+    weights = (net.const(net.codes(4, 5)), net.const(0.01, np.float32), net.const(0, np.int8))
+    y = net.node("QLinearMatMul", y, s, z, *weights, s, z)
+    soft = net.node("QLinearSoftmax", y, s, z, t, w, domain="com.microsoft", axis=1, opset=13)
+    net.output(net.dq(soft, 1 / 256, 0, np.uint8))
+    graph = compared(net.save(tmp_path)).graph
+    assert {"Binary", "Mean", "Conv", "Softmax"} <= set(kinds(graph))
+
+
+def test_grouped_mean(tmp_path: Path) -> None:
+    """QLinearReduceMean, which ONNX Runtime has no kernel for, is ReduceMean between its quantizers."""
+    graphs = []
+    for grouped in (True, False):
+        net = Net(30, domains=["com.microsoft"])
+        x = net.q(net.input([1, 4, 6, 6]), 0.05, 120, np.uint8)
+        if grouped:
+            ends = [
+                net.const(v, t) for v, t in ((0.05, np.float32), (120, np.uint8), (0.03, np.float32), (9, np.uint8))
+            ]
+            y = net.node("QLinearReduceMean", x, *ends, domain="com.microsoft", axes=[2, 3], keepdims=0)
+        else:
+            y = net.node("ReduceMean", net.dq(x, 0.05, 120, np.uint8), axes=[2, 3], keepdims=0)
+            y = net.q(y, 0.03, 9, np.uint8)
+        net.output(net.dq(y, 0.03, 9, np.uint8))
+        graphs.append(read_onnx(net.save(tmp_path)))
+    assert kinds(graphs[0]) == ["Mean"]
+    assert graphs[0].nodes[0].op == graphs[1].nodes[0].op
+    given = np.random.default_rng(0).uniform(-6, 6, (1, 4, 6, 6)).astype(np.float32)
+    np.testing.assert_array_equal(run(graphs[0], given)[0], run(graphs[1], given)[0])
+
+
+def test_power_of_two_scales(tmp_path: Path) -> None:
+    """ESP-PPQ and Quark: every scale a power of two, every zero point 0."""
+    net = Net(28)
+    x = net.qdq(net.input([1, 4, 7, 6]), 2.0**-4)
+    weights = net.dq(net.const(net.codes(8, 4, 3, 3)), 2.0**-7)
+    bias = net.dq(net.const(net.rng.integers(-2000, 2000, 8), np.int32), 2.0**-11, 0, np.int32)
+    y = net.qdq(net.node("Relu", net.node("Conv", x, weights, bias, kernel_shape=[3, 3], pads=[1] * 4)), 2.0**-3)
+    z = net.qdq(net.node("Conv", y, net.dq(net.const(net.codes(8, 1, 3, 3)), 2.0**-6), group=8, kernel_shape=[3, 3],
+                         pads=[1] * 4), 2.0**-2)  # fmt: skip
+    y = net.qdq(net.node("Add", y, z), 2.0**-2)
+    y = net.node("Flatten", net.qdq(net.node("GlobalAveragePool", y), 2.0**-3))
+    net.output(net.qdq(net.node("Gemm", y, net.dq(net.const(net.codes(5, 8)), 2.0**-7), transB=1), 2.0**-3))
+    graph = compared(net.save(tmp_path)).graph
+    assert kinds(graph) == ["Conv", "Depthwise", "Binary", "Mean", "Conv"]
+
+
+def test_shape_arithmetic_folds(tmp_path: Path) -> None:
+    """Half the height, chosen by comparing: Size, Mod, ReduceProd, Where, Range and logic of constants."""
+    net = Net(29)
+    x = net.qdq(net.input([1, 2, 6, 4]), 0.05, 9)
+    shape = net.node("Shape", x)
+    height = net.node("Gather", shape, net.const(2), axis=0)
+    odd = net.node("Equal", net.node("Mod", height, net.const(2)), net.const(1))
+    large = net.node("Greater", net.node("Size", x), net.const(10))
+    prod = net.node("Less", net.node("ReduceProd", shape, keepdims=0), net.const(1000))
+    even = net.node("And", net.node("And", net.node("Not", odd), large), prod)
+    rows = net.node("Where", even, net.node("Div", height, net.const(2)), height)
+    counted = net.node("Range", net.const(0), rows, net.const(1))
+    net.output(net.qdq(net.node("Gather", x, counted, axis=2), 0.05, 9))
+    graph = compared(net.save(tmp_path)).graph
+    assert kinds(graph) == ["Slice"]
+    assert graph.outputs[0].shape == (1, 2, 3, 4)

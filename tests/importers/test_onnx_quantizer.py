@@ -35,6 +35,21 @@ MODES: dict[str, dict[str, Any]] = {
     "qop_u8s8_pc": {"quant_format": Format.QOperator, "activation_type": Type.QUInt8, "per_channel": True},
     "qop_u8u8": {"quant_format": Format.QOperator, "activation_type": Type.QUInt8, "weight_type": Type.QUInt8},
     "qop_s8s8": {"quant_format": Format.QOperator, "activation_type": Type.QInt8},
+    "qop_s8s8_pc": {"quant_format": Format.QOperator, "activation_type": Type.QInt8, "per_channel": True},
+    "qdq_reduced": {
+        "quant_format": Format.QDQ, "activation_type": Type.QUInt8, "per_channel": True, "reduce_range": True,
+    },
+    "qop_reduced": {"quant_format": Format.QOperator, "activation_type": Type.QUInt8, "reduce_range": True},
+    "qdq_u8u8_pc": {
+        "quant_format": Format.QDQ, "activation_type": Type.QUInt8, "weight_type": Type.QUInt8, "per_channel": True,
+    },
+    "qdq_asymmetric_weights": {
+        "quant_format": Format.QDQ, "activation_type": Type.QInt8, "extra_options": {"WeightSymmetric": False},
+    },
+    "qop_sym": {
+        "quant_format": Format.QOperator, "activation_type": Type.QInt8,
+        "extra_options": {"ActivationSymmetric": True},
+    },
 }  # fmt: skip
 
 

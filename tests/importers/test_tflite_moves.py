@@ -177,3 +177,10 @@ def test_place_of_extreme(kind: str, axis: int, tmp_path: Path) -> None:
         x = shaped(shape)
         path = one_op(tmp_path / "op.tflite", kind, [x, const(axis)], [y], OutputType=2)
         assert_equal_to("tflm", path, [x])
+
+
+def test_other_shapes_of_the_same_bytes(tmp_path: Path) -> None:
+    x, flat, longer = shaped((1, 1, 5, 3)), shaped((1, 5, 3)), shaped((1, 1, 5, 1, 3))
+    path = tmp_path / "op.tflite"
+    assert_equal_to("tflm", one_op(path, "SQUEEZE", [x], [flat], SqueezeDims=(1,)), [x])
+    assert_equal_to("tflm", one_op(path, "EXPAND_DIMS", [x, const(3)], [longer]), [x])

@@ -88,13 +88,17 @@ def test_prelu(profile: str, dtype: str, slopes: tuple[int, ...], tmp_path: Path
     assert_equal_to(profile, one_op(tmp_path / "op.tflite", "PRELU", [x, alpha], [y]), [x])
 
 
-FUNCTIONS = ["RELU", "RELU6", "TANH", "LOGISTIC", "ELU", "HARD_SWISH", "QUANTIZE", "LEAKY_RELU", "ABS"]
+FUNCTIONS = [
+    "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "TANH", "LOGISTIC", "ELU", "HARD_SWISH", "QUANTIZE",
+    "LEAKY_RELU", "ABS",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("profile", "dtype"), PROFILES)
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_function_of_every_code(kind: str, profile: str, dtype: str, tmp_path: Path) -> None:
-    if (kind == "ELU" and profile != "tflm") or (kind == "ABS" and dtype == "uint8"):
+    others = {"ELU": "tflm", "RELU_N1_TO_1": "litert-ref", "RELU_0_TO_1": "litert-ref"}
+    if others.get(kind, profile) != profile or (kind == "ABS" and dtype == "uint8"):
         pytest.skip("the framework has no such kernel")
     info, shape = np.iinfo(dtype), (1, 1, 1, 256)
     for seed in range(12):
