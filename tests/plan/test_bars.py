@@ -37,8 +37,6 @@ BARS: dict[str, tuple[int, int | None, int, int | None]] = {
     BUILT: (69_000, 28_500, 66_500, 22_500),
 }
 """Bytes, one for each of COLUMNS; None where pushing rows means nothing."""
-MISSED = {(BUILT, "min", "rows"): "its first blocks need finer tiles"}
-"""Bars that are not reached yet, and what is in the way."""
 QUICK = {"openmv_fomo_face", "mlperf_kws_dscnn_int8", "mlperf_ad01_int8"}
 
 RESIDENT = {
@@ -57,8 +55,6 @@ def bars() -> list[object]:
             if bar is None:
                 continue
             marks = [] if name in QUICK else [pytest.mark.slow]
-            if reason := MISSED.get((name, ram, mode)):
-                marks.append(pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError))
             cases.append(pytest.param(name, ram, mode, bar, id=f"{name}-{ram}-{mode}", marks=marks))
     return cases
 
