@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ircompile import ladder, pipeline
 from ircompile.accuracy import Accuracy, measure_accuracy
@@ -168,6 +168,9 @@ def compile(
 
     Raises CompileError where the model is not supported, nothing fits, or a name is unknown.
     """
+    _check_one_of("input", input, get_args(InputMode))
+    _check_one_of("weights", weights, ("source", "blob"))
+    _check_bytes(ram, ("auto", "min"))
     graph, path = _read(model, numerics)
     prefix = c_name(name, path.stem if path else graph.name)
     source = path.name if path else graph.name
@@ -226,6 +229,8 @@ def analyze(
 
     Raises CompileError where the model is not supported or a name is unknown.
     """
+    _check_one_of("input", input, get_args(InputMode))
+    _check_bytes(ram, (None,))
     core = target if isinstance(target, Target) else load_target(target)
     if isinstance(model, Graph):
         graph = normalize(model, prune=bool(prune))
@@ -239,6 +244,19 @@ def codes_of(graph: Graph, given: Input) -> dict[str, Array]:
     if isinstance(given, str | os.PathLike):
         return read_inputs(graph, Path(given))
     return fit_codes(graph, given if isinstance(given, Mapping) else {graph.inputs[0].name: given})
+
+
+def _check_one_of(option: str, given: object, allowed: Sequence[str]) -> None:
+    """Raises CompileError for a word that is not one of the allowed."""
+    if given not in allowed:
+        raise CompileError(option, f"{given!r} is unknown", ", ".join(map(repr, allowed)))
+
+
+def _check_bytes(ram: object, words: Sequence[str | None]) -> None:
+    """Raises CompileError for a budget that is neither a whole number of bytes nor one of the words."""
+    if ram not in words and not isinstance(ram, int):
+        allowed = ", ".join(map(repr, words))
+        raise CompileError("ram", f"{ram!r} is no budget", f"{allowed} or bytes as an int, such as 18 * 1024")
 
 
 def _read(model: Model, numerics: str | None) -> tuple[Graph, Path | None]:

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,3 +112,29 @@ def test_what_is_wrong_is_told(model: Path) -> None:
         ircompile.verify(model, on=["numpy"], random=0)
     with pytest.raises(ircompile.CompileError, match="array of shape"):
         ircompile.verify(model, on=["numpy"], inputs=[np.zeros((3, 3), np.int8)])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"ram": "20K"}, "'20K' is no budget"),
+        ({"ram": None}, "None is no budget"),
+        ({"input": "row"}, "'row' is unknown"),
+        ({"weights": "blub"}, "'blub' is unknown"),
+    ],
+)
+def test_an_unknown_option_of_compile_is_told_not_passed_over(
+    model: Path, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ircompile.CompileError, match=told):
+        ircompile.compile(model, "cortex-m4", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"), [({"ram": "20K"}, "'20K' is no budget"), ({"input": "row"}, "'row' is unknown")]
+)
+def test_an_unknown_option_of_analyze_is_told_not_passed_over(
+    model: Path, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ircompile.CompileError, match=told):
+        ircompile.analyze(model, "cortex-m4", **options)
