@@ -194,3 +194,14 @@ def test_an_error_of_ours_is_told_in_a_paragraph(
     with pytest.raises(RuntimeError, match="blue"):
         run("analyze", model, "--target", "m4")
     assert answers.analyze_graph is not analyze_graph
+
+
+def test_the_bound_of_analyze_is_of_whole_layers_which_the_least_plan_splits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digits = Path(__file__).parents[1] / "examples/digits/digits.onnx"
+    assert run("analyze", digits, "--target", "m4", "--json") == 0
+    bound = json.loads(capsys.readouterr().out)["lower_bound"]
+    assert run("analyze", digits, "--target", "m4") == 0
+    assert f"{bound:,} bytes: no plan of whole layers needs less" in capsys.readouterr().out
+    assert run(digits, "--target", "m4", "--ram", bound - 1, "-o", tmp_path) == 0

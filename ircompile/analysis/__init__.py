@@ -23,10 +23,10 @@ class Analysis:
 
     `arena` is what a plan takes that was found in a moment: with `basis` "planned" every byte has its place, so
     compiling needs no more than about that, and often less; with "estimated" its live bytes were counted.
-    `lower_bound`: no plan that computes nothing twice needs less. `peak_layer` is where most bytes are alive,
-    `held` what they are. `constants` are weights, biases and what requantizes, about. `ram` is the budget asked
-    about, `options` what needs less; for None nothing was asked and the verdict is "not asked". `regions` are
-    bytes in each of several memories, where these hold the plan.
+    `lower_bound`: no plan of whole layers that computes nothing twice needs less. `peak_layer` is where most
+    bytes are alive, `held` what they are. `constants` are weights, biases and what requantizes, about. `ram` is the
+    budget asked about, `options` what needs less; for None nothing was asked and the verdict is "not asked".
+    `regions` are bytes in each of several memories, where these hold the plan.
     """
 
     model: str

@@ -106,7 +106,7 @@ def _print_analysis(found: Analysis, model: str) -> None:
         ("target", f"{found.target}, input {found.input_mode}"),
         ("arena", f"about {number(found.arena)} bytes{BASIS[found.basis]}; compiling may find less"),
         *(("", f"{number(size)} bytes in {name}") for name, size in found.regions),
-        ("bound", f"{number(found.lower_bound)} bytes: no plan that computes nothing twice needs less"),
+        ("bound", f"{number(found.lower_bound)} bytes: no plan of whole layers needs less; --ram min splits some"),
         ("flash", f"about {number(found.constants)} bytes of constants; code comes on top"),
         ("peak", f"at {found.peak_layer} ({found.peak_source}); it holds {held}"),
     ]
