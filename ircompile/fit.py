@@ -22,6 +22,7 @@ from ircompile.passes.compute_twice import compute_twice
 from ircompile.passes.split_channels import base_name, split_channels, splittable
 from ircompile.plan import InputMode, Plan, check_input_mode, lay_out
 from ircompile.plan.bound import lower_bound
+from ircompile.plan.known import Known
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.order import orders_of
 from ircompile.plan.regions import Places, in_regions, too_small
@@ -84,32 +85,33 @@ def fit(
     Raises CompileError where nothing fits, or the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
-    graph = in_order(graph, target, input_mode)
+    known = Known()
+    graph = in_order(graph, target, input_mode, known)
     if isinstance(ram, str) and not memory:
-        return small(graph, target, input_mode, ram)
-    return first_within(graph, target, input_mode, ram, memory)
+        return small(graph, target, input_mode, ram, known)
+    return first_within(graph, target, input_mode, ram, memory, known)
 
 
-def small(graph: Graph, target: Target, input_mode: InputMode, ram: Literal["auto", "min"]) -> Fitted:
+def small(graph: Graph, target: Target, input_mode: InputMode, ram: Literal["auto", "min"], known: Known) -> Fitted:
     """The default or the least plan; what a mean keeps is computed twice where that takes off much."""
     find_form = default if ram == "auto" else least
-    kept, twice = find_form(graph, target, input_mode), compute_twice(graph)
+    kept, twice = find_form(graph, target, input_mode, known), compute_twice(graph)
     if twice is graph:
         return kept
-    anew = find_form(twice, target, input_mode)
+    anew = find_form(twice, target, input_mode, known)
     return anew if anew.ram <= MUCH_LESS * kept.ram else kept
 
 
 def first_within(
-    graph: Graph, target: Target, input_mode: InputMode, ram: Ram, memory: Sequence[MemoryRegion]
+    graph: Graph, target: Target, input_mode: InputMode, ram: Ram, memory: Sequence[MemoryRegion], known: Known
 ) -> Fitted:
     """The first plan, of those towards less memory, within `ram` bytes and these memories, if there are any.
 
     Raises CompileError where none is.
     """
-    forms = path(graph, target, input_mode)
+    forms = path(graph, target, input_mode, known)
     if isinstance(ram, str):
-        forms = chain([small(graph, target, input_mode, ram)], forms)
+        forms = chain([small(graph, target, input_mode, ram, known)], forms)
     most = ram if isinstance(ram, int) else inf
     seen: list[Fitted] = []
     for form in forms:
@@ -125,8 +127,8 @@ def first_within(
 
 def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[Fitted]:
     """The Pareto front of memory and instructions, fastest first; `fit` finds each by its bytes."""
-    records: list[Fitted] = []
-    for fitted in path(in_order(graph, target, input_mode), target, input_mode):
+    known, records = Known(), list[Fitted]()
+    for fitted in path(in_order(graph, target, input_mode, known), target, input_mode, known):
         if not records or fitted.ram < records[-1].ram:
             records.append(fitted)
     front: list[Fitted] = []
@@ -136,27 +138,27 @@ def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[Fitted]
     return front[::-1]
 
 
-def in_order(graph: Graph, target: Target, input_mode: InputMode) -> Graph:
+def in_order(graph: Graph, target: Target, input_mode: InputMode, known: Known | None = None) -> Graph:
     """Its nodes in the order in which least is alive, with rings alone."""
     orders = orders_of(graph)
 
     def alive(order: Graph) -> int:
         lowered = lower(order, target)
-        costs = SegmentCosts(Problem(lowered.graph, lowered.demands), input_mode == "rows")
+        costs = SegmentCosts(Problem(lowered.graph, lowered.demands, known=known), input_mode == "rows")
         return max(map(costs.live, least_peak(costs, costs.live)))
 
     return min(orders, key=alive) if len(orders) > 1 else graph
 
 
-def default(graph: Graph, target: Target, input_mode: InputMode) -> Fitted:
+def default(graph: Graph, target: Target, input_mode: InputMode, known: Known | None = None) -> Fitted:
     """The fewest instructions within 5 % of the least memory at row grain."""
     lowered = lower(graph, target)
-    return Fitted(lowered, find_default(lowered.graph, lowered.demands, input_mode))
+    return Fitted(lowered, find_default(lowered.graph, lowered.demands, input_mode, known))
 
 
-def least(graph: Graph, target: Target, input_mode: InputMode) -> Fitted:
+def least(graph: Graph, target: Target, input_mode: InputMode, known: Known) -> Fitted:
     """The plan that needs least without recomputing anything."""
-    forms = [f for f in path(graph, target, input_mode, recompute=False) if not f.again]
+    forms = [f for f in path(graph, target, input_mode, known, recompute=False) if not f.again]
     most = MOST_WORK * forms[0].work
     best = forms[0]
     for form in sorted(forms, key=lambda f: f.draft.peak):  # no placement is smaller than the peak
@@ -165,22 +167,24 @@ def least(graph: Graph, target: Target, input_mode: InputMode) -> Fitted:
     return best
 
 
-def path(graph: Graph, target: Target, input_mode: InputMode, recompute: bool = True) -> Iterator[Fitted]:
+def path(
+    graph: Graph, target: Target, input_mode: InputMode, known: Known, recompute: bool = True
+) -> Iterator[Fitted]:
     """Plans, each from the one before: less memory at the peak, more work."""
-    yield from _path(graph, target, input_mode, recompute)
+    yield from _path(graph, target, input_mode, known, recompute)
     twice = compute_twice(graph)
     if recompute and twice is not graph:
-        yield from _path(twice, target, input_mode, recompute)
+        yield from _path(twice, target, input_mode, known, recompute)
 
 
-def _path(graph: Graph, target: Target, input_mode: InputMode, recompute: bool) -> Iterator[Fitted]:
+def _path(graph: Graph, target: Target, input_mode: InputMode, known: Known, recompute: bool) -> Iterator[Fitted]:
     """The same of one form of the gates."""
     lowered, frugal = lower(graph, target), lower(graph, target, frugal=True)
-    yield Fitted(lowered, find(Problem(lowered.graph, lowered.demands), input_mode))
+    yield Fitted(lowered, find(Problem(lowered.graph, lowered.demands, known=known), input_mode))
     differ = frugal.demands != lowered.demands
     if differ:
-        yield Fitted(frugal, find(Problem(frugal.graph, frugal.demands), input_mode), differ)
-    problem = Problem(frugal.graph, frugal.demands, lines_everywhere(frugal.graph))
+        yield Fitted(frugal, find(Problem(frugal.graph, frugal.demands, known=known), input_mode), differ)
+    problem = Problem(frugal.graph, frugal.demands, lines_everywhere(frugal.graph), known=known)
     form = Fitted(frugal, find(problem, input_mode), differ)
     yield form
     most = MOST_WORK * form.work
@@ -249,8 +253,7 @@ def _with(
     if {base_name(name) for name in anew} != again:
         return None
     lines = lines_everywhere(lowered.graph) - anew
-    problem = Problem(lowered.graph, lowered.demands, lines, anew)
-    problem.distances = form.draft.problem.distances
+    problem = Problem(lowered.graph, lowered.demands, lines, anew, form.draft.problem.known)
     place = {base_name(stage.node.name): i for i, stage in reversed(list(enumerate(problem.stages)))}
     place |= {base_name(s.again.name): i for i, s in reversed(list(enumerate(problem.stages))) if s.again}
     old = form.draft.problem.stages

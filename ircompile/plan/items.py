@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ircompile.plan.known import Peaks
 from ircompile.plan.lifetimes import Life, Problem, both, row_lives
 from ircompile.plan.overlays import homes_of
 from ircompile.plan.pools import Ring, share
@@ -67,15 +68,8 @@ def items_of(
     items = []
     for names in groups_of(problem, lives, homes, pooled):
         pitch = problem.rows[names[0]][0]
-        items += [ring_item(rings, lives) for rings in share(names, pitch, lives)]
+        items += [ring_item(rings, lives) for rings in share(names, pitch, lives, problem.known.rings)]
     return Placing(items + extra_items(problem, times), homes)
-
-
-class Peaks(NamedTuple):
-    """The most bytes alive at one step, and an estimate of the most bytes of rings in use at one."""
-
-    live: int
-    slots: int
 
 
 def peaks_of(problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str]) -> Peaks:

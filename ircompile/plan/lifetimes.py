@@ -11,9 +11,10 @@ import numpy as np
 from ircompile.graph import Graph
 from ircompile.ops import state_bytes
 from ircompile.plan.firing import Fired, fire_times, rows_pushed
+from ircompile.plan.known import Known
 from ircompile.plan.model import Demand, Stage
 from ircompile.plan.overlays import overlays_of, slices_of
-from ircompile.plan.stages import last_use, needs_of, stages_of, writes_of
+from ircompile.plan.stages import last_use, needs_of, reach_of, stages_of, writes_of
 from ircompile.tensor import Array, Site
 
 NEVER = np.iinfo(np.int64).max
@@ -49,6 +50,7 @@ class Problem:
         demands: Mapping[str, Demand],
         lines: Set[str] = frozenset(),
         again: Set[str] = frozenset(),
+        known: Known | None = None,
     ) -> None:
         self.graph = graph
         self.demands = demands
@@ -61,6 +63,7 @@ class Problem:
         self.sums = [state_bytes(stage.node.op, site) for stage, site in pairs]
         self.slices = slices_of(graph, demands)
         self.overlays = overlays_of(graph, demands, self.lines)
+        self._over = dict(self.overlays)
         self.unturned = {
             name for node in graph.nodes if not demands[node.name].row_pointers for name in node.inputs
         }
@@ -69,7 +72,7 @@ class Problem:
             lines_name(self.stages[i].node.name): self.rows[self.stages[i].node.inputs[0]] for i in self.kept
         }
         self.pushed = rows_pushed(self.stages)
-        self.distances: dict[Hashable, list[tuple[int, int]]] = {}  # between items, as the packer finds them
+        self.known = known or Known()
         self._fired: dict[tuple[int, int, bool], Fired] = {}
         self.last_reader = dict.fromkeys(graph.tensors, -1)
         for i, stage in enumerate(self.stages):
@@ -82,6 +85,30 @@ class Problem:
         if key not in self._fired:
             self._fired[key] = fire_times(self.stages, first, stop, self.pushed if key[2] else 0)
         return self._fired[key]
+
+    @cached_property
+    def facts(self) -> list[int]:
+        """Of each stage a number that stands for all that is known of it, whatever comes before it and behind."""
+        return [self.known.number(self._facts(i)) for i in range(len(self.stages))]
+
+    def _facts(self, index: int) -> Hashable:
+        stage, none = self.stages[index], np.zeros(0, np.int64)
+        steps = [self.writer[index], *self.readers[index], self.kept.get(index, none)]
+        nodes = [node for node in (stage.node, stage.again) if node]
+        return (
+            stage.steps,
+            stage.lines,
+            tuple(wait.stops for wait in stage.waits),
+            tuple(rows.tobytes() for rows in steps),
+            tuple(self.demands[node.name].scratch for node in nodes),
+            self.sums[index],
+            (self.rows[stage.again.output], reach_of(stage.node)) if stage.again else None,
+            tuple(self.facts_of(name) for name in (stage.node.output, *stage.inputs)),
+        )
+
+    def facts_of(self, name: str) -> Hashable:
+        """All that is known of a tensor, but for when it lives."""
+        return name, self.rows[name], self._over.get(name), self.slices.get(name), name in self.unturned
 
 
 def _writer_of_rows(stage: Stage, site: Site) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 
 import numpy as np
 
@@ -33,10 +33,11 @@ def pack(
     for _ in range(tries if len(items) > 2 and top <= hope else 0):
         if top <= enough:
             break
-        changed, same = change(order, bases, items, top, rng)
-        placed = packer.place(changed, top, {i: bases[i] for i in changed[:same]})
-        if placed is not None:
-            order, (bases, top) = changed, placed
+        other, moved = change(order, bases, items, top, rng)
+        changed = packer.place_again(other, moved, bases, top)
+        if changed is not None:
+            order, bases = other, changed
+            top = packer.top(bases)
     return {items[i].name: base for i, base in bases.items()}, top
 
 
@@ -56,10 +57,10 @@ def first_orders(items: Sequence[Item]) -> list[list[int]]:
 
 def change(
     order: Sequence[int], bases: dict[int, int], items: Sequence[Item], top: int, rng: np.random.Generator
-) -> tuple[list[int], int]:
+) -> tuple[list[int], set[int]]:
     """The order with one item placed earlier, mostly one that reaches the top, or with two exchanged.
 
-    Returns also how many at its begin are as before.
+    Returns also these items.
     """
     order = list(order)
     kind, a, b = rng.random(), *(int(n) for n in rng.integers(len(order), size=2))
@@ -67,11 +68,11 @@ def change(
         if kind < 0.5:
             high = [n for n, i in enumerate(order) if bases[i] + items[i].bytes == top]
             a = high[a % len(high)]
-        b %= a + 1
-        order.insert(b, order.pop(a))
-        return order, b
+        moved = order.pop(a)
+        order.insert(b % (a + 1), moved)
+        return order, {moved}
     order[a], order[b] = order[b], order[a]
-    return order, min(a, b)
+    return order, {order[a], order[b]}
 
 
 class Packer:
@@ -103,16 +104,11 @@ class Packer:
         assert best
         return best
 
-    def place(
-        self, order: Sequence[int], limit: int | None = None, begin: dict[int, int] | None = None
-    ) -> tuple[dict[int, int], int] | None:
-        """Each item at the lowest base that fits, in the given order; None as soon as `limit` is passed.
-
-        `begin` are the bases of the first items of the order, where they are known.
-        """
-        bases: dict[int, int] = dict(begin or {})
-        top = max((base + self.items[item].bytes for item, base in bases.items()), default=0)
-        for item in order[len(bases) :]:
+    def place(self, order: Sequence[int], limit: int | None = None) -> tuple[dict[int, int], int] | None:
+        """Each item at the lowest base that fits, in the given order; None as soon as `limit` is passed."""
+        bases: dict[int, int] = {}
+        top = 0
+        for item in order:
             base = self.lowest_base(item, bases)
             top = max(top, base + self.items[item].bytes)
             if limit is not None and top > limit:
@@ -120,7 +116,31 @@ class Packer:
             bases[item] = base
         return bases, top
 
-    def lowest_base(self, item: int, bases: dict[int, int]) -> int:
+    def place_again(
+        self, order: Sequence[int], moved: Set[int], before: Mapping[int, int], limit: int
+    ) -> dict[int, int] | None:
+        """The same where `before`, within `limit`, are the bases of an order in which only `moved` come elsewhere.
+
+        Each other finds its base as before, but where a moved one, or one with another base, may be in its way.
+        """
+        bases: dict[int, int] = {}
+        unsure = set(moved)
+        for item in order:
+            base = before[item]
+            if item in moved or not self.forbidden[item].keys().isdisjoint(unsure):
+                base = self.lowest_base(item, bases)
+                if base + self.items[item].bytes > limit:
+                    return None
+                if base != before[item]:
+                    unsure.add(item)
+            bases[item] = base
+        return bases
+
+    def top(self, bases: Mapping[int, int]) -> int:
+        """Bytes used."""
+        return max(base + self.items[item].bytes for item, base in bases.items())
+
+    def lowest_base(self, item: int, bases: Mapping[int, int]) -> int:
         """The lowest aligned base at no forbidden distance from what is placed."""
         taken = [
             (bases[other] + low, bases[other] + high)

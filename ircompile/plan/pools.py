@@ -7,17 +7,20 @@ that the other needs, so the ring holds what is alive in all and no spare row fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ircompile.plan.known import Shared
 from ircompile.plan.lifetimes import Life
 from ircompile.plan.tracks import differences, track_of
 from ircompile.tensor import Array
 
 MOST = 8  # tensors in one ring
 Clashes = dict[tuple[str, str], Array]
+Rings = dict[Hashable, Shared | None]
+"""By when the rows of all tensors live, counted from the first one's, and by how many slots there may be."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +33,30 @@ class Ring:
     phase: int = 0
 
 
-def share(names: Sequence[str], pitch: int, lives: Mapping[str, Life]) -> list[list[Ring]]:
-    """Rings for tensors of equal rows: as many in one as gain by it."""
+def share(
+    names: Sequence[str], pitch: int, lives: Mapping[str, Life], known: Rings | None = None
+) -> list[list[Ring]]:
+    """Rings for tensors of equal rows: as many in one as gain by it.
+
+    `known` are those that others have found; they are added to.
+    """
+    known = {} if known is None else known
     apart = {name: lives[name].slots for name in names}
     span = {name: (int(lives[name].first.min()), int(lives[name].last.max())) for name in names}
     names = sorted(names, key=lambda n: span[n])
+    patterns = {name: _pattern(lives[name], span[name][0]) for name in names}
     clashes: Clashes = {}
 
     def joined(members: Sequence[str], most: int) -> list[Ring] | None:
-        for i, name in enumerate(members):
-            for other in members[: i + 1]:
-                if (name, other) not in clashes:
-                    clashes[name, other] = _clashes(lives[name], lives[other])
-        found = _joined(members, clashes, most)
-        return found and [Ring(n, found[0], pitch, p) for n, p in zip(members, found[1], strict=True)]
+        later = tuple((patterns[name], span[name][0] - span[members[0]][0]) for name in members)
+        if (later, most) not in known:
+            for i, name in enumerate(members):
+                for other in members[: i + 1]:
+                    if (name, other) not in clashes:
+                        clashes[name, other] = _clashes(lives[name], lives[other])
+            known[later, most] = _joined(members, clashes, most)
+        found = known[later, most]
+        return found and [Ring(n, found.slots, pitch, p) for n, p in zip(members, found.phases, strict=True)]
 
     rings: list[list[Ring]] = []
     for alike in _alike(names, apart, span):
@@ -61,6 +74,12 @@ def share(names: Sequence[str], pitch: int, lives: Mapping[str, Life]) -> list[l
         else:
             rings.append([Ring(name, apart[name], pitch)])
     return rings
+
+
+def _pattern(life: Life, begin: int) -> Hashable:
+    """When every row lives, counted from `begin` on."""
+    alive = life.alive
+    return alive.tobytes(), (life.first[alive] - begin).tobytes(), (life.last[alive] - begin).tobytes()
 
 
 def _alike(
@@ -82,14 +101,14 @@ def _alike(
             yield run
 
 
-def _joined(names: Sequence[str], clashes: Clashes, most: int) -> tuple[int, list[int]] | None:
+def _joined(names: Sequence[str], clashes: Clashes, most: int) -> Shared | None:
     """The fewest slots, at most `most`, for tensors in one ring, and their phases."""
     least = max(len(clashes[a, b]) for i, a in enumerate(names) for b in names[: i + 1])
     for slots in range(max(1, least), most + 1):
         for down in (False, True):
             phases = _phases(names, clashes, slots, down)
             if phases is not None:
-                return slots, phases
+                return Shared(slots, phases)
     return None
 
 

@@ -16,6 +16,7 @@ from ircompile.graph import Graph, Node
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.firing import Fired, one_after_other
 from ircompile.plan.items import Item, Placing, items_of, live_bytes
+from ircompile.plan.known import Known
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES, Demand, InputMode
 from ircompile.plan.packing import Placement, pack
@@ -101,13 +102,13 @@ class Draft:
     def quickly(self, limit: float = inf) -> int:
         """Arena bytes after a short search for places, a shorter one where `limit` is out of reach."""
         return self.arena(
-            pack(self.items, self._tries(QUICK), self.peak, HOPE * limit, known=self.problem.distances)[1]
+            pack(self.items, self._tries(QUICK), self.peak, HOPE * limit, known=self.problem.known.distances)[1]
         )
 
     @cached_property
     def placement(self) -> Placement:
         """Places after a long search."""
-        return pack(self.items, self._tries(THOROUGH), self.peak, known=self.problem.distances)
+        return pack(self.items, self._tries(THOROUGH), self.peak, known=self.problem.known.distances)
 
     @property
     def size(self) -> int:
@@ -127,27 +128,32 @@ def aligned(size: int) -> int:
     return -(-size // ARENA_ALIGN) * ARENA_ALIGN
 
 
-def find_default(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode) -> Draft:
+def find_default(
+    graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode, known: Known | None = None
+) -> Draft:
     """The draft with the fewest lines among those within NEAR of the least."""
-    plain = find(Problem(graph, demands), input_mode)
+    known = known or Known()
+    plain = find(Problem(graph, demands, known=known), input_mode)
     if plain.size <= NEAR * lower_bound(plain.problem, plain.rows):
         return plain
-    least = find_least(graph, demands, input_mode)
+    least = find_least(graph, demands, input_mode, known)
     if plain.size <= NEAR * least.size:
         return plain
     draft = least
     for first, stop in least.segments:
         lines = draft.problem.lines - {stage.node.name for stage in draft.problem.stages[first:stop]}
         if lines < draft.problem.lines:
-            fewer = replace(draft, problem=Problem(graph, demands, lines))
+            fewer = replace(draft, problem=Problem(graph, demands, lines, known=known))
             if fewer.quick <= NEAR * least.size:
                 draft = fewer
     return draft
 
 
-def find_least(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode) -> Draft:
+def find_least(
+    graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode, known: Known | None = None
+) -> Draft:
     """The draft that needs the fewest bytes at row grain: lines wherever they can be."""
-    return find(Problem(graph, demands, lines_everywhere(graph)), input_mode)
+    return find(Problem(graph, demands, lines_everywhere(graph), known=known), input_mode)
 
 
 def lines_everywhere(graph: Graph) -> frozenset[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 
 import numpy as np
 
-from ircompile.plan.items import Peaks, peaks_of
+from ircompile.plan.items import peaks_of
+from ircompile.plan.known import Peaks
 from ircompile.plan.lifetimes import Problem
 from ircompile.tensor import Array
 
@@ -17,7 +18,7 @@ Segment = tuple[int, int]
 
 
 class SegmentCosts:
-    """Peaks of segments, each found once by firing it."""
+    """Peaks of segments, each found once by firing it, in whatever forms of the graph it is the same."""
 
     def __init__(self, problem: Problem, rows_input: bool) -> None:
         self.problem, self.rows_input = problem, rows_input
@@ -26,7 +27,10 @@ class SegmentCosts:
     def __call__(self, segment: Segment) -> Peaks:
         """Peaks of what lives while the segment streams, what merely passes by included."""
         if segment not in self.known:
-            self.known[segment] = self._find(segment)
+            key, peaks = self._facts(segment), self.problem.known.peaks
+            if key not in peaks:
+                peaks[key] = self._find(segment)
+            self.known[segment] = peaks[key]
         return self.known[segment]
 
     def live(self, segment: Segment) -> int:
@@ -45,6 +49,19 @@ class SegmentCosts:
         kept = {name for name, reader in problem.last_reader.items() if reader >= stop}
         times, steps = problem.fired(first, stop, self.rows_input)
         return peaks_of(problem, times, steps, before, kept)
+
+    def _facts(self, segment: Segment) -> Hashable:
+        """All that its peaks depend on."""
+        problem, (first, stop) = self.problem, segment
+        stages, before = problem.stages[first:stop], self._passing(first)
+        touched = [name for stage in stages for name in (stage.node.output, *stage.inputs)]
+        return (
+            self.rows_input and first == 0,
+            tuple(problem.facts[first:stop]),
+            tuple(min(stage.join, stop - 1) - first for stage in stages),
+            tuple(problem.known.number(problem.facts_of(name)) for name in before),
+            tuple(problem.last_reader[name] >= stop for name in (*touched, *before)),
+        )
 
     def _passing(self, cut: int) -> list[str]:
         """Tensors that are there before a stage fires, and still needed."""

@@ -1,0 +1,64 @@
+"""What forms of a graph share is what each would find by itself."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from nets import Net
+from plan.random_nets import random_net
+
+from ircompile.graph import Graph
+from ircompile.kernels.lower import lower
+from ircompile.passes.split_channels import split_channels, splittable
+from ircompile.plan.known import Known
+from ircompile.plan.lifetimes import Problem
+from ircompile.plan.model import InputMode
+from ircompile.plan.order import short_branches_first
+from ircompile.plan.search import find, lines_everywhere
+from ircompile.plan.segments import SegmentCosts
+from ircompile.target import load_target
+
+MOST = 5  # nodes of the segments that are compared
+
+
+def shortcuts() -> Graph:
+    """Blocks whose shortcuts are convolutions that come last."""
+    net = Net((12, 12, 8))
+    x = net.conv("x", 8, (3, 3))
+    for channels in (16, 24):
+        wide = net.depthwise(net.conv(x, 2 * channels), (3, 3), (2, 2))
+        x = net.sum(net.conv(wide, channels), net.conv(x, channels, (1, 1), (2, 2)))
+    return net.graph(net.conv(x, 4), net.conv(x, 40, (3, 3)))
+
+
+def forms(graph: Graph, known: Known | None) -> list[Problem]:
+    """Both orders, with and without lines, and one convolution after the other in two parts."""
+    graphs = [graph, short_branches_first(graph), *(split_channels(graph, {n: 2}) for n in splittable(graph))]
+    problems = []
+    for form in graphs:
+        lowered = lower(form, load_target("cortex-m4"))
+        for lines in (frozenset[str](), lines_everywhere(lowered.graph)):
+            problems.append(Problem(lowered.graph, lowered.demands, lines, known=known))
+    return problems
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("seed", range(12))
+def test_peaks(seed: int, rows: bool) -> None:
+    graph, known = shortcuts() if seed == 0 else random_net(seed), Known()
+    fired = 0
+    for shared, alone in zip(forms(graph, known), forms(graph, None), strict=True):
+        ones, others = SegmentCosts(shared, rows), SegmentCosts(alone, rows)
+        segments = [s for s in combinations(range(len(alone.stages) + 1), 2) if s[1] - s[0] <= MOST]
+        assert list(map(ones, segments)) == list(map(others, segments))
+        fired += len(segments)
+    assert len(known.peaks) < fired
+
+
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+def test_plans(mode: InputMode) -> None:
+    graph, known = shortcuts(), Known()
+    for shared, alone in zip(forms(graph, known), forms(graph, None), strict=True):
+        one, other = find(shared, mode), find(alone, mode)
+        assert (one.segments, one.placement) == (other.segments, other.placement)
