@@ -26,9 +26,12 @@ class Shared(NamedTuple):
 
 @dataclass(frozen=True)
 class Known:
-    """Distances between items that are forbidden, peaks of segments, and rings of tensors with equal rows."""
+    """Peaks of segments, rings of tensors with equal rows, and distances that are forbidden between two items.
 
-    distances: dict[Hashable, list[tuple[int, int]]] = field(default_factory=dict)
+    The latter by the numbers of their patterns and how much later the second begins.
+    """
+
+    distances: dict[tuple[int, int, int], list[tuple[int, int]]] = field(default_factory=dict)
     peaks: dict[Hashable, Peaks] = field(default_factory=dict)
     rings: dict[Hashable, Shared | None] = field(default_factory=dict)
     numbers: dict[Hashable, int] = field(default_factory=dict)

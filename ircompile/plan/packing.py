@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import numpy as np
 
 from ircompile.plan.items import Item
+from ircompile.plan.known import Known
 from ircompile.plan.model import ARENA_ALIGN
 from ircompile.plan.tracks import Interval, forbidden_distances
 
 Placement = tuple[dict[str, int], int]
-Distances = dict[Hashable, list[Interval]]
-"""Forbidden distances of two items, by their patterns and how much later the second begins."""
 
 
 def pack(
@@ -21,7 +20,7 @@ def pack(
     enough: int = 0,
     hope: float = np.inf,
     seed: int = 0,
-    known: Distances | None = None,
+    known: Known | None = None,
 ) -> Placement:
     """Bases by name and the bytes used: the best of several greedy orders, improved by `tries` small changes.
 
@@ -81,16 +80,17 @@ class Packer:
     `known` are those that others have found; they are added to.
     """
 
-    def __init__(self, items: Sequence[Item], known: Distances | None = None) -> None:
-        self.items, known = items, {} if known is None else known
+    def __init__(self, items: Sequence[Item], known: Known | None = None) -> None:
+        self.items, known = items, known or Known()
         self.forbidden: list[dict[int, list[Interval]]] = [{} for _ in items]
+        patterns, begins = [known.number(item.pattern) for item in items], [item.span[0] for item in items]
         first, last = (np.array(ends) for ends in zip(*(item.span for item in items), strict=True))
         for i in range(len(items)):
             for j in np.flatnonzero((first[:i] <= last[i]) & (first[i] <= last[:i])).tolist():
-                key = items[j].pattern, items[i].pattern, items[i].span[0] - items[j].span[0]
-                between = known.get(key)
+                key = patterns[j], patterns[i], begins[i] - begins[j]
+                between = known.distances.get(key)
                 if between is None:
-                    between = known[key] = forbidden_distances(items[j].tracks, items[i].tracks)
+                    between = known.distances[key] = forbidden_distances(items[j].tracks, items[i].tracks)
                 if between:
                     self.forbidden[i][j] = between
                     self.forbidden[j][i] = [(-high, -low) for low, high in between]

@@ -5,7 +5,7 @@ Lines cost a copy of every row: the default plan has them only in segments where
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
@@ -102,13 +102,13 @@ class Draft:
     def quickly(self, limit: float = inf) -> int:
         """Arena bytes after a short search for places, a shorter one where `limit` is out of reach."""
         return self.arena(
-            pack(self.items, self._tries(QUICK), self.peak, HOPE * limit, known=self.problem.known.distances)[1]
+            pack(self.items, self._tries(QUICK), self.peak, HOPE * limit, known=self.problem.known)[1]
         )
 
     @cached_property
     def placement(self) -> Placement:
         """Places after a long search."""
-        return pack(self.items, self._tries(THOROUGH), self.peak, known=self.problem.known.distances)
+        return pack(self.items, self._tries(THOROUGH), self.peak, known=self.problem.known)
 
     @property
     def size(self) -> int:
@@ -172,30 +172,26 @@ def find(problem: Problem, input_mode: InputMode) -> Draft:
     costs = SegmentCosts(problem, rows)
     effort = EFFORT
 
-    def drafts(segments: Sequence[Segment]) -> list[Draft]:
-        return [Draft(problem, tuple(segments), rows, pooled) for pooled in (True, False)]
-
-    def best_of(drafts: Iterable[Draft]) -> Draft:
-        return min(drafts, key=lambda d: d.quick)
-
-    starts = [least_peak(costs, costs.live), least_peak(costs, costs.slots)]
-    best = best_of(draft for cuts in starts for draft in drafts(cuts))
-    seen = {best.segments}
-    improved = True
+    starts = dict.fromkeys(tuple(least_peak(costs, peak)) for peak in (costs.live, costs.slots))
+    drafts = [Draft(problem, cuts, rows, pooled) for cuts in starts for pooled in (True, False)]
+    best = min(drafts, key=lambda d: d.quick)
+    least, seen, improved = best.quick, {best.segments}, True
     while improved and effort > 0:
         improved = False
         ranked = sorted(
             (max(map(costs.live, cuts)), cuts)
             for cuts in neighbours(best.segments)
-            if tuple(cuts) not in seen and all(costs.passing[first] < best.quick for first, _ in cuts[1:])
+            if tuple(cuts) not in seen and all(costs.passing[first] < least for first, _ in cuts[1:])
         )
         for peak, cuts in ranked:
-            if peak >= best.quick or effort <= 0:
+            if peak >= least or effort <= 0:
                 break
             seen.add(tuple(cuts))
             effort -= count
             other = Draft(problem, tuple(cuts), rows, best.pooled)
-            if other.quickly(best.quick) < best.quick:
-                best, improved = other, True
+            size = other.quickly(least)
+            if size < least:
+                best, least, improved = other, size, True
                 break
-    return best_of(drafts(best.segments))
+    other = replace(best, pooled=not best.pooled)
+    return min(best, other, key=lambda d: (least if d is best else other.quickly(least), not d.pooled))

@@ -124,17 +124,23 @@ def least_peak(costs: SegmentCosts, peak: Callable[[Segment], int]) -> list[Segm
 
 
 def _least_peak(cuts: Sequence[int], floor: Array, peak: Callable[[Segment], int]) -> tuple[int, list[Segment]]:
-    """The least peak, and its segments, that begin and end at `cuts`; no peak is below `floor`."""
+    """The least peak, and its segments, that begin and end at `cuts`; no peak is below `floor`.
+
+    Of the last segments that may end at a cut, those come first that promise most, until none can be better.
+    """
     best: list[tuple[int, int, list[Segment]]] = [(0, 0, [])]
     longest = LONGEST if cuts[-1] <= MANY else LONGEST // 2
     for number, stop in enumerate(cuts[1:]):
+        offers: list[tuple[tuple[int, int], int, int]] = []  # promise, how far back, where it begins
+        for first, (worst, total, _) in zip(cuts[number::-1], best[::-1], strict=True):
+            if stop - first <= longest or first == cuts[number]:
+                least = int(floor[first, stop])
+                offers.append(((max(worst, least), total + least**4), len(offers), first))
         choice: tuple[int, int, list[Segment]] | None = None
-        for first, (worst, total, segments) in zip(cuts[number::-1], best[::-1], strict=True):
-            if choice and (stop - first > longest or worst > choice[0]):
-                continue
-            least = int(floor[first, stop])
-            if choice and (max(worst, least), total + least**4) > choice[:2]:
-                continue
+        for promise, before, first in sorted(offers):
+            if choice and promise > choice[:2]:
+                break
+            worst, total, segments = best[-1 - before]
             cost = peak((first, stop))
             offer = (max(worst, cost), total + cost**4, [*segments, (first, stop)])
             choice = min(choice, offer) if choice else offer
