@@ -34,7 +34,7 @@ lint: setup ## ruff, mypy --strict, import-linter
 	.venv/bin/lint-imports --no-logo
 
 check: lint ## lint, types and unit tests: under a minute
-	$(PYTEST) -q -n $(JOBS) -m "not slow and not toolchain"
+	$(PYTEST) -q -n $(JOBS) -m "not slow and not toolchain and not thorough"
 
 test: lint .venv/.browser ## what CI runs: check, and the tests that compile C and run QEMU
 	$(PYTEST) -n $(JOBS) -m "not slow"

@@ -115,6 +115,7 @@ def test_verify_follows_its_schema(model: Path, capsys: pytest.CaptureFixture[st
     assert valid(capsys.readouterr().out, "verify")
 
 
+@pytest.mark.thorough
 def test_verify_isolated_follows_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("onnxruntime")
     words = ("--target", "m4", "--on", "numpy", "--random", 1, "--isolated", "--json")
@@ -122,6 +123,7 @@ def test_verify_isolated_follows_its_schema(capsys: pytest.CaptureFixture[str]) 
     assert valid(capsys.readouterr().out, "verify")["isolated"]["layers"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "extra", [(), ("--input", "rows", "--weights", "blob"), ("--memory", "a=4K", "--memory", "b=9K")]
 )

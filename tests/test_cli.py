@@ -71,6 +71,7 @@ def test_json_prints_the_report(model: Path, tmp_path: Path, capsys: pytest.Capt
     assert {key: data[key] for key in written} == written
 
 
+@pytest.mark.thorough
 def test_emitted_c_is_the_same_under_any_hash_seed(model: Path, tmp_path: Path) -> None:
     texts = []
     for seed in ("0", "1", "12345"):
@@ -91,6 +92,7 @@ def test_dump_shows_graph_and_plan(model: Path, mode: str, capsys: pytest.Captur
     assert "buffer x at" in plan
 
 
+@pytest.mark.thorough
 def test_explore_lists_plans_that_ram_finds_again(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,6 +167,7 @@ def test_verify_takes_files_and_reports_the_first_difference(
     assert "[0, 0, 0]" in out
 
 
+@pytest.mark.thorough
 def test_a_compilation_that_fails_its_proof_says_so(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,7 @@ def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
             assert anchor in slugs, target
 
 
+@pytest.mark.thorough
 def test_the_tutorial_from_pytorch_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
@@ -95,6 +96,7 @@ def test_the_tutorial_s_proof_and_counts_run(tmp_path: Path, monkeypatch: pytest
             assert main(words[1:]) == 0
 
 
+@pytest.mark.thorough
 def test_the_pictures_are_drawn_from_plans(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ROOT / "scripts" / "pictures.py", tmp_path], check=True)
     drawn = sorted(path.name for path in tmp_path.iterdir())
@@ -105,6 +107,7 @@ def test_the_pictures_are_drawn_from_plans(tmp_path: Path) -> None:
         assert f"(pictures/{name})" in page
 
 
+@pytest.mark.thorough
 def test_the_site_builds_without_a_dead_link_and_loads_nothing(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]

@@ -108,6 +108,7 @@ def test_own_files_have_no_framework(tmp_path: Path) -> None:
         trace(tmp_path / "net.ir")
 
 
+@pytest.mark.thorough
 def test_the_command_line_shows_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("onnxruntime")
     words = ["verify", str(DIGITS), "--target", "host", "--on", "numpy", "--random", "1", "--isolated"]
@@ -140,6 +141,7 @@ def test_a_difference_fails_the_command(
     assert "10 of 10 differ, by 2 at most" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_the_report_has_the_section(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     assert main([str(DIGITS), "--target", "host", "-o", str(tmp_path), "--isolated", "--json"]) == 0
@@ -148,6 +150,7 @@ def test_the_report_has_the_section(tmp_path: Path) -> None:
     assert "QLinearGlobalAveragePool" in page
 
 
+@pytest.mark.thorough
 def test_raw_pixels_are_compared_as_what_they_stand_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("onnxruntime")
     words = ["--target", "host", "-o", str(tmp_path), "--mean", "20", "--std", "12.5", "--isolated", "--json"]

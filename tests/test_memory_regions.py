@@ -99,6 +99,7 @@ def test_the_proof_sees_a_buffer_across_two_memories() -> None:
         prove(replace(plan, regions=regions))
 
 
+@pytest.mark.thorough
 def test_memories_that_are_too_small_are_refused() -> None:
     with pytest.raises(CompileError, match="do not hold a plan of"):
         fit(small_net(), M4, "resident", memory=[MemoryRegion("a", 64), MemoryRegion("b", 64)])

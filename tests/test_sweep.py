@@ -49,6 +49,7 @@ def test_channels_are_rounded_as_the_mobilenets_do(channels: float, count: int) 
     assert rounded(channels) == count
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("family", FAMILIES)
 def test_members_compile_and_run(family: str) -> None:
     graph = normalize(FAMILIES[family](0.1, 33))
@@ -58,6 +59,7 @@ def test_members_compile_and_run(family: str) -> None:
     assert all((want[name] == got[name]).all() for name in want)
 
 
+@pytest.mark.thorough
 def test_a_family_is_swept(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--target", "m4", "--widths", "0.25,0.35", "--sizes", "64,96", "--ram", 20_000)
     assert run("sweep", "mobilenet_v2", *words, "-j", 2, "--json") == 0

@@ -122,6 +122,7 @@ def test_pushed_rows_are_proposed_and_fit_for_true() -> None:
     assert fit(graph, M4, "rows", ram).ram <= ram
 
 
+@pytest.mark.thorough
 def test_a_smaller_input_is_proposed_that_fits_for_true() -> None:
     graph = small()
     found = analyze_graph(graph, M4, ram=planned(graph, True).bound // 2)
@@ -189,6 +190,7 @@ def test_several_inputs_cannot_be_pushed() -> None:
         analyze_graph(two, M4, "rows")
 
 
+@pytest.mark.thorough
 def test_two_memories_hold_what_one_of_them_does_not() -> None:
     graph = small()
     size = planned(graph, False).bytes
@@ -208,6 +210,7 @@ def test_all_goes_to_the_first_memory_where_it_fits() -> None:
     assert found.regions == (("dtcm", found.arena), ("sram", 0))
 
 
+@pytest.mark.thorough
 def test_memories_in_which_no_large_buffer_lies_whole_do_not_hold_it() -> None:
     graph = small()
     size = planned(graph, False).bytes

@@ -31,6 +31,7 @@ def test_digits() -> None:
     assert {kind for kind, tally in comparison.tallies.items() if tally.differing} == set()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not MODELS, reason="no models: set IRCOMPILE_MODELS to a folder of them")
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_real_model(path: Path) -> None:

@@ -200,6 +200,7 @@ def gated(shape: tuple[int, int, int], kernel: tuple[int, int], stride: int, pad
     return net.graph(net.conv(net.sum(x, mean, "mul"), 3))
 
 
+@pytest.mark.thorough
 def test_whole(tmp_path: Path) -> None:
     geometries = [
         ((2, 9, 3), (5, 5), 1, (2, 2, 2, 2)),

@@ -80,6 +80,7 @@ def test_nothing_to_gain() -> None:
     assert compute_twice(graph) is graph
 
 
+@pytest.mark.thorough
 def test_default_takes_it_where_it_is_much_less() -> None:
     graph, target = decoder(), load_target("cortex-m4")
     kept, found = default(graph, target, "resident"), fit(graph, target, "resident")

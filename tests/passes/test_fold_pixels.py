@@ -93,6 +93,7 @@ def test_the_ladder_with_pixels(mean: tuple[float, ...], tmp_path: Path) -> None
         climb(folded, tmp_path / mode, mode, [{"x": every_pixel()}], rungs)  # type: ignore[arg-type]
 
 
+@pytest.mark.thorough
 def test_the_command_line_folds_and_verifies_against_the_framework(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,6 +109,7 @@ def test_padding_that_helps_is_counted() -> None:
     assert (low[0], high[0]) == (5 - 510, 5 + 25500)
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(planted_nets())
 def test_sound_on_random_networks(graph: Graph) -> None:

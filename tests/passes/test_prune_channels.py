@@ -28,6 +28,7 @@ def proved_equal(graph: Graph) -> Graph:
     return pruned
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(planted_nets())
 def test_random_networks(graph: Graph) -> None:

@@ -50,6 +50,7 @@ def test_share_that_remains(name: str) -> None:
     assert round(100 * weight_bytes(pruned) / weight_bytes(graph), 1) <= SHARES[name][1]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in SHARES else pytest.mark.slow) for n in MODELS])
 def test_proved_equal(name: str) -> None:
     graph = graph_of(name)

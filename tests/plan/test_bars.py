@@ -59,6 +59,7 @@ def bars() -> list[object]:
     return cases
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "ram", "mode", "bar"), bars())
 def test_arena(name: str, ram: Literal["auto", "min"], mode: InputMode, bar: int) -> None:
     graph = normalize(mobilenet_v2(0.35, 144)) if name == BUILT else real_model(name)

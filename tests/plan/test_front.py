@@ -50,6 +50,7 @@ def check_front(graph: Graph, mode: InputMode, front: Sequence[Fitted]) -> None:
             np.testing.assert_array_equal(run_plan(plan, inputs)[name], want)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["rows", pytest.param("resident", marks=pytest.mark.slow)])
 def test_front(mode: InputMode) -> None:
     graph = blocks()

@@ -23,6 +23,7 @@ def calls(operators: int, mode: InputMode) -> int:
     return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 @pytest.mark.parametrize("operators", [80, pytest.param(1000, marks=pytest.mark.slow)])
 def test_work_grows_little_faster_than_the_chain(operators: int, mode: InputMode) -> None:

@@ -65,6 +65,7 @@ def check_budget(seed: int, mode: InputMode, share: float) -> None:
     check(graph, fitted, seed)
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(*CASES[:2], st.sampled_from(["auto", "min"]))
 def test_random_networks(seed: int, mode: InputMode, ram: Literal["auto", "min"]) -> None:
@@ -72,6 +73,7 @@ def test_random_networks(seed: int, mode: InputMode, ram: Literal["auto", "min"]
     check(graph, fit(graph, M4, mode, ram), seed)
 
 
+@pytest.mark.thorough
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(*CASES)
 def test_random_networks_within_budgets(seed: int, mode: InputMode, share: float) -> None:

@@ -24,6 +24,7 @@ def residual() -> Graph:
     return net.graph(net.conv(x, 4), net.conv(x, 40, (3, 3)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize("make", [residual, lambda: mobilenet_v2(0.35, 48, 10)])
 def test_no_cut_is_lost_to_the_floor(make: object, rows: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from nets import Net
 
 from ircompile import ops
@@ -41,6 +42,7 @@ def test_weights_are_read_once_for_two_pixels() -> None:
     assert weight_bytes_read(fit(net.graph(net.depthwise("x")), M4, "resident").plan) == 9 * 3 * 3 * 4
 
 
+@pytest.mark.thorough
 def test_weights_of_rows_computed_anew_are_read_each_time() -> None:
     net = Net((24, 20, 3))
     x = net.conv("x", 8, (3, 3), (2, 2), relu=True)
