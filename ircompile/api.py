@@ -109,6 +109,8 @@ class Compilation:
         seed: int = 0,
     ) -> Verification:
         """Climbs the equality ladder; see `ircompile.verify`."""
+        if isinstance(on, str):
+            raise CompileError("on", f"is one string, {on!r}", f"a list of {', '.join(ladder.RUNNERS)}")
         unknown = [rung for rung in on if rung not in ladder.RUNNERS]
         if unknown:
             raise CompileError("on", f"unknown rung {unknown[0]!r}", ", ".join(ladder.RUNNERS))

@@ -92,6 +92,12 @@ def test_analyze_answers_whether_it_fits(
     assert any(option["fits"] for option in data["options"]) == (code == 1)
 
 
+def test_analyze_sends_to_the_compiler_before_a_training(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("analyze", EXAMPLE, "--target", "m4", "--ram", 3150) == 1
+    out = capsys.readouterr().out
+    assert out.index("--ram 3150: compiling splits layers") < out.index("train it")
+
+
 def test_analyze_says_what_goes_to_which_memory(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("analyze", model, "--target", "m4", "--memory", "dtcm=3K", "--memory", "sram=64K")
     assert run(*words) == 0

@@ -104,6 +104,8 @@ def test_what_is_wrong_is_told(model: Path) -> None:
         ircompile.compile(model, "m99")
     with pytest.raises(ircompile.CompileError, match="no C identifier"):
         ircompile.compile(graph_of(), "m4", name="7up")
+    with pytest.raises(ircompile.CompileError, match="is one string"):
+        ircompile.verify(model, on="numpy")  # type: ignore[arg-type]
     with pytest.raises(ircompile.CompileError, match="unknown rung"):
         ircompile.verify(model, on=["moon"])  # type: ignore[list-item]
     with pytest.raises(ircompile.CompileError, match="graphs in memory"):

@@ -114,7 +114,12 @@ def _print_analysis(found: Analysis, model: str) -> None:
         rows.append(("verdict", f"{_verdict(found)}: {number(found.ram)} bytes were asked for"))
     for key, value in rows:
         OUT.print(f"{key:<9} {value}", markup=False)
+    smaller = next((option for option in found.options if option.change in ("size", "width")), None)
     for option in found.options:
+        if option is smaller:
+            OUT.print(
+                f"{'option':<9} --ram {found.ram}: compiling splits layers by channels, too, which is not estimated"
+            )
         fits = {True: "fits", False: "too large", None: ""}[option.fits]
         figures = f"{number(option.arena)} bytes{BASIS[option.basis]}, {number(option.macs)} MACs"
         OUT.print(f"{'option':<9} {option.how}\n{'':<9} {figures}{', ' if fits else ''}{fits}", markup=False)

@@ -106,7 +106,10 @@ def read_model(path: Path) -> TfModel:
         return _Reader(path, data).model()
     except (struct.error, ValueError, IndexError, TypeError, OverflowError, AttributeError) as error:
         raise CompileError(
-            str(path), f"is damaged: {error}", "whole TFLite flatbuffers", "copy or convert the file again"
+            str(path),
+            f"is damaged, or ends too early with {len(data):,} bytes: {error}",
+            "whole TFLite flatbuffers",
+            "copy or convert the file again",
         ) from None
 
 
