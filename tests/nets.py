@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ircompile import ops
+from ircompile.families import V2_BLOCKS
 from ircompile.graph import External, Graph, Node, validate
 from ircompile.numerics import Requant
 from ircompile.tensor import Array, Tensor
@@ -146,16 +147,7 @@ def mobilenet_v2(width: float, size: int, classes: int = 1000, seed: int = 0) ->
 
     net = Net((size, size, 3), seed)
     x = net.conv("x", channels(32), (3, 3), (2, 2), relu=True)
-    plan = [
-        (1, 16, 1, 1),
-        (6, 24, 2, 2),
-        (6, 32, 3, 2),
-        (6, 64, 4, 2),
-        (6, 96, 3, 1),
-        (6, 160, 3, 2),
-        (6, 320, 1, 1),
-    ]
-    for expand, c, repeat, stride in plan:
+    for expand, c, repeat, stride in V2_BLOCKS:
         for i in range(repeat):
             x = net.inverted_residual(x, expand, channels(c), stride if i == 0 else 1)
     x = net.conv(x, max(1280, int(1280 * width)), relu=True)
