@@ -11,7 +11,7 @@ from ircompile.graph import Graph, Node
 from ircompile.plan import Buffer, Plan
 from ircompile.plan.firing import rows_pushed, whole_run
 from ircompile.plan.model import Stage
-from ircompile.plan.stages import last_use, needs_of, writes_of
+from ircompile.plan.steps import last_use, needs_of, writes_of
 from ircompile.tensor import Array, Rows, Site, Tensor
 
 

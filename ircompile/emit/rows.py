@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ircompile.ops import window_of
 from ircompile.plan.model import Buffer, Plan, Region, Stage
-from ircompile.plan.stages import lead_of, reach_of, stride_of
+from ircompile.plan.steps import lead_of, reach_of, stride_of
 from ircompile.tensor import Site
 
 

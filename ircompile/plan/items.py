@@ -13,7 +13,7 @@ from ircompile.plan.known import Peaks
 from ircompile.plan.lifetimes import Life, Problem, both, row_lives
 from ircompile.plan.overlays import homes_of
 from ircompile.plan.pools import Ring, share
-from ircompile.plan.stages import reach_of
+from ircompile.plan.steps import reach_of
 from ircompile.plan.tracks import Track, track_of
 from ircompile.tensor import Array
 

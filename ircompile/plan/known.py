@@ -9,6 +9,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ircompile.plan.model import Stage
+from ircompile.plan.steps import StageRows, kind_of, rows_of
+from ircompile.tensor import Site
+
 
 class Peaks(NamedTuple):
     """The most bytes alive at one step, and an estimate of the most bytes of rings in use at one."""
@@ -26,11 +30,12 @@ class Shared(NamedTuple):
 
 @dataclass(frozen=True)
 class Known:
-    """Peaks of segments, rings of tensors with equal rows, and distances that are forbidden between two items.
+    """Rows of stages, peaks of segments, rings of tensors with equal rows, distances forbidden between two items.
 
     The latter by the numbers of their patterns and how much later the second begins.
     """
 
+    rows: dict[Hashable, StageRows] = field(default_factory=dict)
     distances: dict[tuple[int, int, int], list[tuple[int, int]]] = field(default_factory=dict)
     peaks: dict[Hashable, Peaks] = field(default_factory=dict)
     rings: dict[Hashable, Shared | None] = field(default_factory=dict)
@@ -39,3 +44,10 @@ class Known:
     def number(self, facts: Hashable) -> int:
         """A number for these facts, the same whenever they come: long keys get short."""
         return self.numbers.setdefault(facts, len(self.numbers))
+
+    def rows_of(self, stage: Stage, site: Site) -> StageRows:
+        """Which rows the steps of a stage read and complete."""
+        kind = kind_of(stage, site)
+        if kind not in self.rows:
+            self.rows[kind] = rows_of(stage, site)
+        return self.rows[kind]

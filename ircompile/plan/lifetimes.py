@@ -12,10 +12,11 @@ from ircompile.graph import Graph
 from ircompile.ops import state_bytes
 from ircompile.plan.firing import Fired, fire_times, rows_pushed
 from ircompile.plan.known import Known
-from ircompile.plan.model import Demand, Stage
+from ircompile.plan.model import Demand
 from ircompile.plan.overlays import overlays_of, slices_of
-from ircompile.plan.stages import last_use, needs_of, reach_of, stages_of, writes_of
-from ircompile.tensor import Array, Site
+from ircompile.plan.stages import stages_of
+from ircompile.plan.steps import reach_of
+from ircompile.tensor import Array
 
 NEVER = np.iinfo(np.int64).max
 
@@ -55,11 +56,12 @@ class Problem:
         self.graph = graph
         self.demands = demands
         self.lines = frozenset(lines)
-        self.stages = stages_of(graph, lines, again)
+        self.known = known or Known()
+        self.stages, rows = stages_of(graph, lines, again, self.known)
         pairs = [(stage, graph.site(stage.node)) for stage in self.stages]
-        self.writer = [_writer_of_rows(stage, site) for stage, site in pairs]
-        self.readers = [_readers_of_rows(stage, site) for stage, site in pairs]
-        self.kept = {i: _last_uses(stage, site) for i, (stage, site) in enumerate(pairs) if stage.lines}
+        self.writer = [its.writer for its in rows]
+        self.readers = [its.readers for its in rows]
+        self.kept = {i: rows[i].kept for i, stage in enumerate(self.stages) if stage.lines}
         self.sums = [state_bytes(stage.node.op, site) for stage, site in pairs]
         self.slices = slices_of(graph, demands)
         self.overlays = overlays_of(graph, demands, self.lines)
@@ -72,7 +74,6 @@ class Problem:
             lines_name(self.stages[i].node.name): self.rows[self.stages[i].node.inputs[0]] for i in self.kept
         }
         self.pushed = rows_pushed(self.stages)
-        self.known = known or Known()
         self._fired: dict[tuple[int, int, bool], Fired] = {}
         self.last_reader = dict.fromkeys(graph.tensors, -1)
         for i, stage in enumerate(self.stages):
@@ -109,31 +110,6 @@ class Problem:
     def facts_of(self, name: str) -> Hashable:
         """All that is known of a tensor, but for when it lives."""
         return name, self.rows[name], self._over.get(name), self.slices.get(name), name in self.unturned
-
-
-def _writer_of_rows(stage: Stage, site: Site) -> Array:
-    """The step that writes each output row."""
-    writer = np.zeros(site.output.height, np.int64)
-    for step in range(stage.steps):
-        start, stop = writes_of(stage, site, step)
-        writer[start:stop] = step
-    return writer
-
-
-def _readers_of_rows(stage: Stage, site: Site) -> tuple[Array, ...]:
-    """For each input, the last step that reads each row; -1 where none does."""
-    last = tuple(np.full(tensor.height, -1, np.int64) for tensor in site.inputs)
-    for step in range(stage.steps):
-        for rows, (lo, hi) in zip(last, needs_of(stage, site, step), strict=True):
-            rows[lo:hi] = step
-    return last
-
-
-def _last_uses(stage: Stage, site: Site) -> Array:
-    """For a stage with lines, the last step that reads each row from them; -1 where none does."""
-    rows = range(min(stage.steps, site.inputs[0].height))
-    uses = [use if (use := last_use(stage, site, row)) > row else -1 for row in rows]
-    return np.array(uses + [-1] * (site.inputs[0].height - len(uses)), np.int64)
 
 
 def row_lives(

@@ -14,7 +14,7 @@ from ircompile.plan.items import Item
 from ircompile.plan.model import Region
 from ircompile.plan.packing import Packer, pack
 from ircompile.plan.search import THOROUGH, Draft, aligned
-from ircompile.plan.stages import needs_of, writes_of
+from ircompile.plan.steps import needs_of, writes_of
 from ircompile.target import MemoryRegion
 
 

@@ -181,7 +181,7 @@ def find(problem: Problem, input_mode: InputMode) -> Draft:
         ranked = sorted(
             (max(map(costs.live, cuts)), cuts)
             for cuts in neighbours(best.segments)
-            if tuple(cuts) not in seen and all(costs.passing[first] < least for first, _ in cuts[1:])
+            if tuple(cuts) not in seen and max(costs.floor[segment] for segment in cuts) < least
         )
         for peak, cuts in ranked:
             if peak >= least or effort <= 0:

@@ -27,10 +27,12 @@ class SegmentCosts:
     def __call__(self, segment: Segment) -> Peaks:
         """Peaks of what lives while the segment streams, what merely passes by included."""
         if segment not in self.known:
-            key, peaks = self._facts(segment), self.problem.known.peaks
+            there = self._there(segment)
+            key, peaks = self._facts(segment, there), self.problem.known.peaks
             if key not in peaks:
-                peaks[key] = self._find(segment)
-            self.known[segment] = peaks[key]
+                peaks[key] = self._find(segment, there)
+            aside = self._aside(segment, there)
+            self.known[segment] = Peaks(*(peak + aside for peak in peaks[key]))
         return self.known[segment]
 
     def live(self, segment: Segment) -> int:
@@ -41,42 +43,56 @@ class SegmentCosts:
         """The most bytes of rings in use at one step."""
         return self(segment).slots
 
-    def _find(self, segment: Segment) -> Peaks:
+    def _find(self, segment: Segment, there: Sequence[str]) -> Peaks:
         problem, (first, stop) = self.problem, segment
-        before = set(self._passing(first))
-        if self.rows_input and first == 0:
-            before.discard(problem.graph.input_names[0])
-        kept = {name for name, reader in problem.last_reader.items() if reader >= stop}
+        kept = {name for name in self._touched(segment, there) if problem.last_reader[name] >= stop}
         times, steps = problem.fired(first, stop, self.rows_input)
-        return peaks_of(problem, times, steps, before, kept)
+        return peaks_of(problem, times, steps, set(there), kept)
 
-    def _facts(self, segment: Segment) -> Hashable:
-        """All that its peaks depend on."""
+    def _facts(self, segment: Segment, there: Sequence[str]) -> Hashable:
+        """All that its peaks depend on, but for what passes by."""
         problem, (first, stop) = self.problem, segment
-        stages, before = problem.stages[first:stop], self._passing(first)
-        touched = [name for stage in stages for name in (stage.node.output, *stage.inputs)]
         return (
             self.rows_input and first == 0,
             tuple(problem.facts[first:stop]),
-            tuple(min(stage.join, stop - 1) - first for stage in stages),
-            tuple(problem.known.number(problem.facts_of(name)) for name in before),
-            tuple(problem.last_reader[name] >= stop for name in (*touched, *before)),
+            tuple(min(stage.join, stop - 1) - first for stage in problem.stages[first:stop]),
+            tuple(problem.known.number(problem.facts_of(name)) for name in there),
+            tuple(problem.last_reader[name] >= stop for name in self._touched(segment, there)),
         )
 
-    def _passing(self, cut: int) -> list[str]:
-        """Tensors that are there before a stage fires, and still needed."""
-        problem = self.problem
-        before = [*problem.graph.input_names, *(s.node.output for s in problem.stages[:cut])]
-        return [name for name in before if problem.last_reader[name] >= cut]
+    def _touched(self, segment: Segment, there: Sequence[str]) -> list[str]:
+        """What is there before and counts, what its stages read, and what they write."""
+        stages = self.problem.stages[slice(*segment)]
+        return [*there, *(name for stage in stages for name in (*stage.inputs, stage.node.output))]
+
+    def _there(self, segment: Segment) -> list[str]:
+        """Tensors that are there before the segment begins and that it reads, and slices, which share rows."""
+        problem, (first, stop) = self.problem, segment
+        pushed = problem.graph.input_names[0] if self.rows_input and first == 0 else None
+        read = dict.fromkeys(name for stage in problem.stages[first:stop] for name in stage.inputs)
+        slices = (name for name in problem.slices if problem.last_reader[name] >= first)
+        return [n for n in dict.fromkeys([*read, *slices]) if self.made[n] <= first and n != pushed]
+
+    def _aside(self, segment: Segment, there: Sequence[str]) -> int:
+        """Bytes of all else that is there from the segment's begin to its end."""
+        problem, (first, stop) = self.problem, segment
+        names = [name for name in there if problem.last_reader[name] >= stop]
+        if self.rows_input and first == 0 and problem.last_reader[problem.graph.input_names[0]] >= stop:
+            names.append(problem.graph.input_names[0])
+        return int(self.beside[segment]) - sum(problem.graph.tensors[name].bytes for name in names)
+
+    @cached_property
+    def made(self) -> dict[str, int]:
+        """The stage from which on each tensor is there."""
+        made = dict.fromkeys(self.problem.graph.input_names, 0)
+        return made | {stage.node.output: i + 1 for i, stage in enumerate(self.problem.stages)}
 
     @cached_property
     def beside(self) -> Array:
         """Bytes [first, stop] of what is there before stage `first` and still needed from `stop` on."""
         problem, count = self.problem, len(self.problem.stages)
-        made = dict.fromkeys(problem.graph.input_names, 0)
-        made |= {stage.node.output: i + 1 for i, stage in enumerate(problem.stages)}
         sizes = np.zeros((count + 1, count + 1), np.int64)
-        for name, first in made.items():
+        for name, first in self.made.items():
             if problem.last_reader[name] >= 0:
                 sizes[first, problem.last_reader[name]] += problem.graph.tensors[name].bytes
         return np.cumsum(np.cumsum(sizes, axis=0)[:, ::-1], axis=1)[:, ::-1]

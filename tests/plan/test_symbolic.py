@@ -11,9 +11,10 @@ from nets import Net
 
 from ircompile.errors import CompileError
 from ircompile.kernels.lower import lower
-from ircompile.plan import InputMode, Plan, lifetimes, make_plan, stages
+from ircompile.plan import InputMode, Plan, known, make_plan
 from ircompile.plan.model import ARENA_ALIGN
 from ircompile.plan.packing import Packer
+from ircompile.plan.steps import StageRows, rows_of
 from ircompile.plan.tables import WaitRow, schedule_tables
 from ircompile.symbolic import prove
 from ircompile.target import load_target
@@ -102,21 +103,21 @@ def one_less(values: Array) -> Array:
     return np.where(values > 0, values - 1, values)
 
 
+def plant_rows(monkeypatch: pytest.MonkeyPatch, wrong: Callable[[StageRows], StageRows]) -> None:
+    """The planner is told wrong rows of every stage."""
+    monkeypatch.setattr(known, "rows_of", lambda stage, site: wrong(rows_of(stage, site)))
+
+
 def readers_end_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = lifetimes._readers_of_rows
-    monkeypatch.setattr(lifetimes, "_readers_of_rows", lambda *given: tuple(map(one_less, right(*given))))
+    plant_rows(monkeypatch, lambda rows: replace(rows, readers=tuple(map(one_less, rows.readers))))
 
 
 def writers_begin_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = lifetimes._writer_of_rows
-    monkeypatch.setattr(
-        lifetimes, "_writer_of_rows", lambda *given: np.minimum(right(*given) + 1, right(*given)[-1])
-    )
+    plant_rows(monkeypatch, lambda rows: replace(rows, writer=np.minimum(rows.writer + 1, rows.writer[-1])))
 
 
 def waits_end_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = stages._steps_for_rows
-    monkeypatch.setattr(stages, "_steps_for_rows", lambda *given: one_less(np.array(right(*given))).tolist())
+    plant_rows(monkeypatch, lambda rows: replace(rows, done=tuple(one_less(np.array(rows.done)).tolist())))
 
 
 def bases_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
