@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-
-from ircompile.plan.known import Peaks
 from ircompile.plan.lifetimes import Life, Problem, both, row_lives
+from ircompile.plan.live import Stay, live_at
 from ircompile.plan.overlays import homes_of
 from ircompile.plan.pools import Ring, share
 from ircompile.plan.steps import reach_of
@@ -72,16 +70,6 @@ def items_of(
     return Placing(items + extra_items(problem, times), homes)
 
 
-def peaks_of(problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str]) -> Peaks:
-    """The peaks of a schedule."""
-    lives, homes = shared_lives(problem, row_lives(problem, times, end, whole, kept))
-    extra, rings = extra_items(problem, times), []
-    for names in groups_of(problem, lives, homes, True):
-        rings += estimate(names, problem.rows[names[0]][0], lives)
-    rows = [ring_item([Ring(name, 1, problem.rows[name][0])], lives) for name in lives]
-    return Peaks(int(live_bytes([*extra, *rows]).max()), int(live_bytes([*extra, *rings]).max()))
-
-
 def groups_of(
     problem: Problem, lives: Mapping[str, Life], homes: Mapping[str, str], pooled: bool
 ) -> list[list[str]]:
@@ -105,28 +93,6 @@ def shared_lives(problem: Problem, lives: Mapping[str, Life]) -> tuple[dict[str,
     return shared, homes
 
 
-def estimate(names: Sequence[str], pitch: int, lives: Mapping[str, Life]) -> list[Item]:
-    """Rings of their own, or one block for as many rows as are alive at once in all, whichever is less."""
-    apart = [_solid(lives[name], lives[name].slots * pitch) for name in names]
-    if len(names) == 1:
-        return apart
-    rows = [ring_item([Ring(name, 1, pitch)], lives) for name in names]
-    size = int(live_bytes(rows).max())
-    if size >= live_bytes(apart).max():
-        return apart
-    return [_block("", size, np.array([[min(i.span[0] for i in rows), max(i.span[1] for i in rows)]]))]
-
-
-def _solid(life: Life, size: int) -> Item:
-    alive = life.alive
-    return _block("", size, np.array([[life.first[alive].min(), life.last[alive].max()]]))
-
-
-def _block(name: str, size: int, times: Array, rings: tuple[Ring, ...] = ()) -> Item:
-    """Bytes that are alive as a whole from one step to another, once or several times: rows (first, last)."""
-    return Item(name, size, (Track(times[:, 0], times[:, 1], 0, 1, size),), rings)
-
-
 def ring_item(rings: Sequence[Ring], lives: Mapping[str, Life]) -> Item:
     """The rows of a ring, which several tensors may share."""
     slots, pitch = rings[0].slots, rings[0].pitch
@@ -135,32 +101,30 @@ def ring_item(rings: Sequence[Ring], lives: Mapping[str, Life]) -> Item:
 
 
 def extra_items(problem: Problem, times: Mapping[int, Array]) -> list[Item]:
-    """Scratch, rows that are computed anew, and sums."""
-    items = []
+    """Scratch, rows that are computed anew, and sums, as items."""
+    return [
+        Item(name, stay.bytes, (Track(stay.first, stay.last, 0, 1, stay.bytes),), rings)
+        for name, rings, stay in extras_of(problem, times)
+    ]
+
+
+def extras_of(problem: Problem, times: Mapping[int, Array]) -> Iterator[tuple[str, tuple[Ring, ...], Stay]]:
+    """Names, rings and times of scratch, of rows that are computed anew, and of sums."""
     for index, fired in times.items():
         if index < 0:
             continue
-        stage, sums, each = problem.stages[index], problem.sums[index], np.stack([fired, fired], axis=1)
+        stage, sums = problem.stages[index], problem.sums[index]
         for node in (stage.node, stage.again):
             scratch = problem.demands[node.name].scratch if node else 0
             if node and scratch:
-                items.append(_block(f"{node.name}:scratch", scratch, each))
+                yield f"{node.name}:scratch", (), Stay(fired, fired, scratch)
         if stage.again:
-            pitch, slots = problem.rows[stage.again.output][0], reach_of(stage.node)
-            ring = Ring(stage.again.output, slots, pitch)
-            items.append(_block(ring.name, slots * pitch, each, (ring,)))
+            ring = Ring(stage.again.output, reach_of(stage.node), problem.rows[stage.again.output][0])
+            yield ring.name, (ring,), Stay(fired, fired, ring.slots * ring.pitch)
         if sums:
-            items.append(_block(f"{stage.node.name}:sums", sums, np.array([[fired[0], fired[-1]]])))
-    return items
+            yield f"{stage.node.name}:sums", (), Stay(fired[:1], fired[-1:], sums)
 
 
 def live_bytes(items: Sequence[Item]) -> Array:
     """Bytes alive at each step."""
-    tracks = [(track, track.alive) for item in items for track in item.tracks]
-    if not tracks:
-        return np.zeros(1, np.int64)
-    first = np.concatenate([t.first[alive] for t, alive in tracks])
-    last = np.concatenate([t.last[alive] for t, alive in tracks]) + 1
-    bytes_ = np.concatenate([np.full(int(alive.sum()), t.pitch) for t, alive in tracks])
-    steps = int(last.max()) + 1
-    return np.cumsum(np.bincount(first, bytes_, steps) - np.bincount(last, bytes_, steps)).astype(np.int64)
+    return live_at([Stay(track.first, track.last, track.pitch) for item in items for track in item.tracks])

@@ -34,6 +34,16 @@ class Life:
         return self.last >= self.first
 
     @cached_property
+    def begin(self) -> int:
+        """The first step at which any is there."""
+        return int(self.first.min())
+
+    @cached_property
+    def end(self) -> int:
+        """The last such step."""
+        return int(self.last.max())
+
+    @cached_property
     def slots(self) -> int:
         """The least number of slots in which rows never meet a row still alive: r lives in slot r mod slots."""
         last = np.maximum.accumulate(self.last)

@@ -42,7 +42,7 @@ def share(
     """
     known = {} if known is None else known
     apart = {name: lives[name].slots for name in names}
-    span = {name: (int(lives[name].first.min()), int(lives[name].last.max())) for name in names}
+    span = {name: (lives[name].begin, lives[name].end) for name in names}
     names = sorted(names, key=lambda n: span[n])
     patterns = {name: _pattern(lives[name], span[name][0]) for name in names}
     clashes: Clashes = {}

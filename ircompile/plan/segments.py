@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ircompile.plan.items import peaks_of
 from ircompile.plan.known import Peaks
 from ircompile.plan.lifetimes import Problem
+from ircompile.plan.peaks import peaks_of
 from ircompile.tensor import Array
 
 LONGEST = 24  # nodes of a segment, where there are no more than MANY
