@@ -27,7 +27,7 @@ from ircompile.plan.lifetimes import Problem
 from ircompile.plan.order import orders_of
 from ircompile.plan.regions import Places, in_regions, too_small
 from ircompile.plan.search import Draft, find, find_default, lines_everywhere
-from ircompile.plan.segments import SegmentCosts, least_peak
+from ircompile.plan.segments import SegmentCosts, least_worst
 from ircompile.plan.stages import can_compute_again
 from ircompile.plan.work import instructions, macs
 from ircompile.target import MemoryRegion, Target
@@ -144,8 +144,8 @@ def in_order(graph: Graph, target: Target, input_mode: InputMode, known: Known |
 
     def alive(order: Graph) -> int:
         lowered = lower(order, target)
-        costs = SegmentCosts(Problem(lowered.graph, lowered.demands, known=known), input_mode == "rows")
-        return max(map(costs.live, least_peak(costs, costs.live)))
+        problem = Problem(lowered.graph, lowered.demands, known=known)
+        return least_worst(SegmentCosts(problem, input_mode == "rows"))
 
     return min(orders, key=alive) if len(orders) > 1 else graph
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ircompile.graph import Graph
 from ircompile.ops import state_bytes
+from ircompile.plan.chains import Chains
 from ircompile.plan.firing import Fired, fire_times, rows_pushed
 from ircompile.plan.known import Known
 from ircompile.plan.model import Demand
@@ -84,6 +85,7 @@ class Problem:
             lines_name(self.stages[i].node.name): self.rows[self.stages[i].node.inputs[0]] for i in self.kept
         }
         self.pushed = rows_pushed(self.stages)
+        self.chains = Chains(self.stages)
         self._fired: dict[tuple[int, int, bool], Fired] = {}
         self.last_reader = dict.fromkeys(graph.tensors, -1)
         for i, stage in enumerate(self.stages):
@@ -94,7 +96,11 @@ class Problem:
         """The firings of one segment, found once."""
         key = first, stop, rows_input and first == 0
         if key not in self._fired:
-            self._fired[key] = fire_times(self.stages, first, stop, self.pushed if key[2] else 0)
+            if not key[2] and self.chains.is_chain(first, stop):
+                steps = sum(stage.steps for stage in self.stages[first:stop])
+                self._fired[key] = Fired(self.chains.times(first, stop), steps)
+            else:
+                self._fired[key] = fire_times(self.stages, first, stop, self.pushed if key[2] else 0)
         return self._fired[key]
 
     @cached_property

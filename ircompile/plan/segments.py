@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -163,6 +164,36 @@ def _least_peak(cuts: Sequence[int], floor: Array, peak: Callable[[Segment], int
         assert choice
         best.append(choice)
     return best[-1][0], best[-1][2]
+
+
+def least_worst(costs: SegmentCosts) -> int:
+    """The least that the greatest live bytes of segments, from the first stage to the last, come down to.
+
+    From cut to cut, the most promising first: a segment is fired when nothing else promises less.
+    """
+    count, floor = len(costs.problem.stages), costs.floor
+    longest = LONGEST if count <= MANY else LONGEST // 2
+    rest = np.zeros(count + 1, np.int64)  # what the segments from each cut on need at least
+    for first in reversed(range(count)):
+        stops = slice(first + 1, first + longest + 1)
+        rest[first] = np.maximum(floor[first, stops], rest[stops]).min()
+    reached = set[int]()
+    ahead = [
+        (int(rest[0]), 0, 0, True)
+    ]  # bytes, how far (negative: far first), where the last begins, whether fired
+    while True:
+        least, end, first, fired = heappop(ahead)
+        cut = -end
+        if cut in reached:
+            continue
+        if not fired:
+            heappush(ahead, (max(least, costs.live((first, cut))), end, first, True))
+        elif cut == count:
+            return least
+        else:
+            reached.add(cut)
+            for stop in range(cut + 1, min(cut + longest, count) + 1):
+                heappush(ahead, (max(least, int(floor[cut, stop]), int(rest[stop])), -stop, cut, False))
 
 
 def neighbours(segments: Sequence[Segment]) -> list[list[Segment]]:

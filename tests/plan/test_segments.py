@@ -10,7 +10,7 @@ from ircompile.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.search import lines_everywhere
-from ircompile.plan.segments import SegmentCosts, least_peak
+from ircompile.plan.segments import SegmentCosts, least_peak, least_worst
 from ircompile.target import load_target
 
 
@@ -34,6 +34,8 @@ def test_no_cut_is_lost_to_the_floor(make: object, rows: bool) -> None:
         pruned, every = SegmentCosts(problem, rows), SegmentCosts(problem, rows)
         every.floor = np.zeros_like(pruned.floor)
         assert least_peak(pruned, pruned.live) == least_peak(every, every.live)
+        worst = max(map(every.live, least_peak(every, every.live)))
+        assert least_worst(SegmentCosts(problem, rows)) == least_worst(every) == worst
         assert least_peak(pruned, pruned.slots) == least_peak(every, every.slots)
         assert len(pruned.known) <= len(every.known)
         assert all(pruned.floor[segment] <= min(peaks) for segment, peaks in every.known.items())

@@ -1,0 +1,108 @@
+"""The firing rule on chains, without firing step by step.
+
+Where every stage of a segment waits for the one before it, the last stage asks for rows and the others follow. So
+before stage i takes step s, the stage before it has taken just the steps that this one needs, and those upstream
+what these needed; the stage behind it is at the first step that needs more than s steps of it, and so on
+downstream. Both are a lookup a stage away, so the step of a whole run at which each stage fires is
+
+    s + steps taken upstream + steps taken downstream
+
+A shortcut changes nothing where it waits for nothing that the chain has not asked for before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from ircompile.plan.model import Stage
+from ircompile.tensor import Array
+
+
+class Chains:
+    """When the stages of segments that are chains fire; the same as `plan.firing` says, found in arrays."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self.steps = [stage.steps for stage in stages]
+        self.asked = [_asked(stage, i - 1) for i, stage in enumerate(stages)]
+        self.waits = [stage.waits for stage in stages]
+        self._upstream: dict[tuple[int, int], Array] = {}
+        self._downstream: dict[tuple[int, int], Array] = {}
+
+    def is_chain(self, first: int, stop: int) -> bool:
+        """Whether segment [first, stop) is one, its input being there."""
+        return all(begin <= first for begin in self.begins[first + 1 : stop])
+
+    def times(self, first: int, stop: int) -> dict[int, Array]:
+        """When each stage of a chain fires its steps."""
+        times = {}
+        for i in range(first, stop):
+            times[i] = np.arange(self.steps[i]) + self.upstream(first, i) + self.downstream(i, stop)[:-1]
+        return times
+
+    def upstream(self, first: int, stage: int) -> Array:
+        """Steps taken in [first, stage) before each step of a stage."""
+        known = self._upstream.get((first, stage))
+        if known is None:
+            if stage == first:
+                known = np.zeros(self.steps[stage], np.int64)
+            else:
+                asked, before = self.asked[stage], self.upstream(first, stage - 1)
+                known = asked + np.where(asked > 0, before[asked - 1], 0)
+            self._upstream[first, stage] = known
+        return known
+
+    def downstream(self, stage: int, stop: int) -> Array:
+        """Steps taken in (stage, stop) before each step of a stage, and when it has taken all."""
+        known = self._downstream.get((stage, stop))
+        if known is None:
+            if stage + 1 == stop:
+                known = np.zeros(self.steps[stage] + 1, np.int64)
+            else:
+                taken = self.taken[stage + 1]
+                known = taken + self.downstream(stage + 1, stop)[taken]
+            self._downstream[stage, stop] = known
+        return known
+
+    @cached_property
+    def taken(self) -> list[Array]:
+        """Of each stage the steps that it can take when the one before it has taken 0, 1, ... and all."""
+        return [
+            np.append(asked.searchsorted(np.arange(before), side="right"), len(asked))
+            for asked, before in zip(self.asked, [0, *self.steps], strict=False)
+        ]
+
+    @cached_property
+    def begins(self) -> list[int]:
+        """Of each stage the first one from which on those up to it are a chain, if they are one up to its last."""
+        return [self._begin(stage) for stage in range(len(self.steps))]
+
+    def _begin(self, stage: int) -> int:
+        """Behind the last source of a wait that the chain does not imply; the stage itself if none is before it."""
+        if not any(wait.source == stage - 1 for wait in self.waits[stage]):
+            return stage
+        return max(
+            (w.source + 1 for w in self.waits[stage] if self._asks_anew(stage, w.source, w.stops)), default=0
+        )
+
+    def _asks_anew(self, stage: int, source: int, stops: Sequence[int]) -> bool:
+        """Whether a stage waits for steps of an earlier one that the chain has not asked for before."""
+        if source < 0 or source == stage - 1:
+            return False
+        done = np.append(0, self.asked[stage][:-1])  # of the stage before, when each step is next
+        for between in range(stage - 1, source, -1):
+            if self.asked[between][0] == 0:
+                return True
+            done = np.where(done > 0, self.asked[between][done - 1], 0)
+        return bool(np.any(np.asarray(stops)[1:] > done[1:]) or stops[0] > self.asked[source + 1][0])
+
+
+def _asked(stage: Stage, source: int) -> Array:
+    """The steps of a source that a stage has asked for by each of its steps."""
+    asked = np.zeros(stage.steps, np.int64)
+    for wait in stage.waits:
+        if wait.source == source:
+            np.maximum(asked, wait.stops, out=asked)
+    return np.maximum.accumulate(asked)
