@@ -22,7 +22,7 @@ import onnx
 from ircompile.errors import CompileError
 from ircompile.references.base import Array, Operator, read_model, require
 from ircompile.references.ort_integer import all_visible, integer_form, optimized, single_node
-from ircompile.references.ort_session import feed, open_session, session_options
+from ircompile.references.ort_session import feed, open_session
 
 
 class OrtReference:
@@ -59,7 +59,7 @@ class OrtReference:
         """Every activation tensor of the integer form by its name."""
         if self._visible is None:
             data = all_visible(self.fused).SerializeToString()
-            self._visible = open_session(data, str(self.path), session_options(fuse=False))
+            self._visible = open_session(data, str(self.path), fuse=False)
         keys = [argument.name for argument in self._visible.get_inputs()]
         given = self._inward(keys, inputs)
         results = feed(self._visible, str(self.path), given)
@@ -75,7 +75,7 @@ class OrtReference:
         key = (index, tuple(a.shape for a in given))
         if key not in self._single:
             model = single_node(self.fused, index, dict(zip(operator.inputs, given, strict=True)))
-            self._single[key] = open_session(model.SerializeToString(), where, session_options(fuse=False))
+            self._single[key] = open_session(model.SerializeToString(), where, fuse=False)
         return self._outward(operator.outputs, feed(self._single[key], where, given))
 
     def _inward(self, keys: Sequence[str], values: Sequence[Array]) -> list[Array]:

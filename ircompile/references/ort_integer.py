@@ -2,15 +2,17 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
 from ircompile.references.base import Array, require
-from ircompile.references.ort_session import open_session, session_options
+from ircompile.references.ort_session import open_session, saturates
 
 _QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
+_PRODUCTS = ("QLinearConv", "QLinearMatMul", "QGemm")
 
 
 def integer_form(model: onnx.ModelProto) -> tuple[onnx.ModelProto, frozenset[str]]:
@@ -50,11 +52,35 @@ def optimized(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     ort = require("onnxruntime", "onnxruntime", where)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimized.onnx"
-        options = session_options()
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        options.optimized_model_filepath = str(path)
-        open_session(model.SerializeToString(), where, options=options)
-        return onnx.load_model(path)
+
+        def written(options: Any) -> None:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+            options.optimized_model_filepath = str(path)
+
+        open_session(model.SerializeToString(), where, change=written)
+        found = onnx.load_model(path)
+    if saturates():
+        move_weights(found)
+    return found
+
+
+def move_weights(model: onnx.ModelProto) -> None:
+    """int8 weights that uint8 activations are multiplied with become uint8, their zero points with them.
+
+    The same sums, for a weight, too, only appears as value - zero point; and no product of these types saturates.
+    ONNX Runtime does it on request (`session_options`), but not where tensors share weights.
+    """
+    constants = {i.name: i for i in model.graph.initializer}
+    shifted: dict[str, str] = {}
+
+    def is_of(name: str, kind: int) -> bool:
+        return name in constants and constants[name].data_type == kind
+
+    for node in model.graph.node:
+        if node.op_type in _PRODUCTS and is_of(node.input[2], onnx.TensorProto.UINT8):
+            for position in (3, 5):  # weights and their zero point
+                if is_of(node.input[position], onnx.TensorProto.INT8):
+                    node.input[position] = _shifted(model, constants, shifted, node.input[position])
 
 
 def single_node(model: onnx.ModelProto, index: int, inputs: dict[str, Array]) -> onnx.ModelProto:
@@ -95,15 +121,15 @@ def _constants_to_initializers(model: onnx.ModelProto) -> None:
 
 
 def _shifted(
-    model: onnx.ModelProto, constants: dict[str, onnx.TensorProto], shifted: dict[str, str], zero_point: str
+    model: onnx.ModelProto, constants: dict[str, onnx.TensorProto], shifted: dict[str, str], constant: str
 ) -> str:
-    """The name of the uint8 zero point which stands for an int8 one."""
-    if zero_point not in shifted:
-        name = f"{zero_point}_as_uint8"
-        value = numpy_helper.to_array(constants[zero_point]).astype(np.int16) + 128
+    """The name of the uint8 constant which stands for an int8 one."""
+    if constant not in shifted:
+        name = f"{constant}_as_uint8"
+        value = numpy_helper.to_array(constants[constant]).astype(np.int16) + 128
         model.graph.initializer.append(numpy_helper.from_array(value.astype(np.uint8), name))
-        shifted[zero_point] = name
-    return shifted[zero_point]
+        shifted[constant] = name
+    return shifted[constant]
 
 
 def _move_types(model: onnx.ModelProto, moved: set[str]) -> None:

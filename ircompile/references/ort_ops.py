@@ -14,7 +14,7 @@ import onnx
 from onnx import numpy_helper
 
 from ircompile.references.base import Array
-from ircompile.references.ort_session import feed, open_session, saturates, session_options
+from ircompile.references.ort_session import feed, open_session, saturates
 
 MICROSOFT = "com.microsoft"
 
@@ -182,7 +182,7 @@ def run_node(
 @lru_cache(maxsize=64)
 def _session(model: bytes, kind: str) -> Any:
     # Only the optimizer makes int8 weights safe where their product saturates.
-    return open_session(model, kind, session_options(fuse=saturates()))
+    return open_session(model, kind, fuse=saturates())
 
 
 def _quantization(values: Array, scale: Scale, zero_point: int) -> tuple[Array, Array]:

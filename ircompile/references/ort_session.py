@@ -1,6 +1,6 @@
 """Opening ONNX Runtime sessions whose integer results do not depend on the processor."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -24,16 +24,17 @@ _DTYPES = {
 }
 
 
-def session_options(fuse: bool = True) -> Any:
+def session_options(fuse: bool = True, precise: bool = True) -> Any:
     """Options for one thread, so that no result depends on how work is split.
 
     Where the processor's uint8 x int8 product saturates (`saturates`), `session.x64quantprecision`
     makes ONNX Runtime rewrite constant int8 weights as uint8, whose product is exact. It is a graph
-    optimization, so it has no effect with `fuse=False`. Elsewhere it must stay off: it would break int8
-    QLinearMatMul and QLinearConv, which have no kernel for int8 activations with uint8 weights.
+    optimization, so it has no effect with `fuse=False`, and is left out unless `precise`. Elsewhere it must stay
+    off: it would break int8 QLinearMatMul, QLinearConv and QGemm, which have no kernel for int8 activations with
+    uint8 weights.
     """
     options = _plain_options(fuse)
-    if saturates():
+    if precise and saturates():
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
@@ -71,18 +72,25 @@ def _plain_options(fuse: bool) -> Any:
     return options
 
 
-def open_session(model: str | bytes, where: str, options: Any = None) -> Any:
-    """A CPU session of a model file or of a serialized model; `options` default to `session_options()`."""
+def open_session(model: str | bytes, where: str, fuse: bool = True, change: Callable[[Any], object] = str) -> Any:
+    """A CPU session of a model file or of a serialized model, with `session_options(fuse)` after a `change`.
+
+    Those that are not `precise` are taken for a model that the others break.
+    """
     ort = require("onnxruntime", "onnxruntime", where)
-    try:
-        return ort.InferenceSession(model, options or session_options(), providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
-        raise CompileError(
-            where=where,
-            problem=f"ONNX Runtime refuses the model: {error}",
-            supported="models which ONNX Runtime runs on a CPU",
-            hint="check the model with onnx.checker",
-        ) from error
+    for precise in (True, False):
+        options = session_options(fuse, precise)
+        change(options)
+        try:
+            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
+            refusal = CompileError(
+                where=where,
+                problem=f"ONNX Runtime refuses the model: {error}",
+                supported="models which ONNX Runtime runs on a CPU",
+                hint="check the model with onnx.checker",
+            )
+    raise refusal
 
 
 def feed(session: Any, where: str, inputs: Sequence[Array]) -> list[Array]:
