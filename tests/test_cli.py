@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from nets import Net
 
-from ircompile.cli import main
+from ircompile.cli import explore, main
+from ircompile.cli.console import number
 from ircompile.importers.ir import print_ir, read_ir, write_ir
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
@@ -101,12 +103,32 @@ def test_explore_lists_plans_that_ram_finds_again(
     front = json.loads(capsys.readouterr().out)
     assert front == sorted(front, key=lambda point: -point["ram"])
     assert front == sorted(front, key=lambda point: point["instructions_estimate"])
-    assert picture.read_text().count("<circle") == len(front)
+    apart = {"auto", "min"} - {word for point in front for word in point["given_by"]}
+    assert picture.read_text().count("<circle") == len(front) + len(apart)
     for point in front:
         words = ("--target", "m4", "--input", "rows", "--ram", point["ram"], "-o", tmp_path / "out", "--json")
         assert run(model, *words) == 0
         data = json.loads(capsys.readouterr().out)
         assert (data["arena"]["bytes"], data["macs"]) == (point["ram"], point["macs"])
+
+
+def test_explore_says_which_plans_are_the_default_and_the_least(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, net = tmp_path / "two.ir", Net((9, 7, 3))
+    write_ir(net.graph(net.conv(net.conv("x", 8), 4)), path)
+    assert run("explore", path, "--target", "m4") == 0
+    titles, *rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    given = {word: row[0] for row in rows for word in row[titles.index("given by")].split(", ")}
+    assert run("dump", path, "--target", "m4", "--stage", "plan") == 0
+    arena = int(re.findall(r" arena=(\d+) ", capsys.readouterr().out)[0])
+    assert given["--ram auto (default)"] == number(arena)
+    front = explore.front_of
+    monkeypatch.setattr(explore, "front_of", lambda *of: [{**point, "ram": 10} for point in front(*of)])
+    assert run("explore", path, "--target", "m4", "--json") == 0
+    printed = capsys.readouterr()
+    assert all(point["given_by"] == [] for point in json.loads(printed.out))
+    assert f"--ram auto (default) is not among these: {number(arena)} bytes" in printed.err
 
 
 def test_a_budget_that_nothing_fits_is_explained(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

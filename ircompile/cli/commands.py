@@ -11,24 +11,22 @@ from typing import Any
 
 from ircompile import ladder
 from ircompile.bench import count_instructions
-from ircompile.cli.arguments import add_comparisons, add_input, add_model, add_model_file, add_numbers, add_target
+from ircompile.cli.arguments import add_comparisons, add_model
 from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
+from ircompile.cli.explore import front_of
 from ircompile.cli.files import sha256, write_files
 from ircompile.cli.models import compiled_from, graph_of
 from ircompile.cli.summary import print_summary
 from ircompile.cli.verify import compare_more, rung_data, rungs_of, unlike
-from ircompile.fit import explore
-from ircompile.graph import Graph
 from ircompile.importers.ir import print_ir
 from ircompile.pipeline import Compiled
-from ircompile.plan import InputMode
 from ircompile.plan.text import print_plan
 from ircompile.references.tflm_arena import measured_arena
-from ircompile.report import front_picture, html_report, memory_map, report_data
+from ircompile.report import html_report, memory_map, report_data
 from ircompile.runners.sizes import measure_sizes
 from ircompile.selftest import selftest_files
-from ircompile.target import Target, list_targets, load_target
+from ircompile.target import list_targets
 
 
 def _fill_compile(to: argparse.ArgumentParser) -> None:
@@ -86,45 +84,6 @@ def _climbed(compiled: Compiled, words: str) -> list[dict[str, Any]]:
     with doing(f"verifying on {words}"):
         climb = ladder.climb(compiled, rungs_of(words), ladder.vectors_for(compiled.graph, 5))
         return [rung_data(rung) for rung in climb]
-
-
-def front_of(graph: Graph, target: Target, mode: InputMode) -> list[dict[str, int]]:
-    """The front of memory and work as plain values, fastest first."""
-    return [{"ram": f.ram, "macs": f.macs, "instructions_estimate": f.work} for f in explore(graph, target, mode)]
-
-
-def _fill_explore(to: argparse.ArgumentParser) -> None:
-    add_model_file(to)
-    add_target(to)
-    add_input(to)
-    add_numbers(to)
-    to.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the front, too")
-    to.add_argument("--json", action="store_true", help="print the front as JSON")
-
-
-def explore_model(arguments: argparse.Namespace) -> int:
-    """Prints the front of memory and work."""
-    target = load_target(arguments.target)
-    graph = graph_of(arguments)
-    with doing("planning"):
-        front = front_of(graph, target, arguments.input)
-    if arguments.picture:
-        picture = front_picture(front, f"{arguments.model.name}: estimated instructions over memory")
-        write_files(arguments.picture.parent, {arguments.picture.name: picture})
-    if arguments.json:
-        print_json(front)
-        return 0
-    rows = [
-        (
-            number(p["ram"]),
-            number(p["macs"]),
-            f"{p['macs'] / graph.macs():.2f}x",
-            number(p["instructions_estimate"]),
-        )
-        for p in front
-    ]
-    print_table(("arena bytes", "MACs", "of the model's", "est. instructions"), rows, numeric=(0, 1, 2, 3))
-    return 0
 
 
 def _fill_dump(to: argparse.ArgumentParser) -> None:
@@ -213,21 +172,6 @@ The C is the same, byte for byte, for the same model, options and version.
 {status("it was compared, and something differs")}""",
     _fill_compile,
     compile_model,
-)
-EXPLORE = Command(
-    "explore",
-    "what less memory costs: the front of RAM and instructions",
-    """\
-List what less memory costs: the plans from which no other takes both fewer
-bytes and fewer instructions (estimated). --ram with a line's bytes compiles it.""",
-    f"""\
-examples:
-  ircompile explore net.tflite --target m4
-  ircompile explore net.tflite --target m4 --input rows --picture front.svg
-
-{EXIT}""",
-    _fill_explore,
-    explore_model,
 )
 BENCH = Command(
     "bench",

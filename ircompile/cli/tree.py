@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ircompile import __version__
-from ircompile.cli import answers, commands, completion, export, sweep, verify
+from ircompile.cli import answers, commands, completion, explore, export, sweep, verify
 from ircompile.cli.command import EXIT, Command, Help
 
 COMMANDS: tuple[Command, ...] = (
@@ -17,7 +17,7 @@ COMMANDS: tuple[Command, ...] = (
     answers.ANALYZE,
     sweep.SWEEP,
     verify.VERIFY,
-    commands.EXPLORE,
+    explore.EXPLORE,
     commands.BENCH,
     export.EXPORT,
     commands.DUMP,

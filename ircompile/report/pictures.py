@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ircompile.templating import environment, number
@@ -43,13 +43,21 @@ def memory_picture(memory: dict[str, Any], data: dict[str, Any]) -> str:
     )
 
 
-def front_picture(front: Sequence[dict[str, int]], title: str, chosen: int = -1) -> str:
+def front_picture(
+    front: Sequence[dict[str, int]],
+    title: str,
+    chosen: int = -1,
+    named: Mapping[str, dict[str, int]] | None = None,
+) -> str:
     """An SVG of the front: memory to the right, estimated instructions upward; both axes begin at 0.
 
-    The point of `chosen` bytes, if there is one, is marked.
+    The point of `chosen` bytes, if there is one, is marked; the plans of `named` bear their names, hollow where
+    they are not on the front.
     """
-    most_ram = max(point["ram"] for point in front)
-    most_work = max(point["instructions_estimate"] for point in front)
+    named = named or {}
+    every = [*front, *named.values()]
+    most_ram = max(point["ram"] for point in every)
+    most_work = max(point["instructions_estimate"] for point in every)
 
     def x_of(ram: float) -> float:
         return round(78 + 520 * ram / most_ram, 1)
@@ -57,10 +65,13 @@ def front_picture(front: Sequence[dict[str, int]], title: str, chosen: int = -1)
     def y_of(work: float) -> float:
         return round(330 - 280 * work / most_work, 1)
 
-    points = [{**point, "x": x_of(point["ram"]), "y": y_of(point["instructions_estimate"])} for point in front]
+    def placed(point: dict[str, int]) -> dict[str, float]:
+        return {**point, "x": x_of(point["ram"]), "y": y_of(point["instructions_estimate"])}
+
     picture = environment(escaped=True).get_template("report/front.svg.j2")
     return picture.render(
-        points=points,
+        points=[placed(point) for point in front],
+        named=[{**placed(plan), "name": name, "apart": plan not in front} for name, plan in named.items()],
         title=title,
         chosen=chosen,
         ram_ticks=[{"at": x_of(ram), "text": number(ram)} for ram in ticks(most_ram)],

@@ -97,6 +97,19 @@ def test_pictures_are_svg_with_every_block_and_point() -> None:
     assert [circle.get("r") for circle in circles] == ["4", "6"]
 
 
+def test_the_front_s_picture_names_plans_on_it_and_beside_it() -> None:
+    front = [
+        {"ram": 100, "macs": 5, "instructions_estimate": 10},
+        {"ram": 50, "macs": 6, "instructions_estimate": 30},
+    ]
+    named = {"auto": {"ram": 110, "macs": 5, "instructions_estimate": 12}, "min": front[1]}
+    root = ElementTree.fromstring(front_picture(front, "plans", named=named))
+    circles = [e for e in root.iter() if e.tag.endswith("circle")]
+    assert [circle.get("fill") == "none" for circle in circles] == [False, False, True]
+    words = {e.text: (e.get("x"), e.get("y")) for e in root.iter() if e.text in named}
+    assert [words["auto"][0], words["min"][0]] == [circles[2].get("cx"), circles[1].get("cx")]
+
+
 @pytest.mark.parametrize("most", [1, 7, 772, 28184, 1_234_567])
 def test_ticks_are_few_and_apart(most: int) -> None:
     found = ticks(most)
