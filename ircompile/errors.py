@@ -1,4 +1,4 @@
-"""The one exception a user of ircompile sees."""
+"""The exceptions a user of ircompile sees."""
 
 from __future__ import annotations
 
@@ -29,3 +29,17 @@ class CompileError(Exception):
         """The same error, told of the place `where` that was being looked at."""
         inner = f"{self.where}: {self.problem}" if self.where else self.problem
         return CompileError(where, inner, self.supported, self.hint)
+
+
+class TooLarge(CompileError):
+    """A budget that nothing fits: `given` bytes are there, `least` is what the smallest plan found needs."""
+
+    def __init__(self, where: str, least: int, given: int, why: str, hint: str) -> None:
+        problem = f"the least found is {least:,} bytes, {given:,} are given; {why}"
+        super().__init__(where, problem, f"{least:,} bytes and more", hint)
+        self.args = (where, least, given, why, hint)  # what makes it anew, as pickle does
+
+    def counting(self, more: int) -> TooLarge:
+        """The same where `more` bytes are needed, and given, beside the plan's."""
+        where, least, given, why, hint = self.args
+        return TooLarge(where, least + more, given + more, why, hint)

@@ -15,7 +15,7 @@ from itertools import chain
 from math import inf
 from typing import Literal
 
-from ircompile.errors import CompileError
+from ircompile.errors import TooLarge
 from ircompile.graph import Graph
 from ircompile.kernels.lower import Lowered, lower
 from ircompile.passes.compute_twice import compute_twice
@@ -263,15 +263,26 @@ def _with(
     return Fitted(lowered, replace(form.draft, problem=problem, segments=segments), form.frugal, parts, again)
 
 
-def too_large(graph: Graph, best: Fitted, ram: int) -> CompileError:
-    """Says which node peaks, what is alive then, how little was found and what no plan can go below."""
+def too_large(graph: Graph, best: Fitted, ram: int) -> TooLarge:
+    """Says which node peaks, what is alive then, how little was found and what no plan can go below.
+
+    Rows are proposed where the input is stored and this form, streamed, could be cut so that `ram` suffices.
+    """
     draft = best.draft
     held = sorted(draft.held(draft.peak_step).items(), key=lambda pair: -pair[1])[:5]
     bound = lower_bound(Problem(best.lowered.graph, best.lowered.demands), draft.rows)
     holds = ", ".join(f"{name} {size:,}" for name, size in held)
-    return CompileError(
+    layers = "its layers, split into parts of their channels as here," if best.parts else "its layers"
+    rows = ""
+    if not draft.rows and len(graph.inputs) == 1:
+        streamed = SegmentCosts(draft.problem, rows_input=True)
+        if max(map(streamed.live, least_peak(streamed, streamed.live))) <= ram:
+            rows = "--input rows may do, as no input is stored then; or "
+    return TooLarge(
         f"{graph.name}: node {draft.peak_node.name!r} ({draft.peak_node.source})",
-        f"the least found is {best.ram:,} bytes, {ram:,} are given; at its peak it holds {holds}",
-        f"without recomputing no plan of this form needs less than {bound:,}",
-        "a smaller input, fewer channels there, or --input rows if the input is stored",
+        best.ram,
+        ram,
+        f"at its peak it holds {holds}; no order and no placement of {layers} needs less than {bound:,} as long as "
+        "every row is computed once",
+        f"{rows}a smaller input, or fewer channels there",
     )

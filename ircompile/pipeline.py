@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ircompile import emit
+from ircompile.errors import TooLarge
 from ircompile.fit import Ram, fit
 from ircompile.graph import Graph
 from ircompile.importers import load
@@ -82,9 +83,11 @@ def build(
     check_names(flash)
     if memory and blob:  # its pointer stands behind the first
         memory = (replace(memory[0], bytes=memory[0].bytes - emit.POINTER_BYTES), *memory[1:])
-    if blob and isinstance(ram, int):
-        ram -= emit.POINTER_BYTES
-    fitted = fit(graph, target, input_mode, ram, memory)
+    pointer = emit.POINTER_BYTES if blob else 0
+    try:
+        fitted = fit(graph, target, input_mode, ram - pointer if isinstance(ram, int) else ram, memory)
+    except TooLarge as error:
+        raise error.counting(pointer) from None
     lowered, plan = fitted.lowered, fitted.plan
     program = pack(lowered, plan, target)
     return Compiled(source or graph.name, name, target, graph, lowered, plan, program, blob, flash)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from nets import Net
 
 from ircompile.cli import explore, main
 from ircompile.cli.console import number
+from ircompile.errors import TooLarge
 from ircompile.importers.ir import print_ir, read_ir, write_ir
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
@@ -136,7 +138,40 @@ def test_a_budget_that_nothing_fits_is_explained(model: Path, capsys: pytest.Cap
     printed = capsys.readouterr().err
     assert "the least found is" in printed
     assert "100 are given" in printed
+    assert "as long as every row is computed once" in printed
     assert "hint" in printed
+
+
+def test_a_budget_counts_the_pointer_to_a_blob(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (model, "--target", "m4", "--weights", "blob", "-o", tmp_path / "out", "--ram")
+    assert run(*words, 100) == 2
+    printed = capsys.readouterr().err
+    least = int(re.findall(r"least found is (\d+) bytes, 100 are given", printed)[0])
+    assert f"(supported: {least} bytes and more)" in printed
+    assert run(*words, least - 1) == 2
+    assert run(*words, least) == 0
+
+
+def test_an_error_of_a_budget_can_be_pickled() -> None:
+    error = TooLarge("net", 4164, 1024, "it is wide", "a smaller input").counting(8)
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error)
+    assert (again.supported, again.counting(-8).supported) == ("4,172 bytes and more", "4,164 bytes and more")
+
+
+def test_rows_are_proposed_where_they_help(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, net = tmp_path / "tall.ir", Net((40, 8, 4))
+    write_ir(net.graph(net.conv("x", 4, (3, 3), (4, 4))), path)
+    words = (path, "--target", "m4", "-o", tmp_path / "out", "--ram")
+    assert run(*words, 1200) == 2  # the input alone has 1,280
+    assert "hint: --input rows may do" in capsys.readouterr().err
+    assert run(*words, 1200, "--input", "rows") == 0
+    capsys.readouterr()
+    for hopeless in ((40,), (40, "--input", "rows")):
+        assert run(*words, *hopeless) == 2
+        assert "--input rows" not in capsys.readouterr().err
 
 
 def test_targets_lists_every_core(capsys: pytest.CaptureFixture[str]) -> None:
