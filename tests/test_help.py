@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ircompile.cli import main
 from ircompile.cli.tree import COMMANDS, NAMES, parse, tree
 
 
@@ -53,11 +54,34 @@ def test_a_model_without_a_command_is_compiled() -> None:
     assert parse(["check", "net.tflite"]).command == "check"
 
 
-def test_a_command_spelled_wrong_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        parse(["verfy", "net.tflite", "--target", "m4"])
-    assert end.value.code == 2
-    assert "is verify meant?" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("verfy net.tflite --target m4", "'verfy' is neither a command nor a file\nhint: did you mean verify?"),
+        ("net.tflite --taget m4", "there is no option --taget\nhint: did you mean --target?"),
+        ("net.tflite --target m4 --inputt rows", "there is no option --inputt\nhint: did you mean --input?"),
+        ("net.tflite --target=m4 --rma=3K", "there is no option --rma\nhint: did you mean --ram?"),
+        ("check net.tflite -q", "there is no option -q\nhint: 'ircompile check --help' says what there is"),
+        ("--versoin", "there is no option --versoin\nhint: did you mean --version?"),
+        ("net.tflite", "missing: --target; --target is the core to compile for (supported: cortex-m0plus, "),
+        ("net.tflite", "hint: for instance --target m4; 'ircompile targets' describes them"),
+        ("export net.tflite --target m4", "missing: --format\nhint: 'ircompile export --help' says"),
+        ("net.tflite --target m4 other.tflite", "too many words: other.tflite\nhint: 'ircompile compile --help'"),
+        ("net.tflite --target m4 --ram lots", "argument --ram: 'lots' is neither auto, min nor bytes"),
+        ("", "missing: COMMAND\nhint: 'ircompile --help' says what there is"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_told(line: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("error: ")
+    assert says in printed.err
+    assert printed.out == ""
+
+
+@pytest.mark.parametrize("line", ["net.tflite --tar m4 -oout", "--target m4 -- --odd--", "--targ=m4 net.tflite"])
+def test_what_is_right_with_a_line_is_not_refused(line: str) -> None:
+    assert parse(line.split()).target == "m4"
 
 
 def test_what_is_asked_of_the_tree_has_help() -> None:

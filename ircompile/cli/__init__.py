@@ -23,8 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 a comparison failed, 2 what cannot be done, 70 an error of ours, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = parse(words)
     try:
+        arguments = parse(words)
         return int(arguments.run(arguments))
     except CompileError as error:
         ERR.print(f"error: {error}", markup=False, style="red" if ERR.is_terminal else None)

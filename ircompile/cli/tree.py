@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ircompile import __version__
 from ircompile.cli import answers, commands, completion, explore, export, sweep, verify
-from ircompile.cli.command import EXIT, Command, Help
+from ircompile.cli.command import EXIT, Command, Help, Parser
+from ircompile.errors import CompileError
 
 COMMANDS: tuple[Command, ...] = (
     commands.COMPILE,
@@ -50,26 +51,26 @@ ircompile COMMAND --help says more of each, with examples.
 """
 
 
-def tree() -> argparse.ArgumentParser:
-    """The parser of everything."""
-    root = argparse.ArgumentParser(
-        prog="ircompile", usage=USAGE, description=ABOUT, epilog=MORE, formatter_class=Help
-    )
+def tree(given: Sequence[str] = ()) -> Parser:
+    """The parser of everything, for the words of a line."""
+    root = Parser(prog="ircompile", usage=USAGE, description=ABOUT, epilog=MORE, formatter_class=Help)
     root.add_argument("--version", action="version", version=f"ircompile {__version__}")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
     for command in COMMANDS:
-        command.add_to(commands)
+        command.add_to(commands, given)
     return root
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """What a command line says, and its `words`; exits where it says nothing that can be done."""
-    root, given = tree(), list(words)
+    """What a command line says, and its `words`. Raises CompileError where it says nothing that can be done."""
+    given = list(words)
     if given and given[0] not in (*NAMES, "-h", "--help", "--version"):
         near = [] if given[0].startswith("-") else get_close_matches(given[0], NAMES, 1)
         if near and not Path(given[0]).exists():
-            root.error(f"{given[0]!r} is neither a command nor a file; is {near[0]} meant?")
+            raise CompileError("", f"{given[0]!r} is neither a command nor a file", hint=f"did you mean {near[0]}?")
         given.insert(0, "compile")
-    arguments = root.parse_args(given)
+    arguments, unknown = tree(given[1:]).parse_known_args(given)
+    if unknown:
+        arguments.parser.error(f"too many words: {' '.join(unknown)}")
     arguments.words = list(words)
     return arguments
