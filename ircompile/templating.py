@@ -21,6 +21,7 @@ def environment(*, escaped: bool = False) -> jinja2.Environment:
     )
     env.filters["number"] = number
     env.filters["comment"] = comment
+    env.filters["shorten"] = shorten
     return env
 
 
@@ -33,3 +34,14 @@ def comment(text: str) -> str:
 def number(value: float | None) -> str:
     """A count with thousands separated."""
     return "-" if value is None else f"{value:,}"
+
+
+def shorten(text: str, longest: int = 60) -> str:
+    """A text with the long names of fused layers, which TensorFlow joins by ";", shortened in their middle."""
+    head = longest // 2
+
+    def shortened(name: re.Match[str]) -> str:
+        whole = name[0]
+        return f"{whole[:head]}...{whole[head + 3 - longest :]}" if len(whole) > longest else whole
+
+    return re.sub(r"[^\s';]+(;[^\s';]*)+", shortened, text)

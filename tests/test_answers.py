@@ -14,7 +14,9 @@ from test_check import chain
 
 from ircompile import __version__
 from ircompile.analysis import analyze_graph
+from ircompile.check import Check
 from ircompile.cli import answers, main
+from ircompile.importers.findings import Finding
 from ircompile.importers.ir import write_ir
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
@@ -48,16 +50,30 @@ def test_check_lists_all_problems_and_fails(tmp_path: Path, capsys: pytest.Captu
     path = chain(tmp_path / "a.onnx", ("LRN", {"size": 3}), ("Relu", {}), ("LRN", {"size": 5}))
     assert run("check", path) == 1
     out = capsys.readouterr().out
-    assert "node 2 LRN 'op0'" in out
-    assert "node 8 LRN 'op2'" in out
-    assert out.count("supported: ") == 1  # the same list is not said twice
-    assert out.count("hint: ") == 2
-    assert "a.onnx cannot be compiled: " in out
+    assert "LRN x 2: operator is not supported\n    nodes 2 'op0', 8 'op2'\n" in out
+    assert out.count("supported: ") == out.count("hint: ") == 1  # what is the same is not said twice
+    assert "a.onnx cannot be compiled: 11 operators, 9 supported, 2 unsupported" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_check_counts_ends_beside_operators(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    found = [
+        Finding(-1, "x", "input", "unsupported", "is int16", "int8"),
+        Finding(0, "a", "CONV", "supported"),
+        Finding(1, "b", "CONV", "constant"),
+        Finding(2, "c", "CONV", "supported"),
+    ]
+    answers._print_check(Check("net.tflite", tuple(found)), everything=False)
+    out = capsys.readouterr().out
+    assert out.startswith("input 'x': is int16\n    supported: int8\n")
+    assert out.endswith("cannot be compiled: 3 operators, 2 supported, 1 constant, 1 input unsupported\n")
+    assert run("check", tmp_path / "none.tflite") == 1
+    assert capsys.readouterr().out.endswith("\nnone.tflite cannot be compiled\n")
 
 
 def test_check_of_a_good_model(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", model) == 0
-    assert capsys.readouterr().out == "net.ir can be compiled: 5 supported\n"
+    assert capsys.readouterr().out == "net.ir can be compiled: 5 operators, all supported\n"
     assert run("check", model, "--all") == 0
     assert capsys.readouterr().out.count("\tsupported\n") == 5
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ircompile import __version__
-from ircompile.cli.console import ERR
+from ircompile.cli.console import ERR, print_error
 from ircompile.cli.tree import parse
 from ircompile.errors import CompileError
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parse(words)
         return int(arguments.run(arguments))
     except CompileError as error:
-        ERR.print(f"error: {error}", markup=False, style="red" if ERR.is_terminal else None)
+        print_error(error)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,10 +12,11 @@ from ircompile.analysis import Analysis, analyze_graph
 from ircompile.check import Check, check_model
 from ircompile.cli.arguments import BUDGET, add_input, add_model_file, add_numerics, add_regions, add_target, size
 from ircompile.cli.command import Command, status
-from ircompile.cli.console import OUT, doing, number, print_json, print_table
+from ircompile.cli.console import OUT, doing, number, print_json, print_table, wrapped
 from ircompile.importers.findings import Finding
 from ircompile.pipeline import read
 from ircompile.target import load_target
+from ircompile.templating import shorten
 
 BASIS = {"planned": "", "estimated": " (estimated)", "in proportion": " (in proportion)"}
 
@@ -61,22 +63,53 @@ def _print_check(found: Check, everything: bool) -> None:
         rows = [(f.index if f.index >= 0 else "-", f.kind, f.name, f.verdict) for f in found.findings]
         print_table(("node", "operator", "name", "verdict"), rows, numeric=(0,))
     said = ""
-    for finding in found.problems:
-        _print_problem(finding, finding.supported != said)
-        said = finding.supported
-    counts = Counter(finding.verdict for finding in found.findings)
-    summary = ", ".join(f"{number(count)} {verdict}" for verdict, count in counts.items())
+    for same in _grouped(found.problems):
+        _print_problem(same, same[0].supported != said)
+        said = same[0].supported
     verdict = "can be compiled" if found.supported else "cannot be compiled"
-    OUT.print(f"{found.model} {verdict}: {summary}", markup=False)
+    counted = _counted(found.findings)
+    OUT.print(f"{found.model} {verdict}{': ' if counted else ''}{counted}", markup=False)
 
 
-def _print_problem(finding: Finding, with_supported: bool) -> None:
-    place = f"node {finding.index} " if finding.index >= 0 else ""
-    OUT.print(f"{place}{finding.kind} {finding.name!r}: {finding.problem}", markup=False)
-    if finding.supported and with_supported:
-        OUT.print(f"    supported: {finding.supported}", markup=False)
-    if finding.hint:
-        OUT.print(f"    hint: {finding.hint}", markup=False)
+def _grouped(problems: Sequence[Finding]) -> list[list[Finding]]:
+    """Those with the same problem of the same operator together, in the order of the first of each."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in problems:
+        groups.setdefault((finding.kind, finding.problem, finding.supported, finding.hint), []).append(finding)
+    return list(groups.values())
+
+
+def _print_problem(same: Sequence[Finding], with_supported: bool) -> None:
+    """An operator that cannot be compiled: where it is, or how often and where, what is supported, and a hint."""
+    first, places = same[0], [_place(finding) for finding in same]
+    if len(same) == 1:
+        name = f" {shorten(first.name)!r}" if first.name else ""
+        node = f"node {first.index} " if first.index >= 0 else ""
+        OUT.print(f"{node}{first.kind}{name}: {shorten(first.problem)}", markup=False)
+    else:
+        OUT.print(f"{first.kind} x {len(same)}: {shorten(first.problem)}", markup=False)
+        OUT.print(wrapped(f"nodes {', '.join(places)}"), markup=False)
+    if first.supported and with_supported:
+        OUT.print(wrapped(f"supported: {first.supported}"), markup=False)
+    if first.hint:
+        OUT.print(f"    hint: {first.hint}", markup=False)
+
+
+def _place(finding: Finding) -> str:
+    return f"{finding.index} {shorten(finding.name)!r}" if finding.name else str(finding.index)
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    """How many operators are what, and which ends of the model are refused."""
+    verdicts = Counter(finding.verdict for finding in findings if finding.index >= 0)
+    refused = Counter(finding.kind for finding in findings if finding.index < 0 and finding.kind != "model")
+    total = verdicts.total()
+    counts = [f"{number(count)} {verdict}" for verdict, count in verdicts.most_common()]
+    if len(verdicts) == 1 and total > 1:
+        counts = [f"all {next(iter(verdicts))}"]
+    parts = [f"{number(total)} operator{'s' if total > 1 else ''}", *counts] if total else []
+    ends = [f"{count} {kind}{'s' if count > 1 else ''} unsupported" for kind, count in refused.items()]
+    return ", ".join([*parts, *ends])
 
 
 def analyze_model(arguments: argparse.Namespace) -> int:
@@ -108,7 +141,7 @@ def _print_analysis(found: Analysis, model: str) -> None:
         *(("", f"{number(size)} bytes in {name}") for name, size in found.regions),
         ("bound", f"{number(found.lower_bound)} bytes: no plan of whole layers needs less; --ram min splits some"),
         ("flash", f"about {number(found.constants)} bytes of constants; code comes on top"),
-        ("peak", f"at {found.peak_layer} ({found.peak_source}); it holds {held}"),
+        ("peak", f"at {found.peak_layer} ({shorten(found.peak_source)}); it holds {held}"),
     ]
     if found.ram is not None:
         rows.append(("verdict", f"{_verdict(found)}: {number(found.ram)} bytes were asked for"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ircompile.errors import CompileError
+from ircompile.templating import shorten
+
+WIDTH = 100
+"""Of lists that are broken into lines."""
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -25,22 +31,41 @@ def doing(what: str) -> Iterator[None]:
         yield
 
 
+def print_error(error: CompileError) -> None:
+    """What cannot be done and why; a long list of what is supported stands by itself."""
+    long = len(error.supported) > WIDTH
+    short = CompileError(error.where, error.problem, "" if long else error.supported)
+    lines = [f"error: {shorten(str(short))}"]
+    if long:
+        lines += ["supported:", wrapped(error.supported)]
+    if error.hint:
+        lines.append(f"hint: {error.hint}")
+    ERR.print("\n".join(lines), markup=False, style="red" if ERR.is_terminal else None)
+
+
+def wrapped(text: str, indent: str = "    ") -> str:
+    """A long list on indented lines."""
+    return textwrap.fill(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def print_json(data: Any) -> None:
     """The same facts for programs."""
     sys.stdout.write(json.dumps(data, indent=2) + "\n")
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], numeric: Sequence[int] = ()) -> None:
-    """A table; the columns in `numeric` are flush right. Tab-separated when piped."""
+    """A table; the columns in `numeric` are flush right, names of fused layers short. Tab-separated when piped."""
     if not OUT.is_terminal:
         for row in (headers, *rows):
-            sys.stdout.write("\t".join(str(cell) for cell in row) + "\n")
+            sys.stdout.write("\t".join(shorten(str(cell)) for cell in row) + "\n")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, header in enumerate(headers):
         table.add_column(header, justify="right" if i in numeric else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(shorten(str(cell)) for cell in row))
     OUT.print(table)
 
 

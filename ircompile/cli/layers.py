@@ -11,6 +11,7 @@ from ircompile.cli.console import OUT, doing, number, print_table
 from ircompile.external import from_graph
 from ircompile.graph import Graph
 from ircompile.isolated import by_kind, isolate
+from ircompile.templating import shorten
 from ircompile.tensor import Array
 
 TITLES = ("operator", "our op", "compared", "differing", "of them ties", "largest")
@@ -38,7 +39,7 @@ def show(data: dict[str, Any]) -> None:
         if layer["differing"]:
             count = f"{number(layer['differing'])} of {number(layer['compared'])} differ"
             ties = f", {number(layer['ties'])} of them ties" if layer["ties"] else ""
-            where = f"{layer['name']} ({layer['source']})"
+            where = f"{layer['name']} ({shorten(layer['source'])})"
             OUT.print(f"  {where}: {count}{ties}, by {layer['largest']} at most", markup=False)
     if data["missing"]:
         text = ", ".join(f"{kind} {count}" for kind, count in data["missing"].items())

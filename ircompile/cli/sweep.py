@@ -108,7 +108,7 @@ def analyze_point(target: str, ram: int | None, mode: Any, point: Point) -> dict
 
 def _row(found: dict[str, Any]) -> tuple[str, ...]:
     if "error" in found:
-        return (found["model"], "-", "-", "-", "-", found["error"].splitlines()[0])
+        return (found["model"], "-", "-", "-", "-", found["error"].splitlines()[0].partition(" (supported: ")[0])
     figures = (number(found[key]) for key in ("arena", "lower_bound", "macs", "constants"))
     return (found["model"], *figures, "" if found["verdict"] == "not asked" else found["verdict"])
 

@@ -16,6 +16,7 @@ from ircompile.errors import CompileError
 from ircompile.numerics import PROFILES
 from ircompile.pictures import read_inputs
 from ircompile.pipeline import Compiled
+from ircompile.templating import shorten
 
 HELIUM = (
     "notice: Helium does not run on this machine; host ran portable C of the same network. --on qemu runs Helium."
@@ -126,7 +127,7 @@ def _show_rung(rung: dict[str, Any], reference: str | None) -> None:
     OUT.print(f"{what:<18} {verdict}: {number(rung['compared'])} elements, {rung['vectors']} inputs", markup=False)
     if first := rung["first"]:
         values = f"expected {first['expected']}, found {first['found']}"
-        place = f"input {first['vector']}, {first['where']} at {list(first['index'])}"
+        place = f"input {first['vector']}, {shorten(first['where'])} at {list(first['index'])}"
         OUT.print(f"  first: {place}: {values}", markup=False)
 
 
