@@ -6,6 +6,7 @@ from typing import Any
 
 from ircompile.cli import accuracy
 from ircompile.cli.console import OUT, number
+from ircompile.report import layer_count
 
 
 def print_summary(data: dict[str, Any]) -> None:
@@ -16,7 +17,7 @@ def print_summary(data: dict[str, Any]) -> None:
     if not code:
         code = " (code not measured: no compiler for the target here)"
     rows = [
-        ("model", f"{data['model']['source']}, {len(data['layers'])} layers, {number(data['macs'])} MACs"),
+        ("model", f"{data['model']['source']}, {layer_count(data['layers'])}, {number(data['macs'])} MACs"),
         ("target", data["target"]),
         ("arena", f"{number(arena['bytes'])} bytes, everything in it, {kind}"),
         *memory_rows(arena["regions"]),

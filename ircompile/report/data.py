@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ircompile import __version__, emit
@@ -63,6 +65,13 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
             for name, b in plan.buffers.items()
         ],
     }
+
+
+def layer_count(layers: Sequence[Mapping[str, Any]]) -> str:
+    """How many layers there are, and how many of them come in parts of their channels."""
+    parts = Counter(base_name(layer["name"]) for layer in layers)
+    split = sum(count > 1 for count in parts.values())
+    return f"{len(parts)} layers" + (f", {split} of them split into parts of their channels" if split else "")
 
 
 def flash_data(compiled: Compiled, sizes: Sizes | None) -> dict[str, int | None]:

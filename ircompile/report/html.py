@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ircompile.report.data import layer_count
 from ircompile.report.pictures import COLOURS, LABELS, axis, bands, front_picture, kinds_in, regions
 from ircompile.templating import environment, number
 
@@ -34,6 +35,7 @@ def html_report(data: dict[str, Any], memory: dict[str, Any]) -> str:
         .get_template("report/page.html.j2")
         .render(
             data=data,
+            layer_count=layer_count(data["layers"]),
             memory=memory,
             cards=cards(data),
             kinds=kinds_in(memory),

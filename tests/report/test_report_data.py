@@ -17,7 +17,7 @@ from ircompile import ops
 from ircompile.passes import normalize
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode
-from ircompile.report import front_picture, html_report, memory_map, memory_picture, report_data
+from ircompile.report import front_picture, html_report, layer_count, memory_map, memory_picture, report_data
 from ircompile.report.html import example
 from ircompile.report.pictures import axis, regions, ticks
 from ircompile.target import MemoryRegion, load_target
@@ -78,6 +78,15 @@ def test_a_layer_in_parts_shares_the_model_s_macs() -> None:
     assert len(parts.lowered.graph.nodes) > len(whole.lowered.graph.nodes)
     data = report_data(parts)
     assert sum(layer["model_macs"] for layer in data["layers"]) == report_data(whole)["model_macs"]
+
+
+def test_layers_are_counted_whole_and_those_in_parts_named() -> None:
+    whole, parts = (report_data(compiled(*words)) for words in (("rows", "auto"), ("rows", 2200)))
+    split = {name.rpartition("_part")[0] for layer in parts["layers"] if "_part" in (name := layer["name"])}
+    assert layer_count(whole["layers"]) == f"{len(whole['layers'])} layers"
+    phrase = f"{len(whole['layers'])} layers, {len(split)} of them split into parts of their channels"
+    assert layer_count(parts["layers"]) == phrase
+    assert phrase in html_report(parts, memory_map(compiled("rows", 2200).plan))
 
 
 def test_pictures_are_svg_with_every_block_and_point() -> None:
