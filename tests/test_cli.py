@@ -271,13 +271,26 @@ def test_errors_are_one_clear_message_and_write_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("words", [("--target", "host"), ("--target", "host", "--format", "cmake")])
 def test_an_output_that_is_a_file_is_refused(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: tuple[str, ...], model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    command = ("export", model, *words) if "--format" in words else (model, *words)
     (tmp_path / "out").write_text("mine")
-    assert run(model, "--target", "host", "-o", tmp_path / "out") == 2
-    assert "cannot be written" in capsys.readouterr().err
+    for output, named in (("out", "out"), ("out/below", "out"), ("net.c", "net.c"), ("Net.HTML", "Net.HTML")):
+        assert run(*command, "-o", tmp_path / output) == 2
+        assert f"{str(tmp_path / named)!r} is the name of a file; -o takes a folder" in capsys.readouterr().err
     assert (tmp_path / "out").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["out", model.name, model.with_suffix(".npz").name]
+    )
+
+
+def test_an_output_is_any_folder(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "made.c").mkdir()
+    for output in ("made.c", "v1.2/deep"):
+        assert run(model, "--target", "host", "-o", tmp_path / output) == 0
+        assert (tmp_path / output / "small_net.c").exists()
 
 
 def test_own_ir_round_trips(model: Path, tmp_path: Path) -> None:

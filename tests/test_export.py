@@ -17,9 +17,12 @@ import yaml
 from nets import Net
 
 from ircompile.cli import main
-from ircompile.export import FORMATS
+from ircompile.export import FORMATS, export
 from ircompile.importers.ir import write_ir
+from ircompile.pipeline import build
+from ircompile.plan import InputMode
 from ircompile.runners.build import EMITTED_FLAGS
+from ircompile.target import load_target
 
 BIN = Path(sys.executable).parent
 WARNINGS = [flag for flag in EMITTED_FLAGS if not flag.startswith("-std")]
@@ -354,3 +357,13 @@ def test_several_memories(mode: str, model: Path, tmp_path: Path) -> None:
     assert "net_arenas" in (folder / "main.c").read_text()
     cmake(folder, tmp_path / "build")
     assert "100% tests passed" in call(["ctest", "--test-dir", tmp_path / "build"], folder)
+
+
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+def test_every_readme_names_the_functions_that_take_pushed_rows(mode: InputMode) -> None:
+    net = Net((9, 7, 3))
+    net.conv("x", 2)
+    compiled = build(net.graph(), load_target("cortex-m0plus"), "net", mode)
+    for form in FORMATS:
+        text = str(export(compiled, form).project["README.md"])
+        assert ("`net_begin`, then `net_push_row` with each of the 9 rows" in text) == (mode == "rows")

@@ -94,6 +94,8 @@ def test_the_command_line_writes_it(tmp_path: Path, capsys: pytest.CaptureFixtur
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"net_selftest.c", "net_selftest.h"} <= names
     assert "net_selftest.c" in capsys.readouterr().out
+    header = (tmp_path / "out" / "net_selftest.h").read_text()
+    assert max(map(len, header.splitlines())) <= 115
 
 
 def test_seeded_codes_have_the_shape_and_type_of_the_input(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from ircompile.numerics import PROFILES
 from ircompile.target import MemoryRegion
 
 TARGET = "a core, such as cortex-m4 or m4 (ircompile targets lists them), or a file of your own, core.toml"
+FILES = (".c", ".h", ".bin", ".html", ".json", ".md", ".zip", ".pack")
+"""How no folder is called that is to be made."""
 BUDGET = "bytes to fit in, such as 20000 or 64K"
 
 
@@ -49,6 +51,18 @@ def numbers(text: str) -> tuple[float, ...]:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no list of numbers such as 127.5 or 123.7,116.3,103.5"
         ) from None
+
+
+def folder(text: str) -> Path:
+    """A folder to write to, which need not be there."""
+    path = Path(text)
+    above = next((each for each in (path, *path.parents) if each.exists()), path)
+    if above.is_file() or (path.suffix.lower() in FILES and not path.exists()):
+        name = above if above.is_file() else path
+        raise argparse.ArgumentTypeError(
+            f"{str(name)!r} is the name of a file; -o takes a folder for several files"
+        )
+    return path
 
 
 def add_model_file(to: argparse.ArgumentParser) -> None:

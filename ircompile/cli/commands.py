@@ -11,7 +11,7 @@ from typing import Any
 
 from ircompile import ladder
 from ircompile.bench import count_instructions
-from ircompile.cli.arguments import add_comparisons, add_model
+from ircompile.cli.arguments import add_comparisons, add_model, folder
 from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.cli.explore import front_of
@@ -37,7 +37,7 @@ def _fill_compile(to: argparse.ArgumentParser) -> None:
     report.add_argument("--verify", metavar="RUNGS", help="verify on numpy, host, qemu (a list)")
     add_comparisons(report)
     output = to.add_argument_group("output")
-    output.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the files (default: ./NAME)")
+    output.add_argument("-o", "--output", type=folder, metavar="DIR", help="folder for the files (default: ./NAME)")
     output.add_argument(
         "--selftest", action="store_true", help="write NAME_selftest.c, too: golden inputs and outputs"
     )

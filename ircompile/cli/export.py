@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ircompile.cli.arguments import add_model
+from ircompile.cli.arguments import add_model, folder
 from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import OUT, doing
 from ircompile.cli.files import write_files
@@ -18,7 +18,7 @@ def _fill(to: argparse.ArgumentParser) -> None:
     add_model(to)
     project = to.add_argument_group("project")
     project.add_argument("--format", required=True, choices=FORMATS, metavar="F", help=", ".join(FORMATS))
-    project.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder to write to (default: ./NAME)")
+    project.add_argument("-o", "--output", type=folder, metavar="DIR", help="folder to write to (default: ./NAME)")
     project.add_argument(
         "--inputs", type=Path, nargs="+", metavar="FILE", help="golden inputs of the self-test: as for verify"
     )
