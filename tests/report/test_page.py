@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from reports import compiled
 
 from ircompile.importers.ir import write_ir
@@ -169,6 +171,25 @@ def check_layout(page: Any, width: int, scheme: str) -> None:
     if width == 1400:
         for box in page.locator(".scroll").all():
             assert box.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+
+
+@pytest.mark.parametrize("what", [".scroll:has(#layers)", "pre"])
+def test_a_shadow_stands_where_there_is_more_to_scroll_to(page: Any, what: str) -> None:
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 400, "height": 900})
+    box = page.locator(what)
+
+    def paper(edge: int) -> int:
+        """The lightest pixel of a column beside an edge: what is behind the text."""
+        picture = Image.open(io.BytesIO(box.screenshot())).convert("L")
+        x = 3 if edge == 0 else picture.width - 4
+        return max(picture.getpixel((x, y)) for y in range(12, picture.height - 12))
+
+    assert paper(1) < 235
+    box.evaluate("e => e.scrollLeft = e.scrollWidth")
+    assert paper(1) == 255
+    page.set_viewport_size({"width": 1400, "height": 900})
+    assert (paper(0), paper(1)) == (255, 255)
 
 
 def test_memories_are_the_json_s(divided_page: Any, divided: tuple[Path, dict[str, Any]]) -> None:
