@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.external import from_graph, to_graph
+from ircompile.graph import Graph
 from ircompile.importers.onnx import trace_onnx
 from ircompile.isolated import NO_CODE, Isolated, Layer
 from ircompile.references.ort import OrtReference
@@ -105,3 +106,16 @@ def compared(path: Path, count: int = 2, **options: Mapping[str, tuple[int, ...]
     for kind, tally in comparison.tallies.items():
         assert tally.largest <= 1, (kind, tally)
     return comparison
+
+
+def kinds(graph: Graph) -> list[str]:
+    """The operators of a graph, in its order."""
+    return [type(node.op).__name__ for node in graph.nodes]
+
+
+def run(graph: Graph, *arrays: Array) -> list[Array]:
+    """The graph's outputs as the framework would have them."""
+    tensors = graph.tensors
+    inputs = {e.tensor: to_graph(e, tensors[e.tensor], a) for e, a in zip(graph.inputs, arrays, strict=True)}
+    out = run_graph(graph, inputs)
+    return [from_graph(e, tensors[e.tensor], out[e.tensor]) for e in graph.outputs]
