@@ -220,6 +220,7 @@ def test_an_error_of_ours_is_told_in_a_paragraph(
     assert answers.analyze_graph is not analyze_graph
 
 
+@pytest.mark.thorough
 def test_the_bound_of_analyze_is_of_whole_layers_which_the_least_plan_splits(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -142,6 +142,7 @@ def test_a_budget_that_nothing_fits_is_explained(model: Path, capsys: pytest.Cap
     assert "hint" in printed
 
 
+@pytest.mark.thorough
 def test_a_budget_counts_the_pointer_to_a_blob(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

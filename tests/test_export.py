@@ -359,6 +359,7 @@ def test_several_memories(mode: str, model: Path, tmp_path: Path) -> None:
     assert "100% tests passed" in call(["ctest", "--test-dir", tmp_path / "build"], folder)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 def test_every_readme_names_the_functions_that_take_pushed_rows(mode: InputMode) -> None:
     net = Net((9, 7, 3))
