@@ -7,7 +7,7 @@ Layouts are ONNX's (NCHW). Types follow the arrays: uint8 (or int8) activations,
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -74,7 +74,8 @@ def qlinear_matmul(
     return run_node("QLinearMatMul", inputs)
 
 
-def qlinear_add(
+def qlinear_binary(
+    operator: Literal["QLinearAdd", "QLinearMul"],
     a: Array,
     a_scale: Scale,
     a_zero_point: int,
@@ -84,24 +85,9 @@ def qlinear_add(
     y_scale: Scale,
     y_zero_point: int,
 ) -> Array:
-    """QLinearAdd of two activations."""
+    """The sum or the product of two activations, broadcast as in NumPy."""
     sides = [a, *_quantization(a, a_scale, a_zero_point), b, *_quantization(b, b_scale, b_zero_point)]
-    return run_node("QLinearAdd", [*sides, *_quantization(a, y_scale, y_zero_point)], None, MICROSOFT, (0, 3))
-
-
-def qlinear_mul(
-    a: Array,
-    a_scale: Scale,
-    a_zero_point: int,
-    b: Array,
-    b_scale: Scale,
-    b_zero_point: int,
-    y_scale: Scale,
-    y_zero_point: int,
-) -> Array:
-    """QLinearMul of two activations, broadcast as in NumPy."""
-    sides = [a, *_quantization(a, a_scale, a_zero_point), b, *_quantization(b, b_scale, b_zero_point)]
-    return run_node("QLinearMul", [*sides, *_quantization(a, y_scale, y_zero_point)], None, MICROSOFT, (0, 3))
+    return run_node(operator, [*sides, *_quantization(a, y_scale, y_zero_point)], None, MICROSOFT, (0, 3))
 
 
 def qlinear_average_pool(

@@ -101,8 +101,8 @@ def test_elementwise_and_pooling_helpers_are_within_one_of_the_real_value() -> N
         assert result.dtype == np.uint8
         assert np.abs(result - wanted).max() < 1.0
 
-    check(ort_ops.qlinear_add(a, 0.5, 12, b, 0.25, 200, 0.75, 60), left + right, 0.75, 60)
-    check(ort_ops.qlinear_mul(a, 0.5, 12, b, 0.25, 200, 40.0, 128), left * right, 40.0, 128)
+    check(ort_ops.qlinear_binary("QLinearAdd", a, 0.5, 12, b, 0.25, 200, 0.75, 60), left + right, 0.75, 60)
+    check(ort_ops.qlinear_binary("QLinearMul", a, 0.5, 12, b, 0.25, 200, 40.0, 128), left * right, 40.0, 128)
     pooled = left.mean(axis=(2, 3), keepdims=True)
     check(ort_ops.qlinear_global_average_pool(a, 0.5, 12, 0.5, 9), pooled, 0.5, 9)
     shape = {"kernel_shape": [4, 5]}
