@@ -274,10 +274,9 @@ def too_large(graph: Graph, best: Fitted, ram: int) -> TooLarge:
     holds = ", ".join(f"{name} {size:,}" for name, size in held)
     layers = "its layers, split into parts of their channels as here," if best.parts else "its layers"
     rows = ""
-    if not draft.rows and len(graph.inputs) == 1:
-        streamed = SegmentCosts(draft.problem, rows_input=True)
-        if max(map(streamed.live, least_peak(streamed, streamed.live))) <= ram:
-            rows = "--input rows may do, as no input is stored then; or "
+    alone = not draft.rows and len(graph.inputs) == 1
+    if alone and least_worst(SegmentCosts(draft.problem, rows_input=True)) <= ram:
+        rows = "--input rows may do, as no input is stored then; or "
     return TooLarge(
         f"{graph.name}: node {draft.peak_node.name!r} ({draft.peak_node.source})",
         best.ram,

@@ -28,16 +28,27 @@ def pack(
     """
     packer = Packer(items, known)
     rng = np.random.default_rng(seed)
-    order, bases, top = packer.best_of(first_orders(items))
-    for _ in range(tries if len(items) > 2 and top <= hope else 0):
-        if top <= enough:
+    best = packer.best_of(first_orders(items))
+    for _ in range(tries if len(items) > 2 and best.top <= hope else 0):
+        if best.top <= enough:
             break
-        other, moved = change(order, bases, items, top, rng)
-        changed = packer.place_again(other, moved, bases, top)
-        if changed is not None:
-            order, bases = other, changed
-            top = packer.top(bases)
-    return {items[i].name: base for i, base in bases.items()}, top
+        order, moved, start = change(best, rng)
+        best = packer.place_again(best, order, moved, start, best.top) or best
+    return {items[i].name: base for i, base in best.bases.items()}, best.top
+
+
+class Packed:
+    """Bases of items placed in an order, and the bytes used.
+
+    `rank` is where in the order each item is, `high` are the places there of those that reach the top.
+    """
+
+    def __init__(self, order: Sequence[int], bases: dict[int, int], items: Sequence[Item]) -> None:
+        self.order, self.bases = order, bases
+        ends = [bases[i] + items[i].bytes for i in order]
+        self.top = max(ends)
+        self.high = [n for n, end in enumerate(ends) if end == self.top]
+        self.rank = sorted(range(len(order)), key=lambda n: order[n])
 
 
 def first_orders(items: Sequence[Item]) -> list[list[int]]:
@@ -54,24 +65,21 @@ def first_orders(items: Sequence[Item]) -> list[list[int]]:
     return [sorted(range(len(items)), key=key) for key in keys]
 
 
-def change(
-    order: Sequence[int], bases: dict[int, int], items: Sequence[Item], top: int, rng: np.random.Generator
-) -> tuple[list[int], set[int]]:
+def change(packed: Packed, rng: np.random.Generator) -> tuple[list[int], set[int], int]:
     """The order with one item placed earlier, mostly one that reaches the top, or with two exchanged.
 
-    Returns also these items.
+    Returns also these items, and where the order begins to be another.
     """
-    order = list(order)
+    order = list(packed.order)
     kind, a, b = rng.random(), *(int(n) for n in rng.integers(len(order), size=2))
     if kind < 0.7:
         if kind < 0.5:
-            high = [n for n, i in enumerate(order) if bases[i] + items[i].bytes == top]
-            a = high[a % len(high)]
+            a = packed.high[a % len(packed.high)]
         moved = order.pop(a)
         order.insert(b % (a + 1), moved)
-        return order, {moved}
+        return order, {moved}, b % (a + 1)
     order[a], order[b] = order[b], order[a]
-    return order, {order[a], order[b]}
+    return order, {order[a], order[b]}, min(a, b)
 
 
 class Packer:
@@ -95,50 +103,59 @@ class Packer:
                     self.forbidden[i][j] = between
                     self.forbidden[j][i] = [(-high, -low) for low, high in between]
 
-    def best_of(self, orders: Sequence[list[int]]) -> tuple[list[int], dict[int, int], int]:
+    def best_of(self, orders: Sequence[list[int]]) -> Packed:
         """The order that needs the least, the first of those."""
-        best: tuple[list[int], dict[int, int], int] | None = None
+        best: Packed | None = None
         for order in orders:
-            placed = self.place(order, best[2] - 1 if best else None)
-            best = (order, *placed) if placed else best
+            best = self.place(order, best.top - 1 if best else None) or best
         assert best
         return best
 
-    def place(self, order: Sequence[int], limit: int | None = None) -> tuple[dict[int, int], int] | None:
+    def place(self, order: Sequence[int], limit: int | None = None) -> Packed | None:
         """Each item at the lowest base that fits, in the given order; None as soon as `limit` is passed."""
         bases: dict[int, int] = {}
-        top = 0
         for item in order:
             base = self.lowest_base(item, bases)
-            top = max(top, base + self.items[item].bytes)
-            if limit is not None and top > limit:
+            if limit is not None and base + self.items[item].bytes > limit:
                 return None
             bases[item] = base
-        return bases, top
+        return Packed(order, bases, self.items)
 
     def place_again(
-        self, order: Sequence[int], moved: Set[int], before: Mapping[int, int], limit: int
-    ) -> dict[int, int] | None:
-        """The same where `before`, within `limit`, are the bases of an order in which only `moved` come elsewhere.
+        self, before: Packed, order: Sequence[int], moved: Set[int], start: int, limit: int
+    ) -> Packed | None:
+        """The same for an order in which only `moved` come elsewhere than `before`, from place `start` on.
 
-        Each other finds its base as before, but where a moved one, or one with another base, may be in its way.
+        Each other item keeps its base, unless a moved one, or one with another base, disturbs it.
         """
-        bases: dict[int, int] = {}
+        bases = {item: before.bases[item] for item in order[:start]}
         unsure = set(moved)
-        for item in order:
-            base = before[item]
-            if item in moved or not self.forbidden[item].keys().isdisjoint(unsure):
+        for item in order[start:]:
+            base = before.bases[item]
+            if item in moved or self._disturbed(item, unsure, before, bases):
                 base = self.lowest_base(item, bases)
                 if base + self.items[item].bytes > limit:
                     return None
-                if base != before[item]:
+                if base != before.bases[item]:
                     unsure.add(item)
             bases[item] = base
-        return bases
+        return Packed(order, bases, self.items)
 
-    def top(self, bases: Mapping[int, int]) -> int:
-        """Bytes used."""
-        return max(base + self.items[item].bytes for item, base in bases.items())
+    def _disturbed(self, item: int, unsure: Set[int], before: Packed, bases: Mapping[int, int]) -> bool:
+        """Whether another base may be the lowest now: one of `unsure` was in the way below it, or is in its way."""
+        forbidden, base, rank = self.forbidden[item], before.bases[item], before.rank
+        for other in unsure:
+            between = forbidden.get(other)
+            if between is None:
+                continue
+            then, now = before.bases[other] if rank[other] < rank[item] else None, bases.get(other)
+            if then == now:
+                continue
+            if then is not None and any(then + low < base for low, _ in between):
+                return True
+            if now is not None and any(now + low < base < now + high for low, high in between):
+                return True
+        return False
 
     def lowest_base(self, item: int, bases: Mapping[int, int]) -> int:
         """The lowest aligned base at no forbidden distance from what is placed."""

@@ -20,12 +20,11 @@ def test_as_if_all_were_placed_anew(seed: int) -> None:
     lowered = lower(graph, load_target("cortex-m4"))
     items = find(Problem(lowered.graph, lowered.demands), "rows").items
     packer, rng = Packer(items), np.random.default_rng(seed)
-    order, bases, top = packer.best_of(first_orders(items))
+    packed = packer.best_of(first_orders(items))
     for _ in range(100):
-        limit = top + int(rng.integers(200))
-        other, moved = change(order, bases, items, top, rng)
-        whole, partly = packer.place(other), packer.place_again(other, moved, bases, limit)
+        limit = packed.top + int(rng.integers(200))
+        order, moved, start = change(packed, rng)
+        whole, partly = packer.place(order), packer.place_again(packed, order, moved, start, limit)
         assert whole
-        assert partly == (whole[0] if whole[1] <= limit else None)
-        if partly:
-            order, (bases, top) = other, whole
+        assert (partly and partly.bases) == (whole.bases if whole.top <= limit else None)
+        packed = partly or packed
