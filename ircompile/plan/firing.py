@@ -9,6 +9,7 @@ The same rule, over the same tables, runs in the planner, in `run_plan` and in t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,39 +21,49 @@ from ircompile.tensor import Array
 Event = tuple[int, int]  # (stage index, step), or (-1 - input, row) where an input row is pushed
 
 
-def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -> Iterator[Event]:
-    """The events of segment [first, stop) in order. All that is computed before it is there already.
+def firing_order(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -> list[int]:
+    """The stages of segment [first, stop) as they fire, one step each time. All that is computed before is there.
 
     With `pushed_rows`, input 0 arrives row by row, the first before anything fires and each other once nothing else
-    can; else it is there whole.
+    can; else it is there whole. Such a row is -1.
     """
-    pushed = 0
-    done, steps = [0] * (stop - first), [stage.steps for stage in stages[first:stop]]
+    order: list[int] = []
+    count = stop - first
+    done, steps = [0] * (count + 1), [stage.steps for stage in stages[first:stop]]  # done[-1] counts pushed rows
     waits = [
-        [(w.source - first, w.stops) for w in stage.waits if w.source >= first or (w.source == -1 and pushed_rows)]
+        [(w.source - first, w.stops) for w in stage.waits if w.source >= first]
+        + [(-1, w.stops) for w in stage.waits if w.source == -1 and pushed_rows]
         for stage in stages[first:stop]
     ]
-    joins = [min(stage.join, stop - 1) - first for stage in stages[first:stop]]
+    turns = [max(min(stage.join, stop - 1) - first, node) for node, stage in enumerate(stages[first:stop])]
     while True:
-        if pushed < pushed_rows:
-            yield -1, pushed
-            pushed += 1
-        node = stop - first - 1
+        if done[-1] < pushed_rows:
+            order.append(-1)
+            done[-1] += 1
+        node = count - 1
         while node >= 0:
             step = done[node]
             if step == steps[node]:
                 node -= 1
                 continue
             for source, stops in waits[node]:
-                if (done[source] if source >= 0 else pushed) < stops[step]:
+                if done[source] < stops[step]:
                     node = source if source >= 0 else node - 1
                     break
             else:
-                yield first + node, step
-                done[node] += 1
-                node = max(joins[node], node)
-        if pushed >= pushed_rows:
-            return
+                order.append(first + node)
+                done[node] = step + 1
+                node = turns[node]
+        if done[-1] >= pushed_rows:
+            return order
+
+
+def fire(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int = 0) -> Iterator[Event]:
+    """The events of a segment in order."""
+    done: Counter[int] = Counter()
+    for stage in firing_order(stages, first, stop, pushed_rows):
+        yield stage, done[stage]
+        done[stage] += 1
 
 
 class Fired(NamedTuple):
@@ -69,7 +80,7 @@ class Fired(NamedTuple):
 
 def fire_times(stages: Sequence[Stage], first: int, stop: int, pushed_rows: int) -> Fired:
     """The firings of one segment."""
-    order = np.array([index for index, _ in fire(stages, first, stop, pushed_rows)], np.int64)
+    order = np.array(firing_order(stages, first, stop, pushed_rows), np.int64)
     by_stage = np.argsort(order, kind="stable")
     indices, begins = np.unique(order[by_stage], return_index=True)
     times = np.split(by_stage, begins[1:])

@@ -47,6 +47,8 @@ class Life:
     @cached_property
     def slots(self) -> int:
         """The least number of slots in which rows never meet a row still alive: r lives in slot r mod slots."""
+        if len(self.first) == 1:
+            return 1
         last = np.maximum.accumulate(self.last)
         oldest = last.searchsorted(self.first)
         rows = np.arange(len(self.first))
@@ -160,7 +162,7 @@ def row_lives(
             continue
         node = problem.stages[index].node
         written = fired[problem.writer[index]]
-        live(node.output, written, written)
+        lives[node.output] = Life(written, written.copy())
         for name, readers in zip(problem.stages[index].inputs, problem.readers[index], strict=True):
             live(name, None, np.where(readers >= 0, fired[readers], -1))
         if index in problem.kept:
