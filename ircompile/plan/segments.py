@@ -178,9 +178,8 @@ def least_worst(costs: SegmentCosts) -> int:
         stops = slice(first + 1, first + longest + 1)
         rest[first] = np.maximum(floor[first, stops], rest[stops]).min()
     reached = set[int]()
-    ahead = [
-        (int(rest[0]), 0, 0, True)
-    ]  # bytes, how far (negative: far first), where the last begins, whether fired
+    # Bytes, how far (negative: far first), where the last segment begins, whether that is fired.
+    ahead = [(int(rest[0]), 0, 0, True)]
     while True:
         least, end, first, fired = heappop(ahead)
         cut = -end

@@ -72,7 +72,9 @@ def _plain_options(fuse: bool) -> Any:
     return options
 
 
-def open_session(model: str | bytes, where: str, fuse: bool = True, change: Callable[[Any], object] = str) -> Any:
+def open_session(
+    model: str | bytes, where: str, fuse: bool = True, change: Callable[[Any], None] | None = None
+) -> Any:
     """A CPU session of a model file or of a serialized model, with `session_options(fuse)` after a `change`.
 
     Those that are not `precise` are taken for a model that the others break.
@@ -80,7 +82,8 @@ def open_session(model: str | bytes, where: str, fuse: bool = True, change: Call
     ort = require("onnxruntime", "onnxruntime", where)
     for precise in (True, False):
         options = session_options(fuse, precise)
-        change(options)
+        if change:
+            change(options)
         try:
             return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
