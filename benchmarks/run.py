@@ -53,9 +53,10 @@ def main() -> int:
     text += page.memory_table(results[cores[0]], peers, {name: tflm_arena(path) for name, path in paths.items()})
     if not arguments.only:
         text += measured_kernels(peers)
-        print_planning(arguments.models)
     text += measured_plans(paths)
     write(text, arguments)
+    if not arguments.only:
+        print_planning(arguments.models)
     if arguments.release:
         PREVIOUS.write_text(page.release(results))
     return 0
