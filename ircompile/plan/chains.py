@@ -1,4 +1,4 @@
-"""The firing rule on chains, without firing step by step.
+"""The firing rule on chains, and on segments that begin or end as one, without firing step by step.
 
 Where every stage of a segment waits for the one before it, the last stage asks for rows and the others follow. So
 before stage i takes step s, the stage before it has taken just the steps that this one needs, and those upstream
@@ -8,39 +8,96 @@ downstream. Both are a lookup a stage away, so the step of a whole run at which 
     s + steps taken upstream + steps taken downstream
 
 A shortcut changes nothing where it waits for nothing that the chain has not asked for before.
+
+Where only the middle of a segment is no chain, its core, that is fired by the rule itself: the chain that feeds it
+takes steps just before its first stage does, the chain that it feeds just after its last stage did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 
+from ircompile.plan.firing import Fired, fire_times
 from ircompile.plan.model import Stage
 from ircompile.tensor import Array
 
 
 class Chains:
-    """When the stages of segments that are chains fire; the same as `plan.firing` says, found in arrays."""
+    """When the stages of segments fire; the same as `plan.firing` says, in chains found in arrays."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
+        self.stages = stages
         self.steps = [stage.steps for stage in stages]
         self.asked = [_asked(stage, i - 1) for i, stage in enumerate(stages)]
         self.waits = [stage.waits for stage in stages]
+        self.readers = _readers_of(stages)
+        self._cores: dict[tuple[int, int], dict[int, Array]] = {}
         self._upstream: dict[tuple[int, int], Array] = {}
         self._downstream: dict[tuple[int, int], Array] = {}
 
-    def is_chain(self, first: int, stop: int) -> bool:
-        """Whether segment [first, stop) is one, its input being there."""
-        return all(begin <= first for begin in self.begins[first + 1 : stop])
+    def fired(self, first: int, stop: int) -> Fired:
+        """The firings of segment [first, stop), its input being there."""
+        head, tail = self.core(first, stop)
+        steps = sum(self.steps[first:stop])
+        if tail - head == 1:
+            return Fired(self._chain(first, stop), steps)
+        if (head, tail) not in self._cores:
+            self._cores[head, tail] = fire_times(self.stages, head, tail, 0).times
+        core = self._cores[head, tail]
+        return Fired(core if (head, tail) == (first, stop) else self._around(first, stop, core), steps)
 
-    def times(self, first: int, stop: int) -> dict[int, Array]:
+    def core(self, first: int, stop: int) -> tuple[int, int]:
+        """The part of segment [first, stop) that is no chain, with the stage before it; one stage where all is."""
+        tail = stop
+        while tail - 1 > first and self.begins[tail - 1] <= first:
+            tail -= 1
+        head, furthest = first, first
+        for stage in range(first, tail - 1):
+            if self.begins[stage] > first and stage > first:
+                break
+            if furthest <= stage:
+                head = stage
+            furthest = max(furthest, min(self.stages[stage].join, stop - 1), *self._readers(stage, stop))
+        return head, tail
+
+    def _readers(self, stage: int, stop: int) -> Iterator[int]:
+        return (reader for reader in self.readers[stage] if reader < stop)
+
+    def _chain(self, first: int, stop: int) -> dict[int, Array]:
         """When each stage of a chain fires its steps."""
         times = {}
         for i in range(first, stop):
             times[i] = np.arange(self.steps[i]) + self.upstream(first, i) + self.downstream(i, stop)[:-1]
         return times
+
+    def _around(self, first: int, stop: int, core: Mapping[int, Array]) -> dict[int, Array]:
+        """The same of a segment with this core, whose stages fire at these steps if they are alone."""
+        begin, end = min(core), max(core)
+        fed, feeds = core[begin], core[end]
+        above = np.append(
+            0, self.upstream(first, begin)
+        )  # steps before it when its first stage has taken 0, 1, ...
+        below = self.downstream(end, stop)  # behind it when its last stage has taken 0, 1, ...
+        times = {
+            i: at + above[fed.searchsorted(at, side="right")] + below[feeds.searchsorted(at)]
+            for i, at in core.items()
+        }
+        steps = np.arange(len(fed) + 1)
+        total = sum(len(at) for at in core.values())
+        down = np.append(fed, total) - steps + below[feeds.searchsorted(np.append(fed, total))]
+        for i in reversed(range(first, begin)):
+            taken = self.taken[i + 1]
+            down = taken + down[taken]
+            times[i] = np.arange(self.steps[i]) + self.upstream(first, i) + down[:-1]
+        up = feeds - np.arange(len(feeds)) + above[fed.searchsorted(feeds)]
+        for i in range(end + 1, stop):
+            asked = self.asked[i]
+            up = asked + np.where(asked > 0, up[asked - 1], 0)
+            times[i] = np.arange(self.steps[i]) + up + self.downstream(i, stop)[:-1]
+        return {i: times[i] for i in range(first, stop)}
 
     def upstream(self, first: int, stage: int) -> Array:
         """Steps taken in [first, stage) before each step of a stage."""
@@ -106,3 +163,13 @@ def _asked(stage: Stage, source: int) -> Array:
         if wait.source == source:
             np.maximum(asked, wait.stops, out=asked)
     return np.maximum.accumulate(asked)
+
+
+def _readers_of(stages: Sequence[Stage]) -> list[list[int]]:
+    """Of each stage those that wait for it."""
+    readers: list[list[int]] = [[] for _ in stages]
+    for i, stage in enumerate(stages):
+        for wait in stage.waits:
+            if wait.source >= 0:
+                readers[wait.source].append(i)
+    return readers

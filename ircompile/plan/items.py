@@ -20,13 +20,14 @@ from ircompile.tensor import Array
 class Item:
     """Something to place: `bytes` at one base, and the rows in it over time.
 
-    `rings` are the tensors that live in it.
+    `rings` are the tensors that live in it. It may be there only while a `stage` fires; -1 where it stays.
     """
 
     name: str
     bytes: int
     tracks: tuple[Track, ...]
     rings: tuple[Ring, ...] = ()
+    stage: int = -1
 
     @cached_property
     def span(self) -> tuple[int, int]:
@@ -103,13 +104,13 @@ def ring_item(rings: Sequence[Ring], lives: Mapping[str, Life]) -> Item:
 def extra_items(problem: Problem, times: Mapping[int, Array]) -> list[Item]:
     """Scratch, rows that are computed anew, and sums, as items."""
     return [
-        Item(name, stay.bytes, (Track(stay.first, stay.last, 0, 1, stay.bytes),), rings)
-        for name, rings, stay in extras_of(problem, times)
+        Item(name, stay.bytes, (Track(stay.first, stay.last, 0, 1, stay.bytes),), rings, stage)
+        for name, rings, stay, stage in extras_of(problem, times)
     ]
 
 
-def extras_of(problem: Problem, times: Mapping[int, Array]) -> Iterator[tuple[str, tuple[Ring, ...], Stay]]:
-    """Names, rings and times of scratch, of rows that are computed anew, and of sums."""
+def extras_of(problem: Problem, times: Mapping[int, Array]) -> Iterator[tuple[str, tuple[Ring, ...], Stay, int]]:
+    """Names, rings, times and, where they do not stay, stages of scratch, of rows computed anew, and of sums."""
     for index, fired in times.items():
         if index < 0:
             continue
@@ -117,12 +118,12 @@ def extras_of(problem: Problem, times: Mapping[int, Array]) -> Iterator[tuple[st
         for node in (stage.node, stage.again):
             scratch = problem.demands[node.name].scratch if node else 0
             if node and scratch:
-                yield f"{node.name}:scratch", (), Stay(fired, fired, scratch)
+                yield f"{node.name}:scratch", (), Stay(fired, fired, scratch), index
         if stage.again:
             ring = Ring(stage.again.output, reach_of(stage.node), problem.rows[stage.again.output][0])
-            yield ring.name, (ring,), Stay(fired, fired, ring.slots * ring.pitch)
+            yield ring.name, (ring,), Stay(fired, fired, ring.slots * ring.pitch), index
         if sums:
-            yield f"{stage.node.name}:sums", (), Stay(fired[:1], fired[-1:], sums)
+            yield f"{stage.node.name}:sums", (), Stay(fired[:1], fired[-1:], sums), -1
 
 
 def live_bytes(items: Sequence[Item]) -> Array:

@@ -21,6 +21,16 @@ class Peaks(NamedTuple):
     slots: int
 
 
+class Distances(NamedTuple):
+    """Open intervals in which the base of the second of two items less that of the first must not lie, merged.
+
+    `mirrored`: the base of the first less that of the second.
+    """
+
+    between: list[tuple[int, int]]
+    mirrored: list[tuple[int, int]]
+
+
 class Shared(NamedTuple):
     """Slots of a ring that several tensors share, and the phase of each."""
 
@@ -36,7 +46,7 @@ class Known:
     """
 
     rows: dict[Hashable, StageRows] = field(default_factory=dict)
-    distances: dict[tuple[int, int, int], list[tuple[int, int]]] = field(default_factory=dict)
+    distances: dict[tuple[int, int, int], Distances] = field(default_factory=dict)
     peaks: dict[Hashable, Peaks] = field(default_factory=dict)
     rings: dict[Hashable, Shared | None] = field(default_factory=dict)
     numbers: dict[Hashable, int] = field(default_factory=dict)

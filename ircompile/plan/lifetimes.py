@@ -98,11 +98,10 @@ class Problem:
         """The firings of one segment, found once."""
         key = first, stop, rows_input and first == 0
         if key not in self._fired:
-            if not key[2] and self.chains.is_chain(first, stop):
-                steps = sum(stage.steps for stage in self.stages[first:stop])
-                self._fired[key] = Fired(self.chains.times(first, stop), steps)
-            else:
-                self._fired[key] = fire_times(self.stages, first, stop, self.pushed if key[2] else 0)
+            pushed = self.pushed if key[2] else 0
+            self._fired[key] = (
+                fire_times(self.stages, first, stop, pushed) if pushed else self.chains.fired(first, stop)
+            )
         return self._fired[key]
 
     @cached_property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 import numpy as np
 
 from ircompile.plan.items import Item
-from ircompile.plan.known import Known
+from ircompile.plan.known import Distances, Known
 from ircompile.plan.model import ARENA_ALIGN
 from ircompile.plan.tracks import Interval, forbidden_distances
 
@@ -48,7 +48,9 @@ class Packed:
         ends = [bases[i] + items[i].bytes for i in order]
         self.top = max(ends)
         self.high = [n for n, end in enumerate(ends) if end == self.top]
-        self.rank = sorted(range(len(order)), key=lambda n: order[n])
+        self.rank = [0] * len(order)
+        for place, item in enumerate(order):
+            self.rank[item] = place
 
 
 def first_orders(items: Sequence[Item]) -> list[list[int]]:
@@ -63,6 +65,15 @@ def first_orders(items: Sequence[Item]) -> list[list[int]]:
         lambda i: -span[i],
     ]
     return [sorted(range(len(items)), key=key) for key in keys]
+
+
+def meetings_of(items: Sequence[Item]) -> list[list[int]]:
+    """For each item those before it that might be alive with it: no two stages fire at once."""
+    first, last = (np.array(ends) for ends in zip(*(item.span for item in items), strict=True))
+    stage = np.array([item.stage for item in items])
+    meet = (first[:, None] <= last) & (first <= last[:, None])
+    meet &= (stage[:, None] == stage) | (stage < 0) | (stage[:, None] < 0)
+    return [np.flatnonzero(row[:i]).tolist() for i, row in enumerate(meet)]
 
 
 def change(packed: Packed, rng: np.random.Generator) -> tuple[list[int], set[int], int]:
@@ -92,16 +103,18 @@ class Packer:
         self.items, known = items, known or Known()
         self.forbidden: list[dict[int, list[Interval]]] = [{} for _ in items]
         patterns, begins = [known.number(item.pattern) for item in items], [item.span[0] for item in items]
-        first, last = (np.array(ends) for ends in zip(*(item.span for item in items), strict=True))
-        for i in range(len(items)):
-            for j in np.flatnonzero((first[:i] <= last[i]) & (first[i] <= last[:i])).tolist():
-                key = patterns[j], patterns[i], begins[i] - begins[j]
-                between = known.distances.get(key)
-                if between is None:
-                    between = known.distances[key] = forbidden_distances(items[j].tracks, items[i].tracks)
+        for i, meeting in enumerate(meetings_of(items)):
+            keys = [(patterns[j], patterns[i], begins[i] - begins[j]) for j in meeting]
+            anew = {
+                key: items[j].tracks for j, key in zip(meeting, keys, strict=True) if key not in known.distances
+            }
+            if anew:
+                for key, between in zip(anew, forbidden_distances(items[i].tracks, [*anew.values()]), strict=True):
+                    known.distances[key] = Distances(between, [(-high, -low) for low, high in between])
+            for j, key in zip(meeting, keys, strict=True):
+                between, mirrored = known.distances[key]
                 if between:
-                    self.forbidden[i][j] = between
-                    self.forbidden[j][i] = [(-high, -low) for low, high in between]
+                    self.forbidden[i][j], self.forbidden[j][i] = between, mirrored
 
     def best_of(self, orders: Sequence[list[int]]) -> Packed:
         """The order that needs the least, the first of those."""
@@ -130,24 +143,24 @@ class Packer:
         """
         bases = {item: before.bases[item] for item in order[:start]}
         unsure = set(moved)
+        near = set[int]().union(*(self.forbidden[item] for item in moved))
         for item in order[start:]:
             base = before.bases[item]
-            if item in moved or self._disturbed(item, unsure, before, bases):
+            if item in moved or (item in near and self._disturbed(item, unsure, before, bases)):
                 base = self.lowest_base(item, bases)
                 if base + self.items[item].bytes > limit:
                     return None
                 if base != before.bases[item]:
                     unsure.add(item)
+                    near.update(self.forbidden[item])
             bases[item] = base
         return Packed(order, bases, self.items)
 
     def _disturbed(self, item: int, unsure: Set[int], before: Packed, bases: Mapping[int, int]) -> bool:
         """Whether another base may be the lowest now: one of `unsure` was in the way below it, or is in its way."""
         forbidden, base, rank = self.forbidden[item], before.bases[item], before.rank
-        for other in unsure:
-            between = forbidden.get(other)
-            if between is None:
-                continue
+        for other in forbidden.keys() & unsure:
+            between = forbidden[other]
             then, now = before.bases[other] if rank[other] < rank[item] else None, bases.get(other)
             if then == now:
                 continue

@@ -16,7 +16,7 @@ from ircompile.tensor import Array
 def peaks_of(problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str]) -> Peaks:
     """The peaks of a schedule."""
     lives, homes = shared_lives(problem, row_lives(problem, times, end, whole, kept))
-    extra = [stay for _, _, stay in extras_of(problem, times)]
+    extra = [stay for _, _, stay, _ in extras_of(problem, times)]
     rows = [Stay(life.first, life.last, problem.rows[name][0]) for name, life in lives.items()]
     rings = []
     for names in groups_of(problem, lives, homes, True):

@@ -46,6 +46,12 @@ class Track:
         return self.pitch * int(np.sum((self.last - self.first + 1)[self.alive]))
 
     @cached_property
+    def rows(self) -> tuple[Array, Array, Array]:
+        """First steps, last steps and offsets of the rows that are there."""
+        rows = np.flatnonzero(self.alive)
+        return self.first[rows], self.last[rows], (self.begin + rows) % self.slots * self.pitch
+
+    @cached_property
     def born(self) -> Array:
         """When every row or one after it is there first."""
         return np.minimum.accumulate(self.first[::-1])[::-1]
@@ -85,42 +91,63 @@ def meetings(a: Track, b: Track) -> tuple[Array, Array]:
     return start, stop
 
 
-def forbidden_distances(a: Sequence[Track], b: Sequence[Track]) -> list[Interval]:
-    """The open intervals in which base of b - base of a must not lie, merged."""
-    lows, highs = [], []
-    for one in a:
-        for other in b:
-            if (one.ordered, len(one.first)) <= (other.ordered, len(other.first)):
-                low, high = _intervals(one, other)
-            else:
-                low, high = (-x for x in _intervals(other, one)[::-1])
-            lows.append(low)
-            highs.append(high)
-    low, high = np.concatenate(lows), np.concatenate(highs)
-    if len(low) < 2:
-        return list(zip(low.tolist(), high.tolist(), strict=True))
-    order = np.argsort(low, kind="stable")
-    low, reach = low[order], np.maximum.accumulate(high[order])
-    breaks = np.flatnonzero(low[1:] >= reach[:-1])
-    begins, ends = low[np.append(0, breaks + 1)], reach[np.append(breaks, len(low) - 1)]
-    return list(zip(begins.tolist(), ends.tolist(), strict=True))
+def forbidden_distances(mine: Sequence[Track], others: Sequence[Sequence[Track]]) -> list[list[Interval]]:
+    """For each of `others` the open intervals in which base of mine - base of it must not lie, merged.
+
+    The rows of all others are looked up at once in each track of mine; where its own rows do not come and go in
+    order, they are looked up in each other one.
+    """
+    theirs = [track for tracks in others for track in tracks]
+    number = np.repeat(np.arange(len(others)), [len(tracks) for tracks in others])
+    found = []
+    for one in mine:
+        if one.ordered:
+            found.append(_intervals(theirs, number, one))
+        else:
+            for other, its in zip(theirs, number, strict=True):
+                low, high, numbers = _intervals([one], np.array([its]), other)
+                found.append((-high, -low, numbers))
+    low, high, number = (np.concatenate(part) for part in zip(*found, strict=True))
+    return _merged(low, high, number, len(others))
 
 
-def _intervals(a: Track, b: Track) -> tuple[Array, Array]:
-    """Low and high ends of the forbidden intervals, one or two for each row of a that meets any of b."""
-    start, stop = meetings(a, b)
-    rows = np.flatnonzero(stop > start)
-    start, count = start[rows], (stop - start)[rows]
-    at = (a.begin + rows) % a.slots * a.pitch
+def _intervals(tracks: Sequence[Track], number: Array, b: Track) -> tuple[Array, Array, Array]:
+    """Ends of the forbidden intervals of base of b - base of a track, one or two for each row that meets any of b.
+
+    `number` is each track's; the third array tells it of each interval.
+    """
+    first, last, at = (np.concatenate(part) for part in zip(*(track.rows for track in tracks), strict=True))
+    track = np.repeat(np.arange(len(tracks)), [len(track.rows[0]) for track in tracks])
+    start, stop = b.gone.searchsorted(first), b.born.searchsorted(last, side="right")
+    meet = stop > start
+    start, count, at, track = start[meet], (stop - start)[meet], at[meet], track[meet]
     full = count >= b.slots
     begin = np.where(full, 0, (b.begin + start) % b.slots)
     end = np.where(full, b.slots, begin + count)
-    low, high = at - np.minimum(end, b.slots) * b.pitch, at + a.pitch - begin * b.pitch
-    over = np.flatnonzero(end > b.slots)  # the rows that begin anew at the ring's first slot
-    if len(over):
-        low = np.concatenate([low, at[over] - (end[over] - b.slots) * b.pitch])
-        high = np.concatenate([high, at[over] + a.pitch])
-    return low, high
+    top = at + np.array([track.pitch for track in tracks])[track]
+    low, high, number = at - np.minimum(end, b.slots) * b.pitch, top - begin * b.pitch, number[track]
+    over = end > b.slots  # the rows that begin anew at the ring's first slot
+    if over.any():
+        low = np.append(low, at[over] - (end[over] - b.slots) * b.pitch)
+        high, number = np.append(high, top[over]), np.append(number, number[over])
+    return low, high, number
+
+
+def _merged(low: Array, high: Array, number: Array, count: int) -> list[list[Interval]]:
+    """Of each number below `count` its intervals, those that overlap as one."""
+    merged: list[list[Interval]] = [[] for _ in range(count)]
+    if len(low):
+        apart = number * (int(high.max()) - int(low.min()) + 1)  # so that those of different numbers never overlap
+        order = np.argsort(low + apart, kind="stable")
+        apart, number = apart[order], number[order]
+        low, reach = low[order] + apart, np.maximum.accumulate(high[order] + apart)
+        breaks = np.flatnonzero(low[1:] >= reach[:-1])
+        begin, end = np.append(0, breaks + 1), np.append(breaks, len(low) - 1)
+        lows, highs = low[begin] - apart[begin], reach[end] - apart[end]
+        intervals = zip(lows.tolist(), highs.tolist(), strict=True)
+        for its, interval in zip(number[begin].tolist(), intervals, strict=True):
+            merged[its].append(interval)
+    return merged
 
 
 def differences(a: Track, b: Track) -> Array:
