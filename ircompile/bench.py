@@ -13,8 +13,8 @@ from ircompile.kernels.pack import pack
 from ircompile.ladder import vectors_for
 from ircompile.pipeline import Compiled
 from ircompile.plan import lay_out
+from ircompile.plan.draft import Draft
 from ircompile.plan.lifetimes import Problem
-from ircompile.plan.search import Draft
 from ircompile.runners.counts import BETWEEN_LAYERS
 from ircompile.runners.qemu import run_qemu
 from ircompile.target import Target

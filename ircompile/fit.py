@@ -22,11 +22,12 @@ from ircompile.passes.compute_twice import compute_twice
 from ircompile.passes.split_channels import base_name, split_channels, splittable
 from ircompile.plan import InputMode, Plan, check_input_mode, lay_out
 from ircompile.plan.bound import lower_bound
+from ircompile.plan.draft import Draft
 from ircompile.plan.known import Known
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.order import orders_of
 from ircompile.plan.regions import Places, in_regions, too_small
-from ircompile.plan.search import Draft, find, find_default, lines_everywhere
+from ircompile.plan.search import find, find_default, lines_everywhere
 from ircompile.plan.segments import SegmentCosts, least_worst
 from ircompile.plan.stages import can_compute_again
 from ircompile.plan.work import instructions, macs
@@ -219,12 +220,12 @@ def _searched(form: Fitted) -> Fitted:
 
 def _less_alive(graph: Graph, target: Target, form: Fitted, recompute: bool, most: float | None) -> Fitted | None:
     """With one more change and a lower peak; None where there is none within `most` instructions."""
-    for name in _wide_at_peak(graph, form):
-        counts = [n for n in PARTS if n > form.parts.get(name, 1)]
+    for names in _wide_at_peaks(graph, form):
+        counts = [n for n in PARTS if n > max(form.parts.get(name, 1) for name in names)]
         changes: list[tuple[Mapping[str, int], frozenset[str]]]
-        changes = [({**form.parts, name: n}, form.again) for n in counts]
-        if recompute and name not in form.again:
-            again = form.again | {name}
+        changes = [({**form.parts, **dict.fromkeys(names, n)}, form.again) for n in counts]
+        if recompute and not form.again & names:
+            again = form.again | names
             changes = [(form.parts, again), *((parts, again) for parts, _ in changes)]
         for parts, again in changes:
             other = _with(graph, target, form, parts, again)
@@ -233,16 +234,27 @@ def _less_alive(graph: Graph, target: Target, form: Fitted, recompute: bool, mos
     return None
 
 
-def _wide_at_peak(graph: Graph, form: Fitted) -> list[str]:
-    """Depthwise convolutions whose wide input, or lines, are alive at the peak; those with most bytes first."""
+def _wide_at_peaks(graph: Graph, form: Fitted) -> list[frozenset[str]]:
+    """Depthwise convolutions whose wide input, or lines, are alive at the peak; those with most bytes first.
+
+    Each is together with those that hold its place where other segments peak alike: the peak is lower only once all
+    of these are changed.
+    """
     wide = {node.output: name for name, chain in splittable(graph).items() for node in chain[:-1]}
     wide |= {f"{name}:lines": name for name in splittable(graph)}
-    held: dict[str, int] = {}
-    for home, size in form.draft.held(form.draft.peak_step).items():
+    peaks = [_wide_among(form.draft.held(step), wide) for step in form.draft.peak_steps]
+    alike = [held for held in peaks if [*held.values()] == [*peaks[0].values()]]
+    return [frozenset(names) for names in zip(*alike, strict=True)]
+
+
+def _wide_among(held: Mapping[str, int], wide: Mapping[str, str]) -> dict[str, int]:
+    """Bytes held by or for each depthwise convolution, most first."""
+    bytes_of: dict[str, int] = {}
+    for home, size in held.items():
         name = wide.get(base_name(home.removesuffix(":lines")) + (":lines" if home.endswith(":lines") else ""))
         if name:
-            held[name] = held.get(name, 0) + size
-    return sorted(held, key=lambda n: (-held[n], n))
+            bytes_of[name] = bytes_of.get(name, 0) + size
+    return dict(sorted(bytes_of.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _with(

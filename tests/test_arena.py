@@ -12,7 +12,7 @@ from nets import Net, random_inputs
 from ircompile.fit import Ram
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode, Plan
-from ircompile.plan.search import aligned
+from ircompile.plan.draft import aligned
 from ircompile.report import report_data
 from ircompile.runners.build import EMITTED_FLAGS, tool_beside
 from ircompile.runners.qemu import run_qemu

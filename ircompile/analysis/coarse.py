@@ -17,10 +17,10 @@ from functools import cached_property
 import numpy as np
 
 from ircompile.graph import Node
+from ircompile.plan.draft import Draft
 from ircompile.plan.firing import Fired
 from ircompile.plan.items import Item, live_bytes, shared_lives
 from ircompile.plan.lifetimes import Problem, row_lives
-from ircompile.plan.search import Draft
 from ircompile.plan.segments import Segment, SegmentCosts
 from ircompile.tensor import Array
 

@@ -9,9 +9,10 @@ from ircompile.analysis.coarse import Coarse, find_coarse
 from ircompile.graph import Graph
 from ircompile.kernels.lower import Lowered
 from ircompile.plan.bound import lower_bound
+from ircompile.plan.draft import Draft
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.model import Stage
-from ircompile.plan.search import NEAR, Draft, lines_everywhere
+from ircompile.plan.search import NEAR, lines_everywhere
 from ircompile.plan.stages import can_compute_again
 
 PLACED_EVENTS = 4000  # schedules up to this long are placed for true

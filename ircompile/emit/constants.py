@@ -13,7 +13,7 @@ from ircompile.blob import HEADER, make_blob, offsets_of
 from ircompile.errors import CompileError
 from ircompile.graph import Node
 from ircompile.plan import Plan
-from ircompile.plan.search import aligned
+from ircompile.plan.draft import aligned
 from ircompile.plan.work import weight_passes
 from ircompile.target import MemoryRegion
 from ircompile.tensor import Array

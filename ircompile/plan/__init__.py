@@ -9,11 +9,12 @@ from ircompile.errors import CompileError
 from ircompile.graph import Graph
 from ircompile.ops import Concat
 from ircompile.plan.bound import lower_bound
+from ircompile.plan.draft import Draft
 from ircompile.plan.items import Item, Placing
 from ircompile.plan.lifetimes import Problem, lines_name
 from ircompile.plan.model import Block, Buffer, Demand, InputMode, Layout, Plan
 from ircompile.plan.regions import Places, one_arena
-from ircompile.plan.search import Draft, find_default, find_least
+from ircompile.plan.search import find_default, find_least
 
 
 def make_plan(

@@ -77,10 +77,8 @@ class Chains:
         """The same of a segment with this core, whose stages fire at these steps if they are alone."""
         begin, end = min(core), max(core)
         fed, feeds = core[begin], core[end]
-        above = np.append(
-            0, self.upstream(first, begin)
-        )  # steps before it when its first stage has taken 0, 1, ...
-        below = self.downstream(end, stop)  # behind it when its last stage has taken 0, 1, ...
+        # Steps before the core when its first stage has taken 0, 1, ... steps, behind it when its last one has.
+        above, below = np.append(0, self.upstream(first, begin)), self.downstream(end, stop)
         times = {
             i: at + above[fed.searchsorted(at, side="right")] + below[feeds.searchsorted(at)]
             for i, at in core.items()

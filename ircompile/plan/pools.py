@@ -62,16 +62,19 @@ def share(
     for alike in _alike(names, apart, span):
         together = joined(alike, sum(apart[name] for name in alike) - 1)
         rings += [together] if together else []
-    for name in (n for n in names if not any(n == r.name for ring in rings for r in ring)):
-        for i, ring in enumerate(rings):
-            members = [r.name for r in ring]
-            if len(members) >= MOST or all(span[m][1] < span[name][0] for m in members):
-                continue
-            longer = joined([*members, name], ring[0].slots + apart[name] - 1)
+    joint = {ring.name for members in rings for ring in members}
+    there = [*range(len(rings))]  # those that a name yet to come may live with: later ones begin later
+    for name in (n for n in names if n not in joint):
+        there = [
+            i for i in there if len(rings[i]) < MOST and max(span[r.name][1] for r in rings[i]) >= span[name][0]
+        ]
+        for i in there:
+            longer = joined([*(r.name for r in rings[i]), name], rings[i][0].slots + apart[name] - 1)
             if longer:
                 rings[i] = longer
                 break
         else:
+            there.append(len(rings))
             rings.append([Ring(name, apart[name], pitch)])
     return rings
 

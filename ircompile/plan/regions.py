@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ircompile.errors import CompileError
+from ircompile.plan.draft import THOROUGH, Draft, aligned
 from ircompile.plan.items import Item
 from ircompile.plan.model import Region
 from ircompile.plan.packing import Packer, pack
-from ircompile.plan.search import THOROUGH, Draft, aligned
 from ircompile.plan.steps import needs_of, writes_of
 from ircompile.target import MemoryRegion
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cProfile
 import pstats
+from typing import Literal
 
 import pytest
 from nets import long_chain
@@ -14,11 +15,11 @@ from ircompile.symbolic import prove
 from ircompile.target import load_target
 
 
-def calls(operators: int, mode: InputMode) -> int:
+def calls(operators: int, mode: InputMode, ram: Literal["auto", "min"]) -> int:
     """Functions called, to the last one in C, while a chain is planned."""
     graph, target = long_chain(operators), load_target("cortex-m4")
     with cProfile.Profile() as profile:
-        fitted = fit(graph, target, mode)
+        fitted = fit(graph, target, mode, ram)
     prove(fitted.plan)
     return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 
@@ -26,6 +27,9 @@ def calls(operators: int, mode: InputMode) -> int:
 @pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 @pytest.mark.parametrize("operators", [80, pytest.param(1000, marks=pytest.mark.slow)])
-def test_work_grows_little_faster_than_the_chain(operators: int, mode: InputMode) -> None:
+@pytest.mark.parametrize("ram", ["auto", "min"])
+def test_work_grows_little_faster_than_the_chain(
+    operators: int, mode: InputMode, ram: Literal["auto", "min"]
+) -> None:
     """Four times the operators take four times the calls, and half as many more at most."""
-    assert calls(operators, mode) < 1.5 * 4 * calls(operators // 4, mode)
+    assert calls(operators, mode, ram) < 1.5 * 4 * calls(operators // 4, mode, ram)
