@@ -16,7 +16,7 @@ from ircompile.graph import Graph
 from ircompile.kernels.depthwise_rows import Step, allocated, row_steps
 from ircompile.kernels.lower import lower
 from ircompile.pipeline import build
-from ircompile.plan import search
+from ircompile.plan import draft, search
 from ircompile.runners.host import run_host
 from ircompile.simulate import run_graph
 from ircompile.target import load_target
@@ -27,8 +27,9 @@ Padding = tuple[int, int, int, int]
 @pytest.fixture(autouse=True)
 def any_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first plan will do."""
-    for effort in ("EFFORT", "QUICK", "THOROUGH"):
-        monkeypatch.setattr(search, effort, 1)
+    monkeypatch.setattr(search, "EFFORT", 1)
+    for tries in ("QUICK", "THOROUGH"):
+        monkeypatch.setattr(draft, tries, 1)
 
 
 def climb_all(graphs: list[Graph], folder: Path, intrinsics: bool = True) -> None:

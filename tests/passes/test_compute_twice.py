@@ -10,11 +10,12 @@ from ladder import climb, codes_for
 from nets import Net
 
 from ircompile import ops
-from ircompile.fit import MUCH_LESS, default, explore, fit
+from ircompile.fit import MUCH_LESS, explore, fit
 from ircompile.graph import Graph
 from ircompile.passes.compute_twice import MOST_MACS, compute_twice, dams
 from ircompile.plan import InputMode
 from ircompile.simulate import run_graph
+from ircompile.smaller import default
 from ircompile.target import load_target
 
 

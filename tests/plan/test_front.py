@@ -6,19 +6,22 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from ladder import climb, codes_for
 from nets import Net, random_inputs
 from plan.models import real_model
+from plan.random_nets import random_net
 
-from ircompile.fit import Fitted, explore
+from ircompile.fit import explore, fit
 from ircompile.graph import Graph
 from ircompile.pipeline import build
 from ircompile.plan import InputMode
 from ircompile.plan.work import instructions, macs
 from ircompile.simulate import run_graph, run_plan
+from ircompile.smaller import Fitted
 from ircompile.symbolic import prove
 from ircompile.target import load_target
 
@@ -58,6 +61,21 @@ def test_front(mode: InputMode) -> None:
     assert len(front) > 3
     assert front[-1].macs > front[0].macs == graph.macs()
     check_front(graph, mode, front)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("seed", range(8))
+def test_the_bytes_of_a_plan_with_a_name_give_none_that_is_slower(mode: InputMode, seed: int) -> None:
+    graph = random_net(seed)
+    if mode == "rows" and len(graph.inputs) > 1:
+        mode = "resident"
+    front = explore(graph, M4, mode)
+    words: list[Literal["auto", "min"]] = ["auto", "min"]
+    for word in words:
+        named = fit(graph, M4, mode, word)
+        assert fit(graph, M4, mode, named.ram).work <= named.work
+        assert any(point.ram <= named.ram and point.work <= named.work for point in front)
 
 
 @pytest.mark.slow

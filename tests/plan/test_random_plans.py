@@ -15,10 +15,11 @@ from nets import random_inputs
 from plan.random_nets import random_net
 
 from ircompile.errors import CompileError
-from ircompile.fit import Fitted, explore, fit
+from ircompile.fit import explore, fit
 from ircompile.graph import Graph
 from ircompile.plan import InputMode
 from ircompile.simulate import run_graph, run_plan
+from ircompile.smaller import Fitted
 from ircompile.symbolic import prove
 from ircompile.target import load_target
 
