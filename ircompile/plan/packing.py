@@ -103,18 +103,17 @@ class Packer:
         self.items, known = items, known or Known()
         self.forbidden: list[dict[int, list[Interval]]] = [{} for _ in items]
         patterns, begins = [known.number(item.pattern) for item in items], [item.span[0] for item in items]
-        for i, meeting in enumerate(meetings_of(items)):
-            keys = [(patterns[j], patterns[i], begins[i] - begins[j]) for j in meeting]
-            anew = {
-                key: items[j].tracks for j, key in zip(meeting, keys, strict=True) if key not in known.distances
-            }
-            if anew:
-                for key, between in zip(anew, forbidden_distances(items[i].tracks, [*anew.values()]), strict=True):
-                    known.distances[key] = Distances(between, [(-high, -low) for low, high in between])
-            for j, key in zip(meeting, keys, strict=True):
-                between, mirrored = known.distances[key]
-                if between:
-                    self.forbidden[i][j], self.forbidden[j][i] = between, mirrored
+        meeting = [(j, i) for i, before in enumerate(meetings_of(items)) for j in before]
+        keys = [(patterns[j], patterns[i], begins[i] - begins[j]) for j, i in meeting]
+        anew = {key: pair for key, pair in zip(keys, meeting, strict=True) if key not in known.distances}
+        if anew:
+            found = forbidden_distances([(items[j].tracks, items[i].tracks) for j, i in anew.values()])
+            for key, between in zip(anew, found, strict=True):
+                known.distances[key] = Distances(between, [(-high, -low) for low, high in between])
+        for key, (j, i) in zip(keys, meeting, strict=True):
+            between, mirrored = known.distances[key]
+            if between:
+                self.forbidden[i][j], self.forbidden[j][i] = between, mirrored
 
     def best_of(self, orders: Sequence[list[int]]) -> Packed:
         """The order that needs the least, the first of those."""
@@ -160,24 +159,24 @@ class Packer:
         """Whether another base may be the lowest now: one of `unsure` was in the way below it, or is in its way."""
         forbidden, base, rank = self.forbidden[item], before.bases[item], before.rank
         for other in forbidden.keys() & unsure:
-            between = forbidden[other]
             then, now = before.bases[other] if rank[other] < rank[item] else None, bases.get(other)
             if then == now:
                 continue
-            if then is not None and any(then + low < base for low, _ in between):
-                return True
-            if now is not None and any(now + low < base < now + high for low, high in between):
-                return True
+            for low, high in forbidden[other]:
+                if then is not None and then + low < base:
+                    return True
+                if now is not None and now + low < base < now + high:
+                    return True
         return False
 
     def lowest_base(self, item: int, bases: Mapping[int, int]) -> int:
         """The lowest aligned base at no forbidden distance from what is placed."""
-        taken = [
-            (bases[other] + low, bases[other] + high)
-            for other, between in self.forbidden[item].items()
-            if other in bases
-            for low, high in between
-        ]
+        taken = []
+        for other, between in self.forbidden[item].items():
+            if other in bases:
+                at = bases[other]
+                for low, high in between:
+                    taken.append((at + low, at + high))
         taken.sort()
         base = 0
         for low, high in taken:  # (low, high) are forbidden bases

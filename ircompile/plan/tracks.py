@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from ircompile.plan.lifetimes import Life
 from ircompile.tensor import Array
 
 Interval = tuple[int, int]
+Meeting = tuple["Track", "Track", int]
+"""The rows of the one are looked up in the other, which come and go in order; and a number."""
 
 
 @dataclass(frozen=True)
@@ -91,46 +94,62 @@ def meetings(a: Track, b: Track) -> tuple[Array, Array]:
     return start, stop
 
 
-def forbidden_distances(mine: Sequence[Track], others: Sequence[Sequence[Track]]) -> list[list[Interval]]:
-    """For each of `others` the open intervals in which base of mine - base of it must not lie, merged.
+def forbidden_distances(pairs: Sequence[tuple[Sequence[Track], Sequence[Track]]]) -> list[list[Interval]]:
+    """For each pair (a, b) the open intervals in which base of b - base of a must not lie, merged.
 
-    The rows of all others are looked up at once in each track of mine; where its own rows do not come and go in
-    order, they are looked up in each other one.
+    The rows of all pairs are looked up at once: a's in b, or b's in a where b's do not come and go in order.
     """
-    theirs = [track for tracks in others for track in tracks]
-    number = np.repeat(np.arange(len(others)), [len(tracks) for tracks in others])
-    found = []
-    for one in mine:
-        if one.ordered:
-            found.append(_intervals(theirs, number, one))
-        else:
-            for other, its in zip(theirs, number, strict=True):
-                low, high, numbers = _intervals([one], np.array([its]), other)
-                found.append((-high, -low, numbers))
-    low, high, number = (np.concatenate(part) for part in zip(*found, strict=True))
-    return _merged(low, high, number, len(others))
+    straight, mirrored = list[Meeting](), list[Meeting]()
+    for number, (a, b) in enumerate(pairs):
+        for one in a:
+            for other in b:
+                if other.ordered:
+                    straight.append((one, other, number))
+                else:
+                    mirrored.append((other, one, number))
+    parts = [_intervals(straight)] if straight else []
+    if mirrored:
+        low, high, numbers = _intervals(mirrored)
+        parts.append((-high, -low, numbers))
+    low, high, numbers = (np.concatenate(ends) for ends in zip(*parts, strict=True))
+    return _merged(low, high, numbers, len(pairs))
 
 
-def _intervals(tracks: Sequence[Track], number: Array, b: Track) -> tuple[Array, Array, Array]:
-    """Ends of the forbidden intervals of base of b - base of a track, one or two for each row that meets any of b.
+def _intervals(meetings: Sequence[Meeting]) -> tuple[Array, Array, Array]:
+    """Ends of the forbidden intervals of base of b - base of a, one or two for each row of an a that meets its b.
 
-    `number` is each track's; the third array tells it of each interval.
+    The third array tells the number of the meeting of each.
     """
-    first, last, at = (np.concatenate(part) for part in zip(*(track.rows for track in tracks), strict=True))
-    track = np.repeat(np.arange(len(tracks)), [len(track.rows[0]) for track in tracks])
-    start, stop = b.gone.searchsorted(first), b.born.searchsorted(last, side="right")
+    rows = [a.rows for a, _, _ in meetings]
+    first, last, at = (np.concatenate(part) for part in zip(*rows, strict=True))
+    which = np.repeat(np.arange(len(meetings)), [len(part) for part, _, _ in rows])
+    tracks = {id(b): b for _, b, _ in meetings}
+    place = {key: n for n, key in enumerate(tracks)}
+    looked = np.array([place[id(b)] for _, b, _ in meetings])[which]
+    begins = np.cumsum([0, *(len(b.first) for b in tracks.values())])[looked]
+    start = _looked_up([b.gone for b in tracks.values()], first, looked, "left") - begins
+    stop = _looked_up([b.born for b in tracks.values()], last, looked, "right") - begins
+
     meet = stop > start
-    start, count, at, track = start[meet], (stop - start)[meet], at[meet], track[meet]
-    full = count >= b.slots
-    begin = np.where(full, 0, (b.begin + start) % b.slots)
-    end = np.where(full, b.slots, begin + count)
-    top = at + np.array([track.pitch for track in tracks])[track]
-    low, high, number = at - np.minimum(end, b.slots) * b.pitch, top - begin * b.pitch, number[track]
-    over = end > b.slots  # the rows that begin anew at the ring's first slot
+    start, count, at, which = start[meet], (stop - start)[meet], at[meet], which[meet]
+    pitch, slots, origin = np.array([(b.pitch, b.slots, b.begin) for _, b, _ in meetings]).T[:, which]
+    full = count >= slots
+    begin = np.where(full, 0, (origin + start) % slots)
+    end = np.where(full, slots, begin + count)
+    top = at + np.array([a.pitch for a, _, _ in meetings])[which]
+    low, high = at - np.minimum(end, slots) * pitch, top - begin * pitch
+    over = end > slots  # the rows that begin anew at the ring's first slot
     if over.any():
-        low = np.append(low, at[over] - (end[over] - b.slots) * b.pitch)
-        high, number = np.append(high, top[over]), np.append(number, number[over])
-    return low, high, number
+        low = np.append(low, (at - (end - slots) * pitch)[over])
+        high, which = np.append(high, top[over]), np.append(which, which[over])
+    return low, high, np.array([number for _, _, number in meetings])[which]
+
+
+def _looked_up(ordered: Sequence[Array], steps: Array, which: Array, side: Literal["left", "right"]) -> Array:
+    """Where each step belongs in the array `which` of `ordered`, counted from the first one's begin."""
+    apart = 2 + max(int(steps.max(initial=0)), *(int(part[-1]) for part in ordered))  # so that arrays never mix
+    shift = np.repeat(np.arange(len(ordered)) * apart, [len(part) for part in ordered])
+    return np.searchsorted(np.concatenate(ordered) + shift, steps + which * apart, side)
 
 
 def _merged(low: Array, high: Array, number: Array, count: int) -> list[list[Interval]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_forbidden_distances(seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = random_track(rng, seed % 2 == 0), random_track(rng, True)
     for one, other in ((a, b), (b, a)):
-        between = forbidden_distances([other], [[one]])[0]
+        between = forbidden_distances([([one], [other])])[0]
         assert {d for low, high in between for d in range(low + 1, high)} == distances(one, other)
     assert differences(a, b).tolist() == sorted({i - j for i, j in alive_together(a, b)})
 
@@ -44,27 +46,27 @@ def test_forbidden_distances(seed: int) -> None:
 def test_rows_in_no_order_only_forbid_more(seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = random_track(rng, False), random_track(rng, False)
-    between = forbidden_distances([b], [[a]])[0]
+    between = forbidden_distances([([a], [b])])[0]
     assert {d for low, high in between for d in range(low + 1, high)} >= distances(a, b)
 
 
 def test_rows_that_are_never_there() -> None:
     life = Life(np.array([NEVER, NEVER]), np.array([-1, -1]))
     one = Track(np.array([0]), np.array([9]), 0, 1, 4)
-    assert forbidden_distances([one], [[track_of(life, 2, 4)]]) == [[]]
-    assert forbidden_distances([track_of(life, 2, 4)], [[one], [one]]) == [[], []]
+    never = track_of(life, 2, 4)
+    assert forbidden_distances([([never], [one]), ([one], [never])]) == [[], []]
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_many_at_once_are_as_one_by_one(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    mine = [random_track(rng, bool(rng.integers(2))) for _ in range(rng.integers(1, 3))]
-    others = [
+    items = [
         [random_track(rng, bool(rng.integers(2))) for _ in range(rng.integers(1, 3))]
-        for _ in range(rng.integers(1, 7))
+        for _ in range(rng.integers(2, 7))
     ]
-    together = forbidden_distances(mine, others)
-    assert together == [forbidden_distances(mine, [other])[0] for other in others]
-    for other, between in zip(others, together, strict=True):
-        pairs = [distances(b, a) for b in other for a in mine]
-        assert {d for low, high in between for d in range(low + 1, high)} >= set().union(*pairs)
+    pairs = list(combinations(items, 2))
+    together = forbidden_distances(pairs)
+    assert together == [forbidden_distances([pair])[0] for pair in pairs]
+    for (one, other), between in zip(pairs, together, strict=True):
+        exact = set[int]().union(*(distances(a, b) for a in one for b in other))
+        assert {d for low, high in between for d in range(low + 1, high)} >= exact
