@@ -6,12 +6,12 @@ stores whole may be computed twice. `--ram BYTES` takes the first of a path that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal
 
-from ircompile.errors import TooLarge
+from ircompile.errors import CompileError, TooLarge
 from ircompile.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.passes.compute_twice import compute_twice
@@ -29,21 +29,55 @@ Ram = Literal["auto", "min"] | int
 MUCH_LESS = 0.9  # of the arena: what computing a gated tensor twice must come down to
 
 
+@dataclass(frozen=True)
+class Room:
+    """What a plan may take: `most` bytes in all, in these memories if there are any.
+
+    `reserved` bytes, of the first memory, are there for something else.
+    """
+
+    most: float = inf
+    memory: Sequence[MemoryRegion] = ()
+    reserved: int = 0
+
+    def place(self, form: Fitted) -> Fitted | None:
+        """This plan, in its places; None where it does not fit."""
+        if form.ram + self.reserved > self.most:
+            return None
+        if not self.memory:
+            return form
+        places = in_regions(form.draft, self.memory, self.reserved)
+        return replace(form, places=places) if places else None
+
+    def too_small(self, graph: Graph, best: Fitted) -> CompileError:
+        """The error that says so of the smallest plan that was found."""
+        if best.ram + self.reserved > self.most:
+            return too_large(graph, best, int(self.most) - self.reserved).counting(self.reserved)
+        return too_small(best.draft, self.memory)
+
+
 def fit(
-    graph: Graph, target: Target, input_mode: InputMode, ram: Ram = "auto", memory: Sequence[MemoryRegion] = ()
+    graph: Graph,
+    target: Target,
+    input_mode: InputMode,
+    ram: Ram = "auto",
+    memory: Sequence[MemoryRegion] = (),
+    reserved: int = 0,
 ) -> Fitted:
     """The plan that is asked for: the default, the least without recomputing, or the fastest within some bytes.
 
     With `memory`, the fastest first, what is touched most goes to the first, and the plan is the first of these and
-    of the path to smaller ones that these memories hold.
+    of the path to smaller ones that these memories hold. `reserved` of the bytes, or of those of the first memory,
+    are not for the plan.
     Raises CompileError where nothing fits, or the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
     known = Known()
     graph = in_order(graph, target, input_mode, known)
-    if isinstance(ram, str) and not memory:
-        return small(graph, target, input_mode, ram, known)
-    return first_within(graph, target, input_mode, ram, memory, known)
+    if isinstance(ram, int):
+        return first_within(graph, target, input_mode, Room(ram, memory, reserved), known)
+    named, room = small(graph, target, input_mode, ram, known), Room(inf, memory, reserved)
+    return room.place(named) or first_within(graph, target, input_mode, room, known)
 
 
 def small(graph: Graph, target: Target, input_mode: InputMode, ram: Literal["auto", "min"], known: Known) -> Fitted:
@@ -56,34 +90,21 @@ def small(graph: Graph, target: Target, input_mode: InputMode, ram: Literal["aut
     return anew if anew.ram <= MUCH_LESS * kept.ram else kept
 
 
-def first_within(
-    graph: Graph, target: Target, input_mode: InputMode, ram: Ram, memory: Sequence[MemoryRegion], known: Known
-) -> Fitted:
-    """The fastest, of the first plans on each way to less memory, within `ram` bytes and these memories, if any.
+def first_within(graph: Graph, target: Target, input_mode: InputMode, room: Room, known: Known) -> Fitted:
+    """The fastest of the first plans, on each way to less memory, that there is room for.
 
-    A plan that has a name comes first of all.
-    Raises CompileError where none is.
+    Raises CompileError where there is none.
     """
-    ways = [path(form, target, input_mode, known) for form in gate_forms(graph)]
-    most = ram if isinstance(ram, int) else inf
-    seen: list[Fitted] = []
-
-    def first(forms: Iterable[Fitted]) -> list[Fitted]:
-        for form in forms:
-            places = in_regions(form.draft, memory) if memory and form.ram <= most else None
-            if places or (form.ram <= most and not memory):
-                return [replace(form, places=places)]
+    seen, found = list[Fitted](), list[Fitted]()
+    for way in gate_forms(graph):
+        for form in path(way, target, input_mode, known):
+            if placed := room.place(form):
+                found.append(placed)
+                break
             seen.append(form)
-        return []
-
-    named = first([small(graph, target, input_mode, ram, known)]) if isinstance(ram, str) else []
-    found = named or [form for way in ways for form in first(way)]
-    if found:
-        return min(found, key=lambda form: form.work)
-    best = min(seen, key=lambda form: form.ram)
-    if best.ram > most:
-        raise too_large(graph, best, int(most))
-    raise too_small(best.draft, memory)
+    if not found:
+        raise room.too_small(graph, min(seen, key=lambda form: form.ram))
+    return min(found, key=lambda form: form.work)
 
 
 def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[Fitted]:

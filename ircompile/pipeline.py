@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ircompile import emit
-from ircompile.errors import TooLarge
 from ircompile.fit import Ram, fit
 from ircompile.graph import Graph
 from ircompile.importers import load
@@ -81,13 +80,8 @@ def build(
     memory, flash = tuple(memory or target.memory), tuple(flash or target.flash)
     check_names(memory)
     check_names(flash)
-    if memory and blob:  # its pointer stands behind the first
-        memory = (replace(memory[0], bytes=memory[0].bytes - emit.POINTER_BYTES), *memory[1:])
-    pointer = emit.POINTER_BYTES if blob else 0
-    try:
-        fitted = fit(graph, target, input_mode, ram - pointer if isinstance(ram, int) else ram, memory)
-    except TooLarge as error:
-        raise error.counting(pointer) from None
+    pointer = emit.POINTER_BYTES if blob else 0  # it stands behind the plan's bytes
+    fitted = fit(graph, target, input_mode, ram, memory, pointer)
     lowered, plan = fitted.lowered, fitted.plan
     program = pack(lowered, plan, target)
     return Compiled(source or graph.name, name, target, graph, lowered, plan, program, blob, flash)

@@ -105,6 +105,12 @@ def test_memories_that_are_too_small_are_refused() -> None:
         fit(small_net(), M4, "resident", memory=[MemoryRegion("a", 64), MemoryRegion("b", 64)])
     with pytest.raises(CompileError, match="do not hold a plan of"):
         fit(small_net(), M4, "resident", memory=[MemoryRegion("only", 64)])
+    with pytest.raises(CompileError, match=r"^--memory: a 72, b 64 bytes do not hold") as refused:
+        build(small_net(), M4, "net", blob=True, memory=[MemoryRegion("a", 72), MemoryRegion("b", 64)])
+    assert "--input rows" in refused.value.hint
+    with pytest.raises(CompileError, match="only 64 bytes do not hold") as refused:
+        fit(small_net(), M4, "rows", memory=[MemoryRegion("only", 64)])
+    assert "--input rows" not in refused.value.hint
     with pytest.raises(CompileError, match="two memories of one name"):
         build(small_net(), M4, "net", memory=[MemoryRegion("a", 1 << 20), MemoryRegion("a", 64)])
     for bad in (("Int", 4), ("int", 4), ("a b", 4), ("a", 0)):

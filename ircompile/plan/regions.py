@@ -33,12 +33,12 @@ def one_arena(draft: Draft) -> Places:
     return Places(bases, aligned(top), (Region("arena", 0, draft.arena(top)),))
 
 
-def in_regions(draft: Draft, memory: Sequence[MemoryRegion]) -> Places | None:
+def in_regions(draft: Draft, memory: Sequence[MemoryRegion], reserved: int = 0) -> Places | None:
     """Everything in these memories, the hottest in the first; None where it does not fit.
 
-    Everything goes to the first if it fits there. The counters are always in the first.
+    Everything goes to the first if it fits there. The counters are always in the first, as are `reserved` bytes.
     """
-    first_room = memory[0].bytes - aligned(draft.counters)
+    first_room = memory[0].bytes - aligned(draft.counters) - reserved
     if aligned(draft.placement[1]) <= first_room:
         chosen: list[list[Item]] | None = [draft.items, *([] for _ in memory[1:])]
     else:
@@ -49,12 +49,13 @@ def in_regions(draft: Draft, memory: Sequence[MemoryRegion]) -> Places | None:
 def too_small(draft: Draft, memory: Sequence[MemoryRegion]) -> CompileError:
     """Says what does not fit."""
     largest = max(draft.items, key=lambda item: item.bytes)
+    rows = "" if draft.rows or len(draft.problem.graph.inputs) > 1 else "--input rows, "
     return CompileError(
         "--memory",
         f"{', '.join(f'{m.name} {m.bytes:,}' for m in memory)} bytes do not hold a plan of {draft.size:,} bytes, "
         f"{largest.bytes:,} of which are {largest.name}, in one piece",
         "memories in which every buffer lies whole",
-        "more memory, --input rows, or a smaller input",
+        f"more memory, {rows}or a smaller input",
     )
 
 
