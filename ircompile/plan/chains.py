@@ -76,36 +76,31 @@ class Chains:
     def _around(self, first: int, stop: int, core: Mapping[int, Array]) -> dict[int, Array]:
         """The same of a segment with this core, whose stages fire at these steps if they are alone."""
         begin, end = min(core), max(core)
-        fed, feeds = core[begin], core[end]
+        alone = sum(len(at) for at in core.values())
         # Steps before the core when its first stage has taken 0, 1, ... steps, behind it when its last one has.
         above, below = np.append(0, self.upstream(first, begin)), self.downstream(end, stop)
         times = {
-            i: at + above[fed.searchsorted(at, side="right")] + below[feeds.searchsorted(at)]
+            i: at + above[core[begin].searchsorted(at, side="right")] + below[core[end].searchsorted(at)]
             for i, at in core.items()
         }
-        steps = np.arange(len(fed) + 1)
-        total = sum(len(at) for at in core.values())
-        down = np.append(fed, total) - steps + below[feeds.searchsorted(np.append(fed, total))]
+        at = np.append(core[begin], alone)
+        later = at - np.arange(len(at)) + below[core[end].searchsorted(at)]
         for i in reversed(range(first, begin)):
-            taken = self.taken[i + 1]
-            down = taken + down[taken]
-            times[i] = np.arange(self.steps[i]) + self.upstream(first, i) + down[:-1]
-        up = feeds - np.arange(len(feeds)) + above[fed.searchsorted(feeds)]
+            later = self._behind(i, later)
+            times[i] = np.arange(self.steps[i]) + self.upstream(first, i) + later[:-1]
+        at = core[end]
+        earlier = at - np.arange(len(at)) + above[core[begin].searchsorted(at)]
         for i in range(end + 1, stop):
-            asked = self.asked[i]
-            up = asked + np.where(asked > 0, up[asked - 1], 0)
-            times[i] = np.arange(self.steps[i]) + up + self.downstream(i, stop)[:-1]
+            earlier = self._before(i, earlier)
+            times[i] = np.arange(self.steps[i]) + earlier + self.downstream(i, stop)[:-1]
         return {i: times[i] for i in range(first, stop)}
 
     def upstream(self, first: int, stage: int) -> Array:
         """Steps taken in [first, stage) before each step of a stage."""
         known = self._upstream.get((first, stage))
         if known is None:
-            if stage == first:
-                known = np.zeros(self.steps[stage], np.int64)
-            else:
-                asked, before = self.asked[stage], self.upstream(first, stage - 1)
-                known = asked + np.where(asked > 0, before[asked - 1], 0)
+            none = np.zeros(self.steps[stage], np.int64)
+            known = none if stage == first else self._before(stage, self.upstream(first, stage - 1))
             self._upstream[first, stage] = known
         return known
 
@@ -113,13 +108,20 @@ class Chains:
         """Steps taken in (stage, stop) before each step of a stage, and when it has taken all."""
         known = self._downstream.get((stage, stop))
         if known is None:
-            if stage + 1 == stop:
-                known = np.zeros(self.steps[stage] + 1, np.int64)
-            else:
-                taken = self.taken[stage + 1]
-                known = taken + self.downstream(stage + 1, stop)[taken]
+            none = np.zeros(self.steps[stage] + 1, np.int64)
+            known = none if stage + 1 == stop else self._behind(stage, self.downstream(stage + 1, stop))
             self._downstream[stage, stop] = known
         return known
+
+    def _before(self, stage: int, upstream: Array) -> Array:
+        """Steps taken upstream before each step of a stage, from those before each of the stage it waits for."""
+        asked = self.asked[stage]
+        return asked + np.where(asked > 0, upstream[asked - 1], 0)
+
+    def _behind(self, stage: int, downstream: Array) -> Array:
+        """Steps taken downstream of a stage before each of its own, from those of the stage that waits for it."""
+        taken = self.taken[stage + 1]
+        return taken + downstream[taken]
 
     @cached_property
     def taken(self) -> list[Array]:
