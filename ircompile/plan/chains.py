@@ -97,21 +97,23 @@ class Chains:
 
     def upstream(self, first: int, stage: int) -> Array:
         """Steps taken in [first, stage) before each step of a stage."""
-        known = self._upstream.get((first, stage))
-        if known is None:
-            none = np.zeros(self.steps[stage], np.int64)
-            known = none if stage == first else self._before(stage, self.upstream(first, stage - 1))
-            self._upstream[first, stage] = known
-        return known
+        known, begin = self._upstream, stage
+        while begin > first and (first, begin) not in known:
+            begin -= 1
+        known.setdefault((first, first), np.zeros(self.steps[first], np.int64))
+        for i in range(begin + 1, stage + 1):
+            known[first, i] = self._before(i, known[first, i - 1])
+        return known[first, stage]
 
     def downstream(self, stage: int, stop: int) -> Array:
         """Steps taken in (stage, stop) before each step of a stage, and when it has taken all."""
-        known = self._downstream.get((stage, stop))
-        if known is None:
-            none = np.zeros(self.steps[stage] + 1, np.int64)
-            known = none if stage + 1 == stop else self._behind(stage, self.downstream(stage + 1, stop))
-            self._downstream[stage, stop] = known
-        return known
+        known, end = self._downstream, stage
+        while end < stop - 1 and (end, stop) not in known:
+            end += 1
+        known.setdefault((stop - 1, stop), np.zeros(self.steps[stop - 1] + 1, np.int64))
+        for i in reversed(range(stage, end)):
+            known[i, stop] = self._behind(i, known[i + 1, stop])
+        return known[stage, stop]
 
     def _before(self, stage: int, upstream: Array) -> Array:
         """Steps taken upstream before each step of a stage, from those before each of the stage it waits for."""

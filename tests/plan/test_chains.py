@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from nets import Net, mobilenet_v2
+from nets import Net, long_chain, mobilenet_v2
 from plan.random_nets import random_net
 
 from ircompile.graph import Graph
@@ -68,3 +68,13 @@ def test_a_shortcut_that_runs_ahead_is_none() -> None:
     assert chains.core(0, 4) == (0, 4)
     assert chains.core(0, 3) == (0, 1)
     assert chains.core(1, 4) == (1, 2)
+
+
+def test_a_long_chain_is_one_segment() -> None:
+    """Deeper than Python may recurse."""
+    graph = long_chain(1200)
+    lowered = lower(graph, load_target("cortex-m4"))
+    problem = Problem(lowered.graph, lowered.demands)
+    count = len(problem.stages)
+    fired = problem.fired(0, count, False)
+    assert np.array_equal(np.sort(np.concatenate(list(fired.times.values()))), np.arange(fired.steps))
