@@ -42,7 +42,7 @@ class Room:
 
     def place(self, form: Fitted) -> Fitted | None:
         """This plan, in its places; None where it does not fit."""
-        if form.ram + self.reserved > self.most:
+        if form.draft.floor + self.reserved > self.most or form.ram + self.reserved > self.most:
             return None
         if not self.memory:
             return form
@@ -113,7 +113,7 @@ def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[Fitted]
     for form in gate_forms(in_order(graph, target, input_mode, known)):
         least = inf
         for fitted in path(form, target, input_mode, known):
-            if fitted.ram < least:
+            if fitted.draft.floor < least and fitted.ram < least:
                 records.append(fitted)
                 least = fitted.ram
     front: list[Fitted] = []
@@ -146,8 +146,8 @@ def least(graph: Graph, target: Target, input_mode: InputMode, known: Known) -> 
     forms = list(without_recomputing(graph, target, input_mode, known))
     most = MOST_WORK * forms[0].work
     best = forms[0]
-    for form in sorted(forms, key=lambda f: f.draft.peak):  # no placement is smaller than the peak
-        if form.work <= most and form.draft.arena(form.draft.peak) < best.ram:
+    for form in sorted(forms, key=lambda f: f.draft.peak):
+        if form.work <= most and form.draft.floor < best.ram:
             best = min(best, form, key=lambda f: f.ram)
     return best
 

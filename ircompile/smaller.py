@@ -116,8 +116,7 @@ def _descent(graph: Graph, target: Target, form: Fitted, recompute: bool, most: 
 def _searched(form: Fitted) -> Fitted:
     """With cuts searched for anew, if those are better."""
     again = find(form.draft.problem, "rows" if form.draft.rows else "resident")
-    hopeless = again.arena(again.peak) >= form.ram  # no placement is smaller than the peak
-    return form if hopeless else replace(form, draft=min(form.draft, again, key=lambda d: d.size))
+    return form if again.floor >= form.ram else replace(form, draft=min(form.draft, again, key=lambda d: d.size))
 
 
 def _less_alive(graph: Graph, target: Target, form: Fitted, recompute: bool, most: float | None) -> Fitted | None:

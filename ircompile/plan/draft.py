@@ -101,6 +101,11 @@ class Draft:
                     held[name] = track.alive_at(step)
         return held
 
+    @property
+    def floor(self) -> int:
+        """Arena bytes that no placement goes below."""
+        return self.arena(self.peak)
+
     @cached_property
     def quick(self) -> int:
         """Arena bytes after a short search for places."""
