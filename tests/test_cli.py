@@ -50,7 +50,7 @@ def test_compile_writes_four_files_and_a_summary(
 def test_the_summary_says_what_a_camera_and_flash_must_do(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    memory = ("--memory", "a=700", "--memory", "b=64K")
+    memory = ("--memory", "A=700", "--memory", "b=64K")
     assert run(model, "--target", "host", "-o", tmp_path / "out", "--input", "rows", *memory) == 0
     lines = capsys.readouterr().out.splitlines()
     report = json.loads((tmp_path / "out" / "small_net.json").read_text())

@@ -33,12 +33,12 @@ def size(text: str, instead: str = "no") -> int:
 
 
 def memory(text: str) -> MemoryRegion:
-    """NAME=SIZE."""
+    """NAME=SIZE; the name is in lower case in C."""
     name, equals, number = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is no NAME=SIZE such as dtcm=64K")
     try:
-        return MemoryRegion(name, size(number))
+        return MemoryRegion(name.lower(), size(number))
     except CompileError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
