@@ -75,6 +75,7 @@ def path(graph: Graph, target: Target, input_mode: InputMode, known: Known) -> I
         if some_lines and form.work >= some_lines[0].work:
             yield some_lines.pop()
         yield form
+    yield from some_lines
     yield from _descent(graph, target, form, recompute=True, most=None)
 
 
