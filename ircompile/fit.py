@@ -49,8 +49,8 @@ class Room:
         places = in_regions(form.draft, self.memory, self.reserved)
         return replace(form, places=places) if places else None
 
-    def too_small(self, graph: Graph, best: Fitted) -> CompileError:
-        """The error that says so of the smallest plan that was found."""
+    def refusal(self, graph: Graph, best: Fitted) -> CompileError:
+        """The error that says why the smallest plan that was found does not fit."""
         if best.ram + self.reserved > self.most:
             return too_large(graph, best, int(self.most) - self.reserved).counting(self.reserved)
         return too_small(best.draft, self.memory)
@@ -103,7 +103,7 @@ def first_within(graph: Graph, target: Target, input_mode: InputMode, room: Room
                 break
             seen.append(form)
     if not found:
-        raise room.too_small(graph, min(seen, key=lambda form: form.ram))
+        raise room.refusal(graph, min(seen, key=lambda form: form.ram))
     return min(found, key=lambda form: form.work)
 
 

@@ -24,7 +24,7 @@ from ircompile.plan.stages import can_compute_again
 from ircompile.plan.work import instructions, macs
 from ircompile.target import Target
 
-MOST_WORK = 1.15  # what the least memory may cost in instructions, against the fastest plan
+MOST_WORK = 1.15  # what less memory may cost in instructions where nothing is computed anew
 PARTS = (2, 4, 8)
 SEARCH_EVERY = 3  # steps down the path after which cuts are searched for anew
 
@@ -66,7 +66,7 @@ class Fitted:
 
 
 def path(graph: Graph, target: Target, input_mode: InputMode, known: Known) -> Iterator[Fitted]:
-    """All of them."""
+    """All of them, the default where its work is next."""
     forms = without_recomputing(graph, target, input_mode, known)
     form = next(forms)
     yield form
@@ -86,7 +86,7 @@ def default(graph: Graph, target: Target, input_mode: InputMode, known: Known | 
 
 
 def without_recomputing(graph: Graph, target: Target, input_mode: InputMode, known: Known) -> Iterator[Fitted]:
-    """Those that compute every row once, but for the default; the first is the fastest."""
+    """Those that compute every row once, without the default; the first is the fastest."""
     lowered, frugal = lower(graph, target), lower(graph, target, frugal=True)
     yield Fitted(lowered, find(Problem(lowered.graph, lowered.demands, known=known), input_mode))
     differ = frugal.demands != lowered.demands

@@ -19,7 +19,8 @@ from ircompile.plan.model import Demand, InputMode
 from ircompile.plan.segments import Segment, SegmentCosts, least_peak, neighbours
 from ircompile.plan.stages import can_have_lines
 
-EFFORT = 2400  # nodes laid out in the search, all drafts together
+EFFORT = 2400  # nodes laid out in the search for cuts, all drafts together
+EFFORT_ON_LINES = 10 * EFFORT  # the same where lines are taken away
 NEAR = 1.05  # the default plan needs at most this much more than the least found
 
 
@@ -43,7 +44,7 @@ def fewer_lines(draft: Draft, segments: Sequence[Segment], most: float) -> Draft
 
     All at once; where that is too much, first those of one half, then those of the other.
     """
-    groups, effort = [segments], 10 * EFFORT
+    groups, effort = [segments], EFFORT_ON_LINES
     while groups and effort > 0:
         group, problem = groups.pop(), draft.problem
         nodes = {stage.node.name for first, stop in group for stage in problem.stages[first:stop]}

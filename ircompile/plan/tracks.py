@@ -17,7 +17,7 @@ from ircompile.plan.lifetimes import Life
 from ircompile.tensor import Array
 
 Interval = tuple[int, int]
-Meeting = tuple["Track", "Track", int]
+Lookup = tuple["Track", "Track", int]
 """The rows of the one are looked up in the other, which come and go in order; and a number."""
 
 
@@ -99,7 +99,7 @@ def forbidden_distances(pairs: Sequence[tuple[Sequence[Track], Sequence[Track]]]
 
     The rows of all pairs are looked up at once: a's in b, or b's in a where b's do not come and go in order.
     """
-    straight, mirrored = list[Meeting](), list[Meeting]()
+    straight, mirrored = list[Lookup](), list[Lookup]()
     for number, (a, b) in enumerate(pairs):
         for one in a:
             for other in b:
@@ -115,34 +115,34 @@ def forbidden_distances(pairs: Sequence[tuple[Sequence[Track], Sequence[Track]]]
     return _merged(low, high, numbers, len(pairs))
 
 
-def _intervals(meetings: Sequence[Meeting]) -> tuple[Array, Array, Array]:
+def _intervals(lookups: Sequence[Lookup]) -> tuple[Array, Array, Array]:
     """Ends of the forbidden intervals of base of b - base of a, one or two for each row of an a that meets its b.
 
-    The third array tells the number of the meeting of each.
+    The third array tells the number of the lookup of each.
     """
-    rows = [a.rows for a, _, _ in meetings]
+    rows = [a.rows for a, _, _ in lookups]
     first, last, at = (np.concatenate(part) for part in zip(*rows, strict=True))
-    which = np.repeat(np.arange(len(meetings)), [len(part) for part, _, _ in rows])
-    tracks = {id(b): b for _, b, _ in meetings}
+    which = np.repeat(np.arange(len(lookups)), [len(part) for part, _, _ in rows])
+    tracks = {id(b): b for _, b, _ in lookups}
     place = {key: n for n, key in enumerate(tracks)}
-    looked = np.array([place[id(b)] for _, b, _ in meetings])[which]
+    looked = np.array([place[id(b)] for _, b, _ in lookups])[which]
     begins = np.cumsum([0, *(len(b.first) for b in tracks.values())])[looked]
     start = _looked_up([b.gone for b in tracks.values()], first, looked, "left") - begins
     stop = _looked_up([b.born for b in tracks.values()], last, looked, "right") - begins
 
     meet = stop > start
     start, count, at, which = start[meet], (stop - start)[meet], at[meet], which[meet]
-    pitch, slots, origin = np.array([(b.pitch, b.slots, b.begin) for _, b, _ in meetings]).T[:, which]
+    pitch, slots, origin = np.array([(b.pitch, b.slots, b.begin) for _, b, _ in lookups]).T[:, which]
     full = count >= slots
     begin = np.where(full, 0, (origin + start) % slots)
     end = np.where(full, slots, begin + count)
-    top = at + np.array([a.pitch for a, _, _ in meetings])[which]
+    top = at + np.array([a.pitch for a, _, _ in lookups])[which]
     low, high = at - np.minimum(end, slots) * pitch, top - begin * pitch
     over = end > slots  # the rows that begin anew at the ring's first slot
     if over.any():
         low = np.append(low, (at - (end - slots) * pitch)[over])
         high, which = np.append(high, top[over]), np.append(which, which[over])
-    return low, high, np.array([number for _, _, number in meetings])[which]
+    return low, high, np.array([number for _, _, number in lookups])[which]
 
 
 def _looked_up(ordered: Sequence[Array], steps: Array, which: Array, side: Literal["left", "right"]) -> Array:

@@ -27,7 +27,8 @@ Padding = tuple[int, int, int, int]
 @pytest.fixture(autouse=True)
 def any_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first plan will do."""
-    monkeypatch.setattr(search, "EFFORT", 1)
+    for effort in ("EFFORT", "EFFORT_ON_LINES"):
+        monkeypatch.setattr(search, effort, 1)
     for tries in ("QUICK", "THOROUGH"):
         monkeypatch.setattr(draft, tries, 1)
 
