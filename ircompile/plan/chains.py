@@ -32,7 +32,6 @@ class Chains:
         self.stages = stages
         self.steps = [stage.steps for stage in stages]
         self.asked = [_asked(stage, i - 1) for i, stage in enumerate(stages)]
-        self.waits = [stage.waits for stage in stages]
         self.readers = _readers_of(stages)
         self._cores: dict[tuple[int, int], dict[int, Array]] = {}
         self._upstream: dict[tuple[int, int], Array] = {}
@@ -140,10 +139,10 @@ class Chains:
 
     def _begin(self, stage: int) -> int:
         """Behind the last source of a wait that the chain does not imply; the stage itself if none is before it."""
-        if not any(wait.source == stage - 1 for wait in self.waits[stage]):
+        if not any(wait.source == stage - 1 for wait in self.stages[stage].waits):
             return stage
         return max(
-            (w.source + 1 for w in self.waits[stage] if self._asks_anew(stage, w.source, w.stops)), default=0
+            (w.source + 1 for w in self.stages[stage].waits if self._asks_anew(stage, w.source, w.stops)), default=0
         )
 
     def _asks_anew(self, stage: int, source: int, stops: Sequence[int]) -> bool:
