@@ -22,6 +22,7 @@ OPTIONS = {
     "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions", "RESIZE_BILINEAR": "ResizeBilinearOptions",
     "DEPTH_TO_SPACE": "DepthToSpaceOptions", "SPACE_TO_DEPTH": "SpaceToDepthOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions", "ARG_MAX": "ArgMaxOptions", "ARG_MIN": "ArgMinOptions",
+    "EXPAND_DIMS": "ExpandDimsOptions", "TRANSPOSE": "TransposeOptions",
     "RESHAPE": "ReshapeOptions", "SQUEEZE": "SqueezeOptions", "GATHER": "GatherOptions",
 }  # fmt: skip
 # LiteRT knows no second version of these.

@@ -159,11 +159,16 @@ class Lowering:
 
     def source(self, op: TfOperator, position: int) -> Tensor:
         """The graph tensor at an input position, as H x W x C of the framework's shape."""
-        held = self.activation(op, position)
-        return self.arranged(op, held, self.model.tensors[op.inputs[position]].shape)
+        return self.reshape(
+            op, self.ordered(op, position), default_shape(self.model.tensors[op.inputs[position]].shape)
+        )
 
-    def arranged(self, op: TfOperator, held: Activation, shape: tuple[int, ...]) -> Tensor:
-        """A tensor whose axes may be in another order or place, in the usual layout of a framework's shape."""
+    def ordered(self, op: TfOperator, position: int) -> Tensor:
+        """The graph tensor at an input position, its elements in the framework's order, of any H x W x C."""
+        return self.in_order(op, self.activation(op, position))
+
+    def in_order(self, op: TfOperator, held: Activation) -> Tensor:
+        """A tensor whose axes may be stored in another order, in the framework's order."""
         tensor = self.tensors[held.tensor]
         kept = [axis for axis in held.axes if axis >= 0]
         if kept != sorted(kept):
@@ -171,7 +176,7 @@ class Lowering:
             order = (ranks[0], ranks[1], ranks[2])
             moved = (tensor.shape[order[0]], tensor.shape[order[1]], tensor.shape[order[2]])
             tensor = self.move(op, Transpose(order), tensor, moved)
-        return self.reshape(op, tensor, default_shape(shape))
+        return tensor
 
     def reshape(self, op: TfOperator, tensor: Tensor, shape: Shape) -> Tensor:
         """The tensor under another shape: a Reshape node."""

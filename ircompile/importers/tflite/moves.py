@@ -15,8 +15,7 @@ from ircompile.tensor import Tensor
 
 def reshape(low: Lowering, op: TfOperator) -> None:
     """RESHAPE, SQUEEZE, EXPAND_DIMS: the same bytes under another shape of as many elements."""
-    held = low.activation(op, 0)
-    source, target = low.tensors[held.tensor], low.target(op)
+    source, target = low.ordered(op, 0), low.target(op)
     if (source.scale, source.zero_point) != (target.scale, target.zero_point):
         low.notice(
             f"{low.model.where(op)}: input and output are quantized differently; the bytes are copied all the "

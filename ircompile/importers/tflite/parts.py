@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ircompile.importers.tflite.fold import slice_bounds
-from ircompile.importers.tflite.lowering import Lowering, default_axes, like
+from ircompile.importers.tflite.lowering import Lowering, default_axes, default_shape, like
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.reductions import axis_numbers
 from ircompile.importers.tflite.tables import CODES
@@ -83,8 +83,10 @@ def pack(low: Lowering, op: TfOperator) -> None:
     sources = [low.source(op, n) for n in range(len(op.inputs))]
     for source in sources:
         low.check_same(op, source, low.target(op))
-    # A new axis of size 1 changes no byte.
-    _join(low, op, sources, [(*shape[:axis], 1, *shape[axis:])] * len(sources), axis)
+    # A new axis of size 1 changes no byte, but where height, width and channels stand.
+    shape = (*shape[:axis], 1, *shape[axis:])
+    sources = [low.reshape(op, source, default_shape(shape)) for source in sources]
+    _join(low, op, sources, [shape] * len(sources), axis)
 
 
 def tile(low: Lowering, op: TfOperator) -> None:

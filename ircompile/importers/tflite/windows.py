@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.importers.tflite.lowering import Activation, Batched, Lowering
+from ircompile.importers.tflite.lowering import Activation, Batched, Lowering, default_shape
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
 from ircompile.numerics import Requant, Rounding
 from ircompile.ops import AveragePool, Conv, Depthwise, MaxPool, Mean, Window
@@ -224,7 +224,7 @@ def batched_convolution(low: Lowering, op: TfOperator, value: Batched, padding: 
     held = low.values[value.source]
     assert inner is not None
     assert isinstance(held, Activation)
-    source = low.arranged(op, held, low.model.tensors[value.source].shape)
+    source = low.reshape(op, low.in_order(op, held), default_shape(low.model.tensors[value.source].shape))
     window = Window((1, 1), (1, 1), padding, value.dilation)
     output = _convolution(low, inner, source, window)
     low.check_same(op, output, low.target(op))
