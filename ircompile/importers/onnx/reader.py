@@ -131,18 +131,24 @@ class Reader:
 
     def _on_codes(self, raw: Raw, first: Codes, arguments: list[Value | None]) -> list[Value]:
         """A float operator's name on integers: MaxPool, Concat, Slice, Clip ... in the QOperator dialect."""
-        quant = self.builder.quant(first.view.tensor)
-        reals: list[Value | None] = [
-            Real(a.view, self.builder.quant(a.view.tensor)) if isinstance(a, Codes) else a for a in arguments
-        ]
-        if raw.kind == "Clip":
-            shift = 128 if first.unsigned else 0
-            bounds = [None if a is None else constant(a) for a in arguments[1:]]
-            reals[1:] = [None if b is None else Const(quant.real(b.astype(np.int64) - shift)) for b in bounds]
-        elif raw.kind not in PRESERVING:
+        if raw.kind != "Clip" and raw.kind not in PRESERVING:
             raise CompileError(
                 raw.where, "works on integers", "Clip and " + ", ".join(sorted(PRESERVING)), HINT_QDQ
             )
+        quant = self.builder.quant(first.view.tensor)
+        reals: list[Value | None] = [Real(a.view, quant) if isinstance(a, Codes) else a for a in arguments]
+        shift = 128 if first.unsigned else 0
+        if raw.kind == "Pad":
+            reals = [*reals, None, None][: max(3, len(reals))]
+            fill = None if reals[2] is None else constant(reals[2])
+            number = raw.get("value", 0) if fill is None or not fill.size else fill.reshape(-1)[0]
+            reals[2] = Const(np.asarray(int(number) - shift, np.int64))
+        elif raw.kind == "Relu":  # the codes' own zero, whatever their zero point is
+            raw = replace(raw, kind="Clip")
+            reals.append(Const(quant.real(np.asarray(-shift))))
+        elif raw.kind == "Clip":
+            bounds = [None if a is None else constant(a) for a in arguments[1:]]
+            reals[1:] = [None if b is None else Const(quant.real(b.astype(np.int64) - shift)) for b in bounds]
         found: list[Value] = []
         for part in range(len(raw.outputs)):
             expr = Expr(raw, tuple(reals), part)

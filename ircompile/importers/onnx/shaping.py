@@ -161,7 +161,7 @@ def lower_gather(context: Context, expr: Expr, target: Target) -> View:
 
 
 def lower_pad(context: Context, expr: Expr, target: Target) -> View:
-    """Pad of height, width and channels with one constant that the scale can represent, rounded to it."""
+    """Pad of height, width and channels with one constant: a number, rounded to a code; of integers, a code."""
     raw = expr.node
     real = context.preserved(expr.args[0], target, raw)
     view = context.settled(real, raw)
@@ -176,13 +176,14 @@ def lower_pad(context: Context, expr: Expr, target: Target) -> View:
     before, after = [0] * rank, [0] * rank
     for place, axis in enumerate(axes):
         before[axis], after[axis] = pads[place], pads[place + len(axes)]
-    fill = float(values[1].reshape(-1)[0]) if len(values) > 1 and values[1].size else float(raw.get("value", 0.0))
+    fill = values[1].reshape(-1)[0] if len(values) > 1 and values[1].size else np.float32(raw.get("value", 0.0))
+    code = int(fill) if isinstance(fill, np.integer) else real.quant.code(float(fill))
     if not any(before) and not any(after):
         return context.requantized(Real(view, real.quant), target, raw)
     order = long_axes(context, raw, view, *(a for a in range(rank) if before[a] or after[a]))
     start = [before[a] if a != NONE else 0 for a in order]
     stop = [after[a] if a != NONE else 0 for a in order]
-    op = Pad((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]), real.quant.code(fill))
+    op = Pad((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]), code)
     out = context.builder.emit(raw, op, [context.builder.arrange(raw, view, order)], real.quant)
     return context.requantized(Real(placed(context, out, order, rank), real.quant), target, raw)
 
