@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= 2
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup demo lint check test test-pythons test-all bench docs fmt train-setup clean
+.PHONY: help setup demo lint check golden replay test test-pythons test-all bench docs fmt train-setup clean
 
 help: ## list what there is
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,12 @@ lint: setup ## ruff, mypy --strict, import-linter
 
 check: lint ## lint, types and unit tests: under a minute
 	$(PYTEST) -q -n $(JOBS) -m "not slow and not toolchain and not thorough"
+
+golden: setup ## write the C of five small networks into tests/golden again
+	.venv/bin/python tests/test_golden.py
+
+replay: setup ## compare plans and C of all models with those of the last release (REPLAY="--base main --models kws")
+	.venv/bin/python scripts/replay.py --jobs $(JOBS) $(REPLAY)
 
 test: lint .venv/.browser ## what CI runs: check, and the tests that compile C and run QEMU
 	$(PYTEST) -n $(JOBS) -m "not slow"

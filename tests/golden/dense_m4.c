@@ -1,0 +1,1655 @@
+/* dense: dense, compiled by ircompile 0.1.0 for cortex-m4.
+ *
+ * A tensor is rows in the arena: row r at offset + ((r + phase) mod slots) * pitch. Nodes that stream together form a segment;
+ * within it nodes fire as the last one needs their rows.
+ */
+#include "dense.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <arm_acle.h>
+
+/* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
+#ifndef DENSE_HOOK
+#define DENSE_HOOK(layer, phase)
+#endif
+
+extern const int32_t dense_conv0_stream[143];
+extern const int32_t dense_conv1_stream[90];
+extern const int32_t dense_conv2_stream[270];
+extern const int32_t dense_mean3_requant[4];
+extern const int32_t dense_conv4_stream[62];
+
+/* (value >> shift) saturated to int8: one instruction where shift is a constant. */
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+#define REQUANT_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
+#elif defined(__ARM_FEATURE_SAT)
+#include <arm_acle.h>
+#define REQUANT_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
+#else
+#define REQUANT_SATURATE(value, shift) requant_saturate((value) >> (shift))
+static inline int32_t requant_saturate(int32_t value)
+{
+    return value < -128 ? -128 : value > 127 ? 127 : value;
+}
+#endif
+#if defined(__ARM_ARCH_6M__)
+/* floor(x * multiplier / 2^32), multiplier >= 0: without a long multiply, from products of 16-bit halves. */
+static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
+{
+    const uint32_t low = (uint32_t)x & 0xFFFFu;
+    const uint32_t lower = (uint32_t)multiplier & 0xFFFFu;
+    const int32_t high = x >> 16;
+    const int32_t upper = multiplier >> 16;
+    const int32_t middle = high * (int32_t)lower + (int32_t)((low * lower) >> 16);
+    const int32_t other = (int32_t)low * upper + (middle & 0xFFFF);
+    return high * upper + (middle >> 16) + (other >> 16);
+}
+#endif
+/* offset + round(x * multiplier / 2^32), which fits int32. */
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+{
+    int32_t sum;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(multiplier), "r"(offset));
+    return sum;
+}
+#elif defined(__ARM_ARCH_6M__)
+static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+{
+    return offset + requant_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
+}
+#else
+static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+{
+    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
+}
+#endif
+static inline int32_t requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
+{
+    int32_t sum = requant_rounded(x, multiplier, offset);
+    return REQUANT_SATURATE(sum, 2);
+}
+
+static inline int32_t requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
+{
+    int32_t sum = requant_rounded(x, multiplier, offset);
+    sum += x >> 31; /* ties of negative numbers go down */
+    return REQUANT_SATURATE(sum, shift);
+}
+
+/* Many call it, once a row: in line it would take more flash and save next to no time. */
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+/* Pointers to `count` rows from `first` on, `apart` rows from each other; NULL outside of the picture. */
+static void dense_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base, int32_t height, int32_t phase, int32_t slots, int32_t pitch)
+{
+    for (int32_t i = 0; i < count; i++, first += apart)
+        rows[i] = first < 0 || first >= height ? NULL : base + (first + phase) % slots * pitch;
+}
+
+/* Copies a row that is still needed to where it is kept; the places may overlap. */
+static void dense_keep(int8_t *to, const int8_t *from, int32_t bytes)
+{
+    const int32_t apart = (int32_t)(to < from ? from - to : to - from);
+    for (int32_t done = 0, run; apart > 0 && done < bytes; done += run) {
+        run = apart < bytes - done ? apart : bytes - done;
+        const int32_t at = to < from ? done : bytes - done - run;
+        memcpy(to + at, from + at, (size_t)run);
+    }
+}
+
+/* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define DENSE_NO_ASM
+ * where r7 is not free (frame pointers). */
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(DENSE_NO_ASM)
+#define DENSE_ASM 1
+#define DENSE_KEEP(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory") /* no work on it is moved or kept */
+#define DENSE_KEPT volatile
+#define DENSE_IN(name) __asm__(name)
+#else
+#define DENSE_ASM 0
+#define DENSE_KEEP(pointer)
+#define DENSE_KEPT
+#define DENSE_IN(name)
+#endif
+
+/* Four codes from any address, as one word. */
+static inline int32_t dense_unpack_word(const int8_t *codes)
+{
+    int32_t word;
+    memcpy(&word, codes, sizeof word);
+    return word;
+}
+
+/* Codes 1 and 3 of a word as halfwords; __sxtb16 takes codes 0 and 2. */
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__)
+static inline int32_t dense_unpack_odd(int32_t word)
+{
+    int32_t halves;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(halves) : "r"(word));
+    return halves;
+}
+#else
+static inline int32_t dense_unpack_odd(int32_t word)
+{
+    return __sxtb16((int32_t)((uint32_t)word >> 8));
+}
+#endif
+
+/* A code as a halfword. */
+static inline void dense_stem_3x3_s2_p0_c3_half(int8_t *to, int8_t code)
+{
+    const int16_t half = code;
+    memcpy(to, &half, sizeof half);
+}
+
+/* A row of a window with what lies outside of the picture as the zero point. */
+static const int8_t *dense_stem_3x3_s2_p0_c3_border(int8_t *to, const int8_t *row, int32_t first, int32_t row_bytes, int32_t zero_in)
+{
+    for (int32_t i = 0; i < 9; i++)
+        to[i] = row != NULL && first + i >= 0 && first + i < row_bytes ? row[first + i] : (int8_t)zero_in;
+    return to;
+}
+
+/* 3 x 3 convolution of one row of 3 channels, stride 2, two pixels at a time, the last of an odd row
+ * twice. Their windows are gathered in a patch: whole words of each row, then what is left over of all rows. */
+static void dense_stem_3x3_s2_p0_c3(const int8_t *const *rows, int8_t *out, const int32_t *stream, int8_t *scratch)
+{
+    const int32_t channels_out = stream[0];
+    const int32_t width = stream[1];
+    const int32_t pixel_step = stream[2];
+    const int32_t channel_step = stream[3];
+    const int32_t zero_in = stream[4];
+    const int32_t row_bytes = stream[5];
+    const int32_t words = stream[6];
+    stream += 7;
+    int32_t *const patch = (int32_t *)(void *)scratch;
+    /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
+    DENSE_KEPT struct {
+        const int8_t *limit;
+        const int32_t *patch, *stream;
+        int8_t *out, *out_end;
+        int32_t pixel_step, channel_step;
+    } kept;
+    kept.limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
+    kept.patch = patch;
+    kept.stream = stream;
+    kept.pixel_step = pixel_step;
+    kept.channel_step = channel_step;
+int8_t *const border = scratch + 4 * words;
+    for (int32_t x = 0; x < width; x += 2) {
+        const int32_t first = (x * 2 - 0) * 3;
+        const int32_t second = x + 1 < width ? first + 6 : first;
+        const int first_inside = first >= 0 && first + 9 <= row_bytes;
+        const int second_inside = second >= 0 && second + 9 <= row_bytes;
+        int32_t *next = patch;
+        int8_t *const tail = scratch + 96;
+            {
+                const int8_t *const row = rows[0];
+                const int8_t *a = first_inside && row != NULL ? row + first : dense_stem_3x3_s2_p0_c3_border(border, row, first, row_bytes, zero_in);
+                const int8_t *b = second_inside && row != NULL ? row + second : dense_stem_3x3_s2_p0_c3_border(border + 9, row, second, row_bytes, zero_in);
+        {
+#if DENSE_ASM
+            int32_t word_a, word_b, even_a, even_b;
+            __asm__ volatile(
+            "ldr %[wa], [%[a]], #4\n\t"
+            "ldr %[wb], [%[b]], #4\n\t"
+            "sxtb16 %[ea], %[wa]\n\t"
+            "sxtb16 %[eb], %[wb]\n\t"
+            "strd %[ea], %[eb], [%[to]], #8\n\t"
+            "sxtb16 %[wa], %[wa], ror #8\n\t"
+            "sxtb16 %[wb], %[wb], ror #8\n\t"
+            "strd %[wa], %[wb], [%[to]], #8\n\t"
+            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+              [b] "+&r"(b), [to] "+&r"(next)
+            :
+            : "memory");
+#else
+            next[0] = __sxtb16(dense_unpack_word(a));
+            next[1] = __sxtb16(dense_unpack_word(b));
+            next[2] = dense_unpack_odd(dense_unpack_word(a));
+            next[3] = dense_unpack_odd(dense_unpack_word(b));
+            a += 4;
+            b += 4;
+            next += 4;
+#endif
+        }
+        {
+#if DENSE_ASM
+            int32_t word_a, word_b, even_a, even_b;
+            __asm__ volatile(
+            "ldr %[wa], [%[a]], #4\n\t"
+            "ldr %[wb], [%[b]], #4\n\t"
+            "sxtb16 %[ea], %[wa]\n\t"
+            "sxtb16 %[eb], %[wb]\n\t"
+            "strd %[ea], %[eb], [%[to]], #8\n\t"
+            "sxtb16 %[wa], %[wa], ror #8\n\t"
+            "sxtb16 %[wb], %[wb], ror #8\n\t"
+            "strd %[wa], %[wb], [%[to]], #8\n\t"
+            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+              [b] "+&r"(b), [to] "+&r"(next)
+            :
+            : "memory");
+#else
+            next[0] = __sxtb16(dense_unpack_word(a));
+            next[1] = __sxtb16(dense_unpack_word(b));
+            next[2] = dense_unpack_odd(dense_unpack_word(a));
+            next[3] = dense_unpack_odd(dense_unpack_word(b));
+            a += 4;
+            b += 4;
+            next += 4;
+#endif
+        }
+                dense_stem_3x3_s2_p0_c3_half(tail + 0, a[0]);
+                dense_stem_3x3_s2_p0_c3_half(tail + 4, b[0]);
+            }
+            {
+                const int8_t *const row = rows[1];
+                const int8_t *a = first_inside && row != NULL ? row + first : dense_stem_3x3_s2_p0_c3_border(border, row, first, row_bytes, zero_in);
+                const int8_t *b = second_inside && row != NULL ? row + second : dense_stem_3x3_s2_p0_c3_border(border + 9, row, second, row_bytes, zero_in);
+        {
+#if DENSE_ASM
+            int32_t word_a, word_b, even_a, even_b;
+            __asm__ volatile(
+            "ldr %[wa], [%[a]], #4\n\t"
+            "ldr %[wb], [%[b]], #4\n\t"
+            "sxtb16 %[ea], %[wa]\n\t"
+            "sxtb16 %[eb], %[wb]\n\t"
+            "strd %[ea], %[eb], [%[to]], #8\n\t"
+            "sxtb16 %[wa], %[wa], ror #8\n\t"
+            "sxtb16 %[wb], %[wb], ror #8\n\t"
+            "strd %[wa], %[wb], [%[to]], #8\n\t"
+            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+              [b] "+&r"(b), [to] "+&r"(next)
+            :
+            : "memory");
+#else
+            next[0] = __sxtb16(dense_unpack_word(a));
+            next[1] = __sxtb16(dense_unpack_word(b));
+            next[2] = dense_unpack_odd(dense_unpack_word(a));
+            next[3] = dense_unpack_odd(dense_unpack_word(b));
+            a += 4;
+            b += 4;
+            next += 4;
+#endif
+        }
+        {
+#if DENSE_ASM
+            int32_t word_a, word_b, even_a, even_b;
+            __asm__ volatile(
+            "ldr %[wa], [%[a]], #4\n\t"
+            "ldr %[wb], [%[b]], #4\n\t"
+            "sxtb16 %[ea], %[wa]\n\t"
+            "sxtb16 %[eb], %[wb]\n\t"
+            "strd %[ea], %[eb], [%[to]], #8\n\t"
+            "sxtb16 %[wa], %[wa], ror #8\n\t"
+            "sxtb16 %[wb], %[wb], ror #8\n\t"
+            "strd %[wa], %[wb], [%[to]], #8\n\t"
+            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+              [b] "+&r"(b), [to] "+&r"(next)
+            :
+            : "memory");
+#else
+            next[0] = __sxtb16(dense_unpack_word(a));
+            next[1] = __sxtb16(dense_unpack_word(b));
+            next[2] = dense_unpack_odd(dense_unpack_word(a));
+            next[3] = dense_unpack_odd(dense_unpack_word(b));
+            a += 4;
+            b += 4;
+            next += 4;
+#endif
+        }
+                dense_stem_3x3_s2_p0_c3_half(tail + 2, a[0]);
+                dense_stem_3x3_s2_p0_c3_half(tail + 6, b[0]);
+            }
+            {
+                const int8_t *const row = rows[2];
+                const int8_t *a = first_inside && row != NULL ? row + first : dense_stem_3x3_s2_p0_c3_border(border, row, first, row_bytes, zero_in);
+                const int8_t *b = second_inside && row != NULL ? row + second : dense_stem_3x3_s2_p0_c3_border(border + 9, row, second, row_bytes, zero_in);
+        {
+#if DENSE_ASM
+            int32_t word_a, word_b, even_a, even_b;
+            __asm__ volatile(
+            "ldr %[wa], [%[a]], #4\n\t"
+            "ldr %[wb], [%[b]], #4\n\t"
+            "sxtb16 %[ea], %[wa]\n\t"
+            "sxtb16 %[eb], %[wb]\n\t"
+            "strd %[ea], %[eb], [%[to]], #8\n\t"
+            "sxtb16 %[wa], %[wa], ror #8\n\t"
+            "sxtb16 %[wb], %[wb], ror #8\n\t"
+            "strd %[wa], %[wb], [%[to]], #8\n\t"
+            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+              [b] "+&r"(b), [to] "+&r"(next)
+            :
+            : "memory");
+#else
+            next[0] = __sxtb16(dense_unpack_word(a));
+            next[1] = __sxtb16(dense_unpack_word(b));
+            next[2] = dense_unpack_odd(dense_unpack_word(a));
+            next[3] = dense_unpack_odd(dense_unpack_word(b));
+            a += 4;
+            b += 4;
+            next += 4;
+#endif
+        }
+        {
+#if DENSE_ASM
+            int32_t word_a, word_b, even_a, even_b;
+            __asm__ volatile(
+            "ldr %[wa], [%[a]], #4\n\t"
+            "ldr %[wb], [%[b]], #4\n\t"
+            "sxtb16 %[ea], %[wa]\n\t"
+            "sxtb16 %[eb], %[wb]\n\t"
+            "strd %[ea], %[eb], [%[to]], #8\n\t"
+            "sxtb16 %[wa], %[wa], ror #8\n\t"
+            "sxtb16 %[wb], %[wb], ror #8\n\t"
+            "strd %[wa], %[wb], [%[to]], #8\n\t"
+            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+              [b] "+&r"(b), [to] "+&r"(next)
+            :
+            : "memory");
+#else
+            next[0] = __sxtb16(dense_unpack_word(a));
+            next[1] = __sxtb16(dense_unpack_word(b));
+            next[2] = dense_unpack_odd(dense_unpack_word(a));
+            next[3] = dense_unpack_odd(dense_unpack_word(b));
+            a += 4;
+            b += 4;
+            next += 4;
+#endif
+        }
+                dense_stem_3x3_s2_p0_c3_half(tail + 8, a[0]);
+                dense_stem_3x3_s2_p0_c3_half(tail + 12, b[0]);
+            }
+        kept.out = out;
+        kept.pixel_step = second != first ? pixel_step : 0;
+        {
+        const int32_t *w = kept.stream;
+        kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
+        while (kept.out != kept.out_end) {
+            int32_t a0, a1, a2, a3, b0, b1, b2, b3;
+            const int32_t *codes = kept.patch;
+#if DENSE_ASM
+            int32_t x0, x1, w0, w1;
+            __asm__ volatile(
+            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            "ldr %[w0], %[limit]\n\t"
+            "mov %[b0], %[a0]\n\t"
+            "mov %[b1], %[a1]\n\t"
+            "mov %[b2], %[a2]\n\t"
+            "mov %[b3], %[a3]\n\t"
+            "lsls %[w0], %[w0], #31\n\t"
+            "bne 2f\n"
+            "1:\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "2:\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "ldr %[w0], %[limit]\n\t"
+            "cmp %[x], %[w0]\n\t"
+            "bcc 1b\n\t"
+            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
+              [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
+              [x] "+&r"(codes), [w] "+&r"(w)
+            : [limit] "m"(kept.limit)
+            : "cc", "memory");
+#else
+            a0 = b0 = w[0];
+            a1 = b1 = w[1];
+            a2 = b2 = w[2];
+            a3 = b3 = w[3];
+            for (w += 4; codes < patch + words; codes += 2) {
+            a0 = __smlad(w[0], codes[0], a0);
+            a1 = __smlad(w[1], codes[0], a1);
+            b0 = __smlad(w[0], codes[1], b0);
+            b1 = __smlad(w[1], codes[1], b1);
+            a2 = __smlad(w[2], codes[0], a2);
+            a3 = __smlad(w[3], codes[0], a3);
+            b2 = __smlad(w[2], codes[1], b2);
+            b3 = __smlad(w[3], codes[1], b3);
+            w += 4;
+}
+#endif
+            int8_t *to = kept.out;
+            const int32_t across = kept.pixel_step;
+            const int32_t down = kept.channel_step;
+
+        {
+            const int32_t multiplier_c = (w - 1)[1];
+            const int32_t offset_c = (w - 1)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
+            to[across] = (int8_t)requant_high_rounded_2(b0, multiplier_c, offset_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+        {
+            const int32_t multiplier_c = (w + 1)[1];
+            const int32_t offset_c = (w + 1)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
+            to[across] = (int8_t)requant_high_rounded_2(b1, multiplier_c, offset_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+        {
+            const int32_t multiplier_c = (w + 3)[1];
+            const int32_t offset_c = (w + 3)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a2, multiplier_c, offset_c);
+            to[across] = (int8_t)requant_high_rounded_2(b2, multiplier_c, offset_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+        {
+            const int32_t multiplier_c = (w + 5)[1];
+            const int32_t offset_c = (w + 5)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a3, multiplier_c, offset_c);
+            to[across] = (int8_t)requant_high_rounded_2(b3, multiplier_c, offset_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+            kept.out = to;
+            w += 8;
+        }
+        for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+            int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
+            w += 2;
+            int8_t *to = kept.out;
+
+            for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
+            a0 = __smlad(w[0], codes[0], a0);
+            a1 = __smlad(w[1], codes[0], a1);
+            b0 = __smlad(w[0], codes[1], b0);
+            b1 = __smlad(w[1], codes[1], b1);
+            w += 2;
+}
+        {
+            const int32_t multiplier_c = (w - 1)[1];
+            const int32_t offset_c = (w - 1)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
+            to[kept.pixel_step] = (int8_t)requant_high_rounded_2(b0, multiplier_c, offset_c);
+        }
+if (rest == 1)
+                break;
+            to += kept.channel_step;
+        {
+            const int32_t multiplier_c = (w + 1)[1];
+            const int32_t offset_c = (w + 1)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
+            to[kept.pixel_step] = (int8_t)requant_high_rounded_2(b1, multiplier_c, offset_c);
+        }
+kept.out = to + kept.channel_step;
+            w += 4;
+        }
+}
+        out += 2 * pixel_step;
+    }
+}
+
+/* All channels of one pixel of `count` codes; the stream is that of two pixels. */
+static void dense_pixel(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out, int32_t channels, int32_t channel_step)
+{
+    const int8_t *const end = in + (count & ~3);
+    int32_t tail0 = 0, tail1 = 0;
+
+    const int32_t *w = stream;
+    if ((count & 3) != 0) {
+        tail0 = (count & 3) > 1 ? (int32_t)(((uint32_t)end[1] << 16) | (uint16_t)end[0]) : end[0];
+        tail1 = in[count - 1];
+    }
+    for (; channels >= 4; channels -= 4) {
+        int32_t a0 = w[0], a1 = w[1], a2 = w[2], a3 = w[3];
+        const int8_t *x = in;
+        w += 4;
+#if DENSE_ASM
+        if (x < end) {
+            int32_t x0, x1, w0, w1;
+            __asm__(
+                "cmp %[odd], #0\n\t"
+                "bne 2f\n"
+                "1:\n\t"
+                "ldr %[x0], [%[x]], #4\n\t"
+                "sxtb16 %[x1], %[x0], ror #8\n\t"
+                "sxtb16 %[x0], %[x0]\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
+            "smlad %[a1], %[w1], %[x1], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a2], %[w0], %[x1], %[a2]\n\t"
+            "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
+                "2:\n\t"
+                "ldr %[x0], [%[x]], #4\n\t"
+                "sxtb16 %[x1], %[x0], ror #8\n\t"
+                "sxtb16 %[x0], %[x0]\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
+            "smlad %[a1], %[w1], %[x1], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a2], %[w0], %[x1], %[a2]\n\t"
+            "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
+                "cmp %[x], %[end]\n\t"
+                "bcc 1b\n\t"
+                : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3), [x0] "=&r"(x0), [x1] "=&r"(x1),
+                  [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
+                : [end] "r"(end), [odd] "r"(count & 4)
+                : "cc", "memory");
+        }
+#else
+        for (; x < end; x += 4) {
+            const int32_t even = __sxtb16(dense_unpack_word(x));
+            const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
+            {
+            a0 = __smlad(w[0], even, a0);
+            a1 = __smlad(w[1], even, a1);
+            a2 = __smlad(w[2], even, a2);
+            a3 = __smlad(w[3], even, a3);
+            w += 4;
+}
+            {
+            a0 = __smlad(w[0], odd, a0);
+            a1 = __smlad(w[1], odd, a1);
+            a2 = __smlad(w[2], odd, a2);
+            a3 = __smlad(w[3], odd, a3);
+            w += 4;
+}
+        }
+#endif
+        if ((count & 3) != 0) {
+            {
+            a0 = __smlad(w[0], tail0, a0);
+            a1 = __smlad(w[1], tail0, a1);
+            a2 = __smlad(w[2], tail0, a2);
+            a3 = __smlad(w[3], tail0, a3);
+            w += 4;
+}
+            {
+            a0 = __smlad(w[0], tail1, a0);
+            a1 = __smlad(w[1], tail1, a1);
+            a2 = __smlad(w[2], tail1, a2);
+            a3 = __smlad(w[3], tail1, a3);
+            w += 4;
+}
+        }
+        {
+            const int32_t multiplier_c = (w - 1)[1];
+            const int32_t offset_c = (w - 1)[2];
+
+            out[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
+        }
+out += channel_step;
+        {
+            const int32_t multiplier_c = (w + 1)[1];
+            const int32_t offset_c = (w + 1)[2];
+
+            out[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
+        }
+out += channel_step;
+        {
+            const int32_t multiplier_c = (w + 3)[1];
+            const int32_t offset_c = (w + 3)[2];
+
+            out[0] = (int8_t)requant_high_rounded_2(a2, multiplier_c, offset_c);
+        }
+out += channel_step;
+        {
+            const int32_t multiplier_c = (w + 5)[1];
+            const int32_t offset_c = (w + 5)[2];
+
+            out[0] = (int8_t)requant_high_rounded_2(a3, multiplier_c, offset_c);
+        }
+out += channel_step;
+        w += 8;
+    }
+    for (; channels > 0; channels -= 2) {
+        int32_t a0 = w[0], a1 = w[1];
+        w += 2;
+        for (const int8_t *x = in; x < end; x += 4) {
+            const int32_t even = __sxtb16(dense_unpack_word(x));
+            const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
+            {
+            a0 = __smlad(w[0], even, a0);
+            a1 = __smlad(w[1], even, a1);
+            w += 2;
+}
+            {
+            a0 = __smlad(w[0], odd, a0);
+            a1 = __smlad(w[1], odd, a1);
+            w += 2;
+}
+        }
+        if ((count & 3) != 0) {
+            {
+            a0 = __smlad(w[0], tail0, a0);
+            a1 = __smlad(w[1], tail0, a1);
+            w += 2;
+}
+            {
+            a0 = __smlad(w[0], tail1, a0);
+            a1 = __smlad(w[1], tail1, a1);
+            w += 2;
+}
+        }
+        {
+            const int32_t multiplier_c = (w - 1)[1];
+            const int32_t offset_c = (w - 1)[2];
+
+            out[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
+        }
+if (channels == 1)
+            return;
+        out += channel_step;
+        {
+            const int32_t multiplier_c = (w + 1)[1];
+            const int32_t offset_c = (w + 1)[2];
+
+            out[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
+        }
+out += channel_step;
+        w += 4;
+    }
+}
+
+/* 1 x 1 convolution of one row, two pixels at a time. */
+static void dense_pointwise(const int8_t *in, int8_t *out, const int32_t *stream, int8_t *scratch)
+{
+    const int32_t channels_in = stream[0];
+    const int32_t channels_out = stream[1];
+    const int32_t width = stream[2];
+    const int32_t pixel_step = stream[3];
+    const int32_t channel_step = stream[4];
+    const int32_t words = stream[5];
+    stream += 6;
+    int32_t *const patch = (int32_t *)(void *)scratch;
+    /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
+    DENSE_KEPT struct {
+        const int8_t *limit;
+        const int32_t *patch, *stream;
+        int8_t *out, *out_end;
+        int32_t pixel_step, channel_step;
+    } kept;
+    kept.limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
+    kept.patch = patch;
+    kept.stream = stream;
+    kept.pixel_step = pixel_step;
+    kept.channel_step = channel_step;
+for (int32_t x = width; x >= 2; x -= 2) {
+        const int8_t *a = in;
+        const int8_t *b = in + channels_in;
+        int32_t *next = patch;
+        for (int32_t left_over = channels_in; ; left_over -= 4) {
+            if (left_over < 4) {
+                if (left_over > 0) {
+                    next[0] = left_over > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
+                    next[1] = left_over > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
+                    next += 2;
+                }
+                if (left_over > 2) {
+                    next[0] = a[2];
+                    next[1] = b[2];
+                    next += 2;
+                }
+                break;
+            }
+        {
+#if DENSE_ASM
+            int32_t word_a, word_b, even_a, even_b;
+            __asm__ volatile(
+            "ldr %[wa], [%[a]], #4\n\t"
+            "ldr %[wb], [%[b]], #4\n\t"
+            "sxtb16 %[ea], %[wa]\n\t"
+            "sxtb16 %[eb], %[wb]\n\t"
+            "strd %[ea], %[eb], [%[to]], #8\n\t"
+            "sxtb16 %[wa], %[wa], ror #8\n\t"
+            "sxtb16 %[wb], %[wb], ror #8\n\t"
+            "strd %[wa], %[wb], [%[to]], #8\n\t"
+            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+              [b] "+&r"(b), [to] "+&r"(next)
+            :
+            : "memory");
+#else
+            next[0] = __sxtb16(dense_unpack_word(a));
+            next[1] = __sxtb16(dense_unpack_word(b));
+            next[2] = dense_unpack_odd(dense_unpack_word(a));
+            next[3] = dense_unpack_odd(dense_unpack_word(b));
+            a += 4;
+            b += 4;
+            next += 4;
+#endif
+        }
+}
+kept.out = out;
+        {
+        const int32_t *w = kept.stream;
+        kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
+        while (kept.out != kept.out_end) {
+            int32_t a0, a1, a2, a3, b0, b1, b2, b3;
+            const int32_t *codes = kept.patch;
+#if DENSE_ASM
+            int32_t x0, x1, w0, w1;
+            __asm__ volatile(
+            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b0], %[w0], %[x1], %[a0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b1], %[w1], %[x1], %[a1]\n\t"
+            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b2], %[w0], %[x1], %[a2]\n\t"
+            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[a3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+"ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
+              [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
+              [x] "+&r"(codes), [w] "+&r"(w)
+            : [limit] "m"(kept.limit)
+            : "cc", "memory");
+#else
+            a0 = b0 = w[0];
+            a1 = b1 = w[1];
+            a2 = b2 = w[2];
+            a3 = b3 = w[3];
+            for (w += 4; codes < patch + words; codes += 2) {
+            a0 = __smlad(w[0], codes[0], a0);
+            a1 = __smlad(w[1], codes[0], a1);
+            b0 = __smlad(w[0], codes[1], b0);
+            b1 = __smlad(w[1], codes[1], b1);
+            a2 = __smlad(w[2], codes[0], a2);
+            a3 = __smlad(w[3], codes[0], a3);
+            b2 = __smlad(w[2], codes[1], b2);
+            b3 = __smlad(w[3], codes[1], b3);
+            w += 4;
+}
+#endif
+            int8_t *to = kept.out;
+            const int32_t across = kept.pixel_step;
+            const int32_t down = kept.channel_step;
+
+        {
+            const int32_t multiplier_c = (w - 1)[1];
+            const int32_t offset_c = (w - 1)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
+            to[across] = (int8_t)requant_high_rounded_2(b0, multiplier_c, offset_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+        {
+            const int32_t multiplier_c = (w + 1)[1];
+            const int32_t offset_c = (w + 1)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
+            to[across] = (int8_t)requant_high_rounded_2(b1, multiplier_c, offset_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+        {
+            const int32_t multiplier_c = (w + 3)[1];
+            const int32_t offset_c = (w + 3)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a2, multiplier_c, offset_c);
+            to[across] = (int8_t)requant_high_rounded_2(b2, multiplier_c, offset_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+        {
+            const int32_t multiplier_c = (w + 5)[1];
+            const int32_t offset_c = (w + 5)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a3, multiplier_c, offset_c);
+            to[across] = (int8_t)requant_high_rounded_2(b3, multiplier_c, offset_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+            kept.out = to;
+            w += 8;
+        }
+        for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+            int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
+            w += 2;
+            int8_t *to = kept.out;
+
+            for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
+            a0 = __smlad(w[0], codes[0], a0);
+            a1 = __smlad(w[1], codes[0], a1);
+            b0 = __smlad(w[0], codes[1], b0);
+            b1 = __smlad(w[1], codes[1], b1);
+            w += 2;
+}
+        {
+            const int32_t multiplier_c = (w - 1)[1];
+            const int32_t offset_c = (w - 1)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
+            to[kept.pixel_step] = (int8_t)requant_high_rounded_2(b0, multiplier_c, offset_c);
+        }
+if (rest == 1)
+                break;
+            to += kept.channel_step;
+        {
+            const int32_t multiplier_c = (w + 1)[1];
+            const int32_t offset_c = (w + 1)[2];
+
+            to[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
+            to[kept.pixel_step] = (int8_t)requant_high_rounded_2(b1, multiplier_c, offset_c);
+        }
+kept.out = to + kept.channel_step;
+            w += 4;
+        }
+}
+        in += 2 * channels_in;
+        out += 2 * pixel_step;
+    }
+    if ((width & 1) != 0)
+        dense_pixel(in, channels_in, stream, out, channels_out, channel_step);
+}
+
+/* `count` pixels of a row from `column` on. Where some lie outside of the row, a copy at `to` with these as the zero
+ * point; where all do, `outside`. */
+static const int8_t *dense_conv_run(int8_t *to, const int8_t *row, int32_t column, int32_t count, int32_t width_in, int32_t channels_in, const int8_t *outside)
+{
+    const int32_t first = column < 0 ? 0 : column;
+    const int32_t stop = column + count < width_in ? column + count : width_in;
+    if (row == NULL || first >= stop)
+        return outside;
+    if (stop - first == count)
+        return row + column * channels_in;
+    memcpy(to, outside, (size_t)(count * channels_in));
+    memcpy(to + (first - column) * channels_in, row + first * channels_in, (size_t)((stop - first) * channels_in));
+    return to;
+}
+
+/* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered in a
+ * patch, `taps` runs of `tap_width` pixels from each row. */
+static void dense_conv(const int8_t *const *rows, int8_t *out, const int32_t *stream, int8_t *scratch)
+{
+    const int32_t channels_in = stream[0];
+    const int32_t channels_out = stream[1];
+    const int32_t width = stream[2];
+    const int32_t pixel_step = stream[3];
+    const int32_t channel_step = stream[4];
+    const int32_t width_in = stream[5];
+    const int32_t height = stream[6];
+    const int32_t taps = stream[7];
+    const int32_t tap_width = stream[8];
+    const int32_t apart = stream[9];
+    const int32_t stride = stream[10];
+    const int32_t left = stream[11];
+    const int32_t words = stream[12];
+    stream += 13;
+const int32_t run = tap_width * channels_in;
+    const int8_t *const outside = (const int8_t *)stream;
+    stream += (run + 3) >> 2;
+    int32_t *const patch = (int32_t *)(void *)scratch;
+    /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
+    DENSE_KEPT struct {
+        const int8_t *limit;
+        const int32_t *patch, *stream;
+        int8_t *out, *out_end;
+        int32_t pixel_step, channel_step;
+    } kept;
+    kept.limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
+    kept.patch = patch;
+    kept.stream = stream;
+    kept.pixel_step = pixel_step;
+    kept.channel_step = channel_step;
+int8_t *const border = scratch + 4 * words;
+    for (int32_t x = 0; x < width; x += 2) {
+        const int32_t first = x * stride - left;
+        const int32_t second = x + 1 < width ? first + stride : first;
+        const int inside = first >= 0 && second + (taps - 1) * apart + tap_width <= width_in;
+        int32_t *next = patch;
+        for (int32_t i = 0; i < height; i++) {
+            for (int32_t j = 0; j < taps * apart; j += apart) {
+                const int8_t *a, *b;
+                if (inside && rows[i] != NULL) {
+                    a = rows[i] + (first + j) * channels_in;
+                    b = rows[i] + (second + j) * channels_in;
+                } else {
+                    a = dense_conv_run(border, rows[i], first + j, tap_width, width_in, channels_in, outside);
+                    b = dense_conv_run(border + run, rows[i], second + j, tap_width, width_in, channels_in, outside);
+                }
+        for (int32_t left_over = run; ; left_over -= 4) {
+            if (left_over < 4) {
+                if (left_over > 0) {
+                    next[0] = left_over > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
+                    next[1] = left_over > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
+                    next += 2;
+                }
+                if (left_over > 2) {
+                    next[0] = a[2];
+                    next[1] = b[2];
+                    next += 2;
+                }
+                break;
+            }
+        {
+#if DENSE_ASM
+            int32_t word_a, word_b, even_a, even_b;
+            __asm__ volatile(
+            "ldr %[wa], [%[a]], #4\n\t"
+            "ldr %[wb], [%[b]], #4\n\t"
+            "sxtb16 %[ea], %[wa]\n\t"
+            "sxtb16 %[eb], %[wb]\n\t"
+            "strd %[ea], %[eb], [%[to]], #8\n\t"
+            "sxtb16 %[wa], %[wa], ror #8\n\t"
+            "sxtb16 %[wb], %[wb], ror #8\n\t"
+            "strd %[wa], %[wb], [%[to]], #8\n\t"
+            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+              [b] "+&r"(b), [to] "+&r"(next)
+            :
+            : "memory");
+#else
+            next[0] = __sxtb16(dense_unpack_word(a));
+            next[1] = __sxtb16(dense_unpack_word(b));
+            next[2] = dense_unpack_odd(dense_unpack_word(a));
+            next[3] = dense_unpack_odd(dense_unpack_word(b));
+            a += 4;
+            b += 4;
+            next += 4;
+#endif
+        }
+}
+            }
+        }
+        kept.out = out;
+        kept.pixel_step = second != first ? pixel_step : 0;
+        {
+        const int32_t *w = kept.stream;
+        kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
+        while (kept.out != kept.out_end) {
+            int32_t a0, a1, a2, a3, b0, b1, b2, b3;
+            const int32_t *codes = kept.patch;
+#if DENSE_ASM
+            int32_t x0, x1, w0, w1;
+            __asm__ volatile(
+            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            "ldr %[w0], %[limit]\n\t"
+            "mov %[b0], %[a0]\n\t"
+            "mov %[b1], %[a1]\n\t"
+            "mov %[b2], %[a2]\n\t"
+            "mov %[b3], %[a3]\n\t"
+            "lsls %[w0], %[w0], #31\n\t"
+            "bne 2f\n"
+            "1:\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+            "sxtb16 %[w0], %[w0]\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "sxtb16 %[w1], %[w1]\n\t"
+            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+            "sxtb16 %[w0], %[w0]\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "sxtb16 %[w1], %[w1]\n\t"
+            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+            "2:\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+            "sxtb16 %[w0], %[w0]\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "sxtb16 %[w1], %[w1]\n\t"
+            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+            "sxtb16 %[w0], %[w0]\n\t"
+            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "sxtb16 %[w1], %[w1]\n\t"
+            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+            "ldr %[w0], %[limit]\n\t"
+            "cmp %[x], %[w0]\n\t"
+            "bcc 1b\n\t"
+            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
+              [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
+              [x] "+&r"(codes), [w] "+&r"(w)
+            : [limit] "m"(kept.limit)
+            : "cc", "memory");
+#else
+            a0 = b0 = w[0];
+            a1 = b1 = w[1];
+            a2 = b2 = w[2];
+            a3 = b3 = w[3];
+            for (w += 4; codes < patch + words; codes += 2) {
+            const int32_t high0 = w[0];
+            const int32_t low0 = __sxtb16(high0);
+            a1 = __smlad(high0, codes[0], a1);
+            a0 = __smlad(low0, codes[0], a0);
+            b1 = __smlad(high0, codes[1], b1);
+            b0 = __smlad(low0, codes[1], b0);
+            const int32_t high2 = w[1];
+            const int32_t low2 = __sxtb16(high2);
+            a3 = __smlad(high2, codes[0], a3);
+            a2 = __smlad(low2, codes[0], a2);
+            b3 = __smlad(high2, codes[1], b3);
+            b2 = __smlad(low2, codes[1], b2);
+            w += 2;
+}
+#endif
+            int8_t *to = kept.out;
+            const int32_t across = kept.pixel_step;
+            const int32_t down = kept.channel_step;
+
+        {
+            const int32_t multiplier_c = (w - 1)[1];
+            const int32_t offset_c = (w - 1)[2];
+            const int32_t shift_c = (w - 1)[3];
+
+            to[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c, shift_c);
+            to[across] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1), multiplier_c, offset_c, shift_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+        {
+            const int32_t multiplier_c = (w + 2)[1];
+            const int32_t offset_c = (w + 2)[2];
+            const int32_t shift_c = (w + 2)[3];
+
+            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
+            to[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+            const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
+            to[across] = (int8_t)requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+        {
+            const int32_t multiplier_c = (w + 5)[1];
+            const int32_t offset_c = (w + 5)[2];
+            const int32_t shift_c = (w + 5)[3];
+
+            to[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c, offset_c, shift_c);
+            to[across] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(b2) << 1), multiplier_c, offset_c, shift_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+        {
+            const int32_t multiplier_c = (w + 8)[1];
+            const int32_t offset_c = (w + 8)[2];
+            const int32_t shift_c = (w + 8)[3];
+
+            const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
+            to[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+            const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 7;
+            to[across] = (int8_t)requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
+        }
+to += down;
+            DENSE_KEEP(to);
+            kept.out = to;
+            w += 12;
+        }
+        for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+            int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
+            w += 2;
+            int8_t *to = kept.out;
+
+            for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
+            const int32_t high0 = w[0];
+            const int32_t low0 = __sxtb16(high0);
+            a1 = __smlad(high0, codes[0], a1);
+            a0 = __smlad(low0, codes[0], a0);
+            b1 = __smlad(high0, codes[1], b1);
+            b0 = __smlad(low0, codes[1], b0);
+            w += 1;
+}
+        {
+            const int32_t multiplier_c = (w - 1)[1];
+            const int32_t offset_c = (w - 1)[2];
+            const int32_t shift_c = (w - 1)[3];
+
+            to[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c, shift_c);
+            to[kept.pixel_step] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1), multiplier_c, offset_c, shift_c);
+        }
+if (rest == 1)
+                break;
+            to += kept.channel_step;
+        {
+            const int32_t multiplier_c = (w + 2)[1];
+            const int32_t offset_c = (w + 2)[2];
+            const int32_t shift_c = (w + 2)[3];
+
+            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
+            to[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+            const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
+            to[kept.pixel_step] = (int8_t)requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
+        }
+kept.out = to + kept.channel_step;
+            w += 6;
+        }
+}
+        out += 2 * pixel_step;
+    }
+}
+
+/* Mean over rows and columns; the sums grow while rows pass, the last one writes the output. */
+static void dense_mean_hw_integer(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last, int32_t channels, int32_t width, int32_t step, int8_t *state)
+{
+    const int32_t each = channels;
+    int32_t i = 0;
+    int32_t *const sums = (int32_t *)(void *)state;
+    const int32_t multiplier = requant[0];
+    const int32_t offset = requant[1];
+    const int32_t shift = requant[2];
+
+    const int32_t *const words = requant + 3;
+    const int32_t start = words[0];
+    for (; i + 4 <= each; i += 4) {
+        int32_t sum0 = step > 0 ? sums[i + 0] : start;
+        int32_t sum1 = step > 0 ? sums[i + 1] : start;
+        int32_t sum2 = step > 0 ? sums[i + 2] : start;
+        int32_t sum3 = step > 0 ? sums[i + 3] : start;
+        const int8_t *code = in + i;
+        for (int32_t x = width; x > 0; x--, code += channels) {
+            sum0 += code[0];
+            sum1 += code[1];
+            sum2 += code[2];
+            sum3 += code[3];
+        }
+        if (step < last) {
+            sums[i + 0] = sum0;
+            sums[i + 1] = sum1;
+            sums[i + 2] = sum2;
+            sums[i + 3] = sum3;
+            continue;
+        }
+        out[i + 0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset, shift);
+        out[i + 1] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum1) << 1), multiplier, offset, shift);
+        out[i + 2] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum2) << 1), multiplier, offset, shift);
+        out[i + 3] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum3) << 1), multiplier, offset, shift);
+
+    }
+    for (; i < each; i++) {
+        int32_t sum0 = step > 0 ? sums[i + 0] : start;
+        const int8_t *code = in + i;
+        for (int32_t x = width; x > 0; x--, code += channels) {
+            sum0 += code[0];
+        }
+        if (step < last) {
+            sums[i + 0] = sum0;
+            continue;
+        }
+        out[i + 0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset, shift);
+
+    }
+}
+
+/* All channels of one pixel of `count` codes; the stream is that of two pixels. */
+static void dense_pixel_v2(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out, int32_t channels, int32_t channel_step)
+{
+    const int8_t *const end = in + (count & ~3);
+    int32_t tail0 = 0, tail1 = 0;
+
+    const int32_t *w = stream;
+    if ((count & 3) != 0) {
+        tail0 = (count & 3) > 1 ? (int32_t)(((uint32_t)end[1] << 16) | (uint16_t)end[0]) : end[0];
+        tail1 = in[count - 1];
+    }
+    for (; channels >= 4; channels -= 4) {
+        int32_t a0 = w[0], a1 = w[1], a2 = w[2], a3 = w[3];
+        const int8_t *x = in;
+        w += 4;
+#if DENSE_ASM
+        if (x < end) {
+            int32_t x0, x1, w0, w1;
+            __asm__(
+                "cmp %[odd], #0\n\t"
+                "bne 2f\n"
+                "1:\n\t"
+                "ldr %[x0], [%[x]], #4\n\t"
+                "sxtb16 %[x1], %[x0], ror #8\n\t"
+                "sxtb16 %[x0], %[x0]\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+            "sxtb16 %[w0], %[w0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "sxtb16 %[w1], %[w1]\n\t"
+            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a1], %[w0], %[x1], %[a1]\n\t"
+            "sxtb16 %[w0], %[w0]\n\t"
+            "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
+            "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
+            "sxtb16 %[w1], %[w1]\n\t"
+            "smlad %[a2], %[w1], %[x1], %[a2]\n\t"
+                "2:\n\t"
+                "ldr %[x0], [%[x]], #4\n\t"
+                "sxtb16 %[x1], %[x0], ror #8\n\t"
+                "sxtb16 %[x0], %[x0]\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+            "sxtb16 %[w0], %[w0]\n\t"
+            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+            "sxtb16 %[w1], %[w1]\n\t"
+            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+            "smlad %[a1], %[w0], %[x1], %[a1]\n\t"
+            "sxtb16 %[w0], %[w0]\n\t"
+            "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
+            "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
+            "sxtb16 %[w1], %[w1]\n\t"
+            "smlad %[a2], %[w1], %[x1], %[a2]\n\t"
+                "cmp %[x], %[end]\n\t"
+                "bcc 1b\n\t"
+                : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3), [x0] "=&r"(x0), [x1] "=&r"(x1),
+                  [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
+                : [end] "r"(end), [odd] "r"(count & 4)
+                : "cc", "memory");
+        }
+#else
+        for (; x < end; x += 4) {
+            const int32_t even = __sxtb16(dense_unpack_word(x));
+            const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
+            {
+            const int32_t high0 = w[0];
+            const int32_t low0 = __sxtb16(high0);
+            a1 = __smlad(high0, even, a1);
+            a0 = __smlad(low0, even, a0);
+            const int32_t high2 = w[1];
+            const int32_t low2 = __sxtb16(high2);
+            a3 = __smlad(high2, even, a3);
+            a2 = __smlad(low2, even, a2);
+            w += 2;
+}
+            {
+            const int32_t high0 = w[0];
+            const int32_t low0 = __sxtb16(high0);
+            a1 = __smlad(high0, odd, a1);
+            a0 = __smlad(low0, odd, a0);
+            const int32_t high2 = w[1];
+            const int32_t low2 = __sxtb16(high2);
+            a3 = __smlad(high2, odd, a3);
+            a2 = __smlad(low2, odd, a2);
+            w += 2;
+}
+        }
+#endif
+        if ((count & 3) != 0) {
+            {
+            const int32_t high0 = w[0];
+            const int32_t low0 = __sxtb16(high0);
+            a1 = __smlad(high0, tail0, a1);
+            a0 = __smlad(low0, tail0, a0);
+            const int32_t high2 = w[1];
+            const int32_t low2 = __sxtb16(high2);
+            a3 = __smlad(high2, tail0, a3);
+            a2 = __smlad(low2, tail0, a2);
+            w += 2;
+}
+            {
+            const int32_t high0 = w[0];
+            const int32_t low0 = __sxtb16(high0);
+            a1 = __smlad(high0, tail1, a1);
+            a0 = __smlad(low0, tail1, a0);
+            const int32_t high2 = w[1];
+            const int32_t low2 = __sxtb16(high2);
+            a3 = __smlad(high2, tail1, a3);
+            a2 = __smlad(low2, tail1, a2);
+            w += 2;
+}
+        }
+        {
+            const int32_t multiplier_c = (w - 1)[1];
+            const int32_t offset_c = (w - 1)[2];
+            const int32_t shift_c = (w - 1)[3];
+
+            out[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c, shift_c);
+        }
+out += channel_step;
+        {
+            const int32_t multiplier_c = (w + 2)[1];
+            const int32_t offset_c = (w + 2)[2];
+            const int32_t shift_c = (w + 2)[3];
+
+            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
+            out[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+        }
+out += channel_step;
+        {
+            const int32_t multiplier_c = (w + 5)[1];
+            const int32_t offset_c = (w + 5)[2];
+            const int32_t shift_c = (w + 5)[3];
+
+            out[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c, offset_c, shift_c);
+        }
+out += channel_step;
+        {
+            const int32_t multiplier_c = (w + 8)[1];
+            const int32_t offset_c = (w + 8)[2];
+            const int32_t shift_c = (w + 8)[3];
+
+            const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
+            out[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+        }
+out += channel_step;
+        w += 12;
+    }
+    for (; channels > 0; channels -= 2) {
+        int32_t a0 = w[0], a1 = w[1];
+        w += 2;
+        for (const int8_t *x = in; x < end; x += 4) {
+            const int32_t even = __sxtb16(dense_unpack_word(x));
+            const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
+            {
+            const int32_t high0 = w[0];
+            const int32_t low0 = __sxtb16(high0);
+            a1 = __smlad(high0, even, a1);
+            a0 = __smlad(low0, even, a0);
+            w += 1;
+}
+            {
+            const int32_t high0 = w[0];
+            const int32_t low0 = __sxtb16(high0);
+            a1 = __smlad(high0, odd, a1);
+            a0 = __smlad(low0, odd, a0);
+            w += 1;
+}
+        }
+        if ((count & 3) != 0) {
+            {
+            const int32_t high0 = w[0];
+            const int32_t low0 = __sxtb16(high0);
+            a1 = __smlad(high0, tail0, a1);
+            a0 = __smlad(low0, tail0, a0);
+            w += 1;
+}
+            {
+            const int32_t high0 = w[0];
+            const int32_t low0 = __sxtb16(high0);
+            a1 = __smlad(high0, tail1, a1);
+            a0 = __smlad(low0, tail1, a0);
+            w += 1;
+}
+        }
+        {
+            const int32_t multiplier_c = (w - 1)[1];
+            const int32_t offset_c = (w - 1)[2];
+            const int32_t shift_c = (w - 1)[3];
+
+            out[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c, shift_c);
+        }
+if (channels == 1)
+            return;
+        out += channel_step;
+        {
+            const int32_t multiplier_c = (w + 2)[1];
+            const int32_t offset_c = (w + 2)[2];
+            const int32_t shift_c = (w + 2)[3];
+
+            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
+            out[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+        }
+out += channel_step;
+        w += 6;
+    }
+}
+
+/* Fully connected: a row of one pixel. */
+static void dense_fully_connected(const int8_t *in, int8_t *out, const int32_t *stream)
+{
+    const int32_t channels_in = stream[0];
+    const int32_t channels_out = stream[1];
+    stream += 2;
+dense_pixel_v2(in, channels_in, stream, out, channels_out, 1);
+}
+
+/* Computes step `step` of a node. */
+static void dense_fire(int8_t *arena, int32_t node, int32_t step)
+{
+    (void)step; /* where every node takes one step */
+    switch (node) {
+    case 0: /* conv0: 12x12x3 -> 6x6x8 */
+        if (step >= 2 && (step - 2) % 2 == 0) {
+            const int8_t *rows[3];
+            dense_window(rows, 3, step - 2, 1, arena + 648, 12, 0, 2, 36);
+            if (step < 12) rows[2] = arena + 132;
+            DENSE_HOOK(0, 0);
+            dense_stem_3x3_s2_p0_c3(rows, arena + 756, dense_conv0_stream, arena + 0);
+            DENSE_HOOK(0, 1);
+        }
+        if (step < 12)
+            dense_keep(arena + 648 + step % 2 * 36, arena + 132, 36);
+        break;
+    case 1: /* conv1: 6x6x8 -> 6x6x12 */
+        DENSE_HOOK(1, 0);
+        dense_pointwise(arena + 756, arena + 684, dense_conv1_stream, arena + 0);
+        DENSE_HOOK(1, 1);
+        break;
+    case 2: /* conv2: 6x6x12 -> 6x6x8 */
+        if (step >= 1) {
+            const int8_t *rows[3];
+            dense_window(rows, 3, step - 2, 1, arena + 504, 6, 0, 2, 72);
+            if (step < 6) rows[2] = arena + 684;
+            DENSE_HOOK(2, 0);
+            dense_conv(rows, arena + 756, dense_conv2_stream, arena + 0);
+            DENSE_HOOK(2, 1);
+        }
+        if (step < 6)
+            dense_keep(arena + 504 + step % 2 * 72, arena + 684, 72);
+        break;
+    case 3: /* mean3: 6x6x8 -> 1x1x8 */
+        DENSE_HOOK(3, 0);
+        dense_mean_hw_integer(arena + 756, arena + 12, dense_mean3_requant, 5, 8, 6, step, arena + 804);
+        DENSE_HOOK(3, 1);
+        break;
+    case 4: /* conv4: 1x1x8 -> 1x1x10 */
+        DENSE_HOOK(4, 0);
+        dense_fully_connected(arena + 12, arena + 0, dense_conv4_stream);
+        DENSE_HOOK(4, 1);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Every node: its steps, its waits in the table below, and where the branches that begin with it have come together. */
+static const struct {
+    uint16_t steps, first_wait, last_wait, join;
+} dense_nodes[] = {
+    {13, 0, 1, 1},
+    {6, 1, 2, 2},
+    {7, 2, 3, 3},
+    {6, 3, 4, 3},
+    {1, 4, 4, 4},
+};
+
+/* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */
+static const struct {
+    int16_t source, times, plus, over, most;
+} dense_waits[] = {
+    {-1, 1, 1, 1, 12},
+    {0, 2, 3, 1, 13},
+    {1, 1, 1, 1, 6},
+    {2, 1, 2, 1, 7},
+};
+
+static const uint16_t dense_segments[] = {0, 4, 5};
+
+/* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
+ * where none does: it has done all of its steps, or waits for the input. `done` counts the steps of nodes `first` and on. */
+static int32_t dense_next(const uint16_t *done, int32_t first, int32_t node, int32_t pushed)
+{
+    const int32_t step = done[node - first];
+    if (step == dense_nodes[node].steps)
+        return node - 1;
+    for (int32_t i = dense_nodes[node].first_wait; i < dense_nodes[node].last_wait; i++) {
+        const int32_t source = dense_waits[i].source;
+        int32_t need = (step * dense_waits[i].times + dense_waits[i].plus) / dense_waits[i].over;
+        if (need > dense_waits[i].most)
+            need = dense_waits[i].most;
+        if ((source < 0 ? pushed : (int32_t)done[source - first]) < need)
+            return source < 0 ? node - 1 : source;
+    }
+    return node;
+}
+
+/* Fires what the last node of the segment [first, stop) needs, row by row, then what else can fire. */
+static void dense_stream(int8_t *arena, uint16_t *done, int32_t first, int32_t stop, int32_t pushed)
+{
+    int32_t node = stop - 1;
+    while (node >= first) {
+        const int32_t next = dense_next(done, first, node, pushed);
+        if (next == node) {
+            dense_fire(arena, node, done[node - first]++);
+            node = dense_nodes[node].join;
+        } else {
+            node = next;
+        }
+    }
+}
+
+/* The schedule's state, in the arena: rows pushed, whether the output is ready, steps done of every node. */
+struct dense_state {
+    uint16_t pushed, ready, done[4];
+};
+
+static struct dense_state *dense_state_of(void *arena)
+{
+    return (struct dense_state *)(void *)((int8_t *)arena + 836);
+}
+
+void dense_begin(void *arena)
+{
+    memset(dense_state_of(arena), 0, sizeof(struct dense_state));
+}
+
+int dense_push_row(void *arena, const int8_t *row)
+{
+    struct dense_state *const state = dense_state_of(arena);
+    if (state->ready)
+        return 1;
+    memcpy((int8_t *)arena + 132, row, 36);
+    state->pushed++;
+    dense_stream(arena, state->done, 0, 4, state->pushed);
+    if (state->pushed < 12)
+        return 0;
+    for (int32_t i = 1; i < 2; i++) {
+        memset(state->done, 0, sizeof state->done);
+        dense_stream(arena, state->done, dense_segments[i], dense_segments[i + 1], 0);
+    }
+    state->ready = 1;
+    return 1;
+}
+
+const int8_t *dense_output(const void *arena)
+{
+    return (const int8_t *)((const int8_t *)arena + 0);
+}

@@ -1,0 +1,634 @@
+/* elementwise: elementwise, compiled by ircompile 0.1.0 for cortex-m55.
+ *
+ * A tensor is rows in the arena: row r at offset + ((r + phase) mod slots) * pitch. Nodes that stream together form a segment;
+ * within it nodes fire as the last one needs their rows.
+ */
+#include "elementwise.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <arm_mve.h>
+
+/* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
+#ifndef ELEMENTWISE_HOOK
+#define ELEMENTWISE_HOOK(layer, phase)
+#endif
+
+extern const int8_t elementwise_conv0_weights[48];
+extern const int32_t elementwise_conv0_requant[32];
+extern const int32_t elementwise_mean1_requant[4];
+extern const int8_t elementwise_conv2_weights[48];
+extern const int32_t elementwise_conv2_requant[32];
+extern const int8_t elementwise_table3_table[256];
+extern const int32_t elementwise_mul4_requant[3];
+extern const int8_t elementwise_conv5_weights[48];
+extern const int32_t elementwise_conv5_requant[32];
+extern const int8_t elementwise_prelu6_alpha[6];
+
+/* round(a * b / 2^31), ties up; a and b are not both INT32_MIN. */
+static inline int32_t elementwise_multiply_high(int32_t a, int32_t b)
+{
+    return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+}
+
+/* round(x / 2^n), ties away from zero; 0 where n is over 31. */
+static inline int32_t elementwise_shift_away(int32_t x, int32_t n)
+{
+    if (n > 31)
+        return 0;
+    const int32_t mask = (int32_t)((UINT32_C(1) << n) - 1u);
+    return (x >> n) + ((x & mask) > (mask >> 1) + (x < 0 ? 1 : 0) ? 1 : 0);
+}
+
+/* TFLite's MultiplyByQuantizedMultiplier: x * multiplier * 2^(shift - 31), rounded twice. */
+static inline int32_t elementwise_scale_double(int32_t x, int32_t multiplier, int32_t shift)
+{
+    const int32_t scaled = (int32_t)((uint32_t)x << (shift > 0 ? shift : 0));
+    return elementwise_shift_away(elementwise_multiply_high(scaled, multiplier), shift > 0 ? 0 : -shift);
+}
+
+/* (value >> shift) saturated to int8: one instruction where shift is a constant. */
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+#define REQUANT_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
+#elif defined(__ARM_FEATURE_SAT)
+#include <arm_acle.h>
+#define REQUANT_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
+#else
+#define REQUANT_SATURATE(value, shift) requant_saturate((value) >> (shift))
+static inline int32_t requant_saturate(int32_t value)
+{
+    return value < -128 ? -128 : value > 127 ? 127 : value;
+}
+#endif
+#if defined(__ARM_ARCH_6M__)
+/* floor(x * multiplier / 2^32), multiplier >= 0: without a long multiply, from products of 16-bit halves. */
+static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
+{
+    const uint32_t low = (uint32_t)x & 0xFFFFu;
+    const uint32_t lower = (uint32_t)multiplier & 0xFFFFu;
+    const int32_t high = x >> 16;
+    const int32_t upper = multiplier >> 16;
+    const int32_t middle = high * (int32_t)lower + (int32_t)((low * lower) >> 16);
+    const int32_t other = (int32_t)low * upper + (middle & 0xFFFF);
+    return high * upper + (middle >> 16) + (other >> 16);
+}
+#endif
+/* offset + round(x * multiplier / 2^32), which fits int32. */
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+{
+    int32_t sum;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(multiplier), "r"(offset));
+    return sum;
+}
+#elif defined(__ARM_ARCH_6M__)
+static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+{
+    return offset + requant_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
+}
+#else
+static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+{
+    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
+}
+#endif
+static inline int32_t requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
+{
+    int32_t sum = requant_rounded(x, multiplier, offset);
+    return REQUANT_SATURATE(sum, 2);
+}
+
+static inline int32_t requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
+{
+    int32_t sum = requant_rounded(x, multiplier, offset);
+    sum += x >> 31; /* ties of negative numbers go down */
+    return REQUANT_SATURATE(sum, shift);
+}
+
+#if defined(__GNUC__)
+/* Words into lanes i and j = i + 2 of a vector; `_FIRST` leaves the other two undefined. */
+#define HELIUM_PAIR_FIRST(v, i, j, a, b) __asm__("vmov %q0[" #j "], %q0[" #i "], %1, %2" : "=w"(v) : "r"(a), "r"(b))
+#define HELIUM_PAIR(v, i, j, a, b) __asm__("vmov %q0[" #j "], %q0[" #i "], %1, %2" : "+w"(v) : "r"(a), "r"(b))
+/* Saturation into the lower half of each lane; the upper half is undefined. `_ROUND` shifts right before. */
+#define HELIUM_NARROW_32(v) __asm__("vqmovnb.s32 %q0, %q0" : "+w"(v))
+#define HELIUM_NARROW_16(v) __asm__("vqmovnb.s16 %q0, %q0" : "+w"(v))
+#define HELIUM_ROUND_32(v, n) __asm__("vqrshrnb.s32 %q0, %q0, #" #n : "+w"(v))
+/* The compiler takes the pointer for another one, and so does not load ahead of a loop what it has no registers for. */
+#define HELIUM_FORGET(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
+/* An address that is not to be stepped by a register on the way: gcc 12 does so with VST4, which has no such form. */
+#define HELIUM_FIXED(pointer) __asm__("" : "+r"(pointer))
+/* The compiler finishes four vectors here instead of keeping for later what they are made of. */
+#define HELIUM_FINISH(a, b, c, d) __asm__ volatile("" : "+w"(a), "+w"(b), "+w"(c), "+w"(d))
+/* n bytes. */
+#define HELIUM_COPY(to, from, n) \
+    do { \
+        int8x16_t copied; \
+        int8_t *copy_to = to; \
+        const int8_t *copy_from = from; \
+        __asm__ volatile("wlstp.8 lr, %[count], 2f\n" \
+                         "1:\n\t" \
+                         "vldrb.8 %q[v], [%[from_]], #16\n\t" \
+                         "vstrb.8 %q[v], [%[to_]], #16\n\t" \
+                         "letp lr, 1b\n" \
+                         "2:" \
+                         : [v] "=&w"(copied), [to_] "+r"(copy_to), [from_] "+r"(copy_from) \
+                         : [count] "r"(n) \
+                         : "lr", "memory"); \
+    } while (0)
+#else
+#define HELIUM_FORGET(pointer) ((void)0)
+#define HELIUM_FIXED(pointer) ((void)0)
+#define HELIUM_FINISH(a, b, c, d) ((void)0)
+#define HELIUM_COPY(to, from, n) memcpy(to, from, (size_t)(n))
+#define HELIUM_PAIR_FIRST(v, i, j, a, b) ((v) = vsetq_lane_s32(b, vdupq_n_s32(a), j))
+#define HELIUM_PAIR(v, i, j, a, b) ((v) = vsetq_lane_s32(b, vsetq_lane_s32(a, v, i), j))
+#define HELIUM_NARROW_32(v) ((v) = vreinterpretq_s32_s16(vqmovnbq_s32(vreinterpretq_s16_s32(v), v)))
+#define HELIUM_NARROW_16(v) ((v) = vreinterpretq_s32_s8(vqmovnbq_s16(vreinterpretq_s8_s32(v), vreinterpretq_s16_s32(v))))
+#define HELIUM_ROUND_32(v, n) ((v) = vreinterpretq_s32_s16(vqrshrnbq_n_s32(vreinterpretq_s16_s32(v), v, n)))
+#endif
+/* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define ELEMENTWISE_NO_ASM
+ * to do without it. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(ELEMENTWISE_NO_ASM)
+#define ELEMENTWISE_HELIUM_ASM 1
+#else
+#define ELEMENTWISE_HELIUM_ASM 0
+#endif
+
+/* Dot products of `count` pixels with the filters of all channels, four channels a vector. */
+static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
+{
+    for (int32_t c = 0; c < channels_out; c += 4) {
+        const int32_t *const words = requant + c * 4;
+        const mve_pred16_t there = vctp32q((uint32_t)(channels_out - c));
+        for (int32_t x = 0;;) {
+            const int8_t *const pixel = in + x * depth;
+            const int8_t *w = weights + c * depth;
+            int8_t *place = out + x * channels_out + c;
+            int32x4_t sum_p0;
+            int32x4_t sum_p1;
+
+            {
+                const int8_t *p0 = pixel;
+                const int8_t *p1 = pixel + 1 * depth;
+                int32_t acc_p0_0 = words[0];
+                int32_t acc_p1_0 = acc_p0_0;
+                int32_t acc_p0_1 = words[2];
+                int32_t acc_p1_1 = acc_p0_1;
+                {
+                    const int32_t left = depth & 15;
+                    const mve_pred16_t some = vctp8q((uint32_t)left);
+                    const int8x16_t v_0 = vldrbq_z_s8(w, some);
+                    w += left;
+                    const int8x16_t v_1 = vldrbq_z_s8(w, some);
+                    w += left;
+                    const int8x16_t v_p0 = vldrbq_z_s8(p0, some);
+                    acc_p0_0 = vmladavaq_s8(acc_p0_0, v_p0, v_0);
+                    acc_p0_1 = vmladavaq_s8(acc_p0_1, v_p0, v_1);
+                    const int8x16_t v_p1 = vldrbq_z_s8(p1, some);
+                    acc_p1_0 = vmladavaq_s8(acc_p1_0, v_p1, v_0);
+                    acc_p1_1 = vmladavaq_s8(acc_p1_1, v_p1, v_1);
+                }
+
+                HELIUM_PAIR_FIRST(sum_p0, 0, 2, acc_p0_0, acc_p0_1);
+                HELIUM_PAIR_FIRST(sum_p1, 0, 2, acc_p1_0, acc_p1_1);
+            }
+            {
+                const int8_t *p0 = pixel;
+                const int8_t *p1 = pixel + 1 * depth;
+                int32_t acc_p0_0 = words[1];
+                int32_t acc_p1_0 = acc_p0_0;
+                int32_t acc_p0_1 = words[3];
+                int32_t acc_p1_1 = acc_p0_1;
+                {
+                    const int32_t left = depth & 15;
+                    const mve_pred16_t some = vctp8q((uint32_t)left);
+                    const int8x16_t v_0 = vldrbq_z_s8(w, some);
+                    w += left;
+                    const int8x16_t v_1 = vldrbq_z_s8(w, some);
+                    w += left;
+                    const int8x16_t v_p0 = vldrbq_z_s8(p0, some);
+                    acc_p0_0 = vmladavaq_s8(acc_p0_0, v_p0, v_0);
+                    acc_p0_1 = vmladavaq_s8(acc_p0_1, v_p0, v_1);
+                    const int8x16_t v_p1 = vldrbq_z_s8(p1, some);
+                    acc_p1_0 = vmladavaq_s8(acc_p1_0, v_p1, v_0);
+                    acc_p1_1 = vmladavaq_s8(acc_p1_1, v_p1, v_1);
+                }
+
+                HELIUM_PAIR(sum_p0, 1, 3, acc_p0_0, acc_p0_1);
+                HELIUM_PAIR(sum_p1, 1, 3, acc_p1_0, acc_p1_1);
+            }
+            const int32x4_t multiplier_w = vldrwq_s32(words + 4);
+            const int32x4_t offset_w = vldrwq_s32(words + 8);
+            const int32x4_t shift_w = vldrwq_s32(words + 12);
+
+            const int32x4_t sign_sum_p0 = vshrq_n_s32(sum_p0, 31); /* ties of negative numbers go down */
+            sum_p0 = vaddq_s32(vqrdmulhq_s32(sum_p0, multiplier_w), offset_w);
+            sum_p0 = vaddq_s32(sum_p0, sign_sum_p0);
+            sum_p0 = vshlq_s32(sum_p0, shift_w);
+
+            HELIUM_NARROW_32(sum_p0);
+            HELIUM_NARROW_16(sum_p0);
+
+            vstrbq_p_s32(place, sum_p0, there);
+            place += channels_out;
+            const int32x4_t sign_sum_p1 = vshrq_n_s32(sum_p1, 31); /* ties of negative numbers go down */
+            sum_p1 = vaddq_s32(vqrdmulhq_s32(sum_p1, multiplier_w), offset_w);
+            sum_p1 = vaddq_s32(sum_p1, sign_sum_p1);
+            sum_p1 = vshlq_s32(sum_p1, shift_w);
+
+            HELIUM_NARROW_32(sum_p1);
+            HELIUM_NARROW_16(sum_p1);
+
+            vstrbq_p_s32(place, sum_p1, there);
+            if (x + 2 >= count)
+                break;
+            x = x + 4 > count ? count - 2 : x + 2;
+        }
+    }
+}
+
+/* Mean over rows and columns; the sums grow while rows pass, the last one writes the output. */
+static void elementwise_mean_hw_integer(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last, int32_t channels, int32_t width, int32_t step, int8_t *state)
+{
+    const int32_t each = channels;
+    int32_t i = 0;
+    int32_t *const sums = (int32_t *)(void *)state;
+    const int32_t multiplier = requant[0];
+    const int32_t offset = requant[1];
+    const int32_t shift = requant[2];
+
+    const int32_t *const words = requant + 3;
+    const int32_t start = words[0];
+    for (; i + 4 <= each; i += 4) {
+        int32_t sum0 = step > 0 ? sums[i + 0] : start;
+        int32_t sum1 = step > 0 ? sums[i + 1] : start;
+        int32_t sum2 = step > 0 ? sums[i + 2] : start;
+        int32_t sum3 = step > 0 ? sums[i + 3] : start;
+        const int8_t *code = in + i;
+        for (int32_t x = width; x > 0; x--, code += channels) {
+            sum0 += code[0];
+            sum1 += code[1];
+            sum2 += code[2];
+            sum3 += code[3];
+        }
+        if (step < last) {
+            sums[i + 0] = sum0;
+            sums[i + 1] = sum1;
+            sums[i + 2] = sum2;
+            sums[i + 3] = sum3;
+            continue;
+        }
+        out[i + 0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset, shift);
+        out[i + 1] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum1) << 1), multiplier, offset, shift);
+        out[i + 2] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum2) << 1), multiplier, offset, shift);
+        out[i + 3] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum3) << 1), multiplier, offset, shift);
+
+    }
+    for (; i < each; i++) {
+        int32_t sum0 = step > 0 ? sums[i + 0] : start;
+        const int8_t *code = in + i;
+        for (int32_t x = width; x > 0; x--, code += channels) {
+            sum0 += code[0];
+        }
+        if (step < last) {
+            sums[i + 0] = sum0;
+            continue;
+        }
+        out[i + 0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset, shift);
+
+    }
+}
+
+/* Dot products of `count` pixels with the filters of all channels, four channels a vector. */
+static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
+{
+    for (int32_t c = 0; c < channels_out; c += 4) {
+        const int32_t *const words = requant + c * 4;
+        const mve_pred16_t there = vctp32q((uint32_t)(channels_out - c));
+        for (int32_t x = 0;;) {
+            const int8_t *const pixel = in + x * depth;
+            const int8_t *w = weights + c * depth;
+            int8_t *place = out + x * channels_out + c;
+            int32x4_t sum_p0;
+
+            {
+                const int8_t *p0 = pixel;
+                int32_t acc_p0_0 = words[0];
+                int32_t acc_p0_1 = words[2];
+                int32_t acc_p0_2 = words[1];
+                int32_t acc_p0_3 = words[3];
+                {
+                    const int32_t left = depth & 15;
+                    const mve_pred16_t some = vctp8q((uint32_t)left);
+                    const int8x16_t v_0 = vldrbq_z_s8(w, some);
+                    w += left;
+                    const int8x16_t v_1 = vldrbq_z_s8(w, some);
+                    w += left;
+                    const int8x16_t v_2 = vldrbq_z_s8(w, some);
+                    w += left;
+                    const int8x16_t v_3 = vldrbq_z_s8(w, some);
+                    w += left;
+                    const int8x16_t v_p0 = vldrbq_z_s8(p0, some);
+                    acc_p0_0 = vmladavaq_s8(acc_p0_0, v_p0, v_0);
+                    acc_p0_1 = vmladavaq_s8(acc_p0_1, v_p0, v_1);
+                    acc_p0_2 = vmladavaq_s8(acc_p0_2, v_p0, v_2);
+                    acc_p0_3 = vmladavaq_s8(acc_p0_3, v_p0, v_3);
+                }
+
+                HELIUM_PAIR_FIRST(sum_p0, 0, 2, acc_p0_0, acc_p0_1);
+                HELIUM_PAIR(sum_p0, 1, 3, acc_p0_2, acc_p0_3);
+            }
+            const int32x4_t multiplier_w = vldrwq_s32(words + 4);
+            const int32x4_t offset_w = vldrwq_s32(words + 8);
+            const int32x4_t shift_w = vldrwq_s32(words + 12);
+
+            const int32x4_t sign_sum_p0 = vshrq_n_s32(sum_p0, 31); /* ties of negative numbers go down */
+            sum_p0 = vaddq_s32(vqrdmulhq_s32(sum_p0, multiplier_w), offset_w);
+            sum_p0 = vaddq_s32(sum_p0, sign_sum_p0);
+            sum_p0 = vshlq_s32(sum_p0, shift_w);
+
+            HELIUM_NARROW_32(sum_p0);
+            HELIUM_NARROW_16(sum_p0);
+
+            vstrbq_p_s32(place, sum_p0, there);
+            if (x + 1 >= count)
+                break;
+            x = x + 2 > count ? count - 1 : x + 1;
+        }
+    }
+}
+
+/* A function of one code, looked up. */
+static void elementwise_table(const int8_t *in, int8_t *out, const int8_t *table, int32_t count)
+{
+    const int8_t *const middle = table + 128;
+    for (int32_t i = count >> 2; i > 0; i--) {
+        const int32_t a = in[0];
+        const int32_t b = in[1];
+        const int32_t c = in[2];
+        const int32_t d = in[3];
+        out[0] = middle[a];
+        out[1] = middle[b];
+        out[2] = middle[c];
+        out[3] = middle[d];
+        in += 4, out += 4;
+    }
+    for (int32_t i = 0; i < (count & 3); i++)
+        out[i] = middle[in[i]];
+}
+
+/* mul of two rows, element by element. */
+static void elementwise_binary_mul_xc(const int8_t *a, const int8_t *b, int8_t *out, const int32_t *requant, int32_t width, int32_t channels, int32_t zero_a, int32_t zero_b)
+{
+    const int32_t multiplier = requant[0];
+    const int32_t offset = requant[1];
+
+    const int32_t *const words = requant + 2;
+    const int32_t start = words[0];
+    for (int32_t x = 0; x < width; x++) {
+        for (int32_t c = 0; c < channels; c++) {
+            const int32_t p = (a[x * channels + c] - zero_a);
+            const int32_t q = (b[c] - zero_b);
+            out[x * channels + c] = (int8_t)requant_high_rounded_2(start + p * q, multiplier, offset);
+
+        }
+    }
+}
+
+/* Codes at and above zero rescaled, those below times a slope a channel. */
+static void elementwise_prelu_double_c(const int8_t *in, int8_t *out, const int8_t *alpha, int32_t width, int32_t channels, int32_t zero_in, int32_t zero_alpha, int32_t zero_out, int32_t multiplier_up, int32_t shift_up, int32_t multiplier_down, int32_t shift_down)
+{
+    for (int32_t x = 0; x < width; x++) {
+        for (int32_t c = 0; c < channels; c++) {
+            const int32_t code = in[x * channels + c] - zero_in;
+            const int32_t slope = alpha[c] - zero_alpha;
+            const int32_t scaled = code >= 0 ? elementwise_scale_double(code, multiplier_up, shift_up) : elementwise_scale_double(code * slope, multiplier_down, shift_down);
+            const int32_t result = scaled + zero_out;
+            out[x * channels + c] = (int8_t)(result < -128 ? -128 : result > 127 ? 127 : result);
+        }
+    }
+}
+
+/* max of two rows, element by element. */
+static void elementwise_binary_max_xx_raw(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t zero_a, int32_t zero_b, int32_t zero_out, int32_t low, int32_t high)
+{
+    (void)zero_a, (void)zero_b, (void)zero_out;
+    for (int32_t i = count >> 2; i > 0; i--) {
+        const int32_t p0 = a[0];
+        const int32_t q0 = b[0];
+        const int32_t p1 = a[1];
+        const int32_t q1 = b[1];
+        const int32_t p2 = a[2];
+        const int32_t q2 = b[2];
+        const int32_t p3 = a[3];
+        const int32_t q3 = b[3];
+        {
+            const int32_t code = p0 > q0 ? p0 : q0;
+            out[0] = (int8_t)(code < low ? low : code > high ? high : code);
+        }
+
+        {
+            const int32_t code = p1 > q1 ? p1 : q1;
+            out[1] = (int8_t)(code < low ? low : code > high ? high : code);
+        }
+
+        {
+            const int32_t code = p2 > q2 ? p2 : q2;
+            out[2] = (int8_t)(code < low ? low : code > high ? high : code);
+        }
+
+        {
+            const int32_t code = p3 > q3 ? p3 : q3;
+            out[3] = (int8_t)(code < low ? low : code > high ? high : code);
+        }
+
+        a += 4, b += 4, out += 4;
+    }
+    for (int32_t i = 0; i < (count & 3); i++) {
+        const int32_t p = a[i];
+        const int32_t q = b[i];
+        {
+            const int32_t code = p > q ? p : q;
+            out[i] = (int8_t)(code < low ? low : code > high ? high : code);
+        }
+
+    }
+}
+
+/* SUB of two rows, four codes a vector: code = saturate((a * multiplier_a + b * multiplier_b + offset) >> -shift), equal
+ * to the reference for every pair of codes. */
+static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t shift, int32_t multiplier_a, int32_t multiplier_b, int32_t offset)
+{
+    const int32x4_t factor = vdupq_n_s32(multiplier_a);
+    for (int32_t blocks = count >> 3; blocks > 0; blocks--) {
+        {
+            int32x4_t sum = vmlasq_n_s32(vldrbq_s32(a + 0), factor, offset);
+            sum = vmlaq_n_s32(sum, vldrbq_s32(b + 0), multiplier_b);
+            sum = vshlq_r_s32(sum, shift);
+            HELIUM_NARROW_32(sum);
+            HELIUM_NARROW_16(sum);
+            vstrbq_s32(out + 0, sum);
+        }
+        {
+            int32x4_t sum = vmlasq_n_s32(vldrbq_s32(a + 4), factor, offset);
+            sum = vmlaq_n_s32(sum, vldrbq_s32(b + 4), multiplier_b);
+            sum = vshlq_r_s32(sum, shift);
+            HELIUM_NARROW_32(sum);
+            HELIUM_NARROW_16(sum);
+            vstrbq_s32(out + 4, sum);
+        }
+        a += 8;
+        b += 8;
+        out += 8;
+    }
+    for (int32_t rest = count & 7; rest > 0; rest -= 4) {
+        const mve_pred16_t there = vctp32q((uint32_t)rest);
+        {
+            int32x4_t sum = vmlasq_n_s32(vldrbq_z_s32(a, there), factor, offset);
+            sum = vmlaq_n_s32(sum, vldrbq_z_s32(b, there), multiplier_b);
+            sum = vshlq_r_s32(sum, shift);
+            HELIUM_NARROW_32(sum);
+            HELIUM_NARROW_16(sum);
+            vstrbq_p_s32(out, sum, there);
+        }
+        a += 4;
+        b += 4;
+        out += 4;
+    }
+}
+
+/* Computes step `step` of a node. */
+static void elementwise_fire(int8_t *arena, int32_t node, int32_t step)
+{
+    (void)step; /* where every node takes one step */
+    switch (node) {
+    case 0: /* conv0: 8x8x6 -> 8x8x6 */
+        ELEMENTWISE_HOOK(0, 0);
+        elementwise_dense_channels_2_line_kink(arena + 48 + step * 48, arena + 0 + step * 48, elementwise_conv0_weights, elementwise_conv0_requant, 8, 6, 6);
+        ELEMENTWISE_HOOK(0, 1);
+        break;
+    case 1: /* mean1: 8x8x6 -> 1x1x6 */
+        ELEMENTWISE_HOOK(1, 0);
+        elementwise_mean_hw_integer(arena + 0 + step * 48, arena + 408, elementwise_mean1_requant, 7, 6, 8, step, arena + 384);
+        ELEMENTWISE_HOOK(1, 1);
+        break;
+    case 2: /* conv2: 1x1x6 -> 1x1x6 */
+        ELEMENTWISE_HOOK(2, 0);
+        elementwise_dense_channels_1_line_kink(arena + 408, arena + 384, elementwise_conv2_weights, elementwise_conv2_requant, 1, 6, 6);
+        ELEMENTWISE_HOOK(2, 1);
+        break;
+    case 3: /* table3: 1x1x6 -> 1x1x6 */
+        ELEMENTWISE_HOOK(3, 0);
+        elementwise_table(arena + 384, arena + 384, elementwise_table3_table, 6);
+        ELEMENTWISE_HOOK(3, 1);
+        break;
+    case 4: /* mul4: 8x8x6 + 1x1x6 -> 8x8x6 */
+        ELEMENTWISE_HOOK(4, 0);
+        elementwise_binary_mul_xc(arena + 0 + step * 48, arena + 384, arena + 0 + step * 48, elementwise_mul4_requant, 8, 6, 26, 23);
+        ELEMENTWISE_HOOK(4, 1);
+        break;
+    case 5: /* conv5: 8x8x6 -> 8x8x6 */
+        ELEMENTWISE_HOOK(5, 0);
+        elementwise_dense_channels_2_line_kink(arena + 0 + step * 48, arena + 384, elementwise_conv5_weights, elementwise_conv5_requant, 8, 6, 6);
+        ELEMENTWISE_HOOK(5, 1);
+        break;
+    case 6: /* prelu6: 8x8x6 -> 8x8x6 */
+        ELEMENTWISE_HOOK(6, 0);
+        elementwise_prelu_double_c(arena + 384, arena + 384, elementwise_prelu6_alpha, 8, 6, -15, 0, -12, 1073741824, 1, 1374389535, -6);
+        ELEMENTWISE_HOOK(6, 1);
+        break;
+    case 7: /* max7: 8x8x6 + 8x8x6 -> 8x8x6 */
+        ELEMENTWISE_HOOK(7, 0);
+        elementwise_binary_max_xx_raw(arena + 0 + step * 48, arena + 384, arena + 384, 48, -12, -12, -12, -128, 127);
+        ELEMENTWISE_HOOK(7, 1);
+        break;
+    case 8: /* sub8: 8x8x6 + 8x8x6 -> 8x8x6 */
+        ELEMENTWISE_HOOK(8, 0);
+        elementwise_add_lanes_up(arena + 0 + step * 48, arena + 384, arena + 0 + step * 48, 48, -22, 4194304, -4194304, -102760449);
+        ELEMENTWISE_HOOK(8, 1);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Every node: its steps, its waits in the table below, and where the branches that begin with it have come together. */
+static const struct {
+    uint16_t steps, first_wait, last_wait, join;
+} elementwise_nodes[] = {
+    {8, 0, 0, 0},
+    {8, 0, 0, 2},
+    {1, 0, 1, 3},
+    {1, 1, 2, 4},
+    {8, 2, 3, 4},
+    {8, 3, 3, 6},
+    {8, 3, 4, 7},
+    {8, 4, 5, 8},
+    {8, 5, 6, 8},
+};
+
+/* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */
+static const struct {
+    int16_t source, times, plus, over, most;
+} elementwise_waits[] = {
+    {1, 0, 8, 1, 8},
+    {2, 0, 1, 1, 1},
+    {3, 0, 1, 1, 1},
+    {5, 1, 1, 1, 8},
+    {6, 1, 1, 1, 8},
+    {7, 1, 1, 1, 8},
+};
+
+static const uint16_t elementwise_segments[] = {0, 1, 5, 9};
+
+/* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
+ * where none does: it has done all of its steps. `done` counts the steps of nodes `first` and on. */
+static int32_t elementwise_next(const uint16_t *done, int32_t first, int32_t node)
+{
+    const int32_t step = done[node - first];
+    if (step == elementwise_nodes[node].steps)
+        return node - 1;
+    for (int32_t i = elementwise_nodes[node].first_wait; i < elementwise_nodes[node].last_wait; i++) {
+        const int32_t source = elementwise_waits[i].source;
+        int32_t need = (step * elementwise_waits[i].times + elementwise_waits[i].plus) / elementwise_waits[i].over;
+        if (need > elementwise_waits[i].most)
+            need = elementwise_waits[i].most;
+        if (done[source - first] < need)
+            return source;
+    }
+    return node;
+}
+
+/* Fires what the last node of the segment [first, stop) needs, row by row, then what else can fire. */
+static void elementwise_stream(int8_t *arena, uint16_t *done, int32_t first, int32_t stop)
+{
+    int32_t node = stop - 1;
+    while (node >= first) {
+        const int32_t next = elementwise_next(done, first, node);
+        if (next == node) {
+            elementwise_fire(arena, node, done[node - first]++);
+            node = elementwise_nodes[node].join;
+        } else {
+            node = next;
+        }
+    }
+}
+
+void elementwise_run(void *arena)
+{
+    uint16_t *const done = (uint16_t *)(void *)((int8_t *)arena + 432);
+    for (int32_t i = 0; i < 3; i++) {
+        memset(done, 0, 4 * sizeof *done);
+        elementwise_stream(arena, done, elementwise_segments[i], elementwise_segments[i + 1]);
+    }
+}
+
+int8_t *elementwise_input(void *arena)
+{
+    return (int8_t *)((int8_t *)arena + 48);
+}
+
+const int8_t *elementwise_output(const void *arena)
+{
+    return (const int8_t *)((const int8_t *)arena + 0);
+}

@@ -1,0 +1,443 @@
+/* moving: moving, compiled by ircompile 0.1.0 for host.
+ *
+ * A tensor is rows in the arena: row r at offset + ((r + phase) mod slots) * pitch. Nodes that stream together form a segment;
+ * within it nodes fire as the last one needs their rows.
+ */
+#include "moving.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
+#ifndef MOVING_HOOK
+#define MOVING_HOOK(layer, phase)
+#endif
+
+extern const int8_t moving_conv0_weights[291];
+extern const int32_t moving_conv0_requant[32];
+extern const int8_t moving_transposed4_weights[72];
+extern const int32_t moving_transposed4_requant[6];
+
+/* (value >> shift) saturated to int8: one instruction where shift is a constant. */
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+#define REQUANT_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
+#elif defined(__ARM_FEATURE_SAT)
+#include <arm_acle.h>
+#define REQUANT_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
+#else
+#define REQUANT_SATURATE(value, shift) requant_saturate((value) >> (shift))
+static inline int32_t requant_saturate(int32_t value)
+{
+    return value < -128 ? -128 : value > 127 ? 127 : value;
+}
+#endif
+#if defined(__ARM_ARCH_6M__)
+/* floor(x * multiplier / 2^32), multiplier >= 0: without a long multiply, from products of 16-bit halves. */
+static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
+{
+    const uint32_t low = (uint32_t)x & 0xFFFFu;
+    const uint32_t lower = (uint32_t)multiplier & 0xFFFFu;
+    const int32_t high = x >> 16;
+    const int32_t upper = multiplier >> 16;
+    const int32_t middle = high * (int32_t)lower + (int32_t)((low * lower) >> 16);
+    const int32_t other = (int32_t)low * upper + (middle & 0xFFFF);
+    return high * upper + (middle >> 16) + (other >> 16);
+}
+#else
+/* floor(x * multiplier / 2^32). */
+static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
+{
+    return (int32_t)(((int64_t)x * multiplier) >> 32);
+}
+#endif
+/* offset + round(x * multiplier / 2^32), which fits int32. */
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+{
+    int32_t sum;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(multiplier), "r"(offset));
+    return sum;
+}
+#elif defined(__ARM_ARCH_6M__)
+static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+{
+    return offset + requant_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
+}
+#else
+static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+{
+    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
+}
+#endif
+static inline int32_t requant_high_2(int32_t x, int32_t multiplier, int32_t offset)
+{
+    int32_t sum = offset + requant_high_word(x, multiplier);
+    return REQUANT_SATURATE(sum, 2);
+}
+
+static inline int32_t requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
+{
+    int32_t sum = requant_rounded(x, multiplier, offset);
+    sum += x >> 31; /* ties of negative numbers go down */
+    return REQUANT_SATURATE(sum, shift);
+}
+
+/* Many call it, once a row: in line it would take more flash and save next to no time. */
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+/* Pointers to `count` rows from `first` on, `apart` rows from each other; NULL outside of the picture. */
+static void moving_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base, int32_t height, int32_t phase, int32_t slots, int32_t pitch)
+{
+    for (int32_t i = 0; i < count; i++, first += apart)
+        rows[i] = first < 0 || first >= height ? NULL : base + (first + phase) % slots * pitch;
+}
+
+/* Assembly where the compiler spreads loads that follow each other at one cycle each; C does the same. Define
+ * MOVING_NO_ASM to build without. */
+#if defined(__thumb2__) && !defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(MOVING_NO_ASM)
+#define MOVING_TILE_ASM 1
+#else
+#define MOVING_TILE_ASM 0
+#endif
+
+/* All channels of two pixels of `count` codes, two channels at a time, the last of an odd number twice. A word of `codes`
+ * is a code of both, b's in the upper half: one product is that of both pixels. The weights are such that the sum of two
+ * products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside those. */
+static void moving_tile_packed(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights, const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
+{
+    const int32_t *words = requant + 0;
+    uint32_t *end = codes;
+
+    for (int32_t k = 0; k < count; k++)
+        *end++ = (uint32_t)a[k] + ((uint32_t)b[k] << 16);
+    for (; ((end - codes) & 3) != 0; end++)
+        *end = 0; /* whatever weights are read there */
+    for (; channels > 0; channels -= 2) {
+        const int8_t *w0 = weights;
+        const int8_t *w1 = channels > 1 ? weights + count : weights;
+        const int32_t *const second = channels > 1 ? words + 4 : words;
+        const uint32_t *x = codes;
+        uint32_t both0 = (uint32_t)words[0], both1 = (uint32_t)second[0], b0 = 0, b1 = 0;
+#if MOVING_TILE_ASM
+        {
+            uint32_t x0, x1, p0, q0, p1, q1;
+            __asm__(
+            "1:\n\t"
+            "ldr %[x1], [%[x], #12]\n\t"
+            "ldr %[x0], [%[x], #8]\n\t"
+            "ldrsb %[q0], [%[w0], #3]\n\t"
+            "ldrsb %[p0], [%[w0], #2]\n\t"
+            "ldrsb %[q1], [%[w1], #3]\n\t"
+            "ldrsb %[p1], [%[w1], #2]\n\t"
+            "mul %[p0], %[x0], %[p0]\n\t"
+            "mla %[p0], %[x1], %[q0], %[p0]\n\t"
+            "add %[both0], %[both0], %[p0]\n\t"
+            "add %[p0], %[p0], #0x8000\n\t"
+            "add %[b0], %[b0], %[p0], asr #16\n\t"
+            "mul %[p1], %[x0], %[p1]\n\t"
+            "mla %[p1], %[x1], %[q1], %[p1]\n\t"
+            "add %[both1], %[both1], %[p1]\n\t"
+            "add %[p1], %[p1], #0x8000\n\t"
+            "add %[b1], %[b1], %[p1], asr #16\n\t"
+            "ldr %[x1], [%[x], #4]\n\t"
+            "ldr %[x0], [%[x]], #16\n\t"
+            "ldrsb %[q0], [%[w0], #1]\n\t"
+            "ldrsb %[p0], [%[w0]], #4\n\t"
+            "ldrsb %[q1], [%[w1], #1]\n\t"
+            "ldrsb %[p1], [%[w1]], #4\n\t"
+            "mul %[p0], %[x0], %[p0]\n\t"
+            "mla %[p0], %[x1], %[q0], %[p0]\n\t"
+            "add %[both0], %[both0], %[p0]\n\t"
+            "add %[p0], %[p0], #0x8000\n\t"
+            "add %[b0], %[b0], %[p0], asr #16\n\t"
+            "mul %[p1], %[x0], %[p1]\n\t"
+            "mla %[p1], %[x1], %[q1], %[p1]\n\t"
+            "add %[both1], %[both1], %[p1]\n\t"
+            "add %[p1], %[p1], #0x8000\n\t"
+            "add %[b1], %[b1], %[p1], asr #16\n\t"
+            "ldr %[x0], %[end]\n\t"
+            "cmp %[x], %[x0]\n\t"
+            "bne 1b\n\t"
+            : [both0] "+&r"(both0), [both1] "+&r"(both1), [b0] "+&r"(b0), [b1] "+&r"(b1), [x0] "=&r"(x0), [x1] "=&r"(x1),
+              [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0), [w1] "+&r"(w1)
+            : [end] "m"(end)
+            : "cc", "memory");
+        }
+#else
+        for (; x != end; x += 2, w0 += 2, w1 += 2) {
+            const int32_t first0 = w0[0];
+            const int32_t other0 = w0[1];
+            const uint32_t p0 = x[0] * (uint32_t)first0 + x[1] * (uint32_t)other0;
+            both0 += p0;
+            b0 += (uint32_t)((int32_t)(p0 + 0x8000u) >> 16);
+            const int32_t first1 = w1[0];
+            const int32_t other1 = w1[1];
+            const uint32_t p1 = x[0] * (uint32_t)first1 + x[1] * (uint32_t)other1;
+            both1 += p1;
+            b1 += (uint32_t)((int32_t)(p1 + 0x8000u) >> 16);
+        }
+#endif
+        {
+            const int32_t multiplier_c = words[1];
+            const int32_t offset_c = words[2];
+            const int32_t shift_c = words[3];
+
+            out[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(both0 - (b0 << 16))) << 1), multiplier_c, offset_c, shift_c);
+            out[pixel_step] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(b0 + (uint32_t)words[0])) << 1), multiplier_c, offset_c, shift_c);
+            out += channel_step;
+        }
+        if (channels == 1)
+            break;
+        {
+            const int32_t multiplier_c = second[1];
+            const int32_t offset_c = second[2];
+            const int32_t shift_c = second[3];
+
+            out[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(both1 - (b1 << 16))) << 1), multiplier_c, offset_c, shift_c);
+            out[pixel_step] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(b1 + (uint32_t)second[0])) << 1), multiplier_c, offset_c, shift_c);
+            out += channel_step;
+        }
+        weights += 2 * count;
+        words += 8;
+    }
+}
+
+/* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered, `taps`
+ * runs of `tap_width` pixels from each row; what lies outside of the picture reads as the zero point. */
+static void moving_conv(const int8_t *const *rows, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step, int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width, int32_t apart, int32_t stride, int32_t left, int8_t *scratch)
+{
+    const int32_t run = tap_width * channels_in;
+    const int32_t count = height * taps * run;
+    int8_t *const windows = scratch + 4 * ((count + 3) & ~3);
+    for (int32_t x = 0; x < width; x += 2) {
+        const int32_t two = x + 1 < width ? 1 : 0;
+        int8_t *to = windows;
+        for (int32_t first = x * stride - left; first <= (x + two) * stride - left; first += stride) {
+            for (int32_t i = 0; i < height; i++) {
+                for (int32_t column = first; column < first + taps * apart; column += apart, to += run) {
+                    const int32_t start = column < 0 ? 0 : column;
+                    const int32_t stop = column + tap_width < width_in ? column + tap_width : width_in;
+                    if (rows[i] == NULL || stop - start < tap_width)
+                        memset(to, zero_in, (size_t)run);
+                    if (rows[i] != NULL && start < stop)
+                        memcpy(to + (start - column) * channels_in, rows[i] + start * channels_in, (size_t)((stop - start) * channels_in));
+                }
+            }
+        }
+        moving_tile_packed(windows, windows + two * count, count, weights, requant, out, channels_out, two * pixel_step, channel_step, (uint32_t *)(void *)scratch);
+        out += 2 * pixel_step;
+    }
+}
+
+/* Row `step` mod `block` of the blocks that a row of pixels unfolds to. */
+static void moving_depth_to_space(const int8_t *in, int8_t *out, int32_t block, int32_t width, int32_t bytes, int32_t step)
+{
+    in += step % block * bytes;
+    for (int32_t x = 0; x < width; x++, in += block * bytes, out += bytes)
+        memcpy(out, in, (size_t)bytes);
+}
+
+/* A part of a row, in one piece. */
+static void moving_slice_row(const int8_t *in, int8_t *out, int32_t first, int32_t bytes)
+{
+    in += first;
+    memcpy(out, in, (size_t)bytes);
+}
+
+/* One row with its padding. */
+static void moving_pad(const int8_t *in, int8_t *out, int32_t top, int32_t height, int32_t left, int32_t width, int32_t right, int32_t front, int32_t channels, int32_t back, int32_t value, int32_t step)
+{
+    const int32_t pixel = front + channels + back;
+    memset(out, value, (size_t)((left + width + right) * pixel));
+    if (step < top || step >= top + height)
+        return;
+    for (int32_t x = 0; x < width; x++)
+        memcpy(out + (left + x) * pixel + front, in + x * channels, (size_t)channels);
+}
+
+/* 3 x 3 transposed convolution of one output row, stride 2: output pixel p gathers the input pixels q with q * stride + tap = p + padding. */
+static void moving_transpose_conv_3x3_s2(const int8_t *in, int32_t slots, int32_t pitch, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t zero_in, int32_t height_in, int32_t width_in, int32_t channels_in, int32_t top, int32_t left, int32_t width_out, int32_t channels_out, int32_t pixel_step, int32_t channel_step, int32_t step)
+{
+    const int32_t multiplier = requant[0];
+    const int32_t offset = requant[1];
+
+    const int32_t row = step + top;
+    const int32_t first_row = row < 3 ? 0 : (row - 3) / 2 + 1;
+    const int32_t last_row = row / 2 < height_in ? row / 2 : height_in - 1;
+    for (int32_t c = 0; c < channels_out; c++) {
+        const int8_t *const filter = weights + c * (9 * channels_in);
+        const int32_t *const words = requant + 2 + c * 1;
+
+        for (int32_t x = 0; x < width_out; x++) {
+            const int32_t column = x + left;
+            const int32_t first_column = column < 3 ? 0 : (column - 3) / 2 + 1;
+            const int32_t last_column = column / 2 < width_in ? column / 2 : width_in - 1;
+            int32_t acc = words[0];
+            for (int32_t i = first_row; i <= last_row; i++) {
+                const int8_t *pixel = in + i % slots * pitch + first_column * channels_in;
+                const int8_t *tap = filter + ((row - i * 2) * 3 + column - first_column * 2) * channels_in;
+                for (int32_t j = first_column; j <= last_column; j++) {
+                    for (int32_t k = 0; k < channels_in; k++)
+                        acc += (pixel[k] - zero_in) * tap[k];
+                    pixel += channels_in;
+                    tap -= 2 * channels_in;
+                }
+            }
+            out[x * pixel_step + c * channel_step] = (int8_t)requant_high_2(acc, multiplier, offset);
+        }
+    }
+}
+
+/* The first channel that holds the greatest code of each pixel. */
+static void moving_argmax(const int8_t *in, int8_t *out, int32_t width, int32_t channels)
+{
+    int32_t *const found = (int32_t *)(void *)out;
+    for (int32_t x = 0; x < width; x++, in += channels) {
+        int32_t best = 0;
+        for (int32_t c = 1; c < channels; c++)
+            if (in[c] > in[best])
+                best = c;
+        found[x] = best;
+    }
+}
+
+/* Computes step `step` of a node. */
+static void moving_fire(int8_t *arena, int32_t node, int32_t step)
+{
+    (void)step; /* where every node takes one step */
+    switch (node) {
+    case 0: /* conv0: 8x8x4 -> 8x8x8 */
+        {
+            const int8_t *rows[3];
+            moving_window(rows, 3, step - 1, 1, arena + 216, 8, 0, 3, 32);
+            MOVING_HOOK(0, 0);
+            moving_conv(rows, arena + 312, moving_conv0_weights, moving_conv0_requant, 4, 8, 8, 8, 1, 6, 8, 3, 1, 3, 1, 1, 1, arena + 0);
+            MOVING_HOOK(0, 1);
+        }
+        break;
+    case 1: /* blocks1: 8x8x8 -> 16x16x2 */
+        MOVING_HOOK(1, 0);
+        moving_depth_to_space(arena + 312, arena + 0, 2, 8, 4, step);
+        MOVING_HOOK(1, 1);
+        break;
+    case 2: /* slice2: 16x16x2 -> 12x12x2 */
+        MOVING_HOOK(2, 0);
+        moving_slice_row(arena + 0, arena + 2424 + step * 24, 4, 24);
+        MOVING_HOOK(2, 1);
+        break;
+    case 3: /* pad3: 12x12x2 -> 14x14x2 */
+        MOVING_HOOK(3, 0);
+        moving_pad(arena + 2424 + (step - 1 < 0 ? 0 : step - 1 < 12 ? step - 1 : 11) * 24, arena + 2996 + step % 2 * 28, 1, 12, 0, 12, 2, 0, 2, 0, 18, step);
+        MOVING_HOOK(3, 1);
+        break;
+    case 4: /* transposed4: 14x14x2 -> 28x28x4 */
+        MOVING_HOOK(4, 0);
+        moving_transpose_conv_3x3_s2(arena + 2996, 2, 28, arena + 3136, moving_transposed4_weights, moving_transposed4_requant, 18, 14, 14, 2, 0, 0, 28, 4, 4, 1, step);
+        MOVING_HOOK(4, 1);
+        break;
+    case 5: /* argmax5: 28x28x4 -> 28x28x1 */
+        MOVING_HOOK(5, 0);
+        moving_argmax(arena + 3136, arena + 0 + step * 112, 28, 4);
+        MOVING_HOOK(5, 1);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Every node: its steps, its waits in the table below, and where the branches that begin with it have come together. */
+static const struct {
+    uint16_t steps, first_wait, last_wait, join;
+} moving_nodes[] = {
+    {8, 0, 1, 1},
+    {16, 1, 2, 2},
+    {12, 2, 3, 2},
+    {14, 3, 3, 4},
+    {28, 3, 4, 5},
+    {28, 4, 5, 5},
+};
+
+/* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */
+static const struct {
+    int16_t source, times, plus, over, most;
+} moving_waits[] = {
+    {-1, 1, 2, 1, 8},
+    {0, 1, 2, 2, 8},
+    {1, 1, 2, 1, 13},
+    {3, 1, 2, 2, 14},
+    {4, 1, 1, 1, 28},
+};
+
+static const uint16_t moving_segments[] = {0, 3, 6};
+
+/* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
+ * where none does: it has done all of its steps, or waits for the input. `done` counts the steps of nodes `first` and on. */
+static int32_t moving_next(const uint16_t *done, int32_t first, int32_t node, int32_t pushed)
+{
+    const int32_t step = done[node - first];
+    if (step == moving_nodes[node].steps)
+        return node - 1;
+    for (int32_t i = moving_nodes[node].first_wait; i < moving_nodes[node].last_wait; i++) {
+        const int32_t source = moving_waits[i].source;
+        int32_t need = (step * moving_waits[i].times + moving_waits[i].plus) / moving_waits[i].over;
+        if (need > moving_waits[i].most)
+            need = moving_waits[i].most;
+        if ((source < 0 ? pushed : (int32_t)done[source - first]) < need)
+            return source < 0 ? node - 1 : source;
+    }
+    return node;
+}
+
+/* Fires what the last node of the segment [first, stop) needs, row by row, then what else can fire. */
+static void moving_stream(int8_t *arena, uint16_t *done, int32_t first, int32_t stop, int32_t pushed)
+{
+    int32_t node = stop - 1;
+    while (node >= first) {
+        const int32_t next = moving_next(done, first, node, pushed);
+        if (next == node) {
+            moving_fire(arena, node, done[node - first]++);
+            node = moving_nodes[node].join;
+        } else {
+            node = next;
+        }
+    }
+}
+
+/* The schedule's state, in the arena: rows pushed, whether the output is ready, steps done of every node. */
+struct moving_state {
+    uint16_t pushed, ready, done[3];
+};
+
+static struct moving_state *moving_state_of(void *arena)
+{
+    return (struct moving_state *)(void *)((int8_t *)arena + 3248);
+}
+
+void moving_begin(void *arena)
+{
+    memset(moving_state_of(arena), 0, sizeof(struct moving_state));
+}
+
+int moving_push_row(void *arena, const int8_t *row)
+{
+    struct moving_state *const state = moving_state_of(arena);
+    if (state->ready)
+        return 1;
+    memcpy((int8_t *)arena + 216 + state->pushed % 3 * 32, row, 32);
+    state->pushed++;
+    moving_stream(arena, state->done, 0, 3, state->pushed);
+    if (state->pushed < 8)
+        return 0;
+    for (int32_t i = 1; i < 2; i++) {
+        memset(state->done, 0, sizeof state->done);
+        moving_stream(arena, state->done, moving_segments[i], moving_segments[i + 1], 0);
+    }
+    state->ready = 1;
+    return 1;
+}
+
+const int32_t *moving_output(const void *arena)
+{
+    return (const int32_t *)(const void *)((const int8_t *)arena + 0);
+}

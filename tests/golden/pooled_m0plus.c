@@ -1,0 +1,615 @@
+/* pooled: pooled, compiled by ircompile 0.1.0 for cortex-m0plus.
+ *
+ * A tensor is rows in the arena: row r at offset + ((r + phase) mod slots) * pitch. Nodes that stream together form a segment;
+ * within it nodes fire as the last one needs their rows.
+ */
+#include "pooled.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
+#ifndef POOLED_HOOK
+#define POOLED_HOOK(layer, phase)
+#endif
+
+extern const int8_t pooled_conv0_weights[291];
+extern const int32_t pooled_conv0_requant[48];
+extern const int32_t pooled_average3_requant[45];
+extern const int8_t pooled_conv6_weights[96];
+extern const int32_t pooled_conv6_requant[30];
+extern const int32_t pooled_softmax7_exps[256];
+
+/* round(a * b / 2^31), ties up; a and b are not both INT32_MIN. */
+static inline int32_t pooled_multiply_high(int32_t a, int32_t b)
+{
+    return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+}
+
+/* round(x / 2^n), ties away from zero; 0 where n is over 31. */
+static inline int32_t pooled_shift_away(int32_t x, int32_t n)
+{
+    if (n > 31)
+        return 0;
+    const int32_t mask = (int32_t)((UINT32_C(1) << n) - 1u);
+    return (x >> n) + ((x & mask) > (mask >> 1) + (x < 0 ? 1 : 0) ? 1 : 0);
+}
+
+/* (value >> shift) saturated to int8: one instruction where shift is a constant. */
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+#define REQUANT_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
+#elif defined(__ARM_FEATURE_SAT)
+#include <arm_acle.h>
+#define REQUANT_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
+#else
+#define REQUANT_SATURATE(value, shift) requant_saturate((value) >> (shift))
+static inline int32_t requant_saturate(int32_t value)
+{
+    return value < -128 ? -128 : value > 127 ? 127 : value;
+}
+#endif
+static inline int32_t requant_split_2x12(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift)
+{
+    int32_t sum = x * upper + ((x * lower) >> 12) + offset;
+    return REQUANT_SATURATE(sum, shift);
+}
+
+static inline int32_t requant_split_2x12_but1(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift, int32_t exception0)
+{
+    int32_t sum = x * upper + ((x * lower) >> 12) + offset;
+    if (x == exception0) {
+        sum += 1 << shift;
+    }
+    return REQUANT_SATURATE(sum, shift);
+}
+
+static inline int32_t requant_split_2x14(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift)
+{
+    int32_t sum = x * upper + ((x * lower) >> 14) + offset;
+    return REQUANT_SATURATE(sum, shift);
+}
+
+/* Many call it, once a row: in line it would take more flash and save next to no time. */
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+/* Pointers to `count` rows from `first` on, `apart` rows from each other; NULL outside of the picture. */
+static void pooled_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base, int32_t height, int32_t phase, int32_t slots, int32_t pitch)
+{
+    for (int32_t i = 0; i < count; i++, first += apart)
+        rows[i] = first < 0 || first >= height ? NULL : base + (first + phase) % slots * pitch;
+}
+
+/* Assembly where the compiler spreads loads that follow each other at one cycle each; C does the same. Define
+ * POOLED_NO_ASM to build without. */
+#if defined(__thumb2__) && !defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(POOLED_NO_ASM)
+#define POOLED_TILE_ASM 1
+#else
+#define POOLED_TILE_ASM 0
+#endif
+
+/* All channels of two pixels of `count` codes, two channels at a time, the last of an odd number twice. A word of `codes`
+ * is a code of both, b's in the upper half: one product is that of both pixels. The weights are such that the sum of two
+ * products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside those. */
+static void pooled_tile_packed(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights, const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
+{
+    const int32_t *words = requant + 0;
+    uint32_t *end = codes;
+
+    for (int32_t k = 0; k < count; k++)
+        *end++ = (uint32_t)a[k] + ((uint32_t)b[k] << 16);
+    for (; ((end - codes) & 3) != 0; end++)
+        *end = 0; /* whatever weights are read there */
+    for (; channels > 0; channels -= 2) {
+        const int8_t *w0 = weights;
+        const int8_t *w1 = channels > 1 ? weights + count : weights;
+        const int32_t *const second = channels > 1 ? words + 6 : words;
+        const uint32_t *x = codes;
+        uint32_t both0 = (uint32_t)words[0], both1 = (uint32_t)second[0], b0 = 0, b1 = 0;
+#if POOLED_TILE_ASM
+        {
+            uint32_t x0, x1, p0, q0, p1, q1;
+            __asm__(
+            "1:\n\t"
+            "ldr %[x1], [%[x], #12]\n\t"
+            "ldr %[x0], [%[x], #8]\n\t"
+            "ldrsb %[q0], [%[w0], #3]\n\t"
+            "ldrsb %[p0], [%[w0], #2]\n\t"
+            "ldrsb %[q1], [%[w1], #3]\n\t"
+            "ldrsb %[p1], [%[w1], #2]\n\t"
+            "mul %[p0], %[x0], %[p0]\n\t"
+            "mla %[p0], %[x1], %[q0], %[p0]\n\t"
+            "add %[both0], %[both0], %[p0]\n\t"
+            "add %[p0], %[p0], #0x8000\n\t"
+            "add %[b0], %[b0], %[p0], asr #16\n\t"
+            "mul %[p1], %[x0], %[p1]\n\t"
+            "mla %[p1], %[x1], %[q1], %[p1]\n\t"
+            "add %[both1], %[both1], %[p1]\n\t"
+            "add %[p1], %[p1], #0x8000\n\t"
+            "add %[b1], %[b1], %[p1], asr #16\n\t"
+            "ldr %[x1], [%[x], #4]\n\t"
+            "ldr %[x0], [%[x]], #16\n\t"
+            "ldrsb %[q0], [%[w0], #1]\n\t"
+            "ldrsb %[p0], [%[w0]], #4\n\t"
+            "ldrsb %[q1], [%[w1], #1]\n\t"
+            "ldrsb %[p1], [%[w1]], #4\n\t"
+            "mul %[p0], %[x0], %[p0]\n\t"
+            "mla %[p0], %[x1], %[q0], %[p0]\n\t"
+            "add %[both0], %[both0], %[p0]\n\t"
+            "add %[p0], %[p0], #0x8000\n\t"
+            "add %[b0], %[b0], %[p0], asr #16\n\t"
+            "mul %[p1], %[x0], %[p1]\n\t"
+            "mla %[p1], %[x1], %[q1], %[p1]\n\t"
+            "add %[both1], %[both1], %[p1]\n\t"
+            "add %[p1], %[p1], #0x8000\n\t"
+            "add %[b1], %[b1], %[p1], asr #16\n\t"
+            "ldr %[x0], %[end]\n\t"
+            "cmp %[x], %[x0]\n\t"
+            "bne 1b\n\t"
+            : [both0] "+&r"(both0), [both1] "+&r"(both1), [b0] "+&r"(b0), [b1] "+&r"(b1), [x0] "=&r"(x0), [x1] "=&r"(x1),
+              [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0), [w1] "+&r"(w1)
+            : [end] "m"(end)
+            : "cc", "memory");
+        }
+#else
+        for (; x != end; x += 2, w0 += 2, w1 += 2) {
+            const int32_t first0 = w0[0];
+            const int32_t other0 = w0[1];
+            const uint32_t p0 = x[0] * (uint32_t)first0 + x[1] * (uint32_t)other0;
+            both0 += p0;
+            b0 += (uint32_t)((int32_t)(p0 + 0x8000u) >> 16);
+            const int32_t first1 = w1[0];
+            const int32_t other1 = w1[1];
+            const uint32_t p1 = x[0] * (uint32_t)first1 + x[1] * (uint32_t)other1;
+            both1 += p1;
+            b1 += (uint32_t)((int32_t)(p1 + 0x8000u) >> 16);
+        }
+#endif
+        {
+            const int32_t upper_c = words[1];
+            const int32_t lower_c = words[2];
+            const int32_t offset_c = words[3];
+            const int32_t shift_c = words[4];
+            const int32_t exception0_c = words[5];
+
+            out[0] = (int8_t)requant_split_2x12_but1((int32_t)(both0 - (b0 << 16)), upper_c, lower_c, offset_c, shift_c, exception0_c);
+            out[pixel_step] = (int8_t)requant_split_2x12_but1((int32_t)(b0 + (uint32_t)words[0]), upper_c, lower_c, offset_c, shift_c, exception0_c);
+            out += channel_step;
+        }
+        if (channels == 1)
+            break;
+        {
+            const int32_t upper_c = second[1];
+            const int32_t lower_c = second[2];
+            const int32_t offset_c = second[3];
+            const int32_t shift_c = second[4];
+            const int32_t exception0_c = second[5];
+
+            out[0] = (int8_t)requant_split_2x12_but1((int32_t)(both1 - (b1 << 16)), upper_c, lower_c, offset_c, shift_c, exception0_c);
+            out[pixel_step] = (int8_t)requant_split_2x12_but1((int32_t)(b1 + (uint32_t)second[0]), upper_c, lower_c, offset_c, shift_c, exception0_c);
+            out += channel_step;
+        }
+        weights += 2 * count;
+        words += 12;
+    }
+}
+
+/* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered, `taps`
+ * runs of `tap_width` pixels from each row; what lies outside of the picture reads as the zero point. */
+static void pooled_conv(const int8_t *const *rows, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step, int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width, int32_t apart, int32_t stride, int32_t left, int8_t *scratch)
+{
+    const int32_t run = tap_width * channels_in;
+    const int32_t count = height * taps * run;
+    int8_t *const windows = scratch + 4 * ((count + 3) & ~3);
+    for (int32_t x = 0; x < width; x += 2) {
+        const int32_t two = x + 1 < width ? 1 : 0;
+        int8_t *to = windows;
+        for (int32_t first = x * stride - left; first <= (x + two) * stride - left; first += stride) {
+            for (int32_t i = 0; i < height; i++) {
+                for (int32_t column = first; column < first + taps * apart; column += apart, to += run) {
+                    const int32_t start = column < 0 ? 0 : column;
+                    const int32_t stop = column + tap_width < width_in ? column + tap_width : width_in;
+                    if (rows[i] == NULL || stop - start < tap_width)
+                        memset(to, zero_in, (size_t)run);
+                    if (rows[i] != NULL && start < stop)
+                        memcpy(to + (start - column) * channels_in, rows[i] + start * channels_in, (size_t)((stop - start) * channels_in));
+                }
+            }
+        }
+        pooled_tile_packed(windows, windows + two * count, count, weights, requant, out, channels_out, two * pixel_step, channel_step, (uint32_t *)(void *)scratch);
+        out += 2 * pixel_step;
+    }
+}
+
+/* 3 x 3 average pooling of one output row; padding does not count. */
+static void pooled_pool_integer_3x3_p1(const int8_t *const *rows, int8_t *out, const int32_t *requant, int32_t width_in, int32_t width_out, int32_t channels)
+{
+    const int8_t *inside[3] = { NULL };
+    int32_t height = 0;
+        for (int32_t i = 0; i < 3; i++)
+        if (rows[i] != NULL)
+            inside[height++] = rows[i];
+    for (int32_t x = 0; x < width_out; x++) {
+        int32_t column = x * 1 - 1;
+        int32_t taps = 3;
+        for (; column < 0; column += 1)
+            taps--;
+        while (column + (taps - 1) * 1 >= width_in)
+            taps--;
+        const int32_t count = height * taps;
+        const int32_t *const words = requant + 0 + (count - 1) * 5;
+        const int32_t upper_c = words[1];
+        const int32_t lower_c = words[2];
+        const int32_t offset_c = words[3];
+        const int32_t shift_c = words[4];
+const int32_t start = words[0];
+        for (int32_t c = 0; c < channels; c++) {
+            int32_t value = start;
+            for (int32_t i = 0; i < height; i++) {
+                const int8_t *code = inside[i] + column * channels + c;
+                for (int32_t j = taps; j > 0; j--, code += channels) {
+                    value += *code;
+                }
+            }
+            *out++ = (int8_t)requant_split_2x14(value, upper_c, lower_c, offset_c, shift_c);
+        }
+    }
+}
+
+/* 2 x 2 maximum pooling of one output row; padding does not count. */
+static void pooled_pool_max_2x2_s2_p0(const int8_t *const *rows, int8_t *out, int32_t width_in, int32_t width_out, int32_t channels, int32_t low, int32_t high)
+{
+    const int8_t *inside[2] = { NULL };
+    int32_t height = 0;
+    for (int32_t i = 0; i < 2; i++)
+        if (rows[i] != NULL)
+            inside[height++] = rows[i];
+    for (int32_t x = 0; x < width_out; x++) {
+        int32_t column = x * 2;
+        int32_t taps = 2;
+        for (; column < 0; column += 1)
+            taps--;
+        while (column + (taps - 1) * 1 >= width_in)
+            taps--;
+        for (int32_t c = 0; c < channels; c++) {
+            int32_t value = -128;
+            for (int32_t i = 0; i < height; i++) {
+                const int8_t *code = inside[i] + column * channels + c;
+                for (int32_t j = taps; j > 0; j--, code += channels) {
+                    value = *code > value ? *code : value;
+                }
+            }
+            *out++ = (int8_t)(value < low ? low : value > high ? high : value);
+        }
+    }
+}
+
+/* A row of an enlarged map: every pixel `factor` times. */
+static void pooled_upsample(const int8_t *in, int8_t *out, int32_t width_in, int32_t channels, int32_t factor)
+{
+    for (int32_t x = 0; x < width_in; x++, in += channels)
+        for (int32_t i = 0; i < factor; i++, out += channels)
+            memcpy(out, in, (size_t)channels);
+}
+
+/* 2 inputs joined on the channel axis: one output row. */
+static void pooled_concat_channels_2(const int8_t *in_0, const int8_t *in_1, int8_t *out, int32_t width, int32_t bytes_0, int32_t bytes_1)
+{
+    for (int32_t x = 0; x < width; x++) {
+        memcpy(out, in_0, (size_t)bytes_0);
+        in_0 += bytes_0;
+        out += bytes_0;
+        memcpy(out, in_1, (size_t)bytes_1);
+        in_1 += bytes_1;
+        out += bytes_1;
+    }
+}
+
+/* The greatest of the `pixels` codes of a row that share a place, then of all rows; the last one writes the output. */
+static void pooled_extreme_max(const int8_t *in, int8_t *out, int32_t pixels, int32_t codes, int32_t last, int32_t step, int8_t *state)
+{
+    for (int32_t i = 0; i < codes; i++) {
+        int8_t best = in[i];
+        for (int32_t x = 1; x < pixels; x++)
+            best = in[x * codes + i] > best ? in[x * codes + i] : best;
+        if (step > 0 && state[i] > best)
+            best = state[i];
+        state[i] = best;
+        if (step < last)
+            continue;
+        out[i] = best;
+    }
+}
+
+/* All channels of one pixel of `count` codes, four at a time and then one. */
+static void pooled_pixel(const int8_t *in, int32_t count, const int8_t *weights, const int32_t *requant, int8_t *out, int32_t channels, int32_t channel_step)
+{
+    const int8_t *const end = in + (count & ~3);
+    const int32_t *words = requant + 0;
+
+    for (; channels >= 4; channels -= 4) {
+        const int8_t *w0 = weights, *w1 = w0 + count, *w2 = w1 + count, *w3 = w2 + count;
+        int32_t sum0 = (int32_t)words[0];
+        int32_t sum1 = (int32_t)words[5];
+        int32_t sum2 = (int32_t)words[10];
+        int32_t sum3 = (int32_t)words[15];
+        const int8_t *x = in;
+        for (; x != end; x += 4) {
+            sum0 += (int32_t)(x[0] * w0[0]);
+            sum1 += (int32_t)(x[0] * w1[0]);
+            sum2 += (int32_t)(x[0] * w2[0]);
+            sum3 += (int32_t)(x[0] * w3[0]);
+            sum0 += (int32_t)(x[1] * w0[1]);
+            sum1 += (int32_t)(x[1] * w1[1]);
+            sum2 += (int32_t)(x[1] * w2[1]);
+            sum3 += (int32_t)(x[1] * w3[1]);
+            sum0 += (int32_t)(x[2] * w0[2]);
+            sum1 += (int32_t)(x[2] * w1[2]);
+            sum2 += (int32_t)(x[2] * w2[2]);
+            sum3 += (int32_t)(x[2] * w3[2]);
+            sum0 += (int32_t)(x[3] * w0[3]);
+            sum1 += (int32_t)(x[3] * w1[3]);
+            sum2 += (int32_t)(x[3] * w2[3]);
+            sum3 += (int32_t)(x[3] * w3[3]);
+            w0 += 4;
+            w1 += 4;
+            w2 += 4;
+            w3 += 4;
+        }
+        for (int32_t k = 0; k < (count & 3); k++) {
+            sum0 += (int32_t)(x[k] * w0[k]);
+            sum1 += (int32_t)(x[k] * w1[k]);
+            sum2 += (int32_t)(x[k] * w2[k]);
+            sum3 += (int32_t)(x[k] * w3[k]);
+        }
+        {
+            const int32_t upper_c = words[1];
+            const int32_t lower_c = words[2];
+            const int32_t offset_c = words[3];
+            const int32_t shift_c = words[4];
+
+            *out = (int8_t)requant_split_2x12((int32_t)sum0, upper_c, lower_c, offset_c, shift_c);
+            out += channel_step;
+        }
+        {
+            const int32_t upper_c = (words + 5)[1];
+            const int32_t lower_c = (words + 5)[2];
+            const int32_t offset_c = (words + 5)[3];
+            const int32_t shift_c = (words + 5)[4];
+
+            *out = (int8_t)requant_split_2x12((int32_t)sum1, upper_c, lower_c, offset_c, shift_c);
+            out += channel_step;
+        }
+        {
+            const int32_t upper_c = (words + 10)[1];
+            const int32_t lower_c = (words + 10)[2];
+            const int32_t offset_c = (words + 10)[3];
+            const int32_t shift_c = (words + 10)[4];
+
+            *out = (int8_t)requant_split_2x12((int32_t)sum2, upper_c, lower_c, offset_c, shift_c);
+            out += channel_step;
+        }
+        {
+            const int32_t upper_c = (words + 15)[1];
+            const int32_t lower_c = (words + 15)[2];
+            const int32_t offset_c = (words + 15)[3];
+            const int32_t shift_c = (words + 15)[4];
+
+            *out = (int8_t)requant_split_2x12((int32_t)sum3, upper_c, lower_c, offset_c, shift_c);
+            out += channel_step;
+        }
+        weights += 4 * count;
+        words += 20;
+    }
+    for (; channels > 0; channels--) {
+        int32_t sum = (int32_t)words[0];
+        for (const int8_t *x = in; x != in + count; x++)
+            sum += (int32_t)(*x * *weights++);
+        const int32_t upper_c = words[1];
+        const int32_t lower_c = words[2];
+        const int32_t offset_c = words[3];
+        const int32_t shift_c = words[4];
+
+        *out = (int8_t)requant_split_2x12((int32_t)sum, upper_c, lower_c, offset_c, shift_c);
+        out += channel_step;
+        words += 5;
+    }
+}
+
+/* Fully connected: a row of one pixel. */
+static void pooled_fully_connected(const int8_t *in, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t channels_in, int32_t channels_out)
+{
+    pooled_pixel(in, channels_in, weights, requant, out, channels_out, 1);
+}
+
+/* Softmax over the channels of each pixel. */
+static void pooled_softmax_gemmlowp(const int8_t *in, int8_t *out, const int32_t *exps, int32_t width, int32_t channels)
+{
+    for (int32_t x = 0; x < width; x++, in += channels, out += channels) {
+        int32_t greatest = in[0];
+        for (int32_t c = 1; c < channels; c++)
+            greatest = in[c] > greatest ? in[c] : greatest;
+        /* gemmlowp: exponentials in Q0.31, their sum in Q12.19, a Newton reciprocal in Q2.29. */
+        int32_t total = 0;
+        for (int32_t c = 0; c < channels; c++)
+            total += pooled_shift_away(exps[greatest - in[c]], 12);
+        int32_t headroom = 0;
+        while ((uint32_t)total << headroom < UINT32_C(0x80000000))
+            headroom++;
+        const int32_t denominator = (int32_t)(((int64_t)(((uint32_t)total << headroom) - UINT32_C(0x80000000)) + INT32_MAX + 1) >> 1);
+        int32_t inverse = 1515870810 + pooled_multiply_high(denominator, -1010580540);
+        for (int32_t i = 0; i < 3; i++) {
+            const int32_t error = (1 << 29) - pooled_multiply_high(denominator, inverse);
+            inverse += pooled_multiply_high(inverse, error) * 4;
+        }
+        const int32_t scale = inverse >= (1 << 30) ? INT32_MAX : inverse * 2;
+        for (int32_t c = 0; c < channels; c++) {
+            const int32_t exponential = exps[greatest - in[c]];
+            const int32_t share = pooled_shift_away(pooled_multiply_high(scale, exponential), 12 - headroom + 23) - 128;
+            out[c] = (int8_t)(exponential == 0 ? -128 : share > 127 ? 127 : share);
+        }
+    }
+}
+
+/* Computes step `step` of a node. */
+static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
+{
+    (void)step; /* where every node takes one step */
+    switch (node) {
+    case 0: /* conv0: 12x10x4 -> 12x10x8 */
+        {
+            const int8_t *rows[3];
+            pooled_window(rows, 3, step - 1, 1, arena + 336, 12, 0, 3, 40);
+            POOLED_HOOK(0, 0);
+            pooled_conv(rows, arena + 0 + step % 3 * 80, pooled_conv0_weights, pooled_conv0_requant, 4, 8, 10, 8, 1, 12, 10, 3, 1, 3, 1, 1, 1, arena + 456);
+            POOLED_HOOK(0, 1);
+        }
+        break;
+    case 1: /* average3: 12x10x8 -> 12x10x8 */
+        {
+            const int8_t *rows[3];
+            pooled_window(rows, 3, step - 1, 1, arena + 0, 12, 0, 3, 80);
+            POOLED_HOOK(1, 0);
+            pooled_pool_integer_3x3_p1(rows, arena + 256, pooled_average3_requant, 10, 10, 8);
+            POOLED_HOOK(1, 1);
+        }
+        break;
+    case 2: /* pool1: 12x10x8 -> 6x5x8 */
+        {
+            const int8_t *rows[2];
+            pooled_window(rows, 2, step * 2, 1, arena + 0, 12, 0, 3, 80);
+            POOLED_HOOK(2, 0);
+            pooled_pool_max_2x2_s2_p0(rows, arena + 696, 10, 5, 8, -128, 127);
+            POOLED_HOOK(2, 1);
+        }
+        break;
+    case 3: /* resize2: 6x5x8 -> 12x10x8 */
+        POOLED_HOOK(3, 0);
+        pooled_upsample(arena + 696, arena + 616, 5, 8, 2);
+        POOLED_HOOK(3, 1);
+        break;
+    case 4: /* concat4: 12x10x8 + 12x10x8 -> 12x10x16 */
+        POOLED_HOOK(4, 0);
+        pooled_concat_channels_2(arena + 616, arena + 256, arena + 456, 10, 8, 8);
+        POOLED_HOOK(4, 1);
+        break;
+    case 5: /* extreme5: 12x10x16 -> 1x1x16 */
+        POOLED_HOOK(5, 0);
+        pooled_extreme_max(arena + 456, arena + 8, 10, 16, 11, step, arena + 240);
+        POOLED_HOOK(5, 1);
+        break;
+    case 6: /* conv6: 1x1x16 -> 1x1x6 */
+        POOLED_HOOK(6, 0);
+        pooled_fully_connected(arena + 8, arena + 0, pooled_conv6_weights, pooled_conv6_requant, 16, 6);
+        POOLED_HOOK(6, 1);
+        break;
+    case 7: /* softmax7: 1x1x6 -> 1x1x6 */
+        POOLED_HOOK(7, 0);
+        pooled_softmax_gemmlowp(arena + 0, arena + 0, pooled_softmax7_exps, 1, 6);
+        POOLED_HOOK(7, 1);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Every node: its steps, its waits in the table below, and where the branches that begin with it have come together. */
+static const struct {
+    uint16_t steps, first_wait, last_wait, join;
+} pooled_nodes[] = {
+    {12, 0, 1, 4},
+    {12, 1, 2, 4},
+    {6, 2, 3, 3},
+    {12, 3, 4, 4},
+    {12, 4, 6, 5},
+    {12, 6, 7, 5},
+    {1, 7, 7, 7},
+    {1, 7, 8, 7},
+};
+
+/* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */
+static const struct {
+    int16_t source, times, plus, over, most;
+} pooled_waits[] = {
+    {-1, 1, 2, 1, 12},
+    {0, 1, 2, 1, 12},
+    {0, 2, 2, 1, 12},
+    {2, 1, 2, 2, 6},
+    {1, 1, 1, 1, 12},
+    {3, 1, 1, 1, 12},
+    {4, 1, 1, 1, 12},
+    {6, 0, 1, 1, 1},
+};
+
+static const uint16_t pooled_segments[] = {0, 6, 8};
+
+/* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
+ * where none does: it has done all of its steps, or waits for the input. `done` counts the steps of nodes `first` and on. */
+static int32_t pooled_next(const uint16_t *done, int32_t first, int32_t node, int32_t pushed)
+{
+    const int32_t step = done[node - first];
+    if (step == pooled_nodes[node].steps)
+        return node - 1;
+    for (int32_t i = pooled_nodes[node].first_wait; i < pooled_nodes[node].last_wait; i++) {
+        const int32_t source = pooled_waits[i].source;
+        int32_t need = (step * pooled_waits[i].times + pooled_waits[i].plus) / pooled_waits[i].over;
+        if (need > pooled_waits[i].most)
+            need = pooled_waits[i].most;
+        if ((source < 0 ? pushed : (int32_t)done[source - first]) < need)
+            return source < 0 ? node - 1 : source;
+    }
+    return node;
+}
+
+/* Fires what the last node of the segment [first, stop) needs, row by row, then what else can fire. */
+static void pooled_stream(int8_t *arena, uint16_t *done, int32_t first, int32_t stop, int32_t pushed)
+{
+    int32_t node = stop - 1;
+    while (node >= first) {
+        const int32_t next = pooled_next(done, first, node, pushed);
+        if (next == node) {
+            pooled_fire(arena, node, done[node - first]++);
+            node = pooled_nodes[node].join;
+        } else {
+            node = next;
+        }
+    }
+}
+
+/* The schedule's state, in the arena: rows pushed, whether the output is ready, steps done of every node. */
+struct pooled_state {
+    uint16_t pushed, ready, done[6];
+};
+
+static struct pooled_state *pooled_state_of(void *arena)
+{
+    return (struct pooled_state *)(void *)((int8_t *)arena + 736);
+}
+
+void pooled_begin(void *arena)
+{
+    memset(pooled_state_of(arena), 0, sizeof(struct pooled_state));
+}
+
+int pooled_push_row(void *arena, const int8_t *row)
+{
+    struct pooled_state *const state = pooled_state_of(arena);
+    if (state->ready)
+        return 1;
+    memcpy((int8_t *)arena + 336 + state->pushed % 3 * 40, row, 40);
+    state->pushed++;
+    pooled_stream(arena, state->done, 0, 6, state->pushed);
+    if (state->pushed < 12)
+        return 0;
+    for (int32_t i = 1; i < 2; i++) {
+        memset(state->done, 0, sizeof state->done);
+        pooled_stream(arena, state->done, pooled_segments[i], pooled_segments[i + 1], 0);
+    }
+    state->ready = 1;
+    return 1;
+}
+
+const int8_t *pooled_output(const void *arena)
+{
+    return (const int8_t *)((const int8_t *)arena + 0);
+}
