@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -29,17 +30,19 @@ class Concat:
 
     def offsets(self, site: Site) -> list[int]:
         """Where on the axis each input begins, and where the last ends."""
-        return [sum(t.shape[self.axis] for t in site.inputs[:n]) for n in range(len(site.inputs) + 1)]
+        return list(accumulate((t.shape[self.axis] for t in site.inputs), initial=0))
 
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
         if self.axis != 0:
             return ((step, step + 1),) * len(site.inputs)
-        return tuple(self._rows(site, n, step, step + 1) for n in range(len(site.inputs)))
+        return self._rows(site, step, step + 1)
 
-    def _rows(self, site: Site, number: int, start: int, stop: int) -> tuple[int, int]:
-        """Rows of one input that lie in output rows [start, stop); none is (n, n)."""
-        offset, height = self.offsets(site)[number], site.inputs[number].height
-        return min(max(start - offset, 0), height), min(max(stop - offset, 0), height)
+    def _rows(self, site: Site, start: int, stop: int) -> tuple[tuple[int, int], ...]:
+        """For each input the rows of it that lie in output rows [start, stop); none is (n, n)."""
+        return tuple(
+            (min(max(start, first), end) - first, min(max(stop, first), end) - first)
+            for first, end in pairwise(self.offsets(site))
+        )
 
     def macs(self, site: Site) -> int:
         return 0
@@ -47,5 +50,5 @@ class Concat:
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         if self.axis != 0:
             return np.concatenate([rows.take(start, stop) for rows in inputs], axis=self.axis)
-        ranges = [self._rows(site, n, start, stop) for n in range(len(inputs))]
+        ranges = self._rows(site, start, stop)
         return np.concatenate([rows.take(*r) for rows, r in zip(inputs, ranges, strict=True) if r[0] < r[1]])

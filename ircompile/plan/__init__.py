@@ -62,7 +62,7 @@ def lay_out(draft: Draft, places: Places | None = None) -> Plan:
         arena_bytes=sum(region.bytes for region in places.regions),
         regions=places.regions,
         peak_live=draft.peak + draft.counters,
-        lower_bound=lower_bound(Problem(problem.graph, problem.demands), draft.rows),
+        lower_bound=lower_bound(Problem(problem.graph, problem.demands, known=problem.known), draft.rows),
     )
 
 

@@ -25,7 +25,7 @@ class Edge:
 
     `there[p]` rows exist once the former has done p steps, `dead[q]` of them no step from q on reads, `stop[q]`
     must exist before step q, `held[q]` are the bytes of scratch and sums during step q, less what it writes
-    over the rows that it reads.
+    over the rows that it reads. Each but `held` grows, or stays, from one step to the next.
     """
 
     row_bytes: int
@@ -34,18 +34,63 @@ class Edge:
     stop: Array
     held: Array
 
-    def between(self) -> Array:
-        """Bytes alive between steps, by steps done of both; NEVER where it cannot be."""
-        needed = np.append(0, self.stop)
-        possible = self.there[:, None] >= needed[None, :]
-        alive = np.maximum(self.there[:, None] - self.dead[None, :], 0) * self.row_bytes
-        return np.where(possible, alive, NEVER)
+    @property
+    def needed(self) -> Array:
+        """The rows that must exist once q steps are done."""
+        return np.append(0, self.stop)
 
-    def during(self) -> Array:
-        """Bytes alive while the latter takes a step, its own output not counted."""
-        possible = self.there[:, None] >= self.stop[None, :]
-        alive = np.maximum(self.there[:, None] - self.dead[None, :-1], 0) * self.row_bytes + self.held[None, :]
-        return np.where(possible, alive, NEVER)
+    def least_before(self, upstream: Array) -> Array:
+        """For every q the least of upstream[p] and the bytes alive between the two nodes, over all p."""
+        return self._over_producer(upstream, self.needed, self.dead)
+
+    def least_during(self, upstream: Array) -> Array:
+        """The same while the latter takes step q; its scratch and sums count, its own output does not."""
+        return self._over_producer(upstream, self.stop, self.dead[:-1]) + self.held
+
+    def least_after(self, downstream: Array) -> Array:
+        """For every p the least of downstream[q] and the bytes alive between the two nodes, over all q."""
+        return self._over_consumer(downstream, self.there, self.there)
+
+    def least_while_written(self, downstream: Array) -> Array:
+        """The same while the former takes step p: its new rows are there, and nobody can read them yet."""
+        return self._over_consumer(downstream, self.there[:-1], self.there[1:])
+
+    def _over_producer(self, upstream: Array, needed: Array, dead: Array) -> Array:
+        return least_sums(upstream, self.there, self.there, needed, dead, self.row_bytes)
+
+    def _over_consumer(self, downstream: Array, complete: Array, stored: Array) -> Array:
+        """Steps of the consumer are searched from the last to the first, with all row counts negated."""
+        needed, dead = -self.needed[::-1], -self.dead[::-1]
+        return least_sums(downstream[::-1], needed, dead, -complete, -stored, self.row_bytes)
+
+
+def least_sums(cost: Array, have: Array, stored: Array, needed: Array, dead: Array, row_bytes: int) -> Array:
+    """For every q the least cost[p] + row_bytes * max(stored[p] - dead[q], 0) over the p with have[p] >= needed[q].
+
+    NEVER where there is no such p. `have` and `stored` must not fall. So the p that are allowed are the last ones,
+    and of these the first have stored[p] < dead[q], where only the cost counts. Time and memory grow with n log n.
+    """
+    count = len(cost)
+    allowed, counted = have.searchsorted(needed), stored.searchsorted(dead)
+    tail = np.minimum.accumulate((cost + stored * row_bytes)[::-1])[::-1]
+    stored_too = np.append(tail, NEVER)[np.maximum(allowed, counted)] - dead * row_bytes
+    free = _range_minimum(cost, allowed, counted)
+    possible = allowed < count
+    return np.where(possible, np.minimum(stored_too, free), NEVER)
+
+
+def _range_minimum(values: Array, start: Array, stop: Array) -> Array:
+    """The least of values[start:stop], for arrays of both ends; NEVER where there is none."""
+    levels = [values]  # level k: the least of 2 ** k values from each place on
+    while 2 ** len(levels) <= len(values):
+        half = 2 ** (len(levels) - 1)
+        levels.append(np.minimum(levels[-1][:-half], levels[-1][half:]))
+    found = np.full(len(start), NEVER)
+    lengths = np.maximum(stop - start, 0)
+    for level, least in enumerate(levels):
+        these = np.flatnonzero((lengths >= 2**level) & (lengths < 2 ** (level + 1)))
+        found[these] = np.minimum(least[start[these]], least[stop[these] - 2**level])
+    return found
 
 
 def lower_bound(problem: Problem, rows_input: bool) -> int:
@@ -59,30 +104,19 @@ def lower_bound(problem: Problem, rows_input: bool) -> int:
     if not rows_input:
         upstream[0][:-1] = NEVER  # the input is there whole from the start
     for edge in edges[:-1]:
-        upstream.append(np.min(upstream[-1][:, None] + edge.between(), axis=0))
+        upstream.append(edge.least_before(upstream[-1]))
     final = graph.tensors[graph.nodes[chain[-1]].output]
     produced = _rows_after(problem, chain[-1])
     downstream = [produced * final.row_bytes]
     for edge in reversed(edges[1:]):
-        downstream.append(np.min(edge.between() + downstream[-1][None, :], axis=1))
+        downstream.append(edge.least_after(downstream[-1]))
     downstream.reverse()
     bound = 0 if rows_input else sum(graph.tensors[name].bytes for name in graph.input_names)
     for i, edge in enumerate(edges):
-        before = np.min(upstream[i][:, None] + edge.during(), axis=0)
-        after = _while_writing(edges, downstream, i, problem, chain)
-        bound = max(bound, int(np.max(before + after)))
+        last = i + 1 == len(edges)
+        after = downstream[i][1:] if last else edges[i + 1].least_while_written(downstream[i + 1])
+        bound = max(bound, int(np.max(edge.least_during(upstream[i]) + after)))
     return bound
-
-
-def _while_writing(edges: list[Edge], downstream: list[Array], i: int, problem: Problem, chain: list[int]) -> Array:
-    """Least bytes at and after the output of node i while it takes each step: the new rows there, unread."""
-    if i + 1 == len(edges):
-        return downstream[i][1:]
-    edge = edges[i + 1]
-    needed = np.append(0, edge.stop)
-    possible = edge.there[:-1, None] >= needed[None, :]
-    alive = np.maximum(edge.there[1:, None] - edge.dead[None, :], 0) * edge.row_bytes
-    return np.asarray(np.min(np.where(possible, alive, NEVER) + downstream[i + 1][None, :], axis=1))
 
 
 def _edge(problem: Problem, source: int, node: int) -> Edge:
@@ -93,9 +127,8 @@ def _edge(problem: Problem, source: int, node: int) -> Edge:
     position = graph.nodes[node].inputs.index(name)
     stage, tensor = problem.stages[node], graph.tensors[name]
     readers = problem.readers[node][position]
-    site = graph.site(stage.node)
-    stop = np.array([stage.node.op.needs(site, step)[position][1] for step in range(stage.steps)], np.int64)
-    dead = np.array([int(np.sum(readers < q)) for q in range(stage.steps + 1)], np.int64)
+    stop = np.array(problem.stops[node][position], np.int64)
+    dead = np.sort(readers).searchsorted(np.arange(stage.steps + 1))
     there = np.arange(tensor.height + 1) if source < 0 else _rows_after(problem, source)
     demand, sums = problem.demands[stage.node.name], problem.sums[node]
     held = np.full(stage.steps, demand.scratch + sums, np.int64)
@@ -109,8 +142,7 @@ def _edge(problem: Problem, source: int, node: int) -> Edge:
 
 def _rows_after(problem: Problem, node: int) -> Array:
     """Output rows complete after 0, 1, ... steps."""
-    writer = problem.writer[node]
-    return np.array([int(np.sum(writer < q)) for q in range(problem.stages[node].steps + 1)], np.int64)
+    return np.sort(problem.writer[node]).searchsorted(np.arange(problem.stages[node].steps + 1))
 
 
 def heaviest_chain(graph: Graph) -> list[int]:

@@ -74,6 +74,7 @@ class Problem:
         pairs = [(stage, graph.site(stage.node)) for stage in self.stages]
         self.writer = [its.writer for its in rows]
         self.readers = [its.readers for its in rows]
+        self.stops = [its.stops for its in rows]
         self.kept = {i: rows[i].kept for i, stage in enumerate(self.stages) if stage.lines}
         self.sums = [state_bytes(stage.node.op, site) for stage, site in pairs]
         self.slices = slices_of(graph, demands)

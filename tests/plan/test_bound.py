@@ -1,0 +1,45 @@
+"""The certified lower bound: the same as over all pairs of steps, and below every plan."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from plan.random_nets import random_net
+
+from ircompile.kernels.lower import lower
+from ircompile.plan import bound
+from ircompile.plan.bound import NEVER, least_sums, lower_bound
+from ircompile.plan.lifetimes import Problem
+from ircompile.target import load_target
+from ircompile.tensor import Array
+
+
+def over_all_pairs(cost: Array, have: Array, stored: Array, needed: Array, dead: Array, row_bytes: int) -> Array:
+    """What `least_sums` says it computes, as a matrix."""
+    alive = np.maximum(stored[:, None] - dead[None, :], 0) * row_bytes
+    sums = np.where(have[:, None] >= needed[None, :], cost[:, None] + alive, NEVER)
+    return np.asarray(sums.min(axis=0))
+
+
+def rising(rng: np.random.Generator, count: int) -> Array:
+    return np.sort(rng.integers(-5, 20, count))
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_least_sums(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    steps, others = (int(n) for n in rng.integers(1, 40, 2))
+    cost, have = rng.integers(0, 200, steps), rising(rng, steps)
+    stored = have if seed % 2 else have + rng.integers(0, 2)
+    needed, dead = rising(rng, others), rising(rng, others)
+    given = (cost, have, stored, needed, dead, int(rng.integers(1, 9)))
+    np.testing.assert_array_equal(least_sums(*given), over_all_pairs(*given))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_as_over_all_pairs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lowered = lower(random_net(seed, 1 + seed % 2), load_target("cortex-m4"))
+    problem = Problem(lowered.graph, lowered.demands)
+    found = [lower_bound(problem, rows) for rows in (False, True)]
+    monkeypatch.setattr(bound, "least_sums", over_all_pairs)
+    assert [lower_bound(problem, rows) for rows in (False, True)] == found
