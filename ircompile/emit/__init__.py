@@ -76,8 +76,8 @@ def emit(
               "functions": functions.texts, "arithmetic": functions.arithmetic(),
               "includes": functions.intrinsics_headers()}  # fmt: skip
     files: dict[str, str | bytes] = {
-        f"{name}.h": functions.render("model.h.j2", {**shared, **_ports(plan.graph, api)}),
-        f"{name}.c": functions.render("model.c.j2", driver),
+        f"{name}.h": functions.render_code("model.h.j2", {**shared, **_ports(plan.graph, api)}),
+        f"{name}.c": functions.render_code("model.c.j2", driver),
     }
     if blob:
         files[f"{name}_weights.bin"] = constants.blob(shared["model_hash"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain, count
 from typing import Any
 
 import jinja2
 import numpy as np
 
+from ircompile.emit.layout import lay_out
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import Form, PairForm
 from ircompile.resources import templates_dir
@@ -29,9 +31,10 @@ class Functions:
 
     def __init__(self, prefix: str, target: Target, shared: Mapping[str, Any]) -> None:
         self.prefix, self.target, self.shared = prefix, target, shared
-        self.env = c_environment()
+        self.env = c_environment(prefix)
         self.written: dict[tuple[str, str], tuple[str, str]] = {}
-        self.names: dict[str, int] = {}
+        self.names: dict[str, list[Mapping[str, object]]] = {}
+        self.formed: set[object] = set()
 
     @property
     def texts(self) -> list[str]:
@@ -40,9 +43,12 @@ class Functions:
 
     def render(self, template: str, context: Mapping[str, Any]) -> str:
         """A template filled in."""
-        text = self.env.get_template(template).render(context)
-        text = re.sub(r" +$", "", text, flags=re.MULTILINE)
+        text = re.sub(r" +$", "", self.env.get_template(template).render(context), flags=re.MULTILINE)
         return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
+
+    def render_code(self, template: str, context: Mapping[str, Any]) -> str:
+        """The same, laid out as C."""
+        return lay_out(self.render(template, context))
 
     def arithmetic(self) -> str:
         """The helpers for exact rounding that the functions call."""
@@ -76,13 +82,36 @@ class Functions:
         known = form if re.search(r"\bform\b", (templates_dir() / path).read_text()) else None
         identity = (template, repr((sorted(key.items(), key=str), known)))
         if identity not in self.written:
-            stem = "_".join(part for part in (self.prefix, template, suffix) if part)
-            self.names[stem] = self.names.get(stem, 0) + 1
-            number = self.names[stem]
-            fn = stem if number == 1 else f"{stem}_v{number}"
+            depends = form and (known or not self.formed.isdisjoint(map(str, key.values())))
+            parts = [self.prefix, template, suffix, form.key if form and depends else ""]
+            stem = "_".join(part for part in parts if part)
+            fn = self._unique(stem, key)
+            self.formed |= {fn} if depends else set()
             context = {**self.shared, **key, "fn": fn, "sizes": sizes, "form": FormView(form)}
             self.written[identity] = (fn, self.render(path, context))
         return self.written[identity][0]
+
+    def _unique(self, stem: str, key: Mapping[str, object]) -> str:
+        """A name that no other function has: the stem, and what the first one so called has not."""
+        others = self.names.setdefault(stem, [])
+        others.append(key)
+        taken = {fn for fn, _ in self.written.values()}
+        marks = differences(others[0], key)
+        names = [stem] * (len(others) == 1) + ["_".join([stem, *marks])] * bool(marks)
+        numbered = (f"{stem}_v{number}" for number in count(len(others)))
+        return next(name for name in chain(names, numbered) if name not in taken)
+
+
+def differences(first: Mapping[str, object], key: Mapping[str, object]) -> list[str]:
+    """What of a key is not as in another one, in words of a C identifier; nothing where words cannot say it."""
+    changed = {
+        name: value for name, value in key.items() if first.get(name) != value and not isinstance(value, str)
+    }
+    if not all(isinstance(value, int) and 0 <= value < 1000 for value in changed.values()):
+        return []
+    plain = {name: value for name, value in changed.items() if isinstance(value, bool)}
+    words = [name if value else f"not_{name}" for name, value in plain.items()]
+    return words + [f"{name}{value}" for name, value in changed.items() if name not in plain]
 
 
 class FormView:
@@ -100,11 +129,11 @@ class FormView:
         return 256 if self.form.name == "steps" else 1 + len(self.form.fields)
 
 
-def c_environment() -> jinja2.Environment:
-    """Jinja with what the templates of kernels use."""
+def c_environment(prefix: str) -> jinja2.Environment:
+    """Jinja with what the templates of kernels use; all names of the C begin with `prefix`."""
     env = environment()
     env.filters["float32"] = lambda value: f"{float(np.float32(value))!r}f"
-    env.globals["rq"] = env.get_template("kernels/requant.j2").module
+    env.globals["rq"] = env.get_template("kernels/requant.j2").make_module({"p": prefix, "N": prefix.upper()})
     return env
 
 

@@ -22,20 +22,20 @@ extern const int32_t dense_conv4_stream[62];
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
-#define REQUANT_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
+#define DENSE_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
 #elif defined(__ARM_FEATURE_SAT)
 #include <arm_acle.h>
-#define REQUANT_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
+#define DENSE_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
 #else
-#define REQUANT_SATURATE(value, shift) requant_saturate((value) >> (shift))
-static inline int32_t requant_saturate(int32_t value)
+#define DENSE_SATURATE(value, shift) dense_saturate((value) >> (shift))
+static inline int32_t dense_saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 #endif
 #if defined(__ARM_ARCH_6M__)
 /* floor(x * multiplier / 2^32), multiplier >= 0: without a long multiply, from products of 16-bit halves. */
-static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
+static inline int32_t dense_high_word(int32_t x, int32_t multiplier)
 {
     const uint32_t low = (uint32_t)x & 0xFFFFu;
     const uint32_t lower = (uint32_t)multiplier & 0xFFFFu;
@@ -46,44 +46,48 @@ static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
     return high * upper + (middle >> 16) + (other >> 16);
 }
 #endif
+
 /* offset + round(x * multiplier / 2^32), which fits int32. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(multiplier), "r"(offset));
     return sum;
 }
 #elif defined(__ARM_ARCH_6M__)
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
-    return offset + requant_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
+    return offset + dense_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
 }
 #endif
-static inline int32_t requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
+
+static inline int32_t dense_requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
 {
-    int32_t sum = requant_rounded(x, multiplier, offset);
-    return REQUANT_SATURATE(sum, 2);
+    int32_t sum = dense_rounded_high_word(x, multiplier, offset);
+    return DENSE_SATURATE(sum, 2);
 }
 
-static inline int32_t requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
+static inline int32_t dense_requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
 {
-    int32_t sum = requant_rounded(x, multiplier, offset);
+    int32_t sum = dense_rounded_high_word(x, multiplier, offset);
     sum += x >> 31; /* ties of negative numbers go down */
-    return REQUANT_SATURATE(sum, shift);
+    return DENSE_SATURATE(sum, shift);
 }
 
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
 #if defined(__GNUC__)
 __attribute__((noinline))
 #endif
+
 /* Pointers to `count` rows from `first` on, `apart` rows from each other; NULL outside of the picture. */
-static void dense_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base, int32_t height, int32_t phase, int32_t slots, int32_t pitch)
+static void dense_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
+    int32_t height, int32_t phase, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
         rows[i] = first < 0 || first >= height ? NULL : base + (first + phase) % slots * pitch;
@@ -138,14 +142,15 @@ static inline int32_t dense_unpack_odd(int32_t word)
 #endif
 
 /* A code as a halfword. */
-static inline void dense_stem_3x3_s2_p0_c3_half(int8_t *to, int8_t code)
+static inline void dense_stem_3x3_s2_p0_c3_high_rounded_2_half(int8_t *to, int8_t code)
 {
     const int16_t half = code;
     memcpy(to, &half, sizeof half);
 }
 
 /* A row of a window with what lies outside of the picture as the zero point. */
-static const int8_t *dense_stem_3x3_s2_p0_c3_border(int8_t *to, const int8_t *row, int32_t first, int32_t row_bytes, int32_t zero_in)
+static const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_2_border(int8_t *to, const int8_t *row, int32_t first,
+    int32_t row_bytes, int32_t zero_in)
 {
     for (int32_t i = 0; i < 9; i++)
         to[i] = row != NULL && first + i >= 0 && first + i < row_bytes ? row[first + i] : (int8_t)zero_in;
@@ -154,7 +159,8 @@ static const int8_t *dense_stem_3x3_s2_p0_c3_border(int8_t *to, const int8_t *ro
 
 /* 3 x 3 convolution of one row of 3 channels, stride 2, two pixels at a time, the last of an odd row
  * twice. Their windows are gathered in a patch: whole words of each row, then what is left over of all rows. */
-static void dense_stem_3x3_s2_p0_c3(const int8_t *const *rows, int8_t *out, const int32_t *stream, int8_t *scratch)
+static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int32_t *stream,
+    int8_t *scratch)
 {
     const int32_t channels_out = stream[0];
     const int32_t width = stream[1];
@@ -177,7 +183,7 @@ static void dense_stem_3x3_s2_p0_c3(const int8_t *const *rows, int8_t *out, cons
     kept.stream = stream;
     kept.pixel_step = pixel_step;
     kept.channel_step = channel_step;
-int8_t *const border = scratch + 4 * words;
+    int8_t *const border = scratch + 4 * words;
     for (int32_t x = 0; x < width; x += 2) {
         const int32_t first = (x * 2 - 0) * 3;
         const int32_t second = x + 1 < width ? first + 6 : first;
@@ -185,356 +191,363 @@ int8_t *const border = scratch + 4 * words;
         const int second_inside = second >= 0 && second + 9 <= row_bytes;
         int32_t *next = patch;
         int8_t *const tail = scratch + 96;
+        {
+            const int8_t *const row = rows[0];
+            const int8_t *a = first_inside && row != NULL ? row + first
+                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border, row, first, row_bytes, zero_in);
+            const int8_t *b = second_inside && row != NULL ? row + second
+                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border + 9, row, second, row_bytes, zero_in);
             {
-                const int8_t *const row = rows[0];
-                const int8_t *a = first_inside && row != NULL ? row + first : dense_stem_3x3_s2_p0_c3_border(border, row, first, row_bytes, zero_in);
-                const int8_t *b = second_inside && row != NULL ? row + second : dense_stem_3x3_s2_p0_c3_border(border + 9, row, second, row_bytes, zero_in);
-        {
 #if DENSE_ASM
-            int32_t word_a, word_b, even_a, even_b;
-            __asm__ volatile(
-            "ldr %[wa], [%[a]], #4\n\t"
-            "ldr %[wb], [%[b]], #4\n\t"
-            "sxtb16 %[ea], %[wa]\n\t"
-            "sxtb16 %[eb], %[wb]\n\t"
-            "strd %[ea], %[eb], [%[to]], #8\n\t"
-            "sxtb16 %[wa], %[wa], ror #8\n\t"
-            "sxtb16 %[wb], %[wb], ror #8\n\t"
-            "strd %[wa], %[wb], [%[to]], #8\n\t"
-            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-              [b] "+&r"(b), [to] "+&r"(next)
-            :
-            : "memory");
+                int32_t word_a, word_b, even_a, even_b;
+                __asm__ volatile(
+                    "ldr %[wa], [%[a]], #4\n\t"
+                    "ldr %[wb], [%[b]], #4\n\t"
+                    "sxtb16 %[ea], %[wa]\n\t"
+                    "sxtb16 %[eb], %[wb]\n\t"
+                    "strd %[ea], %[eb], [%[to]], #8\n\t"
+                    "sxtb16 %[wa], %[wa], ror #8\n\t"
+                    "sxtb16 %[wb], %[wb], ror #8\n\t"
+                    "strd %[wa], %[wb], [%[to]], #8\n\t"
+                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+                    [b] "+&r"(b), [to] "+&r"(next)
+                    :
+                    : "memory");
 #else
-            next[0] = __sxtb16(dense_unpack_word(a));
-            next[1] = __sxtb16(dense_unpack_word(b));
-            next[2] = dense_unpack_odd(dense_unpack_word(a));
-            next[3] = dense_unpack_odd(dense_unpack_word(b));
-            a += 4;
-            b += 4;
-            next += 4;
+                next[0] = __sxtb16(dense_unpack_word(a));
+                next[1] = __sxtb16(dense_unpack_word(b));
+                next[2] = dense_unpack_odd(dense_unpack_word(a));
+                next[3] = dense_unpack_odd(dense_unpack_word(b));
+                a += 4;
+                b += 4;
+                next += 4;
 #endif
-        }
-        {
-#if DENSE_ASM
-            int32_t word_a, word_b, even_a, even_b;
-            __asm__ volatile(
-            "ldr %[wa], [%[a]], #4\n\t"
-            "ldr %[wb], [%[b]], #4\n\t"
-            "sxtb16 %[ea], %[wa]\n\t"
-            "sxtb16 %[eb], %[wb]\n\t"
-            "strd %[ea], %[eb], [%[to]], #8\n\t"
-            "sxtb16 %[wa], %[wa], ror #8\n\t"
-            "sxtb16 %[wb], %[wb], ror #8\n\t"
-            "strd %[wa], %[wb], [%[to]], #8\n\t"
-            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-              [b] "+&r"(b), [to] "+&r"(next)
-            :
-            : "memory");
-#else
-            next[0] = __sxtb16(dense_unpack_word(a));
-            next[1] = __sxtb16(dense_unpack_word(b));
-            next[2] = dense_unpack_odd(dense_unpack_word(a));
-            next[3] = dense_unpack_odd(dense_unpack_word(b));
-            a += 4;
-            b += 4;
-            next += 4;
-#endif
-        }
-                dense_stem_3x3_s2_p0_c3_half(tail + 0, a[0]);
-                dense_stem_3x3_s2_p0_c3_half(tail + 4, b[0]);
             }
             {
-                const int8_t *const row = rows[1];
-                const int8_t *a = first_inside && row != NULL ? row + first : dense_stem_3x3_s2_p0_c3_border(border, row, first, row_bytes, zero_in);
-                const int8_t *b = second_inside && row != NULL ? row + second : dense_stem_3x3_s2_p0_c3_border(border + 9, row, second, row_bytes, zero_in);
-        {
 #if DENSE_ASM
-            int32_t word_a, word_b, even_a, even_b;
-            __asm__ volatile(
-            "ldr %[wa], [%[a]], #4\n\t"
-            "ldr %[wb], [%[b]], #4\n\t"
-            "sxtb16 %[ea], %[wa]\n\t"
-            "sxtb16 %[eb], %[wb]\n\t"
-            "strd %[ea], %[eb], [%[to]], #8\n\t"
-            "sxtb16 %[wa], %[wa], ror #8\n\t"
-            "sxtb16 %[wb], %[wb], ror #8\n\t"
-            "strd %[wa], %[wb], [%[to]], #8\n\t"
-            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-              [b] "+&r"(b), [to] "+&r"(next)
-            :
-            : "memory");
+                int32_t word_a, word_b, even_a, even_b;
+                __asm__ volatile(
+                    "ldr %[wa], [%[a]], #4\n\t"
+                    "ldr %[wb], [%[b]], #4\n\t"
+                    "sxtb16 %[ea], %[wa]\n\t"
+                    "sxtb16 %[eb], %[wb]\n\t"
+                    "strd %[ea], %[eb], [%[to]], #8\n\t"
+                    "sxtb16 %[wa], %[wa], ror #8\n\t"
+                    "sxtb16 %[wb], %[wb], ror #8\n\t"
+                    "strd %[wa], %[wb], [%[to]], #8\n\t"
+                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+                    [b] "+&r"(b), [to] "+&r"(next)
+                    :
+                    : "memory");
 #else
-            next[0] = __sxtb16(dense_unpack_word(a));
-            next[1] = __sxtb16(dense_unpack_word(b));
-            next[2] = dense_unpack_odd(dense_unpack_word(a));
-            next[3] = dense_unpack_odd(dense_unpack_word(b));
-            a += 4;
-            b += 4;
-            next += 4;
+                next[0] = __sxtb16(dense_unpack_word(a));
+                next[1] = __sxtb16(dense_unpack_word(b));
+                next[2] = dense_unpack_odd(dense_unpack_word(a));
+                next[3] = dense_unpack_odd(dense_unpack_word(b));
+                a += 4;
+                b += 4;
+                next += 4;
 #endif
+            }
+            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 0, a[0]);
+            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 4, b[0]);
         }
         {
+            const int8_t *const row = rows[1];
+            const int8_t *a = first_inside && row != NULL ? row + first
+                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border, row, first, row_bytes, zero_in);
+            const int8_t *b = second_inside && row != NULL ? row + second
+                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border + 9, row, second, row_bytes, zero_in);
+            {
 #if DENSE_ASM
-            int32_t word_a, word_b, even_a, even_b;
-            __asm__ volatile(
-            "ldr %[wa], [%[a]], #4\n\t"
-            "ldr %[wb], [%[b]], #4\n\t"
-            "sxtb16 %[ea], %[wa]\n\t"
-            "sxtb16 %[eb], %[wb]\n\t"
-            "strd %[ea], %[eb], [%[to]], #8\n\t"
-            "sxtb16 %[wa], %[wa], ror #8\n\t"
-            "sxtb16 %[wb], %[wb], ror #8\n\t"
-            "strd %[wa], %[wb], [%[to]], #8\n\t"
-            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-              [b] "+&r"(b), [to] "+&r"(next)
-            :
-            : "memory");
+                int32_t word_a, word_b, even_a, even_b;
+                __asm__ volatile(
+                    "ldr %[wa], [%[a]], #4\n\t"
+                    "ldr %[wb], [%[b]], #4\n\t"
+                    "sxtb16 %[ea], %[wa]\n\t"
+                    "sxtb16 %[eb], %[wb]\n\t"
+                    "strd %[ea], %[eb], [%[to]], #8\n\t"
+                    "sxtb16 %[wa], %[wa], ror #8\n\t"
+                    "sxtb16 %[wb], %[wb], ror #8\n\t"
+                    "strd %[wa], %[wb], [%[to]], #8\n\t"
+                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+                    [b] "+&r"(b), [to] "+&r"(next)
+                    :
+                    : "memory");
 #else
-            next[0] = __sxtb16(dense_unpack_word(a));
-            next[1] = __sxtb16(dense_unpack_word(b));
-            next[2] = dense_unpack_odd(dense_unpack_word(a));
-            next[3] = dense_unpack_odd(dense_unpack_word(b));
-            a += 4;
-            b += 4;
-            next += 4;
+                next[0] = __sxtb16(dense_unpack_word(a));
+                next[1] = __sxtb16(dense_unpack_word(b));
+                next[2] = dense_unpack_odd(dense_unpack_word(a));
+                next[3] = dense_unpack_odd(dense_unpack_word(b));
+                a += 4;
+                b += 4;
+                next += 4;
 #endif
-        }
-                dense_stem_3x3_s2_p0_c3_half(tail + 2, a[0]);
-                dense_stem_3x3_s2_p0_c3_half(tail + 6, b[0]);
             }
             {
-                const int8_t *const row = rows[2];
-                const int8_t *a = first_inside && row != NULL ? row + first : dense_stem_3x3_s2_p0_c3_border(border, row, first, row_bytes, zero_in);
-                const int8_t *b = second_inside && row != NULL ? row + second : dense_stem_3x3_s2_p0_c3_border(border + 9, row, second, row_bytes, zero_in);
-        {
 #if DENSE_ASM
-            int32_t word_a, word_b, even_a, even_b;
-            __asm__ volatile(
-            "ldr %[wa], [%[a]], #4\n\t"
-            "ldr %[wb], [%[b]], #4\n\t"
-            "sxtb16 %[ea], %[wa]\n\t"
-            "sxtb16 %[eb], %[wb]\n\t"
-            "strd %[ea], %[eb], [%[to]], #8\n\t"
-            "sxtb16 %[wa], %[wa], ror #8\n\t"
-            "sxtb16 %[wb], %[wb], ror #8\n\t"
-            "strd %[wa], %[wb], [%[to]], #8\n\t"
-            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-              [b] "+&r"(b), [to] "+&r"(next)
-            :
-            : "memory");
+                int32_t word_a, word_b, even_a, even_b;
+                __asm__ volatile(
+                    "ldr %[wa], [%[a]], #4\n\t"
+                    "ldr %[wb], [%[b]], #4\n\t"
+                    "sxtb16 %[ea], %[wa]\n\t"
+                    "sxtb16 %[eb], %[wb]\n\t"
+                    "strd %[ea], %[eb], [%[to]], #8\n\t"
+                    "sxtb16 %[wa], %[wa], ror #8\n\t"
+                    "sxtb16 %[wb], %[wb], ror #8\n\t"
+                    "strd %[wa], %[wb], [%[to]], #8\n\t"
+                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+                    [b] "+&r"(b), [to] "+&r"(next)
+                    :
+                    : "memory");
 #else
-            next[0] = __sxtb16(dense_unpack_word(a));
-            next[1] = __sxtb16(dense_unpack_word(b));
-            next[2] = dense_unpack_odd(dense_unpack_word(a));
-            next[3] = dense_unpack_odd(dense_unpack_word(b));
-            a += 4;
-            b += 4;
-            next += 4;
+                next[0] = __sxtb16(dense_unpack_word(a));
+                next[1] = __sxtb16(dense_unpack_word(b));
+                next[2] = dense_unpack_odd(dense_unpack_word(a));
+                next[3] = dense_unpack_odd(dense_unpack_word(b));
+                a += 4;
+                b += 4;
+                next += 4;
 #endif
-        }
-        {
-#if DENSE_ASM
-            int32_t word_a, word_b, even_a, even_b;
-            __asm__ volatile(
-            "ldr %[wa], [%[a]], #4\n\t"
-            "ldr %[wb], [%[b]], #4\n\t"
-            "sxtb16 %[ea], %[wa]\n\t"
-            "sxtb16 %[eb], %[wb]\n\t"
-            "strd %[ea], %[eb], [%[to]], #8\n\t"
-            "sxtb16 %[wa], %[wa], ror #8\n\t"
-            "sxtb16 %[wb], %[wb], ror #8\n\t"
-            "strd %[wa], %[wb], [%[to]], #8\n\t"
-            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-              [b] "+&r"(b), [to] "+&r"(next)
-            :
-            : "memory");
-#else
-            next[0] = __sxtb16(dense_unpack_word(a));
-            next[1] = __sxtb16(dense_unpack_word(b));
-            next[2] = dense_unpack_odd(dense_unpack_word(a));
-            next[3] = dense_unpack_odd(dense_unpack_word(b));
-            a += 4;
-            b += 4;
-            next += 4;
-#endif
-        }
-                dense_stem_3x3_s2_p0_c3_half(tail + 8, a[0]);
-                dense_stem_3x3_s2_p0_c3_half(tail + 12, b[0]);
             }
+            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 2, a[0]);
+            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 6, b[0]);
+        }
+        {
+            const int8_t *const row = rows[2];
+            const int8_t *a = first_inside && row != NULL ? row + first
+                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border, row, first, row_bytes, zero_in);
+            const int8_t *b = second_inside && row != NULL ? row + second
+                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border + 9, row, second, row_bytes, zero_in);
+            {
+#if DENSE_ASM
+                int32_t word_a, word_b, even_a, even_b;
+                __asm__ volatile(
+                    "ldr %[wa], [%[a]], #4\n\t"
+                    "ldr %[wb], [%[b]], #4\n\t"
+                    "sxtb16 %[ea], %[wa]\n\t"
+                    "sxtb16 %[eb], %[wb]\n\t"
+                    "strd %[ea], %[eb], [%[to]], #8\n\t"
+                    "sxtb16 %[wa], %[wa], ror #8\n\t"
+                    "sxtb16 %[wb], %[wb], ror #8\n\t"
+                    "strd %[wa], %[wb], [%[to]], #8\n\t"
+                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+                    [b] "+&r"(b), [to] "+&r"(next)
+                    :
+                    : "memory");
+#else
+                next[0] = __sxtb16(dense_unpack_word(a));
+                next[1] = __sxtb16(dense_unpack_word(b));
+                next[2] = dense_unpack_odd(dense_unpack_word(a));
+                next[3] = dense_unpack_odd(dense_unpack_word(b));
+                a += 4;
+                b += 4;
+                next += 4;
+#endif
+            }
+            {
+#if DENSE_ASM
+                int32_t word_a, word_b, even_a, even_b;
+                __asm__ volatile(
+                    "ldr %[wa], [%[a]], #4\n\t"
+                    "ldr %[wb], [%[b]], #4\n\t"
+                    "sxtb16 %[ea], %[wa]\n\t"
+                    "sxtb16 %[eb], %[wb]\n\t"
+                    "strd %[ea], %[eb], [%[to]], #8\n\t"
+                    "sxtb16 %[wa], %[wa], ror #8\n\t"
+                    "sxtb16 %[wb], %[wb], ror #8\n\t"
+                    "strd %[wa], %[wb], [%[to]], #8\n\t"
+                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+                    [b] "+&r"(b), [to] "+&r"(next)
+                    :
+                    : "memory");
+#else
+                next[0] = __sxtb16(dense_unpack_word(a));
+                next[1] = __sxtb16(dense_unpack_word(b));
+                next[2] = dense_unpack_odd(dense_unpack_word(a));
+                next[3] = dense_unpack_odd(dense_unpack_word(b));
+                a += 4;
+                b += 4;
+                next += 4;
+#endif
+            }
+            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 8, a[0]);
+            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 12, b[0]);
+        }
         kept.out = out;
         kept.pixel_step = second != first ? pixel_step : 0;
         {
-        const int32_t *w = kept.stream;
-        kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
-        while (kept.out != kept.out_end) {
-            int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-            const int32_t *codes = kept.patch;
+            const int32_t *w = kept.stream;
+            kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
+            while (kept.out != kept.out_end) {
+                int32_t a0, a1, a2, a3, b0, b1, b2, b3;
+                const int32_t *codes = kept.patch;
 #if DENSE_ASM
-            int32_t x0, x1, w0, w1;
-            __asm__ volatile(
-            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "mov %[b0], %[a0]\n\t"
-            "mov %[b1], %[a1]\n\t"
-            "mov %[b2], %[a2]\n\t"
-            "mov %[b3], %[a3]\n\t"
-            "lsls %[w0], %[w0], #31\n\t"
-            "bne 2f\n"
-            "1:\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "2:\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "cmp %[x], %[w0]\n\t"
-            "bcc 1b\n\t"
-            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
-              [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
-              [x] "+&r"(codes), [w] "+&r"(w)
-            : [limit] "m"(kept.limit)
-            : "cc", "memory");
+                int32_t x0, x1, w0, w1;
+                __asm__ volatile(
+                    "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+                    "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+                    "ldr %[w0], %[limit]\n\t"
+                    "mov %[b0], %[a0]\n\t"
+                    "mov %[b1], %[a1]\n\t"
+                    "mov %[b2], %[a2]\n\t"
+                    "mov %[b3], %[a3]\n\t"
+                    "lsls %[w0], %[w0], #31\n\t"
+                    "bne 2f\n"
+                    "1:\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "2:\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "ldr %[w0], %[limit]\n\t"
+                    "cmp %[x], %[w0]\n\t"
+                    "bcc 1b\n\t"
+                    : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
+                    [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
+                    [x] "+&r"(codes), [w] "+&r"(w)
+                    : [limit] "m"(kept.limit)
+                    : "cc", "memory");
 #else
-            a0 = b0 = w[0];
-            a1 = b1 = w[1];
-            a2 = b2 = w[2];
-            a3 = b3 = w[3];
-            for (w += 4; codes < patch + words; codes += 2) {
-            a0 = __smlad(w[0], codes[0], a0);
-            a1 = __smlad(w[1], codes[0], a1);
-            b0 = __smlad(w[0], codes[1], b0);
-            b1 = __smlad(w[1], codes[1], b1);
-            a2 = __smlad(w[2], codes[0], a2);
-            a3 = __smlad(w[3], codes[0], a3);
-            b2 = __smlad(w[2], codes[1], b2);
-            b3 = __smlad(w[3], codes[1], b3);
-            w += 4;
-}
+                a0 = b0 = w[0];
+                a1 = b1 = w[1];
+                a2 = b2 = w[2];
+                a3 = b3 = w[3];
+                for (w += 4; codes < patch + words; codes += 2) {
+                    a0 = __smlad(w[0], codes[0], a0);
+                    a1 = __smlad(w[1], codes[0], a1);
+                    b0 = __smlad(w[0], codes[1], b0);
+                    b1 = __smlad(w[1], codes[1], b1);
+                    a2 = __smlad(w[2], codes[0], a2);
+                    a3 = __smlad(w[3], codes[0], a3);
+                    b2 = __smlad(w[2], codes[1], b2);
+                    b3 = __smlad(w[3], codes[1], b3);
+                    w += 4;
+                }
 #endif
-            int8_t *to = kept.out;
-            const int32_t across = kept.pixel_step;
-            const int32_t down = kept.channel_step;
+                int8_t *to = kept.out;
+                const int32_t across = kept.pixel_step;
+                const int32_t down = kept.channel_step;
 
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
+                {
+                    const int32_t multiplier_c = (w - 1)[1];
+                    const int32_t offset_c = (w - 1)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
-            to[across] = (int8_t)requant_high_rounded_2(b0, multiplier_c, offset_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 1)[1];
-            const int32_t offset_c = (w + 1)[2];
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
+                    to[across] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 1)[1];
+                    const int32_t offset_c = (w + 1)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
-            to[across] = (int8_t)requant_high_rounded_2(b1, multiplier_c, offset_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 3)[1];
-            const int32_t offset_c = (w + 3)[2];
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
+                    to[across] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 3)[1];
+                    const int32_t offset_c = (w + 3)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a2, multiplier_c, offset_c);
-            to[across] = (int8_t)requant_high_rounded_2(b2, multiplier_c, offset_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 5)[1];
-            const int32_t offset_c = (w + 5)[2];
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a2, multiplier_c, offset_c);
+                    to[across] = (int8_t)dense_requant_high_rounded_2(b2, multiplier_c, offset_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 5)[1];
+                    const int32_t offset_c = (w + 5)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a3, multiplier_c, offset_c);
-            to[across] = (int8_t)requant_high_rounded_2(b3, multiplier_c, offset_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-            kept.out = to;
-            w += 8;
-        }
-        for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-            int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
-            w += 2;
-            int8_t *to = kept.out;
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a3, multiplier_c, offset_c);
+                    to[across] = (int8_t)dense_requant_high_rounded_2(b3, multiplier_c, offset_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                kept.out = to;
+                w += 8;
+            }
+            for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+                int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
+                w += 2;
+                int8_t *to = kept.out;
 
-            for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-            a0 = __smlad(w[0], codes[0], a0);
-            a1 = __smlad(w[1], codes[0], a1);
-            b0 = __smlad(w[0], codes[1], b0);
-            b1 = __smlad(w[1], codes[1], b1);
-            w += 2;
-}
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
+                for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
+                    a0 = __smlad(w[0], codes[0], a0);
+                    a1 = __smlad(w[1], codes[0], a1);
+                    b0 = __smlad(w[0], codes[1], b0);
+                    b1 = __smlad(w[1], codes[1], b1);
+                    w += 2;
+                }
+                {
+                    const int32_t multiplier_c = (w - 1)[1];
+                    const int32_t offset_c = (w - 1)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
-            to[kept.pixel_step] = (int8_t)requant_high_rounded_2(b0, multiplier_c, offset_c);
-        }
-if (rest == 1)
-                break;
-            to += kept.channel_step;
-        {
-            const int32_t multiplier_c = (w + 1)[1];
-            const int32_t offset_c = (w + 1)[2];
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
+                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
+                }
+                if (rest == 1)
+                    break;
+                to += kept.channel_step;
+                {
+                    const int32_t multiplier_c = (w + 1)[1];
+                    const int32_t offset_c = (w + 1)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
-            to[kept.pixel_step] = (int8_t)requant_high_rounded_2(b1, multiplier_c, offset_c);
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
+                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
+                }
+                kept.out = to + kept.channel_step;
+                w += 4;
+            }
         }
-kept.out = to + kept.channel_step;
-            w += 4;
-        }
-}
         out += 2 * pixel_step;
     }
 }
 
 /* All channels of one pixel of `count` codes; the stream is that of two pixels. */
-static void dense_pixel(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out, int32_t channels, int32_t channel_step)
+static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out,
+    int32_t channels, int32_t channel_step)
 {
     const int8_t *const end = in + (count & ~3);
     int32_t tail0 = 0, tail1 = 0;
@@ -558,38 +571,38 @@ static void dense_pixel(const int8_t *in, int32_t count, const int32_t *stream, 
                 "ldr %[x0], [%[x]], #4\n\t"
                 "sxtb16 %[x1], %[x0], ror #8\n\t"
                 "sxtb16 %[x0], %[x0]\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
-            "smlad %[a1], %[w1], %[x1], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a2], %[w0], %[x1], %[a2]\n\t"
-            "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+                "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
+                "smlad %[a1], %[w1], %[x1], %[a1]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a2], %[w0], %[x1], %[a2]\n\t"
+                "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
                 "2:\n\t"
                 "ldr %[x0], [%[x]], #4\n\t"
                 "sxtb16 %[x1], %[x0], ror #8\n\t"
                 "sxtb16 %[x0], %[x0]\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
-            "smlad %[a1], %[w1], %[x1], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a2], %[w0], %[x1], %[a2]\n\t"
-            "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+                "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
+                "smlad %[a1], %[w1], %[x1], %[a1]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a2], %[w0], %[x1], %[a2]\n\t"
+                "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
                 "cmp %[x], %[end]\n\t"
                 "bcc 1b\n\t"
                 : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3), [x0] "=&r"(x0), [x1] "=&r"(x1),
-                  [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
+                [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
                 : [end] "r"(end), [odd] "r"(count & 4)
                 : "cc", "memory");
         }
@@ -598,65 +611,65 @@ static void dense_pixel(const int8_t *in, int32_t count, const int32_t *stream, 
             const int32_t even = __sxtb16(dense_unpack_word(x));
             const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
             {
-            a0 = __smlad(w[0], even, a0);
-            a1 = __smlad(w[1], even, a1);
-            a2 = __smlad(w[2], even, a2);
-            a3 = __smlad(w[3], even, a3);
-            w += 4;
-}
+                a0 = __smlad(w[0], even, a0);
+                a1 = __smlad(w[1], even, a1);
+                a2 = __smlad(w[2], even, a2);
+                a3 = __smlad(w[3], even, a3);
+                w += 4;
+            }
             {
-            a0 = __smlad(w[0], odd, a0);
-            a1 = __smlad(w[1], odd, a1);
-            a2 = __smlad(w[2], odd, a2);
-            a3 = __smlad(w[3], odd, a3);
-            w += 4;
-}
+                a0 = __smlad(w[0], odd, a0);
+                a1 = __smlad(w[1], odd, a1);
+                a2 = __smlad(w[2], odd, a2);
+                a3 = __smlad(w[3], odd, a3);
+                w += 4;
+            }
         }
 #endif
         if ((count & 3) != 0) {
             {
-            a0 = __smlad(w[0], tail0, a0);
-            a1 = __smlad(w[1], tail0, a1);
-            a2 = __smlad(w[2], tail0, a2);
-            a3 = __smlad(w[3], tail0, a3);
-            w += 4;
-}
+                a0 = __smlad(w[0], tail0, a0);
+                a1 = __smlad(w[1], tail0, a1);
+                a2 = __smlad(w[2], tail0, a2);
+                a3 = __smlad(w[3], tail0, a3);
+                w += 4;
+            }
             {
-            a0 = __smlad(w[0], tail1, a0);
-            a1 = __smlad(w[1], tail1, a1);
-            a2 = __smlad(w[2], tail1, a2);
-            a3 = __smlad(w[3], tail1, a3);
-            w += 4;
-}
+                a0 = __smlad(w[0], tail1, a0);
+                a1 = __smlad(w[1], tail1, a1);
+                a2 = __smlad(w[2], tail1, a2);
+                a3 = __smlad(w[3], tail1, a3);
+                w += 4;
+            }
         }
         {
             const int32_t multiplier_c = (w - 1)[1];
             const int32_t offset_c = (w - 1)[2];
 
-            out[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
+            out[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
         }
-out += channel_step;
+        out += channel_step;
         {
             const int32_t multiplier_c = (w + 1)[1];
             const int32_t offset_c = (w + 1)[2];
 
-            out[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
+            out[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
         }
-out += channel_step;
+        out += channel_step;
         {
             const int32_t multiplier_c = (w + 3)[1];
             const int32_t offset_c = (w + 3)[2];
 
-            out[0] = (int8_t)requant_high_rounded_2(a2, multiplier_c, offset_c);
+            out[0] = (int8_t)dense_requant_high_rounded_2(a2, multiplier_c, offset_c);
         }
-out += channel_step;
+        out += channel_step;
         {
             const int32_t multiplier_c = (w + 5)[1];
             const int32_t offset_c = (w + 5)[2];
 
-            out[0] = (int8_t)requant_high_rounded_2(a3, multiplier_c, offset_c);
+            out[0] = (int8_t)dense_requant_high_rounded_2(a3, multiplier_c, offset_c);
         }
-out += channel_step;
+        out += channel_step;
         w += 8;
     }
     for (; channels > 0; channels -= 2) {
@@ -666,50 +679,50 @@ out += channel_step;
             const int32_t even = __sxtb16(dense_unpack_word(x));
             const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
             {
-            a0 = __smlad(w[0], even, a0);
-            a1 = __smlad(w[1], even, a1);
-            w += 2;
-}
+                a0 = __smlad(w[0], even, a0);
+                a1 = __smlad(w[1], even, a1);
+                w += 2;
+            }
             {
-            a0 = __smlad(w[0], odd, a0);
-            a1 = __smlad(w[1], odd, a1);
-            w += 2;
-}
+                a0 = __smlad(w[0], odd, a0);
+                a1 = __smlad(w[1], odd, a1);
+                w += 2;
+            }
         }
         if ((count & 3) != 0) {
             {
-            a0 = __smlad(w[0], tail0, a0);
-            a1 = __smlad(w[1], tail0, a1);
-            w += 2;
-}
+                a0 = __smlad(w[0], tail0, a0);
+                a1 = __smlad(w[1], tail0, a1);
+                w += 2;
+            }
             {
-            a0 = __smlad(w[0], tail1, a0);
-            a1 = __smlad(w[1], tail1, a1);
-            w += 2;
-}
+                a0 = __smlad(w[0], tail1, a0);
+                a1 = __smlad(w[1], tail1, a1);
+                w += 2;
+            }
         }
         {
             const int32_t multiplier_c = (w - 1)[1];
             const int32_t offset_c = (w - 1)[2];
 
-            out[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
+            out[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
         }
-if (channels == 1)
+        if (channels == 1)
             return;
         out += channel_step;
         {
             const int32_t multiplier_c = (w + 1)[1];
             const int32_t offset_c = (w + 1)[2];
 
-            out[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
+            out[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
         }
-out += channel_step;
+        out += channel_step;
         w += 4;
     }
 }
 
 /* 1 x 1 convolution of one row, two pixels at a time. */
-static void dense_pointwise(const int8_t *in, int8_t *out, const int32_t *stream, int8_t *scratch)
+static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream, int8_t *scratch)
 {
     const int32_t channels_in = stream[0];
     const int32_t channels_out = stream[1];
@@ -731,7 +744,7 @@ static void dense_pointwise(const int8_t *in, int8_t *out, const int32_t *stream
     kept.stream = stream;
     kept.pixel_step = pixel_step;
     kept.channel_step = channel_step;
-for (int32_t x = width; x >= 2; x -= 2) {
+    for (int32_t x = width; x >= 2; x -= 2) {
         const int8_t *a = in;
         const int8_t *b = in + channels_in;
         int32_t *next = patch;
@@ -749,197 +762,198 @@ for (int32_t x = width; x >= 2; x -= 2) {
                 }
                 break;
             }
-        {
+            {
 #if DENSE_ASM
-            int32_t word_a, word_b, even_a, even_b;
-            __asm__ volatile(
-            "ldr %[wa], [%[a]], #4\n\t"
-            "ldr %[wb], [%[b]], #4\n\t"
-            "sxtb16 %[ea], %[wa]\n\t"
-            "sxtb16 %[eb], %[wb]\n\t"
-            "strd %[ea], %[eb], [%[to]], #8\n\t"
-            "sxtb16 %[wa], %[wa], ror #8\n\t"
-            "sxtb16 %[wb], %[wb], ror #8\n\t"
-            "strd %[wa], %[wb], [%[to]], #8\n\t"
-            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-              [b] "+&r"(b), [to] "+&r"(next)
-            :
-            : "memory");
+                int32_t word_a, word_b, even_a, even_b;
+                __asm__ volatile(
+                    "ldr %[wa], [%[a]], #4\n\t"
+                    "ldr %[wb], [%[b]], #4\n\t"
+                    "sxtb16 %[ea], %[wa]\n\t"
+                    "sxtb16 %[eb], %[wb]\n\t"
+                    "strd %[ea], %[eb], [%[to]], #8\n\t"
+                    "sxtb16 %[wa], %[wa], ror #8\n\t"
+                    "sxtb16 %[wb], %[wb], ror #8\n\t"
+                    "strd %[wa], %[wb], [%[to]], #8\n\t"
+                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+                    [b] "+&r"(b), [to] "+&r"(next)
+                    :
+                    : "memory");
 #else
-            next[0] = __sxtb16(dense_unpack_word(a));
-            next[1] = __sxtb16(dense_unpack_word(b));
-            next[2] = dense_unpack_odd(dense_unpack_word(a));
-            next[3] = dense_unpack_odd(dense_unpack_word(b));
-            a += 4;
-            b += 4;
-            next += 4;
+                next[0] = __sxtb16(dense_unpack_word(a));
+                next[1] = __sxtb16(dense_unpack_word(b));
+                next[2] = dense_unpack_odd(dense_unpack_word(a));
+                next[3] = dense_unpack_odd(dense_unpack_word(b));
+                a += 4;
+                b += 4;
+                next += 4;
 #endif
+            }
         }
-}
-kept.out = out;
+        kept.out = out;
         {
-        const int32_t *w = kept.stream;
-        kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
-        while (kept.out != kept.out_end) {
-            int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-            const int32_t *codes = kept.patch;
+            const int32_t *w = kept.stream;
+            kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
+            while (kept.out != kept.out_end) {
+                int32_t a0, a1, a2, a3, b0, b1, b2, b3;
+                const int32_t *codes = kept.patch;
 #if DENSE_ASM
-            int32_t x0, x1, w0, w1;
-            __asm__ volatile(
-            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b0], %[w0], %[x1], %[a0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b1], %[w1], %[x1], %[a1]\n\t"
-            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b2], %[w0], %[x1], %[a2]\n\t"
-            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[a3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-"ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
-              [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
-              [x] "+&r"(codes), [w] "+&r"(w)
-            : [limit] "m"(kept.limit)
-            : "cc", "memory");
+                int32_t x0, x1, w0, w1;
+                __asm__ volatile(
+                    "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+                    "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[a0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b1], %[w1], %[x1], %[a1]\n\t"
+                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b2], %[w0], %[x1], %[a2]\n\t"
+                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[a3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
+                    [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
+                    [x] "+&r"(codes), [w] "+&r"(w)
+                    : [limit] "m"(kept.limit)
+                    : "cc", "memory");
 #else
-            a0 = b0 = w[0];
-            a1 = b1 = w[1];
-            a2 = b2 = w[2];
-            a3 = b3 = w[3];
-            for (w += 4; codes < patch + words; codes += 2) {
-            a0 = __smlad(w[0], codes[0], a0);
-            a1 = __smlad(w[1], codes[0], a1);
-            b0 = __smlad(w[0], codes[1], b0);
-            b1 = __smlad(w[1], codes[1], b1);
-            a2 = __smlad(w[2], codes[0], a2);
-            a3 = __smlad(w[3], codes[0], a3);
-            b2 = __smlad(w[2], codes[1], b2);
-            b3 = __smlad(w[3], codes[1], b3);
-            w += 4;
-}
+                a0 = b0 = w[0];
+                a1 = b1 = w[1];
+                a2 = b2 = w[2];
+                a3 = b3 = w[3];
+                for (w += 4; codes < patch + words; codes += 2) {
+                    a0 = __smlad(w[0], codes[0], a0);
+                    a1 = __smlad(w[1], codes[0], a1);
+                    b0 = __smlad(w[0], codes[1], b0);
+                    b1 = __smlad(w[1], codes[1], b1);
+                    a2 = __smlad(w[2], codes[0], a2);
+                    a3 = __smlad(w[3], codes[0], a3);
+                    b2 = __smlad(w[2], codes[1], b2);
+                    b3 = __smlad(w[3], codes[1], b3);
+                    w += 4;
+                }
 #endif
-            int8_t *to = kept.out;
-            const int32_t across = kept.pixel_step;
-            const int32_t down = kept.channel_step;
+                int8_t *to = kept.out;
+                const int32_t across = kept.pixel_step;
+                const int32_t down = kept.channel_step;
 
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
+                {
+                    const int32_t multiplier_c = (w - 1)[1];
+                    const int32_t offset_c = (w - 1)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
-            to[across] = (int8_t)requant_high_rounded_2(b0, multiplier_c, offset_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 1)[1];
-            const int32_t offset_c = (w + 1)[2];
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
+                    to[across] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 1)[1];
+                    const int32_t offset_c = (w + 1)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
-            to[across] = (int8_t)requant_high_rounded_2(b1, multiplier_c, offset_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 3)[1];
-            const int32_t offset_c = (w + 3)[2];
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
+                    to[across] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 3)[1];
+                    const int32_t offset_c = (w + 3)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a2, multiplier_c, offset_c);
-            to[across] = (int8_t)requant_high_rounded_2(b2, multiplier_c, offset_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 5)[1];
-            const int32_t offset_c = (w + 5)[2];
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a2, multiplier_c, offset_c);
+                    to[across] = (int8_t)dense_requant_high_rounded_2(b2, multiplier_c, offset_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 5)[1];
+                    const int32_t offset_c = (w + 5)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a3, multiplier_c, offset_c);
-            to[across] = (int8_t)requant_high_rounded_2(b3, multiplier_c, offset_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-            kept.out = to;
-            w += 8;
-        }
-        for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-            int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
-            w += 2;
-            int8_t *to = kept.out;
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a3, multiplier_c, offset_c);
+                    to[across] = (int8_t)dense_requant_high_rounded_2(b3, multiplier_c, offset_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                kept.out = to;
+                w += 8;
+            }
+            for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+                int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
+                w += 2;
+                int8_t *to = kept.out;
 
-            for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-            a0 = __smlad(w[0], codes[0], a0);
-            a1 = __smlad(w[1], codes[0], a1);
-            b0 = __smlad(w[0], codes[1], b0);
-            b1 = __smlad(w[1], codes[1], b1);
-            w += 2;
-}
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
+                for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
+                    a0 = __smlad(w[0], codes[0], a0);
+                    a1 = __smlad(w[1], codes[0], a1);
+                    b0 = __smlad(w[0], codes[1], b0);
+                    b1 = __smlad(w[1], codes[1], b1);
+                    w += 2;
+                }
+                {
+                    const int32_t multiplier_c = (w - 1)[1];
+                    const int32_t offset_c = (w - 1)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
-            to[kept.pixel_step] = (int8_t)requant_high_rounded_2(b0, multiplier_c, offset_c);
-        }
-if (rest == 1)
-                break;
-            to += kept.channel_step;
-        {
-            const int32_t multiplier_c = (w + 1)[1];
-            const int32_t offset_c = (w + 1)[2];
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
+                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
+                }
+                if (rest == 1)
+                    break;
+                to += kept.channel_step;
+                {
+                    const int32_t multiplier_c = (w + 1)[1];
+                    const int32_t offset_c = (w + 1)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a1, multiplier_c, offset_c);
-            to[kept.pixel_step] = (int8_t)requant_high_rounded_2(b1, multiplier_c, offset_c);
+                    to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
+                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
+                }
+                kept.out = to + kept.channel_step;
+                w += 4;
+            }
         }
-kept.out = to + kept.channel_step;
-            w += 4;
-        }
-}
         in += 2 * channels_in;
         out += 2 * pixel_step;
     }
     if ((width & 1) != 0)
-        dense_pixel(in, channels_in, stream, out, channels_out, channel_step);
+        dense_pixel_high_rounded_2(in, channels_in, stream, out, channels_out, channel_step);
 }
 
 /* `count` pixels of a row from `column` on. Where some lie outside of the row, a copy at `to` with these as the zero
  * point; where all do, `outside`. */
-static const int8_t *dense_conv_run(int8_t *to, const int8_t *row, int32_t column, int32_t count, int32_t width_in, int32_t channels_in, const int8_t *outside)
+static const int8_t *dense_conv_high_rounded_kink_run(int8_t *to, const int8_t *row, int32_t column, int32_t count,
+    int32_t width_in, int32_t channels_in, const int8_t *outside)
 {
     const int32_t first = column < 0 ? 0 : column;
     const int32_t stop = column + count < width_in ? column + count : width_in;
@@ -954,7 +968,7 @@ static const int8_t *dense_conv_run(int8_t *to, const int8_t *row, int32_t colum
 
 /* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered in a
  * patch, `taps` runs of `tap_width` pixels from each row. */
-static void dense_conv(const int8_t *const *rows, int8_t *out, const int32_t *stream, int8_t *scratch)
+static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int32_t *stream, int8_t *scratch)
 {
     const int32_t channels_in = stream[0];
     const int32_t channels_out = stream[1];
@@ -970,7 +984,7 @@ static void dense_conv(const int8_t *const *rows, int8_t *out, const int32_t *st
     const int32_t left = stream[11];
     const int32_t words = stream[12];
     stream += 13;
-const int32_t run = tap_width * channels_in;
+    const int32_t run = tap_width * channels_in;
     const int8_t *const outside = (const int8_t *)stream;
     stream += (run + 3) >> 2;
     int32_t *const patch = (int32_t *)(void *)scratch;
@@ -986,7 +1000,7 @@ const int32_t run = tap_width * channels_in;
     kept.stream = stream;
     kept.pixel_step = pixel_step;
     kept.channel_step = channel_step;
-int8_t *const border = scratch + 4 * words;
+    int8_t *const border = scratch + 4 * words;
     for (int32_t x = 0; x < width; x += 2) {
         const int32_t first = x * stride - left;
         const int32_t second = x + 1 < width ? first + stride : first;
@@ -999,247 +1013,258 @@ int8_t *const border = scratch + 4 * words;
                     a = rows[i] + (first + j) * channels_in;
                     b = rows[i] + (second + j) * channels_in;
                 } else {
-                    a = dense_conv_run(border, rows[i], first + j, tap_width, width_in, channels_in, outside);
-                    b = dense_conv_run(border + run, rows[i], second + j, tap_width, width_in, channels_in, outside);
+                    a = dense_conv_high_rounded_kink_run(border, rows[i], first + j, tap_width, width_in, channels_in,
+                        outside);
+                    b = dense_conv_high_rounded_kink_run(border + run, rows[i], second + j, tap_width, width_in,
+                        channels_in, outside);
                 }
-        for (int32_t left_over = run; ; left_over -= 4) {
-            if (left_over < 4) {
-                if (left_over > 0) {
-                    next[0] = left_over > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
-                    next[1] = left_over > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
-                    next += 2;
-                }
-                if (left_over > 2) {
-                    next[0] = a[2];
-                    next[1] = b[2];
-                    next += 2;
-                }
-                break;
-            }
-        {
+                for (int32_t left_over = run; ; left_over -= 4) {
+                    if (left_over < 4) {
+                        if (left_over > 0) {
+                            next[0] = left_over > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
+                            next[1] = left_over > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
+                            next += 2;
+                        }
+                        if (left_over > 2) {
+                            next[0] = a[2];
+                            next[1] = b[2];
+                            next += 2;
+                        }
+                        break;
+                    }
+                    {
 #if DENSE_ASM
-            int32_t word_a, word_b, even_a, even_b;
-            __asm__ volatile(
-            "ldr %[wa], [%[a]], #4\n\t"
-            "ldr %[wb], [%[b]], #4\n\t"
-            "sxtb16 %[ea], %[wa]\n\t"
-            "sxtb16 %[eb], %[wb]\n\t"
-            "strd %[ea], %[eb], [%[to]], #8\n\t"
-            "sxtb16 %[wa], %[wa], ror #8\n\t"
-            "sxtb16 %[wb], %[wb], ror #8\n\t"
-            "strd %[wa], %[wb], [%[to]], #8\n\t"
-            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-              [b] "+&r"(b), [to] "+&r"(next)
-            :
-            : "memory");
+                        int32_t word_a, word_b, even_a, even_b;
+                        __asm__ volatile(
+                            "ldr %[wa], [%[a]], #4\n\t"
+                            "ldr %[wb], [%[b]], #4\n\t"
+                            "sxtb16 %[ea], %[wa]\n\t"
+                            "sxtb16 %[eb], %[wb]\n\t"
+                            "strd %[ea], %[eb], [%[to]], #8\n\t"
+                            "sxtb16 %[wa], %[wa], ror #8\n\t"
+                            "sxtb16 %[wb], %[wb], ror #8\n\t"
+                            "strd %[wa], %[wb], [%[to]], #8\n\t"
+                            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b),
+                                [a] "+&r"(a),
+                            [b] "+&r"(b), [to] "+&r"(next)
+                            :
+                            : "memory");
 #else
-            next[0] = __sxtb16(dense_unpack_word(a));
-            next[1] = __sxtb16(dense_unpack_word(b));
-            next[2] = dense_unpack_odd(dense_unpack_word(a));
-            next[3] = dense_unpack_odd(dense_unpack_word(b));
-            a += 4;
-            b += 4;
-            next += 4;
+                        next[0] = __sxtb16(dense_unpack_word(a));
+                        next[1] = __sxtb16(dense_unpack_word(b));
+                        next[2] = dense_unpack_odd(dense_unpack_word(a));
+                        next[3] = dense_unpack_odd(dense_unpack_word(b));
+                        a += 4;
+                        b += 4;
+                        next += 4;
 #endif
-        }
-}
+                    }
+                }
             }
         }
         kept.out = out;
         kept.pixel_step = second != first ? pixel_step : 0;
         {
-        const int32_t *w = kept.stream;
-        kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
-        while (kept.out != kept.out_end) {
-            int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-            const int32_t *codes = kept.patch;
+            const int32_t *w = kept.stream;
+            kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
+            while (kept.out != kept.out_end) {
+                int32_t a0, a1, a2, a3, b0, b1, b2, b3;
+                const int32_t *codes = kept.patch;
 #if DENSE_ASM
-            int32_t x0, x1, w0, w1;
-            __asm__ volatile(
-            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "mov %[b0], %[a0]\n\t"
-            "mov %[b1], %[a1]\n\t"
-            "mov %[b2], %[a2]\n\t"
-            "mov %[b3], %[a3]\n\t"
-            "lsls %[w0], %[w0], #31\n\t"
-            "bne 2f\n"
-            "1:\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "2:\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "cmp %[x], %[w0]\n\t"
-            "bcc 1b\n\t"
-            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
-              [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
-              [x] "+&r"(codes), [w] "+&r"(w)
-            : [limit] "m"(kept.limit)
-            : "cc", "memory");
+                int32_t x0, x1, w0, w1;
+                __asm__ volatile(
+                    "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+                    "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+                    "ldr %[w0], %[limit]\n\t"
+                    "mov %[b0], %[a0]\n\t"
+                    "mov %[b1], %[a1]\n\t"
+                    "mov %[b2], %[a2]\n\t"
+                    "mov %[b3], %[a3]\n\t"
+                    "lsls %[w0], %[w0], #31\n\t"
+                    "bne 2f\n"
+                    "1:\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "2:\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "ldr %[w0], %[limit]\n\t"
+                    "cmp %[x], %[w0]\n\t"
+                    "bcc 1b\n\t"
+                    : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
+                    [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
+                    [x] "+&r"(codes), [w] "+&r"(w)
+                    : [limit] "m"(kept.limit)
+                    : "cc", "memory");
 #else
-            a0 = b0 = w[0];
-            a1 = b1 = w[1];
-            a2 = b2 = w[2];
-            a3 = b3 = w[3];
-            for (w += 4; codes < patch + words; codes += 2) {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, codes[0], a1);
-            a0 = __smlad(low0, codes[0], a0);
-            b1 = __smlad(high0, codes[1], b1);
-            b0 = __smlad(low0, codes[1], b0);
-            const int32_t high2 = w[1];
-            const int32_t low2 = __sxtb16(high2);
-            a3 = __smlad(high2, codes[0], a3);
-            a2 = __smlad(low2, codes[0], a2);
-            b3 = __smlad(high2, codes[1], b3);
-            b2 = __smlad(low2, codes[1], b2);
-            w += 2;
-}
+                a0 = b0 = w[0];
+                a1 = b1 = w[1];
+                a2 = b2 = w[2];
+                a3 = b3 = w[3];
+                for (w += 4; codes < patch + words; codes += 2) {
+                    const int32_t high0 = w[0];
+                    const int32_t low0 = __sxtb16(high0);
+                    a1 = __smlad(high0, codes[0], a1);
+                    a0 = __smlad(low0, codes[0], a0);
+                    b1 = __smlad(high0, codes[1], b1);
+                    b0 = __smlad(low0, codes[1], b0);
+                    const int32_t high2 = w[1];
+                    const int32_t low2 = __sxtb16(high2);
+                    a3 = __smlad(high2, codes[0], a3);
+                    a2 = __smlad(low2, codes[0], a2);
+                    b3 = __smlad(high2, codes[1], b3);
+                    b2 = __smlad(low2, codes[1], b2);
+                    w += 2;
+                }
 #endif
-            int8_t *to = kept.out;
-            const int32_t across = kept.pixel_step;
-            const int32_t down = kept.channel_step;
+                int8_t *to = kept.out;
+                const int32_t across = kept.pixel_step;
+                const int32_t down = kept.channel_step;
 
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
-            const int32_t shift_c = (w - 1)[3];
+                {
+                    const int32_t multiplier_c = (w - 1)[1];
+                    const int32_t offset_c = (w - 1)[2];
+                    const int32_t shift_c = (w - 1)[3];
 
-            to[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c, shift_c);
-            to[across] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1), multiplier_c, offset_c, shift_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 2)[1];
-            const int32_t offset_c = (w + 2)[2];
-            const int32_t shift_c = (w + 2)[3];
+                    to[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
+                        offset_c, shift_c);
+                    to[across] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1), multiplier_c,
+                        offset_c, shift_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 2)[1];
+                    const int32_t offset_c = (w + 2)[2];
+                    const int32_t shift_c = (w + 2)[3];
 
-            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-            to[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-            const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
-            to[across] = (int8_t)requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 5)[1];
-            const int32_t offset_c = (w + 5)[2];
-            const int32_t shift_c = (w + 5)[3];
+                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
+                    to[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
+                    to[across] = (int8_t)dense_requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 5)[1];
+                    const int32_t offset_c = (w + 5)[2];
+                    const int32_t shift_c = (w + 5)[3];
 
-            to[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c, offset_c, shift_c);
-            to[across] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(b2) << 1), multiplier_c, offset_c, shift_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 8)[1];
-            const int32_t offset_c = (w + 8)[2];
-            const int32_t shift_c = (w + 8)[3];
+                    to[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c,
+                        offset_c, shift_c);
+                    to[across] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(b2) << 1), multiplier_c,
+                        offset_c, shift_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 8)[1];
+                    const int32_t offset_c = (w + 8)[2];
+                    const int32_t shift_c = (w + 8)[3];
 
-            const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
-            to[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-            const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 7;
-            to[across] = (int8_t)requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
-        }
-to += down;
-            DENSE_KEEP(to);
-            kept.out = to;
-            w += 12;
-        }
-        for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-            int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
-            w += 2;
-            int8_t *to = kept.out;
+                    const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
+                    to[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+                    const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 7;
+                    to[across] = (int8_t)dense_requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
+                }
+                to += down;
+                DENSE_KEEP(to);
+                kept.out = to;
+                w += 12;
+            }
+            for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+                int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
+                w += 2;
+                int8_t *to = kept.out;
 
-            for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, codes[0], a1);
-            a0 = __smlad(low0, codes[0], a0);
-            b1 = __smlad(high0, codes[1], b1);
-            b0 = __smlad(low0, codes[1], b0);
-            w += 1;
-}
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
-            const int32_t shift_c = (w - 1)[3];
+                for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
+                    const int32_t high0 = w[0];
+                    const int32_t low0 = __sxtb16(high0);
+                    a1 = __smlad(high0, codes[0], a1);
+                    a0 = __smlad(low0, codes[0], a0);
+                    b1 = __smlad(high0, codes[1], b1);
+                    b0 = __smlad(low0, codes[1], b0);
+                    w += 1;
+                }
+                {
+                    const int32_t multiplier_c = (w - 1)[1];
+                    const int32_t offset_c = (w - 1)[2];
+                    const int32_t shift_c = (w - 1)[3];
 
-            to[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c, shift_c);
-            to[kept.pixel_step] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1), multiplier_c, offset_c, shift_c);
-        }
-if (rest == 1)
-                break;
-            to += kept.channel_step;
-        {
-            const int32_t multiplier_c = (w + 2)[1];
-            const int32_t offset_c = (w + 2)[2];
-            const int32_t shift_c = (w + 2)[3];
+                    to[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
+                        offset_c, shift_c);
+                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1),
+                        multiplier_c, offset_c, shift_c);
+                }
+                if (rest == 1)
+                    break;
+                to += kept.channel_step;
+                {
+                    const int32_t multiplier_c = (w + 2)[1];
+                    const int32_t offset_c = (w + 2)[2];
+                    const int32_t shift_c = (w + 2)[3];
 
-            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-            to[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-            const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
-            to[kept.pixel_step] = (int8_t)requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
+                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
+                    to[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
+                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_kink(sum_b, multiplier_c, offset_c,
+                        shift_c);
+                }
+                kept.out = to + kept.channel_step;
+                w += 6;
+            }
         }
-kept.out = to + kept.channel_step;
-            w += 6;
-        }
-}
         out += 2 * pixel_step;
     }
 }
 
 /* Mean over rows and columns; the sums grow while rows pass, the last one writes the output. */
-static void dense_mean_hw_integer(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last, int32_t channels, int32_t width, int32_t step, int8_t *state)
+static void dense_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last,
+    int32_t channels, int32_t width, int32_t step, int8_t *state)
 {
     const int32_t each = channels;
     int32_t i = 0;
@@ -1269,11 +1294,14 @@ static void dense_mean_hw_integer(const int8_t *in, int8_t *out, const int32_t *
             sums[i + 3] = sum3;
             continue;
         }
-        out[i + 0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset, shift);
-        out[i + 1] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum1) << 1), multiplier, offset, shift);
-        out[i + 2] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum2) << 1), multiplier, offset, shift);
-        out[i + 3] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum3) << 1), multiplier, offset, shift);
-
+        out[i + 0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset,
+            shift);
+        out[i + 1] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum1) << 1), multiplier, offset,
+            shift);
+        out[i + 2] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum2) << 1), multiplier, offset,
+            shift);
+        out[i + 3] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum3) << 1), multiplier, offset,
+            shift);
     }
     for (; i < each; i++) {
         int32_t sum0 = step > 0 ? sums[i + 0] : start;
@@ -1285,13 +1313,14 @@ static void dense_mean_hw_integer(const int8_t *in, int8_t *out, const int32_t *
             sums[i + 0] = sum0;
             continue;
         }
-        out[i + 0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset, shift);
-
+        out[i + 0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset,
+            shift);
     }
 }
 
 /* All channels of one pixel of `count` codes; the stream is that of two pixels. */
-static void dense_pixel_v2(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out, int32_t channels, int32_t channel_step)
+static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out,
+    int32_t channels, int32_t channel_step)
 {
     const int8_t *const end = in + (count & ~3);
     int32_t tail0 = 0, tail1 = 0;
@@ -1315,42 +1344,42 @@ static void dense_pixel_v2(const int8_t *in, int32_t count, const int32_t *strea
                 "ldr %[x0], [%[x]], #4\n\t"
                 "sxtb16 %[x1], %[x0], ror #8\n\t"
                 "sxtb16 %[x0], %[x0]\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a1], %[w0], %[x1], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
-            "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[a2], %[w1], %[x1], %[a2]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                "sxtb16 %[w0], %[w0]\n\t"
+                "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                "sxtb16 %[w1], %[w1]\n\t"
+                "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a1], %[w0], %[x1], %[a1]\n\t"
+                "sxtb16 %[w0], %[w0]\n\t"
+                "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
+                "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
+                "sxtb16 %[w1], %[w1]\n\t"
+                "smlad %[a2], %[w1], %[x1], %[a2]\n\t"
                 "2:\n\t"
                 "ldr %[x0], [%[x]], #4\n\t"
                 "sxtb16 %[x1], %[x0], ror #8\n\t"
                 "sxtb16 %[x0], %[x0]\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[a1], %[w0], %[x1], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
-            "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[a2], %[w1], %[x1], %[a2]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                "sxtb16 %[w0], %[w0]\n\t"
+                "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                "sxtb16 %[w1], %[w1]\n\t"
+                "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                "smlad %[a1], %[w0], %[x1], %[a1]\n\t"
+                "sxtb16 %[w0], %[w0]\n\t"
+                "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
+                "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
+                "sxtb16 %[w1], %[w1]\n\t"
+                "smlad %[a2], %[w1], %[x1], %[a2]\n\t"
                 "cmp %[x], %[end]\n\t"
                 "bcc 1b\n\t"
                 : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3), [x0] "=&r"(x0), [x1] "=&r"(x1),
-                  [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
+                [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
                 : [end] "r"(end), [odd] "r"(count & 4)
                 : "cc", "memory");
         }
@@ -1359,87 +1388,89 @@ static void dense_pixel_v2(const int8_t *in, int32_t count, const int32_t *strea
             const int32_t even = __sxtb16(dense_unpack_word(x));
             const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
             {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, even, a1);
-            a0 = __smlad(low0, even, a0);
-            const int32_t high2 = w[1];
-            const int32_t low2 = __sxtb16(high2);
-            a3 = __smlad(high2, even, a3);
-            a2 = __smlad(low2, even, a2);
-            w += 2;
-}
+                const int32_t high0 = w[0];
+                const int32_t low0 = __sxtb16(high0);
+                a1 = __smlad(high0, even, a1);
+                a0 = __smlad(low0, even, a0);
+                const int32_t high2 = w[1];
+                const int32_t low2 = __sxtb16(high2);
+                a3 = __smlad(high2, even, a3);
+                a2 = __smlad(low2, even, a2);
+                w += 2;
+            }
             {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, odd, a1);
-            a0 = __smlad(low0, odd, a0);
-            const int32_t high2 = w[1];
-            const int32_t low2 = __sxtb16(high2);
-            a3 = __smlad(high2, odd, a3);
-            a2 = __smlad(low2, odd, a2);
-            w += 2;
-}
+                const int32_t high0 = w[0];
+                const int32_t low0 = __sxtb16(high0);
+                a1 = __smlad(high0, odd, a1);
+                a0 = __smlad(low0, odd, a0);
+                const int32_t high2 = w[1];
+                const int32_t low2 = __sxtb16(high2);
+                a3 = __smlad(high2, odd, a3);
+                a2 = __smlad(low2, odd, a2);
+                w += 2;
+            }
         }
 #endif
         if ((count & 3) != 0) {
             {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, tail0, a1);
-            a0 = __smlad(low0, tail0, a0);
-            const int32_t high2 = w[1];
-            const int32_t low2 = __sxtb16(high2);
-            a3 = __smlad(high2, tail0, a3);
-            a2 = __smlad(low2, tail0, a2);
-            w += 2;
-}
+                const int32_t high0 = w[0];
+                const int32_t low0 = __sxtb16(high0);
+                a1 = __smlad(high0, tail0, a1);
+                a0 = __smlad(low0, tail0, a0);
+                const int32_t high2 = w[1];
+                const int32_t low2 = __sxtb16(high2);
+                a3 = __smlad(high2, tail0, a3);
+                a2 = __smlad(low2, tail0, a2);
+                w += 2;
+            }
             {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, tail1, a1);
-            a0 = __smlad(low0, tail1, a0);
-            const int32_t high2 = w[1];
-            const int32_t low2 = __sxtb16(high2);
-            a3 = __smlad(high2, tail1, a3);
-            a2 = __smlad(low2, tail1, a2);
-            w += 2;
-}
+                const int32_t high0 = w[0];
+                const int32_t low0 = __sxtb16(high0);
+                a1 = __smlad(high0, tail1, a1);
+                a0 = __smlad(low0, tail1, a0);
+                const int32_t high2 = w[1];
+                const int32_t low2 = __sxtb16(high2);
+                a3 = __smlad(high2, tail1, a3);
+                a2 = __smlad(low2, tail1, a2);
+                w += 2;
+            }
         }
         {
             const int32_t multiplier_c = (w - 1)[1];
             const int32_t offset_c = (w - 1)[2];
             const int32_t shift_c = (w - 1)[3];
 
-            out[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c, shift_c);
+            out[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c,
+                shift_c);
         }
-out += channel_step;
+        out += channel_step;
         {
             const int32_t multiplier_c = (w + 2)[1];
             const int32_t offset_c = (w + 2)[2];
             const int32_t shift_c = (w + 2)[3];
 
             const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-            out[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+            out[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
         }
-out += channel_step;
+        out += channel_step;
         {
             const int32_t multiplier_c = (w + 5)[1];
             const int32_t offset_c = (w + 5)[2];
             const int32_t shift_c = (w + 5)[3];
 
-            out[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c, offset_c, shift_c);
+            out[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c, offset_c,
+                shift_c);
         }
-out += channel_step;
+        out += channel_step;
         {
             const int32_t multiplier_c = (w + 8)[1];
             const int32_t offset_c = (w + 8)[2];
             const int32_t shift_c = (w + 8)[3];
 
             const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
-            out[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+            out[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
         }
-out += channel_step;
+        out += channel_step;
         w += 12;
     }
     for (; channels > 0; channels -= 2) {
@@ -1449,44 +1480,45 @@ out += channel_step;
             const int32_t even = __sxtb16(dense_unpack_word(x));
             const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
             {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, even, a1);
-            a0 = __smlad(low0, even, a0);
-            w += 1;
-}
+                const int32_t high0 = w[0];
+                const int32_t low0 = __sxtb16(high0);
+                a1 = __smlad(high0, even, a1);
+                a0 = __smlad(low0, even, a0);
+                w += 1;
+            }
             {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, odd, a1);
-            a0 = __smlad(low0, odd, a0);
-            w += 1;
-}
+                const int32_t high0 = w[0];
+                const int32_t low0 = __sxtb16(high0);
+                a1 = __smlad(high0, odd, a1);
+                a0 = __smlad(low0, odd, a0);
+                w += 1;
+            }
         }
         if ((count & 3) != 0) {
             {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, tail0, a1);
-            a0 = __smlad(low0, tail0, a0);
-            w += 1;
-}
+                const int32_t high0 = w[0];
+                const int32_t low0 = __sxtb16(high0);
+                a1 = __smlad(high0, tail0, a1);
+                a0 = __smlad(low0, tail0, a0);
+                w += 1;
+            }
             {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, tail1, a1);
-            a0 = __smlad(low0, tail1, a0);
-            w += 1;
-}
+                const int32_t high0 = w[0];
+                const int32_t low0 = __sxtb16(high0);
+                a1 = __smlad(high0, tail1, a1);
+                a0 = __smlad(low0, tail1, a0);
+                w += 1;
+            }
         }
         {
             const int32_t multiplier_c = (w - 1)[1];
             const int32_t offset_c = (w - 1)[2];
             const int32_t shift_c = (w - 1)[3];
 
-            out[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c, shift_c);
+            out[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c,
+                shift_c);
         }
-if (channels == 1)
+        if (channels == 1)
             return;
         out += channel_step;
         {
@@ -1495,20 +1527,20 @@ if (channels == 1)
             const int32_t shift_c = (w + 2)[3];
 
             const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-            out[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+            out[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
         }
-out += channel_step;
+        out += channel_step;
         w += 6;
     }
 }
 
 /* Fully connected: a row of one pixel. */
-static void dense_fully_connected(const int8_t *in, int8_t *out, const int32_t *stream)
+static void dense_fully_connected_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream)
 {
     const int32_t channels_in = stream[0];
     const int32_t channels_out = stream[1];
     stream += 2;
-dense_pixel_v2(in, channels_in, stream, out, channels_out, 1);
+    dense_pixel_high_rounded_kink(in, channels_in, stream, out, channels_out, 1);
 }
 
 /* Computes step `step` of a node. */
@@ -1522,7 +1554,7 @@ static void dense_fire(int8_t *arena, int32_t node, int32_t step)
             dense_window(rows, 3, step - 2, 1, arena + 648, 12, 0, 2, 36);
             if (step < 12) rows[2] = arena + 132;
             DENSE_HOOK(0, 0);
-            dense_stem_3x3_s2_p0_c3(rows, arena + 756, dense_conv0_stream, arena + 0);
+            dense_stem_3x3_s2_p0_c3_high_rounded_2(rows, arena + 756, dense_conv0_stream, arena + 0);
             DENSE_HOOK(0, 1);
         }
         if (step < 12)
@@ -1530,7 +1562,7 @@ static void dense_fire(int8_t *arena, int32_t node, int32_t step)
         break;
     case 1: /* conv1: 6x6x8 -> 6x6x12 */
         DENSE_HOOK(1, 0);
-        dense_pointwise(arena + 756, arena + 684, dense_conv1_stream, arena + 0);
+        dense_pointwise_high_rounded_2(arena + 756, arena + 684, dense_conv1_stream, arena + 0);
         DENSE_HOOK(1, 1);
         break;
     case 2: /* conv2: 6x6x12 -> 6x6x8 */
@@ -1539,7 +1571,7 @@ static void dense_fire(int8_t *arena, int32_t node, int32_t step)
             dense_window(rows, 3, step - 2, 1, arena + 504, 6, 0, 2, 72);
             if (step < 6) rows[2] = arena + 684;
             DENSE_HOOK(2, 0);
-            dense_conv(rows, arena + 756, dense_conv2_stream, arena + 0);
+            dense_conv_high_rounded_kink(rows, arena + 756, dense_conv2_stream, arena + 0);
             DENSE_HOOK(2, 1);
         }
         if (step < 6)
@@ -1547,12 +1579,13 @@ static void dense_fire(int8_t *arena, int32_t node, int32_t step)
         break;
     case 3: /* mean3: 6x6x8 -> 1x1x8 */
         DENSE_HOOK(3, 0);
-        dense_mean_hw_integer(arena + 756, arena + 12, dense_mean3_requant, 5, 8, 6, step, arena + 804);
+        dense_mean_hw_integer_high_rounded_kink(arena + 756, arena + 12, dense_mean3_requant, 5, 8, 6, step,
+            arena + 804);
         DENSE_HOOK(3, 1);
         break;
     case 4: /* conv4: 1x1x8 -> 1x1x10 */
         DENSE_HOOK(4, 0);
-        dense_fully_connected(arena + 12, arena + 0, dense_conv4_stream);
+        dense_fully_connected_high_rounded_kink(arena + 12, arena + 0, dense_conv4_stream);
         DENSE_HOOK(4, 1);
         break;
     default:

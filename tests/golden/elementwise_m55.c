@@ -49,20 +49,20 @@ static inline int32_t elementwise_scale_double(int32_t x, int32_t multiplier, in
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
-#define REQUANT_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
+#define ELEMENTWISE_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
 #elif defined(__ARM_FEATURE_SAT)
 #include <arm_acle.h>
-#define REQUANT_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
+#define ELEMENTWISE_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
 #else
-#define REQUANT_SATURATE(value, shift) requant_saturate((value) >> (shift))
-static inline int32_t requant_saturate(int32_t value)
+#define ELEMENTWISE_SATURATE(value, shift) elementwise_saturate((value) >> (shift))
+static inline int32_t elementwise_saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 #endif
 #if defined(__ARM_ARCH_6M__)
 /* floor(x * multiplier / 2^32), multiplier >= 0: without a long multiply, from products of 16-bit halves. */
-static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
+static inline int32_t elementwise_high_word(int32_t x, int32_t multiplier)
 {
     const uint32_t low = (uint32_t)x & 0xFFFFu;
     const uint32_t lower = (uint32_t)multiplier & 0xFFFFu;
@@ -73,54 +73,57 @@ static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
     return high * upper + (middle >> 16) + (other >> 16);
 }
 #endif
+
 /* offset + round(x * multiplier / 2^32), which fits int32. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(multiplier), "r"(offset));
     return sum;
 }
 #elif defined(__ARM_ARCH_6M__)
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
-    return offset + requant_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
+    return offset + elementwise_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
 }
 #endif
-static inline int32_t requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
+
+static inline int32_t elementwise_requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
 {
-    int32_t sum = requant_rounded(x, multiplier, offset);
-    return REQUANT_SATURATE(sum, 2);
+    int32_t sum = elementwise_rounded_high_word(x, multiplier, offset);
+    return ELEMENTWISE_SATURATE(sum, 2);
 }
 
-static inline int32_t requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
+static inline int32_t elementwise_requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset,
+    int32_t shift)
 {
-    int32_t sum = requant_rounded(x, multiplier, offset);
+    int32_t sum = elementwise_rounded_high_word(x, multiplier, offset);
     sum += x >> 31; /* ties of negative numbers go down */
-    return REQUANT_SATURATE(sum, shift);
+    return ELEMENTWISE_SATURATE(sum, shift);
 }
 
 #if defined(__GNUC__)
 /* Words into lanes i and j = i + 2 of a vector; `_FIRST` leaves the other two undefined. */
-#define HELIUM_PAIR_FIRST(v, i, j, a, b) __asm__("vmov %q0[" #j "], %q0[" #i "], %1, %2" : "=w"(v) : "r"(a), "r"(b))
-#define HELIUM_PAIR(v, i, j, a, b) __asm__("vmov %q0[" #j "], %q0[" #i "], %1, %2" : "+w"(v) : "r"(a), "r"(b))
+#define ELEMENTWISE_PAIR_FIRST(v, i, j, a, b) __asm__("vmov %q0[" #j "], %q0[" #i "], %1, %2" : "=w"(v) : "r"(a), "r"(b))
+#define ELEMENTWISE_PAIR(v, i, j, a, b) __asm__("vmov %q0[" #j "], %q0[" #i "], %1, %2" : "+w"(v) : "r"(a), "r"(b))
 /* Saturation into the lower half of each lane; the upper half is undefined. `_ROUND` shifts right before. */
-#define HELIUM_NARROW_32(v) __asm__("vqmovnb.s32 %q0, %q0" : "+w"(v))
-#define HELIUM_NARROW_16(v) __asm__("vqmovnb.s16 %q0, %q0" : "+w"(v))
-#define HELIUM_ROUND_32(v, n) __asm__("vqrshrnb.s32 %q0, %q0, #" #n : "+w"(v))
+#define ELEMENTWISE_NARROW_32(v) __asm__("vqmovnb.s32 %q0, %q0" : "+w"(v))
+#define ELEMENTWISE_NARROW_16(v) __asm__("vqmovnb.s16 %q0, %q0" : "+w"(v))
+#define ELEMENTWISE_ROUND_32(v, n) __asm__("vqrshrnb.s32 %q0, %q0, #" #n : "+w"(v))
 /* The compiler takes the pointer for another one, and so does not load ahead of a loop what it has no registers for. */
-#define HELIUM_FORGET(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
+#define ELEMENTWISE_FORGET(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
 /* An address that is not to be stepped by a register on the way: gcc 12 does so with VST4, which has no such form. */
-#define HELIUM_FIXED(pointer) __asm__("" : "+r"(pointer))
+#define ELEMENTWISE_FIXED(pointer) __asm__("" : "+r"(pointer))
 /* The compiler finishes four vectors here instead of keeping for later what they are made of. */
-#define HELIUM_FINISH(a, b, c, d) __asm__ volatile("" : "+w"(a), "+w"(b), "+w"(c), "+w"(d))
+#define ELEMENTWISE_FINISH(a, b, c, d) __asm__ volatile("" : "+w"(a), "+w"(b), "+w"(c), "+w"(d))
 /* n bytes. */
-#define HELIUM_COPY(to, from, n) \
+#define ELEMENTWISE_COPY(to, from, n) \
     do { \
         int8x16_t copied; \
         int8_t *copy_to = to; \
@@ -136,16 +139,17 @@ static inline int32_t requant_high_rounded_kink(int32_t x, int32_t multiplier, i
                          : "lr", "memory"); \
     } while (0)
 #else
-#define HELIUM_FORGET(pointer) ((void)0)
-#define HELIUM_FIXED(pointer) ((void)0)
-#define HELIUM_FINISH(a, b, c, d) ((void)0)
-#define HELIUM_COPY(to, from, n) memcpy(to, from, (size_t)(n))
-#define HELIUM_PAIR_FIRST(v, i, j, a, b) ((v) = vsetq_lane_s32(b, vdupq_n_s32(a), j))
-#define HELIUM_PAIR(v, i, j, a, b) ((v) = vsetq_lane_s32(b, vsetq_lane_s32(a, v, i), j))
-#define HELIUM_NARROW_32(v) ((v) = vreinterpretq_s32_s16(vqmovnbq_s32(vreinterpretq_s16_s32(v), v)))
-#define HELIUM_NARROW_16(v) ((v) = vreinterpretq_s32_s8(vqmovnbq_s16(vreinterpretq_s8_s32(v), vreinterpretq_s16_s32(v))))
-#define HELIUM_ROUND_32(v, n) ((v) = vreinterpretq_s32_s16(vqrshrnbq_n_s32(vreinterpretq_s16_s32(v), v, n)))
+#define ELEMENTWISE_FORGET(pointer) ((void)0)
+#define ELEMENTWISE_FIXED(pointer) ((void)0)
+#define ELEMENTWISE_FINISH(a, b, c, d) ((void)0)
+#define ELEMENTWISE_COPY(to, from, n) memcpy(to, from, (size_t)(n))
+#define ELEMENTWISE_PAIR_FIRST(v, i, j, a, b) ((v) = vsetq_lane_s32(b, vdupq_n_s32(a), j))
+#define ELEMENTWISE_PAIR(v, i, j, a, b) ((v) = vsetq_lane_s32(b, vsetq_lane_s32(a, v, i), j))
+#define ELEMENTWISE_NARROW_32(v) ((v) = vreinterpretq_s32_s16(vqmovnbq_s32(vreinterpretq_s16_s32(v), v)))
+#define ELEMENTWISE_NARROW_16(v) ((v) = vreinterpretq_s32_s8(vqmovnbq_s16(vreinterpretq_s8_s32(v), vreinterpretq_s16_s32(v))))
+#define ELEMENTWISE_ROUND_32(v, n) ((v) = vreinterpretq_s32_s16(vqrshrnbq_n_s32(vreinterpretq_s16_s32(v), v, n)))
 #endif
+
 /* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define ELEMENTWISE_NO_ASM
  * to do without it. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(ELEMENTWISE_NO_ASM)
@@ -155,7 +159,8 @@ static inline int32_t requant_high_rounded_kink(int32_t x, int32_t multiplier, i
 #endif
 
 /* Dot products of `count` pixels with the filters of all channels, four channels a vector. */
-static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
+static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out, const int8_t *weights,
+    const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
 {
     for (int32_t c = 0; c < channels_out; c += 4) {
         const int32_t *const words = requant + c * 4;
@@ -189,8 +194,8 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
                     acc_p1_1 = vmladavaq_s8(acc_p1_1, v_p1, v_1);
                 }
 
-                HELIUM_PAIR_FIRST(sum_p0, 0, 2, acc_p0_0, acc_p0_1);
-                HELIUM_PAIR_FIRST(sum_p1, 0, 2, acc_p1_0, acc_p1_1);
+                ELEMENTWISE_PAIR_FIRST(sum_p0, 0, 2, acc_p0_0, acc_p0_1);
+                ELEMENTWISE_PAIR_FIRST(sum_p1, 0, 2, acc_p1_0, acc_p1_1);
             }
             {
                 const int8_t *p0 = pixel;
@@ -214,8 +219,8 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
                     acc_p1_1 = vmladavaq_s8(acc_p1_1, v_p1, v_1);
                 }
 
-                HELIUM_PAIR(sum_p0, 1, 3, acc_p0_0, acc_p0_1);
-                HELIUM_PAIR(sum_p1, 1, 3, acc_p1_0, acc_p1_1);
+                ELEMENTWISE_PAIR(sum_p0, 1, 3, acc_p0_0, acc_p0_1);
+                ELEMENTWISE_PAIR(sum_p1, 1, 3, acc_p1_0, acc_p1_1);
             }
             const int32x4_t multiplier_w = vldrwq_s32(words + 4);
             const int32x4_t offset_w = vldrwq_s32(words + 8);
@@ -226,8 +231,8 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
             sum_p0 = vaddq_s32(sum_p0, sign_sum_p0);
             sum_p0 = vshlq_s32(sum_p0, shift_w);
 
-            HELIUM_NARROW_32(sum_p0);
-            HELIUM_NARROW_16(sum_p0);
+            ELEMENTWISE_NARROW_32(sum_p0);
+            ELEMENTWISE_NARROW_16(sum_p0);
 
             vstrbq_p_s32(place, sum_p0, there);
             place += channels_out;
@@ -236,8 +241,8 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
             sum_p1 = vaddq_s32(sum_p1, sign_sum_p1);
             sum_p1 = vshlq_s32(sum_p1, shift_w);
 
-            HELIUM_NARROW_32(sum_p1);
-            HELIUM_NARROW_16(sum_p1);
+            ELEMENTWISE_NARROW_32(sum_p1);
+            ELEMENTWISE_NARROW_16(sum_p1);
 
             vstrbq_p_s32(place, sum_p1, there);
             if (x + 2 >= count)
@@ -248,7 +253,8 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
 }
 
 /* Mean over rows and columns; the sums grow while rows pass, the last one writes the output. */
-static void elementwise_mean_hw_integer(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last, int32_t channels, int32_t width, int32_t step, int8_t *state)
+static void elementwise_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant,
+    int32_t last, int32_t channels, int32_t width, int32_t step, int8_t *state)
 {
     const int32_t each = channels;
     int32_t i = 0;
@@ -278,11 +284,14 @@ static void elementwise_mean_hw_integer(const int8_t *in, int8_t *out, const int
             sums[i + 3] = sum3;
             continue;
         }
-        out[i + 0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset, shift);
-        out[i + 1] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum1) << 1), multiplier, offset, shift);
-        out[i + 2] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum2) << 1), multiplier, offset, shift);
-        out[i + 3] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum3) << 1), multiplier, offset, shift);
-
+        out[i + 0] = (int8_t)elementwise_requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset,
+            shift);
+        out[i + 1] = (int8_t)elementwise_requant_high_rounded_kink((int32_t)((uint32_t)(sum1) << 1), multiplier, offset,
+            shift);
+        out[i + 2] = (int8_t)elementwise_requant_high_rounded_kink((int32_t)((uint32_t)(sum2) << 1), multiplier, offset,
+            shift);
+        out[i + 3] = (int8_t)elementwise_requant_high_rounded_kink((int32_t)((uint32_t)(sum3) << 1), multiplier, offset,
+            shift);
     }
     for (; i < each; i++) {
         int32_t sum0 = step > 0 ? sums[i + 0] : start;
@@ -294,13 +303,14 @@ static void elementwise_mean_hw_integer(const int8_t *in, int8_t *out, const int
             sums[i + 0] = sum0;
             continue;
         }
-        out[i + 0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset, shift);
-
+        out[i + 0] = (int8_t)elementwise_requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset,
+            shift);
     }
 }
 
 /* Dot products of `count` pixels with the filters of all channels, four channels a vector. */
-static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
+static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out, const int8_t *weights,
+    const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
 {
     for (int32_t c = 0; c < channels_out; c += 4) {
         const int32_t *const words = requant + c * 4;
@@ -335,8 +345,8 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
                     acc_p0_3 = vmladavaq_s8(acc_p0_3, v_p0, v_3);
                 }
 
-                HELIUM_PAIR_FIRST(sum_p0, 0, 2, acc_p0_0, acc_p0_1);
-                HELIUM_PAIR(sum_p0, 1, 3, acc_p0_2, acc_p0_3);
+                ELEMENTWISE_PAIR_FIRST(sum_p0, 0, 2, acc_p0_0, acc_p0_1);
+                ELEMENTWISE_PAIR(sum_p0, 1, 3, acc_p0_2, acc_p0_3);
             }
             const int32x4_t multiplier_w = vldrwq_s32(words + 4);
             const int32x4_t offset_w = vldrwq_s32(words + 8);
@@ -347,8 +357,8 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
             sum_p0 = vaddq_s32(sum_p0, sign_sum_p0);
             sum_p0 = vshlq_s32(sum_p0, shift_w);
 
-            HELIUM_NARROW_32(sum_p0);
-            HELIUM_NARROW_16(sum_p0);
+            ELEMENTWISE_NARROW_32(sum_p0);
+            ELEMENTWISE_NARROW_16(sum_p0);
 
             vstrbq_p_s32(place, sum_p0, there);
             if (x + 1 >= count)
@@ -378,7 +388,8 @@ static void elementwise_table(const int8_t *in, int8_t *out, const int8_t *table
 }
 
 /* mul of two rows, element by element. */
-static void elementwise_binary_mul_xc(const int8_t *a, const int8_t *b, int8_t *out, const int32_t *requant, int32_t width, int32_t channels, int32_t zero_a, int32_t zero_b)
+static void elementwise_binary_mul_xc_high_rounded_2(const int8_t *a, const int8_t *b, int8_t *out,
+    const int32_t *requant, int32_t width, int32_t channels, int32_t zero_a, int32_t zero_b)
 {
     const int32_t multiplier = requant[0];
     const int32_t offset = requant[1];
@@ -389,20 +400,22 @@ static void elementwise_binary_mul_xc(const int8_t *a, const int8_t *b, int8_t *
         for (int32_t c = 0; c < channels; c++) {
             const int32_t p = (a[x * channels + c] - zero_a);
             const int32_t q = (b[c] - zero_b);
-            out[x * channels + c] = (int8_t)requant_high_rounded_2(start + p * q, multiplier, offset);
-
+            out[x * channels + c] = (int8_t)elementwise_requant_high_rounded_2(start + p * q, multiplier, offset);
         }
     }
 }
 
 /* Codes at and above zero rescaled, those below times a slope a channel. */
-static void elementwise_prelu_double_c(const int8_t *in, int8_t *out, const int8_t *alpha, int32_t width, int32_t channels, int32_t zero_in, int32_t zero_alpha, int32_t zero_out, int32_t multiplier_up, int32_t shift_up, int32_t multiplier_down, int32_t shift_down)
+static void elementwise_prelu_double_c(const int8_t *in, int8_t *out, const int8_t *alpha, int32_t width,
+    int32_t channels, int32_t zero_in, int32_t zero_alpha, int32_t zero_out, int32_t multiplier_up, int32_t shift_up,
+    int32_t multiplier_down, int32_t shift_down)
 {
     for (int32_t x = 0; x < width; x++) {
         for (int32_t c = 0; c < channels; c++) {
             const int32_t code = in[x * channels + c] - zero_in;
             const int32_t slope = alpha[c] - zero_alpha;
-            const int32_t scaled = code >= 0 ? elementwise_scale_double(code, multiplier_up, shift_up) : elementwise_scale_double(code * slope, multiplier_down, shift_down);
+            const int32_t scaled = code >= 0 ? elementwise_scale_double(code, multiplier_up,
+                shift_up) : elementwise_scale_double(code * slope, multiplier_down, shift_down);
             const int32_t result = scaled + zero_out;
             out[x * channels + c] = (int8_t)(result < -128 ? -128 : result > 127 ? 127 : result);
         }
@@ -410,7 +423,8 @@ static void elementwise_prelu_double_c(const int8_t *in, int8_t *out, const int8
 }
 
 /* max of two rows, element by element. */
-static void elementwise_binary_max_xx_raw(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t zero_a, int32_t zero_b, int32_t zero_out, int32_t low, int32_t high)
+static void elementwise_binary_max_xx_raw(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t zero_a,
+    int32_t zero_b, int32_t zero_out, int32_t low, int32_t high)
 {
     (void)zero_a, (void)zero_b, (void)zero_out;
     for (int32_t i = count >> 2; i > 0; i--) {
@@ -451,13 +465,13 @@ static void elementwise_binary_max_xx_raw(const int8_t *a, const int8_t *b, int8
             const int32_t code = p > q ? p : q;
             out[i] = (int8_t)(code < low ? low : code > high ? high : code);
         }
-
     }
 }
 
 /* SUB of two rows, four codes a vector: code = saturate((a * multiplier_a + b * multiplier_b + offset) >> -shift), equal
  * to the reference for every pair of codes. */
-static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t shift, int32_t multiplier_a, int32_t multiplier_b, int32_t offset)
+static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t shift,
+    int32_t multiplier_a, int32_t multiplier_b, int32_t offset)
 {
     const int32x4_t factor = vdupq_n_s32(multiplier_a);
     for (int32_t blocks = count >> 3; blocks > 0; blocks--) {
@@ -465,16 +479,16 @@ static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *o
             int32x4_t sum = vmlasq_n_s32(vldrbq_s32(a + 0), factor, offset);
             sum = vmlaq_n_s32(sum, vldrbq_s32(b + 0), multiplier_b);
             sum = vshlq_r_s32(sum, shift);
-            HELIUM_NARROW_32(sum);
-            HELIUM_NARROW_16(sum);
+            ELEMENTWISE_NARROW_32(sum);
+            ELEMENTWISE_NARROW_16(sum);
             vstrbq_s32(out + 0, sum);
         }
         {
             int32x4_t sum = vmlasq_n_s32(vldrbq_s32(a + 4), factor, offset);
             sum = vmlaq_n_s32(sum, vldrbq_s32(b + 4), multiplier_b);
             sum = vshlq_r_s32(sum, shift);
-            HELIUM_NARROW_32(sum);
-            HELIUM_NARROW_16(sum);
+            ELEMENTWISE_NARROW_32(sum);
+            ELEMENTWISE_NARROW_16(sum);
             vstrbq_s32(out + 4, sum);
         }
         a += 8;
@@ -487,8 +501,8 @@ static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *o
             int32x4_t sum = vmlasq_n_s32(vldrbq_z_s32(a, there), factor, offset);
             sum = vmlaq_n_s32(sum, vldrbq_z_s32(b, there), multiplier_b);
             sum = vshlq_r_s32(sum, shift);
-            HELIUM_NARROW_32(sum);
-            HELIUM_NARROW_16(sum);
+            ELEMENTWISE_NARROW_32(sum);
+            ELEMENTWISE_NARROW_16(sum);
             vstrbq_p_s32(out, sum, there);
         }
         a += 4;
@@ -504,17 +518,20 @@ static void elementwise_fire(int8_t *arena, int32_t node, int32_t step)
     switch (node) {
     case 0: /* conv0: 8x8x6 -> 8x8x6 */
         ELEMENTWISE_HOOK(0, 0);
-        elementwise_dense_channels_2_line_kink(arena + 48 + step * 48, arena + 0 + step * 48, elementwise_conv0_weights, elementwise_conv0_requant, 8, 6, 6);
+        elementwise_dense_channels_2_line_kink(arena + 48 + step * 48, arena + 0 + step * 48, elementwise_conv0_weights,
+            elementwise_conv0_requant, 8, 6, 6);
         ELEMENTWISE_HOOK(0, 1);
         break;
     case 1: /* mean1: 8x8x6 -> 1x1x6 */
         ELEMENTWISE_HOOK(1, 0);
-        elementwise_mean_hw_integer(arena + 0 + step * 48, arena + 408, elementwise_mean1_requant, 7, 6, 8, step, arena + 384);
+        elementwise_mean_hw_integer_high_rounded_kink(arena + 0 + step * 48, arena + 408, elementwise_mean1_requant, 7,
+            6, 8, step, arena + 384);
         ELEMENTWISE_HOOK(1, 1);
         break;
     case 2: /* conv2: 1x1x6 -> 1x1x6 */
         ELEMENTWISE_HOOK(2, 0);
-        elementwise_dense_channels_1_line_kink(arena + 408, arena + 384, elementwise_conv2_weights, elementwise_conv2_requant, 1, 6, 6);
+        elementwise_dense_channels_1_line_kink(arena + 408, arena + 384, elementwise_conv2_weights,
+            elementwise_conv2_requant, 1, 6, 6);
         ELEMENTWISE_HOOK(2, 1);
         break;
     case 3: /* table3: 1x1x6 -> 1x1x6 */
@@ -524,17 +541,20 @@ static void elementwise_fire(int8_t *arena, int32_t node, int32_t step)
         break;
     case 4: /* mul4: 8x8x6 + 1x1x6 -> 8x8x6 */
         ELEMENTWISE_HOOK(4, 0);
-        elementwise_binary_mul_xc(arena + 0 + step * 48, arena + 384, arena + 0 + step * 48, elementwise_mul4_requant, 8, 6, 26, 23);
+        elementwise_binary_mul_xc_high_rounded_2(arena + 0 + step * 48, arena + 384, arena + 0 + step * 48,
+            elementwise_mul4_requant, 8, 6, 26, 23);
         ELEMENTWISE_HOOK(4, 1);
         break;
     case 5: /* conv5: 8x8x6 -> 8x8x6 */
         ELEMENTWISE_HOOK(5, 0);
-        elementwise_dense_channels_2_line_kink(arena + 0 + step * 48, arena + 384, elementwise_conv5_weights, elementwise_conv5_requant, 8, 6, 6);
+        elementwise_dense_channels_2_line_kink(arena + 0 + step * 48, arena + 384, elementwise_conv5_weights,
+            elementwise_conv5_requant, 8, 6, 6);
         ELEMENTWISE_HOOK(5, 1);
         break;
     case 6: /* prelu6: 8x8x6 -> 8x8x6 */
         ELEMENTWISE_HOOK(6, 0);
-        elementwise_prelu_double_c(arena + 384, arena + 384, elementwise_prelu6_alpha, 8, 6, -15, 0, -12, 1073741824, 1, 1374389535, -6);
+        elementwise_prelu_double_c(arena + 384, arena + 384, elementwise_prelu6_alpha, 8, 6, -15, 0, -12, 1073741824, 1,
+            1374389535, -6);
         ELEMENTWISE_HOOK(6, 1);
         break;
     case 7: /* max7: 8x8x6 + 8x8x6 -> 8x8x6 */
@@ -544,7 +564,8 @@ static void elementwise_fire(int8_t *arena, int32_t node, int32_t step)
         break;
     case 8: /* sub8: 8x8x6 + 8x8x6 -> 8x8x6 */
         ELEMENTWISE_HOOK(8, 0);
-        elementwise_add_lanes_up(arena + 0 + step * 48, arena + 384, arena + 0 + step * 48, 48, -22, 4194304, -4194304, -102760449);
+        elementwise_add_lanes_up(arena + 0 + step * 48, arena + 384, arena + 0 + step * 48, 48, -22, 4194304, -4194304,
+            -102760449);
         ELEMENTWISE_HOOK(8, 1);
         break;
     default:

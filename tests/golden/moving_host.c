@@ -20,20 +20,20 @@ extern const int32_t moving_transposed4_requant[6];
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
-#define REQUANT_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
+#define MOVING_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
 #elif defined(__ARM_FEATURE_SAT)
 #include <arm_acle.h>
-#define REQUANT_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
+#define MOVING_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
 #else
-#define REQUANT_SATURATE(value, shift) requant_saturate((value) >> (shift))
-static inline int32_t requant_saturate(int32_t value)
+#define MOVING_SATURATE(value, shift) moving_saturate((value) >> (shift))
+static inline int32_t moving_saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 #endif
 #if defined(__ARM_ARCH_6M__)
 /* floor(x * multiplier / 2^32), multiplier >= 0: without a long multiply, from products of 16-bit halves. */
-static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
+static inline int32_t moving_high_word(int32_t x, int32_t multiplier)
 {
     const uint32_t low = (uint32_t)x & 0xFFFFu;
     const uint32_t lower = (uint32_t)multiplier & 0xFFFFu;
@@ -45,49 +45,53 @@ static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
 }
 #else
 /* floor(x * multiplier / 2^32). */
-static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
+static inline int32_t moving_high_word(int32_t x, int32_t multiplier)
 {
     return (int32_t)(((int64_t)x * multiplier) >> 32);
 }
 #endif
+
 /* offset + round(x * multiplier / 2^32), which fits int32. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t moving_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(multiplier), "r"(offset));
     return sum;
 }
 #elif defined(__ARM_ARCH_6M__)
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t moving_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
-    return offset + requant_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
+    return offset + moving_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t moving_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
 }
 #endif
-static inline int32_t requant_high_2(int32_t x, int32_t multiplier, int32_t offset)
+
+static inline int32_t moving_requant_high_2(int32_t x, int32_t multiplier, int32_t offset)
 {
-    int32_t sum = offset + requant_high_word(x, multiplier);
-    return REQUANT_SATURATE(sum, 2);
+    int32_t sum = offset + moving_high_word(x, multiplier);
+    return MOVING_SATURATE(sum, 2);
 }
 
-static inline int32_t requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
+static inline int32_t moving_requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
 {
-    int32_t sum = requant_rounded(x, multiplier, offset);
+    int32_t sum = moving_rounded_high_word(x, multiplier, offset);
     sum += x >> 31; /* ties of negative numbers go down */
-    return REQUANT_SATURATE(sum, shift);
+    return MOVING_SATURATE(sum, shift);
 }
 
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
 #if defined(__GNUC__)
 __attribute__((noinline))
 #endif
+
 /* Pointers to `count` rows from `first` on, `apart` rows from each other; NULL outside of the picture. */
-static void moving_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base, int32_t height, int32_t phase, int32_t slots, int32_t pitch)
+static void moving_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
+    int32_t height, int32_t phase, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
         rows[i] = first < 0 || first >= height ? NULL : base + (first + phase) % slots * pitch;
@@ -104,7 +108,8 @@ static void moving_window(const int8_t **rows, int32_t count, int32_t first, int
 /* All channels of two pixels of `count` codes, two channels at a time, the last of an odd number twice. A word of `codes`
  * is a code of both, b's in the upper half: one product is that of both pixels. The weights are such that the sum of two
  * products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside those. */
-static void moving_tile_packed(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights, const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
+static void moving_tile_packed_high_rounded_kink(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights,
+    const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
 {
     const int32_t *words = requant + 0;
     uint32_t *end = codes;
@@ -123,46 +128,47 @@ static void moving_tile_packed(const int8_t *a, const int8_t *b, int32_t count, 
         {
             uint32_t x0, x1, p0, q0, p1, q1;
             __asm__(
-            "1:\n\t"
-            "ldr %[x1], [%[x], #12]\n\t"
-            "ldr %[x0], [%[x], #8]\n\t"
-            "ldrsb %[q0], [%[w0], #3]\n\t"
-            "ldrsb %[p0], [%[w0], #2]\n\t"
-            "ldrsb %[q1], [%[w1], #3]\n\t"
-            "ldrsb %[p1], [%[w1], #2]\n\t"
-            "mul %[p0], %[x0], %[p0]\n\t"
-            "mla %[p0], %[x1], %[q0], %[p0]\n\t"
-            "add %[both0], %[both0], %[p0]\n\t"
-            "add %[p0], %[p0], #0x8000\n\t"
-            "add %[b0], %[b0], %[p0], asr #16\n\t"
-            "mul %[p1], %[x0], %[p1]\n\t"
-            "mla %[p1], %[x1], %[q1], %[p1]\n\t"
-            "add %[both1], %[both1], %[p1]\n\t"
-            "add %[p1], %[p1], #0x8000\n\t"
-            "add %[b1], %[b1], %[p1], asr #16\n\t"
-            "ldr %[x1], [%[x], #4]\n\t"
-            "ldr %[x0], [%[x]], #16\n\t"
-            "ldrsb %[q0], [%[w0], #1]\n\t"
-            "ldrsb %[p0], [%[w0]], #4\n\t"
-            "ldrsb %[q1], [%[w1], #1]\n\t"
-            "ldrsb %[p1], [%[w1]], #4\n\t"
-            "mul %[p0], %[x0], %[p0]\n\t"
-            "mla %[p0], %[x1], %[q0], %[p0]\n\t"
-            "add %[both0], %[both0], %[p0]\n\t"
-            "add %[p0], %[p0], #0x8000\n\t"
-            "add %[b0], %[b0], %[p0], asr #16\n\t"
-            "mul %[p1], %[x0], %[p1]\n\t"
-            "mla %[p1], %[x1], %[q1], %[p1]\n\t"
-            "add %[both1], %[both1], %[p1]\n\t"
-            "add %[p1], %[p1], #0x8000\n\t"
-            "add %[b1], %[b1], %[p1], asr #16\n\t"
-            "ldr %[x0], %[end]\n\t"
-            "cmp %[x], %[x0]\n\t"
-            "bne 1b\n\t"
-            : [both0] "+&r"(both0), [both1] "+&r"(both1), [b0] "+&r"(b0), [b1] "+&r"(b1), [x0] "=&r"(x0), [x1] "=&r"(x1),
-              [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0), [w1] "+&r"(w1)
-            : [end] "m"(end)
-            : "cc", "memory");
+                "1:\n\t"
+                "ldr %[x1], [%[x], #12]\n\t"
+                "ldr %[x0], [%[x], #8]\n\t"
+                "ldrsb %[q0], [%[w0], #3]\n\t"
+                "ldrsb %[p0], [%[w0], #2]\n\t"
+                "ldrsb %[q1], [%[w1], #3]\n\t"
+                "ldrsb %[p1], [%[w1], #2]\n\t"
+                "mul %[p0], %[x0], %[p0]\n\t"
+                "mla %[p0], %[x1], %[q0], %[p0]\n\t"
+                "add %[both0], %[both0], %[p0]\n\t"
+                "add %[p0], %[p0], #0x8000\n\t"
+                "add %[b0], %[b0], %[p0], asr #16\n\t"
+                "mul %[p1], %[x0], %[p1]\n\t"
+                "mla %[p1], %[x1], %[q1], %[p1]\n\t"
+                "add %[both1], %[both1], %[p1]\n\t"
+                "add %[p1], %[p1], #0x8000\n\t"
+                "add %[b1], %[b1], %[p1], asr #16\n\t"
+                "ldr %[x1], [%[x], #4]\n\t"
+                "ldr %[x0], [%[x]], #16\n\t"
+                "ldrsb %[q0], [%[w0], #1]\n\t"
+                "ldrsb %[p0], [%[w0]], #4\n\t"
+                "ldrsb %[q1], [%[w1], #1]\n\t"
+                "ldrsb %[p1], [%[w1]], #4\n\t"
+                "mul %[p0], %[x0], %[p0]\n\t"
+                "mla %[p0], %[x1], %[q0], %[p0]\n\t"
+                "add %[both0], %[both0], %[p0]\n\t"
+                "add %[p0], %[p0], #0x8000\n\t"
+                "add %[b0], %[b0], %[p0], asr #16\n\t"
+                "mul %[p1], %[x0], %[p1]\n\t"
+                "mla %[p1], %[x1], %[q1], %[p1]\n\t"
+                "add %[both1], %[both1], %[p1]\n\t"
+                "add %[p1], %[p1], #0x8000\n\t"
+                "add %[b1], %[b1], %[p1], asr #16\n\t"
+                "ldr %[x0], %[end]\n\t"
+                "cmp %[x], %[x0]\n\t"
+                "bne 1b\n\t"
+                : [both0] "+&r"(both0), [both1] "+&r"(both1), [b0] "+&r"(b0), [b1] "+&r"(b1), [x0] "=&r"(x0),
+                    [x1] "=&r"(x1),
+                [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0), [w1] "+&r"(w1)
+                : [end] "m"(end)
+                : "cc", "memory");
         }
 #else
         for (; x != end; x += 2, w0 += 2, w1 += 2) {
@@ -183,8 +189,10 @@ static void moving_tile_packed(const int8_t *a, const int8_t *b, int32_t count, 
             const int32_t offset_c = words[2];
             const int32_t shift_c = words[3];
 
-            out[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(both0 - (b0 << 16))) << 1), multiplier_c, offset_c, shift_c);
-            out[pixel_step] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(b0 + (uint32_t)words[0])) << 1), multiplier_c, offset_c, shift_c);
+            out[0] = (int8_t)moving_requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(both0 - (b0 << 16))) << 1),
+                multiplier_c, offset_c, shift_c);
+            out[pixel_step] = (int8_t)moving_requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(b0
+                + (uint32_t)words[0])) << 1), multiplier_c, offset_c, shift_c);
             out += channel_step;
         }
         if (channels == 1)
@@ -194,8 +202,10 @@ static void moving_tile_packed(const int8_t *a, const int8_t *b, int32_t count, 
             const int32_t offset_c = second[2];
             const int32_t shift_c = second[3];
 
-            out[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(both1 - (b1 << 16))) << 1), multiplier_c, offset_c, shift_c);
-            out[pixel_step] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(b1 + (uint32_t)second[0])) << 1), multiplier_c, offset_c, shift_c);
+            out[0] = (int8_t)moving_requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(both1 - (b1 << 16))) << 1),
+                multiplier_c, offset_c, shift_c);
+            out[pixel_step] = (int8_t)moving_requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(b1
+                + (uint32_t)second[0])) << 1), multiplier_c, offset_c, shift_c);
             out += channel_step;
         }
         weights += 2 * count;
@@ -205,7 +215,10 @@ static void moving_tile_packed(const int8_t *a, const int8_t *b, int32_t count, 
 
 /* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered, `taps`
  * runs of `tap_width` pixels from each row; what lies outside of the picture reads as the zero point. */
-static void moving_conv(const int8_t *const *rows, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step, int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width, int32_t apart, int32_t stride, int32_t left, int8_t *scratch)
+static void moving_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int8_t *weights,
+    const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step,
+    int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width,
+    int32_t apart, int32_t stride, int32_t left, int8_t *scratch)
 {
     const int32_t run = tap_width * channels_in;
     const int32_t count = height * taps * run;
@@ -221,17 +234,20 @@ static void moving_conv(const int8_t *const *rows, int8_t *out, const int8_t *we
                     if (rows[i] == NULL || stop - start < tap_width)
                         memset(to, zero_in, (size_t)run);
                     if (rows[i] != NULL && start < stop)
-                        memcpy(to + (start - column) * channels_in, rows[i] + start * channels_in, (size_t)((stop - start) * channels_in));
+                        memcpy(to + (start - column) * channels_in, rows[i] + start * channels_in,
+                            (size_t)((stop - start) * channels_in));
                 }
             }
         }
-        moving_tile_packed(windows, windows + two * count, count, weights, requant, out, channels_out, two * pixel_step, channel_step, (uint32_t *)(void *)scratch);
+        moving_tile_packed_high_rounded_kink(windows, windows + two * count, count, weights, requant, out, channels_out,
+            two * pixel_step, channel_step, (uint32_t *)(void *)scratch);
         out += 2 * pixel_step;
     }
 }
 
 /* Row `step` mod `block` of the blocks that a row of pixels unfolds to. */
-static void moving_depth_to_space(const int8_t *in, int8_t *out, int32_t block, int32_t width, int32_t bytes, int32_t step)
+static void moving_depth_to_space(const int8_t *in, int8_t *out, int32_t block, int32_t width, int32_t bytes,
+    int32_t step)
 {
     in += step % block * bytes;
     for (int32_t x = 0; x < width; x++, in += block * bytes, out += bytes)
@@ -246,7 +262,8 @@ static void moving_slice_row(const int8_t *in, int8_t *out, int32_t first, int32
 }
 
 /* One row with its padding. */
-static void moving_pad(const int8_t *in, int8_t *out, int32_t top, int32_t height, int32_t left, int32_t width, int32_t right, int32_t front, int32_t channels, int32_t back, int32_t value, int32_t step)
+static void moving_pad(const int8_t *in, int8_t *out, int32_t top, int32_t height, int32_t left, int32_t width,
+    int32_t right, int32_t front, int32_t channels, int32_t back, int32_t value, int32_t step)
 {
     const int32_t pixel = front + channels + back;
     memset(out, value, (size_t)((left + width + right) * pixel));
@@ -257,7 +274,10 @@ static void moving_pad(const int8_t *in, int8_t *out, int32_t top, int32_t heigh
 }
 
 /* 3 x 3 transposed convolution of one output row, stride 2: output pixel p gathers the input pixels q with q * stride + tap = p + padding. */
-static void moving_transpose_conv_3x3_s2(const int8_t *in, int32_t slots, int32_t pitch, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t zero_in, int32_t height_in, int32_t width_in, int32_t channels_in, int32_t top, int32_t left, int32_t width_out, int32_t channels_out, int32_t pixel_step, int32_t channel_step, int32_t step)
+static void moving_transpose_conv_3x3_s2_high_2(const int8_t *in, int32_t slots, int32_t pitch, int8_t *out,
+    const int8_t *weights, const int32_t *requant, int32_t zero_in, int32_t height_in, int32_t width_in,
+    int32_t channels_in, int32_t top, int32_t left, int32_t width_out, int32_t channels_out, int32_t pixel_step,
+    int32_t channel_step, int32_t step)
 {
     const int32_t multiplier = requant[0];
     const int32_t offset = requant[1];
@@ -284,7 +304,7 @@ static void moving_transpose_conv_3x3_s2(const int8_t *in, int32_t slots, int32_
                     tap -= 2 * channels_in;
                 }
             }
-            out[x * pixel_step + c * channel_step] = (int8_t)requant_high_2(acc, multiplier, offset);
+            out[x * pixel_step + c * channel_step] = (int8_t)moving_requant_high_2(acc, multiplier, offset);
         }
     }
 }
@@ -312,7 +332,8 @@ static void moving_fire(int8_t *arena, int32_t node, int32_t step)
             const int8_t *rows[3];
             moving_window(rows, 3, step - 1, 1, arena + 216, 8, 0, 3, 32);
             MOVING_HOOK(0, 0);
-            moving_conv(rows, arena + 312, moving_conv0_weights, moving_conv0_requant, 4, 8, 8, 8, 1, 6, 8, 3, 1, 3, 1, 1, 1, arena + 0);
+            moving_conv_high_rounded_kink(rows, arena + 312, moving_conv0_weights, moving_conv0_requant, 4, 8, 8, 8, 1,
+                6, 8, 3, 1, 3, 1, 1, 1, arena + 0);
             MOVING_HOOK(0, 1);
         }
         break;
@@ -328,12 +349,14 @@ static void moving_fire(int8_t *arena, int32_t node, int32_t step)
         break;
     case 3: /* pad3: 12x12x2 -> 14x14x2 */
         MOVING_HOOK(3, 0);
-        moving_pad(arena + 2424 + (step - 1 < 0 ? 0 : step - 1 < 12 ? step - 1 : 11) * 24, arena + 2996 + step % 2 * 28, 1, 12, 0, 12, 2, 0, 2, 0, 18, step);
+        moving_pad(arena + 2424 + (step - 1 < 0 ? 0 : step - 1 < 12 ? step - 1 : 11) * 24, arena + 2996 + step % 2 * 28,
+            1, 12, 0, 12, 2, 0, 2, 0, 18, step);
         MOVING_HOOK(3, 1);
         break;
     case 4: /* transposed4: 14x14x2 -> 28x28x4 */
         MOVING_HOOK(4, 0);
-        moving_transpose_conv_3x3_s2(arena + 2996, 2, 28, arena + 3136, moving_transposed4_weights, moving_transposed4_requant, 18, 14, 14, 2, 0, 0, 28, 4, 4, 1, step);
+        moving_transpose_conv_3x3_s2_high_2(arena + 2996, 2, 28, arena + 3136, moving_transposed4_weights,
+            moving_transposed4_requant, 18, 14, 14, 2, 0, 0, 28, 4, 4, 1, step);
         MOVING_HOOK(4, 1);
         break;
     case 5: /* argmax5: 28x28x4 -> 28x28x1 */

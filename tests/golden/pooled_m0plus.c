@@ -37,44 +37,48 @@ static inline int32_t pooled_shift_away(int32_t x, int32_t n)
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
-#define REQUANT_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
+#define POOLED_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
 #elif defined(__ARM_FEATURE_SAT)
 #include <arm_acle.h>
-#define REQUANT_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
+#define POOLED_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
 #else
-#define REQUANT_SATURATE(value, shift) requant_saturate((value) >> (shift))
-static inline int32_t requant_saturate(int32_t value)
+#define POOLED_SATURATE(value, shift) pooled_saturate((value) >> (shift))
+static inline int32_t pooled_saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 #endif
-static inline int32_t requant_split_2x12(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift)
+
+static inline int32_t pooled_requant_split_2x12(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift)
 {
     int32_t sum = x * upper + ((x * lower) >> 12) + offset;
-    return REQUANT_SATURATE(sum, shift);
+    return POOLED_SATURATE(sum, shift);
 }
 
-static inline int32_t requant_split_2x12_but1(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift, int32_t exception0)
+static inline int32_t pooled_requant_split_2x12_but1(int32_t x, int32_t upper, int32_t lower, int32_t offset,
+    int32_t shift, int32_t exception0)
 {
     int32_t sum = x * upper + ((x * lower) >> 12) + offset;
     if (x == exception0) {
         sum += 1 << shift;
     }
-    return REQUANT_SATURATE(sum, shift);
+    return POOLED_SATURATE(sum, shift);
 }
 
-static inline int32_t requant_split_2x14(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift)
+static inline int32_t pooled_requant_split_2x14(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift)
 {
     int32_t sum = x * upper + ((x * lower) >> 14) + offset;
-    return REQUANT_SATURATE(sum, shift);
+    return POOLED_SATURATE(sum, shift);
 }
 
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
 #if defined(__GNUC__)
 __attribute__((noinline))
 #endif
+
 /* Pointers to `count` rows from `first` on, `apart` rows from each other; NULL outside of the picture. */
-static void pooled_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base, int32_t height, int32_t phase, int32_t slots, int32_t pitch)
+static void pooled_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
+    int32_t height, int32_t phase, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
         rows[i] = first < 0 || first >= height ? NULL : base + (first + phase) % slots * pitch;
@@ -91,7 +95,8 @@ static void pooled_window(const int8_t **rows, int32_t count, int32_t first, int
 /* All channels of two pixels of `count` codes, two channels at a time, the last of an odd number twice. A word of `codes`
  * is a code of both, b's in the upper half: one product is that of both pixels. The weights are such that the sum of two
  * products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside those. */
-static void pooled_tile_packed(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights, const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
+static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights,
+    const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
 {
     const int32_t *words = requant + 0;
     uint32_t *end = codes;
@@ -110,46 +115,47 @@ static void pooled_tile_packed(const int8_t *a, const int8_t *b, int32_t count, 
         {
             uint32_t x0, x1, p0, q0, p1, q1;
             __asm__(
-            "1:\n\t"
-            "ldr %[x1], [%[x], #12]\n\t"
-            "ldr %[x0], [%[x], #8]\n\t"
-            "ldrsb %[q0], [%[w0], #3]\n\t"
-            "ldrsb %[p0], [%[w0], #2]\n\t"
-            "ldrsb %[q1], [%[w1], #3]\n\t"
-            "ldrsb %[p1], [%[w1], #2]\n\t"
-            "mul %[p0], %[x0], %[p0]\n\t"
-            "mla %[p0], %[x1], %[q0], %[p0]\n\t"
-            "add %[both0], %[both0], %[p0]\n\t"
-            "add %[p0], %[p0], #0x8000\n\t"
-            "add %[b0], %[b0], %[p0], asr #16\n\t"
-            "mul %[p1], %[x0], %[p1]\n\t"
-            "mla %[p1], %[x1], %[q1], %[p1]\n\t"
-            "add %[both1], %[both1], %[p1]\n\t"
-            "add %[p1], %[p1], #0x8000\n\t"
-            "add %[b1], %[b1], %[p1], asr #16\n\t"
-            "ldr %[x1], [%[x], #4]\n\t"
-            "ldr %[x0], [%[x]], #16\n\t"
-            "ldrsb %[q0], [%[w0], #1]\n\t"
-            "ldrsb %[p0], [%[w0]], #4\n\t"
-            "ldrsb %[q1], [%[w1], #1]\n\t"
-            "ldrsb %[p1], [%[w1]], #4\n\t"
-            "mul %[p0], %[x0], %[p0]\n\t"
-            "mla %[p0], %[x1], %[q0], %[p0]\n\t"
-            "add %[both0], %[both0], %[p0]\n\t"
-            "add %[p0], %[p0], #0x8000\n\t"
-            "add %[b0], %[b0], %[p0], asr #16\n\t"
-            "mul %[p1], %[x0], %[p1]\n\t"
-            "mla %[p1], %[x1], %[q1], %[p1]\n\t"
-            "add %[both1], %[both1], %[p1]\n\t"
-            "add %[p1], %[p1], #0x8000\n\t"
-            "add %[b1], %[b1], %[p1], asr #16\n\t"
-            "ldr %[x0], %[end]\n\t"
-            "cmp %[x], %[x0]\n\t"
-            "bne 1b\n\t"
-            : [both0] "+&r"(both0), [both1] "+&r"(both1), [b0] "+&r"(b0), [b1] "+&r"(b1), [x0] "=&r"(x0), [x1] "=&r"(x1),
-              [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0), [w1] "+&r"(w1)
-            : [end] "m"(end)
-            : "cc", "memory");
+                "1:\n\t"
+                "ldr %[x1], [%[x], #12]\n\t"
+                "ldr %[x0], [%[x], #8]\n\t"
+                "ldrsb %[q0], [%[w0], #3]\n\t"
+                "ldrsb %[p0], [%[w0], #2]\n\t"
+                "ldrsb %[q1], [%[w1], #3]\n\t"
+                "ldrsb %[p1], [%[w1], #2]\n\t"
+                "mul %[p0], %[x0], %[p0]\n\t"
+                "mla %[p0], %[x1], %[q0], %[p0]\n\t"
+                "add %[both0], %[both0], %[p0]\n\t"
+                "add %[p0], %[p0], #0x8000\n\t"
+                "add %[b0], %[b0], %[p0], asr #16\n\t"
+                "mul %[p1], %[x0], %[p1]\n\t"
+                "mla %[p1], %[x1], %[q1], %[p1]\n\t"
+                "add %[both1], %[both1], %[p1]\n\t"
+                "add %[p1], %[p1], #0x8000\n\t"
+                "add %[b1], %[b1], %[p1], asr #16\n\t"
+                "ldr %[x1], [%[x], #4]\n\t"
+                "ldr %[x0], [%[x]], #16\n\t"
+                "ldrsb %[q0], [%[w0], #1]\n\t"
+                "ldrsb %[p0], [%[w0]], #4\n\t"
+                "ldrsb %[q1], [%[w1], #1]\n\t"
+                "ldrsb %[p1], [%[w1]], #4\n\t"
+                "mul %[p0], %[x0], %[p0]\n\t"
+                "mla %[p0], %[x1], %[q0], %[p0]\n\t"
+                "add %[both0], %[both0], %[p0]\n\t"
+                "add %[p0], %[p0], #0x8000\n\t"
+                "add %[b0], %[b0], %[p0], asr #16\n\t"
+                "mul %[p1], %[x0], %[p1]\n\t"
+                "mla %[p1], %[x1], %[q1], %[p1]\n\t"
+                "add %[both1], %[both1], %[p1]\n\t"
+                "add %[p1], %[p1], #0x8000\n\t"
+                "add %[b1], %[b1], %[p1], asr #16\n\t"
+                "ldr %[x0], %[end]\n\t"
+                "cmp %[x], %[x0]\n\t"
+                "bne 1b\n\t"
+                : [both0] "+&r"(both0), [both1] "+&r"(both1), [b0] "+&r"(b0), [b1] "+&r"(b1), [x0] "=&r"(x0),
+                    [x1] "=&r"(x1),
+                [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0), [w1] "+&r"(w1)
+                : [end] "m"(end)
+                : "cc", "memory");
         }
 #else
         for (; x != end; x += 2, w0 += 2, w1 += 2) {
@@ -172,8 +178,10 @@ static void pooled_tile_packed(const int8_t *a, const int8_t *b, int32_t count, 
             const int32_t shift_c = words[4];
             const int32_t exception0_c = words[5];
 
-            out[0] = (int8_t)requant_split_2x12_but1((int32_t)(both0 - (b0 << 16)), upper_c, lower_c, offset_c, shift_c, exception0_c);
-            out[pixel_step] = (int8_t)requant_split_2x12_but1((int32_t)(b0 + (uint32_t)words[0]), upper_c, lower_c, offset_c, shift_c, exception0_c);
+            out[0] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(both0 - (b0 << 16)), upper_c, lower_c, offset_c,
+                shift_c, exception0_c);
+            out[pixel_step] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(b0 + (uint32_t)words[0]), upper_c,
+                lower_c, offset_c, shift_c, exception0_c);
             out += channel_step;
         }
         if (channels == 1)
@@ -185,8 +193,10 @@ static void pooled_tile_packed(const int8_t *a, const int8_t *b, int32_t count, 
             const int32_t shift_c = second[4];
             const int32_t exception0_c = second[5];
 
-            out[0] = (int8_t)requant_split_2x12_but1((int32_t)(both1 - (b1 << 16)), upper_c, lower_c, offset_c, shift_c, exception0_c);
-            out[pixel_step] = (int8_t)requant_split_2x12_but1((int32_t)(b1 + (uint32_t)second[0]), upper_c, lower_c, offset_c, shift_c, exception0_c);
+            out[0] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(both1 - (b1 << 16)), upper_c, lower_c, offset_c,
+                shift_c, exception0_c);
+            out[pixel_step] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(b1 + (uint32_t)second[0]), upper_c,
+                lower_c, offset_c, shift_c, exception0_c);
             out += channel_step;
         }
         weights += 2 * count;
@@ -196,7 +206,10 @@ static void pooled_tile_packed(const int8_t *a, const int8_t *b, int32_t count, 
 
 /* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered, `taps`
  * runs of `tap_width` pixels from each row; what lies outside of the picture reads as the zero point. */
-static void pooled_conv(const int8_t *const *rows, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step, int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width, int32_t apart, int32_t stride, int32_t left, int8_t *scratch)
+static void pooled_conv_split_2x12_but1(const int8_t *const *rows, int8_t *out, const int8_t *weights,
+    const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step,
+    int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width,
+    int32_t apart, int32_t stride, int32_t left, int8_t *scratch)
 {
     const int32_t run = tap_width * channels_in;
     const int32_t count = height * taps * run;
@@ -212,21 +225,24 @@ static void pooled_conv(const int8_t *const *rows, int8_t *out, const int8_t *we
                     if (rows[i] == NULL || stop - start < tap_width)
                         memset(to, zero_in, (size_t)run);
                     if (rows[i] != NULL && start < stop)
-                        memcpy(to + (start - column) * channels_in, rows[i] + start * channels_in, (size_t)((stop - start) * channels_in));
+                        memcpy(to + (start - column) * channels_in, rows[i] + start * channels_in,
+                            (size_t)((stop - start) * channels_in));
                 }
             }
         }
-        pooled_tile_packed(windows, windows + two * count, count, weights, requant, out, channels_out, two * pixel_step, channel_step, (uint32_t *)(void *)scratch);
+        pooled_tile_packed_split_2x12_but1(windows, windows + two * count, count, weights, requant, out, channels_out,
+            two * pixel_step, channel_step, (uint32_t *)(void *)scratch);
         out += 2 * pixel_step;
     }
 }
 
 /* 3 x 3 average pooling of one output row; padding does not count. */
-static void pooled_pool_integer_3x3_p1(const int8_t *const *rows, int8_t *out, const int32_t *requant, int32_t width_in, int32_t width_out, int32_t channels)
+static void pooled_pool_integer_3x3_p1_split_2x14(const int8_t *const *rows, int8_t *out, const int32_t *requant,
+    int32_t width_in, int32_t width_out, int32_t channels)
 {
     const int8_t *inside[3] = { NULL };
     int32_t height = 0;
-        for (int32_t i = 0; i < 3; i++)
+    for (int32_t i = 0; i < 3; i++)
         if (rows[i] != NULL)
             inside[height++] = rows[i];
     for (int32_t x = 0; x < width_out; x++) {
@@ -242,7 +258,7 @@ static void pooled_pool_integer_3x3_p1(const int8_t *const *rows, int8_t *out, c
         const int32_t lower_c = words[2];
         const int32_t offset_c = words[3];
         const int32_t shift_c = words[4];
-const int32_t start = words[0];
+        const int32_t start = words[0];
         for (int32_t c = 0; c < channels; c++) {
             int32_t value = start;
             for (int32_t i = 0; i < height; i++) {
@@ -251,13 +267,14 @@ const int32_t start = words[0];
                     value += *code;
                 }
             }
-            *out++ = (int8_t)requant_split_2x14(value, upper_c, lower_c, offset_c, shift_c);
+            *out++ = (int8_t)pooled_requant_split_2x14(value, upper_c, lower_c, offset_c, shift_c);
         }
     }
 }
 
 /* 2 x 2 maximum pooling of one output row; padding does not count. */
-static void pooled_pool_max_2x2_s2_p0(const int8_t *const *rows, int8_t *out, int32_t width_in, int32_t width_out, int32_t channels, int32_t low, int32_t high)
+static void pooled_pool_max_2x2_s2_p0(const int8_t *const *rows, int8_t *out, int32_t width_in, int32_t width_out,
+    int32_t channels, int32_t low, int32_t high)
 {
     const int8_t *inside[2] = { NULL };
     int32_t height = 0;
@@ -293,7 +310,8 @@ static void pooled_upsample(const int8_t *in, int8_t *out, int32_t width_in, int
 }
 
 /* 2 inputs joined on the channel axis: one output row. */
-static void pooled_concat_channels_2(const int8_t *in_0, const int8_t *in_1, int8_t *out, int32_t width, int32_t bytes_0, int32_t bytes_1)
+static void pooled_concat_channels_2(const int8_t *in_0, const int8_t *in_1, int8_t *out, int32_t width,
+    int32_t bytes_0, int32_t bytes_1)
 {
     for (int32_t x = 0; x < width; x++) {
         memcpy(out, in_0, (size_t)bytes_0);
@@ -306,7 +324,8 @@ static void pooled_concat_channels_2(const int8_t *in_0, const int8_t *in_1, int
 }
 
 /* The greatest of the `pixels` codes of a row that share a place, then of all rows; the last one writes the output. */
-static void pooled_extreme_max(const int8_t *in, int8_t *out, int32_t pixels, int32_t codes, int32_t last, int32_t step, int8_t *state)
+static void pooled_extreme_max(const int8_t *in, int8_t *out, int32_t pixels, int32_t codes, int32_t last, int32_t step,
+    int8_t *state)
 {
     for (int32_t i = 0; i < codes; i++) {
         int8_t best = in[i];
@@ -322,7 +341,8 @@ static void pooled_extreme_max(const int8_t *in, int8_t *out, int32_t pixels, in
 }
 
 /* All channels of one pixel of `count` codes, four at a time and then one. */
-static void pooled_pixel(const int8_t *in, int32_t count, const int8_t *weights, const int32_t *requant, int8_t *out, int32_t channels, int32_t channel_step)
+static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_t *weights, const int32_t *requant,
+    int8_t *out, int32_t channels, int32_t channel_step)
 {
     const int8_t *const end = in + (count & ~3);
     const int32_t *words = requant + 0;
@@ -368,7 +388,7 @@ static void pooled_pixel(const int8_t *in, int32_t count, const int8_t *weights,
             const int32_t offset_c = words[3];
             const int32_t shift_c = words[4];
 
-            *out = (int8_t)requant_split_2x12((int32_t)sum0, upper_c, lower_c, offset_c, shift_c);
+            *out = (int8_t)pooled_requant_split_2x12((int32_t)sum0, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
         {
@@ -377,7 +397,7 @@ static void pooled_pixel(const int8_t *in, int32_t count, const int8_t *weights,
             const int32_t offset_c = (words + 5)[3];
             const int32_t shift_c = (words + 5)[4];
 
-            *out = (int8_t)requant_split_2x12((int32_t)sum1, upper_c, lower_c, offset_c, shift_c);
+            *out = (int8_t)pooled_requant_split_2x12((int32_t)sum1, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
         {
@@ -386,7 +406,7 @@ static void pooled_pixel(const int8_t *in, int32_t count, const int8_t *weights,
             const int32_t offset_c = (words + 10)[3];
             const int32_t shift_c = (words + 10)[4];
 
-            *out = (int8_t)requant_split_2x12((int32_t)sum2, upper_c, lower_c, offset_c, shift_c);
+            *out = (int8_t)pooled_requant_split_2x12((int32_t)sum2, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
         {
@@ -395,7 +415,7 @@ static void pooled_pixel(const int8_t *in, int32_t count, const int8_t *weights,
             const int32_t offset_c = (words + 15)[3];
             const int32_t shift_c = (words + 15)[4];
 
-            *out = (int8_t)requant_split_2x12((int32_t)sum3, upper_c, lower_c, offset_c, shift_c);
+            *out = (int8_t)pooled_requant_split_2x12((int32_t)sum3, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
         weights += 4 * count;
@@ -410,16 +430,17 @@ static void pooled_pixel(const int8_t *in, int32_t count, const int8_t *weights,
         const int32_t offset_c = words[3];
         const int32_t shift_c = words[4];
 
-        *out = (int8_t)requant_split_2x12((int32_t)sum, upper_c, lower_c, offset_c, shift_c);
+        *out = (int8_t)pooled_requant_split_2x12((int32_t)sum, upper_c, lower_c, offset_c, shift_c);
         out += channel_step;
         words += 5;
     }
 }
 
 /* Fully connected: a row of one pixel. */
-static void pooled_fully_connected(const int8_t *in, int8_t *out, const int8_t *weights, const int32_t *requant, int32_t channels_in, int32_t channels_out)
+static void pooled_fully_connected_split_2x12(const int8_t *in, int8_t *out, const int8_t *weights,
+    const int32_t *requant, int32_t channels_in, int32_t channels_out)
 {
-    pooled_pixel(in, channels_in, weights, requant, out, channels_out, 1);
+    pooled_pixel_split_2x12(in, channels_in, weights, requant, out, channels_out, 1);
 }
 
 /* Softmax over the channels of each pixel. */
@@ -436,7 +457,8 @@ static void pooled_softmax_gemmlowp(const int8_t *in, int8_t *out, const int32_t
         int32_t headroom = 0;
         while ((uint32_t)total << headroom < UINT32_C(0x80000000))
             headroom++;
-        const int32_t denominator = (int32_t)(((int64_t)(((uint32_t)total << headroom) - UINT32_C(0x80000000)) + INT32_MAX + 1) >> 1);
+        const int32_t denominator = (int32_t)(((int64_t)(((uint32_t)total << headroom) - UINT32_C(0x80000000))
+            + INT32_MAX + 1) >> 1);
         int32_t inverse = 1515870810 + pooled_multiply_high(denominator, -1010580540);
         for (int32_t i = 0; i < 3; i++) {
             const int32_t error = (1 << 29) - pooled_multiply_high(denominator, inverse);
@@ -461,7 +483,8 @@ static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
             const int8_t *rows[3];
             pooled_window(rows, 3, step - 1, 1, arena + 336, 12, 0, 3, 40);
             POOLED_HOOK(0, 0);
-            pooled_conv(rows, arena + 0 + step % 3 * 80, pooled_conv0_weights, pooled_conv0_requant, 4, 8, 10, 8, 1, 12, 10, 3, 1, 3, 1, 1, 1, arena + 456);
+            pooled_conv_split_2x12_but1(rows, arena + 0 + step % 3 * 80, pooled_conv0_weights, pooled_conv0_requant, 4,
+                8, 10, 8, 1, 12, 10, 3, 1, 3, 1, 1, 1, arena + 456);
             POOLED_HOOK(0, 1);
         }
         break;
@@ -470,7 +493,7 @@ static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
             const int8_t *rows[3];
             pooled_window(rows, 3, step - 1, 1, arena + 0, 12, 0, 3, 80);
             POOLED_HOOK(1, 0);
-            pooled_pool_integer_3x3_p1(rows, arena + 256, pooled_average3_requant, 10, 10, 8);
+            pooled_pool_integer_3x3_p1_split_2x14(rows, arena + 256, pooled_average3_requant, 10, 10, 8);
             POOLED_HOOK(1, 1);
         }
         break;
@@ -500,7 +523,7 @@ static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
         break;
     case 6: /* conv6: 1x1x16 -> 1x1x6 */
         POOLED_HOOK(6, 0);
-        pooled_fully_connected(arena + 8, arena + 0, pooled_conv6_weights, pooled_conv6_requant, 16, 6);
+        pooled_fully_connected_split_2x12(arena + 8, arena + 0, pooled_conv6_weights, pooled_conv6_requant, 16, 6);
         POOLED_HOOK(6, 1);
         break;
     case 7: /* softmax7: 1x1x6 -> 1x1x6 */

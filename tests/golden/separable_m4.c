@@ -27,20 +27,20 @@ extern const int32_t separable_dw7_requant[32];
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
-#define REQUANT_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
+#define SEPARABLE_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
 #elif defined(__ARM_FEATURE_SAT)
 #include <arm_acle.h>
-#define REQUANT_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
+#define SEPARABLE_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
 #else
-#define REQUANT_SATURATE(value, shift) requant_saturate((value) >> (shift))
-static inline int32_t requant_saturate(int32_t value)
+#define SEPARABLE_SATURATE(value, shift) separable_saturate((value) >> (shift))
+static inline int32_t separable_saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 #endif
 #if defined(__ARM_ARCH_6M__)
 /* floor(x * multiplier / 2^32), multiplier >= 0: without a long multiply, from products of 16-bit halves. */
-static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
+static inline int32_t separable_high_word(int32_t x, int32_t multiplier)
 {
     const uint32_t low = (uint32_t)x & 0xFFFFu;
     const uint32_t lower = (uint32_t)multiplier & 0xFFFFu;
@@ -51,50 +51,55 @@ static inline int32_t requant_high_word(int32_t x, int32_t multiplier)
     return high * upper + (middle >> 16) + (other >> 16);
 }
 #endif
+
 /* offset + round(x * multiplier / 2^32), which fits int32. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(multiplier), "r"(offset));
     return sum;
 }
 #elif defined(__ARM_ARCH_6M__)
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
-    return offset + requant_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
+    return offset + separable_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
-static inline int32_t requant_rounded(int32_t x, int32_t multiplier, int32_t offset)
+static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
 }
 #endif
-static inline int32_t requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
+
+static inline int32_t separable_requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
 {
-    int32_t sum = requant_rounded(x, multiplier, offset);
-    return REQUANT_SATURATE(sum, 2);
+    int32_t sum = separable_rounded_high_word(x, multiplier, offset);
+    return SEPARABLE_SATURATE(sum, 2);
 }
 
-static inline int32_t requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
+static inline int32_t separable_requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
 {
-    int32_t sum = requant_rounded(x, multiplier, offset);
+    int32_t sum = separable_rounded_high_word(x, multiplier, offset);
     sum += x >> 31; /* ties of negative numbers go down */
-    return REQUANT_SATURATE(sum, shift);
+    return SEPARABLE_SATURATE(sum, shift);
 }
 
-static inline int32_t requant_pair_up_22(int32_t a, int32_t b, int32_t multiplier_a, int32_t multiplier_b, int32_t offset)
+static inline int32_t separable_requant_pair_up_22(int32_t a, int32_t b, int32_t multiplier_a, int32_t multiplier_b,
+    int32_t offset)
 {
     int32_t sum = offset + a * multiplier_a + b * multiplier_b;
-    return REQUANT_SATURATE(sum, 22);
+    return SEPARABLE_SATURATE(sum, 22);
 }
 
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
 #if defined(__GNUC__)
 __attribute__((noinline))
 #endif
+
 /* Pointers to `count` rows from `first` on, `apart` rows from each other; NULL outside of the picture. */
-static void separable_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base, int32_t height, int32_t phase, int32_t slots, int32_t pitch)
+static void separable_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
+    int32_t height, int32_t phase, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
         rows[i] = first < 0 || first >= height ? NULL : base + (first + phase) % slots * pitch;
@@ -138,7 +143,7 @@ static inline int32_t separable_unpack_odd(int32_t word)
 #endif
 
 /* 1 x 1 convolution of one row, two pixels at a time. */
-static void separable_pointwise(const int8_t *in, int8_t *out, const int32_t *stream, int8_t *scratch)
+static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream, int8_t *scratch)
 {
     const int32_t channels_in = stream[0];
     const int32_t channels_out = stream[1];
@@ -160,7 +165,7 @@ static void separable_pointwise(const int8_t *in, int8_t *out, const int32_t *st
     kept.stream = stream;
     kept.pixel_step = pixel_step;
     kept.channel_step = channel_step;
-for (int32_t x = width; x >= 2; x -= 2) {
+    for (int32_t x = width; x >= 2; x -= 2) {
         const int8_t *a = in;
         const int8_t *b = in + channels_in;
         int32_t *next = patch;
@@ -178,215 +183,215 @@ for (int32_t x = width; x >= 2; x -= 2) {
                 }
                 break;
             }
-        {
+            {
 #if SEPARABLE_ASM
-            int32_t word_a, word_b, even_a, even_b;
-            __asm__ volatile(
-            "ldr %[wa], [%[a]], #4\n\t"
-            "ldr %[wb], [%[b]], #4\n\t"
-            "sxtb16 %[ea], %[wa]\n\t"
-            "sxtb16 %[eb], %[wb]\n\t"
-            "strd %[ea], %[eb], [%[to]], #8\n\t"
-            "sxtb16 %[wa], %[wa], ror #8\n\t"
-            "sxtb16 %[wb], %[wb], ror #8\n\t"
-            "strd %[wa], %[wb], [%[to]], #8\n\t"
-            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-              [b] "+&r"(b), [to] "+&r"(next)
-            :
-            : "memory");
+                int32_t word_a, word_b, even_a, even_b;
+                __asm__ volatile(
+                    "ldr %[wa], [%[a]], #4\n\t"
+                    "ldr %[wb], [%[b]], #4\n\t"
+                    "sxtb16 %[ea], %[wa]\n\t"
+                    "sxtb16 %[eb], %[wb]\n\t"
+                    "strd %[ea], %[eb], [%[to]], #8\n\t"
+                    "sxtb16 %[wa], %[wa], ror #8\n\t"
+                    "sxtb16 %[wb], %[wb], ror #8\n\t"
+                    "strd %[wa], %[wb], [%[to]], #8\n\t"
+                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+                    [b] "+&r"(b), [to] "+&r"(next)
+                    :
+                    : "memory");
 #else
-            next[0] = __sxtb16(separable_unpack_word(a));
-            next[1] = __sxtb16(separable_unpack_word(b));
-            next[2] = separable_unpack_odd(separable_unpack_word(a));
-            next[3] = separable_unpack_odd(separable_unpack_word(b));
-            a += 4;
-            b += 4;
-            next += 4;
+                next[0] = __sxtb16(separable_unpack_word(a));
+                next[1] = __sxtb16(separable_unpack_word(b));
+                next[2] = separable_unpack_odd(separable_unpack_word(a));
+                next[3] = separable_unpack_odd(separable_unpack_word(b));
+                a += 4;
+                b += 4;
+                next += 4;
 #endif
+            }
         }
-}
-kept.out = out;
+        kept.out = out;
         {
-        const int32_t *w = kept.stream;
-        kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
-        while (kept.out != kept.out_end) {
-            int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-            const int32_t *codes = kept.patch;
+            const int32_t *w = kept.stream;
+            kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
+            while (kept.out != kept.out_end) {
+                int32_t a0, a1, a2, a3, b0, b1, b2, b3;
+                const int32_t *codes = kept.patch;
 #if SEPARABLE_ASM
-            int32_t x0, x1, w0, w1;
-            __asm__ volatile(
-            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "mov %[b0], %[a0]\n\t"
-            "mov %[b1], %[a1]\n\t"
-            "mov %[b2], %[a2]\n\t"
-            "mov %[b3], %[a3]\n\t"
-            "lsls %[w0], %[w0], #31\n\t"
-            "bne 2f\n"
-            "1:\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "2:\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "cmp %[x], %[w0]\n\t"
-            "bcc 1b\n\t"
-            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
-              [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
-              [x] "+&r"(codes), [w] "+&r"(w)
-            : [limit] "m"(kept.limit)
-            : "cc", "memory");
+                int32_t x0, x1, w0, w1;
+                __asm__ volatile(
+                    "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+                    "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+                    "ldr %[w0], %[limit]\n\t"
+                    "mov %[b0], %[a0]\n\t"
+                    "mov %[b1], %[a1]\n\t"
+                    "mov %[b2], %[a2]\n\t"
+                    "mov %[b3], %[a3]\n\t"
+                    "lsls %[w0], %[w0], #31\n\t"
+                    "bne 2f\n"
+                    "1:\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "2:\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "ldr %[w0], %[limit]\n\t"
+                    "cmp %[x], %[w0]\n\t"
+                    "bcc 1b\n\t"
+                    : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
+                    [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
+                    [x] "+&r"(codes), [w] "+&r"(w)
+                    : [limit] "m"(kept.limit)
+                    : "cc", "memory");
 #else
-            a0 = b0 = w[0];
-            a1 = b1 = w[1];
-            a2 = b2 = w[2];
-            a3 = b3 = w[3];
-            for (w += 4; codes < patch + words; codes += 2) {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, codes[0], a1);
-            a0 = __smlad(low0, codes[0], a0);
-            b1 = __smlad(high0, codes[1], b1);
-            b0 = __smlad(low0, codes[1], b0);
-            const int32_t high2 = w[1];
-            const int32_t low2 = __sxtb16(high2);
-            a3 = __smlad(high2, codes[0], a3);
-            a2 = __smlad(low2, codes[0], a2);
-            b3 = __smlad(high2, codes[1], b3);
-            b2 = __smlad(low2, codes[1], b2);
-            w += 2;
-}
+                a0 = b0 = w[0];
+                a1 = b1 = w[1];
+                a2 = b2 = w[2];
+                a3 = b3 = w[3];
+                for (w += 4; codes < patch + words; codes += 2) {
+                    const int32_t high0 = w[0];
+                    const int32_t low0 = __sxtb16(high0);
+                    a1 = __smlad(high0, codes[0], a1);
+                    a0 = __smlad(low0, codes[0], a0);
+                    b1 = __smlad(high0, codes[1], b1);
+                    b0 = __smlad(low0, codes[1], b0);
+                    const int32_t high2 = w[1];
+                    const int32_t low2 = __sxtb16(high2);
+                    a3 = __smlad(high2, codes[0], a3);
+                    a2 = __smlad(low2, codes[0], a2);
+                    b3 = __smlad(high2, codes[1], b3);
+                    b2 = __smlad(low2, codes[1], b2);
+                    w += 2;
+                }
 #endif
-            int8_t *to = kept.out;
-            const int32_t across = kept.pixel_step;
-            const int32_t down = kept.channel_step;
+                int8_t *to = kept.out;
+                const int32_t across = kept.pixel_step;
+                const int32_t down = kept.channel_step;
 
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
+                {
+                    const int32_t multiplier_c = (w - 1)[1];
+                    const int32_t offset_c = (w - 1)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
-            to[across] = (int8_t)requant_high_rounded_2(b0, multiplier_c, offset_c);
-        }
-to += down;
-            SEPARABLE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 1)[1];
-            const int32_t offset_c = (w + 1)[2];
+                    to[0] = (int8_t)separable_requant_high_rounded_2(a0, multiplier_c, offset_c);
+                    to[across] = (int8_t)separable_requant_high_rounded_2(b0, multiplier_c, offset_c);
+                }
+                to += down;
+                SEPARABLE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 1)[1];
+                    const int32_t offset_c = (w + 1)[2];
 
-            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 8;
-            to[0] = (int8_t)requant_high_rounded_2(sum_a, multiplier_c, offset_c);
-            const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 8;
-            to[across] = (int8_t)requant_high_rounded_2(sum_b, multiplier_c, offset_c);
-        }
-to += down;
-            SEPARABLE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 3)[1];
-            const int32_t offset_c = (w + 3)[2];
+                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 8;
+                    to[0] = (int8_t)separable_requant_high_rounded_2(sum_a, multiplier_c, offset_c);
+                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 8;
+                    to[across] = (int8_t)separable_requant_high_rounded_2(sum_b, multiplier_c, offset_c);
+                }
+                to += down;
+                SEPARABLE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 3)[1];
+                    const int32_t offset_c = (w + 3)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a2, multiplier_c, offset_c);
-            to[across] = (int8_t)requant_high_rounded_2(b2, multiplier_c, offset_c);
-        }
-to += down;
-            SEPARABLE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 5)[1];
-            const int32_t offset_c = (w + 5)[2];
+                    to[0] = (int8_t)separable_requant_high_rounded_2(a2, multiplier_c, offset_c);
+                    to[across] = (int8_t)separable_requant_high_rounded_2(b2, multiplier_c, offset_c);
+                }
+                to += down;
+                SEPARABLE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 5)[1];
+                    const int32_t offset_c = (w + 5)[2];
 
-            const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 8;
-            to[0] = (int8_t)requant_high_rounded_2(sum_a, multiplier_c, offset_c);
-            const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 8;
-            to[across] = (int8_t)requant_high_rounded_2(sum_b, multiplier_c, offset_c);
-        }
-to += down;
-            SEPARABLE_KEEP(to);
-            kept.out = to;
-            w += 8;
-        }
-        for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-            int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
-            w += 2;
-            int8_t *to = kept.out;
+                    const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 8;
+                    to[0] = (int8_t)separable_requant_high_rounded_2(sum_a, multiplier_c, offset_c);
+                    const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 8;
+                    to[across] = (int8_t)separable_requant_high_rounded_2(sum_b, multiplier_c, offset_c);
+                }
+                to += down;
+                SEPARABLE_KEEP(to);
+                kept.out = to;
+                w += 8;
+            }
+            for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+                int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
+                w += 2;
+                int8_t *to = kept.out;
 
-            for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, codes[0], a1);
-            a0 = __smlad(low0, codes[0], a0);
-            b1 = __smlad(high0, codes[1], b1);
-            b0 = __smlad(low0, codes[1], b0);
-            w += 1;
-}
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
+                for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
+                    const int32_t high0 = w[0];
+                    const int32_t low0 = __sxtb16(high0);
+                    a1 = __smlad(high0, codes[0], a1);
+                    a0 = __smlad(low0, codes[0], a0);
+                    b1 = __smlad(high0, codes[1], b1);
+                    b0 = __smlad(low0, codes[1], b0);
+                    w += 1;
+                }
+                {
+                    const int32_t multiplier_c = (w - 1)[1];
+                    const int32_t offset_c = (w - 1)[2];
 
-            to[0] = (int8_t)requant_high_rounded_2(a0, multiplier_c, offset_c);
-            to[kept.pixel_step] = (int8_t)requant_high_rounded_2(b0, multiplier_c, offset_c);
-        }
-if (rest == 1)
-                break;
-            to += kept.channel_step;
-        {
-            const int32_t multiplier_c = (w + 1)[1];
-            const int32_t offset_c = (w + 1)[2];
+                    to[0] = (int8_t)separable_requant_high_rounded_2(a0, multiplier_c, offset_c);
+                    to[kept.pixel_step] = (int8_t)separable_requant_high_rounded_2(b0, multiplier_c, offset_c);
+                }
+                if (rest == 1)
+                    break;
+                to += kept.channel_step;
+                {
+                    const int32_t multiplier_c = (w + 1)[1];
+                    const int32_t offset_c = (w + 1)[2];
 
-            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 8;
-            to[0] = (int8_t)requant_high_rounded_2(sum_a, multiplier_c, offset_c);
-            const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 8;
-            to[kept.pixel_step] = (int8_t)requant_high_rounded_2(sum_b, multiplier_c, offset_c);
+                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 8;
+                    to[0] = (int8_t)separable_requant_high_rounded_2(sum_a, multiplier_c, offset_c);
+                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 8;
+                    to[kept.pixel_step] = (int8_t)separable_requant_high_rounded_2(sum_b, multiplier_c, offset_c);
+                }
+                kept.out = to + kept.channel_step;
+                w += 4;
+            }
         }
-kept.out = to + kept.channel_step;
-            w += 4;
-        }
-}
         in += 2 * channels_in;
         out += 2 * pixel_step;
     }
@@ -394,9 +399,10 @@ kept.out = to + kept.channel_step;
 
 /* 3 x 3 depthwise convolution of one output row, stride 1, two outputs at once.
  * The rows hold one channel after the other; rows outside of the picture are replaced by one of padding. */
-static void separable_depthwise_3x3(const int8_t *const *rows, int8_t *out, const int8_t *filters, const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step, int32_t channel_step, int8_t *padding)
+static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
+    const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
+    int32_t channel_step, int8_t *padding)
 {
-
     const int32_t *words = requant + 0;
     SEPARABLE_KEPT struct {
         int32_t bias, pixel_step;
@@ -432,7 +438,7 @@ static void separable_depthwise_3x3(const int8_t *const *rows, int8_t *out, cons
         register const int32_t m2 SEPARABLE_IN("lr") = filters[8];
         const int32_t multiplier_c = words[1];
         const int32_t offset_c = words[2];
-kept.bias = words[0];
+        kept.bias = words[0];
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
@@ -442,33 +448,35 @@ kept.bias = words[0];
         {
             int32_t e, o;
             __asm__ volatile(
-            "ldr %[y0], %[bias]\n\t"
-            "ldr %[e], [%[r0]], #1\n\t"
-            "orr %[e], %[pad], %[e], lsl #8\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlad %[y1], %[o], %[s0], %[y0]\n\t"
-            "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-            "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
-            "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-            "ldr %[e], [%[r1]], #1\n\t"
-            "orr %[e], %[pad], %[e], lsl #8\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlad %[y1], %[o], %[s1], %[y1]\n\t"
-            "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-            "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
-            "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-            "ldr %[e], [%[r2]], #1\n\t"
-            "orr %[e], %[pad], %[e], lsl #8\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlad %[y1], %[o], %[s2], %[y1]\n\t"
-            "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-            "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
-            "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
-            : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1), [r2] "+r"(r2)
-            : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias), [pad] "r"(pad)            : "memory");
+                "ldr %[y0], %[bias]\n\t"
+                "ldr %[e], [%[r0]], #1\n\t"
+                "orr %[e], %[pad], %[e], lsl #8\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlad %[y1], %[o], %[s0], %[y0]\n\t"
+                "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+                "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
+                "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+                "ldr %[e], [%[r1]], #1\n\t"
+                "orr %[e], %[pad], %[e], lsl #8\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlad %[y1], %[o], %[s1], %[y1]\n\t"
+                "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+                "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
+                "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+                "ldr %[e], [%[r2]], #1\n\t"
+                "orr %[e], %[pad], %[e], lsl #8\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlad %[y1], %[o], %[s2], %[y1]\n\t"
+                "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+                "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
+                "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1),
+                    [r2] "+r"(r2)
+                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
+                    [pad] "r"(pad)            : "memory");
         }
 #else
         y0 = y1 = kept.bias;
@@ -507,108 +515,111 @@ kept.bias = words[0];
         }
 #endif
         step = kept.pixel_step;
-        y[0] = (int8_t)requant_high_rounded_2(y0, multiplier_c, offset_c);
-        y[step] = (int8_t)requant_high_rounded_2(y1, multiplier_c, offset_c);
-y += 2 * step;
+        y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
+        y[step] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+        y += 2 * step;
         for (const int8_t *const end = r0 + span; r0 < end; y += 2 * step) {
 #if SEPARABLE_ASM
-        {
-            int32_t e, o;
-            __asm__ volatile(
-            "ldr %[y0], %[bias]\n\t"
-            "ldr %[e], [%[r0]], #2\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlad %[y1], %[o], %[s0], %[y0]\n\t"
-            "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-            "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
-            "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-            "ldr %[e], [%[r1]], #2\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlad %[y1], %[o], %[s1], %[y1]\n\t"
-            "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-            "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
-            "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-            "ldr %[e], [%[r2]], #2\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlad %[y1], %[o], %[s2], %[y1]\n\t"
-            "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-            "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
-            "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
-            : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1), [r2] "+r"(r2)
-            : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias)            : "memory");
-        }
+            {
+                int32_t e, o;
+                __asm__ volatile(
+                    "ldr %[y0], %[bias]\n\t"
+                    "ldr %[e], [%[r0]], #2\n\t"
+                    "sxtb16 %[o], %[e], ror #8\n\t"
+                    "sxtb16 %[e], %[e]\n\t"
+                    "smlad %[y1], %[o], %[s0], %[y0]\n\t"
+                    "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+                    "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
+                    "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+                    "ldr %[e], [%[r1]], #2\n\t"
+                    "sxtb16 %[o], %[e], ror #8\n\t"
+                    "sxtb16 %[e], %[e]\n\t"
+                    "smlad %[y1], %[o], %[s1], %[y1]\n\t"
+                    "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+                    "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
+                    "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+                    "ldr %[e], [%[r2]], #2\n\t"
+                    "sxtb16 %[o], %[e], ror #8\n\t"
+                    "sxtb16 %[e], %[e]\n\t"
+                    "smlad %[y1], %[o], %[s2], %[y1]\n\t"
+                    "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+                    "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
+                    "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+                    : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1),
+                        [r2] "+r"(r2)
+                    : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2),
+                        [bias] "m"(kept.bias)            : "memory");
+            }
 #else
-        y0 = y1 = kept.bias;
-        {
-            int32_t e = separable_unpack_word(r0);
-            const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s0, y0);
-            y0 = __smlabb(o, m01, y0);
-            y1 = __smlad(o, s0, y1);
-            y1 = __smlatb(e, m01, y1);
-            r0 += 2;
-        }
-        {
-            int32_t e = separable_unpack_word(r1);
-            const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s1, y0);
-            y0 = __smlabt(o, m01, y0);
-            y1 = __smlad(o, s1, y1);
-            y1 = __smlatt(e, m01, y1);
-            r1 += 2;
-        }
-        {
-            int32_t e = separable_unpack_word(r2);
-            const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s2, y0);
-            y0 = __smlabb(o, m2, y0);
-            y1 = __smlad(o, s2, y1);
-            y1 = __smlatb(e, m2, y1);
-            r2 += 2;
-        }
+            y0 = y1 = kept.bias;
+            {
+                int32_t e = separable_unpack_word(r0);
+                const int32_t o = separable_unpack_odd(e);
+                e = __sxtb16(e);
+                y0 = __smlad(e, s0, y0);
+                y0 = __smlabb(o, m01, y0);
+                y1 = __smlad(o, s0, y1);
+                y1 = __smlatb(e, m01, y1);
+                r0 += 2;
+            }
+            {
+                int32_t e = separable_unpack_word(r1);
+                const int32_t o = separable_unpack_odd(e);
+                e = __sxtb16(e);
+                y0 = __smlad(e, s1, y0);
+                y0 = __smlabt(o, m01, y0);
+                y1 = __smlad(o, s1, y1);
+                y1 = __smlatt(e, m01, y1);
+                r1 += 2;
+            }
+            {
+                int32_t e = separable_unpack_word(r2);
+                const int32_t o = separable_unpack_odd(e);
+                e = __sxtb16(e);
+                y0 = __smlad(e, s2, y0);
+                y0 = __smlabb(o, m2, y0);
+                y1 = __smlad(o, s2, y1);
+                y1 = __smlatb(e, m2, y1);
+                r2 += 2;
+            }
 #endif
-        step = kept.pixel_step;
-        y[0] = (int8_t)requant_high_rounded_2(y0, multiplier_c, offset_c);
-        y[step] = (int8_t)requant_high_rounded_2(y1, multiplier_c, offset_c);
-}
+            step = kept.pixel_step;
+            y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
+            y[step] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+        }
         /* The last two: a column of padding. */
 #if SEPARABLE_ASM
         {
             int32_t e, o;
             __asm__ volatile(
-            "ldr %[y0], %[bias]\n\t"
-            "ldr %[e], [%[r0], #-1]\n\t"
-            "orr %[e], %[pad], %[e], lsr #8\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlad %[y1], %[o], %[s0], %[y0]\n\t"
-            "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-            "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
-            "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-            "ldr %[e], [%[r1], #-1]\n\t"
-            "orr %[e], %[pad], %[e], lsr #8\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlad %[y1], %[o], %[s1], %[y1]\n\t"
-            "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-            "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
-            "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-            "ldr %[e], [%[r2], #-1]\n\t"
-            "orr %[e], %[pad], %[e], lsr #8\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlad %[y1], %[o], %[s2], %[y1]\n\t"
-            "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-            "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
-            "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
-            : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
-            : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias), [pad] "r"((pad << 24)), [r0] "r"(r0), [r1] "r"(r1), [r2] "r"(r2)            : "memory");
+                "ldr %[y0], %[bias]\n\t"
+                "ldr %[e], [%[r0], #-1]\n\t"
+                "orr %[e], %[pad], %[e], lsr #8\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlad %[y1], %[o], %[s0], %[y0]\n\t"
+                "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+                "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
+                "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+                "ldr %[e], [%[r1], #-1]\n\t"
+                "orr %[e], %[pad], %[e], lsr #8\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlad %[y1], %[o], %[s1], %[y1]\n\t"
+                "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+                "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
+                "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+                "ldr %[e], [%[r2], #-1]\n\t"
+                "orr %[e], %[pad], %[e], lsr #8\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlad %[y1], %[o], %[s2], %[y1]\n\t"
+                "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+                "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
+                "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
+                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
+                    [pad] "r"((pad << 24)), [r0] "r"(r0), [r1] "r"(r1), [r2] "r"(r2)            : "memory");
         }
 #else
         y0 = y1 = kept.bias;
@@ -644,9 +655,9 @@ y += 2 * step;
         }
 #endif
         step = kept.pixel_step;
-        y[0] = (int8_t)requant_high_rounded_2(y0, multiplier_c, offset_c);
-        y[step] = (int8_t)requant_high_rounded_2(y1, multiplier_c, offset_c);
-out += channel_step;
+        y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
+        y[step] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+        out += channel_step;
         filters += 9;
         words += 3;
         r0 += next0;
@@ -656,7 +667,7 @@ out += channel_step;
 }
 
 /* 1 x 1 convolution of one row, two pixels at a time. */
-static void separable_pointwise_v2(const int8_t *in, int8_t *out, const int32_t *stream, int8_t *scratch)
+static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream, int8_t *scratch)
 {
     const int32_t channels_in = stream[0];
     const int32_t channels_out = stream[1];
@@ -678,7 +689,7 @@ static void separable_pointwise_v2(const int8_t *in, int8_t *out, const int32_t 
     kept.stream = stream;
     kept.pixel_step = pixel_step;
     kept.channel_step = channel_step;
-for (int32_t x = width; x >= 2; x -= 2) {
+    for (int32_t x = width; x >= 2; x -= 2) {
         const int8_t *a = in;
         const int8_t *b = in + channels_in;
         int32_t *next = patch;
@@ -696,228 +707,236 @@ for (int32_t x = width; x >= 2; x -= 2) {
                 }
                 break;
             }
-        {
+            {
 #if SEPARABLE_ASM
-            int32_t word_a, word_b, even_a, even_b;
-            __asm__ volatile(
-            "ldr %[wa], [%[a]], #4\n\t"
-            "ldr %[wb], [%[b]], #4\n\t"
-            "sxtb16 %[ea], %[wa]\n\t"
-            "sxtb16 %[eb], %[wb]\n\t"
-            "strd %[ea], %[eb], [%[to]], #8\n\t"
-            "sxtb16 %[wa], %[wa], ror #8\n\t"
-            "sxtb16 %[wb], %[wb], ror #8\n\t"
-            "strd %[wa], %[wb], [%[to]], #8\n\t"
-            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-              [b] "+&r"(b), [to] "+&r"(next)
-            :
-            : "memory");
+                int32_t word_a, word_b, even_a, even_b;
+                __asm__ volatile(
+                    "ldr %[wa], [%[a]], #4\n\t"
+                    "ldr %[wb], [%[b]], #4\n\t"
+                    "sxtb16 %[ea], %[wa]\n\t"
+                    "sxtb16 %[eb], %[wb]\n\t"
+                    "strd %[ea], %[eb], [%[to]], #8\n\t"
+                    "sxtb16 %[wa], %[wa], ror #8\n\t"
+                    "sxtb16 %[wb], %[wb], ror #8\n\t"
+                    "strd %[wa], %[wb], [%[to]], #8\n\t"
+                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
+                    [b] "+&r"(b), [to] "+&r"(next)
+                    :
+                    : "memory");
 #else
-            next[0] = __sxtb16(separable_unpack_word(a));
-            next[1] = __sxtb16(separable_unpack_word(b));
-            next[2] = separable_unpack_odd(separable_unpack_word(a));
-            next[3] = separable_unpack_odd(separable_unpack_word(b));
-            a += 4;
-            b += 4;
-            next += 4;
+                next[0] = __sxtb16(separable_unpack_word(a));
+                next[1] = __sxtb16(separable_unpack_word(b));
+                next[2] = separable_unpack_odd(separable_unpack_word(a));
+                next[3] = separable_unpack_odd(separable_unpack_word(b));
+                a += 4;
+                b += 4;
+                next += 4;
 #endif
+            }
         }
-}
-kept.out = out;
+        kept.out = out;
         {
-        const int32_t *w = kept.stream;
-        kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
-        while (kept.out != kept.out_end) {
-            int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-            const int32_t *codes = kept.patch;
+            const int32_t *w = kept.stream;
+            kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
+            while (kept.out != kept.out_end) {
+                int32_t a0, a1, a2, a3, b0, b1, b2, b3;
+                const int32_t *codes = kept.patch;
 #if SEPARABLE_ASM
-            int32_t x0, x1, w0, w1;
-            __asm__ volatile(
-            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "mov %[b0], %[a0]\n\t"
-            "mov %[b1], %[a1]\n\t"
-            "mov %[b2], %[a2]\n\t"
-            "mov %[b3], %[a3]\n\t"
-            "lsls %[w0], %[w0], #31\n\t"
-            "bne 2f\n"
-            "1:\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "2:\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-            "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-            "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-            "sxtb16 %[w0], %[w0]\n\t"
-            "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-            "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-            "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-            "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-            "sxtb16 %[w1], %[w1]\n\t"
-            "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-            "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "cmp %[x], %[w0]\n\t"
-            "bcc 1b\n\t"
-            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
-              [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
-              [x] "+&r"(codes), [w] "+&r"(w)
-            : [limit] "m"(kept.limit)
-            : "cc", "memory");
+                int32_t x0, x1, w0, w1;
+                __asm__ volatile(
+                    "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+                    "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+                    "ldr %[w0], %[limit]\n\t"
+                    "mov %[b0], %[a0]\n\t"
+                    "mov %[b1], %[a1]\n\t"
+                    "mov %[b2], %[a2]\n\t"
+                    "mov %[b3], %[a3]\n\t"
+                    "lsls %[w0], %[w0], #31\n\t"
+                    "bne 2f\n"
+                    "1:\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "2:\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
+                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
+                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
+                    "sxtb16 %[w0], %[w0]\n\t"
+                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
+                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
+                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
+                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+                    "sxtb16 %[w1], %[w1]\n\t"
+                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
+                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+                    "ldr %[w0], %[limit]\n\t"
+                    "cmp %[x], %[w0]\n\t"
+                    "bcc 1b\n\t"
+                    : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
+                    [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
+                    [x] "+&r"(codes), [w] "+&r"(w)
+                    : [limit] "m"(kept.limit)
+                    : "cc", "memory");
 #else
-            a0 = b0 = w[0];
-            a1 = b1 = w[1];
-            a2 = b2 = w[2];
-            a3 = b3 = w[3];
-            for (w += 4; codes < patch + words; codes += 2) {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, codes[0], a1);
-            a0 = __smlad(low0, codes[0], a0);
-            b1 = __smlad(high0, codes[1], b1);
-            b0 = __smlad(low0, codes[1], b0);
-            const int32_t high2 = w[1];
-            const int32_t low2 = __sxtb16(high2);
-            a3 = __smlad(high2, codes[0], a3);
-            a2 = __smlad(low2, codes[0], a2);
-            b3 = __smlad(high2, codes[1], b3);
-            b2 = __smlad(low2, codes[1], b2);
-            w += 2;
-}
+                a0 = b0 = w[0];
+                a1 = b1 = w[1];
+                a2 = b2 = w[2];
+                a3 = b3 = w[3];
+                for (w += 4; codes < patch + words; codes += 2) {
+                    const int32_t high0 = w[0];
+                    const int32_t low0 = __sxtb16(high0);
+                    a1 = __smlad(high0, codes[0], a1);
+                    a0 = __smlad(low0, codes[0], a0);
+                    b1 = __smlad(high0, codes[1], b1);
+                    b0 = __smlad(low0, codes[1], b0);
+                    const int32_t high2 = w[1];
+                    const int32_t low2 = __sxtb16(high2);
+                    a3 = __smlad(high2, codes[0], a3);
+                    a2 = __smlad(low2, codes[0], a2);
+                    b3 = __smlad(high2, codes[1], b3);
+                    b2 = __smlad(low2, codes[1], b2);
+                    w += 2;
+                }
 #endif
-            int8_t *to = kept.out;
-            const int32_t across = kept.pixel_step;
-            const int32_t down = kept.channel_step;
+                int8_t *to = kept.out;
+                const int32_t across = kept.pixel_step;
+                const int32_t down = kept.channel_step;
 
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
-            const int32_t shift_c = (w - 1)[3];
+                {
+                    const int32_t multiplier_c = (w - 1)[1];
+                    const int32_t offset_c = (w - 1)[2];
+                    const int32_t shift_c = (w - 1)[3];
 
-            to[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c, shift_c);
-            to[across] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1), multiplier_c, offset_c, shift_c);
-        }
-to += down;
-            SEPARABLE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 2)[1];
-            const int32_t offset_c = (w + 2)[2];
-            const int32_t shift_c = (w + 2)[3];
+                    to[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
+                        offset_c, shift_c);
+                    to[across] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1),
+                        multiplier_c, offset_c, shift_c);
+                }
+                to += down;
+                SEPARABLE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 2)[1];
+                    const int32_t offset_c = (w + 2)[2];
+                    const int32_t shift_c = (w + 2)[3];
 
-            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-            to[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-            const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
-            to[across] = (int8_t)requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
-        }
-to += down;
-            SEPARABLE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 5)[1];
-            const int32_t offset_c = (w + 5)[2];
-            const int32_t shift_c = (w + 5)[3];
+                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
+                    to[0] = (int8_t)separable_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
+                    to[across] = (int8_t)separable_requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
+                }
+                to += down;
+                SEPARABLE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 5)[1];
+                    const int32_t offset_c = (w + 5)[2];
+                    const int32_t shift_c = (w + 5)[3];
 
-            to[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c, offset_c, shift_c);
-            to[across] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(b2) << 1), multiplier_c, offset_c, shift_c);
-        }
-to += down;
-            SEPARABLE_KEEP(to);
-        {
-            const int32_t multiplier_c = (w + 8)[1];
-            const int32_t offset_c = (w + 8)[2];
-            const int32_t shift_c = (w + 8)[3];
+                    to[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c,
+                        offset_c, shift_c);
+                    to[across] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(b2) << 1),
+                        multiplier_c, offset_c, shift_c);
+                }
+                to += down;
+                SEPARABLE_KEEP(to);
+                {
+                    const int32_t multiplier_c = (w + 8)[1];
+                    const int32_t offset_c = (w + 8)[2];
+                    const int32_t shift_c = (w + 8)[3];
 
-            const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
-            to[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-            const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 7;
-            to[across] = (int8_t)requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
-        }
-to += down;
-            SEPARABLE_KEEP(to);
-            kept.out = to;
-            w += 12;
-        }
-        for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-            int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
-            w += 2;
-            int8_t *to = kept.out;
+                    const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
+                    to[0] = (int8_t)separable_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+                    const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 7;
+                    to[across] = (int8_t)separable_requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
+                }
+                to += down;
+                SEPARABLE_KEEP(to);
+                kept.out = to;
+                w += 12;
+            }
+            for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+                int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
+                w += 2;
+                int8_t *to = kept.out;
 
-            for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-            const int32_t high0 = w[0];
-            const int32_t low0 = __sxtb16(high0);
-            a1 = __smlad(high0, codes[0], a1);
-            a0 = __smlad(low0, codes[0], a0);
-            b1 = __smlad(high0, codes[1], b1);
-            b0 = __smlad(low0, codes[1], b0);
-            w += 1;
-}
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
-            const int32_t shift_c = (w - 1)[3];
+                for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
+                    const int32_t high0 = w[0];
+                    const int32_t low0 = __sxtb16(high0);
+                    a1 = __smlad(high0, codes[0], a1);
+                    a0 = __smlad(low0, codes[0], a0);
+                    b1 = __smlad(high0, codes[1], b1);
+                    b0 = __smlad(low0, codes[1], b0);
+                    w += 1;
+                }
+                {
+                    const int32_t multiplier_c = (w - 1)[1];
+                    const int32_t offset_c = (w - 1)[2];
+                    const int32_t shift_c = (w - 1)[3];
 
-            to[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c, shift_c);
-            to[kept.pixel_step] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1), multiplier_c, offset_c, shift_c);
-        }
-if (rest == 1)
-                break;
-            to += kept.channel_step;
-        {
-            const int32_t multiplier_c = (w + 2)[1];
-            const int32_t offset_c = (w + 2)[2];
-            const int32_t shift_c = (w + 2)[3];
+                    to[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
+                        offset_c, shift_c);
+                    to[kept.pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1),
+                        multiplier_c, offset_c, shift_c);
+                }
+                if (rest == 1)
+                    break;
+                to += kept.channel_step;
+                {
+                    const int32_t multiplier_c = (w + 2)[1];
+                    const int32_t offset_c = (w + 2)[2];
+                    const int32_t shift_c = (w + 2)[3];
 
-            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-            to[0] = (int8_t)requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-            const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
-            to[kept.pixel_step] = (int8_t)requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
+                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
+                    to[0] = (int8_t)separable_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
+                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
+                    to[kept.pixel_step] = (int8_t)separable_requant_high_rounded_kink(sum_b, multiplier_c, offset_c,
+                        shift_c);
+                }
+                kept.out = to + kept.channel_step;
+                w += 6;
+            }
         }
-kept.out = to + kept.channel_step;
-            w += 6;
-        }
-}
         in += 2 * channels_in;
         out += 2 * pixel_step;
     }
 }
 
 /* add of two rows, element by element. */
-static void separable_binary_add_xx(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t multiplier_a, int32_t multiplier_b, int32_t offset)
+static void separable_binary_add_xx_pair_up_22(const int8_t *a, const int8_t *b, int8_t *out, int32_t count,
+    int32_t multiplier_a, int32_t multiplier_b, int32_t offset)
 {
     for (int32_t i = count >> 2; i > 0; i--) {
         const int32_t p0 = a[0];
@@ -928,29 +947,29 @@ static void separable_binary_add_xx(const int8_t *a, const int8_t *b, int8_t *ou
         const int32_t q2 = b[2];
         const int32_t p3 = a[3];
         const int32_t q3 = b[3];
-        out[0] = (int8_t)requant_pair_up_22(p0, q0, multiplier_a, multiplier_b, offset);
+        out[0] = (int8_t)separable_requant_pair_up_22(p0, q0, multiplier_a, multiplier_b, offset);
 
-        out[1] = (int8_t)requant_pair_up_22(p1, q1, multiplier_a, multiplier_b, offset);
+        out[1] = (int8_t)separable_requant_pair_up_22(p1, q1, multiplier_a, multiplier_b, offset);
 
-        out[2] = (int8_t)requant_pair_up_22(p2, q2, multiplier_a, multiplier_b, offset);
+        out[2] = (int8_t)separable_requant_pair_up_22(p2, q2, multiplier_a, multiplier_b, offset);
 
-        out[3] = (int8_t)requant_pair_up_22(p3, q3, multiplier_a, multiplier_b, offset);
+        out[3] = (int8_t)separable_requant_pair_up_22(p3, q3, multiplier_a, multiplier_b, offset);
 
         a += 4, b += 4, out += 4;
     }
     for (int32_t i = 0; i < (count & 3); i++) {
         const int32_t p = a[i];
         const int32_t q = b[i];
-        out[i] = (int8_t)requant_pair_up_22(p, q, multiplier_a, multiplier_b, offset);
-
+        out[i] = (int8_t)separable_requant_pair_up_22(p, q, multiplier_a, multiplier_b, offset);
     }
 }
 
 /* 3 x 3 depthwise convolution of one output row, stride 2, two outputs at once.
  * The rows hold one channel after the other; rows outside of the picture are replaced by one of padding. */
-static void separable_depthwise_3x3_s2(const int8_t *const *rows, int8_t *out, const int8_t *filters, const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step, int32_t channel_step, int8_t *padding)
+static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
+    const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
+    int32_t channel_step, int8_t *padding)
 {
-
     const int32_t *words = requant + 0;
     SEPARABLE_KEPT struct {
         int32_t bias, pixel_step;
@@ -985,116 +1004,120 @@ static void separable_depthwise_3x3_s2(const int8_t *const *rows, int8_t *out, c
         register const int32_t m2 SEPARABLE_IN("lr") = filters[8];
         const int32_t multiplier_c = words[1];
         const int32_t offset_c = words[2];
-kept.bias = words[0];
+        kept.bias = words[0];
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
         int32_t step;
         for (const int8_t *const end = r0 + span; r0 < end; y += 2 * step) {
 #if SEPARABLE_ASM
-        {
-            int32_t e, o;
-            __asm__ volatile(
-            "ldr %[y0], %[bias]\n\t"
-            "ldr %[e], [%[r0]], #1\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlatb %[y1], %[o], %[m01], %[y0]\n\t"
-            "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-            "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-            "ldr %[e], [%[r0]], #3\n\t"
-            "sxtb16 %[e], %[e], ror #8\n\t"
-            "smlad %[y1], %[e], %[s0], %[y1]\n\t"
-            "ldr %[e], [%[r1]], #1\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlatt %[y1], %[o], %[m01], %[y1]\n\t"
-            "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-            "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-            "ldr %[e], [%[r1]], #3\n\t"
-            "sxtb16 %[e], %[e], ror #8\n\t"
-            "smlad %[y1], %[e], %[s1], %[y1]\n\t"
-            "ldr %[e], [%[r2]], #1\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlatb %[y1], %[o], %[m2], %[y1]\n\t"
-            "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-            "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
-            "ldr %[e], [%[r2]], #3\n\t"
-            "sxtb16 %[e], %[e], ror #8\n\t"
-            "smlad %[y1], %[e], %[s2], %[y1]\n\t"
-            : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1), [r2] "+r"(r2)
-            : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias)            : "memory");
-        }
+            {
+                int32_t e, o;
+                __asm__ volatile(
+                    "ldr %[y0], %[bias]\n\t"
+                    "ldr %[e], [%[r0]], #1\n\t"
+                    "sxtb16 %[o], %[e], ror #8\n\t"
+                    "sxtb16 %[e], %[e]\n\t"
+                    "smlatb %[y1], %[o], %[m01], %[y0]\n\t"
+                    "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+                    "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+                    "ldr %[e], [%[r0]], #3\n\t"
+                    "sxtb16 %[e], %[e], ror #8\n\t"
+                    "smlad %[y1], %[e], %[s0], %[y1]\n\t"
+                    "ldr %[e], [%[r1]], #1\n\t"
+                    "sxtb16 %[o], %[e], ror #8\n\t"
+                    "sxtb16 %[e], %[e]\n\t"
+                    "smlatt %[y1], %[o], %[m01], %[y1]\n\t"
+                    "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+                    "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+                    "ldr %[e], [%[r1]], #3\n\t"
+                    "sxtb16 %[e], %[e], ror #8\n\t"
+                    "smlad %[y1], %[e], %[s1], %[y1]\n\t"
+                    "ldr %[e], [%[r2]], #1\n\t"
+                    "sxtb16 %[o], %[e], ror #8\n\t"
+                    "sxtb16 %[e], %[e]\n\t"
+                    "smlatb %[y1], %[o], %[m2], %[y1]\n\t"
+                    "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+                    "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+                    "ldr %[e], [%[r2]], #3\n\t"
+                    "sxtb16 %[e], %[e], ror #8\n\t"
+                    "smlad %[y1], %[e], %[s2], %[y1]\n\t"
+                    : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1),
+                        [r2] "+r"(r2)
+                    : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2),
+                        [bias] "m"(kept.bias)            : "memory");
+            }
 #else
-        y0 = y1 = kept.bias;
-        {
-            int32_t e = separable_unpack_word(r0);
-            const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s0, y0);
-            y0 = __smlabb(o, m01, y0);
-            y1 = __smlatb(o, m01, y1);
-            y1 = __smlad(separable_unpack_odd(separable_unpack_word(r0 + 1)), s0, y1);
-            r0 += 4;
-        }
-        {
-            int32_t e = separable_unpack_word(r1);
-            const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s1, y0);
-            y0 = __smlabt(o, m01, y0);
-            y1 = __smlatt(o, m01, y1);
-            y1 = __smlad(separable_unpack_odd(separable_unpack_word(r1 + 1)), s1, y1);
-            r1 += 4;
-        }
-        {
-            int32_t e = separable_unpack_word(r2);
-            const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s2, y0);
-            y0 = __smlabb(o, m2, y0);
-            y1 = __smlatb(o, m2, y1);
-            y1 = __smlad(separable_unpack_odd(separable_unpack_word(r2 + 1)), s2, y1);
-            r2 += 4;
-        }
+            y0 = y1 = kept.bias;
+            {
+                int32_t e = separable_unpack_word(r0);
+                const int32_t o = separable_unpack_odd(e);
+                e = __sxtb16(e);
+                y0 = __smlad(e, s0, y0);
+                y0 = __smlabb(o, m01, y0);
+                y1 = __smlatb(o, m01, y1);
+                y1 = __smlad(separable_unpack_odd(separable_unpack_word(r0 + 1)), s0, y1);
+                r0 += 4;
+            }
+            {
+                int32_t e = separable_unpack_word(r1);
+                const int32_t o = separable_unpack_odd(e);
+                e = __sxtb16(e);
+                y0 = __smlad(e, s1, y0);
+                y0 = __smlabt(o, m01, y0);
+                y1 = __smlatt(o, m01, y1);
+                y1 = __smlad(separable_unpack_odd(separable_unpack_word(r1 + 1)), s1, y1);
+                r1 += 4;
+            }
+            {
+                int32_t e = separable_unpack_word(r2);
+                const int32_t o = separable_unpack_odd(e);
+                e = __sxtb16(e);
+                y0 = __smlad(e, s2, y0);
+                y0 = __smlabb(o, m2, y0);
+                y1 = __smlatb(o, m2, y1);
+                y1 = __smlad(separable_unpack_odd(separable_unpack_word(r2 + 1)), s2, y1);
+                r2 += 4;
+            }
 #endif
-        step = kept.pixel_step;
-        y[0] = (int8_t)requant_high_rounded_2(y0, multiplier_c, offset_c);
-        y[step] = (int8_t)requant_high_rounded_2(y1, multiplier_c, offset_c);
-}
+            step = kept.pixel_step;
+            y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
+            y[step] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+        }
         /* The last two: a column of padding. */
 #if SEPARABLE_ASM
         {
             int32_t e, o;
             __asm__ volatile(
-            "ldr %[y0], %[bias]\n\t"
-            "ldr %[e], [%[r0], #0]\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlatb %[y1], %[o], %[m01], %[y0]\n\t"
-            "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-            "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-            "orr %[e], %[pad], %[e], lsr #16\n\t"
-            "smlad %[y1], %[e], %[s0], %[y1]\n\t"
-            "ldr %[e], [%[r1], #0]\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlatt %[y1], %[o], %[m01], %[y1]\n\t"
-            "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-            "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-            "orr %[e], %[pad], %[e], lsr #16\n\t"
-            "smlad %[y1], %[e], %[s1], %[y1]\n\t"
-            "ldr %[e], [%[r2], #0]\n\t"
-            "sxtb16 %[o], %[e], ror #8\n\t"
-            "sxtb16 %[e], %[e]\n\t"
-            "smlatb %[y1], %[o], %[m2], %[y1]\n\t"
-            "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-            "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
-            "orr %[e], %[pad], %[e], lsr #16\n\t"
-            "smlad %[y1], %[e], %[s2], %[y1]\n\t"
-            : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
-            : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias), [pad] "r"(((uint32_t)zero_in << 16)), [r0] "r"(r0), [r1] "r"(r1), [r2] "r"(r2)            : "memory");
+                "ldr %[y0], %[bias]\n\t"
+                "ldr %[e], [%[r0], #0]\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlatb %[y1], %[o], %[m01], %[y0]\n\t"
+                "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+                "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+                "orr %[e], %[pad], %[e], lsr #16\n\t"
+                "smlad %[y1], %[e], %[s0], %[y1]\n\t"
+                "ldr %[e], [%[r1], #0]\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlatt %[y1], %[o], %[m01], %[y1]\n\t"
+                "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+                "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+                "orr %[e], %[pad], %[e], lsr #16\n\t"
+                "smlad %[y1], %[e], %[s1], %[y1]\n\t"
+                "ldr %[e], [%[r2], #0]\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlatb %[y1], %[o], %[m2], %[y1]\n\t"
+                "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+                "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+                "orr %[e], %[pad], %[e], lsr #16\n\t"
+                "smlad %[y1], %[e], %[s2], %[y1]\n\t"
+                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
+                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
+                    [pad] "r"(((uint32_t)zero_in << 16)), [r0] "r"(r0), [r1] "r"(r1),
+                    [r2] "r"(r2)            : "memory");
         }
 #else
         y0 = y1 = kept.bias;
@@ -1127,9 +1150,9 @@ kept.bias = words[0];
         }
 #endif
         step = kept.pixel_step;
-        y[0] = (int8_t)requant_high_rounded_2(y0, multiplier_c, offset_c);
-        y[step] = (int8_t)requant_high_rounded_2(y1, multiplier_c, offset_c);
-out += channel_step;
+        y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
+        y[step] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+        out += channel_step;
         filters += 9;
         words += 3;
         r0 += next0;
@@ -1180,7 +1203,9 @@ static inline int32_t separable_mix(int32_t bottom, int32_t top)
 /* 5 x 5 depthwise convolution of one output row, stride 1.
  * The rows hold one channel after the other. Each channel's rows are gathered into a strip with its padding, along
  * which the window slides without any border, 4 outputs at once. Rows outside of the picture are left out. */
-static void separable_depthwise_strip_5x5_p2_by4(const int8_t *const *rows, int8_t *out, const int8_t *filters, const int32_t *requant, int32_t zero_in, int32_t channels, int32_t width_in, int32_t width_out, int32_t pixel_step, int32_t channel_step, int8_t *strip)
+static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t *const *rows, int8_t *out,
+    const int8_t *filters, const int32_t *requant, int32_t zero_in, int32_t channels, int32_t width_in,
+    int32_t width_out, int32_t pixel_step, int32_t channel_step, int8_t *strip)
 {
     struct {
         int32_t pitch;
@@ -1212,7 +1237,8 @@ static void separable_depthwise_strip_5x5_p2_by4(const int8_t *const *rows, int8
                 int32_t sum = 0;
                 for (int32_t i = 0; i < 5; i++)
                     if (i < above || i >= stop)
-                        sum += filters[i * 5 + 0] + filters[i * 5 + 1] + filters[i * 5 + 2] + filters[i * 5 + 3] + filters[i * 5 + 4];
+                        sum += filters[i * 5 + 0] + filters[i * 5 + 1] + filters[i * 5 + 2] + filters[i * 5 + 3]
+                            + filters[i * 5 + 4];
                 bias += sum * zero_in;
             }
             const int8_t *const begin = filters + above * 5;
@@ -1227,38 +1253,40 @@ static void separable_depthwise_strip_5x5_p2_by4(const int8_t *const *rows, int8
 #if SEPARABLE_ASM
                 int32_t t0, t1, t2, t3, t4, t5;
                 __asm__ volatile(
-            "1:\n\t"
-            "ldr %[t0], [%[first], #0]\n\t"
-            "sxtb16 %[t1], %[t0], ror #8\n\t"
-            "sxtb16 %[t0], %[t0]\n\t"
-            "ldr %[t2], [%[filter]], #5\n\t"
-            "sxtb16 %[t3], %[t2], ror #8\n\t"
-            "sxtb16 %[t2], %[t2]\n\t"
-            "smlad %[y0], %[t0], %[t2], %[y0]\n\t"
-            "smlad %[y0], %[t1], %[t3], %[y0]\n\t"
-            "smlad %[y1], %[t1], %[t2], %[y1]\n\t"
-            "ldr %[t4], [%[first], #4]\n\t"
-            "sxtb16 %[t5], %[t4], ror #8\n\t"
-            "sxtb16 %[t4], %[t4]\n\t"
-            "pkhbt %[t0], %[t4], %[t0]\n\t"
-            "smladx %[y1], %[t0], %[t3], %[y1]\n\t"
-            "smladx %[y2], %[t0], %[t2], %[y2]\n\t"
-            "pkhbt %[t1], %[t5], %[t1]\n\t"
-            "smladx %[y2], %[t1], %[t3], %[y2]\n\t"
-            "smladx %[y3], %[t1], %[t2], %[y3]\n\t"
-            "smlad %[y3], %[t4], %[t3], %[y3]\n\t"
-            "ldrsb %[t3], [%[filter], #-1]\n\t"
-            "smlabb %[y0], %[t4], %[t3], %[y0]\n\t"
-            "smlabb %[y1], %[t5], %[t3], %[y1]\n\t"
-            "smlatb %[y2], %[t4], %[t3], %[y2]\n\t"
-            "smlatb %[y3], %[t5], %[t3], %[y3]\n\t"
-            "ldrd %[t0], %[t1], %[ends]\n\t"
-            "add %[first], %[first], %[t0]\n\t"
-            "cmp %[filter], %[t1]\n\t"
-            "bne 1b\n\t"
-            : [y0] "+r"(y0), [y1] "+r"(y1), [y2] "+r"(y2), [y3] "+r"(y3), [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4), [t5] "=&r"(t5), [first] "+r"(first), [filter] "+r"(filter)
-            : [ends] "m"(kept)
-            : "cc", "memory");
+                    "1:\n\t"
+                    "ldr %[t0], [%[first], #0]\n\t"
+                    "sxtb16 %[t1], %[t0], ror #8\n\t"
+                    "sxtb16 %[t0], %[t0]\n\t"
+                    "ldr %[t2], [%[filter]], #5\n\t"
+                    "sxtb16 %[t3], %[t2], ror #8\n\t"
+                    "sxtb16 %[t2], %[t2]\n\t"
+                    "smlad %[y0], %[t0], %[t2], %[y0]\n\t"
+                    "smlad %[y0], %[t1], %[t3], %[y0]\n\t"
+                    "smlad %[y1], %[t1], %[t2], %[y1]\n\t"
+                    "ldr %[t4], [%[first], #4]\n\t"
+                    "sxtb16 %[t5], %[t4], ror #8\n\t"
+                    "sxtb16 %[t4], %[t4]\n\t"
+                    "pkhbt %[t0], %[t4], %[t0]\n\t"
+                    "smladx %[y1], %[t0], %[t3], %[y1]\n\t"
+                    "smladx %[y2], %[t0], %[t2], %[y2]\n\t"
+                    "pkhbt %[t1], %[t5], %[t1]\n\t"
+                    "smladx %[y2], %[t1], %[t3], %[y2]\n\t"
+                    "smladx %[y3], %[t1], %[t2], %[y3]\n\t"
+                    "smlad %[y3], %[t4], %[t3], %[y3]\n\t"
+                    "ldrsb %[t3], [%[filter], #-1]\n\t"
+                    "smlabb %[y0], %[t4], %[t3], %[y0]\n\t"
+                    "smlabb %[y1], %[t5], %[t3], %[y1]\n\t"
+                    "smlatb %[y2], %[t4], %[t3], %[y2]\n\t"
+                    "smlatb %[y3], %[t5], %[t3], %[y3]\n\t"
+                    "ldrd %[t0], %[t1], %[ends]\n\t"
+                    "add %[first], %[first], %[t0]\n\t"
+                    "cmp %[filter], %[t1]\n\t"
+                    "bne 1b\n\t"
+                    : [y0] "+r"(y0), [y1] "+r"(y1), [y2] "+r"(y2), [y3] "+r"(y3), [t0] "=&r"(t0), [t1] "=&r"(t1),
+                        [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4), [t5] "=&r"(t5), [first] "+r"(first),
+                        [filter] "+r"(filter)
+                    : [ends] "m"(kept)
+                    : "cc", "memory");
 #else
                 for (; filter != kept.end; first += kept.pitch, filter += 5) {
                     const int32_t w0 = separable_unpack_word(first + 0);
@@ -1287,10 +1315,14 @@ static void separable_depthwise_strip_5x5_p2_by4(const int8_t *const *rows, int8
                     y3 = __smlatb(o1, u1, y3);
                 }
 #endif
-                pixel[0] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(y0) << 1), multiplier_c, offset_c, shift_c);
-                pixel[pixel_step] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(y1) << 1), multiplier_c, offset_c, shift_c);
-                pixel[2 * pixel_step] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(y2) << 1), multiplier_c, offset_c, shift_c);
-                pixel[3 * pixel_step] = (int8_t)requant_high_rounded_kink((int32_t)((uint32_t)(y3) << 1), multiplier_c, offset_c, shift_c);
+                pixel[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y0) << 1), multiplier_c,
+                    offset_c, shift_c);
+                pixel[pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y1) << 1),
+                    multiplier_c, offset_c, shift_c);
+                pixel[2 * pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y2) << 1),
+                    multiplier_c, offset_c, shift_c);
+                pixel[3 * pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y3) << 1),
+                    multiplier_c, offset_c, shift_c);
                 if (ahead <= 0)
                     break;
                 const int32_t step = ahead < 4 ? ahead : 4;
@@ -1312,7 +1344,8 @@ static void separable_fire(int8_t *arena, int32_t node, int32_t step)
     switch (node) {
     case 0: /* conv0: 16x16x4 -> 16x16x16 */
         SEPARABLE_HOOK(0, 0);
-        separable_pointwise(arena + 64 + step * 64, arena + 1344 + step % 3 * 256, separable_conv0_stream, arena + 0);
+        separable_pointwise_high_rounded_2(arena + 64 + step * 64, arena + 1344 + step % 3 * 256,
+            separable_conv0_stream, arena + 0);
         SEPARABLE_HOOK(0, 1);
         break;
     case 1: /* dw1: 16x16x16 -> 16x16x16 */
@@ -1320,23 +1353,26 @@ static void separable_fire(int8_t *arena, int32_t node, int32_t step)
             const int8_t *rows[3];
             separable_window(rows, 3, step - 1, 1, arena + 1344, 16, 0, 3, 256);
             SEPARABLE_HOOK(1, 0);
-            separable_depthwise_3x3(rows, arena + 1088, separable_dw1_weights, separable_dw1_requant, -128, 16, 16, 12, 16, 1, arena + 0);
+            separable_depthwise_3x3_high_rounded_2(rows, arena + 1088, separable_dw1_weights, separable_dw1_requant,
+                -128, 16, 16, 12, 16, 1, arena + 0);
             SEPARABLE_HOOK(1, 1);
         }
         break;
     case 2: /* conv2: 16x16x16 -> 16x16x4 */
         SEPARABLE_HOOK(2, 0);
-        separable_pointwise_v2(arena + 1088, arena + 1088, separable_conv2_stream, arena + 0);
+        separable_pointwise_high_rounded_kink(arena + 1088, arena + 1088, separable_conv2_stream, arena + 0);
         SEPARABLE_HOOK(2, 1);
         break;
     case 3: /* add3: 16x16x4 + 16x16x4 -> 16x16x4 */
         SEPARABLE_HOOK(3, 0);
-        separable_binary_add_xx(arena + 64 + step * 64, arena + 1088, arena + 64 + step * 64, 64, 4194304, 4194304, 10485759);
+        separable_binary_add_xx_pair_up_22(arena + 64 + step * 64, arena + 1088, arena + 64 + step * 64, 64, 4194304,
+            4194304, 10485759);
         SEPARABLE_HOOK(3, 1);
         break;
     case 4: /* conv4: 16x16x4 -> 16x16x16 */
         SEPARABLE_HOOK(4, 0);
-        separable_pointwise(arena + 64 + step * 64, arena + 1216 + step % 3 * 256, separable_conv4_stream, arena + 0);
+        separable_pointwise_high_rounded_2(arena + 64 + step * 64, arena + 1216 + step % 3 * 256,
+            separable_conv4_stream, arena + 0);
         SEPARABLE_HOOK(4, 1);
         break;
     case 5: /* dw5: 16x16x16 -> 8x8x16 */
@@ -1344,13 +1380,15 @@ static void separable_fire(int8_t *arena, int32_t node, int32_t step)
             const int8_t *rows[3];
             separable_window(rows, 3, step * 2, 1, arena + 1216, 16, 0, 3, 256);
             SEPARABLE_HOOK(5, 0);
-            separable_depthwise_3x3_s2(rows, arena + 1088, separable_dw5_weights, separable_dw5_requant, -128, 16, 16, 12, 16, 1, arena + 0);
+            separable_depthwise_3x3_s2_high_rounded_2(rows, arena + 1088, separable_dw5_weights, separable_dw5_requant,
+                -128, 16, 16, 12, 16, 1, arena + 0);
             SEPARABLE_HOOK(5, 1);
         }
         break;
     case 6: /* conv6: 8x8x16 -> 8x8x8 */
         SEPARABLE_HOOK(6, 0);
-        separable_pointwise_v2(arena + 1088, arena + 64 + step % 5 * 64, separable_conv6_stream, arena + 0);
+        separable_pointwise_high_rounded_kink(arena + 1088, arena + 64 + step % 5 * 64, separable_conv6_stream,
+            arena + 0);
         SEPARABLE_HOOK(6, 1);
         break;
     case 7: /* dw7: 8x8x8 -> 8x8x8 */
@@ -1358,7 +1396,8 @@ static void separable_fire(int8_t *arena, int32_t node, int32_t step)
             const int8_t *rows[5];
             separable_window(rows, 5, step - 2, 1, arena + 64, 8, 0, 5, 64);
             SEPARABLE_HOOK(7, 0);
-            separable_depthwise_strip_5x5_p2_by4(rows, arena + 384 + step * 64, separable_dw7_weights, separable_dw7_requant, 16, 8, 8, 8, 8, 1, arena + 0);
+            separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(rows, arena + 384 + step * 64, separable_dw7_weights,
+                separable_dw7_requant, 16, 8, 8, 8, 8, 1, arena + 0);
             SEPARABLE_HOOK(7, 1);
         }
         break;

@@ -17,7 +17,7 @@ from ircompile.tensor import Array
 
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedantic", "-Werror"]
 PROGRAM = """\
-{% import "kernels/requant.j2" as rq %}
+{% import "kernels/requant.j2" as rq with context %}
 #include <stdint.h>
 {{ rq.helpers(forms) }}
 {% for form in forms if form.name != "pair" %}
@@ -56,7 +56,7 @@ def render(forms: Sequence[Form | PairForm]) -> str:
     env = jinja2.Environment(
         loader=loader, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False
     )
-    return env.from_string(PROGRAM).render(forms=forms)
+    return env.from_string(PROGRAM).render(forms=forms, p="net", N="NET")
 
 
 class Compiled:

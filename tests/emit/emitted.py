@@ -1,0 +1,44 @@
+"""The C of small graphs: one for every site of the catalogue, and a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nets import Net, mobilenet_v2
+from ops.catalogue import sites
+
+from ircompile.external import External
+from ircompile.graph import Graph, Node
+from ircompile.pipeline import build
+from ircompile.plan import InputMode
+from ircompile.target import load_target
+
+CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55")
+
+
+def graphs() -> Iterator[Graph]:
+    """Every op of the catalogue alone, and networks."""
+    for op, site in sites():
+        tensors = {tensor.name: tensor for tensor in (*site.inputs, site.output)}
+        ports = {name: External(name, name, (1, *t.shape), t.dtype, (1, 2, 3)) for name, t in tensors.items()}
+        names = tuple(tensor.name for tensor in site.inputs)
+        node = Node("node", op, names, site.output.name)
+        inputs = tuple(ports[name] for name in names)
+        yield Graph("net", (node,), tensors, dict(site.consts), inputs, (ports[site.output.name],), "tflm")
+    yield from networks()
+
+
+def networks() -> Iterator[Graph]:
+    """A whole network, and a branch that joins."""
+    yield mobilenet_v2(0.35, 32, 10)
+    net = Net((9, 11, 3))
+    x = net.conv("x", 8, (3, 3), (2, 2), relu=True)
+    yield net.graph(net.inverted_residual(x, 2, 8))
+
+
+def emitted(core: str, mode: InputMode = "resident") -> Iterator[tuple[str, str]]:
+    """File name and text of everything in C; of networks only where rows are pushed."""
+    for graph in graphs() if mode == "resident" else networks():
+        for name, text in build(graph, load_target(core), "net", mode).files().items():
+            if isinstance(text, str) and name.endswith((".c", ".h")):
+                yield name, text
