@@ -26,7 +26,10 @@ OPTIONS = {
     "RESHAPE": "ReshapeOptions", "SQUEEZE": "SqueezeOptions", "GATHER": "GatherOptions",
 }  # fmt: skip
 # LiteRT knows no second version of these.
-FIRST_VERSIONS = ("HARD_SWISH", "ELU", "PRELU", "DEPTH_TO_SPACE", "RESHAPE", "RELU_0_TO_1", "RELU_N1_TO_1")
+FIRST_VERSIONS = (
+    "HARD_SWISH", "ELU", "PRELU", "DEPTH_TO_SPACE", "RELU_0_TO_1", "RELU_N1_TO_1",
+    "RESHAPE", "SQUEEZE", "EXPAND_DIMS",
+)  # fmt: skip
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int8": 9, "int4": 17}
 
 

@@ -18,7 +18,8 @@ from ircompile.graph import External, Graph, validate
 from ircompile.importers.places import Place, Places
 from ircompile.importers.tflite import ends, moves, parts, pointwise, reductions, sizes, tables, windows
 from ircompile.importers.tflite.fold import fold
-from ircompile.importers.tflite.lowering import Activation, Cut, Floating, Lowering
+from ircompile.importers.tflite.layout import Activation
+from ircompile.importers.tflite.lowering import Cut, Floating, Lowering
 from ircompile.importers.tflite.reader import TfOperator, read_model
 
 NUMERICS = ("tflm", "litert-ref")

@@ -8,7 +8,8 @@ from pathlib import Path
 from ircompile.errors import CompileError
 from ircompile.importers.findings import Finding, Verdict, refused
 from ircompile.importers.tflite import ends, lower
-from ircompile.importers.tflite.lowering import Activation, Cut, Lowering, default_axes, default_shape
+from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
+from ircompile.importers.tflite.lowering import Cut, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor, read_model
 from ircompile.tensor import Tensor
 

@@ -7,16 +7,8 @@ from dataclasses import replace
 from ircompile.errors import CompileError
 from ircompile.graph import External, Graph, Node
 from ircompile.importers.names import sanitize
-from ircompile.importers.tflite.lowering import (
-    Activation,
-    Batched,
-    Cut,
-    Floating,
-    FloatInput,
-    Lowering,
-    default_axes,
-    default_shape,
-)
+from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
+from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
 from ircompile.ops import Flip
 from ircompile.tensor import Tensor
@@ -81,7 +73,7 @@ def quantize_input(low: Lowering, op: TfOperator, value: FloatInput) -> None:
     held = low.tensors[low.inputs[value.index].tensor]
     if (held.scale, held.zero_point) != (target.scale, target.zero_point):
         raise low.error(op, "quantizes an input a second time, otherwise", "one QUANTIZE an input")
-    low.values[op.outputs[0]] = Activation(held.name, default_axes(tensor.shape))
+    low.finish(op, held)
 
 
 def cut(low: Lowering, op: TfOperator) -> None:

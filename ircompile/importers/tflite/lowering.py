@@ -10,19 +10,10 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.graph import External, Node
 from ircompile.importers.names import Names, short
+from ircompile.importers.tflite.layout import Activation, Axes, Stored, default_axes, default_shape, holds
 from ircompile.importers.tflite.reader import TfModel, TfOperator, TfTensor
 from ircompile.ops import Op, Reshape, Transpose
 from ircompile.tensor import Array, Shape, Tensor
-
-Axes = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Activation:
-    """A tensor of the graph that holds a framework tensor; `axes` are the framework's axes of H, W and C or -1."""
-
-    tensor: str
-    axes: Axes
 
 
 @dataclass(frozen=True)
@@ -57,33 +48,6 @@ class Batched:
 
 
 Value = Activation | Floating | FloatInput | Cut | Batched
-
-
-def default_axes(shape: tuple[int, ...]) -> Axes:
-    """Where H, W and C stand: rank 4 N H W C, rank 3 N H C, rank 2 N C; leading sizes of 1 are no axes."""
-    axes = list(range(len(shape)))
-    while len(axes) > 3 and shape[axes[0]] == 1:
-        axes = axes[1:]
-    if len(axes) == 3 and len(shape) > 3:
-        return axes[0], axes[1], axes[2]
-    if len(shape) > 3:
-        return -1, -1, -1
-    if len(shape) == 3:
-        return (1, -1, 2) if shape[0] == 1 else (0, 1, 2)
-    if len(shape) == 2:
-        return (-1 if shape[0] == 1 else 0, -1, 1)
-    return -1, -1, len(shape) - 1
-
-
-def default_shape(shape: tuple[int, ...]) -> Shape:
-    """Height, width and channels of a framework's shape; more than three axes fold into the channels."""
-    axes = default_axes(shape)
-    if axes == (-1, -1, -1) and len(shape) > 3:
-        inner = [size for size in shape if size != 1] or [1]
-        inner = [1] * (3 - len(inner)) + inner
-        return inner[0], inner[1], math.prod(inner[2:])
-    height, width, channels = (shape[axis] if axis >= 0 else 1 for axis in axes)
-    return height, width, channels
 
 
 class Lowering:
@@ -136,12 +100,9 @@ class Lowering:
             raise self.error(op, f"{what} is not a constant", f"constant {what}")
         return value
 
-    def activation(self, op: TfOperator, position: int) -> Activation:
-        """The graph tensor at an input position, in whatever layout it has."""
-        tensor = self.file_tensor(op, position)
-        if tensor is None:
-            raise self.error(op, f"input {position} is missing")
-        value = self.values.get(tensor.index)
+    def _held(self, op: TfOperator, index: int) -> Activation:
+        """The value of a tensor that must be an activation, in whatever layout it has."""
+        tensor, value = self.model.tensors[index], self.values.get(index)
         if isinstance(value, Activation):
             return value
         if isinstance(value, Floating | FloatInput) or tensor.dtype == "float32":
@@ -157,26 +118,61 @@ class Lowering:
             op, f"input {tensor.name!r} is computed by no operator before it", "operators in execution order"
         )
 
-    def source(self, op: TfOperator, position: int) -> Tensor:
-        """The graph tensor at an input position, as H x W x C of the framework's shape."""
-        return self.reshape(
-            op, self.ordered(op, position), default_shape(self.model.tensors[op.inputs[position]].shape)
-        )
+    def _index(self, op: TfOperator, position: int) -> int:
+        tensor = self.file_tensor(op, position)
+        if tensor is None:
+            raise self.error(op, f"input {position} is missing")
+        return tensor.index
+
+    def shape(self, op: TfOperator, position: int) -> tuple[int, ...]:
+        """The framework's shape of an input."""
+        return self.model.tensors[self._index(op, position)].shape
+
+    # An activation may be stored in another order than the framework's. A rule that counts elements or axes gets it
+    # in the framework's order, from `source`, `ordered` or `pixels`; one that does not mind gets no tensor that it
+    # could read, but what is `stored`, and lowers with `in_place` or `relabel`.
+
+    def source(self, op: TfOperator, position: int, shape: Shape | None = None) -> Tensor:
+        """The graph tensor at an input position, in the framework's order, as H x W x C or as `shape`."""
+        return self.reshape(op, self.ordered(op, position), shape or default_shape(self.shape(op, position)))
 
     def ordered(self, op: TfOperator, position: int) -> Tensor:
-        """The graph tensor at an input position, its elements in the framework's order, of any H x W x C."""
-        return self.in_order(op, self.activation(op, position))
+        """The graph tensor at an input position, in the framework's order, of any H x W x C."""
+        return self._in_order(op, self._held(op, self._index(op, position)))
 
-    def in_order(self, op: TfOperator, held: Activation) -> Tensor:
-        """A tensor whose axes may be stored in another order, in the framework's order."""
+    def picture(self, op: TfOperator, position: int) -> Tensor:
+        """The map at an input position: a tensor of four axes, the first of which has one element."""
+        return self.picture_of(op, self._index(op, position))
+
+    def picture_of(self, op: TfOperator, index: int) -> Tensor:
+        """The map that a tensor of the file is."""
+        shape, held = self.model.tensors[index].shape, self._held(op, index)
+        if len(shape) != 4 or shape[0] != 1:
+            raise self.error(op, f"input of shape {list(shape)}", "1 x height x width x channels")
+        return self.reshape(op, self._in_order(op, held), default_shape(shape))
+
+    def _in_order(self, op: TfOperator, held: Activation) -> Tensor:
+        tensor, order = self.tensors[held.tensor], held.order
+        if order is None:
+            return tensor
+        return self.move(op, Transpose(order), tensor, _permuted(tensor.shape, order))
+
+    def stored(self, op: TfOperator, position: int) -> Stored:
+        """How the tensor at an input position is quantized and stored."""
+        held = self._held(op, self._index(op, position))
         tensor = self.tensors[held.tensor]
-        kept = [axis for axis in held.axes if axis >= 0]
-        if kept != sorted(kept):
-            ranks = sorted(range(3), key=lambda k: (held.axes[k] >= 0, held.axes[k]))
-            order = (ranks[0], ranks[1], ranks[2])
-            moved = (tensor.shape[order[0]], tensor.shape[order[1]], tensor.shape[order[2]])
-            tensor = self.move(op, Transpose(order), tensor, moved)
-        return tensor
+        return Stored(like(tensor, tensor.shape), held.axes)
+
+    def in_place(self, op: TfOperator, node: Op, output: Tensor, axes: Axes, order: Axes = (0, 1, 2)) -> None:
+        """Lowers an operator on its first input as it is stored, or by `order` transposed; `axes`: the output's."""
+        tensor = self.tensors[self._held(op, self._index(op, 0)).tensor]
+        if order != (0, 1, 2):
+            tensor = self.move(op, Transpose(order), tensor, _permuted(tensor.shape, order))
+        self.finish(op, self.emit(op, node, [tensor], output), axes=axes)
+
+    def relabel(self, op: TfOperator, axes: Axes) -> None:
+        """Lowers an operator whose output is its first input as that is stored, under other axes."""
+        self.finish(op, self.tensors[self._held(op, self._index(op, 0)).tensor], axes=axes)
 
     def reshape(self, op: TfOperator, tensor: Tensor, shape: Shape) -> Tensor:
         """The tensor under another shape: a Reshape node."""
@@ -234,20 +230,20 @@ class Lowering:
         return tensor
 
     def finish(self, op: TfOperator, tensor: Tensor, position: int = 0, axes: Axes | None = None) -> None:
-        """Declares that `tensor` holds the operator's output."""
+        """Declares that `tensor` holds the operator's output: in the framework's order, or as `axes` say."""
         index = op.outputs[position]
         if index in self.values:
             raise self.error(
                 op, f"writes {self.model.tensors[index].name!r} a second time", "operators in execution order"
             )
         shape = self.model.tensors[index].shape
-        if math.prod(tensor.shape) != math.prod(shape):
+        if not holds((-1, -1, -1) if axes is None else axes, tensor.shape, shape):
             raise self.error(
                 op, f"gives shape {tensor.shape} where the file says {list(shape)}", "consistent shapes"
             )
-        if axes is None and tensor.shape != default_shape(shape):
+        if axes is None:
             tensor = self.reshape(op, tensor, default_shape(shape))
-        self.values[index] = Activation(tensor.name, axes or default_axes(shape))
+        self.values[index] = Activation(tensor.name, default_axes(shape) if axes is None else axes)
 
     def check_same(self, op: TfOperator, source: Tensor, target: Tensor) -> None:
         """Fails where an operator that moves codes would have to requantize them."""
@@ -277,6 +273,10 @@ class Lowering:
         self._bytes_left -= array.nbytes
         if self._bytes_left < 0:
             raise self.error(op, "needs constants many times the size of the file", "constants in the file")
+
+
+def _permuted(shape: Shape, order: Axes) -> Shape:
+    return shape[order[0]], shape[order[1]], shape[order[2]]
 
 
 def like(tensor: Tensor, shape: Shape) -> Tensor:

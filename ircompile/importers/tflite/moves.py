@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.importers.tflite.lowering import Lowering, default_axes
+from ircompile.importers.tflite.layout import fold, steps
+from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.ops import Pad, Reshape, Transpose
-from ircompile.tensor import Tensor
+from ircompile.tensor import Array, Tensor
 
 
 def reshape(low: Lowering, op: TfOperator) -> None:
@@ -28,17 +29,16 @@ def reshape(low: Lowering, op: TfOperator) -> None:
 
 
 def transpose(low: Lowering, op: TfOperator) -> None:
-    """Any order of axes; vanishes where the readers
-    can do with another layout."""
+    """Any order of axes; vanishes where the readers can do with another layout."""
     shape = low.model.tensors[op.inputs[0]].shape
     order = [int(v) for v in low.constant(op, 1, "permutation").reshape(-1)[:16]]
     if sorted(order) != list(range(len(shape))):
         raise low.error(op, f"permutation {order} of {len(shape)} axes", "each axis once")
-    held = low.activation(op, 0)
-    low.check_same(op, low.tensors[held.tensor], low.target(op))
-    if all(size == 1 or axis in held.axes for axis, size in enumerate(shape)):
-        places = [order.index(axis) if axis >= 0 else -1 for axis in held.axes]
-        low.finish(op, low.tensors[held.tensor], axes=(places[0], places[1], places[2]))
+    stored = low.stored(op, 0)
+    low.check_same(op, stored.form, low.target(op))
+    if all(size == 1 or axis in stored.axes for axis, size in enumerate(shape)):
+        places = [order.index(axis) if axis >= 0 else -1 for axis in stored.axes]
+        low.relabel(op, (places[0], places[1], places[2]))
         return
     groups = _runs([axis for axis in order if shape[axis] != 1])
     source = low.source(op, 0)
@@ -89,25 +89,36 @@ def _embed(moved: list[int], sizes: list[int]) -> tuple[tuple[int, int, int], tu
 
 
 def pad(low: Lowering, op: TfOperator) -> None:
-    """PAD with the zero point, PADV2 with any constant; height, width and channels, not the batch."""
-    source = low.source(op, 0)
-    shape = low.model.tensors[op.inputs[0]].shape
+    """PAD with the zero point, PADV2 with any constant; any axes."""
+    shape, source = low.model.tensors[op.inputs[0]].shape, low.ordered(op, 0)
     amounts = low.constant(op, 1, "padding").astype(np.int64)
     if amounts.shape != (len(shape), 2) or amounts.min() < 0 or amounts.max() > 2**20:
         raise low.error(op, f"padding of shape {amounts.shape}", "a pair of sizes an axis, 0 and more")
-    axes = default_axes(shape)
-    if any(amounts[axis].any() for axis in range(len(shape)) if axis not in axes):
-        raise low.error(op, "padding of the batch", "height, width and channels")
-    before = [int(amounts[axis][0]) if axis >= 0 else 0 for axis in axes]
-    after = [int(amounts[axis][1]) if axis >= 0 else 0 for axis in axes]
     value = source.zero_point
     if low.file_tensor(op, 2) is not None:
         unsigned = low.model.tensors[op.inputs[2]].dtype == "uint8"
         value = int(low.constant(op, 2, "pad value").reshape(-1)[0]) - (128 if unsigned else 0)
-    node = Pad((before[0], before[1], before[2]), (after[0], after[1], after[2]), value)
     low.check_same(op, source, low.target(op))
-    height, width, channels = node.infer((source,), {})
-    low.finish(op, low.emit(op, node, [source], low.target(op, (height, width, channels))))
+    busy = [axis for axis in range(len(shape)) if amounts[axis].any()]
+    for axes in steps(shape, busy):
+        source = _padded(low, op, source, shape, {axis: amounts[axis] for axis in axes}, value)
+        shape = tuple(size + int(amounts[axis].sum()) * (axis in axes) for axis, size in enumerate(shape))
+    low.finish(op, source)
+
+
+def _padded(
+    low: Lowering, op: TfOperator, source: Tensor, shape: tuple[int, ...], amounts: dict[int, Array], value: int
+) -> Tensor:
+    """The source with some elements before and after it, by axis."""
+    folded = fold(shape, amounts)
+    assert folded is not None
+    form, places = folded
+    before, after = [0, 0, 0], [0, 0, 0]
+    for axis, place in places.items():
+        before[place], after[place] = (int(n) for n in amounts[axis])
+    node = Pad((before[0], before[1], before[2]), (after[0], after[1], after[2]), value)
+    viewed = low.reshape(op, source, form)
+    return low.emit(op, node, [viewed], low.target(op, node.infer((viewed,), {})))
 
 
 LOWERINGS = {

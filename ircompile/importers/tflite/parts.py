@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from ircompile.importers.tflite.fold import slice_bounds
-from ircompile.importers.tflite.lowering import Lowering, default_axes, default_shape, like
+from ircompile.importers.tflite.layout import default_axes, default_shape, fold, steps
+from ircompile.importers.tflite.lowering import Lowering, like
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.reductions import axis_numbers
 from ircompile.importers.tflite.tables import CODES
@@ -90,47 +91,55 @@ def pack(low: Lowering, op: TfOperator) -> None:
 
 
 def tile(low: Lowering, op: TfOperator) -> None:
-    """TILE and BROADCAST_TO of activations: up to 256 copies on height, width or channels; constants fold."""
+    """TILE and BROADCAST_TO of activations: up to 256 copies on any axis; constants fold."""
     source, shape = low.source(op, 0), low.model.tensors[op.inputs[0]].shape
     output = low.model.tensors[op.outputs[0]].shape
     low.check_same(op, source, low.target(op))
     if len(shape) != len(output):
         raise low.error(op, f"shape {list(shape)} to {list(output)}", "equal ranks")
-    axes = default_axes(shape)
     for axis, (size, wanted) in enumerate(zip(shape, output, strict=True)):
         if size == wanted:
             continue
-        if axis not in axes or wanted % max(size, 1) or wanted > 256 * size:
+        if wanted % max(size, 1) or wanted > 256 * size:
             raise low.error(op, f"shape {list(shape)} to {list(output)}", "whole copies, up to 256")
-        node = Concat(axes.index(axis))
-        copies = [source] * (wanted // size)
+        form, places = _folded(shape, [axis])
+        node = Concat(places[axis])
+        copies = [low.reshape(op, source, form)] * (wanted // size)
         source = low.emit(op, node, copies, like(source, node.infer(tuple(copies), {})))
+        shape = (*shape[:axis], wanted, *shape[axis + 1 :])
     low.finish(op, source)
 
 
-def _cut(low: Lowering, op: TfOperator, source: Tensor, position: int, slices: list[slice], data: int = 0) -> None:
+def _folded(shape: tuple[int, ...], busy: list[int]) -> tuple[Shape, dict[int, int]]:
+    """`fold` of axes that it can fold."""
+    folded = fold(shape, busy)
+    assert folded is not None
+    return folded
+
+
+def _cut(low: Lowering, op: TfOperator, position: int, slices: list[slice], data: int = 0) -> None:
     """Declares output `position` to be a part of the source, which is input `data`."""
-    shape = low.model.tensors[op.inputs[data]].shape
-    axes = default_axes(shape)
-    whole = [s == slice(0, n, 1) for s, n in zip(slices, shape, strict=True)]
-    if not all(whole[axis] for axis in range(len(shape)) if axis not in axes):
-        raise low.error(op, f"a slice of shape {list(shape)}", "slices of height, width and channels")
-    spans = [slices[axis] if axis >= 0 else slice(0, 1, 1) for axis in axes]
-    if any(s.step < 1 for s in spans):
+    shape, source = low.model.tensors[op.inputs[data]].shape, low.ordered(op, data)
+    if any(s.step < 1 for s in slices):
         raise low.error(op, "negative strides", "strides of 1 and more")
-    sizes = [len(range(s.start, s.stop, s.step)) for s in spans]
     low.check_same(op, source, low.target(op, position=position))
-    if tuple(sizes) == source.shape:
-        low.finish(op, source, position)
-        return
-    begin, step = [s.start for s in spans], [s.step for s in spans]
-    node = Slice((begin[0], begin[1], begin[2]), (sizes[0], sizes[1], sizes[2]), (step[0], step[1], step[2]))
-    output = low.emit(op, node, [source], like(source, node.infer((source,), {})), low.name_of(op, position))
-    low.finish(op, output, position)
+    busy = [axis for axis, size in enumerate(shape) if slices[axis] != slice(0, size, 1)]
+    for axes in steps(shape, busy) if busy else []:
+        form, places = _folded(shape, axes)
+        begin, sizes, step = [0, 0, 0], list(form), [1, 1, 1]
+        for axis, place in places.items():
+            part = slices[axis]
+            begin[place], sizes[place], step[place] = part.start, len(range(shape[axis])[part]), part.step
+        node = Slice((begin[0], begin[1], begin[2]), (sizes[0], sizes[1], sizes[2]), (step[0], step[1], step[2]))
+        viewed = low.reshape(op, source, form)
+        output = like(source, node.infer((viewed,), {}))
+        source = low.emit(op, node, [viewed], output, low.name_of(op, position))
+        shape = tuple(len(range(n)[slices[axis]]) if axis in axes else n for axis, n in enumerate(shape))
+    low.finish(op, source, position)
 
 
 def slice_(low: Lowering, op: TfOperator) -> None:
-    """Constant begin and size, on height, width and channels."""
+    """Constant begin and size."""
     shape = low.model.tensors[op.inputs[0]].shape
     begin, size = (low.constant(op, n, what).reshape(-1) for n, what in ((1, "begin"), (2, "size")))
     if begin.size != len(shape) or size.size != len(shape):
@@ -139,7 +148,7 @@ def slice_(low: Lowering, op: TfOperator) -> None:
     spans = [slice(int(b), e, 1) for b, e in zip(begin, ends, strict=True)]
     if any(not 0 <= s.start < s.stop <= n for s, n in zip(spans, shape, strict=True)):
         raise low.error(op, f"slice {begin.tolist()[:8]} to {ends[:8]} of {list(shape)}", "slices of the tensor")
-    _cut(low, op, low.source(op, 0), 0, spans)
+    _cut(low, op, 0, spans)
 
 
 def strided_slice(low: Lowering, op: TfOperator) -> None:
@@ -154,11 +163,11 @@ def strided_slice(low: Lowering, op: TfOperator) -> None:
         raise low.error(op, str(error), "begin, end and shrink masks") from None
     if any(s.stop is None or s.start >= s.stop for s in slices):
         raise low.error(op, "an empty or backward slice", "strides of 1 and more")
-    _cut(low, op, low.source(op, 0), 0, slices)
+    _cut(low, op, 0, slices)
 
 
 def split(low: Lowering, op: TfOperator) -> None:
-    """SPLIT, SPLIT_V and UNPACK: parts along height, width or channels."""
+    """SPLIT, SPLIT_V and UNPACK: parts along any axis."""
     data = 1 if op.kind == "SPLIT" else 0
     shape = low.model.tensors[op.inputs[data]].shape
     if op.kind == "UNPACK":
@@ -173,11 +182,11 @@ def split(low: Lowering, op: TfOperator) -> None:
             sizes[sizes.index(-1)] = shape[axis] - sum(sizes) - 1
     if len(sizes) != count or sum(sizes) != shape[axis] or min(sizes) < 1:
         raise low.error(op, f"{shape[axis]} elements in parts of {sizes[:8]}", "parts that make up the axis")
-    source, start = low.source(op, data), 0
+    start = 0
     for position, size in enumerate(sizes):
         slices = [slice(0, n, 1) for n in shape]
         slices[axis] = slice(start, start + size, 1)
-        _cut(low, op, source, position, slices, data)
+        _cut(low, op, position, slices, data)
         start += size
 
 

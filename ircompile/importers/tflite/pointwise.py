@@ -6,48 +6,56 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.importers.tflite.lowering import Activation, Batched, Cut, Floating, FloatInput, Lowering
+from ircompile.importers.tflite.layout import Activation, broadcast, rows_of
+from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.tables import CODES, emit_table
 from ircompile.importers.tflite.windows import clamp_of
 from ircompile.ops import Binary, Constant, Prelu, Softmax
-from ircompile.tensor import Site, Tensor
+from ircompile.tensor import Shape, Site, Tensor
 
 
-def _operand(low: Lowering, op: TfOperator, position: int) -> Tensor | Constant:
-    """An activation, or a constant of at most three axes with its quantization."""
+def _operands(low: Lowering, op: TfOperator) -> list[Tensor | Constant]:
+    """Both operands under shapes that broadcast as the framework's do; constants with their quantization."""
+    shapes = [low.shape(op, 0), low.shape(op, 1)]
+    output = low.model.tensors[op.outputs[0]].shape
+    try:
+        forms = broadcast(output, shapes)
+    except ValueError as error:
+        raise low.error(op, str(error), "sizes equal or 1 on every axis") from None
+    if forms is None:
+        raise low.error(
+            op, f"shapes {[list(shape) for shape in shapes]}", "broadcasts of up to three groups of axes"
+        )
+    return [_operand(low, op, position, form) for position, form in enumerate(forms)]
+
+
+def _operand(low: Lowering, op: TfOperator, position: int, form: Shape) -> Tensor | Constant:
     tensor = low.file_tensor(op, position)
     value = low.constant_of(tensor.index) if tensor is not None else None
     if tensor is None or value is None:
-        return low.source(op, position)
+        return low.source(op, position, form)
     if tensor.dtype not in ("int8", "uint8"):
         raise low.error(op, f"constant {tensor.name!r} is {tensor.dtype}", "int8 and uint8 constants")
     scale, zero_point = low.quantization(op, tensor)
     codes = value.astype(np.int64) - (128 if tensor.dtype == "uint8" else 0)
-    while codes.ndim > 3 and codes.shape[0] == 1:
-        codes = codes[0]
-    if codes.ndim > 3:
-        raise low.error(op, f"constant of shape {value.shape}", "batch 1")
-    rank = len(low.model.tensors[op.outputs[0]].shape)
-    if rank == 3 and codes.ndim > 1:
-        codes = codes.reshape(codes.shape[-2], 1, codes.shape[-1]) if codes.ndim == 2 else codes.swapaxes(0, 1)
-    codes = codes.reshape((1,) * (3 - codes.ndim) + codes.shape)
-    return Constant(low.store(op, "constant", codes.astype(np.int8)), scale, zero_point, first=position == 0)
+    codes = codes.reshape(form).astype(np.int8)
+    return Constant(low.store(op, "constant", codes), scale, zero_point, first=position == 0)
 
 
 def _binary(low: Lowering, op: TfOperator, kind: str) -> None:
-    left, right = _operand(low, op, 0), _operand(low, op, 1)
+    operands = _operands(low, op)
     bounds = clamp_of(low, op, low.target(op))
-    _emit(low, op, Binary(kind, "double", *bounds), left, right)  # type: ignore[arg-type]
+    _emit(low, op, Binary(kind, "double", *bounds), operands)  # type: ignore[arg-type]
 
 
-def _emit(low: Lowering, op: TfOperator, node: Binary, left: Tensor | Constant, right: Tensor | Constant) -> None:
-    constants = [o for o in (left, right) if isinstance(o, Constant)]
-    inputs = [o for o in (left, right) if isinstance(o, Tensor)]
+def _emit(low: Lowering, op: TfOperator, node: Binary, operands: list[Tensor | Constant]) -> None:
+    constants = [o for o in operands if isinstance(o, Constant)]
+    inputs = [o for o in operands if isinstance(o, Tensor)]
     if not inputs:
         raise low.error(op, "has two constant operands", "an activation")
     node = replace(node, constant=constants[0] if constants else None)
-    low.finish(op, low.emit(op, node, inputs, low.target(op)))
+    low.finish(op, low.emit(op, node, inputs, low.target(op, node.infer(tuple(inputs), low.consts))))
 
 
 def add(low: Lowering, op: TfOperator) -> None:
@@ -68,6 +76,9 @@ def mul(low: Lowering, op: TfOperator) -> None:
 def dequantize(low: Lowering, op: TfOperator) -> None:
     """At the end of the model, where it is left to the caller."""
     value = low.values.get(op.inputs[0])
+    shape, output = (low.model.tensors[index].shape for index in (op.inputs[0], op.outputs[0]))
+    if shape != output:
+        raise low.error(op, f"shape {list(shape)} to {list(output)}", "consistent shapes")
     if isinstance(value, Activation | Floating):
         low.values[op.outputs[0]] = Floating(op.inputs[0] if isinstance(value, Activation) else value.source)
         return
@@ -80,12 +91,13 @@ def dequantize(low: Lowering, op: TfOperator) -> None:
             op, "dequantizes a constant: weights are quantized, activations are not", "quantized activations",
             "post-training integer quantization, with a representative data set",
         )  # fmt: skip
-    low.activation(op, 0)
+    low.stored(op, 0)
 
 
 def softmax(low: Lowering, op: TfOperator) -> None:
-    """Over the channels of every pixel; the output has scale 1/256 and zero point -128 (int8) or 0 (uint8)."""
-    source, target = low.source(op, 0), low.target(op)
+    """Over the last axis; the output has scale 1/256 and zero point -128 (int8) or 0 (uint8)."""
+    form = rows_of(low.model.tensors[op.inputs[0]].shape)
+    source, target = low.source(op, 0, form), low.target(op, form)
     if (target.scale, target.zero_point) != (1 / 256, -128):
         raise low.error(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/256, -128")
     beta = float(op.option("Beta", 1.0))
@@ -105,23 +117,24 @@ def maximum(low: Lowering, op: TfOperator) -> None:
 
 
 def _extreme(low: Lowering, op: TfOperator, kind: str) -> None:
-    left, right = _operand(low, op, 0), _operand(low, op, 1)
-    target = low.target(op)
-    if any((o.scale, o.zero_point) != (target.scale, target.zero_point) for o in (left, right)):
+    operands, target = _operands(low, op), low.target(op)
+    if any((o.scale, o.zero_point) != (target.scale, target.zero_point) for o in operands):
         low.notice(
             f"{low.model.where(op)}: operands and output are quantized differently; their codes are compared all "
             "the same, as TensorFlow Lite does"
         )
-    _emit(low, op, Binary(kind, "raw"), left, right)  # type: ignore[arg-type]
+    _emit(low, op, Binary(kind, "raw"), operands)  # type: ignore[arg-type]
 
 
 def prelu(low: Lowering, op: TfOperator) -> None:
     """Constant int8 or uint8 slopes: one, one a channel, or one an element."""
-    source, slope = low.source(op, 0), _operand(low, op, 1)
+    source, slope = _operands(low, op)
+    if isinstance(source, Constant):
+        raise low.error(op, "constant input", "an activation")
     if not isinstance(slope, Constant):
         raise low.error(op, "computed slopes", "constant slopes")
     node = Prelu(slope.name, slope.scale, slope.zero_point)
-    target = low.target(op)
+    target = low.target(op, source.shape)
     alpha = low.consts[slope.name]
     if alpha.size > 1:
         low.finish(op, low.emit(op, node, [source], target))

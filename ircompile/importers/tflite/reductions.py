@@ -8,9 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from ircompile.importers.tflite.lowering import Axes, Lowering
+from ircompile.importers.tflite.layout import Axes
+from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator
-from ircompile.ops import ArgMax, Extreme, Mean, Op, Transpose
+from ircompile.ops import ArgMax, Extreme, Mean, Op
 from ircompile.tensor import Tensor
 
 ReducedAxes = Literal["h", "w", "hw"]
@@ -32,28 +33,27 @@ def mean(low: Lowering, op: TfOperator) -> None:
 
 def reduce_extreme(low: Lowering, op: TfOperator) -> None:
     """As MEAN; input and output of equal quantization."""
-    low.check_same(op, low.tensors[low.activation(op, 0).tensor], low.target(op))
+    low.check_same(op, low.stored(op, 0).form, low.target(op))
     _reduce(low, op, lambda axes: Extreme("max" if op.kind == "REDUCE_MAX" else "min", axes))
 
 
 def _reduce(low: Lowering, op: TfOperator, make: Callable[[ReducedAxes], Op]) -> None:
-    held = low.activation(op, 0)
-    shape = low.model.tensors[op.inputs[0]].shape
+    stored = low.stored(op, 0)
+    shape, form = low.model.tensors[op.inputs[0]].shape, stored.form
     listed = axis_numbers(low, op, 1, len(shape))
     reduced = [axis for axis in listed if shape[axis] != 1]
-    letters = "".join(sorted("hwc"[held.axes.index(axis)] if axis in held.axes else "?" for axis in reduced))
+    letters = "".join(sorted("hwc"[stored.axes.index(axis)] if axis in stored.axes else "?" for axis in reduced))
     if letters not in ("h", "w", "hw", ""):
         _reduce_folded(low, op, make, reduced, shape)
         return
-    source = low.tensors[held.tensor]
     if not letters:  # only axes of size 1: a mean of one element still requantizes
-        letters = "h" if source.height == 1 else "w"
-        if source.height > 1 and source.width > 1:
+        letters = "h" if form.height == 1 else "w"
+        if form.height > 1 and form.width > 1:
             _reduce_folded(low, op, make, [len(shape)], shape)
             return
     node = make(letters)  # type: ignore[arg-type]
-    output = low.emit(op, node, [source], low.target(op, node.infer((source,), {})))
-    low.finish(op, output, axes=_axes_after(held.axes, listed, shape, low.model.tensors[op.outputs[0]].shape))
+    axes = _axes_after(low, op, stored.axes, listed)
+    low.in_place(op, node, low.target(op, node.infer((form,), {})), axes)
 
 
 def _reduce_folded(
@@ -67,41 +67,37 @@ def _reduce_folded(
     parts = (shape[:first], shape[first : last + 1], shape[last + 1 :])
     rows, columns, channels = (math.prod(part) for part in parts)
     rows, channels = (shape[0], rows // shape[0]) if first == len(shape) - 1 else (rows, channels)
-    source = low.reshape(op, low.source(op, 0), (rows, columns, channels))
+    source = low.source(op, 0, (rows, columns, channels))
     low.finish(op, low.emit(op, make("w"), [source], low.target(op, (rows, 1, channels))))
 
 
-def _axes_after(axes: Axes, reduced: list[int], shape: tuple[int, ...], kept: tuple[int, ...]) -> Axes | None:
-    """Where H, W and C stand once the reduced axes are dropped or kept; None if the file's shape is another."""
+def _axes_after(low: Lowering, op: TfOperator, axes: Axes, reduced: list[int]) -> Axes:
+    """Where H, W and C stand once the reduced axes are dropped or kept."""
+    shape, kept = (low.model.tensors[index].shape for index in (op.inputs[0], op.outputs[0]))
     if len(kept) == len(shape):
         return axes
     if [size for axis, size in enumerate(shape) if axis not in reduced] != list(kept):
-        return None
+        raise low.error(op, f"axes {reduced} of shape {list(shape)} give {list(kept)}", "consistent shapes")
     new = [-1 if a < 0 or a in reduced else a - sum(r < a for r in reduced) for a in axes]
     return new[0], new[1], new[2]
 
 
 def arg_extreme(low: Lowering, op: TfOperator) -> None:
     """Over one axis; int32 codes come out, which no other operator takes."""
-    held = low.activation(op, 0)
+    stored = low.stored(op, 0)
     shape = low.model.tensors[op.inputs[0]].shape
     axes = axis_numbers(low, op, 1, len(shape))
     output = low.model.tensors[op.outputs[0]]
-    if len(axes) != 1 or axes[0] not in held.axes:
+    if len(axes) != 1 or axes[0] not in stored.axes:
         raise low.error(op, f"axes {axes} of shape {list(shape)}", "one axis: height, width or channels")
     if output.dtype not in ("int32", "int64"):
         raise low.error(op, f"output is {output.dtype}", "int32 and int64")
-    source, places = low.tensors[held.tensor], list(held.axes)
-    number = places.index(axes[0])
-    if number != 2:
-        rest = [k for k in range(3) if k != number]
-        order = (rest[0], rest[1], number)
-        moved = (source.shape[order[0]], source.shape[order[1]], source.shape[order[2]])
-        source, places = low.move(op, Transpose(order), source, moved), [places[k] for k in order]
-    target = Tensor("", (source.height, source.width, 1), "int32")
-    found = low.emit(op, ArgMax(least=op.kind == "ARG_MIN"), [source], target)
-    left = (places[0], places[1], -1)
-    low.finish(op, found, axes=_axes_after(left, axes, shape, output.shape))
+    number = stored.axes.index(axes[0])
+    first, second = (place for place in range(3) if place != number)
+    left = (stored.axes[first], stored.axes[second], -1)
+    target = Tensor("", (stored.form.shape[first], stored.form.shape[second], 1), "int32")
+    node = ArgMax(least=op.kind == "ARG_MIN")
+    low.in_place(op, node, target, _axes_after(low, op, left, axes), (first, second, number))
 
 
 LOWERINGS = {

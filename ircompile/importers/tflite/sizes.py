@@ -35,7 +35,7 @@ def resize_bilinear(low: Lowering, op: TfOperator) -> None:
 
 
 def _resize(low: Lowering, op: TfOperator, kind: str) -> None:
-    source, target, size = low.source(op, 0), low.target(op), _size(low, op)
+    source, target, size = low.picture(op, 0), low.target(op), _size(low, op)
     low.check_same(op, source, target)
     node = Resize(kind, size, bool(op.option("AlignCorners")), bool(op.option("HalfPixelCenters")))  # type: ignore[arg-type]
     low.finish(op, low.emit(op, node, [source], low.target(op, node.infer((source,), {}))))
@@ -43,7 +43,7 @@ def _resize(low: Lowering, op: TfOperator, kind: str) -> None:
 
 def blocks(low: Lowering, op: TfOperator) -> None:
     """Any block size."""
-    source = low.source(op, 0)
+    source = low.picture(op, 0)
     low.check_same(op, source, low.target(op))
     kind = DepthToSpace if op.kind == "DEPTH_TO_SPACE" else SpaceToDepth
     node = kind(int(op.option("BlockSize")))
@@ -55,7 +55,7 @@ def space_to_batch(low: Lowering, op: TfOperator) -> None:
     shape = low.model.tensors[op.inputs[0]].shape
     block = [int(v) for v in low.constant(op, 1, "block shape").reshape(-1)[:4]]
     padding = low.constant(op, 2, "padding").reshape(-1).tolist()
-    low.activation(op, 0)
+    low.stored(op, 0)
     if len(shape) != 4 or len(block) != 2 or len(padding) != 4 or min(*block, *padding) < 0 or min(block) < 1:
         raise low.error(op, f"blocks of {block} on shape {list(shape)}", "height and width")
     low.values[op.outputs[0]] = Batched(
@@ -82,7 +82,7 @@ def transpose_conv(low: Lowering, op: TfOperator) -> None:
     """Any kernel, stride and padding; weights as CONV_2D; fused activations; constant output shape."""
     shape = [int(v) for v in low.constant(op, 0, "output shape").reshape(-1)]
     tensor, weights = weights_of(low, op)
-    source = low.source(op, 2)
+    source = low.picture(op, 2)
     if len(shape) != 4 or weights.ndim != 4 or min(shape) < 1:
         raise low.error(op, f"output shape {shape[:8]}, weights of shape {weights.shape}", "four axes")
     stride, kernel = (op.option("StrideH"), op.option("StrideW")), weights.shape[1:3]

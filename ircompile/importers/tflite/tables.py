@@ -23,14 +23,13 @@ CODES = np.arange(-128, 128, dtype=np.int64)
 
 def emit_table(low: Lowering, op: TfOperator, codes: Array, function: str) -> None:
     """Adds a Table of 256 codes, clamped to int8, on the operator's first input."""
-    held = low.activation(op, 0)
-    source = low.tensors[held.tensor]
+    stored = low.stored(op, 0)
     table = low.store(op, "table", np.clip(codes, -128, 127).astype(np.int8))
-    low.finish(op, low.emit(op, Table(table, function), [source], low.target(op, source.shape)), axes=held.axes)
+    low.in_place(op, Table(table, function), low.target(op, stored.form.shape), stored.axes)
 
 
 def _ends(low: Lowering, op: TfOperator) -> tuple[Tensor, Tensor]:
-    return low.tensors[low.activation(op, 0).tensor], low.target(op)
+    return low.stored(op, 0).form, low.target(op)
 
 
 def unsigned(low: Lowering, op: TfOperator) -> bool:
@@ -51,7 +50,7 @@ def quantize(low: Lowering, op: TfOperator) -> None:
         return
     source, target = _ends(low, op)
     if (source.scale, source.zero_point) == (target.scale, target.zero_point):
-        low.values[op.outputs[0]] = low.activation(op, 0)
+        low.relabel(op, low.stored(op, 0).axes)
         return
     emit_table(low, op, requantized(source, target, source.scale / target.scale), "quantize")
 

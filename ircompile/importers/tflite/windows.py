@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.importers.tflite.lowering import Activation, Batched, Lowering, default_shape
+from ircompile.importers.tflite.lowering import Batched, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
 from ircompile.numerics import Requant, Rounding
 from ircompile.ops import AveragePool, Conv, Depthwise, MaxPool, Mean, Window
@@ -133,13 +133,13 @@ def conv(low: Lowering, op: TfOperator) -> None:
     """Any kernel, stride, padding and dilation; groups become dense or depthwise weights; int8 or int4 weights per
     channel or per tensor, uint8 per tensor with any zero point; fused RELU, RELU6, RELU_N1_TO_1."""
     if not spread(low, op):
-        low.finish(op, _convolution(low, op, low.source(op, 0)))
+        low.finish(op, _convolution(low, op, low.picture(op, 0)))
 
 
 def depthwise(low: Lowering, op: TfOperator) -> None:
     """Any kernel, stride, padding, dilation and channel multiplier; weights and activations as CONV_2D."""
     if not spread(low, op):
-        low.finish(op, _convolution(low, op, low.source(op, 0)))
+        low.finish(op, _convolution(low, op, low.picture(op, 0)))
 
 
 def _convolution(low: Lowering, op: TfOperator, source: Tensor, dilated: Window | None = None) -> Tensor:
@@ -221,10 +221,8 @@ def spread(low: Lowering, op: TfOperator) -> bool:
 def batched_convolution(low: Lowering, op: TfOperator, value: Batched, padding: tuple[int, int, int, int]) -> None:
     """The dilated convolution that BATCH_TO_SPACE_ND `op` completes."""
     inner = value.convolved
-    held = low.values[value.source]
     assert inner is not None
-    assert isinstance(held, Activation)
-    source = low.reshape(op, low.in_order(op, held), default_shape(low.model.tensors[value.source].shape))
+    source = low.picture_of(op, value.source)
     window = Window((1, 1), (1, 1), padding, value.dilation)
     output = _convolution(low, inner, source, window)
     low.check_same(op, output, low.target(op))
@@ -250,7 +248,7 @@ def fully_connected(low: Lowering, op: TfOperator) -> None:
 
 def average_pool(low: Lowering, op: TfOperator) -> None:
     """Any kernel, stride and padding, padding not counted; fused activations."""
-    source = low.source(op, 0)
+    source = low.picture(op, 0)
     window = window_of(low, op, source, (op.option("FilterHeight"), op.option("FilterWidth")))
     target = low.target(op, (*window.output_size(source.height, source.width), source.channels))
     bounds = clamp_of(low, op, target)
@@ -265,7 +263,7 @@ def average_pool(low: Lowering, op: TfOperator) -> None:
 
 def max_pool(low: Lowering, op: TfOperator) -> None:
     """Any kernel, stride and padding; fused activations."""
-    source = low.source(op, 0)
+    source = low.picture(op, 0)
     window = window_of(low, op, source, (op.option("FilterHeight"), op.option("FilterWidth")))
     target = low.target(op, (*window.output_size(source.height, source.width), source.channels))
     low.finish(op, low.emit(op, MaxPool(window, *clamp_of(low, op, target)), [source], target))
