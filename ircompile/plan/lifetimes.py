@@ -10,7 +10,6 @@ import numpy as np
 
 from ircompile.graph import Graph
 from ircompile.ops import state_bytes
-from ircompile.plan.chains import Chains
 from ircompile.plan.firing import Fired, fire_times, rows_pushed
 from ircompile.plan.known import Known
 from ircompile.plan.model import Demand
@@ -88,7 +87,6 @@ class Problem:
             lines_name(self.stages[i].node.name): self.rows[self.stages[i].node.inputs[0]] for i in self.kept
         }
         self.pushed = rows_pushed(self.stages)
-        self.chains = Chains(self.stages)
         self._fired: dict[tuple[int, int, bool], Fired] = {}
         self.last_reader = dict.fromkeys(graph.tensors, -1)
         for i, stage in enumerate(self.stages):
@@ -100,9 +98,7 @@ class Problem:
         key = first, stop, rows_input and first == 0
         if key not in self._fired:
             pushed = self.pushed if key[2] else 0
-            self._fired[key] = (
-                fire_times(self.stages, first, stop, pushed) if pushed else self.chains.fired(first, stop)
-            )
+            self._fired[key] = fire_times(self.stages, first, stop, pushed)
         return self._fired[key]
 
     @cached_property
