@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ircompile.ops import AveragePool, Binary, Mean, Op
-from ircompile.tensor import Array, Rows, Site
+from ircompile.ops import AveragePool, Binary, Mean, Op, Prelu
+from ircompile.tensor import Array, Rows, Site, integers
 
 NEAR = 1e-4
 """In codes: float32 arithmetic on codes errs by less, so that only here it can round to the other side."""
@@ -28,6 +28,8 @@ def exact_value(op: Op, site: Site, inputs: Sequence[Array]) -> Array | None:
     target = site.output
     if isinstance(op, Binary) and op.rounding != "raw":
         value = _binary(op, site, inputs)
+    elif isinstance(op, Prelu):
+        value = _rectified(op, site, inputs[0])
     elif isinstance(op, AveragePool | Mean):
         source = op.source(site) if isinstance(op, Mean) else site.inputs[0]
         value = (_average(op, site, inputs[0]) - source.zero_point) * source.scale
@@ -43,6 +45,13 @@ def _binary(op: Binary, site: Site, inputs: Sequence[Array]) -> Array:
     quantized = zip(codes, op.operands(site), strict=True)
     a, b = ((c.astype(np.float64) - zero) * scale for c, (scale, zero) in quantized)
     return np.asarray({"add": np.add, "sub": np.subtract, "mul": np.multiply}[op.kind](a, b))
+
+
+def _rectified(op: Prelu, site: Site, codes: Array) -> Array:
+    """The real values of a rectifier's output."""
+    source, slope = site.inputs[0], (integers(site.consts[op.alpha]) - op.zero_point) * np.float64(op.scale)
+    x = (integers(codes) - source.zero_point) * np.float64(source.scale)
+    return np.asarray(np.where(x >= 0, x, x * slope))
 
 
 def _average(op: AveragePool | Mean, site: Site, codes: Array) -> Array:

@@ -48,7 +48,8 @@ def pack_table(op: ops.Table, site: Site) -> Packed:
 def pack_pixel_table(op: ops.PixelTable, site: Site) -> Packed:
     """The tables one after the other."""
     tables, count = site.consts[op.tables], site.output.width * site.output.channels
-    return Packed("", {"channels": len(tables)}, {"tables": tables}, {"count": count})
+    key = {"channels": len(tables), "signed": site.inputs[0].dtype == "int8"}
+    return Packed("", key, {"tables": tables}, {"count": count})
 
 
 def pack_flip(op: ops.Flip, site: Site, features: Features) -> Packed:

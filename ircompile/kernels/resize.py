@@ -42,9 +42,11 @@ def pack_resize(op: ops.Resize, site: Site) -> Packed:
         name: np.clip(places[:, 0] * 2.0**shift + places[:, 2], 0, (size - 1) * 2.0**shift).astype(np.int32)
         for (name, places), size in zip(lines.items(), source.shape, strict=False)
     }
-    half_up = op.kind == "bilinear_float32"
-    key = {"kind": "bilinear", "shift": shift, "half_up": half_up}
-    return Packed(f"bilinear{shift}" + ("_up" if half_up else ""), key, tables, sizes)
+    rounding = "half_up" if op.kind == "bilinear_float32" else op.rounding
+    suffix = {"half_up": "_up", "nearest": ""}.get(rounding, f"_{rounding}")
+    return Packed(
+        f"bilinear{shift}{suffix}", {"kind": "bilinear", "shift": shift, "rounding": rounding}, tables, sizes
+    )
 
 
 def whole_factors(op: ops.Resize, site: Site) -> tuple[int, int] | None:

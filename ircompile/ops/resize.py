@@ -21,12 +21,14 @@ class Resize:
     "bilinear" (TFLite int8): positions with 10 fractional bits, weights exact in 2^-20, rounded half away from
     zero. "bilinear_float32" (TFLite uint8): positions and weights in float32, codes taken as uint8, floor(x + 0.5).
     "bilinear_onnx": each position exact and rounded to 2^-10, then as "bilinear"; within one code of ONNX Runtime.
+    `rounding` is another there where ONNX Runtime resizes codes: "floor" of uint8, "truncate" of int8.
     """
 
     kind: Literal["nearest", "bilinear", "bilinear_float32", "bilinear_onnx"]
     size: tuple[int, int]
     align_corners: bool = False
     half_pixel: bool = False
+    rounding: Literal["nearest", "floor", "truncate"] = "nearest"
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input; any sizes up to 2^15; align_corners and half_pixel not both when bilinear."""
@@ -97,7 +99,9 @@ class Resize:
             total = sum(
                 (c.astype(np.int64) * w for c, w in zip(corners, weights, strict=True)), np.zeros(1, np.int64)
             )
-            half = 1 << 19
+            if self.rounding == "floor":
+                return (total >> 20).astype(np.int8)
+            half = 1 << 19 if self.rounding == "nearest" else 0
             return np.where(total > 0, (total + half) >> 20, -((half - total) >> 20)).astype(np.int8)
         y32, x32, one = np.float32(down), across.astype(np.float32), np.float32(1)
         parts = ((one - y32, one - x32), (y32, one - x32), (one - y32, x32), (y32, x32))

@@ -53,9 +53,8 @@ class Window:
         first, last = start * self.stride[0] - top, (stop - 1) * self.stride[0] - top + reach_h
         lo, hi = min(max(first, 0), height), min(max(last, 0), height)
         data = rows.take(lo, hi) if hi > lo else rows.data[:0]
-        data = np.pad(
-            data, ((lo - first, last - hi), (left, right), (0, 0)), constant_values=np.array(fill, data.dtype)
-        )
+        above, below = (lo - first, last - hi) if hi > lo else (last - first, 0)
+        data = np.pad(data, ((above, below), (left, right), (0, 0)), constant_values=np.array(fill, data.dtype))
         windows = np.lib.stride_tricks.sliding_window_view(data, (reach_h, reach_w), axis=(0, 1))
         windows = windows[:: self.stride[0], :: self.stride[1], :, :: self.dilation[0], :: self.dilation[1]]
         return np.asarray(windows[: stop - start].transpose(0, 1, 3, 4, 2))

@@ -12,7 +12,7 @@ from ircompile.references.base import Array, require
 from ircompile.references.ort_session import open_session, saturates
 
 _QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
-_ZEROES = ("Pad", "Relu")
+_DEPENDENT = ("Pad", "Relu", "Resize", "Upsample")
 _PRODUCTS = ("QLinearConv", "QLinearMatMul", "QGemm")
 
 
@@ -24,8 +24,8 @@ def integer_form(model: onnx.ModelProto) -> tuple[onnx.ModelProto, frozenset[str
     Exact, because a quantized value only ever appears as value - zero point, and the clamp to
     [-128, 127] becomes the clamp to [0, 255]. ONNX Runtime fuses the uint8 form everywhere, the int8
     form only where one DequantizeLinear reads the tensor. A model in which other operators hold int8
-    constants (QOperator with int8 activations), or know a code 0 (a Pad without a value, a Relu), is returned
-    as it is.
+    constants (QOperator with int8 activations), or depend on codes (a Pad without a value, a Relu, a Resize), is
+    returned as it is.
     """
     form = onnx.ModelProto()
     form.CopyFrom(model)
@@ -46,7 +46,7 @@ def integer_form(model: onnx.ModelProto) -> tuple[onnx.ModelProto, frozenset[str
         moved.add(node.output[0] if node.op_type == "QuantizeLinear" else node.input[0])
         node.input[2] = _shifted(form, constants, shifted, node.input[2])
     _move_types(form, moved)
-    if any(n.op_type in _ZEROES and moved.intersection(n.input) for n in form.graph.node):
+    if any(n.op_type in _DEPENDENT and moved.intersection(n.input) for n in form.graph.node):
         return model, frozenset()
     return form, frozenset(moved)
 

@@ -59,7 +59,7 @@ def test_branches_of_different_layout_meet(tmp_path: Path) -> None:
     y = net.qdq(net.node("Sub", y, turned), 0.06, 2)
     y = net.qdq(net.node("Mul", y, net.const(net.normal(1, 4, 1, 1))), 0.03, 0)
     y = net.qdq(net.node("Max", y, x), 0.05, 0)
-    net.output(net.qdq(net.node("Add", y, net.const(net.normal(5, 6))), 0.05, 0))
+    net.output(net.qdq(net.node("Add", y, net.dq(net.const(net.codes(5, 6)), 0.01)), 0.05, 0))
     graph = compared(net.save(tmp_path)).graph
     assert "Transpose" not in kinds(graph)
     assert {type(node.op) for node in graph.nodes} >= {Mean, Binary, Depthwise}

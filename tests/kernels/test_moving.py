@@ -29,6 +29,16 @@ def test_transposes(tmp_path: Path) -> None:
     climb(join(graphs), tmp_path, rungs=("gcc", "cortex-m4"))
 
 
+def test_tables_of_codes(tmp_path: Path) -> None:
+    """Tables of an int8 input: of few channels, which are written one by one, and of many."""
+    graphs = []
+    for n, (shape, count) in enumerate([((1, 1, 1), 1), ((3, 5, 3), 3), ((2, 7, 4), 1), ((4, 2, 7), 7)]):
+        net = Net(shape, n)
+        net.consts["p"] = net.rng.integers(-128, 128, (count, 256)).astype(np.int8)
+        graphs.append(net.graph(net.add("codes", ops.PixelTable("p"), ("x",))))
+    climb(join(graphs), tmp_path, rungs=("gcc", "cortex-m4"))
+
+
 def test_reshapes(tmp_path: Path) -> None:
     """Rows that become longer, shorter, of other lengths altogether, and one."""
     shapes = [(4, 3, 6), (2, 6, 6), (8, 3, 3), (3, 4, 6), (9, 4, 2), (1, 1, 72), (72, 1, 1), (1, 72, 1)]

@@ -13,7 +13,14 @@ from ircompile.errors import CompileError
 from ircompile.graph import Graph
 from ircompile.kernels.resize import pack_resize, whole_factors
 
-KINDS = ["nearest", "bilinear", "bilinear_float32", "bilinear_onnx"]
+KINDS = [
+    "nearest",
+    "bilinear",
+    "bilinear_float32",
+    "bilinear_onnx",
+    "bilinear_onnx floor",
+    "bilinear_onnx truncate",
+]
 SIZES = [(1, 1), (1, 7), (2, 2), (3, 4), (5, 3), (9, 7), (13, 16)]
 MODES = [(False, False), (True, False), (False, True)]
 
@@ -23,7 +30,8 @@ def resizes(kind: str) -> list[Graph]:
     for n, source in enumerate(SIZES):
         for target in (*SIZES[n % 3 :: 3], (source[0] * 2, source[1] * 3)):
             corners, half = MODES[len(graphs) % 3]
-            op = ops.Resize(kind, target, corners, half)  # type: ignore[arg-type]
+            name, *rounding = kind.split()
+            op = ops.Resize(name, target, corners, half, *rounding)  # type: ignore[arg-type]
             net = Net((*source, 1 + n % 4), seed=len(graphs))
             try:
                 graphs.append(around(net, op, keep=True))
@@ -45,8 +53,9 @@ def test_geometries(tmp_path: Path, kind: str) -> None:
 def test_streams(tmp_path: Path, kind: str) -> None:
     net = Net((20, 6, 3))
     y = net.conv("x", 4, (3, 3), relu=True)
-    up = net.add("up", ops.Resize(kind, (40, 12), half_pixel=kind != "nearest"), (y,))  # type: ignore[arg-type]
-    down = net.add("down", ops.Resize(kind, (7, 5)), (y,))  # type: ignore[arg-type]
+    name, *rounding = kind.split()
+    up = net.add("up", ops.Resize(name, (40, 12), False, name != "nearest", *rounding), (y,))  # type: ignore[arg-type]
+    down = net.add("down", ops.Resize(name, (7, 5), False, False, *rounding), (y,))  # type: ignore[arg-type]
     graph = net.graph(net.conv(up, 2, (3, 3), (2, 2)), net.conv(down, 2))
     built = climb(graph, tmp_path, "rows")
     assert built["host"].plan.buffers[y].slots < 8

@@ -107,6 +107,7 @@ def _others() -> Iterator[tuple[Op, Site]]:
     for count in (1, 3):
         tables = {"t": rng.integers(-128, 128, (count, 256)).astype(np.int8)}
         yield ops.PixelTable("t"), site_of(ops.PixelTable("t"), [shape], tables, dtype="uint8")
+        yield ops.PixelTable("t"), site_of(ops.PixelTable("t"), [shape], tables)
     for axes in ("h", "w", "hw"):
         for rounding in ("integer", "float32_even", "code", "code_up"):
             mean = ops.Mean(axes, rounding)  # type: ignore[arg-type]

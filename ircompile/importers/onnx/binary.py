@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.context import Context
-from ircompile.importers.onnx.linear import ONE, Linear, affine, channel_vector, emit, linear_of, normalized
+from ircompile.importers.onnx.linear import emit, linear_of
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.pooling import placed
-from ircompile.importers.onnx.values import Const, Expr, Quant, Real, Target, Weights, constant
+from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Weights, constant
 from ircompile.importers.onnx.views import Axes, View, axes_of, natural_axes, order_of, size_along
 from ircompile.ops import Binary, Constant, Table
 from ircompile.tensor import Array
 
+HINT_CONSTANT = "put a DequantizeLinear of int8 codes in the constant's place"
 KINDS = {"Add": "add", "Sub": "sub", "Mul": "mul", "Min": "min", "Max": "max"}
 
 
@@ -84,21 +84,15 @@ def _with_constant(context: Context, expr: Expr, at: int, number: Array, target:
     tensor = context.builder.tensors[view.tensor]
     axes = axes_of(view, tensor.shape) or natural_axes(rank)
     value = expr.args[at]
-    if isinstance(value, Const) and raw.kind not in ("Min", "Max"):
-        vector = channel_vector(number, rank, axes[2], size_along(view.shape, axes)[2])
-        if vector is not None and np.all(np.isfinite(vector)):
-            return emit(context, _depthwise(raw, Real(view, real.quant), axes, vector, at), target)
-    if raw.kind == "Div":
-        raise CompileError(raw.where, "divides by a constant that varies along height or width", "one a channel")
-    codes, quant = codes_of(raw, value, number)
+    if raw.kind in ("Div", "Min", "Max"):
+        raise CompileError(raw.where, "has a constant that varies along two axes", "a constant along one axis")
+    codes, quant = codes_of(raw, value)
     if number.size == 1:
         return _as_table(context, raw, Real(view, real.quant), codes, quant, target)
     source = context.builder.arrange(raw, view, axes)
     flat = placed_constant(raw, codes, rank, axes)
     name = context.builder.const(f"{context.builder.name(raw)}_operand", flat)
     operand = Constant(name, quant.scale, quant.zero, first=at == 0)
-    if raw.kind in ("Min", "Max"):
-        raise CompileError(raw.where, "compares with a constant of more than one number", "one number")
     op = Binary(KINDS[raw.kind], "float32_even", target.low, target.high, operand)  # type: ignore[arg-type]
     out = context.builder.emit(raw, op, [source], target.quant)
     return placed(context, out, axes, rank)
@@ -113,19 +107,16 @@ def placed_constant(raw: Raw, codes: Array, rank: int, axes: Axes) -> Array:
     return order.reshape(size_along(flat.shape, axes))
 
 
-def codes_of(raw: Raw, value: object, number: Array) -> tuple[Array, Quant]:
-    """int8 codes of a constant operand and their scale: the file's own, or the finest that holds it."""
+def codes_of(raw: Raw, value: object) -> tuple[Array, Quant]:
+    """int8 codes of a constant operand and their scale: the file's own; raises CompileError where it has none."""
     if isinstance(value, Weights):
         if (value.scale.size > 1 and np.ptp(value.scale) > 0) or value.codes.dtype.itemsize > 1:
             raise CompileError(raw.where, "its constant has many scales or more than 8 bits", "one scale, 8 bits")
         shift = 128 if value.codes.dtype == np.uint8 else 0
         codes = value.codes.astype(np.int64) - shift
         return codes.astype(np.int8), Quant(float(value.scale.flat[0]), int(value.zero.flat[0]) - shift)
-    largest = float(np.max(np.abs(number), initial=0))
-    if not np.isfinite(largest):
-        raise CompileError(raw.where, "its constant is not finite", "finite numbers")
-    scale = np.float32(largest / 127 or 1.0)
-    return np.rint(number / scale).astype(np.int8), Quant(float(scale), 0)
+    problem = "has a float constant that varies along two axes"
+    raise CompileError(raw.where, problem, "one along one axis, or a quantized one", HINT_CONSTANT)
 
 
 def _as_table(context: Context, raw: Raw, real: Real, codes: Array, quant: Quant, target: Target) -> View:
@@ -159,33 +150,10 @@ def fused_mul(a: Array, qa: Quant, b: int, qb: Quant, qc: Quant) -> Array:
     return np.rint(product * factor).astype(np.int64) + qc.zero
 
 
-def _depthwise(raw: Raw, real: Real, axes: Axes, vector: Array, at: int) -> Linear:
-    """An affine function a channel as a 1 x 1 depthwise convolution; 127 steps of bias to an input code."""
-    one, zero = np.ones(len(vector)), np.zeros(len(vector))
-    weights = np.full((1, 1, len(vector)), 127, np.int64)
-    scale = np.full(len(vector), 1 / 127, np.float32)
-    linear = Linear(raw, real, weights, scale, None, ONE, axes, depthwise=True)
-    match raw.kind:
-        case "Add":
-            return affine(linear, one, vector)
-        case "Sub":
-            return affine(linear, one if at else -one, -vector if at else vector)
-        case "Mul":
-            return affine(linear, vector, zero)
-        case _:
-            if at == 0 or not np.all(vector):
-                raise CompileError(raw.where, "divides by a computed tensor or by zero", "constant divisors")
-            return affine(linear, 1 / vector, zero)
-
-
 def lower_batch_normalization(context: Context, expr: Expr, target: Target) -> View:
-    """BatchNormalization, folded into the convolution before it; alone, a 1 x 1 depthwise convolution."""
+    """BatchNormalization, folded into the convolution before it; alone, tables of a code and a channel."""
     folded = linear_of(context, expr)
     if folded is None:
-        raw = expr.node
-        real = context.real(expr.args[0], raw)
-        axes = natural_axes(real.view.rank)
-        channels = size_along(real.view.shape, axes)[2]
-        plain = _depthwise(replace(raw, kind="Mul"), real, axes, np.ones(channels), 1)
-        folded = normalized(expr, replace(plain, raw=raw))
+        context.real(expr.args[0], expr.node)
+        raise CompileError(expr.node.where, "has parameters that are no constants a channel", "constants")
     return emit(context, folded, target)

@@ -9,7 +9,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.builder import Builder
 from ircompile.importers.onnx.functions import ELEMENTWISE, clip_bounds
-from ircompile.importers.onnx.islands import evaluate, leaf_of, tabulate
+from ircompile.importers.onnx.islands import Island, evaluate, island_of, leaf_of, tabulate
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.values import (
     Codes,
@@ -27,12 +27,14 @@ from ircompile.ops import Table
 from ircompile.tensor import Array
 
 Rule = Callable[["Context", Expr, Target], View]
+Islands = Callable[["Context", Expr, Island, Target], View]
 CLIPS = ("Relu", "Clip", "Max", "Min")
 # What damaged attributes raise: an axis that is text, a list of shapes that is a number.
 NONSENSE = (
     ValueError, IndexError, TypeError, KeyError, AttributeError, ArithmeticError, MemoryError, AssertionError,
 )  # fmt: skip
 HINT_DAMAGED = "the file may be damaged; if ONNX's own checker finds nothing wrong, please report it"
+HINT_INPUT = "quantize the model's input: a QuantizeLinear and a DequantizeLinear before this operator"
 HINT_QDQ = (
     "quantize the model statically, with QuantizeLinear and DequantizeLinear around every operator "
     "(onnxruntime.quantization.quantize_static does)"
@@ -42,9 +44,12 @@ HINT_QDQ = (
 class Context:
     """The builder, and the rule of every float operator."""
 
-    def __init__(self, builder: Builder, rules: Mapping[str, Rule], preserving: frozenset[str], opset: int) -> None:
+    def __init__(
+        self, builder: Builder, rules: Mapping[str, Rule], preserving: frozenset[str], opset: int, islands: Islands
+    ) -> None:
         self.builder = builder
         self.opset = opset
+        self._islands = islands
         self._rules = rules
         self._preserving = preserving
         self._done: dict[tuple[int, Target], tuple[Value, View]] = {}
@@ -67,15 +72,16 @@ class Context:
         leaf = None if fused(value) else leaf_of(value)
         if isinstance(leaf, Real):
             return self._table(value, leaf, target)
-        if isinstance(leaf, Entry):
-            self.builder.notices.append(
-                f"{value.node.where} comes before the first QuantizeLinear: left to the caller"
-            )
-            return self._enter(leaf, target, raw)
         clip = self.clip(value)
         if clip is not None:
             inner, low, high = clip
             return self.materialize(inner, target.clamped(low, high), raw)
+        if isinstance(leaf, Entry):
+            problem = f"computes with the float input {leaf.view.tensor!r}, which no QuantizeLinear has quantized"
+            raise CompileError(value.node.where, problem, "Relu, Clip, Max and Min there", HINT_INPUT)
+        island = None if fused(value) else island_of(value)
+        if island is not None:
+            return self._islands(self, value, island, target)
         if value.node.kind not in self._rules:
             raise unsupported(value.node, self._rules)
         try:
@@ -161,7 +167,8 @@ class Context:
         scaled = self._scaled(value)
         if scaled is not None:
             return scaled
-        inner = self.found(value.args[0]) if value.node.kind in self._preserving else None
+        keeps = value.node.kind in self._preserving and not interpolates(value.node)
+        inner = self.found(value.args[0]) if keeps else None
         if inner is None or (value.node.kind == "Concat" and not self._alike(value, inner.quant)):
             return None
         return Real(self.materialize(value, Target(inner.quant), value.node), inner.quant)
@@ -213,6 +220,11 @@ def fused(expr: Expr) -> bool:
     The same in QDQ form it runs as floats, since it folds the constant's DequantizeLinear first.
     """
     return expr.node.label in ("QLinearAdd", "QLinearMul") and {type(a) for a in expr.args} == {Real, Weights}
+
+
+def interpolates(raw: Raw) -> bool:
+    """Whether an operator gives numbers between those of its input: a linear Resize."""
+    return raw.kind in ("Resize", "Upsample") and raw.get("mode", "nearest") != "nearest"
 
 
 def nonsense(raw: Raw, error: BaseException) -> CompileError:

@@ -73,8 +73,9 @@ def clip_bounds(node: Raw, x: Inputs) -> tuple[Array | float, Array | float]:
     """Lowest and highest value that a Clip or ReluN lets through; `x` holds its inputs, the first unused."""
     if node.kind == "Relu":
         return 0.0, np.inf
-    low = x[1] if len(x) > 1 and x[1].size else node.get("min", -np.inf)
-    high = x[2] if len(x) > 2 and x[2].size else node.get("max", np.inf)
+    largest = np.finfo(np.float32).max
+    low = x[1] if len(x) > 1 and x[1].size else node.get("min", -largest)
+    high = x[2] if len(x) > 2 and x[2].size else node.get("max", largest)
     return low, high
 
 
@@ -143,10 +144,32 @@ ELEMENTWISE: dict[str, Function] = {
 }
 
 
+def check_inference(node: Raw) -> None:
+    """Raises CompileError for a BatchNormalization that computes the mean and variance of its input."""
+    if node.get("training_mode", 0) or len([name for name in node.outputs if name]) > 1:
+        raise CompileError(
+            node.where, "normalizes by its input's own mean and variance", "inference: training_mode 0, one output",
+            "export the model in inference mode: model.eval() in PyTorch",
+        )  # fmt: skip
+
+
+def _normalized(node: Raw, x: Inputs) -> Array:
+    """BatchNormalization in ONNX Runtime's order: x * (1 / sqrt(var + epsilon) * scale) + (b - mean * that)."""
+    check_inference(node)
+    _, scale, offset, mean, variance = x
+    factor = np.float32(1) / np.sqrt(variance + f32(node.get("epsilon", 1e-5))) * scale
+    return x[0] * factor + (offset - mean * factor)
+
+
+# As those above, but that constants of C numbers belong to axis 1.
+CHANNELWISE: dict[str, Function] = {"BatchNormalization": _normalized}
+
+
 def elementwise(node: Raw, inputs: Inputs) -> Array:
     """The value of an element-wise operator; float results are float32, never with a NumPy warning."""
+    function = ELEMENTWISE.get(node.kind) or CHANNELWISE[node.kind]
     with np.errstate(all="ignore"):
-        out = np.asarray(ELEMENTWISE[node.kind](node, inputs))
+        out = np.asarray(function(node, inputs))
     return out.astype(np.float32) if out.dtype == np.float64 and inputs[0].dtype == np.float32 else out
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.context import Context
+from ircompile.importers.onnx.functions import check_inference
 from ircompile.importers.onnx.geometry import spatial, window
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.parameters import bias_codes, narrow, per_channel, ungrouped, weights_of
@@ -210,6 +211,7 @@ ROOTS: dict[str, Callable[[Context, Expr], Linear]] = {"Conv": _conv, "Gemm": _g
 
 def normalized(expr: Expr, inner: Linear) -> Linear:
     """BatchNormalization: y = (x - mean) * scale / sqrt(var + epsilon) + b."""
+    check_inference(expr.node)
     numbers = [constant(a) for a in expr.args[1:5]]
     if len(numbers) != 4 or any(n is None or n.size != inner.channels for n in numbers):
         raise CompileError(expr.node.where, "has parameters that are no constants a channel", "inference form")

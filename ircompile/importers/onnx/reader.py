@@ -21,6 +21,7 @@ from ircompile.importers.onnx.movement import MOVES, move, move_weights
 from ircompile.importers.onnx.qoperators import form_of
 from ircompile.importers.onnx.rules import PRESERVING, RULES
 from ircompile.importers.onnx.shapes import Shapes
+from ircompile.importers.onnx.tables import lower_island
 from ircompile.importers.onnx.values import Codes, Const, Entry, Expr, Quant, Real, Target, Value, Weights, constant
 from ircompile.importers.places import Place, Places
 
@@ -35,7 +36,7 @@ class Reader:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.builder = Builder(labels(model.nodes))
-        self.context = Context(self.builder, RULES, PRESERVING, model.opset)
+        self.context = Context(self.builder, RULES, PRESERVING, model.opset, lower_island)
         self.values: dict[str, Value | None] = {"": None}
         self.shapes = Shapes(model.path)
         self._open: set[str] = set()
@@ -138,7 +139,9 @@ class Reader:
         quant = self.builder.quant(first.view.tensor)
         reals: list[Value | None] = [Real(a.view, quant) if isinstance(a, Codes) else a for a in arguments]
         shift = 128 if first.unsigned else 0
-        if raw.kind == "Pad":
+        if raw.kind in ("Resize", "Upsample"):
+            raw = replace(raw, attributes={**raw.attributes, "codes": "uint8" if first.unsigned else "int8"})
+        elif raw.kind == "Pad":
             reals = [*reals, None, None][: max(3, len(reals))]
             fill = None if reals[2] is None else constant(reals[2])
             number = raw.get("value", 0) if fill is None or not fill.size else fill.reshape(-1)[0]

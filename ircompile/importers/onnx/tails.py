@@ -35,8 +35,7 @@ def leaves_of(context: Context, output: str, value: Value | None) -> list[Real]:
     if isinstance(value, Real):
         return [value]
     if not isinstance(value, Expr):
-        problem = "is computed from no quantized tensor"
-        raise CompileError(f"output {output!r}", problem, "quantized models", HINT_QDQ)
+        raise _unquantized(output)
     found = context.found(value)
     if found is not None:
         return [found]
@@ -52,8 +51,16 @@ def leaves_of(context: Context, output: str, value: Value | None) -> list[Real]:
             value.node.where, f"gives the float output {output!r} without a QuantizeLinear",
             "a quantized tensor, then functions of one number, Softmax, LogSoftmax", HINT_QDQ,
         )  # fmt: skip
+    leaves = [leaf for a in value.args if isinstance(a, Real | Expr) for leaf in leaves_of(context, output, a)]
+    if not leaves:
+        raise _unquantized(output)
     context.builder.notices.append(left(value))
-    return [leaf for a in value.args if isinstance(a, Real | Expr) for leaf in leaves_of(context, output, a)]
+    return leaves
+
+
+def _unquantized(output: str) -> CompileError:
+    """The error of an output that depends on the float input alone, or on nothing."""
+    return CompileError(f"output {output!r}", "is computed from no quantized tensor", "quantized models", HINT_QDQ)
 
 
 def left(expr: Expr) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import Context
+from ircompile.importers.onnx.context import Context, interpolates
 from ircompile.importers.onnx.geometry import spatial
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.parameters import bias_codes, narrow, per_channel, weights_of
@@ -20,9 +21,16 @@ from ircompile.ops import Resize, TransposeConv
 
 
 def lower_resize(context: Context, expr: Expr, target: Target) -> View:
-    """Resize and Upsample of height and width: nearest and linear, every coordinate transformation but crops."""
+    """Resize and Upsample of height and width: nearest and linear, every coordinate transformation but crops.
+
+    Linear between quantizers of one scale, or of integers.
+    """
     raw = expr.node
-    real = context.preserved(expr.args[0], target, raw)
+    linear = interpolates(raw)
+    real = context.real(expr.args[0], raw) if linear else context.preserved(expr.args[0], target, raw)
+    if linear and real.quant != target.quant:
+        problem = "interpolates between tensors of two scales"
+        raise CompileError(raw.where, problem, "one scale for its input and output", HINT_SCALE)
     view = real.view
     spatial(raw, view.rank)
     shape = _new_shape(raw, expr, view)
@@ -79,9 +87,14 @@ def _operator(raw: Raw, view: View, axes: Axes, size: tuple[int, int]) -> Resize
         raise CompileError(raw.where, f"nearest, {place}, {rounding}, of {old} to {size}", "whole factors, floor")
     if mode not in ("linear", "bilinear") or (place == "pytorch_half_pixel" and 1 in size and size != old):
         raise CompileError(raw.where, f"mode {mode} to {size}", "nearest, linear")
-    return Resize("bilinear_onnx", size, *PLACES[place])
+    return Resize("bilinear_onnx", size, *PLACES[place], ROUNDINGS[raw.get("codes", "")])
 
 
+HINT_SCALE = "give the QuantizeLinear behind it the scale of the DequantizeLinear before it"
+# By the type of the codes that ONNX Runtime interpolates itself: it cuts off what is behind the point.
+ROUNDINGS: dict[str, Literal["nearest", "floor", "truncate"]] = {
+    "": "nearest", "uint8": "floor", "int8": "truncate",
+}  # fmt: skip
 PLACES = {
     "asymmetric": (False, False),
     "half_pixel": (False, True),
