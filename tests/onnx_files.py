@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from ircompile.errors import CompileError
+from ircompile.importers.onnx import read_onnx
 from ircompile.tensor import Array
 
 
@@ -148,3 +153,25 @@ def quantized(net: Net, folder: Path, **options: Any) -> Path:
     target = folder / "quantized.onnx"
     quantize_static(str(source), str(target), Calibration(shape), **options)
     return target
+
+
+def small(**options: Any) -> tuple[Net, str]:
+    net = Net(1, **options)
+    x = net.qdq(net.input([1, 3, 8, 8]), 0.05, 0)
+    return net, x
+
+
+def refused(path: Path, *words: str) -> CompileError:
+    """Reads the file, which must be refused quickly, cheaply and with all of the words."""
+    tracemalloc.start()
+    began = time.perf_counter()
+    with pytest.raises(CompileError) as caught:
+        read_onnx(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.perf_counter() - began < 10
+    assert peak < 2**28
+    text = str(caught.value)
+    for word in words:
+        assert word in text, text
+    return caught.value

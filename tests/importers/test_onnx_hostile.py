@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,32 +12,10 @@ import onnx
 import onnx_files
 import pytest
 from onnx import TensorProto, helper
-from onnx_files import Net
+from onnx_files import Net, refused, small
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx import read_onnx
-
-
-def small(**options: Any) -> tuple[Net, str]:
-    net = Net(1, **options)
-    x = net.qdq(net.input([1, 3, 8, 8]), 0.05, 0)
-    return net, x
-
-
-def refused(path: Path, *words: str) -> CompileError:
-    """Reads the file, which must be refused quickly, cheaply and with all of the words."""
-    tracemalloc.start()
-    began = time.perf_counter()
-    with pytest.raises(CompileError) as caught:
-        read_onnx(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert time.perf_counter() - began < 10
-    assert peak < 2**28
-    text = str(caught.value)
-    for word in words:
-        assert word in text, text
-    return caught.value
 
 
 def test_truncated_file(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from ircompile.importers.findings import Finding, Verdict, refused
 from ircompile.importers.names import sanitize
 from ircompile.importers.onnx import ports, quantizers
 from ircompile.importers.onnx.context import NONSENSE, nonsense
+from ircompile.importers.onnx.functions import sized
 from ircompile.importers.onnx.model import Raw, read_model
 from ircompile.importers.onnx.qoperators import form_of
-from ircompile.importers.onnx.reader import Reader, check_quantized
+from ircompile.importers.onnx.reader import Reader, check_quantized, sound
 from ircompile.importers.onnx.values import Codes, Const, Weights
 from ircompile.importers.onnx.views import natural_axes, size_along, view_of
 
@@ -21,10 +22,10 @@ UNKNOWN = "depends on what is not supported before it"
 
 def check_onnx(path: Path) -> list[Finding]:
     """Findings of inputs, operators in execution order, and outputs; raises CompileError for a damaged file."""
-    model = read_model(path, {})
-    check_quantized(model)
-    walk = _Walk(Reader(model))
-    return walk.findings()
+    with sound(path):
+        model = read_model(path, {})
+        check_quantized(model)
+        return _Walk(Reader(model)).findings()
 
 
 class _Walk:
@@ -99,13 +100,14 @@ class _Walk:
                 raise CompileError(raw.where, UNKNOWN)
             arguments = [reader.values.get(n) for n in raw.inputs] + [None] * 12
             quant, unsigned = quantizers.activation(raw, arguments[place], arguments[place + 1], "int8")
-            shape = reader.shapes.inferred(name, raw)
+            shape = sized(raw, reader.shapes.inferred(name, raw))
+            axes = natural_axes(len(shape))
+            view = view_of(sanitize(f"assumed_{raw.index}", "assumed"), shape, axes)
         except (CompileError, *NONSENSE):
             self.lost.update(raw.outputs)
             return
-        axes = natural_axes(len(shape))
-        tensor = reader.builder.tensor(sanitize(f"assumed_{raw.index}", "assumed"), size_along(shape, axes), quant)
-        reader.values[name] = Codes(view_of(tensor, shape, axes), unsigned, quant)
+        tensor = reader.builder.tensor(view.tensor, size_along(shape, axes), quant)
+        reader.values[name] = Codes(view.on(tensor), unsigned, quant)
 
     def _verdict(self, raw: Raw) -> Finding:
         name, kind = raw.name or raw.outputs[0], raw.label or raw.kind

@@ -35,9 +35,27 @@ def load(path: Path) -> Any:
         raise CompileError(str(path), f"is not whole ONNX: {error}", "ONNX protobufs", HINT_WHOLE) from None
     if not model.HasField("graph") or not model.graph.output:
         raise CompileError(str(path), "holds no ONNX graph", "ONNX protobufs", HINT_WHOLE)
+    _check_texts(model, path)
     if model.graph.sparse_initializer:
         raise CompileError(str(path), "has sparse initializers", "dense initializers")
     return _inlined(model, path) if model.functions else model
+
+
+def _check_texts(message: Any, path: Path) -> None:
+    """Raises CompileError where a name is no UTF-8, which protobuf hands on as bytes, or holds a NUL."""
+    messages = [message]
+    while messages:
+        for field, value in messages.pop().ListFields():
+            if field.type == field.TYPE_MESSAGE:
+                messages += [value] if hasattr(value, "ListFields") else list(value)
+            if field.type != field.TYPE_STRING:
+                continue
+            if any(
+                isinstance(v, bytes) or "\0" in v for v in ([value] if isinstance(value, str | bytes) else value)
+            ):
+                raise CompileError(
+                    str(path), f"its field {field.name} holds what is no text", "names in UTF-8", HINT_WHOLE
+                )
 
 
 def _inlined(model: Any, path: Path) -> Any:
@@ -93,7 +111,10 @@ def _internal(tensor: Any, folder: Path, where: str, count: int) -> Any:
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
     root = folder.resolve()
-    target = (root / location).resolve()
+    try:
+        target = (root / location).resolve()
+    except (OSError, RuntimeError) as error:  # a name that is too long, links in a circle
+        raise CompileError(where, f"external data {location[:80]!r} cannot be found: {error}") from None
     if not location or root not in target.parents:
         raise CompileError(
             where,
@@ -131,10 +152,9 @@ def attributes(node: Any, folder: Path, where: str) -> dict[str, Any]:
             found[attribute.name] = to_array(attribute.t, folder, where)
         else:
             try:
-                value = helper.get_attribute_value(attribute)
-            except Exception as error:  # an unknown attribute type
+                found[attribute.name] = _plain(helper.get_attribute_value(attribute))
+            except Exception as error:  # an unknown attribute type, or none of a number, a text or a list
                 raise CompileError(where, f"attribute {attribute.name!r} cannot be read: {error}") from None
-            found[attribute.name] = _plain(value)
     return found
 
 

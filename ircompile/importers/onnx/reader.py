@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +48,13 @@ class Reader:
         inputs = [ports.enter(self, port) for port in self.model.inputs]
         for raw in self.model.nodes:
             self.node(raw)
-        outputs = [external for port in self.model.outputs for external in ports.leave(self, port)]
+        outputs = dict.fromkeys(external for port in self.model.outputs for external in ports.leave(self, port))
+        for external in outputs:
+            if external.tensor in [given.tensor for given in inputs]:
+                problem = "is an input of the model, unchanged"
+                raise CompileError(
+                    f"output {external.name!r}", problem, "computed outputs", "leave it out of the model"
+                )
         builder = self.builder
         graph = Graph(
             sanitize(self.model.path.stem, "model"), tuple(builder.nodes), builder.tensors, builder.consts,
@@ -219,23 +226,30 @@ def check_quantized(model: Model) -> None:
         raise CompileError(str(model.path), problem, "int8 models", HINT_QDQ)
 
 
-def trace_onnx(
-    path: Path, numerics: str | None = None, input_shapes: Mapping[str, tuple[int, ...]] | None = None
-) -> tuple[Graph, Places]:
-    """The graph of a file, and where each quantized tensor of it lies in the graph, by its name."""
-    if numerics not in (None, *PROFILES):
-        raise CompileError(str(path), f"numerics {numerics!r} of an ONNX model", ", ".join(PROFILES))
+@contextmanager
+def sound(path: Path) -> Iterator[None]:
+    """Turns whatever a damaged file raises into a CompileError that names the file."""
     try:
-        model = read_model(path, input_shapes or {})
-        check_quantized(model)
-        reader = Reader(model)
-        graph = reader.run()
+        yield
     except CompileError as error:
         raise error if str(path) in error.where else error.at(path.name) from None
     except NONSENSE as error:
         raise CompileError(str(path), f"is damaged: {error!r}", "whole ONNX files", HINT_DAMAGED) from error
     except RecursionError:
         raise CompileError(str(path), "nests too deeply", "graphs of ordinary depth") from None
+
+
+def trace_onnx(
+    path: Path, numerics: str | None = None, input_shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> tuple[Graph, Places]:
+    """The graph of a file, and where each quantized tensor of it lies in the graph, by its name."""
+    if numerics not in (None, *PROFILES):
+        raise CompileError(str(path), f"numerics {numerics!r} of an ONNX model", ", ".join(PROFILES))
+    with sound(path):
+        model = read_model(path, input_shapes or {})
+        check_quantized(model)
+        reader = Reader(model)
+        graph = reader.run()
     views = {name: value.view for name, value in reader.values.items() if isinstance(value, Codes)}
     return graph, {n: Place(v.tensor, v.index) for n, v in views.items() if v.tensor in graph.tensors}
 
