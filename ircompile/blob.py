@@ -2,7 +2,8 @@
 
 Little-endian: magic "IRCW", uint16 version, uint16 header bytes, uint64 model hash, uint32 payload bytes, uint32
 CRC-32 of the payload (as zlib's), 8 bytes of 0; then the payload: every constant array at a multiple of 4 bytes.
-`NAME_bind_weights` checks all of it.
+`NAME_bind_weights` checks all of it, and that the CRC is that of the blob which was written with the C: the blob of
+the same model for another core has the same model hash and often the same size, but other bytes.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
+from ircompile.blob import HEADER
 from ircompile.emit import POINTER_BYTES
+from ircompile.errors import CompileError
 from ircompile.pipeline import Compiled, build
 from ircompile.runners.host import run_host
 from ircompile.runners.qemu import run_qemu
@@ -96,6 +100,7 @@ def binder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("last byte", 6),
         ("crc", 6),
         ("length", 2),
+        ("forged", 7),
     ],
 )
 def test_a_damaged_blob_is_refused(damage: str, expected: int, binder: Path, tmp_path: Path) -> None:
@@ -111,8 +116,40 @@ def test_a_damaged_blob_is_refused(damage: str, expected: int, binder: Path, tmp
     }
     if damage in flips:
         data[flips[damage]] ^= 1
+    if damage == "forged":  # whole and of the same model and size, but not the contents that the C expects
+        data[-1] ^= 1
+        data[20:24] = struct.pack("<I", zlib.crc32(data[HEADER.size :]))
     cut = {"truncated": len(data) - 1, "truncated header": 31, "empty": 0}.get(damage, len(data))
     (tmp_path / "blob").write_bytes(data[:cut])
     words = [binder / "binder", tmp_path / "blob", *(["shifted"] if damage == "misaligned" else [])]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert int(done.stdout) == expected
+
+
+@pytest.mark.parametrize("target", ["cortex-m0plus", "cortex-m55"])
+def test_the_blob_of_another_core_is_refused(target: str, tmp_path: Path) -> None:
+    """The same model, hence the same hash; where the size is the same, too, only the contents tell."""
+    compiled, other = compiled_net(target), compiled_net("cortex-m4")
+    ours, theirs = (each.files()["net_weights.bin"] for each in (compiled, other))
+    assert isinstance(ours, bytes)
+    assert isinstance(theirs, bytes)
+    assert ours != theirs
+    assert ours[8:16] == theirs[8:16]
+    payload = (theirs[HEADER.size :] + bytes(len(ours)))[: len(ours) - HEADER.size]
+    alike = theirs[:16] + struct.pack("<II", len(payload), zlib.crc32(payload)) + theirs[24:32] + payload
+    compiled.write(tmp_path)
+    (tmp_path / "net_weights.bin").write_bytes(alike)
+    codes = [[random_inputs(compiled.graph, 0)["x"]]]
+    with pytest.raises(CompileError, match=r"bind_weights refused.*7"):
+        run_qemu(tmp_path, compiled.interface, codes, compiled.target)
+
+
+def test_every_flipped_byte_is_refused(binder: Path, tmp_path: Path) -> None:
+    data = (binder / "net_weights.bin").read_bytes()
+    rng = np.random.default_rng(0)
+    for at in [*range(24), *rng.integers(HEADER.size, len(data), 40).tolist()]:
+        broken = bytearray(data)
+        broken[at] ^= int(rng.integers(1, 256))
+        (tmp_path / "blob").write_bytes(broken)
+        done = subprocess.run([binder / "binder", tmp_path / "blob"], capture_output=True, text=True, check=True)
+        assert int(done.stdout) != 0, at

@@ -115,8 +115,8 @@ class Constants:
         `pointer` is the C expression of where its address is kept.
         """
         data = self.blob(model_hash)
-        words = [f"{word:08x}" for word in struct.unpack_from("<4I", data)]
+        words = [f"{word:08x}" for word in struct.unpack_from("<6I", data)]
         offsets = offsets_of([array.values for array in self.arrays])
-        names = ("magic", "version", "hash_low", "hash_high")
+        names = ("magic", "version", "hash_low", "hash_high", "payload", "crc")
         return {"bytes": len(data), "header": HEADER.size, "offsets": offsets, "pointer": pointer,
                 **dict(zip(names, words, strict=True))}  # fmt: skip
