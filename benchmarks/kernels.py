@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ircompile.bench import count_instructions
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
 from ircompile.pipeline import build
 from ircompile.target import Target
+from ircompile.verify.bench import count_instructions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from nets import Net

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ircompile.errors import CompileError
-from ircompile.fit import fit
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
 from ircompile.pipeline import read
 from ircompile.target import load_target
+from ircompile.variants.choose import fit
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from nets import long_chain

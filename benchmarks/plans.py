@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from page import markdown, million
 
-from ircompile.bench import count_instructions, layer_by_layer
 from ircompile.passes.split_channels import base_name
 from ircompile.pipeline import build, read
 from ircompile.plan import InputMode
 from ircompile.target import Target
+from ircompile.verify.bench import count_instructions, layer_by_layer
 
 HEADING = "## What streaming costs"
 MOST_AUTO, MOST_MIN = 1.05, 1.15  # of layer by layer; of the default plan

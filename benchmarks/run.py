@@ -17,11 +17,11 @@ import plans
 from kernels import KERNELS, block_figure, kernel_figure
 from planning import print_planning
 
-from ircompile.bench import count_instructions
 from ircompile.errors import CompileError
 from ircompile.pipeline import build, read
-from ircompile.references.tflm import ArenaUse, arena_use
 from ircompile.target import load_target
+from ircompile.verify.bench import count_instructions
+from ircompile.verify.references.tflm import ArenaUse, arena_use
 
 HERE = Path(__file__).parent
 DOC = HERE.parent / "docs" / "benchmarks.md"

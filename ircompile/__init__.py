@@ -13,15 +13,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ircompile.analysis import Analysis
     from ircompile.api import Compilation, Verification, analyze, compile, verify
     from ircompile.errors import CompileError
-    from ircompile.graph import Graph
+    from ircompile.ir.graph import Graph
+    from ircompile.variants.estimate import Analysis
 
 __version__ = "0.1.0"
 __all__ = ["Analysis", "Compilation", "CompileError", "Graph", "Verification", "analyze", "compile", "verify"]
 
-_HOMES = {"Analysis": "analysis", "CompileError": "errors", "Graph": "graph"}
+_HOMES = {"Analysis": "variants.estimate", "CompileError": "errors", "Graph": "ir.graph"}
 
 
 def __getattr__(name: str) -> object:

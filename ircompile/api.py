@@ -16,21 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ircompile import ladder, pipeline
-from ircompile.accuracy import Accuracy, measure_accuracy
-from ircompile.analysis import Analysis, analyze_graph
+from ircompile import pipeline
 from ircompile.errors import CompileError
-from ircompile.fit import Ram
-from ircompile.graph import Graph
 from ircompile.importers import load
 from ircompile.interface import InputMode, c_name
+from ircompile.ir.graph import Graph
+from ircompile.ir.tensor import Array
 from ircompile.passes import normalize
-from ircompile.pictures import fit_codes, read_inputs
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs
 from ircompile.report import html_report, memory_map, memory_picture, report_data
 from ircompile.target import MemoryRegion, Target, load_target
-from ircompile.tensor import Array
+from ircompile.variants.choose import Ram
+from ircompile.variants.estimate import Analysis, analyze_graph
+from ircompile.verify import ladder
+from ircompile.verify.accuracy import Accuracy, measure_accuracy
+from ircompile.verify.inputs import fit_codes, read_inputs
 
 Model = str | os.PathLike[str] | Graph
 Input = str | os.PathLike[str] | Array | Mapping[str, Array]

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ircompile import emit
-from ircompile.fit import Ram, fit
-from ircompile.graph import Graph
 from ircompile.importers import load
 from ircompile.interface import Interface
+from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import Lowered
 from ircompile.kernels.pack import Program, pack
 from ircompile.passes import normalize
 from ircompile.passes.fold_pixels import fold_pixels
 from ircompile.plan import InputMode, Plan
 from ircompile.target import MemoryRegion, Target, check_names
+from ircompile.variants.choose import Ram, fit
 
 Pixels = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation of pixels, in units of 0 to 255: one value for all channels or one a channel."""

@@ -22,15 +22,15 @@ import numpy as np
 from exactness_page import page
 
 from ircompile.errors import CompileError
-from ircompile.external import from_graph, to_graph
-from ircompile.graph import Graph
 from ircompile.importers import trace
-from ircompile.isolated import Isolated, by_kind
-from ircompile.ladder import RUNNERS, Codes, compare, vectors_for
+from ircompile.ir.bindings import from_graph, to_graph
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import build, read
-from ircompile.references import Reference, open_reference
-from ircompile.simulate import run_graph
 from ircompile.target import load_target
+from ircompile.verify.ladder import RUNNERS, Codes, compare, vectors_for
+from ircompile.verify.per_layer import Isolated, by_kind
+from ircompile.verify.references import Reference, open_reference
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "out" / "exactness"
@@ -120,7 +120,7 @@ def framework(path: Path, numerics: str) -> Reference:
     """The framework of a profile; LiteRT's reference kernels for uint8 models, for which TFLite Micro has none."""
     reference = open_reference(numerics, path)
     if numerics == "tflm":
-        from ircompile.references.tflm import TflmReference
+        from ircompile.verify.references.tflm import TflmReference
 
         assert isinstance(reference, TflmReference)
         try:

@@ -21,12 +21,12 @@ from gallery_face import portrait
 from gallery_heads import Found, best, blazeface, ssd_boxes, ssd_priors
 from PIL import Image, ImageDraw
 
-from ircompile.external import from_graph, to_graph
-from ircompile.ladder import against
+from ircompile.ir.bindings import from_graph, to_graph
+from ircompile.ir.tensor import Array
 from ircompile.pipeline import build, read
-from ircompile.runners.host import run_host
 from ircompile.target import load_target
-from ircompile.tensor import Array
+from ircompile.verify.ladder import against
+from ircompile.verify.runners.host import run_host
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = Path(os.environ.get("IRCOMPILE_MODELS") or ROOT.parent / "shared" / "models")

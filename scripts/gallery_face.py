@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 Colour = tuple[int, int, int]
 DETAIL = 960  # pixels it is drawn at, before it is made smaller

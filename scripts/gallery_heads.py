@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 SAME = 0.3  # intersection over union from which on two boxes are of one thing
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ircompile.fit import explore
 from ircompile.pipeline import build, read
 from ircompile.report import front_picture, memory_map, memory_picture, report_data
 from ircompile.target import load_target
+from ircompile.variants.choose import explore
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "examples" / "digits" / "digits.onnx"

@@ -17,17 +17,17 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from ircompile import ops
 from ircompile.emit.functions import find_template
-from ircompile.graph import External, Graph, Node, validate
 from ircompile.importers import tflite
 from ircompile.importers.onnx import qoperators, reductions, rules
 from ircompile.importers.onnx.functions import ELEMENTWISE
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph, IoBinding, Node, validate
+from ircompile.ir.numerics import PROFILES, Requant
+from ircompile.ir.ops import Op, state_bytes, steps_of
+from ircompile.ir.tensor import Site
 from ircompile.kernels.lower import lower
-from ircompile.numerics import PROFILES, Requant
-from ircompile.ops import Op, state_bytes, steps_of
 from ircompile.target import Target, list_targets
-from ircompile.tensor import Site
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "ops"))
@@ -195,7 +195,7 @@ def kernels(op: type[Op], core: Target) -> set[str]:
 def chosen(op: Op, site: Site, core: Target) -> str:
     """The kernel's name of one node, standing alone."""
     tensors = {tensor.name: tensor for tensor in (*site.inputs, site.output)}
-    ports = {name: External(name, name, (1, *t.shape), t.dtype, (1, 2, 3)) for name, t in tensors.items()}
+    ports = {name: IoBinding(name, name, (1, *t.shape), t.dtype, (1, 2, 3)) for name, t in tensors.items()}
     names = tuple(tensor.name for tensor in site.inputs)
     node = Node("node", op, names, site.output.name)
     graph = Graph(

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
-from ircompile.numerics import Requant
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.numerics import Requant
 from ircompile.plan import InputMode
 
 

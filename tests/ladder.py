@@ -8,19 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from ircompile import ops
-from ircompile.fit import Ram
-from ircompile.graph import Graph
-from ircompile.ops import const_names
+from ircompile.checks.plan import prove
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.ops import const_names
+from ircompile.ir.simulate import run_graph
+from ircompile.ir.tensor import Array
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode
-from ircompile.runners.harness import RunResult
-from ircompile.runners.host import run_host
-from ircompile.runners.qemu import run_qemu
-from ircompile.simulate import run_graph, run_plan
-from ircompile.symbolic import prove
+from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
-from ircompile.tensor import Array
+from ircompile.variants.choose import Ram
+from ircompile.verify.runners.harness import RunResult
+from ircompile.verify.runners.host import run_host
+from ircompile.verify.runners.qemu import run_qemu
 
 Codes = dict[str, Array]
 

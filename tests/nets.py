@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ircompile import ops
-from ircompile.families import V2_BLOCKS
-from ircompile.graph import External, Graph, Node, validate
-from ircompile.numerics import Requant
-from ircompile.tensor import Array, Tensor
+from ircompile.ir import ops
+from ircompile.ir.families import V2_BLOCKS
+from ircompile.ir.graph import Graph, IoBinding, Node, validate
+from ircompile.ir.numerics import Requant
+from ircompile.ir.tensor import Array, Tensor
 
 
 class Net:
@@ -120,9 +120,9 @@ class Net:
         return self.sum(x, y) if stride == 1 and channels == self.tensors[x].channels else y
 
     def graph(self, *outputs: str, name: str = "net") -> Graph:
-        def port(tensor: str) -> External:
+        def port(tensor: str) -> IoBinding:
             t = self.tensors[tensor]
-            return External(tensor, tensor, (1, *t.shape), t.dtype, (1, 2, 3))
+            return IoBinding(tensor, tensor, (1, *t.shape), t.dtype, (1, 2, 3))
 
         names = outputs or (self.nodes[-1].output,)
         return validate(

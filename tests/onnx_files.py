@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx import read_onnx
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 
 class Net:

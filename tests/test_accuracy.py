@@ -13,11 +13,11 @@ import pytest
 from tflite_files import Op, T, const, write
 
 import ircompile
-from ircompile import accuracy
 from ircompile.cli import main
 from ircompile.errors import CompileError
-from ircompile.references import open_reference
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
+from ircompile.verify import accuracy
+from ircompile.verify.references import open_reference
 
 pytestmark = pytest.mark.toolchain
 ROOT = Path(__file__).parents[1]

@@ -13,11 +13,11 @@ from referencing import Registry, Resource
 from test_check import chain
 
 from ircompile import __version__
-from ircompile.analysis import analyze_graph
-from ircompile.check import Check
 from ircompile.cli import answers, main
 from ircompile.importers.findings import Finding
 from ircompile.importers.ir import write_ir
+from ircompile.report.support import Check
+from ircompile.variants.estimate import analyze_graph
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
 SCHEMAS = Path(__file__).parents[1] / "docs" / "schema"

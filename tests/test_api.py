@@ -16,8 +16,8 @@ import pytest
 from nets import Net
 
 import ircompile
-from ircompile.graph import Graph
 from ircompile.importers.ir import write_ir
+from ircompile.ir.graph import Graph
 from ircompile.report import memory_map
 
 

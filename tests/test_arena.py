@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
-from ircompile.fit import Ram
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode, Plan
 from ircompile.plan.draft import aligned
+from ircompile.plan.simulate import run_plan
 from ircompile.report import report_data
-from ircompile.runners.build import EMITTED_FLAGS, tool_beside
-from ircompile.runners.qemu import run_qemu
-from ircompile.simulate import run_plan
 from ircompile.target import load_target
+from ircompile.variants.choose import Ram
+from ircompile.verify.runners.build import EMITTED_FLAGS, tool_beside
+from ircompile.verify.runners.qemu import run_qemu
 
 M4 = load_target("cortex-m4")
 CASES: list[tuple[InputMode, Ram]] = [("resident", "auto"), ("rows", "auto"), ("rows", "min"), ("resident", 2200)]

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
-from ircompile.blob import HEADER
 from ircompile.emit import POINTER_BYTES
+from ircompile.emit.blob import HEADER
 from ircompile.errors import CompileError
+from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
-from ircompile.runners.host import run_host
-from ircompile.runners.qemu import run_qemu
-from ircompile.simulate import run_graph
 from ircompile.target import load_target
+from ircompile.verify.runners.host import run_host
+from ircompile.verify.runners.qemu import run_qemu
 
 pytestmark = pytest.mark.toolchain
 BIND = r"""

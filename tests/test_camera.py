@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.tensor import Array
 from ircompile.pipeline import build, read
-from ircompile.runners.build import EMITTED_FLAGS
 from ircompile.target import load_target
-from ircompile.tensor import Array
+from ircompile.verify.runners.build import EMITTED_FLAGS
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
 WIDTH, HEIGHT = 256, 256

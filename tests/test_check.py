@@ -10,10 +10,10 @@ import pytest
 from nets import Net
 from onnx import TensorProto, helper
 
-from ircompile.check import Check, check_model
 from ircompile.errors import CompileError
 from ircompile.importers.ir import write_ir
 from ircompile.pipeline import read
+from ircompile.report.support import Check, check_model
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
 

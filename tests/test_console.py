@@ -11,9 +11,9 @@ from nets import Net
 
 from ircompile.cli import main
 from ircompile.cli.console import print_error, print_table
+from ircompile.emit.templating import shorten
 from ircompile.errors import CompileError
 from ircompile.importers.ir import write_ir
-from ircompile.templating import shorten
 
 FUSED = ";".join(f"model/block_{i}/BatchNorm/FusedBatchNormV3" for i in range(5))
 

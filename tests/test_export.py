@@ -17,12 +17,12 @@ import yaml
 from nets import Net
 
 from ircompile.cli import main
-from ircompile.export import FORMATS, export
+from ircompile.export.projects import FORMATS, export
 from ircompile.importers.ir import write_ir
 from ircompile.pipeline import build
 from ircompile.plan import InputMode
-from ircompile.runners.build import EMITTED_FLAGS
 from ircompile.target import load_target
+from ircompile.verify.runners.build import EMITTED_FLAGS
 
 BIN = Path(sys.executable).parent
 WARNINGS = [flag for flag in EMITTED_FLAGS if not flag.startswith("-std")]

@@ -12,11 +12,11 @@ from nets import Net
 from tflite_files import Op, T, const, write
 
 from ircompile.cli import main
+from ircompile.emit.templating import comment
 from ircompile.errors import CompileError
-from ircompile.export import FORMATS
+from ircompile.export.projects import FORMATS
 from ircompile.importers.ir import parse_ir, print_ir
-from ircompile.runners.build import EMITTED_FLAGS
-from ircompile.templating import comment
+from ircompile.verify.runners.build import EMITTED_FLAGS
 
 NAMES = [
     "end */ int x; /*",

@@ -12,18 +12,19 @@ from ladder import codes_for
 from nets import Net
 from plan.random_nets import random_net
 
+from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
-from ircompile.fit import fit
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode, Plan
 from ircompile.plan.model import Region
 from ircompile.plan.regions import heat_of
-from ircompile.runners.host import run_host
-from ircompile.runners.qemu import run_qemu
-from ircompile.simulate import run_graph, run_plan
-from ircompile.symbolic import prove
+from ircompile.plan.simulate import run_plan
 from ircompile.target import MemoryRegion, load_target
+from ircompile.variants.choose import fit
+from ircompile.verify.runners.host import run_host
+from ircompile.verify.runners.qemu import run_qemu
 
 HOST, M4 = load_target("host"), load_target("cortex-m4")
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ircompile.numerics import (
+from ircompile.ir.numerics import (
     Requant,
     mbqm,
     mbqm_single,

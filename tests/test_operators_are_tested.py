@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ircompile import ops
 from ircompile.importers import tflite
 from ircompile.importers.onnx import rules
+from ircompile.ir import ops
 
 TESTS = Path(__file__).parent
 QUOTED, CLASS = '"{}"', r"ops\.{}\("

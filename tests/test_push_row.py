@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
-from ircompile.fit import Ram
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
+from ircompile.ir.tensor import Array
 from ircompile.pipeline import build
 from ircompile.plan.firing import rows_pushed
-from ircompile.runners.build import EMITTED_FLAGS
-from ircompile.simulate import run_graph
 from ircompile.target import load_target
-from ircompile.tensor import Array
+from ircompile.variants.choose import Ram
+from ircompile.verify.runners.build import EMITTED_FLAGS
 
 PROGRAM = r"""
 #include <stdio.h>

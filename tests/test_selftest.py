@@ -13,15 +13,15 @@ from nets import Net, random_inputs
 
 from ircompile.cli import main
 from ircompile.errors import CompileError
-from ircompile.graph import Graph
+from ircompile.export.selftest import generator, seeded_codes, selftest_files
 from ircompile.importers.ir import write_ir
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode
-from ircompile.runners.build import EMITTED_FLAGS
-from ircompile.runners.firmware import run_firmware
-from ircompile.selftest import generator, seeded_codes, selftest_files
-from ircompile.simulate import run_graph
 from ircompile.target import load_target
+from ircompile.verify.runners.build import EMITTED_FLAGS
+from ircompile.verify.runners.firmware import run_firmware
 
 
 def network() -> Graph:

@@ -9,16 +9,17 @@ import pytest
 from nets import Net, mobilenet_v2
 from test_answers import run, valid
 
-from ircompile.analysis import analyze_graph
 from ircompile.cli import parse
 from ircompile.errors import CompileError
-from ircompile.families import FAMILIES, rounded
 from ircompile.importers.ir import write_ir
-from ircompile.ops import Depthwise
+from ircompile.ir.families import FAMILIES, rounded
+from ircompile.ir.ops import Depthwise
+from ircompile.ir.simulate import run_graph
 from ircompile.passes import normalize
 from ircompile.pipeline import build
-from ircompile.simulate import run_graph, run_plan
+from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
+from ircompile.variants.estimate import analyze_graph
 
 M4 = load_target("cortex-m4")
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
+from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode
-from ircompile.runners.build import EMITTED_FLAGS
-from ircompile.simulate import run_graph
 from ircompile.target import load_target
+from ircompile.verify.runners.build import EMITTED_FLAGS
 
 ROUNDS = 3
 PROGRAM = r"""

@@ -11,12 +11,12 @@ import pytest
 from tflite_files import T
 
 from ircompile.errors import CompileError
-from ircompile.external import from_graph, to_graph
-from ircompile.graph import Graph
 from ircompile.importers import load
+from ircompile.ir.bindings import from_graph, to_graph
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.passes import normalize
-from ircompile.references import open_reference
-from ircompile.simulate import run_graph
+from ircompile.verify.references import open_reference
 
 Array = Any
 PATTERNS = ("random", "ends", "lowest", "highest")

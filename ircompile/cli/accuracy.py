@@ -6,10 +6,10 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from ircompile.accuracy import Accuracy, measure_accuracy
 from ircompile.cli.console import OUT, doing, number, print_table
 from ircompile.cli.models import original_of
 from ircompile.pipeline import Compiled
+from ircompile.verify.accuracy import Accuracy, measure_accuracy
 
 
 def measure(arguments: argparse.Namespace, compiled: Compiled, reference: str | None = None) -> dict[str, Any]:

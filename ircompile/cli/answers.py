@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ircompile.analysis import Analysis, analyze_graph
-from ircompile.check import Check, check_model
 from ircompile.cli.arguments import BUDGET, add_input, add_model_file, add_numerics, add_regions, add_target, size
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table, wrapped
+from ircompile.emit.templating import shorten
 from ircompile.importers.findings import Finding
 from ircompile.pipeline import read
+from ircompile.report.support import Check, check_model
 from ircompile.target import load_target
-from ircompile.templating import shorten
+from ircompile.variants.estimate import Analysis, analyze_graph
 
 BASIS = {"planned": "", "estimated": " (estimated)", "in proportion": " (in proportion)"}
 

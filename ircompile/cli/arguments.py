@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ircompile.errors import CompileError
-from ircompile.numerics import PROFILES
+from ircompile.ir.numerics import PROFILES
 from ircompile.target import MemoryRegion
 
 TARGET = "a core, such as cortex-m4 or m4 (ircompile targets lists them), or a file of your own, core.toml"

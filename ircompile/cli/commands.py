@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ircompile import ladder
-from ircompile.bench import count_instructions
 from ircompile.cli.arguments import add_comparisons, add_model, folder
 from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
@@ -19,14 +17,16 @@ from ircompile.cli.files import sha256, write_files
 from ircompile.cli.models import compiled_from, graph_of
 from ircompile.cli.summary import print_summary
 from ircompile.cli.verify import compare_more, rung_data, rungs_of, unlike
+from ircompile.export.selftest import selftest_files
 from ircompile.importers.ir import print_ir
 from ircompile.pipeline import Compiled
 from ircompile.plan.text import print_plan
-from ircompile.references.tflm_arena import measured_arena
 from ircompile.report import html_report, memory_map, report_data
-from ircompile.runners.sizes import measure_sizes
-from ircompile.selftest import selftest_files
 from ircompile.target import list_targets
+from ircompile.verify import ladder
+from ircompile.verify.bench import count_instructions
+from ircompile.verify.references.tflm_arena import measured_arena
+from ircompile.verify.runners.sizes import measure_sizes
 
 
 def _fill_compile(to: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import shtab
 
 from ircompile.cli.command import EXIT, Command
-from ircompile.families import FAMILIES
+from ircompile.ir.families import FAMILIES
 from ircompile.target import list_targets
 
 SHELLS = ("bash", "zsh", "fish")

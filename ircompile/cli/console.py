@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ircompile.emit.templating import shorten
 from ircompile.errors import CompileError
-from ircompile.templating import shorten
 
 WIDTH = 100
 """Of lists that are broken into lines."""

@@ -12,12 +12,12 @@ from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import ERR, doing, number, print_json, print_table
 from ircompile.cli.files import write_files
 from ircompile.cli.models import graph_of
-from ircompile.fit import explore, fit
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
 from ircompile.plan import InputMode
 from ircompile.report import front_picture
-from ircompile.smaller import Fitted
 from ircompile.target import Target, load_target
+from ircompile.variants.choose import explore, fit
+from ircompile.variants.tradeoffs import Fitted
 
 Point = dict[str, int]
 OPTIONS = {"auto": "--ram auto (default)", "min": "--ram min"}

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ircompile.cli.console import OUT, doing, number, print_table
-from ircompile.external import from_graph
-from ircompile.graph import Graph
-from ircompile.isolated import by_kind, isolate
-from ircompile.templating import shorten
-from ircompile.tensor import Array
+from ircompile.emit.templating import shorten
+from ircompile.ir.bindings import from_graph
+from ircompile.ir.graph import Graph
+from ircompile.ir.tensor import Array
+from ircompile.verify.per_layer import by_kind, isolate
 
 TITLES = ("operator", "our op", "compared", "differing", "of them ties", "largest")
 

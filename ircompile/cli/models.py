@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from ircompile.accuracy import Original
 from ircompile.cli.console import doing
-from ircompile.graph import Graph
 from ircompile.interface import c_name
+from ircompile.ir.graph import Graph
 from ircompile.passes.fold_pixels import codes_of_pixels
 from ircompile.pipeline import Compiled, Pixels, build, read
 from ircompile.target import load_target
+from ircompile.verify.accuracy import Original
 
 
 def graph_of(arguments: argparse.Namespace) -> Graph:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ircompile import api
-from ircompile.analysis import Analysis
 from ircompile.cli.arguments import BUDGET, add_input, add_target, size
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import doing, number, print_json, print_table
 from ircompile.errors import CompileError
-from ircompile.families import FAMILIES
+from ircompile.ir.families import FAMILIES
 from ircompile.target import load_target
+from ircompile.variants.estimate import Analysis
 
 Point = tuple[str, str | None, float, int]  # name, file or None, width, size
 

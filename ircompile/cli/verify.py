@@ -6,17 +6,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ircompile import ladder
 from ircompile.cli import accuracy, layers
 from ircompile.cli.arguments import add_comparisons, add_model
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import ERR, OUT, doing, number, print_json
 from ircompile.cli.models import compiled_from, original_of
+from ircompile.emit.templating import shorten
 from ircompile.errors import CompileError
-from ircompile.numerics import PROFILES
-from ircompile.pictures import read_inputs
+from ircompile.ir.numerics import PROFILES
 from ircompile.pipeline import Compiled
-from ircompile.templating import shorten
+from ircompile.verify import ladder
+from ircompile.verify.inputs import read_inputs
 
 HELIUM = (
     "notice: Helium does not run on this machine; host ran portable C of the same network. --on qemu runs Helium."

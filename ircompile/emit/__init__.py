@@ -11,14 +11,14 @@ from ircompile.emit.calls import Calls
 from ircompile.emit.constants import Constants
 from ircompile.emit.functions import Functions
 from ircompile.emit.rows import Arena, row_place
-from ircompile.graph import Graph
 from ircompile.interface import ArenaRegion, Interface, Port
+from ircompile.ir.graph import Graph
+from ircompile.ir.tensor import RANGES, Tensor
 from ircompile.kernels.pack import Program
 from ircompile.plan import Plan
 from ircompile.plan.model import ARENA_ALIGN, Region
 from ircompile.plan.tables import schedule_tables
 from ircompile.target import MemoryRegion
-from ircompile.tensor import RANGES, Tensor
 
 POINTER_BYTES = 8
 """Room for a pointer in the arena, on 64-bit machines too."""

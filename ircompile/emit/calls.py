@@ -5,10 +5,10 @@ from __future__ import annotations
 from ircompile.emit.constants import Constants
 from ircompile.emit.functions import Functions
 from ircompile.emit.rows import Arena, before_again, output_row, row_place, window_call, with_lines
-from ircompile.graph import Node
+from ircompile.ir.graph import Node
+from ircompile.ir.ops import steps_of, window_of
 from ircompile.kernels.model import Kernel
 from ircompile.kernels.pack import Program
-from ircompile.ops import steps_of, window_of
 from ircompile.plan.model import Stage
 
 

@@ -9,14 +9,14 @@ from math import inf
 
 import numpy as np
 
-from ircompile.blob import HEADER, make_blob, offsets_of
+from ircompile.emit.blob import HEADER, make_blob, offsets_of
 from ircompile.errors import CompileError
-from ircompile.graph import Node
+from ircompile.ir.graph import Node
+from ircompile.ir.tensor import Array
 from ircompile.plan import Plan
 from ircompile.plan.draft import aligned
 from ircompile.plan.work import weight_passes
 from ircompile.target import MemoryRegion
-from ircompile.tensor import Array
 
 C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t", "uint32": "uint32_t",
            "float32": "float"}  # fmt: skip

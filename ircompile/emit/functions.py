@@ -15,7 +15,6 @@ from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import Form, PairForm
 from ircompile.resources import templates_dir
 from ircompile.target import Target
-from ircompile.templating import environment
 
 HELPERS = {
     "scale_double": ("multiply_high", "shift_away"),

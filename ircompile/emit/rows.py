@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ircompile.ops import window_of
+from ircompile.ir.ops import window_of
+from ircompile.ir.tensor import Site
 from ircompile.plan.model import Buffer, Plan, Region, Stage
 from ircompile.plan.steps import lead_of, reach_of, stride_of
-from ircompile.tensor import Site
 
 
 class Arena:

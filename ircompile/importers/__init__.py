@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ircompile.errors import CompileError
-from ircompile.graph import Graph
 from ircompile.importers.places import Places
-from ircompile.numerics import PROFILES
+from ircompile.ir.graph import Graph
+from ircompile.ir.numerics import PROFILES
 
 
 def load(path: Path, numerics: str | None = None, name: str | None = None) -> Graph:

@@ -2,9 +2,9 @@
 
 graph digits numerics=ort
 tensor x (32, 32, 1) int8 scale=0.0078125 zero_point=0
-input External(tensor='x', name='input', ...)
+input IoBinding(tensor='x', name='input', ...)
 node conv1 = Conv(window=Window(kernel=(3, 3), ...), ...) (x) -> y  # 3 Conv
-output External(...)
+output IoBinding(...)
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from ircompile import ops
 from ircompile.errors import CompileError
-from ircompile.graph import External, Graph, Node, validate
-from ircompile.numerics import Requant
-from ircompile.tensor import Array, Tensor
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph, IoBinding, Node, validate
+from ircompile.ir.numerics import Requant
+from ircompile.ir.tensor import Array, Tensor
 
-CLASSES = {cls.__name__: cls for cls in (*ops.OPS, ops.Window, ops.Constant, ops.Lookup, Requant, External)}
+CLASSES = {cls.__name__: cls for cls in (*ops.OPS, ops.Window, ops.Constant, ops.Lookup, Requant, IoBinding)}
 TENSOR = re.compile(r"([A-Za-z0-9_]+) (\(.*\)) (\w+) scale=(\S+) zero_point=(-?\d+)$")
 NODE = re.compile(r"([A-Za-z0-9_]+) = (.*) \(([^()]*)\) -> (\S+)(?:  # (.*))?$")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 
 class Place(NamedTuple):

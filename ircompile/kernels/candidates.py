@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from ircompile import ops
-from ircompile.graph import Graph, Node
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph, Node
 from ircompile.kernels.blocks import choose_blocks
 from ircompile.kernels.concat import choose_concat, choose_slice
 from ircompile.kernels.convolution import choose_conv

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ircompile import ops
-from ircompile.graph import Node
+from ircompile.ir import ops
+from ircompile.ir.graph import Node
+from ircompile.ir.numerics import wrap_int32
+from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
 from ircompile.kernels.tiles import fits_pairs, run_order, stream_of
-from ircompile.numerics import wrap_int32
 from ircompile.target import Target
-from ircompile.tensor import Array, Site, integers
 
 POINT = ops.Window((1, 1))
 STRAIGHT = (4, 8)  # steps that expanding layers have code of their own for, without a loop, with int16 weights

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile import ops
-from ircompile.graph import Node
+from ircompile.ir import ops
+from ircompile.ir.graph import Node
+from ircompile.ir.numerics import wrap_int32
+from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
 from ircompile.kernels.requantize import Recipe
-from ircompile.numerics import wrap_int32
 from ircompile.target import Features
-from ircompile.tensor import Array, Site, integers
 
 # The order of a 3 x 3 filter whose words, sign extended to halves, are the outer columns of the rows and the
 # middles of the first two; the middle of the last row stands alone.

@@ -6,14 +6,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from ircompile import ops
+from ircompile.ir import ops
+from ircompile.ir.numerics import quantize_multiplier
+from ircompile.ir.tensor import Array, Site, Tensor
 from ircompile.kernels.fixed_point import mantissa
 from ircompile.kernels.model import Extra, Kernel, Packed, requant_words
 from ircompile.kernels.requantize import Core, PairRecipe, synthesize_pairs, synthesize_product
-from ircompile.numerics import quantize_multiplier
 from ircompile.plan.model import Layout
 from ircompile.target import Features
-from ircompile.tensor import Array, Site, Tensor
 
 
 def choose_binary(op: ops.Binary, site: Site) -> Kernel:

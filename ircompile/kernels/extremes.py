@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ircompile import ops
+from ircompile.ir import ops
+from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Extra, Kernel, Packed
-from ircompile.tensor import Site
 
 
 def choose_argmax() -> Kernel:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ircompile import ops
-from ircompile.graph import Node
+from ircompile.ir import ops
+from ircompile.ir.graph import Node
+from ircompile.ir.tensor import Site, integers
 from ircompile.kernels.helium_dense import choose_dense, pack_dense
 from ircompile.kernels.helium_depthwise import choose_depthwise_lanes, pack_channels, pack_strips
 from ircompile.kernels.helium_elementwise import choose_add, pack_add
 from ircompile.kernels.helium_requant import VectorRecipe, vector_recipe
 from ircompile.kernels.model import Context, Kernel, Packed
-from ircompile.tensor import Site, integers
 
 
 def choose_helium(node: Node, site: Site) -> Kernel | None:

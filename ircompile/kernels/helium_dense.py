@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ircompile import ops
+from ircompile.ir import ops
+from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.helium_requant import VectorRecipe
 from ircompile.kernels.model import Kernel, Packed, window_suffix
-from ircompile.tensor import Array, Site
 
 RESIDENT_DEPTH = 32  # two vectors a filter, of two channels
 POINTWISE = ops.Window((1, 1))

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ircompile import ops
+from ircompile.ir import ops
+from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.helium_requant import VectorRecipe
 from ircompile.kernels.model import Kernel, Packed, window_suffix
-from ircompile.tensor import Array, Site, integers
 
 VECTOR = 16
 SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}

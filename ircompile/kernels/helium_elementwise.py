@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ircompile import ops
+from ircompile.ir import ops
+from ircompile.ir.tensor import Site, Tensor
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import PairRecipe, synthesize_pairs
-from ircompile.tensor import Site, Tensor
 
 
 def choose_add(op: ops.Binary, site: Site) -> Kernel | None:

@@ -13,14 +13,14 @@ from typing import Literal
 
 import numpy as np
 
+from ircompile.ir.numerics import Requant, quantize_multiplier
+from ircompile.ir.tensor import Array
 from ircompile.kernels.model import requant_words
 from ircompile.kernels.requantize import Form, Recipe, synthesize
 from ircompile.kernels.requantize.attempts import MOST_SHIFT, Attempt, needed_clamp
 from ircompile.kernels.requantize.reference import Steps, steps_of, wraps
 from ircompile.kernels.requantize.solve import solve
-from ircompile.numerics import Requant, quantize_multiplier
 from ircompile.target import Features
-from ircompile.tensor import Array
 
 PREFERRED = (2, 1)  # right shifts that serve most layers, so that they share code
 MOST_NARROWING = 16  # VQSHRN shifts by 1 to 16

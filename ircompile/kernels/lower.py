@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ircompile import ops
 from ircompile.errors import CompileError
-from ircompile.graph import Graph, Node
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.tensor import Tensor
 from ircompile.kernels.candidates import choose
 from ircompile.kernels.model import Kernel
 from ircompile.kernels.whole import with_whole
 from ircompile.plan.model import Demand, Layout
 from ircompile.target import Target
-from ircompile.tensor import Tensor
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Literal
 
 import numpy as np
 
-from ircompile import ops
-from ircompile.graph import Node
+from ircompile.analyses.intervals import Intervals
+from ircompile.ir import ops
+from ircompile.ir.graph import Node
+from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.requantize import Form, PairForm, Recipe, synthesize
-from ircompile.passes.intervals import Intervals
 from ircompile.plan.model import Demand, Layout, Plan
 from ircompile.target import Target
-from ircompile.tensor import Array, Site, integers
 
 # How a kernel is handed its inputs: "row", a pointer to the one row of each that it reads; "window", an array of
 # row pointers, NULL outside of the picture; "buffer", base, slots and pitch, from which it finds rows itself;

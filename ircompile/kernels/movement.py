@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ircompile import ops
+from ircompile.ir import ops
+from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Kernel, Packed
-from ircompile.tensor import Site
 
 
 def choose_move(op: ops.Pad | ops.Copy | ops.Reshape | ops.Transpose) -> Kernel:

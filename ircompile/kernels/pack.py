@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from ircompile import ops
-from ircompile.graph import Node
+from ircompile.analyses.intervals import analyze
+from ircompile.ir import ops
+from ircompile.ir.graph import Node
 from ircompile.kernels.blocks import pack_blocks
 from ircompile.kernels.concat import pack_concat, pack_slice
 from ircompile.kernels.convolution import pack_conv
@@ -22,7 +23,6 @@ from ircompile.kernels.pooling import pack_mean, pack_pool
 from ircompile.kernels.prelu import pack_prelu
 from ircompile.kernels.resize import pack_resize
 from ircompile.kernels.transpose_conv import pack_transpose_conv
-from ircompile.passes.intervals import analyze
 from ircompile.plan import Plan
 from ircompile.target import Target
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ircompile import ops
+from ircompile.ir import ops
+from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Extra, Kernel, Packed, requant_words, window_suffix
 from ircompile.kernels.requantize import Core, synthesize_average, synthesize_mean
 from ircompile.target import Features
-from ircompile.tensor import Site
 
 
 def choose_pool(op: ops.MaxPool | ops.AveragePool, site: Site) -> Kernel:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ircompile import ops
+from ircompile.ir import ops
+from ircompile.ir.numerics import quantize_multiplier
+from ircompile.ir.tensor import Site
 from ircompile.kernels.fixed_point import mantissa
 from ircompile.kernels.model import Extra, Kernel, Packed
-from ircompile.numerics import quantize_multiplier
-from ircompile.tensor import Site
 
 
 def choose_prelu(op: ops.Prelu, site: Site) -> Kernel:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ircompile import ops
+from ircompile.ir import ops
+from ircompile.ir.ops.resize import ONE
+from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Kernel, Packed
-from ircompile.ops.resize import ONE
-from ircompile.tensor import Array, Site
 
 EXACT_BITS = 7  # 8-bit codes times two weights below 1.5 with 7 fractional bits are exact in float32
 

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ircompile.ir.numerics import wrap_int32
+from ircompile.ir.tensor import Array, integers
 from ircompile.kernels.requantize import Recipe
-from ircompile.numerics import wrap_int32
-from ircompile.tensor import Array, integers
 
 
 def run_order(runs: Sequence[int], together: bool = False) -> Array:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ircompile import ops
-from ircompile.graph import Node
+from ircompile.ir import ops
+from ircompile.ir.graph import Node
+from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words
-from ircompile.tensor import Site
 
 
 def choose_transpose_conv(op: ops.TransposeConv, site: Site) -> Kernel:

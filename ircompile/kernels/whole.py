@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ircompile import ops
-from ircompile.graph import Graph, Node
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.tensor import Site
 from ircompile.kernels.depthwise import is_direct, is_narrow
 from ircompile.passes.compute_twice import dams
 from ircompile.target import Target
-from ircompile.tensor import Site
 
 
 def with_whole(graph: Graph, target: Target) -> Graph:

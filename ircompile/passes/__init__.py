@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ircompile.graph import Graph, validate
+from ircompile.analyses.intervals import notice_overflow
+from ircompile.ir.graph import Graph, validate
 from ircompile.passes.absorb_transposes import absorb_transposes
 from ircompile.passes.drop_dead import drop_dead
 from ircompile.passes.drop_identities import drop_identities
@@ -12,7 +13,6 @@ from ircompile.passes.fold_clamps import fold_clamps
 from ircompile.passes.fold_lookups import fold_lookups
 from ircompile.passes.fold_pad import fold_pad
 from ircompile.passes.fold_reshape import fold_reshape
-from ircompile.passes.intervals import notice_overflow
 from ircompile.passes.merge_tables import merge_tables, scalar_tables
 from ircompile.passes.positive_scales import positive_scales
 from ircompile.passes.prune_channels import prune_channels

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ircompile.graph import External, Graph, Node
-from ircompile.ops import Flip, Transpose
-from ircompile.passes.rewrite import redirected, writers
-from ircompile.tensor import Tensor
+from ircompile.ir.graph import Graph, IoBinding, Node
+from ircompile.ir.ops import Flip, Transpose
+from ircompile.ir.rewrite import redirected, writers
+from ircompile.ir.tensor import Tensor
 
 
 def absorb_transposes(graph: Graph) -> Graph:
-    """Lets an input or output have the layout in which the network works; `External.axes` keeps the caller's.
+    """Lets an input or output have the layout in which the network works; `IoBinding.axes` keeps the caller's.
 
     input x (3, 96, 96), axes (1, 2, 3)
     t = Transpose(1, 2, 0) (x)
@@ -58,7 +58,7 @@ def _outputs(graph: Graph) -> Graph:
     return graph if tuple(outputs) == graph.outputs else graph.rebuilt(graph.nodes, outputs=tuple(outputs))
 
 
-def _told(external: External, tensor: Tensor) -> bool:
+def _told(external: IoBinding, tensor: Tensor) -> bool:
     """Whether `axes` says where every axis stands; with more than three some are folded together."""
     return all(
         external.shape[axis] == size if axis >= 0 else size == 1
@@ -66,7 +66,7 @@ def _told(external: External, tensor: Tensor) -> bool:
     )
 
 
-def _outward(external: External, tensor: Tensor, written: dict[str, Node]) -> External:
+def _outward(external: IoBinding, tensor: Tensor, written: dict[str, Node]) -> IoBinding:
     node = written.get(external.tensor)
     if node is None or not isinstance(node.op, Transpose) or not _told(external, tensor):
         return external

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
-from ircompile.graph import Graph, Node, validate
-from ircompile.ops import state_bytes, steps_of
-from ircompile.passes.rewrite import writers
+from ircompile.ir.graph import Graph, Node, validate
+from ircompile.ir.ops import state_bytes, steps_of
+from ircompile.ir.rewrite import writers
 
 MOST_MACS = 0.2  # of the graph's own, that may be added in all
 ENDING = "_again"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ircompile.graph import Graph, Node
+from ircompile.ir.graph import Graph, Node
 
 
 def drop_dead(graph: Graph) -> Graph:

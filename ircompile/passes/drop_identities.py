@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ircompile.graph import Graph, Node
-from ircompile.ops import Concat, Flip, MaxPool, Pad, Reshape, Resize, Slice, Table, Transpose
-from ircompile.passes.rewrite import redirected, writers
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.ops import Concat, Flip, MaxPool, Pad, Reshape, Resize, Slice, Table, Transpose
+from ircompile.ir.rewrite import redirected, writers
 
 
 def drop_identities(graph: Graph) -> Graph:

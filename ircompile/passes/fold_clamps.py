@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.graph import Graph, Node
-from ircompile.ops import AveragePool, Binary, Conv, Depthwise, MaxPool, Mean, Op, Table, TransposeConv
-from ircompile.passes.rewrite import redirected, writers
-from ircompile.tensor import Array
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.ops import AveragePool, Binary, Conv, Depthwise, MaxPool, Mean, Op, Table, TransposeConv
+from ircompile.ir.rewrite import redirected, writers
+from ircompile.ir.tensor import Array
 
 
 def fold_clamps(graph: Graph) -> Graph:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ircompile.graph import Graph
-from ircompile.ops import Lookup, Mean, Table
-from ircompile.passes.rewrite import writers
+from ircompile.ir.graph import Graph
+from ircompile.ir.ops import Lookup, Mean, Table
+from ircompile.ir.rewrite import writers
 
 
 def fold_lookups(graph: Graph) -> Graph:

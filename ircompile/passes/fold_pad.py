@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ircompile.graph import Graph, Node
-from ircompile.ops import Binary, Conv, Depthwise, MaxPool, Mean, Op, Pad, Table, Window
-from ircompile.passes.rewrite import writers
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.ops import Binary, Conv, Depthwise, MaxPool, Mean, Op, Pad, Table, Window
+from ircompile.ir.rewrite import writers
 
 
 def fold_pad(graph: Graph) -> Graph:

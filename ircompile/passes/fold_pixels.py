@@ -9,11 +9,11 @@ from math import isfinite
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.graph import External, Graph, Node
-from ircompile.numerics import quantize
-from ircompile.ops import Flip, PixelTable
-from ircompile.passes.rewrite import unique
-from ircompile.tensor import RANGES, Array
+from ircompile.ir.graph import Graph, IoBinding, Node
+from ircompile.ir.numerics import quantize
+from ircompile.ir.ops import Flip, PixelTable
+from ircompile.ir.rewrite import unique
+from ircompile.ir.tensor import RANGES, Array
 
 
 def fold_pixels(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Graph:
@@ -60,7 +60,7 @@ def fold_pixels(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Gr
         replace(node, inputs=tuple(fed if name == source.name else name for name in node.inputs))
         for node in graph.nodes
     ]
-    given = External(source.name, external.name, (1, *source.shape), "uint8", (1, 2, 3))
+    given = IoBinding(source.name, external.name, (1, *source.shape), "uint8", (1, 2, 3))
     return graph.rebuilt([*nodes, *renamed], tensors=tensors, consts=consts, inputs=(given,))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ircompile.graph import Graph, Node
-from ircompile.ops import Conv, Reshape, Window
-from ircompile.passes.rewrite import unique, writers
-from ircompile.tensor import Array
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.ops import Conv, Reshape, Window
+from ircompile.ir.rewrite import unique, writers
+from ircompile.ir.tensor import Array
 
 
 def fold_reshape(graph: Graph) -> Graph:

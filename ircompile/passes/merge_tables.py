@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.graph import Graph, Node
-from ircompile.ops import Binary, Reshape, Table
-from ircompile.passes.rewrite import unique, writers
-from ircompile.tensor import Array, Rows
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.ops import Binary, Reshape, Table
+from ircompile.ir.rewrite import unique, writers
+from ircompile.ir.tensor import Array, Rows
 
 CODES = np.arange(-128, 128).astype(np.int8).reshape(1, 256, 1)
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.graph import Graph, Node
-from ircompile.ops import Conv, Depthwise, TransposeConv
-from ircompile.passes.rewrite import unique
-from ircompile.tensor import Array
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.ops import Conv, Depthwise, TransposeConv
+from ircompile.ir.rewrite import unique
+from ircompile.ir.tensor import Array
 
 
 def positive_scales(graph: Graph) -> Graph:

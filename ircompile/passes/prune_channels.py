@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ircompile.graph import Graph, Node, validate
-from ircompile.ops import Conv, Depthwise, TransposeConv
+from ircompile.analyses.intervals import analyze
+from ircompile.analyses.live_channels import live_channels, read_conv
+from ircompile.ir.graph import Graph, Node, validate
+from ircompile.ir.ops import Conv, Depthwise, TransposeConv
+from ircompile.ir.tensor import Array
 from ircompile.passes.drop_dead import drop_dead
-from ircompile.passes.intervals import analyze
-from ircompile.passes.live_channels import live_channels, read_conv
 from ircompile.passes.shrink_channels import shrink_channels
-from ircompile.tensor import Array
 
 
 class Pruning(NamedTuple):

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ircompile.graph import Graph, Node
-from ircompile.numerics import Requant, requantize
-from ircompile.ops import Binary, Conv, Depthwise, Op, Pad, Prelu, Reshape, Slice, TransposeConv, const_names
-from ircompile.passes.borders import Convolution
-from ircompile.passes.intervals import Intervals
-from ircompile.passes.live_channels import Reading
-from ircompile.tensor import RANGES, Array, Consts, Tensor
+from ircompile.analyses.borders import Convolution
+from ircompile.analyses.intervals import Intervals
+from ircompile.analyses.live_channels import Reading
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.numerics import Requant, requantize
+from ircompile.ir.ops import Binary, Conv, Depthwise, Op, Pad, Prelu, Reshape, Slice, TransposeConv, const_names
+from ircompile.ir.tensor import RANGES, Array, Consts, Tensor
 
 
 def shrink_channels(

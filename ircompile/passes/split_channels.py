@@ -13,11 +13,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ircompile.graph import Graph, Node, validate
-from ircompile.numerics import Requant
-from ircompile.ops import Concat, Conv, Depthwise, Table
-from ircompile.passes.rewrite import unique, writers
-from ircompile.tensor import Array, Tensor
+from ircompile.ir.graph import Graph, Node, validate
+from ircompile.ir.numerics import Requant
+from ircompile.ir.ops import Concat, Conv, Depthwise, Table
+from ircompile.ir.rewrite import unique, writers
+from ircompile.ir.tensor import Array, Tensor
 
 STEP = 4  # channels of a part are a multiple of this, as kernels like it
 

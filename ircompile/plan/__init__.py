@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ircompile.errors import CompileError
-from ircompile.graph import Graph
-from ircompile.ops import Concat
+from ircompile.ir.graph import Graph
+from ircompile.ir.ops import Concat
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.draft import Draft
 from ircompile.plan.items import Item, Placing

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
+from ircompile.ir.tensor import Array
 from ircompile.plan.lifetimes import Problem
-from ircompile.tensor import Array
 
 NEVER = np.int64(2**40)
 

@@ -9,14 +9,14 @@ from math import inf
 
 import numpy as np
 
-from ircompile.graph import Node
+from ircompile.ir.graph import Node
+from ircompile.ir.tensor import Array
 from ircompile.plan.firing import Fired, one_after_other
 from ircompile.plan.items import Item, Placing, items_of, live_bytes
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES
 from ircompile.plan.packing import Placement, pack
 from ircompile.plan.segments import Segment
-from ircompile.tensor import Array
 
 QUICK, THOROUGH = 50, 1500  # tries of the packer: to compare drafts, and for the one that is kept
 HOPE = 1.08  # how much more the first places may need than the last

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ircompile.ir.tensor import Array
 from ircompile.plan.model import Stage
-from ircompile.tensor import Array
 
 Event = tuple[int, int]  # (stage index, step), or (-1 - input, row) where an input row is pushed
 

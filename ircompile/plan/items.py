@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from ircompile.ir.tensor import Array
 from ircompile.plan.lifetimes import Life, Problem, both, row_lives
 from ircompile.plan.live import Stay, live_at
 from ircompile.plan.overlays import homes_of
 from ircompile.plan.pools import Ring, share
 from ircompile.plan.steps import reach_of
 from ircompile.plan.tracks import Track, track_of
-from ircompile.tensor import Array
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ircompile.ir.tensor import Site
 from ircompile.plan.model import Stage
 from ircompile.plan.steps import StageRows, kind_of, rows_of
-from ircompile.tensor import Site
 
 
 class Peaks(NamedTuple):

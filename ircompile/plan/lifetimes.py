@@ -8,15 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from ircompile.graph import Graph
-from ircompile.ops import state_bytes
+from ircompile.ir.graph import Graph
+from ircompile.ir.ops import state_bytes
 from ircompile.plan.firing import Fired, fire_times, rows_pushed
 from ircompile.plan.known import Known
 from ircompile.plan.model import Demand
 from ircompile.plan.overlays import overlays_of, slices_of
 from ircompile.plan.stages import stages_of
 from ircompile.plan.steps import reach_of
-from ircompile.tensor import Array
 
 NEVER = np.iinfo(np.int64).max
 

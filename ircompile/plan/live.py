@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 
 class Stay(NamedTuple):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from ircompile.graph import Graph, Node
-from ircompile.tensor import Tensor
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.tensor import Tensor
 
 Layout = Literal["hwc", "chw"]
 InputMode = Literal["resident", "rows"]

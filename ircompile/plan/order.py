@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
 
 
 def orders_of(graph: Graph) -> list[Graph]:

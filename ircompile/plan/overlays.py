@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ircompile import ops
-from ircompile.graph import Graph, Node
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.tensor import Array
 from ircompile.plan.model import Demand
-from ircompile.tensor import Array
 
 BRIEF = 1  # steps that a row in a longer one may be alive after that in which it is written
 

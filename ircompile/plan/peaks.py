@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
+from ircompile.ir.tensor import Array
 from ircompile.plan.items import extras_of, groups_of, shared_lives
 from ircompile.plan.known import Peaks
 from ircompile.plan.lifetimes import Life, Problem, row_lives
 from ircompile.plan.live import Stay, live_at
-from ircompile.tensor import Array
 
 
 def peaks_of(problem: Problem, times: Mapping[int, Array], end: int, whole: Set[str], kept: Set[str]) -> Peaks:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ircompile.ir.tensor import Array
 from ircompile.plan.known import Shared
 from ircompile.plan.lifetimes import Life
 from ircompile.plan.tracks import differences, track_of
-from ircompile.tensor import Array
 
 MOST = 8  # tensors in one ring
 Clashes = dict[tuple[str, str], Array]

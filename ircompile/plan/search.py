@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.graph import Graph, Node
+from ircompile.ir.graph import Graph, Node
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.draft import Draft
 from ircompile.plan.known import Known

@@ -8,10 +8,10 @@ from heapq import heappop, heappush
 
 import numpy as np
 
+from ircompile.ir.tensor import Array
 from ircompile.plan.known import Peaks
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.peaks import peaks_of
-from ircompile.tensor import Array
 
 LONGEST = 24  # nodes of a segment, where there are no more than MANY
 MANY = 200

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
-from ircompile import ops
-from ircompile.graph import Graph, Node
-from ircompile.ops import Windowed, window_of
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.ops import Windowed, window_of
 from ircompile.plan.known import Known
 from ircompile.plan.model import Stage, Wait
 from ircompile.plan.steps import StageRows, lead_of, step_count

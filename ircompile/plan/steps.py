@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ircompile.graph import Node
-from ircompile.ops import output_rows, steps_of, window_of
+from ircompile.ir.graph import Node
+from ircompile.ir.ops import output_rows, steps_of, window_of
+from ircompile.ir.tensor import Array, Site
 from ircompile.plan.model import Stage
-from ircompile.tensor import Array, Site
 
 
 def stride_of(node: Node) -> int:

@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
+from ircompile.ir.tensor import Array
 from ircompile.plan.lifetimes import Life
-from ircompile.tensor import Array
 
 Interval = tuple[int, int]
 Lookup = tuple["Track", "Track", int]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from ircompile import ops
-from ircompile.graph import Node
+from ircompile.ir import ops
+from ircompile.ir.graph import Node
 from ircompile.plan.firing import rows_pushed, whole_run
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.model import Plan, Stage

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ircompile import __version__, emit
-from ircompile.graph import Graph, Node
 from ircompile.interface import Port
+from ircompile.ir.graph import Graph, Node
 from ircompile.passes.split_channels import base_name
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs, push_work, weight_bytes_read
-from ircompile.runners.build import Sizes
+from ircompile.verify.runners.build import Sizes
 
 SCHEMA = 1
 

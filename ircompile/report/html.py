@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ircompile.emit.templating import environment, number
 from ircompile.report.data import layer_count
 from ircompile.report.pictures import COLOURS, LABELS, axis, bands, front_picture, kinds_in, regions
-from ircompile.templating import environment, number
 
 RUNGS = {
     "numpy": "the plan, step by step in NumPy",

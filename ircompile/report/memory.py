@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ircompile.ir.tensor import Array
 from ircompile.plan import Plan
 from ircompile.plan.firing import Event, rows_pushed, whole_run
 from ircompile.plan.model import Block, Buffer, Stage
 from ircompile.plan.steps import last_use, needs_of, writes_of
-from ircompile.tensor import Array
 
 Touch = dict[tuple[str, int], list[int]]  # (tensor, row) -> [first step, last step]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ircompile.templating import environment, number
+from ircompile.emit.templating import environment, number
 
 KINDS = (
     ("input", "input", "#4a88cf"),

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from nets import Net, mobilenet_v2
 
-from ircompile import ops
-from ircompile.analysis import analyze_graph
-from ircompile.analysis.advice import total_stride
-from ircompile.analysis.coarse import best_cuts, find_coarse
-from ircompile.analysis.estimate import Estimate, Planner, recomputing
-from ircompile.analysis.rescale import rescale
+from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
-from ircompile.fit import fit
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.plan import lay_out
 from ircompile.plan.segments import SegmentCosts, least_peak
-from ircompile.symbolic import prove
 from ircompile.target import MemoryRegion, load_target
+from ircompile.variants.choose import fit
+from ircompile.variants.estimate import analyze_graph
+from ircompile.variants.estimate.advice import total_stride
+from ircompile.variants.estimate.coarse import best_cuts, find_coarse
+from ircompile.variants.estimate.estimate import Estimate, Planner, recomputing
+from ircompile.variants.estimate.rescale import rescale
 
 M4 = load_target("cortex-m4")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from nets import Net, mobilenet_v2
 from ops.catalogue import sites
 
-from ircompile.external import External
-from ircompile.graph import Graph, Node
+from ircompile.ir.bindings import IoBinding
+from ircompile.ir.graph import Graph, Node
 from ircompile.pipeline import build
 from ircompile.plan import InputMode
 from ircompile.target import load_target
@@ -20,7 +20,7 @@ def graphs() -> Iterator[Graph]:
     """Every op of the catalogue alone, and networks."""
     for op, site in sites():
         tensors = {tensor.name: tensor for tensor in (*site.inputs, site.output)}
-        ports = {name: External(name, name, (1, *t.shape), t.dtype, (1, 2, 3)) for name, t in tensors.items()}
+        ports = {name: IoBinding(name, name, (1, *t.shape), t.dtype, (1, 2, 3)) for name, t in tensors.items()}
         names = tuple(tensor.name for tensor in site.inputs)
         node = Node("node", op, names, site.output.name)
         inputs = tuple(ports[name] for name in names)

@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ircompile.verification.runners.build import EMITTED_FLAGS
 from nets import Net, mobilenet_v2
 
 from ircompile.pipeline import build
-from ircompile.runners.build import EMITTED_FLAGS
 from ircompile.target import load_target
 
 COMPILERS = [("gcc", "host"), ("clang", "host"), ("arm-none-eabi-gcc", "cortex-m0plus"),

@@ -10,7 +10,7 @@ from onnx_compare import compared, kinds, run
 from onnx_files import Net
 
 from ircompile.importers.onnx import read_onnx
-from ircompile.ops import Conv, Depthwise, Flip
+from ircompile.ir.ops import Conv, Depthwise, Flip
 
 
 def test_shared_and_missing_zero_points(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from onnx_compare import compared, kinds, run
 from onnx_files import Net
 
 from ircompile.importers.onnx import read_onnx
-from ircompile.ops import Table
+from ircompile.ir.ops import Table
 
 FUNCTIONS = (
     "HardSwish", "Sigmoid", "Tanh", "Elu", "Gelu", "Softplus", "Exp", "Abs", "Celu", "Ceil", "Erf", "Floor", "Mish",

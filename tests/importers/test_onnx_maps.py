@@ -10,7 +10,7 @@ from onnx_compare import compared, kinds, run
 from onnx_files import Net
 
 from ircompile.importers.onnx import read_onnx
-from ircompile.ops import Binary, Depthwise, Mean, Pad
+from ircompile.ir.ops import Binary, Depthwise, Mean, Pad
 
 
 def test_flattened_map_moves_the_weights_columns(tmp_path: Path) -> None:

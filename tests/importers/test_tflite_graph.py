@@ -12,11 +12,11 @@ from tflite_compare import assert_equal_to, simulate
 from tflite_files import Op, T, const, one_op, write
 
 from ircompile.errors import CompileError
-from ircompile.graph import Graph, validate
 from ircompile.importers import load
 from ircompile.importers.ir import parse_ir, print_ir
 from ircompile.importers.names import Names, short
 from ircompile.importers.tflite import LOWERINGS, legality
+from ircompile.ir.graph import Graph, validate
 from ircompile.passes import normalize
 
 RNG = np.random.default_rng(0)
@@ -56,7 +56,7 @@ def test_the_text_of_a_small_network(tmp_path: Path) -> None:
         "tensor stem_conv (4, 4, 3) int8 scale=0.5 zero_point=-128\n"
         "tensor average_pooling2d (1, 1, 3) int8 scale=0.5 zero_point=-128\n"
         "tensor fc_3 (1, 1, 2) int8 scale=0.5 zero_point=4\n"
-        "input External(tensor='serving_default_image', name='serving_default_image:0', shape=(1, 4, 4, 2), "
+        "input IoBinding(tensor='serving_default_image', name='serving_default_image:0', shape=(1, 4, 4, 2), "
         "dtype='int8', axes=(1, 2, 3), half_even=False)\n"
         "node stem_conv = Conv(window=Window(kernel=(3, 3), stride=(1, 1), padding=(1, 1, 1, 1), dilation=(1, 1)), "
         "weights='stem_conv_weights', bias='stem_conv_bias', requant=Requant(rounding='double', scale='...', "
@@ -70,7 +70,7 @@ def test_the_text_of_a_small_network(tmp_path: Path) -> None:
         "weights='fc_3_weights', bias='fc_3_bias', requant=Requant(rounding='double', scale='...', zero_point=4, "
         "low=-128, high=127), whole=False) "
         "(average_pooling2d) -> fc_3  # node 3 'StatefulPartitionedCall:0' FULLY_CONNECTED\n"
-        "output External(tensor='fc_3', name='StatefulPartitionedCall:0', shape=(1, 2), dtype='int8', "
+        "output IoBinding(tensor='fc_3', name='StatefulPartitionedCall:0', shape=(1, 2), dtype='int8', "
         "axes=(-1, -1, 1), half_even=False)\n"
     )
     assert print_ir(parse_ir(print_ir(graph), dict(graph.consts))) == print_ir(graph)

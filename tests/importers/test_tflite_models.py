@@ -11,9 +11,9 @@ import pytest
 from tflite_compare import PATTERNS, patterned, reference, simulate
 
 from ircompile.errors import CompileError
-from ircompile.graph import Graph
 from ircompile.importers import load
 from ircompile.importers.ir import read_ir, write_ir
+from ircompile.ir.graph import Graph
 from ircompile.passes import normalize
 
 FOLDER = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[3] / "shared" / "models")

@@ -11,7 +11,7 @@ from tflite_compare import assert_equal_to, reference, simulate
 from tflite_files import Op, T, const, one_op, write
 
 from ircompile.importers import load
-from ircompile.ops import Table
+from ircompile.ir.ops import Table
 from ircompile.passes import normalize
 
 SHAPE = (1, 5, 7, 3)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 
 
 def shuffled(net: Net, x: str) -> str:

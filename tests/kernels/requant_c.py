@@ -11,9 +11,9 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
+from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize import Form, PairForm, Recipe
 from ircompile.resources import templates_dir
-from ircompile.tensor import Array
 
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedantic", "-Werror"]
 PROGRAM = """\

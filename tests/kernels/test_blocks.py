@@ -7,7 +7,7 @@ from kernel_nets import around, shuffled
 from ladder import climb, join
 from nets import Net
 
-from ircompile import ops
+from ircompile.ir import ops
 
 pytestmark = pytest.mark.toolchain
 

@@ -8,8 +8,8 @@ from kernel_nets import around, shuffled
 from ladder import climb, join
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 
 pytestmark = pytest.mark.toolchain
 

@@ -11,16 +11,16 @@ import pytest
 from ladder import climb, codes_for
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.kernels.convolution import POINT, estimate, gather_of
 from ircompile.kernels.tiles import run_order
 from ircompile.pipeline import build
 from ircompile.plan import InputMode
-from ircompile.runners.build import EMITTED_FLAGS
-from ircompile.runners.qemu import run_qemu
-from ircompile.simulate import run_graph
 from ircompile.target import load_target
+from ircompile.verify.runners.build import EMITTED_FLAGS
+from ircompile.verify.runners.qemu import run_qemu
 
 RUNGS = ("gcc", "cortex-m4")
 

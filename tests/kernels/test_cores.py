@@ -8,8 +8,8 @@ import pytest
 from ladder import climb
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 from ircompile.pipeline import build
 from ircompile.target import load_target
 

@@ -11,15 +11,15 @@ import pytest
 from ladder import climb, codes_for, join
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.kernels.depthwise_rows import Step, allocated, row_steps
 from ircompile.kernels.lower import lower
 from ircompile.pipeline import build
 from ircompile.plan import draft, search
-from ircompile.runners.host import run_host
-from ircompile.simulate import run_graph
 from ircompile.target import load_target
+from ircompile.verify.runners.host import run_host
 
 Padding = tuple[int, int, int, int]
 

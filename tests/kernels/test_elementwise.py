@@ -11,8 +11,8 @@ from kernel_nets import shuffled
 from ladder import climb, codes_for, join
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 
 pytestmark = pytest.mark.toolchain
 SCALES = [(0.05, 0.05), (0.1, 0.025), (0.0312, 0.0777), (0.5, 0.003), (0.02, 0.02)]

@@ -8,7 +8,7 @@ from kernel_nets import around, shuffled
 from ladder import climb, codes_for, join
 from nets import Net
 
-from ircompile import ops
+from ircompile.ir import ops
 
 pytestmark = pytest.mark.toolchain
 SHAPES = [(1, 1, 1), (1, 6, 3), (7, 1, 2), (5, 4, 9)]

@@ -8,7 +8,7 @@ import pytest
 from ladder import climb, join
 from nets import Net
 
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
 
 pytestmark = pytest.mark.toolchain
 DEPTHS = (1, 2, 5, 8, 15, 16, 17, 24, 31, 32, 33, 48, 63)

@@ -8,7 +8,7 @@ import pytest
 from ladder import climb, join
 from nets import Net
 
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
 
 pytestmark = pytest.mark.toolchain
 WIDTHS = (1, 2, 3, 4, 5, 7, 8, 9, 11, 15, 16, 17, 20, 33)

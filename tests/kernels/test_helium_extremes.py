@@ -10,8 +10,8 @@ import pytest
 from ladder import climb, codes_for, join
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 
 pytestmark = pytest.mark.toolchain
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ircompile.ir.numerics import Requant, requantize
+from ircompile.ir.tensor import Array
 from ircompile.kernels.helium_requant import VectorRecipe, vector_recipe
-from ircompile.numerics import Requant, requantize
 from ircompile.target import load_target
-from ircompile.tensor import Array
 
 
 def line_codes(recipe: VectorRecipe, acc: Array) -> Array:

@@ -8,7 +8,7 @@ import pytest
 from ladder import climb, join
 from nets import Net
 
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
 
 pytestmark = pytest.mark.toolchain
 KERNELS = ((3, 3), (3, 3), (5, 5), (1, 3), (3, 1), (2, 2), (7, 7), (10, 4), (3, 3))

@@ -11,8 +11,8 @@ from kernel_nets import around
 from ladder import climb, join
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 from ircompile.kernels.pooling import pack_mean
 from ircompile.target import load_target
 

@@ -7,8 +7,8 @@ import pytest
 from ladder import climb, join
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 
 pytestmark = pytest.mark.toolchain
 ALPHAS = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 1, 1), (1, 0, 0), (1, 0, 1), (0, 1, 1)]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from ircompile.errors import CompileError
+from ircompile.ir.numerics import Requant, Rounding, requantize
+from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize import Core, Recipe, evaluate, instructions, prove, synthesize
 from ircompile.kernels.requantize.reference import bisect, function_of, steps_of, wraps
 from ircompile.kernels.requantize.residues import NONE, nearest_multiple
-from ircompile.numerics import Requant, Rounding, requantize
-from ircompile.tensor import Array
 
 ROUNDINGS: tuple[Rounding, ...] = ("double", "single", "float32_even", "float64_away")
 CORES = {"dsp": Core(True), "fpu": Core(True, True, True), "mul64": Core(False), "mul32": Core(False, False)}

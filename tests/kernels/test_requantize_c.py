@@ -12,12 +12,12 @@ import pytest
 from requant_c import WARNINGS, Compiled, render
 from test_requantize import CORES, ROUNDINGS, Layer, make, random_layer, telling_accumulators
 
+from ircompile.ir.numerics import Requant, requantize
+from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize import Core, Form, PairForm, Recipe, evaluate, evaluate_pairs, instructions
 from ircompile.kernels.requantize.pairs import PairRecipe
-from ircompile.numerics import Requant, requantize
-from ircompile.runners.firmware import run_firmware
 from ircompile.target import load_target
-from ircompile.tensor import Array
+from ircompile.verify.runners.firmware import run_firmware
 
 pytestmark = pytest.mark.toolchain
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ircompile.ir.ops import AveragePool, Binary, Mean, Window
+from ircompile.ir.tensor import Site, Tensor
 from ircompile.kernels.requantize import (
     Core,
     Recipe,
@@ -15,8 +17,6 @@ from ircompile.kernels.requantize import (
     synthesize_pairs,
     synthesize_product,
 )
-from ircompile.ops import AveragePool, Binary, Mean, Window
-from ircompile.tensor import Site, Tensor
 
 CORES = (Core(True), Core(False), Core(False, False), Core(True, True, True))
 A, B = np.meshgrid(np.arange(-128, 128), np.arange(-128, 128), indexing="ij")

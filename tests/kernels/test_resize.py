@@ -8,9 +8,9 @@ from kernel_nets import around
 from ladder import climb, join
 from nets import Net
 
-from ircompile import ops
 from ircompile.errors import CompileError
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 from ircompile.kernels.resize import pack_resize, whole_factors
 
 KINDS = [

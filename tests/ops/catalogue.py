@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ircompile import ops
-from ircompile.numerics import Requant
-from ircompile.ops import Op, Window
-from ircompile.tensor import Array, Rows, Shape, Site, Tensor
+from ircompile.ir import ops
+from ircompile.ir.numerics import Requant
+from ircompile.ir.ops import Op, Window
+from ircompile.ir.tensor import Array, Rows, Shape, Site, Tensor
 
 WINDOWS = [
     Window((1, 1)),

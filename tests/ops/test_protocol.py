@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from catalogue import random_inputs, sites, whole
 
-from ircompile import ops
 from ircompile.importers import ir
-from ircompile.ops import Op, const_names, output_rows, state_bytes, steps_of
-from ircompile.tensor import Rows, Site
+from ircompile.ir import ops
+from ircompile.ir.ops import Op, const_names, output_rows, state_bytes, steps_of
+from ircompile.ir.tensor import Rows, Site
 
 SITES = list(sites())
 STREAMING = [(op, site) for op, site in SITES if not isinstance(op, ops.Mean | ops.Extreme)]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from catalogue import random_inputs, site_of, whole
 
-from ircompile import ops
 from ircompile.errors import CompileError
-from ircompile.numerics import Requant
-from ircompile.ops import Op, Window
-from ircompile.tensor import Array, Shape, Tensor
+from ircompile.ir import ops
+from ircompile.ir.numerics import Requant
+from ircompile.ir.ops import Op, Window
+from ircompile.ir.tensor import Array, Shape, Tensor
 
 REQUANT = Requant("double", "s", 0)
 CONSTS: dict[str, Array] = {

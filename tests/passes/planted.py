@@ -6,9 +6,9 @@ import hypothesis.strategies as st
 import numpy as np
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
-from ircompile.tensor import Array
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.tensor import Array
 
 BIG = 1 << 24  # a bias that saturates any channel
 

@@ -9,14 +9,14 @@ import pytest
 from ladder import climb, codes_for
 from nets import Net
 
-from ircompile import ops
-from ircompile.fit import MUCH_LESS, explore, fit
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.passes.compute_twice import MOST_MACS, compute_twice, dams
 from ircompile.plan import InputMode
-from ircompile.simulate import run_graph
-from ircompile.smaller import default
 from ircompile.target import load_target
+from ircompile.variants.choose import MUCH_LESS, explore, fit
+from ircompile.variants.tradeoffs import default
 
 
 def gated(net: Net, x: str, by: str) -> str:

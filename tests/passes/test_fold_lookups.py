@@ -8,13 +8,13 @@ import pytest
 from ladder import climb, codes_for
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.analyses.intervals import analyze
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.passes import normalize
-from ircompile.passes.intervals import analyze
 from ircompile.pipeline import build
 from ircompile.plan import Plan
-from ircompile.simulate import run_graph
 from ircompile.target import load_target
 
 

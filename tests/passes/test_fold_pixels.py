@@ -10,15 +10,15 @@ import pytest
 from ladder import climb
 from nets import Net
 
-from ircompile import ops
 from ircompile.cli import main
 from ircompile.errors import CompileError
-from ircompile.graph import Graph
 from ircompile.importers.ir import write_ir
-from ircompile.numerics import quantize
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.numerics import quantize
+from ircompile.ir.simulate import run_graph
 from ircompile.passes import normalize
 from ircompile.passes.fold_pixels import codes_of_pixels, fold_pixels
-from ircompile.simulate import run_graph
 
 IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "digits.onnx"

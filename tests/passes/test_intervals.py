@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from nets import Net
 from planted import BIG, codes, planted_nets
 
-from ircompile import ops
-from ircompile.graph import Graph
-from ircompile.passes.intervals import analyze, check_overflow, notice_overflow
-from ircompile.passes.map_intervals import map_intervals
-from ircompile.simulate import run_graph
-from ircompile.tensor import Array
+from ircompile.analyses.intervals import analyze, check_overflow, notice_overflow
+from ircompile.checks.map_intervals import map_intervals
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
+from ircompile.ir.tensor import Array
 
 GEOMETRIES = [
     # size, kernel, stride, padding, dilation

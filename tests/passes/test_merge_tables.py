@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.passes import normalize
 from ircompile.passes.merge_tables import merge_tables
-from ircompile.simulate import run_graph
 
 
 def table(net: Net, x: str) -> str:

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
-from ircompile import ops
-from ircompile.external import from_graph, to_graph
-from ircompile.graph import External, Graph, Node, validate
-from ircompile.ops import Window
+from ircompile.ir import ops
+from ircompile.ir.bindings import from_graph, to_graph
+from ircompile.ir.graph import Graph, IoBinding, Node, validate
+from ircompile.ir.ops import Window
+from ircompile.ir.simulate import run_graph
+from ircompile.ir.tensor import Tensor
 from ircompile.passes import PASSES, normalize
 from ircompile.passes.absorb_transposes import absorb_transposes
 from ircompile.passes.drop_dead import drop_dead
@@ -21,8 +23,6 @@ from ircompile.passes.fold_clamps import fold_clamps
 from ircompile.passes.fold_pad import fold_pad
 from ircompile.passes.fold_reshape import fold_reshape
 from ircompile.passes.merge_tables import scalar_tables
-from ircompile.simulate import run_graph
-from ircompile.tensor import Tensor
 
 Pass = Callable[[Graph], Graph]
 
@@ -261,7 +261,7 @@ def nchw(unsigned: bool) -> Graph:
     ]  # fmt: skip
     if not unsigned:
         nodes = [replace(nodes[1], inputs=("a",)), *nodes[2:]]
-    ends = [External(n, n, (1, 3, 5, 6), t, (1, 2, 3)) for n, t in (("a", dtype), ("e", "int8"))]
+    ends = [IoBinding(n, n, (1, 3, 5, 6), t, (1, 2, 3)) for n, t in (("a", dtype), ("e", "int8"))]
     graph = Graph("net", (), {t.name: t for t in tensors}, {"t": table}, (ends[0],), (ends[1],), "tflm")
     return validate(graph.rebuilt(nodes))
 
@@ -285,7 +285,7 @@ def test_a_transpose_that_not_every_reader_has_stays() -> None:
     graph = nchw(False)
     extra = Node("f", ops.Table("t"), ("a",), "f", "s")
     tensors = {**graph.tensors, "f": replace(graph.tensors["a"], name="f")}
-    outputs = (*graph.outputs, External("f", "f", (1, 3, 5, 6), "int8", (1, 2, 3)))
+    outputs = (*graph.outputs, IoBinding("f", "f", (1, 3, 5, 6), "int8", (1, 2, 3)))
     graph = validate(replace(graph, tensors=tensors).rebuilt([*graph.nodes, extra], outputs=outputs))
     assert kinds(absorb_transposes(graph)).count("Transpose") == 2
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
-from ircompile import ops
+from ircompile.ir import ops
+from ircompile.ir.simulate import run_graph
 from ircompile.passes.positive_scales import positive_scales
-from ircompile.simulate import run_graph
 
 
 @pytest.mark.parametrize("rounding", ["double", "single", "float32_even", "float64_away"])

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from nets import Net, mobilenet_v2
 from planted import BIG, codes, plant, planted_nets
 
-from ircompile import ops
-from ircompile.graph import Graph
-from ircompile.passes.check_pruning import check_pruning
+from ircompile.checks.pruning import check_pruning
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.passes.prune_channels import prune_channels, pruning
-from ircompile.simulate import run_graph
 
 
 def proved_equal(graph: Graph) -> Graph:

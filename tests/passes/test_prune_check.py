@@ -11,11 +11,11 @@ import pytest
 from nets import Net
 from planted import BIG
 
-from ircompile import ops
-from ircompile.graph import Graph, Node
-from ircompile.passes.check_pruning import check_pruning
+from ircompile.checks.pruning import check_pruning
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.tensor import Array
 from ircompile.passes.prune_channels import Pruning, pruning
-from ircompile.tensor import Array
 
 
 def original() -> Graph:

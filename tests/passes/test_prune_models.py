@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from planted import codes
 
+from ircompile.analyses.intervals import analyze, check_overflow
+from ircompile.checks.pruning import check_pruning
 from ircompile.errors import CompileError
-from ircompile.graph import Graph
 from ircompile.importers import load
-from ircompile.passes.check_pruning import check_pruning
-from ircompile.passes.intervals import analyze, check_overflow
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.passes.prune_channels import pruning, weight_bytes
-from ircompile.simulate import run_graph
 
 FOLDER = Path(os.environ.get("IRCOMPILE_MODELS", Path(__file__).parents[3] / "shared" / "models"))
 MODELS = sorted(path.name for path in FOLDER.glob("*") if path.suffix in (".tflite", ".onnx"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
 from ircompile.pipeline import read
 
 MODELS = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[3] / "shared" / "models")

@@ -9,19 +9,20 @@ import pytest
 from ladder import codes_for
 from nets import Net
 
-from ircompile.graph import Graph
+from ircompile.checks.plan import prove
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.kernels.lower import lower
 from ircompile.kernels.pack import pack
 from ircompile.pipeline import Compiled
 from ircompile.plan import InputMode, lay_out
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.search import find
+from ircompile.plan.simulate import run_plan
 from ircompile.plan.stages import can_compute_again, can_have_lines
 from ircompile.plan.work import macs
-from ircompile.runners.host import run_host
-from ircompile.simulate import run_graph, run_plan
-from ircompile.symbolic import prove
 from ircompile.target import load_target
+from ircompile.verify.runners.host import run_host
 
 
 def blocks() -> Graph:

@@ -8,12 +8,12 @@ import pytest
 from nets import mobilenet_v2
 from plan.models import real_model
 
-from ircompile.bench import layer_by_layer
-from ircompile.fit import fit
+from ircompile.checks.plan import prove
 from ircompile.passes import normalize
 from ircompile.plan import InputMode
-from ircompile.symbolic import prove
 from ircompile.target import load_target
+from ircompile.variants.choose import fit
+from ircompile.verify.bench import layer_by_layer
 
 BUILT = "mobilenet_v2_035_144"
 COLUMNS: tuple[tuple[Literal["auto", "min"], InputMode], ...] = (

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from plan.random_nets import random_net
 
+from ircompile.ir.tensor import Array
 from ircompile.kernels.lower import lower
 from ircompile.plan import bound
 from ircompile.plan.bound import NEVER, least_sums, lower_bound
 from ircompile.plan.lifetimes import Problem
 from ircompile.target import load_target
-from ircompile.tensor import Array
 
 
 def over_all_pairs(cost: Array, have: Array, stored: Array, needed: Array, dead: Array, row_bytes: int) -> Array:

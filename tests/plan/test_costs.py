@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
-from ircompile.bench import count_instructions, layer_by_layer
-from ircompile.graph import Graph
+from ircompile.checks.plan import prove
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import build, read
 from ircompile.plan import InputMode
-from ircompile.simulate import run_graph, run_plan
-from ircompile.symbolic import prove
+from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
+from ircompile.verify.bench import count_instructions, layer_by_layer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "digits.onnx"
 M4 = load_target("cortex-m4")

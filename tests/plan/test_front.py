@@ -15,15 +15,16 @@ from nets import Net, random_inputs
 from plan.models import real_model
 from plan.random_nets import random_net
 
-from ircompile.fit import explore, fit
-from ircompile.graph import Graph
+from ircompile.checks.plan import prove
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import build
 from ircompile.plan import InputMode
+from ircompile.plan.simulate import run_plan
 from ircompile.plan.work import instructions, macs
-from ircompile.simulate import run_graph, run_plan
-from ircompile.smaller import Fitted
-from ircompile.symbolic import prove
 from ircompile.target import load_target
+from ircompile.variants.choose import explore, fit
+from ircompile.variants.tradeoffs import Fitted
 
 M4 = load_target("cortex-m4")
 MODES: tuple[InputMode, InputMode] = ("resident", "rows")

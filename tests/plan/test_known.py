@@ -8,7 +8,7 @@ import pytest
 from nets import Net
 from plan.random_nets import random_net
 
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.passes.split_channels import split_channels, splittable
 from ircompile.plan.known import Known

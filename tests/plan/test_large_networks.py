@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 from nets import Net
 
-from ircompile import ops
-from ircompile.analysis import analyze_graph
-from ircompile.fit import fit
-from ircompile.graph import Graph
-from ircompile.symbolic import prove
+from ircompile.checks.plan import prove
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 from ircompile.target import load_target
+from ircompile.variants.choose import fit
+from ircompile.variants.estimate import analyze_graph
 
 ANCHORS, CODES = 6, 4
 MEGABYTE = 1 << 20

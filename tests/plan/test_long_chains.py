@@ -9,10 +9,10 @@ from typing import Literal
 import pytest
 from nets import long_chain
 
-from ircompile.fit import fit
+from ircompile.checks.plan import prove
 from ircompile.plan import InputMode
-from ircompile.symbolic import prove
 from ircompile.target import load_target
+from ircompile.variants.choose import fit
 
 
 def calls(operators: int, mode: InputMode, ram: Literal["auto", "min"]) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nets import Net
 
-from ircompile.fit import fit, in_order
-from ircompile.graph import Graph, validate
+from ircompile.checks.plan import prove
+from ircompile.ir.graph import Graph, validate
 from ircompile.plan.order import orders_of
-from ircompile.symbolic import prove
 from ircompile.target import load_target
+from ircompile.variants.choose import fit, in_order
 
 
 def residual() -> Graph:

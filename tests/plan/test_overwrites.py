@@ -8,12 +8,12 @@ import pytest
 from ladder import climb, join
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.checks.plan import prove
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.pipeline import build
 from ircompile.plan import Plan
-from ircompile.symbolic import prove
 from ircompile.target import load_target
 
 

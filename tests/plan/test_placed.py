@@ -8,11 +8,11 @@ import pytest
 from ladder import climb
 from nets import Net
 
-from ircompile import ops
-from ircompile.graph import Graph
+from ircompile.checks.plan import prove
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.plan import make_plan
-from ircompile.symbolic import prove
 from ircompile.target import load_target
 
 

@@ -14,14 +14,15 @@ from ladder import climb
 from nets import random_inputs
 from plan.random_nets import random_net
 
+from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
-from ircompile.fit import explore, fit
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.plan import InputMode
-from ircompile.simulate import run_graph, run_plan
-from ircompile.smaller import Fitted
-from ircompile.symbolic import prove
+from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
+from ircompile.variants.choose import explore, fit
+from ircompile.variants.tradeoffs import Fitted
 
 MODES: tuple[InputMode, InputMode] = ("resident", "rows")
 M4 = load_target("cortex-m4")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from nets import Net, mobilenet_v2
 
-from ircompile.graph import Graph
+from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.plan.lifetimes import Problem
 from ircompile.plan.search import lines_everywhere

@@ -14,13 +14,13 @@ import pytest
 from ladder import climb
 from nets import Net
 
-from ircompile import ops
-from ircompile.fit import fit
-from ircompile.graph import Graph
-from ircompile.numerics import Requant
+from ircompile.checks.plan import prove
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.ir.numerics import Requant
 from ircompile.plan import Plan
-from ircompile.symbolic import prove
 from ircompile.target import load_target
+from ircompile.variants.choose import fit
 
 WIDTH, CHANNELS = 12, 8
 MORE = 64

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from nets import Net
 
+from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
+from ircompile.ir.tensor import Array
 from ircompile.kernels.lower import lower
 from ircompile.plan import InputMode, Plan, known, make_plan
 from ircompile.plan.model import ARENA_ALIGN
 from ircompile.plan.packing import Packer
 from ircompile.plan.steps import StageRows, rows_of
 from ircompile.plan.tables import WaitRow, schedule_tables
-from ircompile.symbolic import prove
 from ircompile.target import load_target
-from ircompile.tensor import Array
 
 
 def blocks(mode: InputMode = "rows") -> Plan:

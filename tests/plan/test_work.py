@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from nets import Net
 
-from ircompile import ops
-from ircompile.fit import fit
-from ircompile.graph import Graph
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
 from ircompile.plan.work import instructions, push_work, weight_bytes_read
 from ircompile.target import load_target
+from ircompile.variants.choose import fit
 
 M4 = load_target("cortex-m4")
 

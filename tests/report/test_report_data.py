@@ -13,7 +13,7 @@ import pytest
 from nets import Net
 from reports import compiled
 
-from ircompile import ops
+from ircompile.ir import ops
 from ircompile.passes import normalize
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode

@@ -9,11 +9,11 @@ from fake_model import RESIDENT, ROWS, TOUCHED, expected, vectors, write_fake
 
 from ircompile.errors import CompileError
 from ircompile.interface import ArenaRegion, Interface
-from ircompile.runners.counts import BETWEEN_LAYERS
-from ircompile.runners.harness import RunResult
-from ircompile.runners.host import run_host
-from ircompile.runners.qemu import run_qemu
 from ircompile.target import load_target
+from ircompile.verify.runners.counts import BETWEEN_LAYERS
+from ircompile.verify.runners.harness import RunResult
+from ircompile.verify.runners.host import run_host
+from ircompile.verify.runners.qemu import run_qemu
 
 pytestmark = pytest.mark.toolchain
 

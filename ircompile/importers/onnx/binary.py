@@ -13,8 +13,8 @@ from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Weights, constant
 from ircompile.importers.onnx.views import Axes, View, axes_of, natural_axes, order_of, size_along
-from ircompile.ops import Binary, Constant, Table
-from ircompile.tensor import Array
+from ircompile.ir.ops import Binary, Constant, Table
+from ircompile.ir.tensor import Array
 
 HINT_CONSTANT = "put a DequantizeLinear of int8 codes in the constant's place"
 KINDS = {"Add": "add", "Sub": "sub", "Mul": "mul", "Min": "min", "Max": "max"}

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.graph import Node
 from ircompile.importers.names import Names
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.proto import MAX_ELEMENTS, product
@@ -23,8 +22,9 @@ from ircompile.importers.onnx.views import (
     transposition,
     view_of,
 )
-from ircompile.ops import Op, Reshape, Transpose
-from ircompile.tensor import Array, Shape, Tensor
+from ircompile.ir.graph import Node
+from ircompile.ir.ops import Op, Reshape, Transpose
+from ircompile.ir.tensor import Array, Shape, Tensor
 
 
 class Builder:

@@ -23,8 +23,8 @@ from ircompile.importers.onnx.values import (
     constant,
 )
 from ircompile.importers.onnx.views import Axes, View
-from ircompile.ops import Table
-from ircompile.tensor import Array
+from ircompile.ir.ops import Table
+from ircompile.ir.tensor import Array
 
 Rule = Callable[["Context", Expr, Target], View]
 Islands = Callable[["Context", Expr, Island, Target], View]

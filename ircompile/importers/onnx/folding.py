@@ -18,7 +18,7 @@ from ircompile.importers.onnx.functions import (
     sized,
 )
 from ircompile.importers.onnx.model import Raw
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 
 def _constant(node: Raw, x: Inputs) -> Array:

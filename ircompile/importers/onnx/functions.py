@@ -13,7 +13,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.proto import MAX_ELEMENTS, MAX_RANK, product
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 Inputs = Sequence[Array]
 Function = Callable[[Raw, Inputs], Array]

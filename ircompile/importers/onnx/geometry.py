@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.model import Raw
-from ircompile.ops import Window
+from ircompile.ir.ops import Window
 
 
 def spatial(raw: Raw, rank: int) -> int:

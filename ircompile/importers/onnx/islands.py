@@ -15,7 +15,7 @@ import numpy as np
 from ircompile.importers.onnx.functions import CHANNELWISE, ELEMENTWISE, elementwise
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.values import Entry, Expr, Real, Target, Value, constant
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 MAX_TABLES = 2**14
 

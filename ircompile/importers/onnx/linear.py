@@ -27,9 +27,9 @@ from ircompile.importers.onnx.views import (
     size_along,
     view_of,
 )
-from ircompile.numerics import Requant
-from ircompile.ops import Conv, Depthwise, Window
-from ircompile.tensor import Array
+from ircompile.ir.numerics import Requant
+from ircompile.ir.ops import Conv, Depthwise, Window
+from ircompile.ir.tensor import Array
 
 ONE = Window((1, 1))
 

@@ -12,7 +12,7 @@ from onnx import helper
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx import proto
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 Shapes = Mapping[str, tuple[int, ...]]
 HINT_SHAPE = "export the model with fixed sizes, or give the input's shape"

@@ -13,7 +13,7 @@ from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.proto import product
 from ircompile.importers.onnx.values import Expr, Target, Value, Weights, constant
 from ircompile.importers.onnx.views import View
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 NOISE = frozenset({"Identity", "Dropout", "Cast"})
 MOVES = frozenset({"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", *NOISE})

@@ -8,7 +8,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.context import HINT_QDQ
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.values import Const, Value, Weights, constant
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 
 def weights_of(raw: Raw, value: Value | None) -> Weights:

@@ -10,8 +10,8 @@ from ircompile.importers.onnx.geometry import spatial, window
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.values import Expr, Real, Target
 from ircompile.importers.onnx.views import Axes, View, natural_axes, view_of
-from ircompile.ops import AveragePool, MaxPool, Mean, Pad, Window
-from ircompile.tensor import Shape
+from ircompile.ir.ops import AveragePool, MaxPool, Mean, Pad, Window
+from ircompile.ir.tensor import Shape
 
 
 def placed(context: Context, out: str, axes: Axes, rank: int) -> View:

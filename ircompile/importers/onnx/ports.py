@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ircompile.errors import CompileError
-from ircompile.graph import External, Graph, Node
 from ircompile.importers.names import sanitize
 from ircompile.importers.onnx.builder import Builder
 from ircompile.importers.onnx.functions import ELEMENTWISE
@@ -22,7 +21,8 @@ from ircompile.importers.onnx.views import (
     size_along,
     view_of,
 )
-from ircompile.ops import Flip
+from ircompile.ir.graph import Graph, IoBinding, Node
+from ircompile.ir.ops import Flip
 
 if TYPE_CHECKING:
     from ircompile.importers.onnx.reader import Reader
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 THROUGH = frozenset({*ELEMENTWISE, "QuantizeLinear", "DequantizeLinear", "Cast", "Identity", "Dropout"})
 
 
-def enter(reader: Reader, port: Port) -> External:
+def enter(reader: Reader, port: Port) -> IoBinding:
     """Adds a graph input."""
     if port.dtype not in ("float32", "int8", "uint8"):
         raise CompileError(f"input {port.name!r}", f"is of type {port.dtype}", "float32, int8, uint8")
@@ -44,7 +44,7 @@ def enter(reader: Reader, port: Port) -> External:
     builder, shape = reader.builder, size_along(port.shape, axes)
     dtype = "uint8" if port.dtype == "uint8" else "int8"
     tensor = builder.tensor(sanitize(port.name, "input"), shape, None, dtype)
-    external = External(tensor, port.name, port.shape, port.dtype, axes, half_even=port.dtype == "float32")
+    external = IoBinding(tensor, port.name, port.shape, port.dtype, axes, half_even=port.dtype == "float32")
     if port.dtype == "float32":
         reader.values[port.name] = Entry(view_of(tensor, port.shape, axes))
         return external
@@ -86,7 +86,7 @@ def _through(order: list[int], axes: Axes) -> Axes:
     return height, width, channels
 
 
-def leave(reader: Reader, port: Port) -> list[External]:
+def leave(reader: Reader, port: Port) -> list[IoBinding]:
     """Adds what an output of the model becomes; a float tail of it is cut off with a notice."""
     value = reader.values.get(port.name)
     if isinstance(value, Codes):
@@ -114,23 +114,23 @@ def _place(reader: Reader, name: str, value: Codes | Real) -> tuple[str, Axes]:
     return builder.arrange(raw, view, axes), axes
 
 
-def _float(reader: Reader, name: str, real: Real) -> External:
+def _float(reader: Reader, name: str, real: Real) -> IoBinding:
     real = replace(real, view=reader.context.settled(real, reader.model.nodes[-1]))
     tensor, axes = _place(reader, name, real)
-    return External(tensor, name, real.view.shape, "float32", axes, half_even=True)
+    return IoBinding(tensor, name, real.view.shape, "float32", axes, half_even=True)
 
 
-def _integer(reader: Reader, port: Port, codes: Codes) -> External:
+def _integer(reader: Reader, port: Port, codes: Codes) -> IoBinding:
     tensor, axes = _place(reader, port.name, codes)
     builder, found = reader.builder, reader.builder.tensors[tensor]
     if found.dtype == "int32":
-        return External(tensor, port.name, codes.view.shape, port.dtype or "int64", axes)
+        return IoBinding(tensor, port.name, codes.view.shape, port.dtype or "int64", axes)
     if not codes.unsigned:
-        return External(tensor, port.name, codes.view.shape, "int8", axes)
+        return IoBinding(tensor, port.name, codes.view.shape, "int8", axes)
     quant = Quant(found.scale, found.zero_point + 128)
     flipped = builder.tensor(f"{tensor}_uint8", found.shape, quant, "uint8")
     builder.nodes.append(Node(flipped, Flip(), (tensor,), flipped, f"output {port.name!r}"))
-    return External(flipped, port.name, codes.view.shape, "uint8", axes)
+    return IoBinding(flipped, port.name, codes.view.shape, "uint8", axes)
 
 
 def finished(graph: Graph) -> Graph:

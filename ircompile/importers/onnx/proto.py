@@ -15,7 +15,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from ircompile.errors import CompileError
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 FIELDS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 MAX_ELEMENTS = 2**26

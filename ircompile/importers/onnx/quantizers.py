@@ -7,7 +7,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.values import Const, Quant, Value, Weights, constant
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 EIGHT_BITS = ("int8", "uint8")
 OUTPUT_TYPES = {0: "", 2: "uint8", 3: "int8"}

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.graph import Graph, validate
 from ircompile.importers.names import sanitize
 from ircompile.importers.onnx import ports, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder
@@ -25,6 +24,7 @@ from ircompile.importers.onnx.shapes import Shapes
 from ircompile.importers.onnx.tables import lower_island
 from ircompile.importers.onnx.values import Codes, Const, Entry, Expr, Quant, Real, Target, Value, Weights, constant
 from ircompile.importers.places import Place, Places
+from ircompile.ir.graph import Graph, validate
 
 PROFILES = ("ort",)
 QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")

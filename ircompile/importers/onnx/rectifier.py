@@ -8,7 +8,7 @@ from ircompile.importers.onnx.context import Context
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.values import Expr, Target, constant
 from ircompile.importers.onnx.views import View, axes_of, natural_axes
-from ircompile.ops import Prelu
+from ircompile.ir.ops import Prelu
 
 
 def lower_prelu(context: Context, expr: Expr, target: Target) -> View:

@@ -14,7 +14,7 @@ from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.softmax import softmax_axes
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, constant
 from ircompile.importers.onnx.views import Axes, View, natural_axes
-from ircompile.ops import ArgMax, Extreme, Mean
+from ircompile.ir.ops import ArgMax, Extreme, Mean
 
 
 def reduced_axes(raw: Raw, expr: Expr, rank: int) -> tuple[int, ...]:

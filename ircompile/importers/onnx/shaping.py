@@ -24,8 +24,8 @@ from ircompile.importers.onnx.views import (
     order_of,
     row_major_axes,
 )
-from ircompile.ops import Concat, DepthToSpace, Pad, Slice, SpaceToDepth, Transpose
-from ircompile.tensor import Array
+from ircompile.ir.ops import Concat, DepthToSpace, Pad, Slice, SpaceToDepth, Transpose
+from ircompile.ir.tensor import Array
 
 
 def axis_attribute(raw: Raw, rank: int, default: int) -> int:

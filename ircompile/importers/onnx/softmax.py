@@ -7,7 +7,7 @@ from ircompile.importers.onnx.context import Context
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.values import Expr, Target
 from ircompile.importers.onnx.views import NONE, Axes, View, axes_of
-from ircompile.ops import Softmax
+from ircompile.ir.ops import Softmax
 
 
 def lower_softmax(context: Context, expr: Expr, target: Target) -> View:

@@ -16,9 +16,9 @@ from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.softmax import softmax_axes
 from ircompile.importers.onnx.values import Expr, Real, Target, Weights
 from ircompile.importers.onnx.views import View
-from ircompile.numerics import Requant, requantize
-from ircompile.ops import Binary, Constant, Depthwise, Op, PixelTable, Prelu, Table, Window
-from ircompile.tensor import Array, Rows, Site, Tensor
+from ircompile.ir.numerics import Requant, requantize
+from ircompile.ir.ops import Binary, Constant, Depthwise, Op, PixelTable, Prelu, Table, Window
+from ircompile.ir.tensor import Array, Rows, Site, Tensor
 
 CODES = np.arange(-128, 128)
 WEIGHTS = (127, 113, 97, 2**14, 2**14 - 1, 2**14 - 3, 16301, 15013, 12289, 11003, 9001, 7001, 5003)

@@ -16,8 +16,8 @@ from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.shaping import numbers_of
 from ircompile.importers.onnx.values import Expr, Real, Target
 from ircompile.importers.onnx.views import Axes, View, natural_axes, row_major_axes, size_along
-from ircompile.numerics import Requant
-from ircompile.ops import Resize, TransposeConv
+from ircompile.ir.numerics import Requant
+from ircompile.ir.ops import Resize, TransposeConv
 
 
 def lower_resize(context: Context, expr: Expr, target: Target) -> View:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.views import View
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 
 @dataclass(frozen=True)

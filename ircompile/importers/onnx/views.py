@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ircompile.tensor import Array, Shape
+from ircompile.ir.tensor import Array, Shape
 
 Axes = tuple[int, int, int]
 NONE = -1

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.external import from_graph
-from ircompile.graph import External, Graph, validate
 from ircompile.importers.places import Place, Places
 from ircompile.importers.tflite import ends, moves, parts, pointwise, reductions, sizes, tables, windows
 from ircompile.importers.tflite.fold import fold
 from ircompile.importers.tflite.layout import Activation
 from ircompile.importers.tflite.lowering import Cut, Floating, Lowering
 from ircompile.importers.tflite.reader import TfOperator, read_model
+from ircompile.ir.bindings import from_graph
+from ircompile.ir.graph import Graph, IoBinding, validate
 
 NUMERICS = ("tflm", "litert-ref")
 LOWERINGS: dict[str, Callable[[Lowering, TfOperator], None]] = {
@@ -63,7 +63,7 @@ def places(low: Lowering, graph: Graph) -> Places:
         if isinstance(value, Activation) and value.tensor in graph.tensors:
             tensor, shape = graph.tensors[value.tensor], low.model.tensors[index].shape
             flat = np.arange(math.prod(shape), dtype=np.int32)
-            external = External(tensor.name, "", shape, "int32", value.axes)
+            external = IoBinding(tensor.name, "", shape, "int32", value.axes)
             found[str(index)] = Place(tensor.name, from_graph(external, tensor, flat))
     return found
 

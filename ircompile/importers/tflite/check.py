@@ -11,7 +11,7 @@ from ircompile.importers.tflite import ends, lower
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
 from ircompile.importers.tflite.lowering import Cut, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor, read_model
-from ircompile.tensor import Tensor
+from ircompile.ir.tensor import Tensor
 
 CODES = ("int8", "uint8")
 

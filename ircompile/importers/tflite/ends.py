@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ircompile.errors import CompileError
-from ircompile.graph import External, Graph, Node
 from ircompile.importers.names import sanitize
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
 from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
-from ircompile.ops import Flip
-from ircompile.tensor import Tensor
+from ircompile.ir.graph import Graph, IoBinding, Node
+from ircompile.ir.ops import Flip
+from ircompile.ir.tensor import Tensor
 
 
 def open_inputs(low: Lowering) -> None:
@@ -61,7 +61,7 @@ def _input_tensor(low: Lowering, tensor: TfTensor, scale: float, zero_point: int
 
 def _external_input(low: Lowering, tensor: TfTensor, name: str) -> None:
     axes = default_axes(tensor.shape)
-    low.inputs[tensor.index] = External(name, tensor.name, tensor.shape, tensor.dtype, axes)
+    low.inputs[tensor.index] = IoBinding(name, tensor.name, tensor.shape, tensor.dtype, axes)
 
 
 def quantize_input(low: Lowering, op: TfOperator, value: FloatInput) -> None:
@@ -124,16 +124,16 @@ def close(low: Lowering, name: str) -> Graph:
     return graph.rebuilt(low.nodes)
 
 
-def _output(low: Lowering, index: int, outer: dict[str, str]) -> External:
+def _output(low: Lowering, index: int, outer: dict[str, str]) -> IoBinding:
     tensor = low.model.tensors[index]
     value = low.values.get(index)
     if isinstance(value, Floating):
         held = low.values[value.source]
         assert isinstance(held, Activation)
-        return External(held.tensor, tensor.name, tensor.shape, "float32", held.axes)
+        return IoBinding(held.tensor, tensor.name, tensor.shape, "float32", held.axes)
     if isinstance(value, Activation):
         name = _outward(low, value.tensor, outer) if tensor.dtype == "uint8" else value.tensor
-        return External(name, tensor.name, tensor.shape, tensor.dtype, value.axes)
+        return IoBinding(name, tensor.name, tensor.shape, tensor.dtype, value.axes)
     what = "between two batch operators" if isinstance(value, Batched) else "computed by no operator"
     if isinstance(value, FloatInput):
         what = "a float32 input"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import MAX_ELEMENTS, TfOperator
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 Rule = Callable[[TfOperator, list[Array]], Array]
 LARGEST = MAX_ELEMENTS // 16

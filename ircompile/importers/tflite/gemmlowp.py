@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ircompile.numerics import srdhm
-from ircompile.ops.softmax import ONE, exp_on_negative_values
-from ircompile.tensor import Array
+from ircompile.ir.numerics import srdhm
+from ircompile.ir.ops.softmax import ONE, exp_on_negative_values
+from ircompile.ir.tensor import Array
 
 Q2_ONE = 1 << 29
 

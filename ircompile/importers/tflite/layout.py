@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from ircompile.tensor import Shape, Tensor
+from ircompile.ir.tensor import Shape, Tensor
 
 Axes = tuple[int, int, int]
 Sizes = tuple[int, ...]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.graph import External, Node
 from ircompile.importers.names import Names, short
 from ircompile.importers.tflite.layout import Activation, Axes, Stored, default_axes, default_shape, holds
 from ircompile.importers.tflite.reader import TfModel, TfOperator, TfTensor
-from ircompile.ops import Op, Reshape, Transpose
-from ircompile.tensor import Array, Shape, Tensor
+from ircompile.ir.graph import IoBinding, Node
+from ircompile.ir.ops import Op, Reshape, Transpose
+from ircompile.ir.tensor import Array, Shape, Tensor
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Lowering:
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
         self.consts: dict[str, Array] = {}
-        self.inputs: dict[int, External] = {}
+        self.inputs: dict[int, IoBinding] = {}
         self.notices: list[str] = []
         # Constants may grow (to dense weights, to tables), but a small file cannot ask for gigabytes.
         self._bytes_left = 2**26 + 32 * model.size

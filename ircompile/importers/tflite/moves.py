@@ -10,8 +10,8 @@ import numpy as np
 from ircompile.importers.tflite.layout import fold, steps
 from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator
-from ircompile.ops import Pad, Reshape, Transpose
-from ircompile.tensor import Array, Tensor
+from ircompile.ir.ops import Pad, Reshape, Transpose
+from ircompile.ir.tensor import Array, Tensor
 
 
 def reshape(low: Lowering, op: TfOperator) -> None:

@@ -12,9 +12,9 @@ from ircompile.importers.tflite.lowering import Lowering, like
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.reductions import axis_numbers
 from ircompile.importers.tflite.tables import CODES
-from ircompile.numerics import round_half_away
-from ircompile.ops import Concat, Slice, Table
-from ircompile.tensor import Shape, Tensor
+from ircompile.ir.numerics import round_half_away
+from ircompile.ir.ops import Concat, Slice, Table
+from ircompile.ir.tensor import Shape, Tensor
 
 
 def _axis(low: Lowering, op: TfOperator, number: int, rank: int) -> int:

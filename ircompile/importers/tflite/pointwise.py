@@ -11,8 +11,8 @@ from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInp
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.tables import CODES, emit_table
 from ircompile.importers.tflite.windows import clamp_of
-from ircompile.ops import Binary, Constant, Prelu, Softmax
-from ircompile.tensor import Shape, Site, Tensor
+from ircompile.ir.ops import Binary, Constant, Prelu, Softmax
+from ircompile.ir.tensor import Shape, Site, Tensor
 
 
 def _operands(low: Lowering, op: TfOperator) -> list[Tensor | Constant]:

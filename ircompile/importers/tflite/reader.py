@@ -16,7 +16,7 @@ import numpy as np
 import tflite
 
 from ircompile.errors import CompileError
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 MAX_ELEMENTS = 2**28
 DTYPES = {

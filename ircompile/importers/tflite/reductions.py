@@ -11,8 +11,8 @@ import numpy as np
 from ircompile.importers.tflite.layout import Axes
 from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator
-from ircompile.ops import ArgMax, Extreme, Mean, Op
-from ircompile.tensor import Tensor
+from ircompile.ir.ops import ArgMax, Extreme, Mean, Op
+from ircompile.ir.tensor import Tensor
 
 ReducedAxes = Literal["h", "w", "hw"]
 

@@ -14,7 +14,7 @@ from ircompile.importers.tflite.windows import (
     requant_of,
     weights_of,
 )
-from ircompile.ops import DepthToSpace, Resize, SpaceToDepth, TransposeConv
+from ircompile.ir.ops import DepthToSpace, Resize, SpaceToDepth, TransposeConv
 
 
 def _size(low: Lowering, op: TfOperator) -> tuple[int, int]:

@@ -14,9 +14,9 @@ from ircompile.importers.tflite.gemmlowp import logistic_q4, reciprocal, tanh_q4
 from ircompile.importers.tflite.lowering import FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.windows import CLAMPS, clamp_codes, clamp_of
-from ircompile.numerics import mbqm, quantize_multiplier, rdbpot, round_half_away, srdhm
-from ircompile.ops import Table
-from ircompile.tensor import Array, Tensor
+from ircompile.ir.numerics import mbqm, quantize_multiplier, rdbpot, round_half_away, srdhm
+from ircompile.ir.ops import Table
+from ircompile.ir.tensor import Array, Tensor
 
 CODES = np.arange(-128, 128, dtype=np.int64)
 

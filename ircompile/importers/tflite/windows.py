@@ -9,9 +9,9 @@ import numpy as np
 
 from ircompile.importers.tflite.lowering import Batched, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
-from ircompile.numerics import Requant, Rounding
-from ircompile.ops import AveragePool, Conv, Depthwise, MaxPool, Mean, Window
-from ircompile.tensor import Array, Tensor
+from ircompile.ir.numerics import Requant, Rounding
+from ircompile.ir.ops import AveragePool, Conv, Depthwise, MaxPool, Mean, Window
+from ircompile.ir.tensor import Array, Tensor
 
 SAME = 0
 ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH", 5: "SIGN_BIT"}

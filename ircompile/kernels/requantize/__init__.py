@@ -1,15 +1,14 @@
-"""Requantization, synthesised and proved: `solve` has the mathematics, `prove` checks it."""
+"""Requantization, synthesised and proved: `solve` has the mathematics, `checks/requantization.py` checks it."""
 
 from ircompile.kernels.requantize.cost import instructions
 from ircompile.kernels.requantize.finish import synthesize_average, synthesize_mean, synthesize_product
 from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.kernels.requantize.model import evaluate
 from ircompile.kernels.requantize.pairs import PairForm, PairRecipe, evaluate_pairs, synthesize_pairs
-from ircompile.kernels.requantize.proof import prove
 from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
 
 __all__ = [
-    "Core", "Form", "PairForm", "PairRecipe", "Recipe", "evaluate", "evaluate_pairs", "instructions", "prove",
+    "Core", "Form", "PairForm", "PairRecipe", "Recipe", "evaluate", "evaluate_pairs", "instructions",
     "synthesize", "synthesize_average", "synthesize_mean", "synthesize_pairs", "synthesize_product",
     "synthesize_steps",
 ]  # fmt: skip

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.form import Form
 from ircompile.kernels.requantize.reference import Steps
-from ircompile.tensor import Array
 
 MOST_SHIFT = 22  # the offset, about 2^7 codes, stays below 2^30
 MOST_DELTA = 2**22

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ircompile.ir.numerics import Requant
+from ircompile.ir.ops import AveragePool, Binary, Mean
+from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.requantize.form import Recipe
 from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
-from ircompile.numerics import Requant
-from ircompile.ops import AveragePool, Binary, Mean
-from ircompile.tensor import Array, Site
 
 Codes = tuple[int, int]
 EVERY_CODE = (-128, 127)

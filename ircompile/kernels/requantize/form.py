@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 Name = Literal["high", "split", "double", "single", "float32", "steps"]
 LINES = ("high", "split")

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.reference import Steps
-from ircompile.tensor import Array
 
 NEVER = 2**62
 

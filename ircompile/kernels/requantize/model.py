@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ircompile.ir.numerics import mbqm, mbqm_single, wrap_int32
+from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.form import LINES, Form, Recipe
-from ircompile.numerics import mbqm, mbqm_single, wrap_int32
-from ircompile.tensor import Array
 
 Wrap = Callable[[Array], Array]
 

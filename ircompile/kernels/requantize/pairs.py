@@ -15,9 +15,9 @@ from typing import Literal
 
 import numpy as np
 
-from ircompile.numerics import wrap_int32
-from ircompile.ops import Binary
-from ircompile.tensor import Array, Site
+from ircompile.ir.numerics import wrap_int32
+from ircompile.ir.ops import Binary
+from ircompile.ir.tensor import Array, Site
 
 Ties = Literal["up", "away", "even"]
 MOST_SHIFT, LEAST_SHIFT = 22, 15

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ircompile.numerics import Requant, quantize_multiplier, requantize
-from ircompile.tensor import Array
+from ircompile.ir.numerics import Requant, quantize_multiplier, requantize
+from ircompile.ir.tensor import Array
 
 # int64 accumulators and their channels, broadcast -> codes.
 Function = Callable[[Array, Array], Array]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 NONE = 2**40
 

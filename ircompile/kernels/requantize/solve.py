@@ -22,13 +22,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.attempts import MOST_DELTA, Attempt
 from ircompile.kernels.requantize.form import NO_EXCEPTION, Form, Recipe
 from ircompile.kernels.requantize.lines import NEVER, Bounds, bounds_of, feasible
 from ircompile.kernels.requantize.model import compute, in_range
 from ircompile.kernels.requantize.reference import Steps
 from ircompile.kernels.requantize.residues import nearest_multiple
-from ircompile.tensor import Array
 
 FAIR_DELTA = 2**12
 CANDIDATES = 8

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.ir.numerics import Requant, quantize_multiplier
+from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.attempts import Attempt, high_attempts, split_attempts
 from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.kernels.requantize.model import evaluate
 from ircompile.kernels.requantize.reference import Function, Steps, locate, steps_of, wraps
 from ircompile.kernels.requantize.solve import solve
-from ircompile.numerics import Requant, quantize_multiplier
-from ircompile.tensor import Array
 
 # Three instructions each: no more than what the exact arithmetic of float32 costs, with an FPU and without.
 MOST_EXCEPTIONS = {True: 1, False: 6}

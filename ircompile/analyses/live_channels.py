@@ -1,0 +1,166 @@
+"""Which channels of every tensor must stay: the least set that the outputs need, and that shapes allow.
+
+A convolution needs the input channels that its live rows multiply by something, unless they are constant and can
+move into the bias. Most other ops tie each output channel to one channel of each input (a *lane*): tied channels
+stay or go together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ircompile.analyses.borders import class_sums, tap_classes
+from ircompile.analyses.interval_rules import Range
+from ircompile.analyses.intervals import INT32_MAX, Intervals
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.ops import (
+    AveragePool,
+    Binary,
+    Concat,
+    Conv,
+    Copy,
+    Depthwise,
+    Extreme,
+    Flip,
+    MaxPool,
+    Mean,
+    Op,
+    Pad,
+    Prelu,
+    Reshape,
+    Resize,
+    Slice,
+    Table,
+    Transpose,
+    TransposeConv,
+)
+from ircompile.ir.tensor import Array, Site, Tensor
+
+
+class Reading(NamedTuple):
+    """What a Conv wants of its input: `needs` bool (C_out, C_in), the channels whose codes each row depends on,
+    and `fixed` int64 (C_out, C_in), what each other channel adds to the row's accumulator, at every position.
+    """
+
+    needs: Array
+    fixed: Array
+
+
+def read_conv(op: Conv | TransposeConv, site: Site, codes: Range, magnitude: Array) -> Reading:
+    """Reading of a Conv whose input codes are bounded by `codes`.
+
+    A channel of one code c adds w * (c - zero_point) for each tap inside the map; it needs no reading where that is
+    the same in all border classes, as it is without padding, and wherever c is the zero point.
+    """
+    low, high = codes
+    weights = site.consts[op.weights]
+    classes = tap_classes(op, site)
+    inside = np.asarray(classes[0].any(axis=0))[:, np.newaxis] & np.asarray(classes[1].any(axis=0))
+    needs = (weights[:, inside] != 0).any(axis=1)
+    fixed = np.zeros(needs.shape, np.int64)
+    constant = np.flatnonzero(low == high)
+    taps = weights[..., constant].transpose(1, 2, 0, 3).astype(np.int64) * (
+        low[constant] - site.inputs[0].zero_point
+    )
+    sums = class_sums(taps, classes)
+    same = (sums == sums[0]).all(axis=0)
+    same &= (sums[0] == 0) | (magnitude <= INT32_MAX)[:, np.newaxis]  # the new bias must fit int32
+    fixed[:, constant] = np.where(same, sums[0], 0)
+    needs[:, constant] &= ~same
+    return Reading(needs, fixed)
+
+
+def lanes(op: Op, site: Site) -> tuple[Array, ...] | None:
+    """For each input, the channel (C_out,) that each output channel is made of, or -1 where of none in particular.
+
+    None where channels mix or the op is not known here: then every channel stays.
+    """
+    channels = np.arange(site.output.channels)
+    match op:
+        case Table() | Prelu() | MaxPool() | AveragePool() | Mean() | Extreme() | Resize() | Flip() | Copy():
+            return (channels,)
+        case Depthwise():
+            return (channels // (site.output.channels // site.inputs[0].channels),)
+        case Binary():
+            broadcast = np.full_like(channels, -1)
+            return tuple(channels if t.channels == site.output.channels else broadcast for t in site.inputs)
+        case Pad():
+            return (_lane(channels - op.before[2], site.inputs[0]),)
+        case Concat():
+            starts = op.offsets(site) if op.axis == 2 else [0] * len(site.inputs)
+            return tuple(_lane(channels - start, t) for start, t in zip(starts, site.inputs, strict=False))
+        case Slice() if op.stride[2] == 1:
+            return (channels + op.begin[2],)
+        case Reshape() | Transpose():
+            whole = op.order[2] == 2 if isinstance(op, Transpose) else op.shape[2] == site.inputs[0].channels
+            return (channels,) if whole else None
+        case _:
+            return None
+
+
+def _lane(channels: Array, source: Tensor) -> Array:
+    """The channels, -1 where they are none of the source's."""
+    return np.where((channels >= 0) & (channels < source.channels), channels, -1)
+
+
+def live_channels(graph: Graph, intervals: Intervals, readings: Mapping[str, Reading]) -> dict[str, Array]:
+    """bool (C,) by tensor: what stays. Inputs and outputs stay whole, and of every tensor at least one channel."""
+    kept = {name: np.zeros(tensor.channels, bool) for name, tensor in graph.tensors.items()}
+    for name in (*graph.input_names, *graph.output_names):
+        kept[name][:] = True
+    while True:
+        _spread_until_stable(graph, intervals, readings, kept)
+        before = _count(kept)
+        for name, mask in kept.items():
+            if not mask.any():
+                mask[np.argmax(intervals.constant(name))] = True  # a constant one, if any: it reads nothing
+        for node in graph.nodes:
+            if isinstance(node.op, Depthwise):
+                _even_groups(kept[node.inputs[0]], kept[node.output])
+        if _count(kept) == before:
+            return kept
+
+
+def _count(kept: Mapping[str, Array]) -> int:
+    return sum(int(mask.sum()) for mask in kept.values())
+
+
+def _even_groups(inputs: Array, outputs: Array) -> None:
+    """Marks output channels of a depthwise until each input channel kept has as many as any other."""
+    groups = outputs.reshape(len(inputs), -1)
+    size = max(int(groups.sum(axis=1).max()), 1)
+    missing = np.where(inputs, size - groups.sum(axis=1), 0)
+    # the first unmarked ones of each group
+    groups |= ~groups & (np.cumsum(~groups, axis=1) <= missing[:, np.newaxis])
+
+
+def _spread_until_stable(
+    graph: Graph, intervals: Intervals, readings: Mapping[str, Reading], kept: dict[str, Array]
+) -> None:
+    """Marks in `kept` all that the marked channels need, against and along the order of execution."""
+    before = -1
+    while before != _count(kept):
+        before = _count(kept)
+        for node in (*reversed(graph.nodes), *graph.nodes):
+            if isinstance(node.op, Conv | TransposeConv):
+                rows = kept[node.output] & ~intervals.constant(node.output)
+                kept[node.inputs[0]] |= readings[node.name].needs[rows].any(axis=0)
+            else:
+                _tie(node, lanes(node.op, graph.site(node)), kept)
+
+
+def _tie(node: Node, tied: tuple[Array, ...] | None, kept: dict[str, Array]) -> None:
+    """Marks the channels that share a lane with a marked one; a multiplier's outputs only by `_even_groups`."""
+    output = kept[node.output]
+    if tied is None:
+        for name in (*node.inputs, node.output):
+            kept[name][:] = True
+        return
+    for name, lane in zip(node.inputs, tied, strict=True):
+        if not isinstance(node.op, Depthwise):
+            output |= kept[name][lane] & (lane >= 0)
+    for name, lane in zip(node.inputs, tied, strict=True):
+        kept[name][lane[output & (lane >= 0)]] = True

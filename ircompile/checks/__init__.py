@@ -1,0 +1,1 @@
+"""Independent checks of what the compiler made: the plan, each requantization, removed channels."""

@@ -1,0 +1,275 @@
+"""A proof that a plan is right, for all inputs: its schedule replayed over a shadow of the arena.
+
+The shadow says which byte of which tensor every arena byte holds. Each read must find what it reads, each write
+must spare what is read in the same firing, scratch and sums must be theirs alone while they are used. Nothing here
+is shared with the planner: it reads the tables that the C reads, and the receptive fields of the ops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.ir.graph import Node
+from ircompile.ir.ops import output_rows, state_bytes, window_of
+from ircompile.ir.tensor import Array, Site, Tensor
+from ircompile.plan.model import Buffer, Layout, Plan, Stage
+from ircompile.plan.tables import Tables, schedule_tables
+
+Range = tuple[int, int]
+NOTHING, SCRATCH = -1, -2
+
+
+def prove(plan: Plan, tables: Tables | None = None) -> None:
+    """Raises CompileError, naming node, step and byte, unless every read of the plan finds what was written."""
+    shadow = _Shadow(plan)
+    rows = plan.input_mode == "rows"
+    for name in plan.graph.input_names[rows:]:
+        for row in range(plan.tensor(name).height):
+            shadow.write("the caller", name, row, "hwc")
+    for index, step in replay(plan, tables or schedule_tables(plan)):
+        if index < 0:
+            shadow.write("push_row", plan.graph.input_names[0], step, "hwc")
+        else:
+            shadow.run(plan.stages[index], step)
+    for name in plan.graph.output_names:
+        for row in range(plan.tensor(name).height):
+            shadow.read("the caller", name, row, "hwc")
+
+
+def replay(plan: Plan, tables: Tables) -> Iterator[tuple[int, int]]:
+    """The firings (node, step) and pushes (-1, row), as the C's driver makes them out of its tables."""
+    pushed = 0
+    for number, (first, stop) in enumerate(zip(tables.segments, tables.segments[1:], strict=False)):
+        done = dict.fromkeys(range(first, stop), 0)
+        if plan.input_mode == "rows" and number == 0:
+            while pushed < tables.rows:
+                yield -1, pushed
+                pushed += 1
+                yield from _stream(tables, done, first, stop, pushed)
+        else:
+            yield from _stream(tables, done, first, stop, pushed)
+        for node, steps in done.items():
+            if steps != tables.stages[node].steps:
+                raise CompileError(plan.stages[node].node.name, f"stops after {steps} steps", "all of its steps")
+
+
+def _stream(tables: Tables, done: dict[int, int], first: int, stop: int, pushed: int) -> Iterator[tuple[int, int]]:
+    node = stop - 1
+    while node >= first:
+        following = _next(tables, done, node, pushed)
+        if following != node:
+            node = following
+            continue
+        yield node, done[node]
+        done[node] += 1
+        node = tables.stages[node].join
+
+
+def _next(tables: Tables, done: dict[int, int], node: int, pushed: int) -> int:
+    stage, step = tables.stages[node], done[node]
+    if step == stage.steps:
+        return node - 1
+    for wait in tables.waits[stage.first_wait : stage.last_wait]:
+        need = (step * wait.times + wait.plus) // wait.over if wait.over else tables.tables[wait.times][step]
+        if (pushed if wait.source < 0 else done[wait.source]) < min(need, wait.most):
+            return node - 1 if wait.source < 0 else wait.source
+    return node
+
+
+@dataclass(frozen=True)
+class _Use:
+    """Bytes of the arena that one firing touches: all of them, or pixels of `size` bytes `spread` apart."""
+
+    what: str
+    bytes: Range
+    spread: int = 0
+    size: int = 0
+
+
+class _Shadow:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.cells = np.full(plan.arena_bytes, NOTHING, np.int64)
+        self.origin: dict[str, int] = {}
+        self.sites = {node.name: plan.graph.site(node) for node in plan.graph.nodes}
+        total = 0
+        for name, tensor in plan.graph.tensors.items():
+            self.origin[name] = total
+            total += tensor.bytes
+        self.sums = {name: total + i for i, name in enumerate(plan.states)}
+        self.counters = (plan.counters.offset, plan.counters.offset + plan.counters.bytes)
+        self.borders = [region.offset for region in plan.regions[1:]]
+
+    def run(self, stage: Stage, step: int) -> None:
+        """One step of a stage: with `again`, first the rows of the window, in the memory of this step."""
+        if stage.again:
+            for row in range(*stage.node.op.needs(self.sites[stage.node.name], step)[0]):
+                self.fire(stage.again, row, False)
+        self.fire(stage.node, step, stage.lines)
+
+    def fire(self, node: Node, step: int, lines: bool) -> None:
+        """One firing: reads, then scratch and sums, then the rows that it writes, then the lines that it keeps."""
+        where, site = f"{node.name} step {step}", self.sites[node.name]
+        if node.name in self.plan.placed:
+            self._relabel(where, node, step)
+            return
+        demand = self.plan.demands[node.name]
+        written = range(*output_rows(node.op, site, step))
+        needs = node.op.needs(site, step)
+        reads = []
+        if lines:
+            written = self._due(node, site, step)
+            reads = [self._read_line(where, node, row) for row in self._older(node, site, step, written)]
+            needs = ((step, step + 1),) if step < site.inputs[0].height else ((0, 0),)
+        for name, layout, (lo, hi) in zip(node.inputs, demand.reads, needs, strict=True):
+            reads += [self.read(where, name, row, layout) for row in range(lo, hi)]
+        inner = self._inner(where, node, site, step)
+        writes = [self._row(node.output, row) for row in written]
+        for i, use in enumerate([*inner, *writes]):
+            overwrites = i >= len(inner) and demand.in_place is not None
+            for other in [*reads, *inner[:i]]:
+                over = overwrites and use.bytes[0] == other.bytes[0] and use.bytes[1] <= other.bytes[1]
+                if _meet(use.bytes, other.bytes) and not over:
+                    raise self._wrong(where, f"{use.what} lies over {other.what}")
+        for row in written:
+            self.write(where, node.output, row, demand.writes)
+        if lines and step < site.inputs[0].height and self._wanted_later(node, site, step):
+            self.read(where, node.inputs[0], step, demand.reads[0])
+            use = _Use(f"line {step}", self._slot(self.plan.lines[node.name], step))
+            self._cells(where, use)[:] = self._codes(node.inputs[0], step, demand.reads[0])
+
+    def _relabel(self, where: str, node: Node, step: int) -> None:
+        """A concatenation whose inputs are where its output is: every code must be at its place already."""
+        for name in node.inputs:
+            self.read(where, name, step, "hwc")
+        self.write(where, node.output, step, "hwc")
+        labels = self._codes(node.output, step, "hwc").reshape(self.plan.tensor(node.output).width, -1)
+        first = 0
+        for name in node.inputs:
+            use = self._row(name, step)
+            if not np.array_equal(self._cells(where, use), labels[:, first : first + use.size]):
+                raise self._wrong(where, f"{name} is not where its channels of {node.output} are")
+            first += use.size
+
+    @staticmethod
+    def _due(node: Node, site: Site, step: int) -> range:
+        """The output row whose window ends with input row `step`."""
+        window = window_of(node.op)
+        rows = [
+            r
+            for r in range(site.output.height)
+            if r * window.stride[0] - window.padding[0] + window.reach[0] - 1 == step
+        ]
+        return range(rows[0], rows[0] + 1) if rows else range(0)
+
+    @staticmethod
+    def _older(node: Node, site: Site, step: int, written: range) -> list[int]:
+        """Rows of the picture in the windows of the rows written, `step` itself left out."""
+        window = window_of(node.op)
+        taps = {
+            r * window.stride[0] - window.padding[0] + i * window.dilation[0]
+            for r in written
+            for i in range(window.kernel[0])
+        }
+        return sorted(row for row in taps if 0 <= row < site.inputs[0].height and row != step)
+
+    def _wanted_later(self, node: Node, site: Site, row: int) -> bool:
+        """Whether the C keeps the row: a window that begins at or above it ends below it."""
+        window = window_of(node.op)
+        begins = [r * window.stride[0] - window.padding[0] for r in range(site.output.height)]
+        return any(b <= row < b + window.reach[0] - 1 for b in begins)
+
+    def _read_line(self, where: str, node: Node, row: int) -> _Use:
+        use = _Use(f"line {row} of {node.inputs[0]}", self._slot(self.plan.lines[node.name], row))
+        return self._find(where, use, self._codes(node.inputs[0], row, self.plan.demands[node.name].reads[0]))
+
+    def _inner(self, where: str, node: Node, site: Site, step: int) -> list[_Use]:
+        """Scratch, which is spoilt; sums, which must be those of the step before."""
+        uses = []
+        if self.plan.demands[node.name].scratch:
+            block = self.plan.scratch[node.name]
+            self._fit(where, "scratch", block.bytes, self.plan.demands[node.name].scratch)
+            uses.append(_Use("scratch", (block.offset, block.offset + block.bytes)))
+            self._cells(where, uses[-1])[:] = SCRATCH
+        if state_bytes(node.op, site):
+            block = self.plan.states[node.name]
+            self._fit(where, "sums", block.bytes, state_bytes(node.op, site))
+            uses.append(_Use("sums", (block.offset, block.offset + block.bytes)))
+            cells, mark = self._cells(where, uses[-1]), -3 - self.sums[node.name]
+            if step and np.any(cells != mark):
+                raise self._wrong(where, "its sums are spoilt")
+            cells[:] = mark
+        return uses
+
+    def read(self, where: str, name: str, row: int, layout: Layout) -> _Use:
+        """Finds a row of a tensor where the plan has it, or raises."""
+        return self._find(where, self._row(name, row), self._codes(name, row, layout))
+
+    def _find(self, where: str, use: _Use, wanted: Array) -> _Use:
+        cells = self._cells(where, use).reshape(-1)
+        if not np.array_equal(cells, wanted):
+            byte = int(np.flatnonzero(cells != wanted)[0])
+            found = self._name(int(cells[byte]))
+            raise self._wrong(where, f"reads {use.what}, byte {byte} of which is {found}")
+        return use
+
+    def write(self, where: str, name: str, row: int, layout: Layout) -> None:
+        """Puts a row of a tensor where the plan has it."""
+        cells = self._cells(where, self._row(name, row))
+        cells[...] = self._codes(name, row, layout).reshape(cells.shape)
+
+    def _row(self, name: str, row: int) -> _Use:
+        buffer, tensor = self.plan.buffers[name], self.plan.tensor(name)
+        first, _ = self._slot(buffer, row)
+        size = tensor.row_bytes // tensor.width
+        last = first + (tensor.width - 1) * (buffer.spread or size) + size
+        return _Use(f"row {row} of {name}", (first, last), buffer.spread, size)
+
+    @staticmethod
+    def _slot(buffer: Buffer, row: int) -> Range:
+        first = buffer.offset + (row + buffer.phase) % buffer.slots * buffer.pitch
+        return first, first + buffer.pitch
+
+    def _codes(self, name: str, row: int, layout: Layout) -> Array:
+        """What every byte of a row is: its number among all bytes of all tensors."""
+        tensor: Tensor = self.plan.tensor(name)
+        codes = np.arange(tensor.row_bytes, dtype=np.int64).reshape(tensor.width, -1, tensor.itemsize)
+        ordered = codes if layout == "hwc" else codes.transpose(1, 0, 2)
+        return ordered.reshape(-1) + (self.origin[name] + row * tensor.row_bytes)
+
+    def _cells(self, where: str, use: _Use) -> Array:
+        first, last = use.bytes
+        if first < 0 or last > len(self.cells):
+            raise self._wrong(where, f"{use.what} lies outside of the arena")
+        if _meet(use.bytes, self.counters):
+            raise self._wrong(where, f"{use.what} lies over the counters")
+        if any(first < border < last for border in self.borders):
+            raise self._wrong(where, f"{use.what} lies across two memories")
+        cells = self.cells[first:last]
+        if use.spread:
+            shape, apart = ((last - first - use.size) // use.spread + 1, use.size), cells.strides[0]
+            return np.lib.stride_tricks.as_strided(cells, shape, (use.spread * apart, apart))
+        return cells
+
+    def _fit(self, where: str, what: str, given: int, needed: int) -> None:
+        if given < needed:
+            raise self._wrong(where, f"{given} bytes of {what}, {needed} needed")
+
+    def _name(self, cell: int) -> str:
+        for name, origin in self.origin.items():
+            tensor = self.plan.tensor(name)
+            if origin <= cell < origin + tensor.bytes:
+                row, byte = divmod(cell - origin, tensor.row_bytes)
+                return f"byte {byte} of row {row} of {name}"
+        return "never written" if cell == NOTHING else "scratch" if cell == SCRATCH else "sums"
+
+    def _wrong(self, where: str, problem: str) -> CompileError:
+        return CompileError(where, problem, "a plan in which every read finds what was written")
+
+
+def _meet(a: Range, b: Range) -> bool:
+    return a[0] < b[1] and b[0] < a[1]

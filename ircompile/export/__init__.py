@@ -1,0 +1,1 @@
+"""Ready projects around the emitted C, and its self-test."""

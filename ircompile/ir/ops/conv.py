@@ -1,0 +1,57 @@
+"""Convolution; a fully connected layer is one of kernel 1 x 1 on a map of one pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.ir.numerics import Requant, requantize
+from ircompile.ir.ops.window import Window
+from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor, integers
+
+
+@dataclass(frozen=True)
+class Conv:
+    """acc[o] = bias[o] + sum (x - zero_point) * weights[o]; the output is its requantization.
+
+    `weights` names an int8 or int16 constant (C_out, kh, kw, C_in) whose own zero point is subtracted already;
+    `bias` an int32 constant (C_out,). Padding reads as the input's zero point. With `whole`, which changes no code,
+    its one window is the map, which is read as it lies.
+    """
+
+    window: Window
+    weights: str
+    bias: str
+    requant: Requant
+    whole: bool = False
+
+    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
+        """One int8 input; any kernel, stride, padding and dilation; weights for its channel count."""
+        weights = consts[self.weights]
+        if weights.ndim != 4 or weights.shape[1:3] != self.window.kernel or weights.shape[3] != inputs[0].channels:
+            raise CompileError(
+                self.weights,
+                f"weights of shape {weights.shape} do not fit kernel {self.window.kernel} on "
+                f"{inputs[0].channels} channels",
+                "C_out x kh x kw x C_in",
+            )
+        height, width = self.window.output_size(inputs[0].height, inputs[0].width)
+        return height, width, weights.shape[0]
+
+    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
+        return (self.window.rows_needed(step, site.inputs[0].height),)
+
+    def macs(self, site: Site) -> int:
+        kh, kw = self.window.kernel
+        return site.output.height * site.output.width * site.output.channels * kh * kw * site.inputs[0].channels
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        source, weights = site.inputs[0], site.consts[self.weights]
+        windows = self.window.gather(inputs[0], start, stop, source.height, source.zero_point)
+        # float64 is exact here: |sum| < 2^9 * 2^16 * K stays far below 2^53, and BLAS is quick.
+        flat = windows.reshape(-1, weights[0].size).astype(np.float64) - source.zero_point
+        acc = flat @ weights.reshape(len(weights), -1).astype(np.float64).T
+        total = acc.astype(np.int64) + integers(site.consts[self.bias])
+        return requantize(total, self.requant, site.consts).reshape(stop - start, *site.output.shape[1:])

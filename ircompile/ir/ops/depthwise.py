@@ -1,0 +1,68 @@
+"""Depthwise convolution with any channel multiplier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.ir.numerics import Requant, requantize
+from ircompile.ir.ops.window import Window
+from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor, integers
+
+
+@dataclass(frozen=True)
+class Depthwise:
+    """Output channel o reads input channel o // multiplier only.
+
+    `weights` names an int8 or int16 constant (kh, kw, C_out), `bias` an int32 constant (C_out,). With `whole`,
+    which lowering chooses, one step reads and writes all rows, channel after channel.
+    """
+
+    window: Window
+    weights: str
+    bias: str
+    requant: Requant
+    whole: bool = False
+
+    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
+        """One int8 input; any kernel, stride, padding, dilation and channel multiplier."""
+        weights = consts[self.weights]
+        channels = inputs[0].channels
+        if weights.ndim != 3 or weights.shape[:2] != self.window.kernel or weights.shape[2] % channels:
+            raise CompileError(
+                self.weights,
+                f"weights of shape {weights.shape} do not fit kernel {self.window.kernel} on {channels} channels",
+                "kh x kw x C_out with C_out a multiple of the input's channels",
+            )
+        height, width = self.window.output_size(inputs[0].height, inputs[0].width)
+        return height, width, weights.shape[2]
+
+    def steps(self, site: Site) -> int:
+        """One step an output row, or one for all."""
+        return 1 if self.whole else site.output.height
+
+    def output_rows(self, site: Site, step: int) -> tuple[int, int]:
+        return (0, site.output.height) if self.whole else (step, step + 1)
+
+    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
+        if self.whole:
+            return ((0, site.inputs[0].height),)
+        return (self.window.rows_needed(step, site.inputs[0].height),)
+
+    def macs(self, site: Site) -> int:
+        kh, kw = self.window.kernel
+        return site.output.height * site.output.width * site.output.channels * kh * kw
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        source, weights = site.inputs[0], integers(site.consts[self.weights])
+        windows = self.window.gather(inputs[0], start, stop, source.height, source.zero_point)
+        acc = np.zeros((stop - start, site.output.width, site.output.channels), np.int64)
+        multiplier = site.output.channels // source.channels
+        kh, kw = self.window.kernel
+        for y in range(kh):
+            for x in range(kw):
+                tap = windows[:, :, y, x].astype(np.int64) - source.zero_point
+                acc += np.repeat(tap, multiplier, axis=-1) * weights[y, x]
+        return requantize(acc + integers(site.consts[self.bias]), self.requant, site.consts)

@@ -1,0 +1,114 @@
+"""Mean over the rows, the columns or both, accumulated while rows pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.ir.numerics import mbqm, quantize_multiplier
+from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A table of codes: `name` of an int8 constant (256,), and how the codes in it are quantized."""
+
+    name: str
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Mean over `axes` ("h", "w" or "hw"), requantized from the input's to the output's scale.
+
+    "integer" (TFLite `reference/reduce.h`): k = min(floor(log2 n), 32, 31 + s), m' = (m << k) / n, s' = s - k,
+    out = zp + mbqm(sum - n * zp_in, m', s') with (m, s) of s_in / s_out. "float32_even" (ONNX Runtime):
+    rint(float32(sum - n * zp_in) * (s_in / (n * s_out))) + zp. "code" (TFLite AVERAGE_POOL_2D over a whole
+    map): (sum +- n/2) / n of the raw codes, truncating; "code_up" the same of uint8 codes, which is
+    floor((sum + n/2) / n). With `lookup`, the mean is of what the table holds for the input's codes.
+    """
+
+    axes: Literal["h", "w", "hw"] = "hw"
+    rounding: Literal["integer", "float32_even", "code", "code_up"] = "integer"
+    low: int = -128
+    high: int = 127
+    lookup: Lookup | None = None
+
+    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
+        """One int8 input; axes height, width or both; fewer than 2^23 elements a mean."""
+        height, width, channels = inputs[0].shape
+        if self.lookup is not None and consts[self.lookup.name].shape != (256,):
+            raise CompileError(self.lookup.name, f"table of shape {consts[self.lookup.name].shape}", "256 entries")
+        if self.count(inputs[0]) >= 2**23:
+            raise CompileError(inputs[0].name, f"mean of {self.count(inputs[0])} elements", "fewer than 2^23")
+        return (1 if "h" in self.axes else height, 1 if "w" in self.axes else width, channels)
+
+    def count(self, source: Tensor) -> int:
+        """Elements that one mean takes."""
+        return (source.height if "h" in self.axes else 1) * (source.width if "w" in self.axes else 1)
+
+    def steps(self, site: Site) -> int:
+        """One step an input row: where rows are averaged, the last step writes the output."""
+        return site.inputs[0].height
+
+    def output_rows(self, site: Site, step: int) -> tuple[int, int]:
+        if "h" not in self.axes:
+            return step, step + 1
+        return (0, 1) if step == site.inputs[0].height - 1 else (0, 0)
+
+    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
+        return ((step, step + 1),)
+
+    def state_bytes(self, site: Site) -> int:
+        """Bytes of int32 sums that live from the first step to the last."""
+        return 4 * site.output.width * site.output.channels if "h" in self.axes and site.inputs[0].height > 1 else 0
+
+    def macs(self, site: Site) -> int:
+        return 0
+
+    def source(self, site: Site) -> Tensor:
+        """What the mean is of: the input, quantized as the table's codes are where there is one."""
+        source, lookup = site.inputs[0], self.lookup
+        return replace(source, scale=lookup.scale, zero_point=lookup.zero_point) if lookup else source
+
+    def codes(self, site: Site, codes: Array) -> Array:
+        """int8 codes as the mean sees them, any shape."""
+        return site.consts[self.lookup.name][codes.astype(int) + 128] if self.lookup else codes
+
+    def partial(self, site: Site, row: Array) -> Array:
+        """int64 sums (W_out, C) that one input row (W, C) adds."""
+        wide = self.codes(site, row).astype(np.int64)
+        return wide.sum(axis=0, keepdims=True) if "w" in self.axes else wide
+
+    def finish(self, site: Site, total: Array) -> Array:
+        """int8 codes of the int64 sums of raw codes."""
+        source, target, n = self.source(site), site.output, self.count(site.inputs[0])
+        if self.rounding == "code":
+            mean = np.where(total > 0, (total + n // 2) // n, -((n // 2 - total) // n))
+        elif self.rounding == "code_up":
+            mean = (total + n // 2) // n
+        elif self.rounding == "float32_even":
+            factor = np.float32(source.scale) / (np.float32(n) * np.float32(target.scale))
+            mean = np.rint((total - n * source.zero_point).astype(np.float32) * factor).astype(np.int64)
+            mean = mean + target.zero_point
+        else:
+            mean = mbqm(total - n * source.zero_point, *self.multiplier(site)) + target.zero_point
+        return np.clip(mean, self.low, self.high).astype(np.int8)
+
+    def multiplier(self, site: Site) -> tuple[int, int]:
+        """Q31 multiplier and shift of the "integer" rounding, the division by n folded in."""
+        source, target, n = self.source(site), site.output, self.count(site.inputs[0])
+        m, s = (int(v) for v in quantize_multiplier(np.float64(source.scale) / np.float64(target.scale)))
+        k = min(n.bit_length() - 1, 32, 31 + s)
+        return (m << k) // n, s - k
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        if "h" in self.axes:
+            rows = inputs[0].take(0, site.inputs[0].height)
+            total = sum((self.partial(site, row) for row in rows), np.zeros((1, 1), np.int64))
+            return self.finish(site, total)[np.newaxis]
+        return np.stack([self.finish(site, self.partial(site, row)) for row in inputs[0].take(start, stop)])

@@ -1,0 +1,46 @@
+"""Padding with a constant code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+
+
+@dataclass(frozen=True)
+class Pad:
+    """`before` and `after` elements of code `value` added on each of height, width, channels."""
+
+    before: tuple[int, int, int]
+    after: tuple[int, int, int]
+    value: int
+
+    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
+        """One int8 input; padding of height, width and channels with one constant."""
+        if min(*self.before, *self.after) < 0:
+            raise CompileError(inputs[0].name, f"padding {self.before}, {self.after}", "padding of 0 and more")
+        height, width, channels = (
+            size + before + after
+            for size, before, after in zip(inputs[0].shape, self.before, self.after, strict=True)
+        )
+        return height, width, channels
+
+    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
+        row, height = step - self.before[0], site.inputs[0].height
+        return ((row, row + 1),) if 0 <= row < height else ((min(max(row, 0), height),) * 2,)
+
+    def macs(self, site: Site) -> int:
+        return 0
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        out = np.full((stop - start, *site.output.shape[1:]), self.value, np.int8)
+        source = site.inputs[0]
+        lo, hi = max(start, self.before[0]), min(stop, self.before[0] + source.height)
+        if lo < hi:
+            _, left, front = self.before
+            inner = out[lo - start : hi - start, left : left + source.width, front : front + source.channels]
+            inner[...] = inputs[0].take(lo - self.before[0], hi - self.before[0])
+        return out

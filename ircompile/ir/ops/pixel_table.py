@@ -1,0 +1,41 @@
+"""A function of a byte, one for all channels or one a channel: raw camera pixels to codes, codes to codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+
+
+@dataclass(frozen=True)
+class PixelTable:
+    """out[c] = tables[c or 0][in[c]], of an int8 input tables[c or 0][in[c] + 128].
+
+    `tables` names an int8 constant (C or 1, 256).
+    """
+
+    tables: str
+
+    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
+        """One uint8 or int8 input of any shape."""
+        shape = consts[self.tables].shape
+        if inputs[0].dtype not in ("uint8", "int8"):
+            raise CompileError(inputs[0].name, f"a table of pixels for {inputs[0].dtype}", "uint8, int8")
+        if shape not in ((1, 256), (inputs[0].channels, 256)):
+            raise CompileError(self.tables, f"tables of shape {shape}", "256 entries, for all or for each channel")
+        return inputs[0].shape
+
+    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
+        return ((step, step + 1),)
+
+    def macs(self, site: Site) -> int:
+        return 0
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        tables = site.consts[self.tables]
+        channel = np.minimum(np.arange(site.output.channels), len(tables) - 1)
+        first = 128 if site.inputs[0].dtype == "int8" else 0
+        return tables[channel, inputs[0].take(start, stop).astype(int) + first]

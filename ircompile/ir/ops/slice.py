@@ -1,0 +1,43 @@
+"""A part of a tensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Element i of the output is element begin + i * stride of the input, on height, width and channels."""
+
+    begin: tuple[int, int, int]
+    shape: Shape
+    stride: tuple[int, int, int] = (1, 1, 1)
+
+    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
+        """One input; any begin and stride of 1 and more, within the input."""
+        for begin, count, stride, size in zip(self.begin, self.shape, self.stride, inputs[0].shape, strict=True):
+            if begin < 0 or count < 1 or stride < 1 or begin + (count - 1) * stride >= size:
+                raise CompileError(
+                    inputs[0].name,
+                    f"slice from {self.begin} of {self.shape}, stride {self.stride}, in {inputs[0].shape}",
+                    "slices inside of the tensor, strides of 1 and more",
+                )
+        return self.shape
+
+    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
+        row = self.begin[0] + step * self.stride[0]
+        return ((row, row + 1),)
+
+    def macs(self, site: Site) -> int:
+        return 0
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        (top, left, front), (sy, sx, sc) = self.begin, self.stride
+        rows = inputs[0].take(top + start * sy, top + (stop - 1) * sy + 1)[::sy]
+        width, channels = self.shape[1:]
+        return np.asarray(rows[:, left::sx, front::sc][:, :width, :channels])

@@ -1,0 +1,110 @@
+"""Softmax over the channels of every pixel.
+
+"gemmlowp" is TFLite's `reference/softmax.h`: exponentials in Q5.26, their sum in Q12.19, a Newton reciprocal.
+"table" is ours for ONNX models, within one code of ONNX Runtime's float softmax: E[d] = round(2^20 * exp(-d * s)),
+out = floor((2 * E[max - x] * K + S) / (2 * S)) + zp with S the sum of the E times 2^8, K = 2^8 * floor(1 / s_out).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ircompile.ir.numerics import quantize_multiplier, rdbpot, srdhm
+from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+
+EXP_BARREL = (
+    (-2, 1672461947),
+    (-1, 1302514674),
+    (0, 790015084),
+    (1, 290630308),
+    (2, 39332535),
+    (3, 720401),
+    (4, 242),
+)
+ONE = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """exp(beta * x) / sum over the channels, for each pixel."""
+
+    rounding: Literal["gemmlowp", "table"]
+    beta: float = 1.0
+
+    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
+        """One int8 input, softmax over its channels; at most 4096 of them."""
+        return inputs[0].shape
+
+    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
+        return ((step, step + 1),)
+
+    def macs(self, site: Site) -> int:
+        return 0
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        codes = inputs[0].take(start, stop).astype(np.int64)
+        below_max = codes.max(axis=-1, keepdims=True) - codes
+        if self.rounding == "table":
+            exps = self.exp_table(site)[below_max]
+            total = exps.sum(axis=-1, keepdims=True) << 8
+            out = (2 * exps * self.factor(site) + total) // (2 * total) + site.output.zero_point
+            return np.clip(out, -128, 127).astype(np.int8)
+        exps = self.exp_table(site)[below_max]
+        total = rdbpot(exps, np.int64(12)).sum(axis=-1, keepdims=True)
+        scale, bits_over_unit = reciprocal(total)
+        out = rdbpot(srdhm(scale, exps), bits_over_unit + 31 - 8) - 128
+        return np.where(exps > 0, np.clip(out, -128, 127), -128).astype(np.int8)
+
+    def factor(self, site: Site) -> int:
+        """Steps of the output, times 2^8: ONNX Runtime's QLinearSoftmax rounds 1 / scale down, so do we."""
+        return 256 * int(np.float32(1) / np.float32(site.output.scale))
+
+    def exp_table(self, site: Site) -> Array:
+        """int64 (256,): the exponential of -d codes; Q0.31 for "gemmlowp" (0 below its range), Q20 for "table"."""
+        distance = np.arange(256, dtype=np.int64)
+        scale = self.beta * site.inputs[0].scale
+        if self.rounding == "table":
+            return np.rint(2.0**20 * np.exp(-distance * scale)).astype(np.int64)
+        multiplier, shift = quantize_multiplier(np.float64(min(scale * 2.0**26, 2.0**31 - 1)))
+        lowest = -np.floor(31.0 * 2.0**26 / 2.0 ** float(shift))
+        inside = -distance >= lowest
+        scaled = srdhm(np.where(inside, -distance, 0) << shift, multiplier)
+        return np.where(inside, exp_on_negative_values(scaled), 0)
+
+
+def exp_on_negative_values(a: Array, integer_bits: int = 5) -> Array:
+    """exp of fixed-point values <= 0 (Q5.26, or Q4.27), as Q0.31 (gemmlowp `fixedpoint.h`)."""
+    fraction_bits = 31 - integer_bits
+    quarter = 1 << (fraction_bits - 2)
+    mod = (a & (quarter - 1)) - quarter
+    result = _exp_near_zero(mod << integer_bits)
+    remainder = mod - a
+    for exponent, multiplier in EXP_BARREL:
+        if exponent < integer_bits:
+            taken = remainder & (1 << (fraction_bits + exponent))
+            result = np.where(taken, srdhm(result, np.int64(multiplier)), result)
+    return np.where(a == 0, ONE, result)
+
+
+def _exp_near_zero(a: Array) -> Array:
+    """exp on [-1/4, 0) in Q0.31: Taylor expansion around -1/8."""
+    constant = np.int64(1895147668)
+    x = a + (1 << 28)
+    x2 = srdhm(x, x)
+    x3, x4 = srdhm(x2, x), srdhm(x2, x2)
+    tail = srdhm(rdbpot(x4, np.int64(2)) + x3, np.int64(715827883)) + x2
+    return constant + srdhm(constant, x + rdbpot(tail, np.int64(1)))
+
+
+def reciprocal(total: Array) -> tuple[Array, Array]:
+    """1 / total of Q12.19 sums: Q0.31 mantissa and the bits that it lies over one (gemmlowp GetReciprocal)."""
+    headroom = 32 - np.floor(np.log2(total.astype(np.float64))).astype(np.int64) - 1
+    half_denominator = ((total << headroom) - 2**31 + ONE + 1) >> 1
+    x = 1515870810 + srdhm(half_denominator, np.int64(-1010580540))
+    for _ in range(3):
+        error = (1 << 29) - srdhm(half_denominator, x)
+        x = x + (srdhm(x, error) << 2)
+    return np.minimum(x << 1, ONE), 12 - headroom

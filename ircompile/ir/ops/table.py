@@ -1,0 +1,31 @@
+"""Any function of one int8 code, as 256 entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ircompile.errors import CompileError
+from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+
+
+@dataclass(frozen=True)
+class Table:
+    """out = table[in + 128]; `table` names an int8 constant (256,). `function` is what it computes, for people."""
+
+    table: str
+    function: str = "table"
+
+    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
+        """One int8 input of any shape."""
+        if consts[self.table].shape != (256,):
+            raise CompileError(self.table, f"table of shape {consts[self.table].shape}", "256 entries")
+        return inputs[0].shape
+
+    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
+        return ((step, step + 1),)
+
+    def macs(self, site: Site) -> int:
+        return 0
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        return site.consts[self.table][inputs[0].take(start, stop).astype(int) + 128]

@@ -1,0 +1,60 @@
+"""The geometry of a sliding window, shared by convolution, depthwise convolution and pooling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ircompile.ir.tensor import Array, Rows
+
+
+@dataclass(frozen=True)
+class Window:
+    """Kernel size, stride and dilation as (vertical, horizontal); padding as (top, bottom, left, right)."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Rows and columns that one window spans, holes of a dilated kernel included."""
+        (kh, kw), (dh, dw) = self.kernel, self.dilation
+        return (kh - 1) * dh + 1, (kw - 1) * dw + 1
+
+    def output_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the output; not positive where the window does not fit."""
+        top, bottom, left, right = self.padding
+        reach_h, reach_w = self.reach
+        rows = (height + top + bottom - reach_h) // self.stride[0] + 1
+        columns = (width + left + right - reach_w) // self.stride[1] + 1
+        return rows, columns
+
+    def rows_needed(self, row: int, height: int) -> tuple[int, int]:
+        """Input rows [first, stop) that output row `row` reads, clipped to those that exist.
+
+        Those in the holes of a dilated kernel count: other output rows read them, so they are kept in any case.
+        """
+        first = row * self.stride[0] - self.padding[0]
+        stop = min(first + self.reach[0], height)
+        first = max(first, 0)
+        return (first, stop) if first < stop else (min(first, height), min(first, height))
+
+    def covers(self, height: int, width: int) -> bool:
+        """Whether one window without padding is exactly the whole map."""
+        return self.kernel == (height, width) and self.padding == (0, 0, 0, 0) and self.dilation == (1, 1)
+
+    def gather(self, rows: Rows, start: int, stop: int, height: int, fill: int) -> Array:
+        """All windows of output rows [start, stop): (stop-start, W_out, kh, kw, C), padding filled with `fill`."""
+        top, _, left, right = self.padding
+        reach_h, reach_w = self.reach
+        first, last = start * self.stride[0] - top, (stop - 1) * self.stride[0] - top + reach_h
+        lo, hi = min(max(first, 0), height), min(max(last, 0), height)
+        data = rows.take(lo, hi) if hi > lo else rows.data[:0]
+        above, below = (lo - first, last - hi) if hi > lo else (last - first, 0)
+        data = np.pad(data, ((above, below), (left, right), (0, 0)), constant_values=np.array(fill, data.dtype))
+        windows = np.lib.stride_tricks.sliding_window_view(data, (reach_h, reach_w), axis=(0, 1))
+        windows = windows[:: self.stride[0], :: self.stride[1], :, :: self.dilation[0], :: self.dilation[1]]
+        return np.asarray(windows[: stop - start].transpose(0, 1, 3, 4, 2))

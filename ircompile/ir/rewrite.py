@@ -1,0 +1,34 @@
+"""What the passes share: renaming tensors, and who writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ircompile.ir.graph import Graph, Node
+
+
+def writers(graph: Graph) -> dict[str, Node]:
+    """The node that writes each tensor; graph inputs have none."""
+    return {node.output: node for node in graph.nodes}
+
+
+def redirected(graph: Graph, nodes: Iterable[Node], renames: Mapping[str, str]) -> Graph:
+    """The graph of `nodes` in which everything reads `renames[t]` instead of `t`."""
+
+    def final(name: str) -> str:
+        while name in renames:
+            name = renames[name]
+        return name
+
+    moved = [replace(node, inputs=tuple(final(name) for name in node.inputs)) for node in nodes]
+    outputs = tuple(replace(external, tensor=final(external.tensor)) for external in graph.outputs)
+    return graph.rebuilt(moved, outputs=outputs)
+
+
+def unique(graph: Graph, name: str) -> str:
+    """A constant's name that the graph does not hold yet."""
+    found, number = name, 2
+    while found in graph.consts:
+        found, number = f"{name}_{number}", number + 1
+    return found

@@ -1,0 +1,128 @@
+"""What a plan does: its steps, one after the other, in one byte arena."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ircompile.ir import ops
+from ircompile.ir.graph import Node
+from ircompile.ir.tensor import Array, Rows, Site, Tensor
+from ircompile.plan import Buffer, Plan
+from ircompile.plan.firing import rows_pushed, whole_run
+from ircompile.plan.model import Stage
+from ircompile.plan.steps import last_use, needs_of, writes_of
+
+
+def run_plan(plan: Plan, inputs: Mapping[str, Array], arena: Array | None = None) -> dict[str, Array]:
+    """Runs a plan step by step in one byte arena, as the C does; returns the outputs.
+
+    Every step reads its rows from the arena and writes its row into it. A plan that lets two live rows share a
+    byte, or reads a row before it is written, gives wrong codes. `arena`: uint8, as many as the plan says or
+    more (default: filled with poison).
+    """
+    arena = np.full(plan.arena_bytes, 0xA5, np.uint8) if arena is None else arena
+    graph, sites = plan.graph, [plan.graph.site(stage.node) for stage in plan.stages]
+    first_input, pushed = graph.input_names[0], 0
+    if plan.input_mode == "rows":
+        pushed = rows_pushed(plan.stages)
+    for name in graph.input_names[1 if pushed else 0 :]:
+        for row in range(graph.tensors[name].height):
+            store_row(arena, plan, name, row, inputs[name][row])
+    for index, step in whole_run(plan.stages, plan.segments, pushed):
+        if index < 0:
+            store_row(arena, plan, first_input, step, inputs[first_input][step])
+        else:
+            run_step(arena, plan, plan.stages[index], sites[index], step)
+    return {name: load_rows(arena, plan, name, 0, graph.tensors[name].height) for name in graph.output_names}
+
+
+def run_step(arena: Array, plan: Plan, stage: Stage, site: Site, step: int) -> None:
+    """One firing: reads the rows that the step needs, writes the rows that it completes."""
+    node = stage.node
+    if node.name in plan.placed:
+        return
+    if stage.again:
+        for row in range(*node.op.needs(site, step)[0]):
+            run_step(arena, plan, Stage(stage.again, 0, (), 0), plan.graph.site(stage.again), row)
+    needs = needs_of(stage, site, step)
+    inputs = [load_rows(arena, plan, name, lo, hi) for name, (lo, hi) in zip(node.inputs, needs, strict=True)]
+    rows = [Rows(data, lo) for data, (lo, _) in zip(inputs, needs, strict=True)]
+    start, stop = writes_of(stage, site, step)
+    if stage.lines and start < stop:
+        rows = [with_lines(arena, plan, node, start, rows[0])]
+    if node.name in plan.scratch:
+        block = plan.scratch[node.name]
+        arena[block.offset : block.offset + block.bytes] = 0x5A
+    if node.name in plan.states:
+        accumulate(arena, plan, node, site, step, rows[0])
+        return
+    if start < stop:
+        for row, codes in enumerate(node.op.simulate(site, rows, start, stop), start):
+            store_row(arena, plan, node.output, row, codes)
+    if stage.lines and step < site.inputs[0].height and last_use(stage, site, step) > step:
+        put_row(arena, plan.lines[node.name], step, inputs[0][0])
+
+
+def with_lines(arena: Array, plan: Plan, node: Node, row: int, newest: Rows) -> Rows:
+    """The rows of a window: the older ones out of the node's lines."""
+    tensor = plan.tensor(node.inputs[0])
+    first, stop = node.op.needs(plan.graph.site(node), row)[0]
+    older = take_rows(arena, plan.lines[node.name], tensor, first, min(stop, newest.first))
+    return Rows(np.concatenate([older, newest.data[: stop - newest.first]]), first)
+
+
+def accumulate(arena: Array, plan: Plan, node: Node, site: Site, step: int, rows: Rows) -> None:
+    """One step of an op that keeps int32 sums, or the codes found so far, in the arena until its last step."""
+    block, shape = plan.states[node.name], (site.output.width, site.output.channels)
+    last = step == site.inputs[0].height - 1
+    state = arena[block.offset : block.offset + block.bytes]
+    if isinstance(node.op, ops.Extreme):
+        found = state.view(np.int8).reshape(shape)
+        row = node.op.reduce(rows.data[0], (0,) if "w" in node.op.axes else ())
+        found[:] = row if step == 0 else node.op.reduce(np.stack([found, row]), (0,))[0]
+        if last:
+            store_row(arena, plan, node.output, 0, found)
+        return
+    assert isinstance(node.op, ops.Mean)
+    sums = state.view(np.int32)
+    total = node.op.partial(site, rows.data[0]).astype(np.int32).reshape(-1)
+    sums[:] = total if step == 0 else sums + total
+    if last:
+        store_row(arena, plan, node.output, 0, node.op.finish(site, sums.astype(np.int64).reshape(shape)))
+
+
+def store_row(arena: Array, plan: Plan, name: str, row: int, codes: Array) -> None:
+    """Writes one row (W, C) where the plan has it, in the layout of its buffer."""
+    put_row(arena, plan.buffers[name], row, codes)
+
+
+def load_rows(arena: Array, plan: Plan, name: str, start: int, stop: int) -> Array:
+    """Rows [start, stop) of a tensor (n, W, C), read where the plan has them."""
+    return take_rows(arena, plan.buffers[name], plan.tensor(name), start, stop)
+
+
+def put_row(arena: Array, buffer: Buffer, row: int, codes: Array) -> None:
+    """Writes one row (W, C) into a buffer."""
+    codes = np.ascontiguousarray(codes if buffer.layout == "hwc" else codes.T)
+    pixels = pixels_of(arena, buffer, row, codes.view(np.uint8).reshape(len(codes), -1).shape)
+    pixels[:] = codes.view(np.uint8).reshape(pixels.shape)
+
+
+def take_rows(arena: Array, buffer: Buffer, tensor: Tensor, start: int, stop: int) -> Array:
+    """Rows [start, stop) of a buffer (n, W, C)."""
+    shape = tensor.shape[1:] if buffer.layout == "hwc" else tensor.shape[:0:-1]
+    rows = np.empty((max(stop - start, 0), *shape), tensor.dtype)
+    for i in range(len(rows)):
+        pixels = pixels_of(arena, buffer, start + i, (shape[0], shape[1] * tensor.itemsize))
+        rows[i] = np.ascontiguousarray(pixels).view(tensor.dtype)
+    return rows if buffer.layout == "hwc" else rows.transpose(0, 2, 1)
+
+
+def pixels_of(arena: Array, buffer: Buffer, row: int, shape: tuple[int, ...]) -> Array:
+    """The bytes of a row in the arena, one line of them a pixel (a channel where the layout is "chw")."""
+    count, size = shape
+    step, at = buffer.spread or size, buffer.row(row)
+    whole = arena[at : at + (count - 1) * step + size]
+    return np.lib.stride_tricks.as_strided(whole, shape, (step, 1))

@@ -1,0 +1,117 @@
+"""Does it fit, what blocks it, what would make it fit: answers in a moment, from a bound and a coarse plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ircompile.ir.graph import Graph
+from ircompile.kernels.lower import lower
+from ircompile.plan import InputMode, check_input_mode
+from ircompile.target import MemoryRegion, Target, check_names
+from ircompile.variants.estimate.advice import Option, options
+from ircompile.variants.estimate.estimate import Planner
+from ircompile.variants.estimate.memories import budget_of, only_if_sure, shares
+
+Verdict = Literal["fits", "fits with changes", "may fit", "does not fit", "not asked"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a model needs on a target, as plain values; bytes are bytes.
+
+    `arena` is what a plan takes that was found in a moment: with `basis` "planned" every byte has its place, so
+    compiling needs no more than about that, and often less; with "estimated" its live bytes were counted.
+    `lower_bound`: no plan of whole layers that computes nothing twice needs less. `peak_layer` is where most
+    bytes are alive, `held` what they are. `constants` are weights, biases and what requantizes, about. `ram` is the
+    budget asked about, `options` what needs less; for None nothing was asked and the verdict is "not asked".
+    `regions` are bytes in each of several memories, where these hold the plan.
+    """
+
+    model: str
+    target: str
+    input_mode: InputMode
+    layers: int
+    macs: int
+    constants: int
+    arena: int
+    basis: Literal["planned", "estimated"]
+    lower_bound: int
+    peak_layer: str
+    peak_source: str
+    held: tuple[tuple[str, int], ...]
+    ram: int | None
+    verdict: Verdict
+    options: tuple[Option, ...]
+    notices: tuple[str, ...]
+    regions: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether it fits as it is; None where that is open or was not asked."""
+        return {"fits": True, "may fit": None, "not asked": None}.get(self.verdict, False)
+
+
+def analyze_graph(
+    graph: Graph,
+    target: Target,
+    input_mode: InputMode = "resident",
+    ram: int | None = None,
+    advise: bool = True,
+    memory: Sequence[MemoryRegion] = (),
+) -> Analysis:
+    """Analyzes a normalized graph. Without `advise`, no other ways to plan it are looked for.
+
+    `memory` are the RAMs to fit in, the fastest first (default: the target's); without `ram`, all of their bytes
+    are the budget. Raises CompileError where the input mode does not suit the graph.
+    """
+    check_input_mode(graph, input_mode)
+    found = Planner(lower(graph, target)).estimate(input_mode == "rows")
+    memory = tuple(memory or target.memory)
+    check_names(memory)
+    ram = budget_of(ram, memory)
+    regions = shares(found, memory)
+    fits = ram is not None and found.surely <= ram and (bool(regions) or len(memory) < 2)
+    others = tuple(only_if_sure(options(graph, target, found, ram), memory)) if advise and not fits else ()
+    node = found.coarse.peak_node
+    return Analysis(
+        model=graph.name,
+        target=target.name,
+        input_mode=input_mode,
+        layers=len(graph.nodes),
+        macs=graph.macs(),
+        constants=constant_bytes(graph),
+        arena=found.bytes,
+        basis="planned" if found.placed else "estimated",
+        lower_bound=found.bound,
+        peak_layer=node.name,
+        peak_source=node.source,
+        held=tuple(found.holds[:5]),
+        ram=ram,
+        verdict=_verdict(ram, fits, found.bound, others),
+        options=others,
+        notices=graph.notices,
+        regions=regions,
+    )
+
+
+def _verdict(ram: int | None, fits: bool, bound: int, others: tuple[Option, ...]) -> Verdict:
+    if ram is None:
+        return "not asked"
+    if fits:
+        return "fits"
+    if any(option.fits for option in others):
+        return "fits with changes"
+    return "may fit" if bound <= ram else "does not fit"
+
+
+def constant_bytes(graph: Graph) -> int:
+    """Bytes of weights, biases and tables, and 5 a channel for what requantizes: what flash holds, about."""
+    total = 0
+    for array in graph.consts.values():
+        total += 5 * array.size if array.dtype.kind == "f" else array.nbytes
+    return total
+
+
+__all__ = ["Analysis", "Option", "Verdict", "analyze_graph", "constant_bytes"]

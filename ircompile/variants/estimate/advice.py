@@ -1,0 +1,112 @@
+"""What would make a model fit: other ways to plan it, then smaller forms of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import floor, sqrt
+
+from ircompile.errors import CompileError
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.kernels.lower import lower
+from ircompile.target import Target
+from ircompile.variants.estimate.estimate import Estimate, Planner, recomputing
+from ircompile.variants.estimate.rescale import rescale
+
+STEPS_EVENTS = 12_000  # events in all of the schedules that recompute more and more
+MOST_STEPS = 6
+LEAST_SIZE = 0.4  # sizes below this part of the model's own are not proposed
+SIZES_TRIED = 3
+LEAST_WIDTH = 0.2
+
+
+@dataclass(frozen=True)
+class Option:
+    """A change, and the arena bytes and multiply-accumulates with it.
+
+    `how` says what to do: command-line flags, or a change of the model. `basis` is "planned" (every byte has its
+    place), "estimated" (live bytes of a schedule) or "in proportion" (scaled down from another figure).
+    """
+
+    change: str
+    how: str
+    arena: int
+    macs: int
+    fits: bool | None
+    basis: str
+
+
+def options(graph: Graph, target: Target, now: Estimate, ram: int | None) -> Iterator[Option]:
+    """Ways to need less, those that change no result first. `now` is how the graph is planned as asked."""
+    best = now
+    if not now.coarse.rows and len(graph.inputs) == 1:
+        pushed = now.planner.estimate(True)
+        if pushed.bytes < now.bytes:
+            best = pushed
+            yield _option("rows", "--input rows: the input is pushed and never stored", pushed, ram)
+    if _fits(best, ram):
+        return
+    flags = " --input rows" if best.coarse.rows and not now.coarse.rows else ""
+    steps = max(1, min(MOST_STEPS, STEPS_EVENTS // best.coarse.fired.steps))
+    again = recomputing(best, ram, steps)
+    if again is not best:
+        budget = again.surely if ram is None else ram
+        how = f"--ram {budget}{flags}: rows are computed anew instead of kept"
+        yield _option("recompute", how, again, ram)
+    if ram is None or _fits(again, ram):
+        return
+    yield from _smaller(graph, target, best, ram, flags)
+
+
+def _smaller(graph: Graph, target: Target, best: Estimate, ram: int, flags: str) -> Iterator[Option]:
+    """A smaller input, planned; and fewer channels, in proportion."""
+    within = f", with{flags}" if flags else ""
+    for height, width in _sizes(graph, ram / best.bytes):
+        try:
+            small = Planner(lower(rescale(graph, height, width), target)).estimate(best.coarse.rows)
+        except CompileError:
+            break
+        if _fits(small, ram):
+            yield _option("size", f"train it for an input of {height} x {width}{within}", small, ram)
+            break
+    factor = floor(20 * ram / best.surely) / 20
+    if factor >= LEAST_WIDTH:
+        macs = round(factor**2 * graph.macs())
+        how = f"train it with about {factor:.2f} of the channels{within}"
+        yield Option("width", how, round(factor * best.surely), macs, None, "in proportion")
+
+
+def _sizes(graph: Graph, part: float) -> list[tuple[int, int]]:
+    """Input sizes to try, largest first: those near the one that memory in proportion to pixels would allow."""
+    first = graph.tensors[graph.input_names[0]]
+    grain = total_stride(graph)
+    found: list[tuple[int, int]] = []
+    factor = min(sqrt(part) * 1.1, 0.99)
+    while factor >= LEAST_SIZE and len(found) < SIZES_TRIED:
+        height, width = (floor(factor * size / grain) * grain for size in first.shape[:2])
+        if height and width and (height, width) not in found:
+            found.append((height, width))
+        factor *= 0.88
+    return found
+
+
+def total_stride(graph: Graph) -> int:
+    """How many input rows one row of the smallest map stands for: the grain of input sizes."""
+    stride: dict[str, int] = dict.fromkeys(graph.input_names, 1)
+    for node in graph.nodes:
+        step = 1
+        if isinstance(node.op, ops.Windowed):
+            small = graph.tensors[node.output].height > 1
+            step = node.op.window.stride[0] if small else 1
+        stride[node.output] = step * max((stride.get(name, 1) for name in node.inputs), default=1)
+    return max(stride.values())
+
+
+def _fits(found: Estimate, ram: int | None) -> bool:
+    return ram is not None and found.surely <= ram
+
+
+def _option(change: str, how: str, found: Estimate, ram: int | None) -> Option:
+    fits = None if ram is None else _fits(found, ram)
+    return Option(change, how, found.bytes, found.macs, fits, "planned" if found.placed else "estimated")

@@ -1,0 +1,1 @@
+"""A compilation against its meaning and its framework: the equality ladder, layer by layer, on data sets."""

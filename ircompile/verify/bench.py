@@ -1,0 +1,70 @@
+"""Executed instructions of one inference on the target's emulated board."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ircompile.errors import CompileError
+from ircompile.ir.graph import Graph
+from ircompile.kernels.lower import lower
+from ircompile.kernels.pack import pack
+from ircompile.pipeline import Compiled
+from ircompile.plan import lay_out
+from ircompile.plan.draft import Draft
+from ircompile.plan.lifetimes import Problem
+from ircompile.target import Target
+from ircompile.verify.ladder import vectors_for
+from ircompile.verify.runners.counts import BETWEEN_LAYERS
+from ircompile.verify.runners.qemu import run_qemu
+
+
+def count_instructions(compiled: Compiled) -> dict[str, Any]:
+    """Counts of one run on random input: totals, and by layer. Cycles are estimates, None where no table is known.
+
+    Raises CompileError where the target has no board or its tools are missing.
+    """
+    vector = vectors_for(compiled.graph, 4)[-1]
+    with tempfile.TemporaryDirectory() as folder:
+        compiled.write(Path(folder))
+        inputs = [[vector[name] for name in compiled.graph.input_names]]
+        result = run_qemu(Path(folder), compiled.interface, inputs, compiled.target, count=True)
+    if result.counts is None or result.sizes is None:
+        raise CompileError(compiled.name, "the board counted nothing")
+    counts, graph = result.counts, compiled.lowered.graph
+    cycles = counts.cycles_per_layer or {}
+    layers = []
+    for index, instructions in sorted(counts.per_layer.items()):
+        node = None if index == BETWEEN_LAYERS else graph.nodes[index]
+        layers.append(
+            {
+                "layer": node.name if node else "(schedule)",
+                "macs": node.op.macs(graph.site(node)) if node else 0,
+                "instructions": instructions,
+                "cycles_estimate": cycles.get(index),
+            }
+        )
+    return {
+        "target": compiled.target.name,
+        "instructions": counts.total,
+        "cycles_estimate": counts.cycles_estimate,
+        "macs": graph.macs(),
+        "arena": compiled.interface.arena_bytes,
+        "stack": result.stack_bytes,
+        "code": result.sizes.code + result.sizes.constants,
+        "weights": result.sizes.weights,
+        "layers": layers,
+    }
+
+
+def layer_by_layer(graph: Graph, target: Target, name: str) -> Compiled:
+    """A normalized graph compiled to run one layer after the other, every tensor whole: what plans compare with.
+
+    Kernels, and the driver that fires them, are those of any other plan.
+    """
+    lowered = lower(graph, target)
+    problem = Problem(lowered.graph, lowered.demands)
+    segments = tuple((i, i + 1) for i in range(len(problem.stages)))
+    plan = lay_out(Draft(problem, segments, rows=False, pooled=False))
+    return Compiled(graph.name, name, target, graph, lowered, plan, pack(lowered, plan, target))

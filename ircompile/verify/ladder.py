@@ -1,0 +1,197 @@
+"""The equality ladder: run_graph = run_plan = C on the host = C on an emulated board, and all = the reference."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ircompile.ir.bindings import from_graph
+from ircompile.ir.graph import Graph, IoBinding
+from ircompile.ir.simulate import run_graph
+from ircompile.ir.tensor import Array, Tensor
+from ircompile.pipeline import Compiled, build
+from ircompile.plan.simulate import run_plan
+from ircompile.target import load_target
+from ircompile.verify.references import Reference, open_reference
+from ircompile.verify.runners.host import run_host
+from ircompile.verify.runners.qemu import run_qemu
+
+Codes = dict[str, Array]
+Fed = tuple[Graph, Sequence[Codes]]
+Runner = Callable[[Compiled, Sequence[Codes]], list[Codes]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first element that differs: where, and what either side has. `where` names a node or an output."""
+
+    vector: int
+    where: str
+    index: tuple[int, ...]
+    expected: float
+    found: float
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung of the ladder over all vectors: elements compared and differing."""
+
+    name: str
+    vectors: int
+    compared: int
+    differing: int
+    first: Difference | None = None
+
+
+def climb(compiled: Compiled, rungs: Sequence[str], vectors: Sequence[Codes]) -> Iterator[Rung]:
+    """Compares every asked rung ("numpy", "host", "qemu") with run_graph, one after the other."""
+    wanted = [run_graph(compiled.lowered.graph, vector) for vector in vectors]
+    for name in rungs:
+        runner = RUNNERS[name]
+        found = runner(compiled, vectors)
+        rung = compare(name, wanted, found)
+        if rung.first:
+            rung = replace(rung, first=locate(compiled, runner, vectors, rung.first))
+        yield rung
+
+
+def compare(name: str, wanted: Sequence[Codes], found: Sequence[Codes]) -> Rung:
+    """Counts elements that differ and keeps the first."""
+    compared = differing = 0
+    first: Difference | None = None
+    for vector, (want, have) in enumerate(zip(wanted, found, strict=True)):
+        for output, expected in want.items():
+            wrong = expected != have[output]
+            compared += wrong.size
+            differing += int(np.count_nonzero(wrong))
+            if first is None and np.any(wrong):
+                at = tuple(int(i) for i in np.argwhere(wrong)[0])
+                first = Difference(vector, output, at, expected[at].item(), have[output][at].item())
+    return Rung(name, len(wanted), compared, differing, first)
+
+
+def locate(compiled: Compiled, runner: Runner, vectors: Sequence[Codes], found: Difference) -> Difference:
+    """The first node whose own output differs, by bisecting the graph; `found` itself where none does alone."""
+    graph, vector = compiled.graph, vectors[found.vector]
+    low, high, best = 0, len(graph.nodes) - 1, found
+    while low <= high:
+        middle = (low + high) // 2
+        part = upto(graph, middle)
+        try:
+            name = graph.nodes[middle].output
+            short = build(part, compiled.target, compiled.name, compiled.plan.input_mode)
+            rung = compare("", [{name: run_graph(part, vector)[name]}], runner(short, [vector]))
+        except ValueError:
+            break
+        if rung.first:
+            where = f"{graph.nodes[middle].name} ({graph.nodes[middle].source})"
+            best, high = replace(rung.first, vector=found.vector, where=where), middle - 1
+        else:
+            low = middle + 1
+    return best
+
+
+def upto(graph: Graph, last: int) -> Graph:
+    """The graph cut behind node `last`, whose output is the only one left."""
+    tensor = graph.tensors[graph.nodes[last].output]
+    output = IoBinding(tensor.name, tensor.name, (1, *tensor.shape), tensor.dtype, (1, 2, 3))
+    return graph.rebuilt(graph.nodes[: last + 1], outputs=(output,))
+
+
+def on_numpy(compiled: Compiled, vectors: Sequence[Codes]) -> list[Codes]:
+    """run_plan, in one poisoned byte arena."""
+    return [run_plan(compiled.plan, vector) for vector in vectors]
+
+
+def for_host(compiled: Compiled) -> Compiled:
+    """The compilation whose C this machine can run: itself, or portable C in place of Helium."""
+    if not compiled.target.features.mve:
+        return compiled
+    mode, blob = compiled.plan.input_mode, compiled.blob
+    return build(compiled.graph, load_target("host"), compiled.name, mode, compiled.source, blob)
+
+
+def on_host(compiled: Compiled, vectors: Sequence[Codes]) -> list[Codes]:
+    """The emitted C under UBSan and ASan; see `for_host`."""
+    compiled = for_host(compiled)
+    with tempfile.TemporaryDirectory() as folder:
+        compiled.write(Path(folder))
+        return _by_name(compiled, run_host(Path(folder), compiled.interface, _ported(compiled, vectors)).outputs)
+
+
+def on_qemu(compiled: Compiled, vectors: Sequence[Codes]) -> list[Codes]:
+    """The emitted C on the target's emulated board."""
+    with tempfile.TemporaryDirectory() as folder:
+        compiled.write(Path(folder))
+        api, ported = compiled.interface, _ported(compiled, vectors)
+        return _by_name(compiled, run_qemu(Path(folder), api, ported, compiled.target).outputs)
+
+
+RUNNERS: Mapping[str, Runner] = {"numpy": on_numpy, "host": on_host, "qemu": on_qemu}
+
+
+def _ported(compiled: Compiled, vectors: Sequence[Codes]) -> list[list[Array]]:
+    return [[vector[name] for name in compiled.graph.input_names] for vector in vectors]
+
+
+def _by_name(compiled: Compiled, outputs: Sequence[Sequence[Array]]) -> list[Codes]:
+    names = compiled.graph.output_names
+    return [dict(zip(names, arrays, strict=True)) for arrays in outputs]
+
+
+def against(graph: Graph, model: Path, reference: str, vectors: Sequence[Codes], fed: Fed | None = None) -> Rung:
+    """Compares run_graph with a reference framework on the model's own file.
+
+    Where the model's float end was cut off, the tensor before the cut is compared. Where the graph's input is not
+    the file's, `fed` is the graph whose input is, and its codes.
+    """
+    oracle = open_reference(reference, model)
+    wanted, found = [], []
+    source, given = fed or (graph, vectors)
+    for vector, own in zip(vectors, given, strict=True):
+        feeds = [from_graph(e, source.tensors[e.tensor], own[e.tensor]) for e in source.inputs]
+        results = framework_outputs(graph, oracle, feeds)
+        codes = run_graph(graph, vector)
+        ours = {e.name: from_graph(e, graph.tensors[e.tensor], codes[e.tensor]) for e in graph.outputs}
+        wanted.append(dict(zip(ours, results, strict=False)))
+        found.append(ours)
+    return compare(reference, wanted, found)
+
+
+def framework_outputs(graph: Graph, oracle: Reference, feeds: Sequence[Array]) -> list[Array]:
+    """What the framework has for the graph's outputs; where a float end was cut off, the tensor before the cut."""
+    results = [*oracle.run(feeds)]
+    if oracle.name == "ort":  # every tensor has a name there, also one before a cut
+        inner = oracle.intermediates(feeds)
+        results = [inner.get(e.name, result) for e, result in zip(graph.outputs, results, strict=True)]
+    return results
+
+
+def vectors_for(graph: Graph, count: int, seed: int = 0) -> list[Codes]:
+    """Seeded inputs: all least, all greatest, checkered extremes, then random ones."""
+    rng = np.random.default_rng(seed)
+    tensors = [graph.tensors[name] for name in graph.input_names]
+    kinds = [_least, _greatest, _checkered]
+    return [{t.name: kinds[i](t) if i < len(kinds) else _random(t, rng) for t in tensors} for i in range(count)]
+
+
+def _least(tensor: Tensor) -> Array:
+    return np.full(tensor.shape, np.iinfo(tensor.dtype).min, tensor.dtype)
+
+
+def _greatest(tensor: Tensor) -> Array:
+    return np.full(tensor.shape, np.iinfo(tensor.dtype).max, tensor.dtype)
+
+
+def _checkered(tensor: Tensor) -> Array:
+    odd = np.indices(tensor.shape).sum(axis=0) % 2 == 1
+    return np.where(odd, _least(tensor), _greatest(tensor))
+
+
+def _random(tensor: Tensor, rng: np.random.Generator) -> Array:
+    info = np.iinfo(tensor.dtype)
+    return rng.integers(info.min, info.max + 1, tensor.shape).astype(tensor.dtype)

@@ -1,0 +1,152 @@
+"""Every layer alone against the model's own framework: fed the framework's tensors, its output is compared.
+
+So errors do not add up, and a difference names the operator that makes it. The graph is taken as the importer
+leaves it, before any pass; what the passes make of it, the ladder of `verify` compares.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ircompile.importers import trace
+from ircompile.importers.places import Place, Places
+from ircompile.ir.bindings import to_graph
+from ircompile.ir.graph import Graph
+from ircompile.ir.tensor import Array, Rows, Tensor
+from ircompile.verify.references import Reference, open_reference
+from ircompile.verify.rounding_ties import exact_value, is_tie
+
+NO_CODE = "(no code)"
+"""What stands for our op where the framework's operator only renames bytes."""
+
+Exact = Callable[[], Array | None]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An operator of the framework and the op of ours that gives its output, over all inputs so far.
+
+    `ties` of the `differing` elements are off by one where the exact value is half way between two codes.
+    """
+
+    name: str
+    source: str
+    kind: str
+    op: str
+    compared: int = 0
+    differing: int = 0
+    ties: int = 0
+    largest: int = 0
+
+    @property
+    def unexplained(self) -> int:
+        """Differing elements that are no ties."""
+        return self.differing - self.ties
+
+    def plus(self, ours: Array, theirs: Array, exact: Exact) -> Layer:
+        """With more codes compared; `exact` gives the real values in codes, or None where nothing is rounded."""
+        distance = np.abs(ours.astype(np.int64) - theirs.astype(np.int64))
+        real = exact() if distance.any() else None
+        return replace(
+            self,
+            compared=self.compared + distance.size,
+            differing=self.differing + int(np.count_nonzero(distance)),
+            ties=self.ties + (0 if real is None else int(np.count_nonzero(is_tie(real, ours, theirs)))),
+            largest=max(self.largest, int(distance.max(initial=0))),
+        )
+
+
+class Isolated:
+    """A model in both worlds."""
+
+    def __init__(self, graph: Graph, places: Places, reference: Reference) -> None:
+        self.graph, self.reference = graph, reference
+        self.kinds = {key: operator.kind for operator in reference.operators for key in operator.outputs}
+        self._places: dict[str, dict[str, Place]] = {}
+        for key, place in places.items():
+            self._places.setdefault(place.tensor, {})[key] = place
+        self._found: dict[str, Layer] = {}
+
+    @property
+    def layers(self) -> list[Layer]:
+        """What was compared so far, in the order of execution."""
+        return list(self._found.values())
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """The framework's operators, by kind, that no layer stands for: folded, fused, or in float at the ends."""
+        return dict(Counter(o.kind for o in self.reference.operators if not set(o.outputs) & set(self._found)))
+
+    def run(self, feeds: Sequence[Array]) -> None:
+        """Compares every layer that has a counterpart, on one set of inputs as the framework takes them."""
+        graph, theirs = self.graph, self.reference.intermediates(feeds)
+        values: dict[str, Array] = {}
+        for external, array in zip(graph.inputs, feeds, strict=True):
+            tensor = graph.tensors[external.tensor]
+            layer = Layer(tensor.name, f"input {external.name!r}", "", "(input)")
+            values[tensor.name] = self._compare(layer, tensor, to_graph(external, tensor, array), theirs)
+        for node in graph.nodes:
+            site, inputs = graph.site(node), [values[name] for name in node.inputs]
+            ours = np.asarray(node.op.simulate(site, [Rows(i) for i in inputs], 0, site.output.height))
+            layer = Layer(node.name, node.source, "", type(node.op).__name__)
+            exact = partial(exact_value, node.op, site, inputs)
+            values[node.output] = self._compare(layer, site.output, ours, theirs, exact)
+
+    def _compare(
+        self, layer: Layer, tensor: Tensor, ours: Array, theirs: Mapping[str, Array], exact: Exact = lambda: None
+    ) -> Array:
+        """Counts what differs; returns the framework's codes of the tensor, ours where it has none.
+
+        The first of the framework's tensors is the op's output, others are the same bytes under other names.
+        """
+        value = None
+        for key, place in self._places.get(tensor.name, {}).items():
+            codes = codes_of(tensor, place, theirs.get(key))
+            if codes is None:
+                continue
+            if key in self.kinds:
+                fresh = replace(layer, kind=self.kinds[key], op=layer.op if value is None else NO_CODE)
+                found = self._found.get(key, fresh)
+                self._found[key] = found.plus(ours if value is None else value, codes, exact)
+            value = codes if value is None else value
+        return ours if value is None else value
+
+
+def codes_of(tensor: Tensor, place: Place, array: Array | None) -> Array | None:
+    """A framework's tensor as the graph's tensor holds it; None where it is not of codes, or of another size."""
+    if array is None or array.dtype.kind not in "iu" or array.size != place.positions.size:
+        return None
+    if tensor.dtype == "int8" and array.dtype == np.uint8:
+        array = (array ^ np.uint8(128)).view(np.int8)
+    flat = np.empty(array.size, tensor.dtype)
+    flat[place.positions.reshape(-1)] = array.reshape(-1)
+    return flat.reshape(tensor.shape)
+
+
+def isolate(path: Path, numerics: str | None, reference: str, inputs: Iterable[Sequence[Array]]) -> Isolated:
+    """Compares a model's layers with a framework, on inputs as the framework takes them."""
+    found = Isolated(*trace(path, numerics), open_reference(reference, path))
+    for feeds in inputs:
+        found.run(feeds)
+    return found
+
+
+def by_kind(layers: Iterable[Layer]) -> list[Layer]:
+    """Sums over the layers of one kind of operator and op, in the order of their first layers."""
+    sums: dict[tuple[str, str], Layer] = {}
+    for layer in layers:
+        old = sums.get((layer.kind, layer.op), Layer(layer.kind, "", layer.kind, layer.op))
+        sums[layer.kind, layer.op] = replace(
+            old,
+            compared=old.compared + layer.compared,
+            differing=old.differing + layer.differing,
+            ties=old.ties + layer.ties,
+            largest=max(old.largest, layer.largest),
+        )
+    return list(sums.values())

@@ -1,0 +1,119 @@
+"""What all reference frameworks have in common: run a model whole, in full view, or one operator alone."""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ircompile.errors import CompileError
+
+Array = NDArray[Any]
+
+INSTALL_HINT = "pip install 'ircompile[verify]'"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the model as the reference executes it.
+
+    `inputs` and `outputs` are keys of `Reference.intermediates`: activation tensors only, each once,
+    in order of first use. Constants (weights, biases, shapes) are part of the operator.
+    """
+
+    index: int
+    kind: str  # 'CONV_2D', 'QLinearConv', ...
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class Reference(Protocol):
+    """A reference framework with one model loaded."""
+
+    @property
+    def name(self) -> str:
+        """The numerics profile: 'tflm', 'litert-ref' or 'ort'."""
+
+    @property
+    def operators(self) -> Sequence[Operator]:
+        """The operators in execution order; for 'ort' after its own fusion."""
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """The model's outputs, in the model's own order and types."""
+
+    def intermediates(self, inputs: Sequence[Array]) -> dict[str, Array]:
+        """Every activation tensor, the model's inputs and outputs included, by its key.
+
+        The key is the tensor's index in the subgraph for TFLite ('17'), its name for ONNX.
+        """
+
+    def run_operator(self, index: int, inputs: Sequence[Array]) -> list[Array]:
+        """Run one operator alone on the given `operators[index].inputs`; its `outputs`."""
+
+
+def open_reference(name: str, model: Path) -> Reference:
+    """Load `model` into the reference called `name` ('tflm', 'litert-ref' or 'ort')."""
+    if name == "tflm":
+        from ircompile.verify.references.tflm import TflmReference
+
+        return TflmReference(model)
+    if name == "litert-ref":
+        from ircompile.verify.references.litert import LitertReference
+
+        return LitertReference(model)
+    if name == "ort":
+        from ircompile.verify.references.ort import OrtReference
+
+        return OrtReference(model)
+    raise CompileError(
+        where=str(model),
+        problem=f"unknown reference '{name}'",
+        supported="tflm, litert-ref, ort",
+        hint="choose with --against",
+    )
+
+
+def require(module: str, package: str, where: str) -> Any:
+    """Import a module of an optional package, or say how to install it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise CompileError(
+            where=where,
+            problem=f"the reference needs the Python package {package}, which cannot be imported ({error})",
+            supported="CPython 3.11 on Linux, x86-64" if package == "tflite-micro" else package,
+            hint=f"{INSTALL_HINT}; elsewhere --numerics litert-ref" if package == "tflite-micro" else INSTALL_HINT,
+        ) from error
+
+
+def read_model(model: Path) -> bytes:
+    """The bytes of a model file, or a clear error."""
+    try:
+        return model.read_bytes()
+    except OSError as error:
+        raise CompileError(
+            where=str(model),
+            problem=f"cannot be read ({error.strerror})",
+            supported="a model file",
+            hint="check the path",
+        ) from error
+
+
+def check_inputs(where: str, given: Sequence[Array], wanted: Sequence[tuple[tuple[int, ...], Any]]) -> list[Array]:
+    """The inputs as contiguous arrays; type and element count must be the wanted ones exactly.
+
+    A reference must never convert silently, and TFLite Micro aborts the process on a wrong shape.
+    """
+    if len(given) != len(wanted):
+        raise ValueError(f"{where}: {len(given)} inputs given, {len(wanted)} wanted")
+    ready = []
+    for position, (array, (shape, dtype)) in enumerate(zip(given, wanted, strict=True)):
+        if array.dtype != np.dtype(dtype) or array.size != int(np.prod(shape)):
+            found = f"{array.dtype}{list(array.shape)}"
+            raise ValueError(f"{where}: input {position} is {found}, wanted {np.dtype(dtype)}{list(shape)}")
+        ready.append(np.ascontiguousarray(array).reshape(shape))
+    return ready

@@ -1,0 +1,117 @@
+"""Read and cut TFLite flatbuffers, to run one operator of a model alone.
+
+Works on the object API of the schema module which each framework brings along, so that a cut model
+is written by the very schema that reads it.
+"""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+
+from ircompile.errors import CompileError
+from ircompile.verify.references.base import Operator, read_model
+
+
+class TfliteFile:
+    """A TFLite model taken apart: its operators, its tensors, and models of one operator each."""
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        self.path = path
+        self.data = read_model(path)
+        self._schema = schema
+        self._model = _unpack(path, self.data, schema)
+        self._graph = self._model.subgraphs[0]
+        self.inputs: tuple[int, ...] = tuple(int(i) for i in self._graph.inputs)
+        self.outputs: tuple[int, ...] = tuple(int(i) for i in self._graph.outputs)
+        kinds = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+        self.operators = tuple(self._describe(index, kinds) for index in range(len(self._graph.operators or [])))
+
+    def activations(self) -> tuple[int, ...]:
+        """The tensors which hold run-time values: the model's inputs and every operator's outputs."""
+        found = dict.fromkeys(self.inputs)
+        for operator in self._graph.operators or []:
+            found.update(dict.fromkeys(int(i) for i in operator.outputs if i >= 0))
+        return tuple(found)
+
+    def tensor_name(self, index: int) -> str:
+        """The name the file gives a tensor; need not be unique, can be empty."""
+        name = self._graph.tensors[index].name or b""
+        return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+
+    def elements(self) -> int:
+        """How many elements all tensors of the model have, a bound for sizing arenas."""
+        total = 0
+        for tensor in self._graph.tensors:
+            count = 1
+            for extent in [] if tensor.shape is None else tensor.shape:
+                count *= max(1, int(extent))
+            total += count
+        return total
+
+    def cut(self, index: int) -> bytes:
+        """A model of operator `index` alone: its activations become the model's inputs and outputs."""
+        source = self._graph.operators[index]
+        used = list(dict.fromkeys(int(i) for i in [*source.inputs, *source.outputs] if i >= 0))
+        place = {old: new for new, old in enumerate(used)}
+        buffers = [self._schema.BufferT()]
+        tensors = []
+        for old in used:
+            tensor = copy.copy(self._graph.tensors[old])
+            tensor.buffer = 0
+            if self._constant(old):
+                tensor.buffer = len(buffers)
+                buffers.append(self._model.buffers[self._graph.tensors[old].buffer])
+            tensors.append(tensor)
+        operator = copy.copy(source)
+        operator.opcodeIndex = 0
+        operator.inputs = [place[int(i)] if i >= 0 else -1 for i in source.inputs]
+        operator.outputs = [place[int(i)] for i in source.outputs]
+        graph = self._schema.SubGraphT()
+        graph.name = "operator"
+        graph.tensors, graph.operators = tensors, [operator]
+        graph.inputs = [place[int(key)] for key in self.operators[index].inputs]
+        graph.outputs = list(operator.outputs)
+        model = self._schema.ModelT()
+        model.version = self._model.version
+        model.operatorCodes = [self._model.operatorCodes[source.opcodeIndex]]
+        model.subgraphs, model.buffers = [graph], buffers
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    def _constant(self, index: int) -> bool:
+        data = self._model.buffers[self._graph.tensors[index].buffer].data
+        return data is not None and len(data) > 0
+
+    def _describe(self, index: int, kinds: dict[int, str]) -> Operator:
+        operator = self._graph.operators[index]
+        code = self._model.operatorCodes[operator.opcodeIndex]
+        kind = kinds.get(max(int(code.builtinCode), int(code.deprecatedBuiltinCode)), "UNKNOWN")
+        activations = (int(i) for i in operator.inputs if i >= 0 and not self._constant(int(i)))
+        outputs = tuple(int(i) for i in operator.outputs)
+        return Operator(
+            index=index,
+            kind=kind,
+            name=self.tensor_name(outputs[0]) if outputs else "",
+            inputs=tuple(str(i) for i in dict.fromkeys(activations)),
+            outputs=tuple(str(i) for i in outputs),
+        )
+
+
+def _unpack(path: Path, data: bytes, schema: Any) -> Any:
+    try:
+        if data[4:8] != b"TFL3":
+            raise ValueError("no TFL3 identifier")
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+        if not model.subgraphs or model.subgraphs[0].inputs is None or model.subgraphs[0].outputs is None:
+            raise ValueError("no subgraph with inputs and outputs")
+    except Exception as error:  # a damaged flatbuffer raises struct.error, IndexError, TypeError, ...
+        raise CompileError(
+            where=str(path),
+            problem=f"is not a readable TFLite model ({error})",
+            supported="a TFLite flatbuffer, schema version 3",
+            hint="check that the file is complete",
+        ) from error
+    return model

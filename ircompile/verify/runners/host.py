@@ -1,0 +1,102 @@
+"""Run emitted C on this machine, under the address and undefined-behaviour sanitizers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ircompile.errors import CompileError
+from ircompile.interface import Interface
+from ircompile.resources import templates_dir
+from ircompile.verify.runners import build, harness
+from ircompile.verify.runners.build import Sizes
+from ircompile.verify.runners.harness import RunResult, Vector
+
+_SANITIZE = ("-fsanitize=undefined,address", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1")
+_ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+_PASSES = 2
+
+
+@dataclass(frozen=True)
+class HostProgram:
+    """A model built for this machine, to be run as often as one likes."""
+
+    api: Interface
+    program: Path
+    where: str
+    sizes: Sizes | None
+    library_symbols: tuple[str, ...]
+
+    def run(self, vectors: Sequence[Vector], timeout: float = 600.0) -> RunResult:
+        """Runs every vector in one process; raises CompileError as `run_host` does."""
+        inputs = harness.encode_inputs(self.api, vectors, _PASSES)
+        done = build.call([self.program], self.where, timeout=timeout, stdin=inputs, environment=_ENVIRONMENT)
+        if done.returncode:
+            raise CompileError(self.where, harness.failure_text(done.stderr))
+        return harness.decode_outputs(self.api, done.stdout, len(vectors), self.sizes, self.library_symbols)
+
+
+@contextmanager
+def host_program(
+    directory: Path,
+    api: Interface,
+    *,
+    compiler: str = "gcc",
+    sanitize: bool = True,
+    build_dir: Path | None = None,
+) -> Iterator[HostProgram]:
+    """The model in ``directory``, compiled with ``compiler`` ('gcc' or 'clang'), until the block ends.
+
+    With ``sanitize`` off it is built with -O2, for long runs over many pictures. Raises CompileError, with the
+    tool's own words, for a missing compiler or any warning.
+    """
+    where = f"{api.name} on the host ({compiler})"
+    with harness.build_directory(build_dir) as folder:
+        flags = ("-O1", *_SANITIZE) if sanitize else ("-O2",)
+        sources = build.model_sources(directory, api.name)
+        intrinsics = templates_dir() / "boards" / "host"  # a Cortex-M's DSP instructions, in plain C
+        core: list[str | Path] = [*build.EMITTED_FLAGS, *flags, "-isystem", intrinsics]
+        emitted = build.compile_all(compiler, core, sources, folder, where)
+        program = _link(directory, api, compiler, flags, emitted, folder, where)
+        sizes = None if sanitize else build.object_sizes(compiler, emitted, where)
+        symbols = () if sanitize else build.undefined_symbols(compiler, emitted, where)
+        yield HostProgram(api, program, where, sizes, symbols)
+
+
+def run_host(
+    directory: Path,
+    api: Interface,
+    vectors: Sequence[Vector],
+    *,
+    compiler: str = "gcc",
+    sanitize: bool = True,
+    build_dir: Path | None = None,
+    timeout: float = 600.0,
+) -> RunResult:
+    """Builds the model as `host_program` does, and runs every vector.
+
+    Raises CompileError, besides, for a sanitizer's report, a byte written outside the arena, an output that
+    depends on bytes never written, or more than ``timeout`` seconds.
+    """
+    with host_program(directory, api, compiler=compiler, sanitize=sanitize, build_dir=build_dir) as program:
+        return program.run(vectors, timeout)
+
+
+def _link(
+    directory: Path,
+    api: Interface,
+    compiler: str,
+    flags: Sequence[str],
+    emitted: Sequence[Path],
+    folder: Path,
+    where: str,
+) -> Path:
+    boards = templates_dir() / "boards"
+    mains = harness.own_sources(api, directory, folder, _PASSES)
+    own_flags: list[str | Path] = [*build.HARNESS_FLAGS, *flags, "-I", directory, "-I", boards]
+    own = build.compile_all(compiler, own_flags, [*mains, boards / "h_host.c"], folder, where)
+    program = folder / "program"
+    build.call_checked([compiler, *flags, *own, *emitted, "-o", program], where, "linking")
+    return program
