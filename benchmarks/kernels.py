@@ -10,7 +10,7 @@ from pathlib import Path
 from ircompile.ir.graph import Graph
 from ircompile.pipeline import build
 from ircompile.target import Target
-from ircompile.verify.bench import count_instructions
+from ircompile.verification.bench import count_instructions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from nets import Net

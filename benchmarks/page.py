@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ircompile.verify.references.tflm import ArenaUse
+from ircompile.verification.references.tflm import ArenaUse
 
 Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """What was measured, by core and model."""

@@ -15,7 +15,7 @@ from ircompile.passes.split_channels import base_name
 from ircompile.pipeline import build, read
 from ircompile.plan import InputMode
 from ircompile.target import Target
-from ircompile.verify.bench import count_instructions, layer_by_layer
+from ircompile.verification.bench import count_instructions, layer_by_layer
 
 HEADING = "## What streaming costs"
 MOST_AUTO, MOST_MIN = 1.05, 1.15  # of layer by layer; of the default plan

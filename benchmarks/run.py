@@ -20,8 +20,8 @@ from planning import print_planning
 from ircompile.errors import CompileError
 from ircompile.pipeline import build, read
 from ircompile.target import load_target
-from ircompile.verify.bench import count_instructions
-from ircompile.verify.references.tflm import ArenaUse, arena_use
+from ircompile.verification.bench import count_instructions
+from ircompile.verification.references.tflm import ArenaUse, arena_use
 
 HERE = Path(__file__).parent
 DOC = HERE.parent / "docs" / "benchmarks.md"

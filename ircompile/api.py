@@ -29,9 +29,9 @@ from ircompile.report import html_report, memory_map, memory_picture, report_dat
 from ircompile.target import MemoryRegion, Target, load_target
 from ircompile.variants.choose import Ram
 from ircompile.variants.estimate import Analysis, analyze_graph
-from ircompile.verify import ladder
-from ircompile.verify.accuracy import Accuracy, measure_accuracy
-from ircompile.verify.inputs import fit_codes, read_inputs
+from ircompile.verification import ladder
+from ircompile.verification.accuracy import Accuracy, measure_accuracy
+from ircompile.verification.inputs import fit_codes, read_inputs
 
 Model = str | os.PathLike[str] | Graph
 Input = str | os.PathLike[str] | Array | Mapping[str, Array]

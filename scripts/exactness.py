@@ -28,9 +28,9 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import build, read
 from ircompile.target import load_target
-from ircompile.verify.ladder import RUNNERS, Codes, compare, vectors_for
-from ircompile.verify.per_layer import Isolated, by_kind
-from ircompile.verify.references import Reference, open_reference
+from ircompile.verification.ladder import RUNNERS, Codes, compare, vectors_for
+from ircompile.verification.per_layer import Isolated, by_kind
+from ircompile.verification.references import Reference, open_reference
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "out" / "exactness"
@@ -120,7 +120,7 @@ def framework(path: Path, numerics: str) -> Reference:
     """The framework of a profile; LiteRT's reference kernels for uint8 models, for which TFLite Micro has none."""
     reference = open_reference(numerics, path)
     if numerics == "tflm":
-        from ircompile.verify.references.tflm import TflmReference
+        from ircompile.verification.references.tflm import TflmReference
 
         assert isinstance(reference, TflmReference)
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.target import load_target
-from ircompile.verify.runners.firmware import run_firmware
+from ircompile.verification.runners.firmware import run_firmware
 
 
 def main() -> int:

@@ -25,8 +25,8 @@ from ircompile.ir.bindings import from_graph, to_graph
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import build, read
 from ircompile.target import load_target
-from ircompile.verify.ladder import against
-from ircompile.verify.runners.host import run_host
+from ircompile.verification.ladder import against
+from ircompile.verification.runners.host import run_host
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = Path(os.environ.get("IRCOMPILE_MODELS") or ROOT.parent / "shared" / "models")

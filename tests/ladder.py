@@ -19,9 +19,9 @@ from ircompile.plan import InputMode
 from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
 from ircompile.variants.choose import Ram
-from ircompile.verify.runners.harness import RunResult
-from ircompile.verify.runners.host import run_host
-from ircompile.verify.runners.qemu import run_qemu
+from ircompile.verification.runners.harness import RunResult
+from ircompile.verification.runners.host import run_host
+from ircompile.verification.runners.qemu import run_qemu
 
 Codes = dict[str, Array]
 

@@ -13,8 +13,8 @@ from ircompile.ir.bindings import from_graph, to_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array
-from ircompile.verify.per_layer import NO_CODE, Isolated, Layer
-from ircompile.verify.references.ort import OrtReference
+from ircompile.verification.per_layer import NO_CODE, Isolated, Layer
+from ircompile.verification.references.ort import OrtReference
 
 # What ONNX Runtime computes in integers with one documented rounding: nothing may differ.
 EXACT = {"QLinearConv", "QGemm", "QLinearMatMul", "MaxPool", "QLinearConcat", "Transpose", "Reshape", "Resize"}

@@ -16,8 +16,8 @@ import ircompile
 from ircompile.cli import main
 from ircompile.errors import CompileError
 from ircompile.ir.tensor import Array
-from ircompile.verify import accuracy
-from ircompile.verify.references import open_reference
+from ircompile.verification import accuracy
+from ircompile.verification.references import open_reference
 
 pytestmark = pytest.mark.toolchain
 ROOT = Path(__file__).parents[1]

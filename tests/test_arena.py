@@ -16,8 +16,8 @@ from ircompile.plan.simulate import run_plan
 from ircompile.report import report_data
 from ircompile.target import load_target
 from ircompile.variants.choose import Ram
-from ircompile.verify.runners.build import EMITTED_FLAGS, tool_beside
-from ircompile.verify.runners.qemu import run_qemu
+from ircompile.verification.runners.build import EMITTED_FLAGS, tool_beside
+from ircompile.verification.runners.qemu import run_qemu
 
 M4 = load_target("cortex-m4")
 CASES: list[tuple[InputMode, Ram]] = [("resident", "auto"), ("rows", "auto"), ("rows", "min"), ("resident", 2200)]

@@ -18,8 +18,8 @@ from ircompile.errors import CompileError
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
 from ircompile.target import load_target
-from ircompile.verify.runners.host import run_host
-from ircompile.verify.runners.qemu import run_qemu
+from ircompile.verification.runners.host import run_host
+from ircompile.verification.runners.qemu import run_qemu
 
 pytestmark = pytest.mark.toolchain
 BIND = r"""

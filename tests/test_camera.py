@@ -15,7 +15,7 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import build, read
 from ircompile.target import load_target
-from ircompile.verify.runners.build import EMITTED_FLAGS
+from ircompile.verification.runners.build import EMITTED_FLAGS
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
 WIDTH, HEIGHT = 256, 256

@@ -202,7 +202,7 @@ def test_verify_runs_portable_c_in_place_of_helium(model: Path, capsys: pytest.C
 def test_verify_takes_files_and_reports_the_first_difference(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ircompile.verify import ladder
+    from ircompile.verification import ladder
 
     np.savez(tmp_path / "in.npz", x=np.zeros((9, 7, 3), np.int8))
     files = ("--inputs", tmp_path / "in.npz", "--random", 0)
@@ -229,7 +229,7 @@ def test_verify_takes_files_and_reports_the_first_difference(
 def test_a_compilation_that_fails_its_proof_says_so(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ircompile.verify import ladder
+    from ircompile.verification import ladder
 
     words = (model, "--target", "m4", "-o", tmp_path / "out", "--verify", "numpy", "--explore")
     assert run(*words) == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ircompile.errors import CompileError
-from ircompile.verify.dataset import read_dataset
+from ircompile.verification.dataset import read_dataset
 
 
 def files(folder: Path, *names: str) -> Path:

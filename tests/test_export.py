@@ -22,7 +22,7 @@ from ircompile.importers.ir import write_ir
 from ircompile.pipeline import build
 from ircompile.plan import InputMode
 from ircompile.target import load_target
-from ircompile.verify.runners.build import EMITTED_FLAGS
+from ircompile.verification.runners.build import EMITTED_FLAGS
 
 BIN = Path(sys.executable).parent
 WARNINGS = [flag for flag in EMITTED_FLAGS if not flag.startswith("-std")]

@@ -16,7 +16,7 @@ from ircompile.emit.templating import comment
 from ircompile.errors import CompileError
 from ircompile.export.projects import FORMATS
 from ircompile.importers.ir import parse_ir, print_ir
-from ircompile.verify.runners.build import EMITTED_FLAGS
+from ircompile.verification.runners.build import EMITTED_FLAGS
 
 NAMES = [
     "end */ int x; /*",

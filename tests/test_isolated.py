@@ -17,7 +17,7 @@ from ircompile.importers import trace
 from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
-from ircompile.verify.per_layer import NO_CODE, Isolated, by_kind
+from ircompile.verification.per_layer import NO_CODE, Isolated, by_kind
 
 ROOT = Path(__file__).parents[1]
 DIGITS = ROOT / "examples" / "digits" / "digits.onnx"
@@ -126,7 +126,7 @@ def test_a_difference_fails_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("onnxruntime")
-    from ircompile.verify.references.ort import OrtReference
+    from ircompile.verification.references.ort import OrtReference
 
     plain = OrtReference.intermediates
 

@@ -23,8 +23,8 @@ from ircompile.plan.regions import heat_of
 from ircompile.plan.simulate import run_plan
 from ircompile.target import MemoryRegion, load_target
 from ircompile.variants.choose import fit
-from ircompile.verify.runners.host import run_host
-from ircompile.verify.runners.qemu import run_qemu
+from ircompile.verification.runners.host import run_host
+from ircompile.verification.runners.qemu import run_qemu
 
 HOST, M4 = load_target("host"), load_target("cortex-m4")
 

@@ -17,7 +17,7 @@ from ircompile.pipeline import build
 from ircompile.plan.firing import rows_pushed
 from ircompile.target import load_target
 from ircompile.variants.choose import Ram
-from ircompile.verify.runners.build import EMITTED_FLAGS
+from ircompile.verification.runners.build import EMITTED_FLAGS
 
 PROGRAM = r"""
 #include <stdio.h>

@@ -13,8 +13,8 @@ import ircompile
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import Compiled, build, read
 from ircompile.target import load_target
-from ircompile.verify.references import open_reference
-from ircompile.verify.runners.host import run_host
+from ircompile.verification.references import open_reference
+from ircompile.verification.runners.host import run_host
 
 MODELS = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[2] / "shared" / "models")
 pytestmark = [

@@ -20,8 +20,8 @@ from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode
 from ircompile.target import load_target
-from ircompile.verify.runners.build import EMITTED_FLAGS
-from ircompile.verify.runners.firmware import run_firmware
+from ircompile.verification.runners.build import EMITTED_FLAGS
+from ircompile.verification.runners.firmware import run_firmware
 
 
 def network() -> Graph:

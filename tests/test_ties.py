@@ -10,7 +10,7 @@ import pytest
 
 from ircompile.ir.ops import AveragePool, Binary, Constant, MaxPool, Mean, Op, Window
 from ircompile.ir.tensor import Array, Site, Tensor
-from ircompile.verify.rounding_ties import exact_value, is_tie
+from ircompile.verification.rounding_ties import exact_value, is_tie
 
 X = Tensor("x", (3, 4, 2), "int8", 0.5, -3)
 CODES = np.random.default_rng(0).integers(-128, 128, X.shape).astype(np.int8)

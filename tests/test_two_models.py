@@ -13,7 +13,7 @@ from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode
 from ircompile.target import load_target
-from ircompile.verify.runners.build import EMITTED_FLAGS
+from ircompile.verification.runners.build import EMITTED_FLAGS
 
 ROUNDS = 3
 PROGRAM = r"""

@@ -16,7 +16,7 @@ from ircompile.ir.bindings import from_graph, to_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.passes import normalize
-from ircompile.verify.references import open_reference
+from ircompile.verification.references import open_reference
 
 Array = Any
 PATTERNS = ("random", "ends", "lowest", "highest")

@@ -9,7 +9,7 @@ from typing import Any
 from ircompile.cli.console import OUT, doing, number, print_table
 from ircompile.cli.models import original_of
 from ircompile.pipeline import Compiled
-from ircompile.verify.accuracy import Accuracy, measure_accuracy
+from ircompile.verification.accuracy import Accuracy, measure_accuracy
 
 
 def measure(arguments: argparse.Namespace, compiled: Compiled, reference: str | None = None) -> dict[str, Any]:

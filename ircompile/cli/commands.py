@@ -23,10 +23,10 @@ from ircompile.pipeline import Compiled
 from ircompile.plan.text import print_plan
 from ircompile.report import html_report, memory_map, report_data
 from ircompile.target import list_targets
-from ircompile.verify import ladder
-from ircompile.verify.bench import count_instructions
-from ircompile.verify.references.tflm_arena import measured_arena
-from ircompile.verify.runners.sizes import measure_sizes
+from ircompile.verification import ladder
+from ircompile.verification.bench import count_instructions
+from ircompile.verification.references.tflm_arena import measured_arena
+from ircompile.verification.runners.sizes import measure_sizes
 
 
 def _fill_compile(to: argparse.ArgumentParser) -> None:

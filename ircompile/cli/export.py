@@ -11,7 +11,7 @@ from ircompile.cli.console import OUT, doing
 from ircompile.cli.files import write_files
 from ircompile.cli.models import compiled_from
 from ircompile.export.projects import FORMATS, export, kept
-from ircompile.verify.inputs import read_inputs
+from ircompile.verification.inputs import read_inputs
 
 
 def _fill(to: argparse.ArgumentParser) -> None:

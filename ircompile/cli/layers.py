@@ -12,7 +12,7 @@ from ircompile.emit.templating import shorten
 from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
-from ircompile.verify.per_layer import by_kind, isolate
+from ircompile.verification.per_layer import by_kind, isolate
 
 TITLES = ("operator", "our op", "compared", "differing", "of them ties", "largest")
 

@@ -10,7 +10,7 @@ from ircompile.ir.graph import Graph
 from ircompile.passes.fold_pixels import codes_of_pixels
 from ircompile.pipeline import Compiled, Pixels, build, read
 from ircompile.target import load_target
-from ircompile.verify.accuracy import Original
+from ircompile.verification.accuracy import Original
 
 
 def graph_of(arguments: argparse.Namespace) -> Graph:

@@ -15,8 +15,8 @@ from ircompile.emit.templating import shorten
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import PROFILES
 from ircompile.pipeline import Compiled
-from ircompile.verify import ladder
-from ircompile.verify.inputs import read_inputs
+from ircompile.verification import ladder
+from ircompile.verification.inputs import read_inputs
 
 HELIUM = (
     "notice: Helium does not run on this machine; host ran portable C of the same network. --on qemu runs Helium."

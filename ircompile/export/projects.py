@@ -16,7 +16,7 @@ from ircompile.export.selftest import Codes, selftest_files
 from ircompile.pipeline import Compiled
 from ircompile.resources import templates_dir
 from ircompile.target import load_board
-from ircompile.verify.runners.firmware import board_files
+from ircompile.verification.runners.firmware import board_files
 
 Files = dict[str, str | bytes]
 BOARDS = {

@@ -1,1 +1,1 @@
-"""Which kernel computes each node on a target, what it asks of the plan, and its constants packed as C reads them."""
+"""Which kernel computes each node on a target, what it asks of the plan, and its constants as C reads them."""

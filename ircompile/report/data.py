@@ -12,7 +12,7 @@ from ircompile.ir.graph import Graph, Node
 from ircompile.passes.split_channels import base_name
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs, push_work, weight_bytes_read
-from ircompile.verify.runners.build import Sizes
+from ircompile.verification.runners.build import Sizes
 
 SCHEMA = 1
 

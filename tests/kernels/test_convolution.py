@@ -19,8 +19,8 @@ from ircompile.kernels.tiles import run_order
 from ircompile.pipeline import build
 from ircompile.plan import InputMode
 from ircompile.target import load_target
-from ircompile.verify.runners.build import EMITTED_FLAGS
-from ircompile.verify.runners.qemu import run_qemu
+from ircompile.verification.runners.build import EMITTED_FLAGS
+from ircompile.verification.runners.qemu import run_qemu
 
 RUNGS = ("gcc", "cortex-m4")
 

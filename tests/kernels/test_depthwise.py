@@ -19,7 +19,7 @@ from ircompile.kernels.lower import lower
 from ircompile.pipeline import build
 from ircompile.plan import draft, search
 from ircompile.target import load_target
-from ircompile.verify.runners.host import run_host
+from ircompile.verification.runners.host import run_host
 
 Padding = tuple[int, int, int, int]
 

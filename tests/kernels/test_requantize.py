@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ircompile.checks.requantization import prove
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import Requant, Rounding, requantize
 from ircompile.ir.tensor import Array
-from ircompile.kernels.requantize import Core, Recipe, evaluate, instructions, prove, synthesize
+from ircompile.kernels.requantize import Core, Recipe, evaluate, instructions, synthesize
 from ircompile.kernels.requantize.reference import bisect, function_of, steps_of, wraps
 from ircompile.kernels.requantize.residues import NONE, nearest_multiple
 

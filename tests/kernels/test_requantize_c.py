@@ -17,7 +17,7 @@ from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize import Core, Form, PairForm, Recipe, evaluate, evaluate_pairs, instructions
 from ircompile.kernels.requantize.pairs import PairRecipe
 from ircompile.target import load_target
-from ircompile.verify.runners.firmware import run_firmware
+from ircompile.verification.runners.firmware import run_firmware
 
 pytestmark = pytest.mark.toolchain
 

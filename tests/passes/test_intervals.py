@@ -183,7 +183,7 @@ def test_other_ops_reach_their_bounds(op: ops.Op) -> None:
 
 def test_every_op_has_a_rule() -> None:
     """An op without one is bounded by its type alone: sound, but then say here that this is meant."""
-    from ircompile.passes import interval_rules, intervals
+    from ircompile.analyses import interval_rules, intervals
 
     known = {*vars(interval_rules), *vars(intervals)}
     assert {op.__name__ for op in ops.OPS} - known == {"Softmax"}

@@ -22,7 +22,7 @@ from ircompile.plan.simulate import run_plan
 from ircompile.plan.stages import can_compute_again, can_have_lines
 from ircompile.plan.work import macs
 from ircompile.target import load_target
-from ircompile.verify.runners.host import run_host
+from ircompile.verification.runners.host import run_host
 
 
 def blocks() -> Graph:

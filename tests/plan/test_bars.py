@@ -13,7 +13,7 @@ from ircompile.passes import normalize
 from ircompile.plan import InputMode
 from ircompile.target import load_target
 from ircompile.variants.choose import fit
-from ircompile.verify.bench import layer_by_layer
+from ircompile.verification.bench import layer_by_layer
 
 BUILT = "mobilenet_v2_035_144"
 COLUMNS: tuple[tuple[Literal["auto", "min"], InputMode], ...] = (

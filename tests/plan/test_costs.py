@@ -15,7 +15,7 @@ from ircompile.pipeline import build, read
 from ircompile.plan import InputMode
 from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
-from ircompile.verify.bench import count_instructions, layer_by_layer
+from ircompile.verification.bench import count_instructions, layer_by_layer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "digits.onnx"
 M4 = load_target("cortex-m4")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ircompile.errors import CompileError
-from ircompile.verify.references import open_reference
+from ircompile.verification.references import open_reference
 
 MODELS = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[3] / "shared" / "models")
 

@@ -65,7 +65,7 @@ def requantized(accumulator: Any, multiplier: Any, zero_point: int) -> Any:
 def test_gemm_and_pointwise_convolution_follow_the_formula(extreme: bool) -> None:
     """With all values extreme, products saturate on processors without VNNI if not guarded against."""
     pytest.importorskip("onnxruntime")
-    from ircompile.verify.references import ort_ops
+    from ircompile.verification.references import ort_ops
 
     random = np.random.default_rng(7)
     x = random.integers(0, 256, (6, 96)).astype(np.uint8)
@@ -89,7 +89,7 @@ def test_gemm_and_pointwise_convolution_follow_the_formula(extreme: bool) -> Non
 
 def test_elementwise_and_pooling_helpers_are_within_one_of_the_real_value() -> None:
     pytest.importorskip("onnxruntime")
-    from ircompile.verify.references import ort_ops
+    from ircompile.verification.references import ort_ops
 
     random = np.random.default_rng(3)
     a = random.integers(0, 256, (1, 8, 4, 5)).astype(np.uint8)
@@ -118,7 +118,7 @@ def test_elementwise_and_pooling_helpers_are_within_one_of_the_real_value() -> N
 
 def test_flip_is_its_own_inverse() -> None:
     pytest.importorskip("onnxruntime")
-    from ircompile.verify.references.ort import flip
+    from ircompile.verification.references.ort import flip
 
     codes = np.arange(-128, 128).astype(np.int8)
     assert flip(codes).tolist() == list(range(256))

@@ -8,7 +8,7 @@ import onnx_files
 import pytest
 from onnx import numpy_helper
 
-from ircompile.verify.references.ort_integer import move_weights
+from ircompile.verification.references.ort_integer import move_weights
 
 quantization = pytest.importorskip("onnxruntime.quantization")
 PRODUCTS = ("QLinearConv", "QLinearMatMul", "QGemm")

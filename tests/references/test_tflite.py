@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ircompile.errors import CompileError
-from ircompile.verify.references import base, open_reference
+from ircompile.verification.references import base, open_reference
 
 Load = Callable[[str, str], Any]
 Golden = Callable[[str], dict[str, Any]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ircompile.verify.references.tflm_arena import measured_arena
+from ircompile.verification.references.tflm_arena import measured_arena
 
 MODEL = Path(__file__).parents[3] / "shared" / "models" / "tflm_micro_speech.tflite"
 
@@ -24,7 +24,7 @@ def test_a_file_that_it_refuses_gives_nothing(tmp_path: Path) -> None:
 @pytest.mark.skipif(not MODEL.exists(), reason="no models")
 def test_it_is_what_the_reference_reports() -> None:
     pytest.importorskip("tflite_micro")
-    from ircompile.verify.references.tflm import arena_use
+    from ircompile.verification.references.tflm import arena_use
 
     use = arena_use(MODEL)
     assert measured_arena(MODEL) == {"activations": use.head, "persistent": use.tail}

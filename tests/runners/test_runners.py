@@ -10,10 +10,10 @@ from fake_model import RESIDENT, ROWS, TOUCHED, expected, vectors, write_fake
 from ircompile.errors import CompileError
 from ircompile.interface import ArenaRegion, Interface
 from ircompile.target import load_target
-from ircompile.verify.runners.counts import BETWEEN_LAYERS
-from ircompile.verify.runners.harness import RunResult
-from ircompile.verify.runners.host import run_host
-from ircompile.verify.runners.qemu import run_qemu
+from ircompile.verification.runners.counts import BETWEEN_LAYERS
+from ircompile.verification.runners.harness import RunResult
+from ircompile.verification.runners.host import run_host
+from ircompile.verification.runners.qemu import run_qemu
 
 pytestmark = pytest.mark.toolchain
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ircompile.resources import templates_dir
 from ircompile.target import CycleCosts
-from ircompile.verify.runners import build
+from ircompile.verification.runners import build
 
 BETWEEN_LAYERS = -1
 """The key in Counts.per_layer of code outside every layer: the driver."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.verify.references.base import Array, Operator, check_inputs, require
-from ircompile.verify.references.tflite_file import TfliteFile
+from ircompile.verification.references.base import Array, Operator, check_inputs, require
+from ircompile.verification.references.tflite_file import TfliteFile
 
 
 class LitertReference:

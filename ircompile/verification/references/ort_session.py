@@ -9,7 +9,7 @@ import onnx
 import onnx.numpy_helper
 
 from ircompile.errors import CompileError
-from ircompile.verify.references.base import Array, check_inputs, require
+from ircompile.verification.references.base import Array, check_inputs, require
 
 _DTYPES = {
     "tensor(float)": np.float32,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ircompile.target import Target
-from ircompile.verify.runners.build import EMITTED_FLAGS, Sizes, compile_all, model_sources, object_sizes
+from ircompile.verification.runners.build import EMITTED_FLAGS, Sizes, compile_all, model_sources, object_sizes
 
 
 def measure_sizes(files: Mapping[str, str | bytes], name: str, target: Target) -> Sizes | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ircompile.errors import CompileError
 from ircompile.resources import templates_dir
 from ircompile.target import Board, Region, Target, load_board
-from ircompile.verify.runners import build, harness
+from ircompile.verification.runners import build, harness
 
 _STACK_BYTES = 16 * 1024
 

@@ -11,7 +11,7 @@ from typing import Any
 import flatbuffers
 
 from ircompile.errors import CompileError
-from ircompile.verify.references.base import Operator, read_model
+from ircompile.verification.references.base import Operator, read_model
 
 
 class TfliteFile:

@@ -14,11 +14,11 @@ from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import Compiled
-from ircompile.verify.dataset import DataSet, Sample, read_dataset
-from ircompile.verify.inputs import read_inputs, reading_rule
-from ircompile.verify.ladder import Codes, for_host, framework_outputs
-from ircompile.verify.references import Reference, open_reference
-from ircompile.verify.runners.host import host_program
+from ircompile.verification.dataset import DataSet, Sample, read_dataset
+from ircompile.verification.inputs import read_inputs, reading_rule
+from ircompile.verification.ladder import Codes, for_host, framework_outputs
+from ircompile.verification.references import Reference, open_reference
+from ircompile.verification.runners.host import host_program
 
 BATCH = 64
 """Inputs in memory at once, and run by one process."""

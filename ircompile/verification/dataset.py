@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ircompile.errors import CompileError
-from ircompile.verify.inputs import SUFFIXES
+from ircompile.verification.inputs import SUFFIXES
 
 LISTS = ("labels.csv", "labels.txt")
 NAMES = "classes.txt"

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.verify.references.base import Array, Operator, check_inputs, require
-from ircompile.verify.references.tflite_file import TfliteFile
+from ircompile.verification.references.base import Array, Operator, check_inputs, require
+from ircompile.verification.references.tflite_file import TfliteFile
 
 _RUNTIME = "tflite_micro.python.tflite_micro.runtime"
 _SCHEMA = "tflite_micro.tensorflow.lite.micro.python.schema_py_generated"

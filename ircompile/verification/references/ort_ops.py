@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ircompile.verify.references.base import Array
-from ircompile.verify.references.ort_session import feed, open_session, saturates
+from ircompile.verification.references.base import Array
+from ircompile.verification.references.ort_session import feed, open_session, saturates
 
 MICROSOFT = "com.microsoft"
 

@@ -11,8 +11,8 @@ from ircompile.errors import CompileError
 from ircompile.interface import Interface
 from ircompile.resources import templates_dir
 from ircompile.target import Board, Region, Target, load_board
-from ircompile.verify.runners import build, counts, harness
-from ircompile.verify.runners.harness import RunResult, Vector
+from ircompile.verification.runners import build, counts, harness
+from ircompile.verification.runners.harness import RunResult, Vector
 
 _STACK_BYTES = 128 * 1024
 _CODE_RESERVE = 256 * 1024  # room for code beside the weights

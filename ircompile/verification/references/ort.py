@@ -20,9 +20,9 @@ import numpy as np
 import onnx
 
 from ircompile.errors import CompileError
-from ircompile.verify.references.base import Array, Operator, read_model, require
-from ircompile.verify.references.ort_integer import all_visible, integer_form, optimized, single_node
-from ircompile.verify.references.ort_session import feed, open_session
+from ircompile.verification.references.base import Array, Operator, read_model, require
+from ircompile.verification.references.ort_integer import all_visible, integer_form, optimized, single_node
+from ircompile.verification.references.ort_session import feed, open_session
 
 
 class OrtReference:

@@ -16,9 +16,9 @@ from ircompile.ir.tensor import Array, Tensor
 from ircompile.pipeline import Compiled, build
 from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
-from ircompile.verify.references import Reference, open_reference
-from ircompile.verify.runners.host import run_host
-from ircompile.verify.runners.qemu import run_qemu
+from ircompile.verification.references import Reference, open_reference
+from ircompile.verification.runners.host import run_host
+from ircompile.verification.runners.qemu import run_qemu
 
 Codes = dict[str, Array]
 Fed = tuple[Graph, Sequence[Codes]]

@@ -5,6 +5,6 @@ an optional dependency (`pip install 'ircompile[verify]'`) and is imported only 
 them can be loaded into one process (checked: no symbol clashes), so no worker process is needed.
 """
 
-from ircompile.verify.references.base import Array, Operator, Reference, open_reference
+from ircompile.verification.references.base import Array, Operator, Reference, open_reference
 
 __all__ = ["Array", "Operator", "Reference", "open_reference"]

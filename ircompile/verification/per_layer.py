@@ -19,8 +19,8 @@ from ircompile.importers.places import Place, Places
 from ircompile.ir.bindings import to_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array, Rows, Tensor
-from ircompile.verify.references import Reference, open_reference
-from ircompile.verify.rounding_ties import exact_value, is_tie
+from ircompile.verification.references import Reference, open_reference
+from ircompile.verification.rounding_ties import exact_value, is_tie
 
 NO_CODE = "(no code)"
 """What stands for our op where the framework's operator only renames bytes."""

@@ -11,7 +11,7 @@ from pathlib import Path
 SECONDS = 60
 SCRIPT = """\
 import json, pathlib, sys
-from ircompile.verify.references.tflm import arena_use
+from ircompile.verification.references.tflm import arena_use
 use = arena_use(pathlib.Path(sys.argv[1]))
 print(json.dumps({"activations": use.head, "persistent": use.tail}))
 """

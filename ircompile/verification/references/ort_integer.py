@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ircompile.verify.references.base import Array, require
-from ircompile.verify.references.ort_session import open_session, saturates
+from ircompile.verification.references.base import Array, require
+from ircompile.verification.references.ort_session import open_session, saturates
 
 _QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
 _DEPENDENT = ("Pad", "Relu", "Resize", "Upsample")

@@ -58,15 +58,15 @@ class Reference(Protocol):
 def open_reference(name: str, model: Path) -> Reference:
     """Load `model` into the reference called `name` ('tflm', 'litert-ref' or 'ort')."""
     if name == "tflm":
-        from ircompile.verify.references.tflm import TflmReference
+        from ircompile.verification.references.tflm import TflmReference
 
         return TflmReference(model)
     if name == "litert-ref":
-        from ircompile.verify.references.litert import LitertReference
+        from ircompile.verification.references.litert import LitertReference
 
         return LitertReference(model)
     if name == "ort":
-        from ircompile.verify.references.ort import OrtReference
+        from ircompile.verification.references.ort import OrtReference
 
         return OrtReference(model)
     raise CompileError(

@@ -15,9 +15,9 @@ from ircompile.plan import lay_out
 from ircompile.plan.draft import Draft
 from ircompile.plan.lifetimes import Problem
 from ircompile.target import Target
-from ircompile.verify.ladder import vectors_for
-from ircompile.verify.runners.counts import BETWEEN_LAYERS
-from ircompile.verify.runners.qemu import run_qemu
+from ircompile.verification.ladder import vectors_for
+from ircompile.verification.runners.counts import BETWEEN_LAYERS
+from ircompile.verification.runners.qemu import run_qemu
 
 
 def count_instructions(compiled: Compiled) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from ircompile.errors import CompileError
 from ircompile.interface import Interface
 from ircompile.resources import templates_dir
-from ircompile.verify.runners import build, harness
-from ircompile.verify.runners.build import Sizes
-from ircompile.verify.runners.harness import RunResult, Vector
+from ircompile.verification.runners import build, harness
+from ircompile.verification.runners.build import Sizes
+from ircompile.verification.runners.harness import RunResult, Vector
 
 _SANITIZE = ("-fsanitize=undefined,address", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1")
 _ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from ircompile.emit.templating import environment
 from ircompile.errors import CompileError
 from ircompile.interface import Interface, Port
-from ircompile.verify.runners.build import Sizes, text_of
-from ircompile.verify.runners.counts import Counts
+from ircompile.verification.runners.build import Sizes, text_of
+from ircompile.verification.runners.counts import Counts
 
 Array = npt.NDArray[np.generic]
 Vector = Sequence[Array]
