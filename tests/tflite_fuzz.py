@@ -13,7 +13,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from ircompile.verification.references import open_reference
 from tflite_chains import draw
 from tflite_compare import patterned, simulate
 from tflite_drawing import Chain
@@ -22,6 +21,7 @@ from tflite_files import write
 from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.passes import normalize
+from ircompile.verification.references import open_reference
 
 
 def outputs(chain: Chain) -> list[int]:

@@ -11,6 +11,7 @@ import jinja2
 import numpy as np
 
 from ircompile.emit.layout import lay_out
+from ircompile.emit.templating import environment
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import Form, PairForm
 from ircompile.resources import templates_dir

@@ -10,6 +10,7 @@ import numpy as np
 
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import state_bytes
+from ircompile.ir.tensor import Array
 from ircompile.plan.firing import Fired, fire_times, rows_pushed
 from ircompile.plan.known import Known
 from ircompile.plan.model import Demand

@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ircompile.verification.runners.build import EMITTED_FLAGS
 from nets import Net, mobilenet_v2
 
 from ircompile.pipeline import build
 from ircompile.target import load_target
+from ircompile.verification.runners.build import EMITTED_FLAGS
 
 COMPILERS = [("gcc", "host"), ("clang", "host"), ("arm-none-eabi-gcc", "cortex-m0plus"),
              ("arm-none-eabi-gcc", "cortex-m4"), ("arm-none-eabi-gcc", "cortex-m55")]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Recipes equal ircompile.numerics on thresholds, around them, at the ends and at random."""
+"""Recipes equal ircompile.ir.numerics on thresholds, around them, at the ends and at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference as a step function: its thresholds, found with `ircompile.numerics` itself."""
+"""The reference as a step function: its thresholds, found with `ircompile.ir.numerics` itself."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Layouts are ONNX's (NCHW). Types follow the arrays: uint8 (or int8) activations, int8 (or uint8) weights;
 `scale` is a number, for weights also one number a channel. For a model with int8 activations pass
-`flip(x)` and zero points moved by 128, and `flip` the result (`ircompile.references.ort.flip`).
+`flip(x)` and zero points moved by 128, and `flip` the result (`ircompile.verification.references.ort.flip`).
 """
 
 from collections.abc import Mapping, Sequence
