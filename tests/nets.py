@@ -5,31 +5,29 @@ from __future__ import annotations
 import numpy as np
 
 from ircompile.ir import ops
+from ircompile.ir.builder import GraphBuilder, plain_binding
 from ircompile.ir.families import V2_BLOCKS
-from ircompile.ir.graph import Graph, IoBinding, Node, validate
+from ircompile.ir.graph import Graph, validate
 from ircompile.ir.numerics import Requant
-from ircompile.ir.tensor import Array, Tensor
+from ircompile.ir.tensor import Array
 
 
-class Net:
-    """Builds a Graph op by op; every method takes and returns tensor names."""
+class Net(GraphBuilder):
+    """Builds a Graph op by op; its methods take and return names of tensors."""
 
     def __init__(
         self, shape: tuple[int, int, int], seed: int = 0, rounding: str = "double", dtype: str = "int8"
     ) -> None:
+        super().__init__()
         self.rng = np.random.default_rng(seed)
         self.rounding = rounding
-        self.nodes: list[Node] = []
-        self.tensors = {"x": Tensor("x", shape, dtype, 0.05, int(self.rng.integers(-20, 20)))}
-        self.consts: dict[str, Array] = {}
-        self.inputs = ["x"]
+        self.inputs = [self.tensor("x", shape, dtype, 0.05, int(self.rng.integers(-20, 20))).name]
 
     def input(self, shape: tuple[int, int, int]) -> str:
         """One more input, of the first one's scale."""
-        name = f"x{len(self.inputs)}"
-        self.tensors[name] = Tensor(name, shape, "int8", 0.05, int(self.rng.integers(-20, 20)))
-        self.inputs.append(name)
-        return name
+        zero = int(self.rng.integers(-20, 20))
+        self.inputs.append(self.tensor(f"x{len(self.inputs)}", shape, "int8", 0.05, zero).name)
+        return self.inputs[-1]
 
     def add(
         self,
@@ -43,22 +41,20 @@ class Net:
         name = f"{kind}{len(self.nodes)}"
         shape = op.infer(tuple(self.tensors[i] for i in inputs), self.consts)
         zero = int(self.rng.integers(-30, 30)) if zero is None else zero
-        self.tensors[name] = Tensor(name, shape, dtype, scale, zero)
-        self.nodes.append(Node(name, op, inputs, name, source=f"node {len(self.nodes)} {name!r}"))
-        return name
+        output = self.tensor(name, shape, dtype, scale, zero)
+        return self.node(op, inputs, output, f"node {len(self.nodes)} {name!r}").name
 
     def _weights(
         self, shape: tuple[int, ...], channels: int, taps: int, zero: int, relu: bool
     ) -> tuple[str, str, Requant]:
         n = len(self.nodes)
-        self.consts[f"w{n}"] = self.rng.integers(-127, 128, shape).astype(np.int8)
-        self.consts[f"b{n}"] = self.rng.integers(-3000, 3000, channels).astype(np.int32)
+        weights = self.const(f"w{n}", self.rng.integers(-127, 128, shape).astype(np.int8))
+        bias = self.const(f"b{n}", self.rng.integers(-3000, 3000, channels).astype(np.int32))
         scale = self.rng.uniform(0.3, 1.5, channels) / (70.0 * np.sqrt(taps))
         if self.rounding == "float32_even":
             scale = scale.astype(np.float32).astype(np.float64)
-        self.consts[f"s{n}"] = scale
         low = zero if relu else -128
-        return f"w{n}", f"b{n}", Requant(self.rounding, f"s{n}", zero, low)  # type: ignore[arg-type]
+        return weights, bias, Requant(self.rounding, self.const(f"s{n}", scale), zero, low)  # type: ignore[arg-type]
 
     def conv(
         self,
@@ -70,7 +66,7 @@ class Net:
         dilation: tuple[int, int] = (1, 1),
         relu: bool = False,
     ) -> str:
-        window = ops.Window(kernel, stride, self._pad(x, kernel, stride, dilation, padding), dilation)
+        window = self._window(x, kernel, stride, dilation, padding)
         cin, zero = self.tensors[x].channels, -128 if relu else int(self.rng.integers(-30, 30))
         taps = kernel[0] * kernel[1] * cin
         w, b, requant = self._weights((channels, *kernel, cin), channels, taps, zero, relu)
@@ -86,27 +82,24 @@ class Net:
         multiplier: int = 1,
         relu: bool = True,
     ) -> str:
-        window = ops.Window(kernel, stride, self._pad(x, kernel, stride, dilation, padding), dilation)
+        window = self._window(x, kernel, stride, dilation, padding)
         channels, zero = self.tensors[x].channels * multiplier, -128 if relu else int(self.rng.integers(-30, 30))
         w, b, requant = self._weights((*kernel, channels), channels, kernel[0] * kernel[1], zero, relu)
         return self.add("dw", ops.Depthwise(window, w, b, requant), (x,), zero=zero)
 
-    def _pad(
+    def _window(
         self,
         x: str,
         kernel: tuple[int, int],
         stride: tuple[int, int],
         dilation: tuple[int, int],
         padding: tuple[int, int, int, int] | None,
-    ) -> tuple[int, int, int, int]:
+    ) -> ops.Window:
         """TensorFlow's SAME padding unless given."""
         if padding is not None:
-            return padding
-        pads = []
-        for size, k, s, d in zip(self.tensors[x].shape, kernel, stride, dilation, strict=False):
-            total = max((-(-size // s) - 1) * s + (k - 1) * d + 1 - size, 0)
-            pads += [total // 2, total - total // 2]
-        return pads[0], pads[1], pads[2], pads[3]
+            return ops.Window(kernel, stride, padding, dilation)
+        height, width, _ = self.tensors[x].shape
+        return ops.Window.same((height, width), kernel, stride, dilation)
 
     def sum(self, a: str, b: str, kind: str = "add") -> str:
         rounding = "double" if self.rounding == "double" else "float32_even"
@@ -120,22 +113,9 @@ class Net:
         return self.sum(x, y) if stride == 1 and channels == self.tensors[x].channels else y
 
     def graph(self, *outputs: str, name: str = "net") -> Graph:
-        def port(tensor: str) -> IoBinding:
-            t = self.tensors[tensor]
-            return IoBinding(tensor, tensor, (1, *t.shape), t.dtype, (1, 2, 3))
-
         names = outputs or (self.nodes[-1].output,)
-        return validate(
-            Graph(
-                name,
-                tuple(self.nodes),
-                self.tensors,
-                self.consts,
-                tuple(map(port, self.inputs)),
-                tuple(port(n) for n in names),
-                "tflm",
-            )
-        )
+        bindings = [plain_binding(self.tensors[t]) for t in (*self.inputs, *names)]
+        return validate(self.build(name, bindings[: len(self.inputs)], bindings[len(self.inputs) :]))
 
 
 def mobilenet_v2(width: float, size: int, classes: int = 1000, seed: int = 0) -> Graph:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ircompile.ir import ops
-from ircompile.ir.graph import Graph, IoBinding, Node, validate
+from ircompile.ir.builder import GraphBuilder, plain_binding
+from ircompile.ir.graph import Graph, validate
 from ircompile.ir.numerics import Requant
-from ircompile.ir.tensor import Array, Tensor
 
+SCALE = 1 / 128  # of every activation
 GRAIN = 8  # channels are a multiple of this
 V1_BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
 V2_BLOCKS = (
@@ -35,7 +36,7 @@ PROXYLESS_BLOCKS = (  # expansion, kernel, channels, stride
 
 def mobilenet_v1(width: float, size: int, classes: int = 2, channels: int = 3) -> Graph:
     """MobileNetV1 for pictures of size x size x channels, `width` times its channels."""
-    net = _Builder(f"mobilenet_v1_{width:g}_{size}", size, channels)
+    net = _Family(f"mobilenet_v1_{width:g}_{size}", size, channels)
     x = net.conv(net.input, rounded(32 * width), 3, 2)
     for count, stride in V1_BLOCKS:
         x = net.conv(net.depthwise(x, stride), rounded(count * width))
@@ -44,7 +45,7 @@ def mobilenet_v1(width: float, size: int, classes: int = 2, channels: int = 3) -
 
 def mobilenet_v2(width: float, size: int, classes: int = 2, channels: int = 3) -> Graph:
     """MobileNetV2 for pictures of size x size x channels, `width` times its channels."""
-    net = _Builder(f"mobilenet_v2_{width:g}_{size}", size, channels)
+    net = _Family(f"mobilenet_v2_{width:g}_{size}", size, channels)
     x = net.conv(net.input, rounded(32 * width), 3, 2)
     for expand, count, repeat, stride in V2_BLOCKS:
         for i in range(repeat):
@@ -55,7 +56,7 @@ def mobilenet_v2(width: float, size: int, classes: int = 2, channels: int = 3) -
 
 def proxyless(width: float, size: int, classes: int = 2, channels: int = 3) -> Graph:
     """ProxylessNAS-Mobile, windows of 3, 5 and 7, as MCUNet's: for pictures of size x size x channels."""
-    net = _Builder(f"proxyless_{width:g}_{size}", size, channels)
+    net = _Family(f"proxyless_{width:g}_{size}", size, channels)
     x = net.conv(net.input, rounded(32 * width), 3, 2)
     for expand, kernel, count, stride in PROXYLESS_BLOCKS:
         x = net.inverted_residual(x, expand, rounded(count * width), stride, kernel)
@@ -76,37 +77,30 @@ def rounded(channels: float) -> int:
     return count + GRAIN if count < 0.9 * channels else count
 
 
-class _Builder:
-    """Adds node after node; methods take and return names of tensors."""
+class _Family(GraphBuilder):
+    """Adds layer after layer with random weights; its methods take and return names of tensors."""
 
     def __init__(self, name: str, size: int, channels: int) -> None:
-        self.name, self.input = name, "x"
+        super().__init__()
+        self.name = name
         self.rng = np.random.default_rng(0)
-        self.nodes: list[Node] = []
-        self.tensors = {"x": Tensor("x", (size, size, channels), "int8", 1 / 128, 0)}
-        self.consts: dict[str, Array] = {}
+        self.input = self.tensor("x", (size, size, channels), scale=SCALE).name
 
     def add(self, kind: str, op: ops.Op, *inputs: str) -> str:
         name = f"{kind}_{len(self.nodes)}"
-        shape = op.infer(tuple(self.tensors[i] for i in inputs), self.consts)
-        self.tensors[name] = Tensor(name, shape, "int8", 1 / 128, 0)
-        self.nodes.append(Node(name, op, inputs, name, name))
-        return name
+        output = self.tensor(name, self.infer(op, inputs, name), scale=SCALE)
+        return self.node(op, inputs, output, name).name
 
     def _requant(self, shape: tuple[int, ...], channels: int) -> tuple[str, str, Requant]:
         number, taps = len(self.nodes), int(np.prod(shape)) // channels
-        self.consts[f"w{number}"] = self.rng.integers(-127, 128, shape).astype(np.int8)
-        self.consts[f"b{number}"] = np.zeros(channels, np.int32)
-        self.consts[f"s{number}"] = np.full(channels, 1 / (70 * np.sqrt(taps)))
-        return f"w{number}", f"b{number}", Requant("double", f"s{number}", 0, -128)
+        weights = self.const(f"w{number}", self.rng.integers(-127, 128, shape).astype(np.int8))
+        bias = self.const(f"b{number}", np.zeros(channels, np.int32))
+        scale = self.const(f"s{number}", np.full(channels, 1 / (70 * np.sqrt(taps))))
+        return weights, bias, Requant("double", scale, 0, -128)
 
     def _window(self, x: str, kernel: int, stride: int) -> ops.Window:
-        """TensorFlow's SAME padding."""
-        pads = []
-        for size in self.tensors[x].shape[:2]:
-            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            pads += [total // 2, total - total // 2]
-        return ops.Window((kernel, kernel), (stride, stride), (pads[0], pads[1], pads[2], pads[3]))
+        height, width, _ = self.tensors[x].shape
+        return ops.Window.same((height, width), (kernel, kernel), (stride, stride))
 
     def conv(self, x: str, channels: int, kernel: int = 1, stride: int = 1) -> str:
         shape = (channels, kernel, kernel, self.tensors[x].channels)
@@ -127,7 +121,5 @@ class _Builder:
         return self.add("add", ops.Binary("add", "double"), x, y) if stride == 1 and channels == inside else y
 
     def graph(self, output: str) -> Graph:
-        tensors = (self.tensors["x"], self.tensors[output])
-        ends = [IoBinding(t.name, t.name, (1, *t.shape), t.dtype, (1, 2, 3)) for t in tensors]
-        parts = (self.name, tuple(self.nodes), self.tensors, self.consts)
-        return validate(Graph(*parts, (ends[0],), (ends[1],), "tflm"))
+        ends = (plain_binding(self.tensors[self.input]), plain_binding(self.tensors[output]))
+        return validate(self.build(self.name, ends[:1], ends[1:]))

@@ -14,9 +14,9 @@ from tflite_files import Op, T, const, one_op, write
 from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.importers.ir import parse_ir, print_ir
-from ircompile.importers.names import Names, short
 from ircompile.importers.tflite import LOWERINGS, legality
 from ircompile.ir.graph import Graph, validate
+from ircompile.ir.names import Names, short
 from ircompile.passes import normalize
 
 RNG = np.random.default_rng(0)

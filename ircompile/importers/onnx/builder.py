@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from ircompile.errors import CompileError
-from ircompile.importers.names import Names
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.proto import MAX_ELEMENTS, product
 from ircompile.importers.onnx.values import Quant
@@ -22,29 +19,23 @@ from ircompile.importers.onnx.views import (
     transposition,
     view_of,
 )
-from ircompile.ir.graph import Node
+from ircompile.ir.builder import GraphBuilder
 from ircompile.ir.ops import Op, Reshape, Transpose
-from ircompile.ir.tensor import Array, Shape, Tensor
+from ircompile.ir.tensor import Array, Shape
 
 
-class Builder:
+class Builder(GraphBuilder):
     """Nodes, tensors and constants so far, and the views of the ONNX tensors on them."""
 
     def __init__(self, labels: Mapping[int, str]) -> None:
+        super().__init__()
         self._labels = labels
-        self.nodes: list[Node] = []
-        self.tensors: dict[str, Tensor] = {}
-        self.consts: dict[str, Array] = {}
-        self.notices: list[str] = []
-        self.names = Names()
         self._arranged: dict[tuple[str, str, str], str] = {}
 
-    def tensor(self, name: str, shape: Shape, quant: Quant | None, dtype: str = "int8") -> str:
-        """Adds a tensor; its name is unique."""
-        unique = self.names.unique(name)
+    def activation(self, name: str, shape: Shape, quant: Quant | None, dtype: str = "int8") -> str:
+        """Adds a tensor of a quantization that may not be known yet; returns its name, which is unique."""
         scale, zero = (quant.scale, quant.zero) if quant else (1.0, 0)
-        self.tensors[unique] = Tensor(unique, shape, dtype, scale, zero)
-        return unique
+        return self.tensor(name, shape, dtype, scale, zero).name
 
     def quantize(self, tensor: str, quant: Quant) -> None:
         """Sets the scale of a tensor that had none."""
@@ -55,12 +46,6 @@ class Builder:
         found = self.tensors[tensor]
         return Quant(found.scale, found.zero_point)
 
-    def const(self, name: str, array: Array) -> str:
-        """Adds a constant; its name is unique."""
-        unique = self.names.unique(name)
-        self.consts[unique] = np.ascontiguousarray(array)
-        return unique
-
     def name(self, raw: Raw, suffix: str = "") -> str:
         """A free name for what a node becomes."""
         telling = self._labels.get(raw.index, raw.kind.lower())
@@ -70,16 +55,11 @@ class Builder:
         self, raw: Raw, op: Op, inputs: Sequence[str], quant: Quant, suffix: str = "", dtype: str = "int8"
     ) -> str:
         """Adds a node and the tensor that it writes, whose name is returned."""
-        sources = tuple(self.tensors[name] for name in inputs)
-        try:
-            shape = op.infer(sources, self.consts)
-        except CompileError as error:
-            raise error.at(raw.where) from None
+        shape = self.infer(op, inputs, raw.where)
         if min(shape) < 1 or product(shape) > MAX_ELEMENTS:
             raise CompileError(raw.where, f"gives shape {shape}", "sizes from 1 to 2^26 elements in all")
-        name = self.tensor(self.name(raw, suffix), shape, quant, dtype)
-        self.nodes.append(Node(name, op, tuple(inputs), name, raw.where))
-        return name
+        name = self.activation(self.name(raw, suffix), shape, quant, dtype)
+        return self.node(op, inputs, self.tensors[name], raw.where).name
 
     def alias(self, raw: Raw, view: View, quant: Quant) -> View:
         """The same codes with another meaning; no byte moves."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.importers.findings import Finding, Verdict, refused
-from ircompile.importers.names import sanitize
 from ircompile.importers.onnx import ports, quantizers
 from ircompile.importers.onnx.context import NONSENSE, nonsense
 from ircompile.importers.onnx.functions import sized
@@ -16,6 +15,7 @@ from ircompile.importers.onnx.qoperators import form_of
 from ircompile.importers.onnx.reader import Reader, check_quantized, sound
 from ircompile.importers.onnx.values import Codes, Const, Weights
 from ircompile.importers.onnx.views import natural_axes, size_along, view_of
+from ircompile.ir.names import sanitize
 
 UNKNOWN = "depends on what is not supported before it"
 
@@ -106,7 +106,7 @@ class _Walk:
         except (CompileError, *NONSENSE):
             self.lost.update(raw.outputs)
             return
-        tensor = reader.builder.tensor(view.tensor, size_along(shape, axes), quant)
+        tensor = reader.builder.activation(view.tensor, size_along(shape, axes), quant)
         reader.values[name] = Codes(view.on(tensor), unsigned, quant)
 
     def _verdict(self, raw: Raw) -> Finding:

@@ -9,8 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from ircompile.importers.names import GENERIC, sanitize
 from ircompile.importers.onnx.model import Raw
+from ircompile.ir.names import GENERIC, sanitize
 
 NOISE = re.compile(r"(_output_\d+|_quantized|_quant|_QuantizeLinear|_DequantizeLinear)(_Output|_Input)?$")
 # Names that tools make up where there was none.

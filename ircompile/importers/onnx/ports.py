@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ircompile.errors import CompileError
-from ircompile.importers.names import sanitize
 from ircompile.importers.onnx.builder import Builder
 from ircompile.importers.onnx.functions import ELEMENTWISE
 from ircompile.importers.onnx.model import Model, Port
@@ -21,7 +20,8 @@ from ircompile.importers.onnx.views import (
     size_along,
     view_of,
 )
-from ircompile.ir.graph import Graph, IoBinding, Node
+from ircompile.ir.graph import Graph, IoBinding
+from ircompile.ir.names import sanitize
 from ircompile.ir.ops import Flip
 
 if TYPE_CHECKING:
@@ -43,15 +43,14 @@ def enter(reader: Reader, port: Port) -> IoBinding:
         )  # fmt: skip
     builder, shape = reader.builder, size_along(port.shape, axes)
     dtype = "uint8" if port.dtype == "uint8" else "int8"
-    tensor = builder.tensor(sanitize(port.name, "input"), shape, None, dtype)
+    tensor = builder.activation(sanitize(port.name, "input"), shape, None, dtype)
     external = IoBinding(tensor, port.name, port.shape, port.dtype, axes, half_even=port.dtype == "float32")
     if port.dtype == "float32":
         reader.values[port.name] = Entry(view_of(tensor, port.shape, axes))
         return external
     if dtype == "uint8":
-        flipped = builder.tensor(f"{tensor}_int8", shape, Quant(1.0, -128))
-        builder.nodes.append(Node(flipped, Flip(), (tensor,), flipped, f"input {port.name!r}"))
-        tensor = flipped
+        flipped = builder.tensor(f"{tensor}_int8", shape, zero_point=-128)
+        tensor = builder.node(Flip(), [tensor], flipped, f"input {port.name!r}").name
     reader.values[port.name] = Codes(view_of(tensor, port.shape, axes), dtype == "uint8", None)
     reader.open(tensor)
     return external
@@ -127,9 +126,8 @@ def _integer(reader: Reader, port: Port, codes: Codes) -> IoBinding:
         return IoBinding(tensor, port.name, codes.view.shape, port.dtype or "int64", axes)
     if not codes.unsigned:
         return IoBinding(tensor, port.name, codes.view.shape, "int8", axes)
-    quant = Quant(found.scale, found.zero_point + 128)
-    flipped = builder.tensor(f"{tensor}_uint8", found.shape, quant, "uint8")
-    builder.nodes.append(Node(flipped, Flip(), (tensor,), flipped, f"output {port.name!r}"))
+    outer = builder.tensor(f"{tensor}_uint8", found.shape, "uint8", found.scale, found.zero_point + 128)
+    flipped = builder.node(Flip(), [tensor], outer, f"output {port.name!r}").name
     return IoBinding(flipped, port.name, codes.view.shape, "uint8", axes)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.names import sanitize
 from ircompile.importers.onnx import ports, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder
 from ircompile.importers.onnx.context import HINT_DAMAGED, HINT_QDQ, NONSENSE, Context, nonsense
@@ -25,6 +24,7 @@ from ircompile.importers.onnx.tables import lower_island
 from ircompile.importers.onnx.values import Codes, Const, Entry, Expr, Quant, Real, Target, Value, Weights, constant
 from ircompile.importers.places import Place, Places
 from ircompile.ir.graph import Graph, validate
+from ircompile.ir.names import sanitize
 
 PROFILES = ("ort",)
 QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
@@ -55,11 +55,7 @@ class Reader:
                 raise CompileError(
                     f"output {external.name!r}", problem, "computed outputs", "leave it out of the model"
                 )
-        builder = self.builder
-        graph = Graph(
-            sanitize(self.model.path.stem, "model"), tuple(builder.nodes), builder.tensors, builder.consts,
-            tuple(inputs), tuple(outputs), "ort", tuple(dict.fromkeys(builder.notices)),
-        )  # fmt: skip
+        graph = self.builder.build(sanitize(self.model.path.stem, "model"), inputs, outputs, "ort")
         return validate(ports.finished(graph))
 
     def start(self) -> None:

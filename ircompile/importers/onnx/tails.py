@@ -54,7 +54,7 @@ def leaves_of(context: Context, output: str, value: Value | None) -> list[Real]:
     leaves = [leaf for a in value.args if isinstance(a, Real | Expr) for leaf in leaves_of(context, output, a)]
     if not leaves:
         raise _unquantized(output)
-    context.builder.notices.append(left(value))
+    context.builder.notice(left(value))
     return leaves
 
 
@@ -84,7 +84,7 @@ def _quantized(context: Context, output: str, value: Expr, limits: Range) -> Rea
     if not np.isfinite(scale) or scale < float(np.finfo(np.float32).tiny):
         raise CompileError(value.node.where, f"gives values from {low} to {high}", "a range that is not empty")
     quant = Quant(scale, int(np.clip(np.rint(-128 - low / scale), -128, 127)))
-    context.builder.notices.append(
+    context.builder.notice(
         f"output {output!r} has no QuantizeLinear: it comes in steps of {scale:.4g}, the finest that is safe; "
         "quantize the model's last operator for finer ones"
     )

@@ -11,7 +11,6 @@ from ircompile.importers.tflite import ends, lower
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
 from ircompile.importers.tflite.lowering import Cut, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor, read_model
-from ircompile.ir.tensor import Tensor
 
 CODES = ("int8", "uint8")
 
@@ -72,6 +71,5 @@ def _assume(low: Lowering, tensor: TfTensor) -> None:
         scale, zero_point = low.quantization("", tensor)
     except CompileError:
         scale, zero_point = 1.0, 0
-    name = low.names.unique(f"assumed_{tensor.index}")
-    low.tensors[name] = Tensor(name, default_shape(tensor.shape), "int8", scale, zero_point)
+    name = low.tensor(f"assumed_{tensor.index}", default_shape(tensor.shape), "int8", scale, zero_point).name
     low.values[tensor.index] = Activation(name, default_axes(tensor.shape))

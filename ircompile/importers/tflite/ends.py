@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ircompile.errors import CompileError
-from ircompile.importers.names import sanitize
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
 from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
-from ircompile.ir.graph import Graph, IoBinding, Node
+from ircompile.ir.graph import Graph, IoBinding
+from ircompile.ir.names import sanitize
 from ircompile.ir.ops import Flip
 from ircompile.ir.tensor import Tensor
 
@@ -30,9 +28,8 @@ def open_input(low: Lowering, index: int) -> None:
     scale, zero_point = low.quantization(f"{low.model.path.name} input {tensor.name!r}", tensor)
     held = _input_tensor(low, tensor, scale, zero_point)
     if tensor.dtype == "uint8":
-        outer = replace(held, name=low.names.unique(f"{held.name}_uint8"), dtype="uint8")
-        low.tensors[outer.name] = replace(outer, zero_point=zero_point + 128)
-        low.nodes.append(Node(held.name, Flip(), (outer.name,), held.name, f"input {tensor.name!r}"))
+        outer = low.tensor(f"{held.name}_uint8", held.shape, "uint8", scale, zero_point + 128)
+        low.node(Flip(), [outer.name], held, f"input {tensor.name!r}")
         _external_input(low, tensor, outer.name)
     else:
         _external_input(low, tensor, held.name)
@@ -54,9 +51,8 @@ def _check_input(low: Lowering, tensor: TfTensor) -> None:
 
 
 def _input_tensor(low: Lowering, tensor: TfTensor, scale: float, zero_point: int) -> Tensor:
-    name = low.names.unique(sanitize(tensor.name.split(":")[0], "input"))
-    low.tensors[name] = Tensor(name, default_shape(tensor.shape), "int8", scale, zero_point)
-    return low.tensors[name]
+    name = sanitize(tensor.name.split(":")[0], "input")
+    return low.tensor(name, default_shape(tensor.shape), "int8", scale, zero_point)
 
 
 def _external_input(low: Lowering, tensor: TfTensor, name: str) -> None:
@@ -120,8 +116,7 @@ def close(low: Lowering, name: str) -> Graph:
     outer: dict[str, str] = {}
     externals = tuple(_output(low, index, outer) for index in outputs)
     inputs = tuple(low.inputs[i] for i in low.model.inputs)
-    graph = Graph(name, (), low.tensors, low.consts, inputs, externals, low.numerics, tuple(low.notices))
-    return graph.rebuilt(low.nodes)
+    return low.build(name, inputs, externals, low.numerics)
 
 
 def _output(low: Lowering, index: int, outer: dict[str, str]) -> IoBinding:
@@ -144,7 +139,6 @@ def _outward(low: Lowering, name: str, outer: dict[str, str]) -> str:
     """The uint8 form of an int8 tensor, made once."""
     if name not in outer:
         held = low.tensors[name]
-        outer[name] = low.names.unique(f"{name}_uint8")
-        low.tensors[outer[name]] = Tensor(outer[name], held.shape, "uint8", held.scale, held.zero_point + 128)
-        low.nodes.append(Node(outer[name], Flip(), (name,), outer[name], f"output {name!r}"))
+        flipped = low.tensor(f"{name}_uint8", held.shape, "uint8", held.scale, held.zero_point + 128)
+        outer[name] = low.node(Flip(), [name], flipped, f"output {name!r}").name
     return outer[name]

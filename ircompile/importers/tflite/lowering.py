@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.names import Names, short
 from ircompile.importers.tflite.layout import Activation, Axes, Stored, default_axes, default_shape, holds
 from ircompile.importers.tflite.reader import TfModel, TfOperator, TfTensor
-from ircompile.ir.graph import IoBinding, Node
+from ircompile.ir.builder import GraphBuilder
+from ircompile.ir.graph import IoBinding
+from ircompile.ir.names import short
 from ircompile.ir.ops import Op, Reshape, Transpose
 from ircompile.ir.tensor import Array, Shape, Tensor
 
@@ -50,19 +51,15 @@ class Batched:
 Value = Activation | Floating | FloatInput | Cut | Batched
 
 
-class Lowering:
+class Lowering(GraphBuilder):
     """The graph as far as it is built. One instance imports one model."""
 
     def __init__(self, model: TfModel, numerics: str) -> None:
+        super().__init__()
         self.model, self.numerics = model, numerics
-        self.names = Names()
         self.values: dict[int, Value] = {}
         self.folded: dict[int, Array] = {}
-        self.nodes: list[Node] = []
-        self.tensors: dict[str, Tensor] = {}
-        self.consts: dict[str, Array] = {}
         self.inputs: dict[int, IoBinding] = {}
-        self.notices: list[str] = []
         # Constants may grow (to dense weights, to tables), but a small file cannot ask for gigabytes.
         self._bytes_left = 2**26 + 32 * model.size
         self._moved: dict[tuple[str, Op], Tensor] = {}
@@ -72,11 +69,6 @@ class Lowering:
     def error(self, op: TfOperator, problem: str, supported: str = "", hint: str = "") -> CompileError:
         """What is wrong with an operator."""
         return CompileError(f"{self.model.path.name} {self.model.where(op)}", problem, supported, hint)
-
-    def notice(self, text: str) -> None:
-        """Remembers what the user should know of the import, once."""
-        if text not in self.notices:
-            self.notices.append(text)
 
     # Reading
 
@@ -223,11 +215,8 @@ class Lowering:
         """Adds a node; returns its output tensor, named after it."""
         if not name:
             name = self.name_of(op)
-        unique = self.names.unique(name)
-        tensor = Tensor(unique, output.shape, output.dtype, output.scale, output.zero_point)
-        self.tensors[unique] = tensor
-        self.nodes.append(Node(unique, node, tuple(t.name for t in inputs), unique, self.model.where(op)))
-        return tensor
+        tensor = self.tensor(name, output.shape, output.dtype, output.scale, output.zero_point)
+        return self.node(node, [t.name for t in inputs], tensor, self.model.where(op))
 
     def finish(self, op: TfOperator, tensor: Tensor, position: int = 0, axes: Axes | None = None) -> None:
         """Declares that `tensor` holds the operator's output: in the framework's order, or as `axes` say."""
@@ -263,10 +252,8 @@ class Lowering:
 
     def store(self, op: TfOperator, suffix: str, array: Array) -> str:
         """Adds a constant; returns its name."""
-        name = self.names.unique(f"{self.name_of(op)}_{suffix}")
         self.spend(op, array)
-        self.consts[name] = array
-        return name
+        return self.const(f"{self.name_of(op)}_{suffix}", array)
 
     def spend(self, op: TfOperator, array: Array) -> None:
         """Counts a constant's bytes; fails where they are out of all proportion to the file."""

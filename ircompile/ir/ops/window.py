@@ -18,6 +18,21 @@ class Window:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: tuple[int, int] = (1, 1)
 
+    @classmethod
+    def same(
+        cls,
+        size: tuple[int, int],
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        dilation: tuple[int, int] = (1, 1),
+    ) -> Window:
+        """The window with TensorFlow's SAME padding on a map of `size` rows and columns."""
+        padding = list[int]()
+        for length, k, s, d in zip(size, kernel, stride, dilation, strict=True):
+            total = max((-(-length // s) - 1) * s + (k - 1) * d + 1 - length, 0)
+            padding += [total // 2, total - total // 2]
+        return cls(kernel, stride, (padding[0], padding[1], padding[2], padding[3]), dilation)
+
     @property
     def reach(self) -> tuple[int, int]:
         """Rows and columns that one window spans, holes of a dilated kernel included."""
