@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from nets import Net
 
-from ircompile.cli import explore, main
+from ircompile.cli import dump, explore, main
 from ircompile.cli.console import number
 from ircompile.errors import TooLarge
 from ircompile.importers.ir import print_ir, read_ir, write_ir
@@ -94,6 +94,28 @@ def test_dump_shows_graph_and_plan(model: Path, mode: str, capsys: pytest.Captur
     plan = capsys.readouterr().out
     assert f"input={mode}" in plan
     assert "buffer x at" in plan
+
+
+def test_dump_shows_every_stage(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each in its own words; a pass that changes the graph is named with the lines that it changes."""
+    shown = {}
+    for stage in dump.STAGES:
+        assert run("dump", model, "--target", "m4", "--stage", stage) == 0
+        shown[stage] = capsys.readouterr().out
+    assert shown["imported"] == shown["graph"]
+    assert shown["passes"] == "no pass changes this graph\n"
+    assert len(set(shown.values())) == len(shown) - 1
+    assert "depthwise" in shown["lowered"]
+    assert "requantization" in shown["program"]
+    assert "bytes" in shown["program"]
+
+
+def test_passes_say_what_they_change() -> None:
+    net = Net((4, 4, 8))
+    net.conv("x", 3)
+    text = dump.changes_by_pass(net.graph(net.conv("x", 8)))
+    assert "+++ drop_dead" in text
+    assert any(line.startswith("-") and "conv0" in line for line in text.splitlines())
 
 
 @pytest.mark.thorough

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,11 @@ from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.cli.explore import front_of
 from ircompile.cli.files import sha256, write_files
-from ircompile.cli.models import compiled_from, graph_of
+from ircompile.cli.models import compiled_from
 from ircompile.cli.summary import print_summary
 from ircompile.cli.verify import compare_more, rung_data, rungs_of, unlike
 from ircompile.export.selftest import selftest_files
-from ircompile.importers.ir import print_ir
 from ircompile.pipeline import Compiled
-from ircompile.plan.text import print_plan
 from ircompile.report import html_report, memory_map, report_data
 from ircompile.target import list_targets
 from ircompile.verification import ladder
@@ -84,23 +81,6 @@ def _climbed(compiled: Compiled, words: str) -> list[dict[str, Any]]:
     with doing(f"verifying on {words}"):
         climb = ladder.climb(compiled, rungs_of(words), ladder.vectors_for(compiled.graph, 5))
         return [rung_data(rung) for rung in climb]
-
-
-def _fill_dump(to: argparse.ArgumentParser) -> None:
-    add_model(to)
-    to.add_argument(
-        "--stage", choices=("graph", "plan"), default="graph", metavar="STAGE",
-        help="graph: nodes and tensors; plan: segments, buffers, offsets (default: graph)",
-    )  # fmt: skip
-
-
-def dump(arguments: argparse.Namespace) -> int:
-    """Prints the graph or the plan."""
-    if arguments.stage == "graph":
-        sys.stdout.write(print_ir(graph_of(arguments)))
-    else:
-        sys.stdout.write(print_plan(compiled_from(arguments).plan))
-    return 0
 
 
 def _fill_bench(to: argparse.ArgumentParser) -> None:
@@ -189,19 +169,6 @@ It needs the cross compiler and QEMU; make setup in a checkout installs them.
 {EXIT}""",
     _fill_bench,
     bench,
-)
-DUMP = Command(
-    "dump",
-    "print the graph or the memory plan as text",
-    "Print a stage of the compilation as text.",
-    f"""\
-examples:
-  ircompile dump net.onnx --target m4
-  ircompile dump net.onnx --target m4 --stage plan --input rows
-
-{EXIT}""",
-    _fill_dump,
-    dump,
 )
 TARGETS = Command(
     "targets",

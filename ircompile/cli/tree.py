@@ -10,6 +10,7 @@ from pathlib import Path
 from ircompile import __version__
 from ircompile.cli import answers, commands, completion, explore, export, sweep, verify
 from ircompile.cli.command import EXIT, Command, Help, Parser
+from ircompile.cli.dump import DUMP
 from ircompile.errors import CompileError
 
 COMMANDS: tuple[Command, ...] = (
@@ -21,7 +22,7 @@ COMMANDS: tuple[Command, ...] = (
     explore.EXPLORE,
     commands.BENCH,
     export.EXPORT,
-    commands.DUMP,
+    DUMP,
     commands.TARGETS,
     completion.COMPLETION,
 )

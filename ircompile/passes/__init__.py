@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ircompile.analyses.intervals import notice_overflow
 from ircompile.ir.graph import Graph, validate
@@ -41,7 +41,13 @@ LOOK_AT_VALUES = (prune_channels, notice_overflow)
 
 def normalize(graph: Graph, prune: bool = True) -> Graph:
     """The normal form that all later stages rely on; quicker without `prune`, and with all channels."""
+    *_, (_, normal) = each_pass(graph, prune)
+    return normal
+
+
+def each_pass(graph: Graph, prune: bool = True) -> Iterator[tuple[str, Graph]]:
+    """The name of every pass that runs, in order, and the graph behind it."""
     for run in PASSES:
         if prune or run not in LOOK_AT_VALUES:
             graph = validate(run(graph))
-    return graph
+            yield run.__name__, graph
