@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ircompile.ir.ops import AveragePool, Binary, Mean, Op, Prelu
+from ircompile.ir.ops import AveragePool, Binary, Conv, Depthwise, Mean, Op, Prelu, TransposeConv
 from ircompile.ir.tensor import Array, Rows, Site, integers
 
 NEAR = 1e-4
@@ -28,6 +28,9 @@ def exact_value(op: Op, site: Site, inputs: Sequence[Array]) -> Array | None:
     target = site.output
     if isinstance(op, Binary) and op.rounding != "raw":
         value = _binary(op, site, inputs)
+    elif isinstance(op, Conv | Depthwise | TransposeConv) and op.requant.rounding == "float32_even":
+        sums = op.sums(site, [Rows(codes) for codes in inputs], 0, target.height)
+        value = sums * site.consts[op.requant.scale] * target.scale
     elif isinstance(op, Prelu):
         value = _rectified(op, site, inputs[0])
     elif isinstance(op, AveragePool | Mean):

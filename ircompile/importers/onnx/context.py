@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -171,6 +171,8 @@ class Context:
         inner = self.found(value.args[0]) if keeps else None
         if inner is None or (value.node.kind == "Concat" and not self._alike(value, inner.quant)):
             return None
+        if value.node.kind == "Pad" and not _has_code(value, inner.quant):
+            return None
         return Real(self.materialize(value, Target(inner.quant), value.node), inner.quant)
 
     def _scaled(self, expr: Expr) -> Real | None:
@@ -215,11 +217,29 @@ class Context:
 
 
 def fused(expr: Expr) -> bool:
-    """Whether ONNX Runtime has a formula of its own for the operator with one constant: QLinearAdd and QLinearMul.
+    """Whether ONNX Runtime has a formula of its own for the operator: QLinearAdd and QLinearMul.
 
-    The same in QDQ form it runs as floats, since it folds the constant's DequantizeLinear first.
+    With one constant it runs the same in QDQ form as floats, since it folds the constant's DequantizeLinear first.
     """
-    return expr.node.label in ("QLinearAdd", "QLinearMul") and {type(a) for a in expr.args} == {Real, Weights}
+    kinds = {type(a) for a in expr.args}
+    if expr.node.kind in ("Add", "Mul") and kinds == {Real} and len(expr.args) == 2:
+        return True
+    return expr.node.label in ("QLinearAdd", "QLinearMul") and kinds == {Real, Weights}
+
+
+def pad_value(raw: Raw, values: Sequence[Array]) -> np.generic:
+    """What a Pad pads with: a float32, of integers an integer. `values` are its inputs but the first."""
+    return values[1].reshape(-1)[0] if len(values) > 1 and values[1].size else np.float32(raw.get("value", 0.0))
+
+
+def _has_code(pad: Expr, quant: Quant) -> bool:
+    """Whether the value of a Pad is that of a code, so that nothing is rounded."""
+    values = [constant(a) if a is not None else np.zeros(0) for a in pad.args[1:]]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return False
+    fill = pad_value(pad.node, known)
+    return bool(quant.real(np.asarray(quant.code(float(fill)))) == np.float32(fill))
 
 
 def interpolates(raw: Raw) -> bool:

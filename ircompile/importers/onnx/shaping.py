@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import Context
+from ircompile.importers.onnx.context import Context, pad_value
 from ircompile.importers.onnx.folding import slices
 from ircompile.importers.onnx.functions import axes_of as given_axes
 from ircompile.importers.onnx.model import Raw
@@ -176,16 +176,17 @@ def lower_pad(context: Context, expr: Expr, target: Target) -> View:
     before, after = [0] * rank, [0] * rank
     for place, axis in enumerate(axes):
         before[axis], after[axis] = pads[place], pads[place + len(axes)]
-    fill = values[1].reshape(-1)[0] if len(values) > 1 and values[1].size else np.float32(raw.get("value", 0.0))
-    code = int(fill) if isinstance(fill, np.integer) else real.quant.code(float(fill))
     if not any(before) and not any(after):
         return context.requantized(Real(view, real.quant), target, raw)
+    view = context.requantized(Real(view, real.quant), target, raw)
     order = long_axes(context, raw, view, *(a for a in range(rank) if before[a] or after[a]))
     start = [before[a] if a != NONE else 0 for a in order]
     stop = [after[a] if a != NONE else 0 for a in order]
-    op = Pad((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]), code)
-    out = context.builder.emit(raw, op, [context.builder.arrange(raw, view, order)], real.quant)
-    return context.requantized(Real(placed(context, out, order, rank), real.quant), target, raw)
+    fill = pad_value(raw, values)
+    code = int(fill) if isinstance(fill, np.integer) else target.quant.code(float(fill))
+    op = Pad((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]), min(max(code, target.low), target.high))
+    out = context.builder.emit(raw, op, [context.builder.arrange(raw, view, order)], target.quant)
+    return placed(context, out, order, rank)
 
 
 def lower_blocks(context: Context, expr: Expr, target: Target) -> View:

@@ -47,11 +47,15 @@ class Conv:
         kh, kw = self.window.kernel
         return site.output.height * site.output.width * site.output.channels * kh * kw * site.inputs[0].channels
 
-    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+    def sums(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        """int64 accumulators, bias added, of output rows [start, stop)."""
         source, weights = site.inputs[0], site.consts[self.weights]
         windows = self.window.gather(inputs[0], start, stop, source.height, source.zero_point)
         # float64 is exact here: |sum| < 2^9 * 2^16 * K stays far below 2^53, and BLAS is quick.
         flat = windows.reshape(-1, weights[0].size).astype(np.float64) - source.zero_point
         acc = flat @ weights.reshape(len(weights), -1).astype(np.float64).T
         total = acc.astype(np.int64) + integers(site.consts[self.bias])
-        return requantize(total, self.requant, site.consts).reshape(stop - start, *site.output.shape[1:])
+        return np.asarray(total.reshape(stop - start, *site.output.shape[1:]))
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        return requantize(self.sums(site, inputs, start, stop), self.requant, site.consts)

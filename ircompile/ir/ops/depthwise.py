@@ -55,7 +55,8 @@ class Depthwise:
         kh, kw = self.window.kernel
         return site.output.height * site.output.width * site.output.channels * kh * kw
 
-    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+    def sums(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        """int64 accumulators, bias added, of output rows [start, stop)."""
         source, weights = site.inputs[0], integers(site.consts[self.weights])
         windows = self.window.gather(inputs[0], start, stop, source.height, source.zero_point)
         acc = np.zeros((stop - start, site.output.width, site.output.channels), np.int64)
@@ -65,4 +66,7 @@ class Depthwise:
             for x in range(kw):
                 tap = windows[:, :, y, x].astype(np.int64) - source.zero_point
                 acc += np.repeat(tap, multiplier, axis=-1) * weights[y, x]
-        return requantize(acc + integers(site.consts[self.bias]), self.requant, site.consts)
+        return np.asarray(acc + integers(site.consts[self.bias]))
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        return requantize(self.sums(site, inputs, start, stop), self.requant, site.consts)

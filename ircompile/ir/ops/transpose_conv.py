@@ -50,7 +50,8 @@ class TransposeConv:
         source = site.inputs[0]
         return source.height * source.width * source.channels * kh * kw * site.output.channels
 
-    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+    def sums(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        """int64 accumulators, bias added, of output rows [start, stop)."""
         weights, source, target = integers(site.consts[self.weights]), site.inputs[0], site.output
         _, kh, kw, _ = weights.shape
         acc = np.zeros((stop - start, target.width, target.channels), np.int64)
@@ -63,4 +64,7 @@ class TransposeConv:
                     places = np.arange(source.width) * self.stride[1] - self.padding[1] + kx
                     inside = (places >= 0) & (places < target.width)
                     acc[row - start, places[inside]] += codes[inside] @ weights[:, ky, kx].T
-        return requantize(acc + integers(site.consts[self.bias]), self.requant, site.consts)
+        return np.asarray(acc + integers(site.consts[self.bias]))
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        return requantize(self.sums(site, inputs, start, stop), self.requant, site.consts)

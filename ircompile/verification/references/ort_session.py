@@ -23,6 +23,9 @@ _DTYPES = {
     "tensor(bool)": np.bool_,
 }
 
+CHANGING_VALUES = ["DoubleQDQPairsRemover"]
+"""Optimizers that are left out: it makes two QuantizeLinear in a row one, with a scale of its own, and other codes."""
+
 
 def session_options(fuse: bool = True, precise: bool = True) -> Any:
     """Options for one thread, so that no result depends on how work is split.
@@ -85,7 +88,9 @@ def open_session(
         if change:
             change(options)
         try:
-            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            return ort.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"], disabled_optimizers=CHANGING_VALUES
+            )
         except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
             refusal = CompileError(
                 where=where,

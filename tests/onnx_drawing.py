@@ -1,0 +1,412 @@
+"""Random small float ONNX networks: every operator of the importer, in any order that shapes allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from onnx_files import Net
+
+from ircompile.tensor import Array
+
+Shape = tuple[int, ...]
+Value = tuple[str, Shape]
+FUNCTIONS = [
+    "Relu",
+    "Sigmoid",
+    "Tanh",
+    "LeakyRelu",
+    "HardSigmoid",
+    "Elu",
+    "Abs",
+    "Neg",
+    "Softplus",
+    "Erf",
+    "Sqrt",
+    "Exp",
+]
+PLACES = ["half_pixel", "asymmetric", "align_corners"]
+
+
+class Drawing:
+    """A float network in the making: its values, each with its shape."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng([seed, 14])
+        self.net = Net(seed, opset=int(self.rng.choice([13, 15, 17])), domains=["com.microsoft"])
+        rank = int(self.rng.choice([4, 4, 4, 4, 3, 2]))
+        self.shape: Shape = (1, *(self.size(1, 9 if rank == 4 else 24) for _ in range(rank - 1)))
+        self.values: list[Value] = [(self.net.input(list(self.shape)), self.shape)]
+
+    def size(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+    def chance(self, of: int) -> bool:
+        return int(self.rng.integers(of)) == 0
+
+    def pick(self, *ranks: int) -> Value | None:
+        """One of the last values, of one of the ranks."""
+        fitting = [v for v in self.values[-4:] if not ranks or len(v[1]) in ranks]
+        return fitting[int(self.rng.integers(len(fitting)))] if fitting else None
+
+    def const(self, *shape: int, scale: float = 1.0) -> str:
+        return self.net.const(self.net.normal(*shape, scale=scale))
+
+    def add(self, kind: str, shape: Shape, *inputs: str, **attributes: Any) -> None:
+        """A node of one output."""
+        if int(np.prod(shape)) <= 6000 and min(shape) > 0:
+            self.values.append((self.net.node(kind, *inputs, **attributes), shape))
+
+    def finish(self) -> Net:
+        """The network, whose outputs are what nothing reads and now and then a value on the way."""
+        read = {name for node in self.net.nodes for name in node.input}
+        for name, _ in self.values[1:]:
+            if name not in read or self.chance(9):
+                self.net.output(name)
+        return self.net
+
+
+def out_size(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> int:
+    return (size + before + after - (kernel - 1) * dilation - 1) // stride + 1
+
+
+def window(d: Drawing, shape: Shape, dilated: bool = True) -> tuple[dict[str, Any], list[int]]:
+    """Attributes of a window over the axes behind N x C, and the sizes that it leaves."""
+    spatial = shape[2:]
+    kernel = [d.size(1, min(4, n + 1)) for n in spatial]
+    strides = [d.size(1, 3) for _ in spatial]
+    dilations = [d.size(1, 2) if dilated and d.chance(3) else 1 for _ in spatial]
+    pads = [d.size(0, max(k - 1, 0)) if d.chance(2) else 0 for k in [*kernel, *kernel]]
+    half = len(spatial)
+    sizes = [
+        out_size(n, k, s, i, pads[a], pads[a + half])
+        for a, (n, k, s, i) in enumerate(zip(spatial, kernel, strides, dilations, strict=True))
+    ]
+    found: dict[str, Any] = {"kernel_shape": kernel, "strides": strides, "pads": pads}
+    return found | ({"dilations": dilations} if dilated else {}), sizes
+
+
+def conv(d: Drawing) -> None:
+    value = d.pick(4, 3)
+    if value is None:
+        return
+    x, shape = value
+    attributes, sizes = window(d, shape)
+    channels = shape[1]
+    group = channels if d.chance(3) else 1 if channels % 2 or d.chance(2) else 2
+    out = group * d.size(1, 2 if group > 1 else 9)
+    weights = d.const(out, channels // group, *attributes["kernel_shape"], scale=0.4)
+    bias = [d.const(out)] if d.chance(2) else []
+    if min(sizes) > 0:
+        d.add("Conv", (1, out, *sizes), x, weights, *bias, group=group, **attributes)
+
+
+def conv_transpose(d: Drawing) -> None:
+    value = d.pick(4)
+    if value is None:
+        return
+    x, shape = value
+    kernel, strides, out = [d.size(1, 3), d.size(1, 3)], [d.size(1, 2), d.size(1, 2)], d.size(1, 5)
+    sizes = [(n - 1) * s + k for n, s, k in zip(shape[2:], strides, kernel, strict=True)]
+    weights = d.const(shape[1], out, *kernel, scale=0.4)
+    bias = [d.const(out)] if d.chance(2) else []
+    d.add("ConvTranspose", (1, out, *sizes), x, weights, *bias, kernel_shape=kernel, strides=strides)
+
+
+def dense(d: Drawing) -> None:
+    value = d.pick(2, 3, 4)
+    if value is None:
+        return
+    x, shape = value
+    out = d.size(1, 9)
+    if len(shape) == 2 and d.chance(2):
+        turned = d.chance(2)
+        weights = d.const(*((out, shape[1]) if turned else (shape[1], out)), scale=0.4)
+        d.add("Gemm", (1, out), x, weights, *([d.const(out)] if d.chance(2) else []), transB=int(turned))
+    else:
+        d.add("MatMul", (*shape[:-1], out), x, d.const(shape[-1], out, scale=0.4))
+
+
+def function(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    kind = str(d.rng.choice(FUNCTIONS))
+    if kind == "LeakyRelu":
+        d.add(kind, value[1], value[0], alpha=float(d.rng.uniform(0, 0.5)))
+    else:
+        d.add(kind, value[1], value[0])
+
+
+def clip(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    bounds = [d.net.const(b, np.float32) for b in sorted(d.rng.normal(size=2))]
+    d.add("Clip", value[1], value[0], *bounds)
+
+
+def hard_swish(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    x = value[0]
+    if d.net.opset >= 14 and d.chance(2):
+        d.add("HardSwish", value[1], x)
+    else:
+        d.add("Mul", value[1], x, d.net.node("Sigmoid", x))
+
+
+def number(d: Drawing, shape: Shape) -> Array:
+    """A constant that broadcasts: of one number, along one axis, or of every element."""
+    sizes = [1] * d.size(1, len(shape) - 1)
+    if not d.chance(3):
+        axis = d.size(1, len(sizes))
+        sizes[-axis] = shape[-axis]
+    if d.chance(8):
+        sizes = list(shape[1:])
+    return d.net.normal(*sizes, scale=1.0)
+
+
+def with_constant(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    x, shape = value
+    kind = str(d.rng.choice(["Add", "Sub", "Mul", "Div", "Max", "Min"]))
+    operands = [x, d.net.const(number(d, shape))]
+    if kind in ("Add", "Mul", "Sub") and d.chance(3):
+        operands.reverse()
+    d.add(kind, shape, *operands)
+
+
+def of_two(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    x, shape = value
+    fitting = [
+        v
+        for v in d.values
+        if len(v[1]) == len(shape) and all(b in (1, a) for a, b in zip(shape, v[1], strict=True))
+    ]
+    y, _ = fitting[int(d.rng.integers(len(fitting)))]
+    if y != x:
+        kind = str(d.rng.choice(["Add", "Add", "Mul", "Sub", "Max", "Min"]))
+        d.add(kind, shape, *((x, y) if d.chance(2) else (y, x)))
+
+
+def normalization(d: Drawing) -> None:
+    value = d.pick(4, 3)
+    if value is None:
+        return
+    x, shape = value
+    count = shape[1]
+    variance = d.net.const(d.rng.uniform(0.05, 3, count), np.float32)
+    d.add("BatchNormalization", shape, x, d.const(count), d.const(count), d.const(count), variance)
+
+
+def rectifier(d: Drawing) -> None:
+    value = d.pick(4, 3)
+    assert value or d.values
+    if value is None:
+        return
+    x, shape = value
+    sizes = [shape[1], *([1] * (len(shape) - 2))] if not d.chance(4) else [1]
+    d.add("PRelu", shape, x, d.const(*sizes, scale=0.4))
+
+
+def pool(d: Drawing) -> None:
+    value = d.pick(4, 3)
+    if value is None:
+        return
+    x, shape = value
+    attributes, sizes = window(d, shape, dilated=False)
+    kind = "MaxPool" if d.chance(2) else "AveragePool"
+    if kind == "AveragePool" and d.chance(2):
+        attributes["count_include_pad"] = 1
+    if min(sizes) > 0:
+        d.add(kind, (1, shape[1], *sizes), x, **attributes)
+
+
+def global_pool(d: Drawing) -> None:
+    value = d.pick(4)
+    if value is None:
+        return
+    d.add("GlobalMaxPool" if d.chance(3) else "GlobalAveragePool", (1, value[1][1], 1, 1), value[0])
+
+
+def reduction(d: Drawing) -> None:
+    value = d.pick(4, 3)
+    if value is None:
+        return
+    x, shape = value
+    rank = len(shape)
+    axes = sorted(int(a) for a in d.rng.choice(np.arange(1, rank), d.size(1, min(2, rank - 1)), replace=False))
+    keep = d.chance(2)
+    sizes = tuple(1 if a in axes else n for a, n in enumerate(shape) if keep or a not in axes)
+    kind = str(d.rng.choice(["ReduceMean", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum"]))
+    if len(sizes) < 2:
+        return
+    if kind == "ReduceSum":
+        d.add(kind, sizes, x, d.net.const(axes, np.int64), keepdims=int(keep))
+    else:
+        d.add(kind, sizes, x, axes=axes, keepdims=int(keep))
+
+
+def transpose(d: Drawing) -> None:
+    value = d.pick(4, 3)
+    if value is None:
+        return
+    x, shape = value
+    order = [0, *(int(a) for a in 1 + d.rng.permutation(len(shape) - 1))]
+    d.add("Transpose", tuple(shape[a] for a in order), x, perm=order)
+
+
+def reshape(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    x, shape = value
+    kind = str(d.rng.choice(["Reshape", "Flatten", "Unsqueeze", "Squeeze", "Merge"]))
+    if kind == "Flatten":
+        d.add("Flatten", (1, int(np.prod(shape[1:]))), x)
+    elif kind == "Unsqueeze" and len(shape) < 4:
+        axis = d.size(1, len(shape))
+        d.add("Unsqueeze", (*shape[:axis], 1, *shape[axis:]), x, d.net.const([axis], np.int64))
+    elif kind == "Squeeze":
+        ones = [a for a, n in enumerate(shape) if n == 1 and a > 0]
+        if ones and len(shape) > 2:
+            axis = ones[int(d.rng.integers(len(ones)))]
+            d.add("Squeeze", (*shape[:axis], *shape[axis + 1 :]), x, d.net.const([axis], np.int64))
+    elif kind == "Merge" and len(shape) > 2:
+        axis = d.size(1, len(shape) - 2)
+        sizes = (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :])
+        d.add("Reshape", sizes, x, d.net.const(sizes, np.int64))
+    elif kind == "Reshape":
+        axis = d.size(1, len(shape) - 1)
+        parts = [n for n in range(2, shape[axis]) if shape[axis] % n == 0]
+        if parts and len(shape) < 4:
+            part = parts[int(d.rng.integers(len(parts)))]
+            sizes = (*shape[:axis], part, shape[axis] // part, *shape[axis + 1 :])
+            d.add("Reshape", sizes, x, d.net.const(sizes, np.int64))
+
+
+def part(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    x, shape = value
+    axis = d.size(1, len(shape) - 1)
+    size = shape[axis]
+    start, step = d.size(0, size - 1), d.size(1, 2)
+    stop = d.size(start + 1, size)
+    sizes = (*shape[:axis], len(range(start, stop, step)), *shape[axis + 1 :])
+    d.add("Slice", sizes, x, *(d.net.const([v], np.int64) for v in (start, stop, axis, step)))
+
+
+def split(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    x, shape = value
+    axis = d.size(1, len(shape) - 1)
+    if shape[axis] < 2:
+        return
+    first = d.size(1, shape[axis] - 1)
+    sizes = [first, shape[axis] - first]
+    names = d.net.node("Split", x, d.net.const(sizes, np.int64), outputs=2, axis=axis)
+    d.values += [(name, (*shape[:axis], n, *shape[axis + 1 :])) for name, n in zip(names, sizes, strict=True)]
+
+
+def concat(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    _, shape = value
+    axis = d.size(1, len(shape) - 1)
+    rest = (*shape[:axis], *shape[axis + 1 :])
+    fitting = [v for v in d.values if len(v[1]) == len(shape) and (*v[1][:axis], *v[1][axis + 1 :]) == rest]
+    chosen = [fitting[int(d.rng.integers(len(fitting)))] for _ in range(d.size(1, 2))] + [value]
+    total = sum(v[1][axis] for v in chosen)
+    d.add("Concat", (*shape[:axis], total, *shape[axis + 1 :]), *(v[0] for v in chosen), axis=axis)
+
+
+def pad(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    x, shape = value
+    before = [0, *(d.size(0, 2) for _ in shape[1:])]
+    after = [0, *(d.size(0, 2) for _ in shape[1:])]
+    fill = [d.net.const(float(d.rng.choice([0.0, 0.0, 0.7, -0.4])), np.float32)] if d.chance(2) else []
+    sizes = tuple(a + n + b for a, n, b in zip(before, shape, after, strict=True))
+    d.add("Pad", sizes, x, d.net.const([*before, *after], np.int64), *fill)
+
+
+def blocks(d: Drawing) -> None:
+    value = d.pick(4)
+    if value is None:
+        return
+    x, (_, c, h, w) = value
+    if c % 4 == 0 and d.chance(2):
+        d.add("DepthToSpace", (1, c // 4, h * 2, w * 2), x, blocksize=2, mode="DCR" if d.chance(2) else "CRD")
+    elif h % 2 == 0 and w % 2 == 0:
+        d.add("SpaceToDepth", (1, c * 4, h // 2, w // 2), x, blocksize=2)
+
+
+def resize(d: Drawing) -> None:
+    value = d.pick(4)
+    if value is None:
+        return
+    x, (_, c, h, w) = value
+    factors = [int(d.rng.choice([1, 2, 2, 3, 4])), int(d.rng.choice([1, 2, 2, 4]))]
+    scales = d.net.const([1, 1, *factors], np.float32)
+    linear = d.chance(2)
+    rest: dict[str, Any] = {"coordinate_transformation_mode": str(d.rng.choice(PLACES))}
+    if not linear:
+        rest["nearest_mode"] = str(d.rng.choice(["floor", "round_prefer_floor", "round_prefer_ceil", "ceil"]))
+    d.add(
+        "Resize",
+        (1, c, h * factors[0], w * factors[1]),
+        x,
+        "",
+        scales,
+        mode="linear" if linear else "nearest",
+        **rest,
+    )
+
+
+def softmax(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    d.add("Softmax", value[1], value[0], axis=d.size(1, len(value[1]) - 1) - (len(value[1]) if d.chance(2) else 0))
+
+
+def gather(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    x, shape = value
+    axis = d.size(1, len(shape) - 1)
+    start, step = d.size(0, shape[axis] - 1), d.size(1, 2)
+    places = list(range(start, shape[axis], step))
+    if len(shape) > 2 and d.chance(3):
+        d.add("Gather", (*shape[:axis], *shape[axis + 1 :]), x, d.net.const(start, np.int64), axis=axis)
+    else:
+        sizes = (*shape[:axis], len(places), *shape[axis + 1 :])
+        d.add("Gather", sizes, x, d.net.const(places, np.int64), axis=axis)
+
+
+def unchanged(d: Drawing) -> None:
+    value = d.pick()
+    assert value
+    d.add("Identity", value[1], value[0])
+
+
+LAYOUT = [transpose, reshape, part, split, concat, pad, blocks, reduction, gather, unchanged]
+COMPUTED: list[Callable[[Drawing], None]] = [
+    conv, conv, conv, dense, dense, function, function, clip, hard_swish, with_constant, of_two, normalization,
+    rectifier, pool, global_pool, resize, softmax, conv_transpose,
+]  # fmt: skip
+
+
+def draw(seed: int) -> Drawing:
+    """A network of one to eight operators; every second one of many layout operators."""
+    d = Drawing(seed)
+    kinds = LAYOUT * (3 if seed % 2 else 1) + COMPUTED
+    for _ in range(d.size(1, 8)):
+        kinds[int(d.rng.integers(len(kinds)))](d)
+    if len(d.values) == 1:
+        function(d)
+    return d
