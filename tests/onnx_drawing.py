@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx_files import Net
 
-from ircompile.tensor import Array
+from ircompile.ir.tensor import Array
 
 Shape = tuple[int, ...]
 Value = tuple[str, Shape]

@@ -24,9 +24,9 @@ from onnx_files import Calibration
 from onnx_wrapping import wrapped
 
 from ircompile.errors import CompileError
-from ircompile.isolated import NO_CODE
 from ircompile.passes import normalize
-from ircompile.references.ort import OrtReference
+from ircompile.verification.per_layer import NO_CODE
+from ircompile.verification.references.ort import OrtReference
 
 ONE_OFF = ("Softmax", "Resize")
 """Ops that may be one code off, as `docs/numerics.md` says."""

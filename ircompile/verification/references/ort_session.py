@@ -24,7 +24,7 @@ _DTYPES = {
 }
 
 CHANGING_VALUES = ["DoubleQDQPairsRemover"]
-"""Optimizers that are left out: it makes two QuantizeLinear in a row one, with a scale of its own, and other codes."""
+"""Optimizers that are left out: it makes one of two QuantizeLinear in a row, with another scale and other codes."""
 
 
 def session_options(fuse: bool = True, precise: bool = True) -> Any:
