@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ircompile import emit
+from ircompile.emit.writing import write_files
 from ircompile.importers import load
 from ircompile.interface import Interface
 from ircompile.ir.graph import Graph
@@ -46,12 +47,8 @@ class Compiled:
         return emit.emit(self.program, self.name, self.source, self.blob, self.flash)
 
     def write(self, directory: Path) -> list[Path]:
-        """Writes the emitted C into a folder, which is made if need be; returns the paths."""
-        files = self.files()
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, contents in files.items():
-            (directory / name).write_bytes(contents if isinstance(contents, bytes) else contents.encode())
-        return [directory / name for name in files]
+        """Writes the emitted C into a folder, all or nothing; returns the paths. The folder is made if need be."""
+        return write_files(directory, self.files())
 
 
 def read(path: Path, numerics: str | None = None, pixels: Pixels | None = None) -> Graph:

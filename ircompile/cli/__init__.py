@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ircompile import __version__
 from ircompile.cli.console import ERR, print_error
 from ircompile.cli.tree import parse
+from ircompile.emit.writing import reason
 from ircompile.errors import CompileError
 
 __all__ = ["main", "parse"]
@@ -24,8 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        _check_text(words)
         arguments = parse(words)
-        return int(arguments.run(arguments))
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return status
     except CompileError as error:
         print_error(error)
         return 2
@@ -34,11 +38,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if os.environ.get("IRCOMPILE_DEBUG") == "1":
+            raise
+        print_error(CompileError(str(error.filename or "output"), f"cannot be read or written: {reason(error)}"))
+        _forget_output()
+        return 2
     except Exception as error:
         if os.environ.get("IRCOMPILE_DEBUG") == "1":
             raise
         ERR.print(_ours(error, words), markup=False)
         return INTERNAL
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Raises CompileError for a word that is no UTF-8: it could stand in no report and in no C file."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = repr(os.fsencode(word))[2:-1]
+            raise CompileError("", f"'{shown}' is not UTF-8", "names in UTF-8", "rename the file") from None
+
+
+def _forget_output() -> None:
+    """What is left to be written to a full output goes nowhere, lest the interpreter complains when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _ours(error: Exception, words: Sequence[str]) -> str:

@@ -12,10 +12,10 @@ from ircompile.cli.arguments import add_comparisons, add_model, folder
 from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.cli.explore import front_of
-from ircompile.cli.files import sha256, write_files
 from ircompile.cli.models import compiled_from
 from ircompile.cli.summary import print_summary
 from ircompile.cli.verify import compare_more, rung_data, rungs_of, unlike
+from ircompile.emit.writing import sha256, write_files
 from ircompile.export.selftest import selftest_files
 from ircompile.pipeline import Compiled
 from ircompile.report import html_report, memory_map, report_data
@@ -65,9 +65,9 @@ def compile_model(arguments: argparse.Namespace) -> int:
         data["verified"] = _climbed(compiled, arguments.verify)
     more = compare_more(arguments, compiled, ladder.vectors_for(compiled.graph, 5))
     data |= more
-    files[f"{compiled.name}.json"] = json.dumps(data, indent=1) + "\n"
     files[f"{compiled.name}.html"] = html_report(data, memory_map(compiled.plan))
-    data["files"] = write_files(folder, files)
+    files[f"{compiled.name}.json"] = json.dumps(data, indent=1) + "\n"  # the last: it has the hashes of the others
+    data["files"] = [str(path) for path in write_files(folder, files)]
     if arguments.json:
         print_json(data)
     else:

@@ -10,8 +10,8 @@ from typing import Literal
 from ircompile.cli.arguments import add_input, add_model_file, add_numbers, add_target
 from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import ERR, doing, number, print_json, print_table
-from ircompile.cli.files import write_files
 from ircompile.cli.models import graph_of
+from ircompile.emit.writing import write_files
 from ircompile.ir.graph import Graph
 from ircompile.plan import InputMode
 from ircompile.report import front_picture

@@ -8,8 +8,8 @@ from pathlib import Path
 from ircompile.cli.arguments import add_model, folder
 from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import OUT, doing
-from ircompile.cli.files import write_files
 from ircompile.cli.models import compiled_from
+from ircompile.emit.writing import write_files
 from ircompile.export.projects import FORMATS, export, kept
 from ircompile.verification.inputs import read_inputs
 

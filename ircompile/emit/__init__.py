@@ -22,6 +22,8 @@ from ircompile.target import MemoryRegion
 
 POINTER_BYTES = 8
 """Room for a pointer in the arena, on 64-bit machines too."""
+BUILD = "0xB01DB01Du"
+"""What stands for the hash of the files while they are rendered."""
 
 
 def interface_of(plan: Plan, name: str, blob: bool = False) -> Interface:
@@ -63,6 +65,7 @@ def emit(
         "version": __version__,
         "target": program.target.name,
         "model_hash": graph_hash(plan.graph),
+        "build": BUILD,
     }
     functions, constants = Functions(name, program.target, shared), Constants(name)
     calls = Calls(program, name, functions, constants)
@@ -85,7 +88,16 @@ def emit(
         weights = {**shared, "arrays": constants.arrays, "macros": _weights_macros(name, flash),
                    "places": constants.places(plan, flash)}  # fmt: skip
         files[f"{name}_weights.c"] = functions.render("weights.c.j2", weights)
-    return files
+    return _sealed(files)
+
+
+def _sealed(files: dict[str, str | bytes]) -> dict[str, str | bytes]:
+    """The files with their common hash in each: a compiler refuses those that are not from one compilation."""
+    digest = hashlib.sha256()
+    for text in files.values():
+        digest.update(text if isinstance(text, bytes) else text.encode())
+    build = f"0x{digest.hexdigest()[:8]}u"
+    return {name: text if isinstance(text, bytes) else text.replace(BUILD, build) for name, text in files.items()}
 
 
 def _driver(program: Program, arena: Arena) -> dict[str, Any]:

@@ -4,6 +4,9 @@
  * within it nodes fire as the last one needs their rows.
  */
 #include "dense.h"
+#if DENSE_BUILD != 0x24e7ab3bu
+#error "dense.c and dense.h are not from one compilation: take all files of one"
+#endif
 
 #include <stddef.h>
 #include <string.h>

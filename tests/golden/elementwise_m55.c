@@ -4,6 +4,9 @@
  * within it nodes fire as the last one needs their rows.
  */
 #include "elementwise.h"
+#if ELEMENTWISE_BUILD != 0x641814e7u
+#error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
+#endif
 
 #include <stddef.h>
 #include <string.h>

@@ -4,6 +4,9 @@
  * within it nodes fire as the last one needs their rows.
  */
 #include "moving.h"
+#if MOVING_BUILD != 0xf159efe6u
+#error "moving.c and moving.h are not from one compilation: take all files of one"
+#endif
 
 #include <stddef.h>
 #include <string.h>

@@ -4,6 +4,9 @@
  * within it nodes fire as the last one needs their rows.
  */
 #include "pooled.h"
+#if POOLED_BUILD != 0xfa3f4269u
+#error "pooled.c and pooled.h are not from one compilation: take all files of one"
+#endif
 
 #include <stddef.h>
 #include <string.h>

@@ -4,6 +4,9 @@
  * within it nodes fire as the last one needs their rows.
  */
 #include "separable.h"
+#if SEPARABLE_BUILD != 0xe5990563u
+#error "separable.c and separable.h are not from one compilation: take all files of one"
+#endif
 
 #include <stddef.h>
 #include <string.h>
