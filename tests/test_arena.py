@@ -11,7 +11,7 @@ from nets import Net, random_inputs
 
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode, Plan
-from ircompile.plan.draft import aligned
+from ircompile.plan.candidate import aligned
 from ircompile.plan.simulate import run_plan
 from ircompile.report import report_data
 from ircompile.target import load_target

@@ -18,8 +18,8 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
 from ircompile.plan import InputMode, Plan
+from ircompile.plan.memories import access_counts
 from ircompile.plan.model import Region
-from ircompile.plan.regions import heat_of
 from ircompile.plan.simulate import run_plan
 from ircompile.target import MemoryRegion, load_target
 from ircompile.variants.choose import fit
@@ -60,14 +60,14 @@ def test_the_hottest_buffers_go_to_the_first_memory(mode: InputMode, share: floa
     graph = larger_net()
     memory = halves(graph, mode, share)
     fitted = fit(graph, M4, mode, memory=memory)
-    plan, heat = fitted.plan, heat_of(fitted.draft)
+    plan, heat = fitted.plan, access_counts(fitted.candidate)
     assert [r.name for r in plan.regions] == ["dtcm", "sram"]
     assert all(r.bytes <= m.bytes for r, m in zip(plan.regions, memory, strict=True))
-    assert fitted.places
+    assert fitted.memory_map
     prove(plan)
     sums: dict[str, list[int]] = {"dtcm": [0, 0], "sram": [0, 0]}
-    for item in fitted.draft.items:
-        at = sums[region_of(plan, fitted.places.bases[item.name])]
+    for item in fitted.candidate.allocations:
+        at = sums[region_of(plan, fitted.memory_map.bases[item.name])]
         at[0] += heat[item.name]
         at[1] += item.bytes
     assert sums["dtcm"][0] * sums["sram"][1] > sums["sram"][0] * sums["dtcm"][1]

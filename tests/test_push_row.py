@@ -14,7 +14,7 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import build
-from ircompile.plan.firing import rows_pushed
+from ircompile.plan.schedule import rows_pushed
 from ircompile.target import load_target
 from ircompile.variants.choose import Ram
 from ircompile.verification.runners.build import EMITTED_FLAGS

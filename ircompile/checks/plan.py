@@ -106,10 +106,10 @@ class _Shadow:
 
     def run(self, stage: Stage, step: int) -> None:
         """One step of a stage: with `again`, first the rows of the window, in the memory of this step."""
-        if stage.again:
+        if stage.recomputed_producer:
             for row in range(*stage.node.op.needs(self.sites[stage.node.name], step)[0]):
-                self.fire(stage.again, row, False)
-        self.fire(stage.node, step, stage.lines)
+                self.fire(stage.recomputed_producer, row, False)
+        self.fire(stage.node, step, stage.line_buffer)
 
     def fire(self, node: Node, step: int, lines: bool) -> None:
         """One firing: reads, then scratch and sums, then the rows that it writes, then the lines that it keeps."""
@@ -139,7 +139,7 @@ class _Shadow:
             self.write(where, node.output, row, demand.writes)
         if lines and step < site.inputs[0].height and self._wanted_later(node, site, step):
             self.read(where, node.inputs[0], step, demand.reads[0])
-            use = _Use(f"line {step}", self._slot(self.plan.lines[node.name], step))
+            use = _Use(f"line {step}", self._slot(self.plan.line_buffers[node.name], step))
             self._cells(where, use)[:] = self._codes(node.inputs[0], step, demand.reads[0])
 
     def _relabel(self, where: str, node: Node, step: int) -> None:
@@ -184,7 +184,7 @@ class _Shadow:
         return any(b <= row < b + window.reach[0] - 1 for b in begins)
 
     def _read_line(self, where: str, node: Node, row: int) -> _Use:
-        use = _Use(f"line {row} of {node.inputs[0]}", self._slot(self.plan.lines[node.name], row))
+        use = _Use(f"line {row} of {node.inputs[0]}", self._slot(self.plan.line_buffers[node.name], row))
         return self._find(where, use, self._codes(node.inputs[0], row, self.plan.demands[node.name].reads[0]))
 
     def _inner(self, where: str, node: Node, site: Site, step: int) -> list[_Use]:
@@ -226,12 +226,12 @@ class _Shadow:
         buffer, tensor = self.plan.buffers[name], self.plan.tensor(name)
         first, _ = self._slot(buffer, row)
         size = tensor.row_bytes // tensor.width
-        last = first + (tensor.width - 1) * (buffer.spread or size) + size
-        return _Use(f"row {row} of {name}", (first, last), buffer.spread, size)
+        last = first + (tensor.width - 1) * (buffer.pixel_stride or size) + size
+        return _Use(f"row {row} of {name}", (first, last), buffer.pixel_stride, size)
 
     @staticmethod
     def _slot(buffer: Buffer, row: int) -> Range:
-        first = buffer.offset + (row + buffer.phase) % buffer.slots * buffer.pitch
+        first = buffer.offset + (row + buffer.slot_offset) % buffer.slots * buffer.pitch
         return first, first + buffer.pitch
 
     def _codes(self, name: str, row: int, layout: Layout) -> Array:

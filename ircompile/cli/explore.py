@@ -17,7 +17,7 @@ from ircompile.plan import InputMode
 from ircompile.report import front_picture
 from ircompile.target import Target, load_target
 from ircompile.variants.choose import explore, fit
-from ircompile.variants.tradeoffs import Fitted
+from ircompile.variants.tradeoffs import PlanVariant
 
 Point = dict[str, int]
 OPTIONS = {"auto": "--ram auto (default)", "min": "--ram min"}
@@ -34,7 +34,7 @@ def named_plans(graph: Graph, target: Target, mode: InputMode) -> dict[str, Poin
     return {word: _point(fit(graph, target, mode, word)) for word in words}
 
 
-def _point(fitted: Fitted) -> Point:
+def _point(fitted: PlanVariant) -> Point:
     return {"ram": fitted.ram, "macs": fitted.macs, "instructions_estimate": fitted.work}
 
 

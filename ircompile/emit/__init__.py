@@ -110,7 +110,7 @@ def _driver(program: Program, arena: Arena) -> dict[str, Any]:
         **vars(tables),
         "locals": [(arena.local(r), arena.pointer(r)) for r in _used(plan, arena)] if arena.several else [],
         "forms": [forms[key] for key in sorted(forms)],
-        "keeps_lines": bool(plan.lines),
+        "keeps_lines": bool(plan.line_buffers),
         "uses_window": any(kernel.call == "window" for kernel in program.lowered.kernels.values()),
         "counters": max(stop - first for first, stop in plan.segments),
         "counters_place": arena.cast(plan.counters.offset),
@@ -134,7 +134,7 @@ def _weights_macros(name: str, flash: Sequence[MemoryRegion]) -> list[str]:
 
 def _used(plan: Plan, arena: Arena) -> list[Region]:
     """The regions in which anything but the counters lies."""
-    offsets = [place.offset for places in (plan.buffers, plan.lines) for place in places.values()]
+    offsets = [place.offset for places in (plan.buffers, plan.line_buffers) for place in places.values()]
     offsets += [block.offset for blocks in (plan.scratch, plan.states) for block in blocks.values()]
     used = {arena.region_of(offset) for offset in offsets}
     return [region for region in plan.regions if region in used]

@@ -26,10 +26,10 @@ class Calls:
         if stage.node.name in self.plan.placed:
             return {"index": index, "comment": f"{stage.node.name}: its inputs are in place", "lines": []}
         lines = self._call(stage.node, stage)
-        if stage.again:
-            feeder = Stage(stage.again, 0, (), 0)
-            lines = before_again(stage, self.graph.site(stage.node), self._call(stage.again, feeder)) + lines
-        nodes = [node for node in (stage.again, stage.node) if node]
+        if producer := stage.recomputed_producer:
+            call = self._call(producer, Stage(producer, 0, (), 0))
+            lines = before_again(stage, self.graph.site(stage.node), call) + lines
+        nodes = stage.nodes[::-1]
         comment = "; ".join(f"{node.name}: {self._shapes(node)}" for node in nodes)
         return {"index": index, "comment": comment, "lines": lines}
 
@@ -43,10 +43,10 @@ class Calls:
         kernel, packed = self.program.lowered.kernels[node.name], self.program.packed[node.name]
         function = self.functions.of(kernel, packed)
         site = self.graph.site(node)
-        lines, arguments = ([], ["rows"]) if stage.lines else self._inputs(kernel, node)
+        lines, arguments = ([], ["rows"]) if stage.line_buffer else self._inputs(kernel, node)
         out = self.plan.buffers[node.output]
         row = "0" if site.output.height == 1 else "step"  # one that accumulates has one row and many steps
-        row = output_row(stage) if stage.lines and row == "step" else row
+        row = output_row(stage) if stage.line_buffer and row == "step" else row
         arguments.append(row_place(self.arena, out, row, site.output.height))
         arguments += [self.constants.array(node, suffix, values).name for suffix, values in packed.arrays.items()]
         arguments += [str(value) for value in packed.sizes.values()]
@@ -57,7 +57,7 @@ class Calls:
         lines.append(f"{self.prefix.upper()}_HOOK({layer}, 0);")
         lines.append(f"{function}({', '.join(arguments)});")
         lines.append(f"{self.prefix.upper()}_HOOK({layer}, 1);")
-        if stage.lines:
+        if stage.line_buffer:
             return with_lines(self.prefix, self.arena, self.plan, stage, lines)
         return ["{", *(f"    {line}" for line in lines), "}"] if kernel.call == "window" else lines
 
@@ -71,7 +71,7 @@ class Calls:
                 arguments += [self.arena.at(buffer.offset), str(buffer.slots), str(buffer.pitch)]
             elif kernel.call == "map":
                 assert buffer.pitch == tensor.row_bytes, name
-                assert buffer.phase + tensor.height <= buffer.slots, name
+                assert buffer.slot_offset + tensor.height <= buffer.slots, name
                 arguments.append(self.arena.at(buffer.row(0)))
             elif kernel.call == "row":
                 row = self._row_of(kernel, node, position, tensor.height)

@@ -14,7 +14,7 @@ from ircompile.errors import CompileError
 from ircompile.ir.graph import Node
 from ircompile.ir.tensor import Array
 from ircompile.plan import Plan
-from ircompile.plan.draft import aligned
+from ircompile.plan.candidate import aligned
 from ircompile.plan.work import weight_passes
 from ircompile.target import MemoryRegion
 

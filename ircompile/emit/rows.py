@@ -63,9 +63,9 @@ def row_place(arena: Arena, buffer: Buffer, row: str, height: int) -> str:
     """The place of a row, as a C expression."""
     if buffer.slots == 1 or row == "0":
         return arena.at(buffer.row(0))
-    if buffer.phase:
-        row = f"({row} + {buffer.phase})"
-    slot = row if buffer.slots >= height and not buffer.phase else f"{row} % {buffer.slots}"
+    if buffer.slot_offset:
+        row = f"({row} + {buffer.slot_offset})"
+    slot = row if buffer.slots >= height and not buffer.slot_offset else f"{row} % {buffer.slots}"
     return f"{arena.at(buffer.offset)} + {slot} * {buffer.pitch}"
 
 
@@ -73,7 +73,7 @@ def window_call(prefix: str, arena: Arena, taps: int, first: str, apart: int, bu
     """Fills `rows` with pointers to the rows of a window."""
     return (
         f"{prefix}_window(rows, {taps}, {first}, {apart}, "
-        f"{arena.at(buffer.offset)}, {height}, {buffer.phase}, {buffer.slots}, {buffer.pitch});"
+        f"{arena.at(buffer.offset)}, {height}, {buffer.slot_offset}, {buffer.slots}, {buffer.pitch});"
     )
 
 
@@ -99,7 +99,7 @@ def before_again(stage: Stage, site: Site, call: Sequence[str]) -> list[str]:
 def with_lines(prefix: str, arena: Arena, plan: Plan, stage: Stage, call: Sequence[str]) -> list[str]:
     """The statements of a stage with lines around those that call its kernel on `rows`."""
     window, tensor = window_of(stage.node.op), plan.tensor(stage.node.inputs[0])
-    lines, height = plan.lines[stage.node.name], tensor.height
+    lines, height = plan.line_buffers[stage.node.name], tensor.height
     lead, stride = lead_of(stage.node), stride_of(stage.node)
     newest = row_place(arena, plan.buffers[tensor.name], "step", height)
     first = f"step - {window.reach[0] - 1}"

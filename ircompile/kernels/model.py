@@ -92,7 +92,7 @@ class Context:
         """How far apart neighbouring pixels and neighbouring channels of an output row are, in bytes."""
         buffer = self.plan.buffers[node.output]
         if buffer.layout == "hwc":
-            return {"pixel_step": buffer.spread or site.output.channels, "channel_step": 1}
+            return {"pixel_step": buffer.pixel_stride or site.output.channels, "channel_step": 1}
         return {"pixel_step": 1, "channel_step": site.output.width}
 
     def recipe(self, node: Node, op: ops.Conv | ops.Depthwise | ops.TransposeConv, site: Site) -> Recipe:

@@ -1,4 +1,4 @@
-"""Planning: which nodes stream together, and where every row lives in one arena."""
+"""Planning: which nodes stream together, and where every row lives in one arena. See `docs/planning.md`."""
 
 from __future__ import annotations
 
@@ -8,96 +8,97 @@ from dataclasses import replace
 from ircompile.errors import CompileError
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import Concat
+from ircompile.plan.allocations import Allocation
 from ircompile.plan.bound import lower_bound
-from ircompile.plan.draft import Draft
-from ircompile.plan.items import Item, Placing
-from ircompile.plan.lifetimes import Problem, lines_name
+from ircompile.plan.candidate import CandidatePlan
+from ircompile.plan.fast import shortcuts
+from ircompile.plan.memories import MemoryMap, one_arena
 from ircompile.plan.model import Block, Buffer, Demand, InputMode, Layout, Plan
-from ircompile.plan.regions import Places, one_arena
+from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
 from ircompile.plan.search import find_default, find_least
 
 
 def make_plan(
     graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode = "resident", least: bool = False
 ) -> Plan:
-    """The plan of a lowered graph: cuts by dynamic programming, then rows packed in one arena.
+    """The plan of a lowered graph: cuts by dynamic programming, then all rows placed in one arena.
 
-    It needs the fewest bytes found if `least`, else it may need a little more and does less work.
-    Raises CompileError where the input mode does not fit the graph.
+    It needs the fewest bytes that were found if `least`; otherwise it may need a little more and does less work.
+    Raises CompileError if the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
     search = find_least if least else find_default
-    return lay_out(search(graph, demands, input_mode))
+    return lay_out(search(graph, demands, input_mode, shortcuts()))
 
 
 def check_input_mode(graph: Graph, input_mode: InputMode) -> None:
-    """Raises CompileError where the input mode does not fit the graph."""
+    """Raises CompileError if the input mode does not suit the graph."""
     if input_mode == "rows" and len(graph.inputs) != 1:
         raise CompileError(
             graph.name, f"{len(graph.inputs)} inputs with --input rows", "one input", "use --input resident"
         )
 
 
-def lay_out(draft: Draft, places: Places | None = None) -> Plan:
-    """A draft written down as a plan, in one arena or in the regions where `places` says."""
-    problem, places = draft.problem, places or one_arena(draft)
-    bases = places.bases
-    buffers, lines = buffers_of(problem, draft.placing, bases)
+def lay_out(candidate: CandidatePlan, memory_map: MemoryMap | None = None) -> Plan:
+    """Writes a candidate down as a plan, in one arena or in the memories of `memory_map`."""
+    scheduled, memory_map = candidate.scheduled, memory_map or one_arena(candidate)
+    bases = memory_map.bases
+    buffers, line_buffers = buffers_of(candidate, bases)
+    plain = ScheduledGraph(scheduled.graph, scheduled.demands, shortcuts=scheduled.shortcuts)
     return Plan(
-        graph=problem.graph,
-        input_mode="rows" if draft.rows else "resident",
-        stages=problem.stages,
-        demands=problem.demands,
-        segments=draft.segments,
+        graph=scheduled.graph,
+        input_mode="rows" if candidate.rows_input else "resident",
+        stages=scheduled.stages,
+        demands=scheduled.demands,
+        segments=candidate.segments,
         buffers=buffers,
-        lines=lines,
-        scratch=_blocks(draft.items, bases, "scratch"),
-        states=_blocks(draft.items, bases, "sums"),
+        line_buffers=line_buffers,
+        scratch=_blocks(candidate.allocations, bases, "scratch"),
+        states=_blocks(candidate.allocations, bases, "sums"),
         placed=frozenset(
             node.name
-            for node in problem.graph.nodes
-            if node.inputs and node.inputs[0] in problem.slices and isinstance(node.op, Concat)
+            for node in scheduled.graph.nodes
+            if node.inputs and node.inputs[0] in scheduled.slices and isinstance(node.op, Concat)
         ),
-        counters=Block(places.counters, draft.counters),
-        arena_bytes=sum(region.bytes for region in places.regions),
-        regions=places.regions,
-        peak_live=draft.peak + draft.counters,
-        lower_bound=lower_bound(Problem(problem.graph, problem.demands, known=problem.known), draft.rows),
+        counters=Block(memory_map.counters, candidate.counter_bytes),
+        arena_bytes=sum(region.bytes for region in memory_map.regions),
+        regions=memory_map.regions,
+        peak_live=candidate.peak_bytes + candidate.counter_bytes,
+        lower_bound=lower_bound(plain, candidate.rows_input),
     )
 
 
-def buffers_of(
-    problem: Problem, placing: Placing, bases: Mapping[str, int]
-) -> tuple[dict[str, Buffer], dict[str, Buffer]]:
-    """The buffer of every tensor, and of every node's lines.
+def buffers_of(candidate: CandidatePlan, bases: Mapping[str, int]) -> tuple[dict[str, Buffer], dict[str, Buffer]]:
+    """The buffer of every tensor by its name, and every line buffer by the name of its node.
 
-    A tensor's layout is what its producer writes; inputs are "hwc".
+    A tensor has the layout that its producer writes; inputs are "hwc".
     """
-    graph = problem.graph
+    scheduled = candidate.scheduled
+    graph = scheduled.graph
     layouts: dict[str, Layout] = dict.fromkeys(graph.input_names, "hwc")
-    layouts |= {node.output: problem.demands[node.name].writes for node in graph.nodes}
-    rings = {ring.name: (ring, bases[item.name]) for item in placing.items for ring in item.rings}
+    layouts |= {node.output: scheduled.demands[node.name].writes for node in graph.nodes}
+    rings = {ring.name: (ring, bases[found.name]) for found in candidate.allocations for ring in found.rings}
 
     def buffer(name: str, layout: Layout) -> Buffer:
-        ring, base = rings[placing.homes.get(name, name)]
-        return Buffer(base, ring.pitch, ring.slots, layout, ring.phase)
+        ring, base = rings[candidate.root_of(name)]
+        return Buffer(base, ring.pitch, ring.slots, layout, ring.slot_offset)
 
-    nodes = [problem.stages[i].node for i in problem.kept]
-    lines = {node.name: buffer(lines_name(node.name), layouts[node.inputs[0]]) for node in nodes}
+    nodes = [stage.node for stage in scheduled.stages if stage.line_buffer]
+    line_buffers = {node.name: buffer(line_buffer_name(node.name), layouts[node.inputs[0]]) for node in nodes}
     buffers = {name: buffer(name, layouts[name]) for name in graph.tensors}
-    for name, piece in problem.slices.items():
+    for name, piece in scheduled.slices.items():
         whole = graph.tensors[piece.whole]
         at = buffers[name].offset + piece.channel * whole.itemsize
-        buffers[name] = replace(buffers[name], offset=at, spread=whole.channels * whole.itemsize)
-    return buffers, lines
+        buffers[name] = replace(buffers[name], offset=at, pixel_stride=whole.channels * whole.itemsize)
+    return buffers, line_buffers
 
 
-def _blocks(items: Sequence[Item], bases: Mapping[str, int], kind: str) -> dict[str, Block]:
+def _blocks(allocations: Sequence[Allocation], bases: Mapping[str, int], kind: str) -> dict[str, Block]:
     ending = f":{kind}"
     return {
-        item.name.removesuffix(ending): Block(bases[item.name], item.bytes)
-        for item in items
-        if item.name.endswith(ending)
+        found.name.removesuffix(ending): Block(bases[found.name], found.bytes)
+        for found in allocations
+        if found.name.endswith(ending)
     }
 
 

@@ -1,9 +1,10 @@
 """A certified lower bound: no schedule that computes every row once, in order, needs fewer bytes.
 
-The state of a run is how many steps every node has done. Along a chain of nodes from an input to an output, what
-is alive between neighbours depends on the two of them only. So the least that must live while node i takes step s,
-whatever all others have done, is a shortest path through the chain; every run takes every step, so the greatest of
-these is a bound for all runs, cuts, interleavings and placements. Tensors beside the chain are left out.
+The state of a run is how many steps every node has taken. Along a chain of nodes from an input to an output, the
+rows that are alive between two neighbours depend on the steps of these two only. So the least that must be alive
+while node i takes step s, whatever all others have done, is a shortest path through the chain. Every run takes
+every step, so the greatest of these is a bound for all runs, cuts, interleavings and placements. Tensors beside
+the chain are not counted.
 """
 
 from __future__ import annotations
@@ -14,45 +15,45 @@ import numpy as np
 
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
-from ircompile.plan.lifetimes import Problem
+from ircompile.plan.scheduled_graph import ScheduledGraph
 
 NEVER = np.int64(2**40)
 
 
 @dataclass(frozen=True)
 class Edge:
-    """From a node of the chain to the next, or from the input to the first; q are steps done of the latter.
+    """Two neighbours of the chain: a producer (or the input) after p steps, and a consumer after q steps.
 
-    `there[p]` rows exist once the former has done p steps, `dead[q]` of them no step from q on reads, `stop[q]`
-    must exist before step q, `held[q]` are the bytes of scratch and sums during step q, less what it writes
-    over the rows that it reads. Each but `held` grows, or stays, from one step to the next.
+    `there[p]` rows exist after p steps of the producer. No step of the consumer from q on reads the first `dead[q]`
+    of them, and `required[q]` must exist before its step q. `held[q]` are the bytes of scratch and sums during step
+    q, less those that it writes over rows that it reads. Each but `held` never falls from one step to the next.
     """
 
     row_bytes: int
     there: Array
     dead: Array
-    stop: Array
+    required: Array
     held: Array
 
     @property
     def needed(self) -> Array:
         """The rows that must exist once q steps are done."""
-        return np.append(0, self.stop)
+        return np.append(0, self.required)
 
     def least_before(self, upstream: Array) -> Array:
         """For every q the least of upstream[p] and the bytes alive between the two nodes, over all p."""
         return self._over_producer(upstream, self.needed, self.dead)
 
     def least_during(self, upstream: Array) -> Array:
-        """The same while the latter takes step q; its scratch and sums count, its own output does not."""
-        return self._over_producer(upstream, self.stop, self.dead[:-1]) + self.held
+        """The same while the consumer takes step q; its scratch and sums count, its own output does not."""
+        return self._over_producer(upstream, self.required, self.dead[:-1]) + self.held
 
     def least_after(self, downstream: Array) -> Array:
         """For every p the least of downstream[q] and the bytes alive between the two nodes, over all q."""
         return self._over_consumer(downstream, self.there, self.there)
 
     def least_while_written(self, downstream: Array) -> Array:
-        """The same while the former takes step p: its new rows are there, and nobody can read them yet."""
+        """The same while the producer takes step p: its new rows are there, and no step can have read them."""
         return self._over_consumer(downstream, self.there[:-1], self.there[1:])
 
     def _over_producer(self, upstream: Array, needed: Array, dead: Array) -> Array:
@@ -80,7 +81,7 @@ def least_sums(cost: Array, have: Array, stored: Array, needed: Array, dead: Arr
 
 
 def _range_minimum(values: Array, start: Array, stop: Array) -> Array:
-    """The least of values[start:stop], for arrays of both ends; NEVER where there is none."""
+    """The least of values[start:stop], for arrays of merged_ranges ends; NEVER where there is none."""
     levels = [values]  # level k: the least of 2 ** k values from each place on
     while 2 ** len(levels) <= len(values):
         half = 2 ** (len(levels) - 1)
@@ -93,20 +94,20 @@ def _range_minimum(values: Array, start: Array, stop: Array) -> Array:
     return found
 
 
-def lower_bound(problem: Problem, rows_input: bool) -> int:
-    """Bytes, schedule counters not counted, below which no plan without recomputation can go at row grain."""
-    graph = problem.graph
+def lower_bound(scheduled: ScheduledGraph, rows_input: bool) -> int:
+    """Bytes, without counters, that every plan needs which places whole rows and computes each of them once."""
+    graph = scheduled.graph
     chain = heaviest_chain(graph)
     if not chain:
         return 0
-    edges = [_edge(problem, *pair) for pair in zip((-1, *chain), chain, strict=False)]
+    edges = [_edge(scheduled, *pair) for pair in zip((-1, *chain), chain, strict=False)]
     upstream = [np.zeros(len(edges[0].there), np.int64)]
     if not rows_input:
         upstream[0][:-1] = NEVER  # the input is there whole from the start
     for edge in edges[:-1]:
         upstream.append(edge.least_before(upstream[-1]))
     final = graph.tensors[graph.nodes[chain[-1]].output]
-    produced = _rows_after(problem, chain[-1])
+    produced = _rows_after(scheduled, chain[-1])
     downstream = [produced * final.row_bytes]
     for edge in reversed(edges[1:]):
         downstream.append(edge.least_after(downstream[-1]))
@@ -119,41 +120,41 @@ def lower_bound(problem: Problem, rows_input: bool) -> int:
     return bound
 
 
-def _edge(problem: Problem, source: int, node: int) -> Edge:
-    graph = problem.graph
+def _edge(scheduled: ScheduledGraph, source: int, node: int) -> Edge:
+    graph = scheduled.graph
     name = graph.input_names[0] if source < 0 else graph.nodes[source].output
     if source < 0:
         name = next(n for n in graph.nodes[node].inputs if n in graph.input_names)
     position = graph.nodes[node].inputs.index(name)
-    stage, tensor = problem.stages[node], graph.tensors[name]
-    readers = problem.readers[node][position]
-    stop = np.array(problem.stops[node][position], np.int64)
-    dead = np.sort(readers).searchsorted(np.arange(stage.steps + 1))
-    there = np.arange(tensor.height + 1) if source < 0 else _rows_after(problem, source)
-    demand, sums = problem.demands[stage.node.name], problem.sums[node]
+    stage, tensor = scheduled.stages[node], graph.tensors[name]
+    rows = scheduled.step_rows[node]
+    required = np.maximum.accumulate(np.array(rows.required[position], np.int64))
+    dead = np.sort(rows.readers[position]).searchsorted(np.arange(stage.steps + 1))
+    there = np.arange(tensor.height + 1) if source < 0 else _rows_after(scheduled, source)
+    demand, sums = scheduled.demands[stage.node.name], scheduled.sums[node]
     held = np.full(stage.steps, demand.scratch + sums, np.int64)
     if demand.in_place is not None:
-        written = np.diff(_rows_after(problem, node))
+        written = np.diff(_rows_after(scheduled, node))
         held -= np.minimum(written, np.diff(dead)) * min(
             graph.tensors[stage.node.output].row_bytes, tensor.row_bytes
         )
-    return Edge(tensor.row_bytes, there, dead, np.maximum.accumulate(stop), held)
+    return Edge(tensor.row_bytes, there, dead, required, held)
 
 
-def _rows_after(problem: Problem, node: int) -> Array:
-    """Output rows complete after 0, 1, ... steps."""
-    return np.sort(problem.writer[node]).searchsorted(np.arange(problem.stages[node].steps + 1))
+def _rows_after(scheduled: ScheduledGraph, node: int) -> Array:
+    """How many output rows are complete after 0, 1, ... steps."""
+    return np.sort(scheduled.step_rows[node].writer).searchsorted(np.arange(scheduled.stages[node].steps + 1))
 
 
 def heaviest_chain(graph: Graph) -> list[int]:
-    """The nodes of the path from an input to an output whose tensors have the most bytes, last one included."""
+    """The nodes on the path from an input to an output whose tensors have the most bytes in all."""
     weight: dict[str, int] = {name: graph.tensors[name].bytes for name in graph.input_names}
     before: dict[str, int | None] = dict.fromkeys(graph.input_names)
     via: dict[int, str] = {}
     for i, node in enumerate(graph.nodes):
-        known = [name for name in node.inputs if name in weight]
-        if known:
-            via[i] = max(known, key=lambda n: weight[n])
+        reached = [name for name in node.inputs if name in weight]
+        if reached:
+            via[i] = max(reached, key=lambda n: weight[n])
             weight[node.output] = weight[via[i]] + graph.tensors[node.output].bytes
             before[node.output] = i
     name = max(graph.output_names, key=lambda n: weight.get(n, 0))

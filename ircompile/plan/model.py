@@ -1,4 +1,4 @@
-"""What a plan is: where every row lives, and in which order the nodes fire."""
+"""What a plan is: where every row lives, and in which order the nodes take their steps."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ COUNTER_BYTES = 2
 
 @dataclass(frozen=True)
 class Demand:
-    """What the kernel chosen for a node asks of the plan.
+    """What the kernel that was chosen for a node asks of the plan.
 
     `reads` and `writes` are the layouts of a row: pixels of channels ("hwc") or channels of pixels ("chw").
-    `scratch` bytes live during each firing. `in_place` is the input whose row the output may be written over.
-    `instructions` estimates those of the whole node. `row_pointers`: the kernel is handed pointers to rows;
-    else it finds rows itself, row r in slot r mod slots. `strided`: it can write pixels any number of bytes apart.
+    The `scratch` bytes are used during each step only. The output may be written over the rows of input number
+    `in_place`. `instructions` estimates the executed instructions of all steps together. With `row_pointers` the
+    kernel is handed pointers to rows; else it finds rows itself, and row r must stand in slot r mod slots.
+    A `strided` kernel can write pixels any number of bytes apart.
     """
 
     reads: tuple[Layout, ...]
@@ -36,50 +37,62 @@ class Demand:
 
 
 @dataclass(frozen=True)
-class Wait:
-    """Step s of a node may fire once `source`, a node or -1 - input, has done stops[s] steps."""
+class Dependency:
+    """Step s of a stage may be taken once stage `source` has taken required_steps[s] steps.
+
+    A negative `source` is an input of the graph: -1 - source is its number, and its rows count as steps.
+    """
 
     source: int
-    stops: tuple[int, ...]
+    required_steps: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A node as the schedule sees it: how many steps, what each waits for, and whose turn it is after each.
+    """A node as the schedule sees it.
 
-    `join` is the node where all branches that begin with its output have come together again, or the last that
-    reads it (see `plan.stages`).
-    `lines`: the node, whose window spans several rows, takes one input row a step and keeps those that later steps
-    read in memory of its own, so that no ring holds more of its input than others need. `again`: the pointwise
-    convolution that feeds the node computes the rows of its window anew at each step, in memory of that step alone.
+    `dependencies` say what each of its `steps` waits for. After a step, the schedule goes on at stage `resume_at`:
+    where all branches that begin with the node's output have joined again, or else the last reader (see
+    `plan.stages`).
+
+    A stage with a `line_buffer` takes one input row a step. It keeps those rows that later windows need in memory
+    of its own, so that the ring buffer of its input need not hold them. A stage with a `recomputed_producer`
+    computes the input rows of its window again at each step, by that pointwise convolution, into memory that is
+    used during this step only.
     """
 
     node: Node
     steps: int
-    waits: tuple[Wait, ...]
-    join: int
-    lines: bool = False
-    again: Node | None = None
+    dependencies: tuple[Dependency, ...]
+    resume_at: int
+    line_buffer: bool = False
+    recomputed_producer: Node | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The tensors that it reads."""
-        return self.again.inputs if self.again else self.node.inputs
+        """The tensors that the stage reads."""
+        return self.recomputed_producer.inputs if self.recomputed_producer else self.node.inputs
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that the stage computes: its own and, if there is one, its recomputed producer."""
+        return (self.node, self.recomputed_producer) if self.recomputed_producer else (self.node,)
 
 
 @dataclass(frozen=True)
 class Buffer:
-    """Rows of a tensor in the arena: row r lives at offset + ((r + phase) mod slots) * pitch, in `layout`.
+    """Rows of a tensor in the arena: row r lives at offset + ((r + slot_offset) mod slots) * pitch, in `layout`.
 
-    `spread`, where it is not 0, is how many bytes its pixels are apart: its rows are slices of another tensor's.
+    Pixels are dense unless `pixel_stride` gives the bytes from one to the next: then the rows are channels of
+    another tensor's rows.
     """
 
     offset: int
     pitch: int
     slots: int
     layout: Layout
-    phase: int = 0
-    spread: int = 0
+    slot_offset: int = 0
+    pixel_stride: int = 0
 
     @property
     def bytes(self) -> int:
@@ -88,12 +101,12 @@ class Buffer:
 
     def row(self, index: int) -> int:
         """Arena offset of row `index`."""
-        return self.offset + (index + self.phase) % self.slots * self.pitch
+        return self.offset + (index + self.slot_offset) % self.slots * self.pitch
 
 
 @dataclass(frozen=True)
 class Block:
-    """A run of arena bytes that is no tensor: a node's scratch or sums, or the schedule's counters."""
+    """Arena bytes that hold no tensor: a node's scratch or sums, or the schedule's counters."""
 
     offset: int
     bytes: int
@@ -101,7 +114,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Region:
-    """A memory of its own: the plan's bytes [offset, offset + bytes)."""
+    """One physical memory: it holds the plan's bytes [offset, offset + bytes)."""
 
     name: str
     offset: int
@@ -112,12 +125,12 @@ class Region:
 class Plan:
     """A graph laid out in one arena.
 
-    The arena may be split into `regions`, one after the other; nothing lies across a border.
+    The arena may be split into `regions`, one after the other; no buffer or block lies across a border.
 
-    `segments` are half-open ranges of stages that stream together, run one after the other. `placed` nodes have
-    nothing to do: their inputs were written where their output is. `peak_live` is the most bytes alive at one step
-    of this very schedule: no placement of it can be smaller. `lower_bound`: no plan at row grain that computes
-    every row once can be smaller, whatever its cuts, order and placement.
+    `segments` are half-open ranges of stages that stream together; one segment runs after the other. Nodes in
+    `placed` have nothing to do, because their inputs were written where their output is. `peak_live` is the most
+    bytes alive at one step of this schedule, so no placement of it can be smaller. `lower_bound` holds for every
+    plan that computes each row once and places whole rows, whatever its cuts, order and placement.
     """
 
     graph: Graph
@@ -128,7 +141,7 @@ class Plan:
     buffers: Mapping[str, Buffer]
     scratch: Mapping[str, Block]
     states: Mapping[str, Block]
-    lines: Mapping[str, Buffer]
+    line_buffers: Mapping[str, Buffer]
     counters: Block
     placed: frozenset[str]
     arena_bytes: int
@@ -138,8 +151,8 @@ class Plan:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Stage index of every node's name."""
-        return {node.name: i for i, s in enumerate(self.stages) for node in (s.node, s.again) if node}
+        """The index of the stage that computes the node of each name."""
+        return {node.name: i for i, stage in enumerate(self.stages) for node in stage.nodes}
 
     def tensor(self, name: str) -> Tensor:
         """The tensor called `name`."""

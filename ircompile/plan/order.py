@@ -1,7 +1,7 @@
-"""The order in which nodes run: as the model has it, or short branches first.
+"""The order of the nodes: as the model has it, or with short branches first.
 
-Of two branches of a block the short one is mostly the cheaper to keep: a residual's convolution that runs late
-keeps all rows of its input alive until then.
+If a residual's convolution runs late, all rows of its input stay alive until then. If it runs first, its output
+stays alive instead, which is mostly smaller.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from ircompile.ir.graph import Graph
 
 
 def orders_of(graph: Graph) -> list[Graph]:
-    """The graph with short branches first and, where that is another, as it is."""
+    """The graph with short branches first and, if that differs, the graph as it is."""
     other = short_branches_first(graph)
     return [graph] if other.nodes == graph.nodes else [other, graph]
 
 
 def short_branches_first(graph: Graph) -> Graph:
-    """Each node after the branches that it joins, the shortest of them first; so are outputs."""
+    """Places each node behind the branches that it joins, the shortest branch first; outputs are ordered alike."""
     depth = dict.fromkeys(graph.input_names, 0)
     for node in graph.nodes:
         depth[node.output] = 1 + max((depth[name] for name in node.inputs), default=0)

@@ -1,7 +1,4 @@
-"""The search for a plan: cuts by dynamic programming over live bytes, then by what they need once packed.
-
-Lines cost a copy of every row: the default plan has them only in segments where they save more than NEAR.
-"""
+"""The search for a plan: cuts by live bytes, then by the bytes of the arena once all is placed."""
 
 from __future__ import annotations
 
@@ -10,98 +7,98 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.ir.graph import Graph, Node
+from ircompile.ir.graph import Graph
 from ircompile.plan.bound import lower_bound
-from ircompile.plan.draft import Draft
-from ircompile.plan.known import Known
-from ircompile.plan.lifetimes import Problem
+from ircompile.plan.candidate import CandidatePlan
+from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.model import Demand, InputMode
-from ircompile.plan.segments import Segment, SegmentCosts, least_peak, neighbours
-from ircompile.plan.stages import can_have_lines
-
-EFFORT = 2400  # nodes laid out in the search for cuts, all drafts together
-EFFORT_ON_LINES = 10 * EFFORT  # the same where lines are taken away
-NEAR = 1.05  # the default plan needs at most this much more than the least found
+from ircompile.plan.partition import neighbours, partition
+from ircompile.plan.schedule import Segment
+from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.plan.settings import LINE_BUFFER_EFFORT, NEAR_LEAST, SEARCH_EFFORT
+from ircompile.plan.shortcuts import Shortcuts
+from ircompile.plan.stages import line_buffers_everywhere
 
 
 def find_default(
-    graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode, known: Known | None = None
-) -> Draft:
-    """The draft with the fewest lines among those within NEAR of the least."""
-    known = known or Known()
-    plain = find(Problem(graph, demands, known=known), input_mode)
-    if plain.size <= NEAR * lower_bound(plain.problem, plain.rows):
-        return plain
-    least = find_least(graph, demands, input_mode, known)
-    if plain.size <= NEAR * least.size:
-        return plain
-    most, bare = NEAR * least.size, SegmentCosts(plain.problem, plain.rows)
-    return fewer_lines(least, [s for s in least.segments if least.arena(bare.live(s)) <= most], most)
+    graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode, shortcuts: Shortcuts | None = None
+) -> CandidatePlan:
+    """The candidate with the fewest line buffers among those within NEAR_LEAST of the least memory.
 
-
-def fewer_lines(draft: Draft, segments: Sequence[Segment], most: float) -> Draft:
-    """Without the lines of these segments, or of as many of them as leave it within `most` bytes.
-
-    All at once; where that is too much, first those of one half, then those of the other.
+    A line buffer costs the copy of every row, so it stands only in segments that need it to be small.
     """
-    groups, effort = [segments], EFFORT_ON_LINES
+    shortcuts = shortcuts or Shortcuts()
+    plain = find_candidate(ScheduledGraph(graph, demands, shortcuts=shortcuts), input_mode)
+    if plain.size <= NEAR_LEAST * lower_bound(plain.scheduled, plain.rows_input):
+        return plain
+    least = find_least(graph, demands, input_mode, shortcuts)
+    if plain.size <= NEAR_LEAST * least.size:
+        return plain
+    most, without = NEAR_LEAST * least.size, SegmentCosts(plain.scheduled, plain.rows_input)
+    low = [segment for segment in least.segments if least.arena_bytes(without.live(segment)) <= most]
+    return fewer_line_buffers(least, low, most)
+
+
+def fewer_line_buffers(candidate: CandidatePlan, segments: Sequence[Segment], most: float) -> CandidatePlan:
+    """The candidate without line buffers in these segments, or in as many of them as `most` bytes allow.
+
+    It tries all segments at once; if that is too much, the first half of them, then the second half, and so on.
+    """
+    groups, effort = [segments], LINE_BUFFER_EFFORT
     while groups and effort > 0:
-        group, problem = groups.pop(), draft.problem
-        nodes = {stage.node.name for first, stop in group for stage in problem.stages[first:stop]}
-        if not nodes & problem.lines:
+        group, scheduled = groups.pop(), candidate.scheduled
+        nodes = {stage.node.name for first, stop in group for stage in scheduled.stages[first:stop]}
+        if not nodes & scheduled.line_buffers:
             continue
-        fewer = Problem(problem.graph, problem.demands, problem.lines - nodes, known=problem.known)
-        effort -= len(problem.stages)
-        if (other := replace(draft, problem=fewer)).quick <= most:
-            draft = other
+        remaining = scheduled.line_buffers - nodes
+        fewer = ScheduledGraph(scheduled.graph, scheduled.demands, remaining, shortcuts=scheduled.shortcuts)
+        effort -= len(scheduled.stages)
+        if (other := replace(candidate, scheduled=fewer)).quick_size <= most:
+            candidate = other
         elif len(group) > 1:
             groups += [group[len(group) // 2 :], group[: len(group) // 2]]
-    return draft
+    return candidate
 
 
 def find_least(
-    graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode, known: Known | None = None
-) -> Draft:
-    """The draft that needs the fewest bytes at row grain: lines wherever they can be."""
-    return find(Problem(graph, demands, lines_everywhere(graph), known=known), input_mode)
+    graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode, shortcuts: Shortcuts | None = None
+) -> CandidatePlan:
+    """The candidate that needs the fewest bytes without recomputing: it has line buffers wherever they can be."""
+    scheduled = ScheduledGraph(graph, demands, line_buffers_everywhere(graph), shortcuts=shortcuts)
+    return find_candidate(scheduled, input_mode)
 
 
-def lines_everywhere(graph: Graph) -> frozenset[str]:
-    """All nodes that can have lines, but those that read what others keep lines of, too: a ring serves them all."""
-    consumers = graph.consumers()
+def find_candidate(scheduled: ScheduledGraph, input_mode: InputMode) -> CandidatePlan:
+    """The candidate that needs the fewest bytes of a graph whose line buffers are given.
 
-    def alone(node: Node) -> bool:
-        return sum(can_have_lines(other) for other in consumers[node.inputs[0]]) == 1
+    The partitions of least live bytes and of least ring bytes are placed, with separate and with shared rings. Then
+    one cut of the best candidate is changed, as long as that helps.
+    """
+    rows_input, count = input_mode == "rows", len(scheduled.stages)
+    costs = SegmentCosts(scheduled, rows_input)
+    effort = SEARCH_EFFORT
 
-    return frozenset(node.name for node in graph.nodes if can_have_lines(node) and alone(node))
-
-
-def find(problem: Problem, input_mode: InputMode) -> Draft:
-    """The draft that needs the fewest bytes."""
-    rows, count = input_mode == "rows", len(problem.stages)
-    costs = SegmentCosts(problem, rows)
-    effort = EFFORT
-
-    starts = dict.fromkeys(tuple(least_peak(costs, peak)) for peak in (costs.live, costs.slots))
-    drafts = [Draft(problem, cuts, rows, pooled) for cuts in starts for pooled in (True, False)]
-    best = min(drafts, key=lambda d: d.quick)
-    least, seen, improved = best.quick, {best.segments}, True
+    starts = dict.fromkeys(tuple(partition(costs, peak)) for peak in (costs.live, costs.rings))
+    candidates = [CandidatePlan(scheduled, cuts, rows_input, share) for cuts in starts for share in (True, False)]
+    best = min(candidates, key=lambda candidate: candidate.quick_size)
+    least, seen, improved = best.quick_size, {best.segments}, True
     while improved and effort > 0:
         improved = False
         ranked = sorted(
             (max(map(costs.live, cuts)), cuts)
             for cuts in neighbours(best.segments)
-            if tuple(cuts) not in seen and costs.floor[tuple(np.transpose(cuts))].max() < least
+            if tuple(cuts) not in seen and costs.lower_bounds[tuple(np.transpose(cuts))].max() < least
         )
         for peak, cuts in ranked:
             if peak >= least or effort <= 0:
                 break
             seen.add(tuple(cuts))
             effort -= count
-            other = Draft(problem, tuple(cuts), rows, best.pooled)
-            size = other.quickly(least)
+            other = CandidatePlan(scheduled, tuple(cuts), rows_input, best.share_rings)
+            size = other.quick_size_within(least)
             if size < least:
                 best, least, improved = other, size, True
                 break
-    other = replace(best, pooled=not best.pooled)
-    return min(best, other, key=lambda d: (least if d is best else other.quickly(least), not d.pooled))
+    other = replace(best, share_rings=not best.share_rings)
+    other_size = other.quick_size_within(least)
+    return best if (least, not best.share_rings) < (other_size, best.share_rings) else other

@@ -10,8 +10,8 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Node
 from ircompile.ir.tensor import Array, Rows, Site, Tensor
 from ircompile.plan import Buffer, Plan
-from ircompile.plan.firing import rows_pushed, whole_run
 from ircompile.plan.model import Stage
+from ircompile.plan.schedule import rows_pushed, whole_run
 from ircompile.plan.steps import last_use, needs_of, writes_of
 
 
@@ -43,14 +43,14 @@ def run_step(arena: Array, plan: Plan, stage: Stage, site: Site, step: int) -> N
     node = stage.node
     if node.name in plan.placed:
         return
-    if stage.again:
+    if producer := stage.recomputed_producer:
         for row in range(*node.op.needs(site, step)[0]):
-            run_step(arena, plan, Stage(stage.again, 0, (), 0), plan.graph.site(stage.again), row)
+            run_step(arena, plan, Stage(producer, 0, (), 0), plan.graph.site(producer), row)
     needs = needs_of(stage, site, step)
     inputs = [load_rows(arena, plan, name, lo, hi) for name, (lo, hi) in zip(node.inputs, needs, strict=True)]
     rows = [Rows(data, lo) for data, (lo, _) in zip(inputs, needs, strict=True)]
     start, stop = writes_of(stage, site, step)
-    if stage.lines and start < stop:
+    if stage.line_buffer and start < stop:
         rows = [with_lines(arena, plan, node, start, rows[0])]
     if node.name in plan.scratch:
         block = plan.scratch[node.name]
@@ -61,15 +61,15 @@ def run_step(arena: Array, plan: Plan, stage: Stage, site: Site, step: int) -> N
     if start < stop:
         for row, codes in enumerate(node.op.simulate(site, rows, start, stop), start):
             store_row(arena, plan, node.output, row, codes)
-    if stage.lines and step < site.inputs[0].height and last_use(stage, site, step) > step:
-        put_row(arena, plan.lines[node.name], step, inputs[0][0])
+    if stage.line_buffer and step < site.inputs[0].height and last_use(stage, site, step) > step:
+        put_row(arena, plan.line_buffers[node.name], step, inputs[0][0])
 
 
 def with_lines(arena: Array, plan: Plan, node: Node, row: int, newest: Rows) -> Rows:
     """The rows of a window: the older ones out of the node's lines."""
     tensor = plan.tensor(node.inputs[0])
     first, stop = node.op.needs(plan.graph.site(node), row)[0]
-    older = take_rows(arena, plan.lines[node.name], tensor, first, min(stop, newest.first))
+    older = take_rows(arena, plan.line_buffers[node.name], tensor, first, min(stop, newest.first))
     return Rows(np.concatenate([older, newest.data[: stop - newest.first]]), first)
 
 
@@ -123,6 +123,6 @@ def take_rows(arena: Array, buffer: Buffer, tensor: Tensor, start: int, stop: in
 def pixels_of(arena: Array, buffer: Buffer, row: int, shape: tuple[int, ...]) -> Array:
     """The bytes of a row in the arena, one line of them a pixel (a channel where the layout is "chw")."""
     count, size = shape
-    step, at = buffer.spread or size, buffer.row(row)
+    step, at = buffer.pixel_stride or size, buffer.row(row)
     whole = arena[at : at + (count - 1) * step + size]
     return np.lib.stride_tricks.as_strided(whole, shape, (step, 1))

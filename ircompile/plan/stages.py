@@ -1,4 +1,4 @@
-"""The stages of a schedule: what each step of every node waits for, and whose turn it is next."""
+"""From the nodes of a graph to the stages of a schedule: what each step waits for, and what comes after it."""
 
 from __future__ import annotations
 
@@ -8,53 +8,63 @@ from dataclasses import replace
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.ops import Windowed, window_of
-from ircompile.plan.known import Known
-from ircompile.plan.model import Stage, Wait
-from ircompile.plan.steps import StageRows, lead_of, step_count
+from ircompile.plan.model import Dependency, Stage
+from ircompile.plan.shortcuts import Shortcuts
+from ircompile.plan.steps import StepRows, lead_of, step_count, step_rows
 
 
 def stages_of(
-    graph: Graph, lines: Set[str], again: Set[str], known: Known
-) -> tuple[tuple[Stage, ...], list[StageRows]]:
-    """Every node's steps and waits, those named in `lines` with lines; and the rows of all its steps.
+    graph: Graph, line_buffers: Set[str], recomputing: Set[str], shortcuts: Shortcuts
+) -> tuple[tuple[Stage, ...], list[StepRows]]:
+    """One stage for each node, and the rows of all its steps.
 
-    What feeds those named in `again` has no stage of its own.
+    Nodes named in `line_buffers` get a line buffer. The producer of the first input of each node named in
+    `recomputing` becomes part of that node's stage and has none of its own.
     """
-    above = {node.output: node for node in graph.nodes}
-    inner = {node.name: above[node.inputs[0]] for node in graph.nodes if node.name in again}
-    absorbed = {node.name for node in inner.values()}
-    plain = []
+    producer_node = {node.output: node for node in graph.nodes}
+    recomputed = {node.name: producer_node[node.inputs[0]] for node in graph.nodes if node.name in recomputing}
+    without_stage = {node.name for node in recomputed.values()}
+    bare, rows = [], []
     for node in graph.nodes:
-        if node.name not in absorbed:
-            steps = step_count(node, graph.site(node), node.name in lines)
-            plain.append(Stage(node, steps, (), 0, node.name in lines, inner.get(node.name)))
-    rows = [known.rows_of(stage, graph.site(stage.node)) for stage in plain]
-    producer = {stage.node.output: i for i, stage in enumerate(plain)}
-    producer |= {name: -1 - i for i, name in enumerate(graph.input_names)}
-    joins = _joins(plain, producer)
-
-    def wait(name: str, stops: tuple[int, ...]) -> Wait:
-        source = producer[name]
-        return Wait(source, stops if source < 0 else tuple(rows[source].done[stop] for stop in stops))
-
-    stages = []
-    for stage, its, join in zip(plain, rows, joins, strict=True):
-        waits = [wait(name, stops) for name, stops in zip(stage.inputs, its.stops, strict=True)]
-        stages.append(replace(stage, waits=tuple(sorted(waits, key=lambda wait: wait.source)), join=join))
+        if node.name not in without_stage:
+            site, buffered = graph.site(node), node.name in line_buffers
+            stage = Stage(node, step_count(node, site, buffered), (), 0, buffered, recomputed.get(node.name))
+            bare.append(stage)
+            rows.append(shortcuts.recall("step rows", (stage, site), lambda: step_rows(stage, site)))  # noqa: B023
+    source = {stage.node.output: i for i, stage in enumerate(bare)}
+    source |= {name: -1 - i for i, name in enumerate(graph.input_names)}
+    stages = [
+        replace(stage, dependencies=_dependencies(stage, own, rows, source), resume_at=resume_at)
+        for stage, own, resume_at in zip(bare, rows, _resume_stages(bare, source), strict=True)
+    ]
     return tuple(stages), rows
 
 
-def _joins(stages: Sequence[Stage], producer: Mapping[str, int]) -> list[int]:
-    """For every node the one where all branches that begin with its output have come together again.
+def _dependencies(
+    stage: Stage, own: StepRows, rows: Sequence[StepRows], source: Mapping[str, int]
+) -> tuple[Dependency, ...]:
+    """What a stage waits for, in the order of its sources; required rows become required steps of the source."""
+    found = []
+    for name, required in zip(stage.inputs, own.required, strict=True):
+        number = source[name]
+        steps = required if number < 0 else tuple(rows[number].done[count] for count in required)
+        found.append(Dependency(number, steps))
+    return tuple(sorted(found, key=lambda dependency: dependency.source))
 
-    The last that reads it where they never do, or where no branch is short, a single node at most: long ones, such
-    as parts of channels, had better all take a row as it comes.
+
+def _resume_stages(stages: Sequence[Stage], source: Mapping[str, int]) -> list[int]:
+    """For every stage the one at which the schedule goes on after a step.
+
+    That is the stage where all branches that begin with its output have joined again (the immediate
+    postdominator), if one of the branches is short: no stage, or a single one. Otherwise it is the last stage that
+    reads the output. Long branches, such as the parts of a layer that is split by channels, should all take a row
+    as it comes.
     """
     readers: list[list[int]] = [[] for _ in stages]
     for i, stage in enumerate(stages):
         for name in stage.inputs:
-            if producer[name] >= 0:
-                readers[producer[name]].append(i)
+            if source[name] >= 0:
+                readers[source[name]].append(i)
     end = len(stages)
     joins = [end] * (end + 1)
     for i in reversed(range(end)):
@@ -67,20 +77,31 @@ def _joins(stages: Sequence[Stage], producer: Mapping[str, int]) -> list[int]:
     return [joins[i] if short[i] and joins[i] < end else max(readers[i], default=i) for i in range(end)]
 
 
-def can_have_lines(node: Node) -> bool:
-    """Windows that overlap from row to row, and begin inside of the picture or not far above."""
+def can_have_line_buffer(node: Node) -> bool:
+    """Whether the node's windows overlap from row to row, and the first one does not end above the picture."""
     if not isinstance(node.op, Windowed) or (isinstance(node.op, ops.Conv | ops.Depthwise) and node.op.whole):
         return False
     reach, stride = node.op.window.reach[0], node.op.window.stride[0]
     return reach > stride and lead_of(node) >= 0
 
 
-def can_compute_again(graph: Graph) -> dict[str, Node]:
-    """By name of a node with a window: the pointwise convolution above it, read by it alone."""
-    consumers, above = graph.consumers(), {node.output: node for node in graph.nodes}
+def line_buffers_everywhere(graph: Graph) -> frozenset[str]:
+    """All nodes that can have a line buffer, unless another such node reads the same input; a ring serves both."""
+    consumers = graph.consumers()
+
+    def alone(node: Node) -> bool:
+        return sum(can_have_line_buffer(other) for other in consumers[node.inputs[0]]) == 1
+
+    return frozenset(node.name for node in graph.nodes if can_have_line_buffer(node) and alone(node))
+
+
+def recomputable_producers(graph: Graph) -> dict[str, Node]:
+    """By name of each node with a window: the pointwise convolution before it, if only this node reads it."""
+    consumers, producer = graph.consumers(), {node.output: node for node in graph.nodes}
     found = {}
     for node in graph.nodes:
-        feeder = above.get(node.inputs[0]) if isinstance(node.op, Windowed) and can_have_lines(node) else None
+        windowed = isinstance(node.op, Windowed) and can_have_line_buffer(node)
+        feeder = producer.get(node.inputs[0]) if windowed else None
         if feeder and isinstance(feeder.op, ops.Conv) and feeder.op.window == ops.Window((1, 1)):
             alone = len(consumers[feeder.output]) == 1 and feeder.output not in graph.output_names
             if alone and window_of(node.op).dilation[0] == 1:

@@ -1,17 +1,19 @@
-"""The schedule as the C has it: segments, nodes and waits, small whatever the picture's height."""
+"""The tables of the schedule that the C reads: segments, stages and what these wait for.
+
+They do not grow with the height of the picture where required steps follow a straight line.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ircompile.plan.firing import rows_pushed
 from ircompile.plan.model import Plan
-from ircompile.plan.waits import affine_wait
+from ircompile.plan.schedule import rows_pushed
 
 
 @dataclass(frozen=True)
 class StageRow:
-    """A node: its steps, its waits [first_wait, last_wait), and the node of its segment whose turn is next."""
+    """A stage: its steps, its waits [first_wait, last_wait), and the stage at which the schedule goes on."""
 
     steps: int
     first_wait: int
@@ -35,7 +37,7 @@ class WaitRow:
 
 @dataclass(frozen=True)
 class Tables:
-    """All that the driver in C reads. `segments` are the first nodes, and the end.
+    """All that the driver in C reads. `segments` are the first stage of each segment, and the end.
 
     `rows` input rows are pushed before the segments after the first run.
     """
@@ -48,7 +50,7 @@ class Tables:
 
 
 def schedule_tables(plan: Plan) -> Tables:
-    """The tables of a plan: waits within segments only, as lines where they are straight."""
+    """The tables of a plan. Waits for earlier segments are left out, because those are done."""
     stages: list[StageRow] = []
     waits: list[WaitRow] = []
     tables: list[tuple[int, ...]] = []
@@ -56,14 +58,39 @@ def schedule_tables(plan: Plan) -> Tables:
     for number, (first, stop) in enumerate(plan.segments):
         for i in range(first, stop):
             stage, begin = plan.stages[i], len(waits)
-            for wait in dict.fromkeys(stage.waits):
+            for wait in dict.fromkeys(stage.dependencies):
                 if wait.source >= first or (wait.source == -1 and rows and number == 0):
-                    line = affine_wait(wait.stops)
+                    line = affine_wait(wait.required_steps)
                     if line is None:
-                        tables.append(wait.stops)
-                        line = (len(tables) - 1, 0, 0, max(wait.stops))
+                        tables.append(wait.required_steps)
+                        line = (len(tables) - 1, 0, 0, max(wait.required_steps))
                     waits.append(WaitRow(wait.source, *line))
-            join = max(min(stage.join, stop - 1), i)
+            join = max(min(stage.resume_at, stop - 1), i)
             stages.append(StageRow(stage.steps, begin, len(waits), join))
     segments = (0, *(stop for _, stop in plan.segments))
     return Tables(tuple(stages), tuple(waits), tuple(tables), segments, rows_pushed(plan.stages))
+
+
+def affine_wait(required: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """(times, plus, over, most) with required[s] == min((s * times + plus) // over, most), or None if none fits.
+
+    `plus` is not negative, so that C's division truncates as // does.
+    """
+    most = max(required)
+    if min(required) == most:
+        return 0, most, 1, most
+    reached = next(i for i, stop in enumerate(required) if stop == most)
+    for over in range(1, 17):
+        for times in {*range(1, 5), *([-(-(most * over) // max(reached, 1))] if reached else [])}:
+            plus = _plus(required[: reached + 1], times, over)
+            if plus is not None:
+                fits = all(stop == min((s * times + plus) // over, most) for s, stop in enumerate(required))
+                if fits and most < 2**15 and plus < 2**15:
+                    return times, plus, over, most
+    return None
+
+
+def _plus(required: tuple[int, ...], times: int, over: int) -> int | None:
+    """The least plus >= 0 with (s * times + plus) // over >= required[s] on all steps, or None."""
+    plus = max(stop * over - s * times for s, stop in enumerate(required))
+    return max(plus, 0)

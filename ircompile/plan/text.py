@@ -1,4 +1,4 @@
-"""A plan as text that people can read."""
+"""A plan as text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ircompile.plan.model import Plan
 
 
 def print_plan(plan: Plan) -> str:
-    """Segments with their nodes in order, then where every tensor lives."""
+    """Segments with their nodes in order, then where every tensor live."""
     lines = [f"plan {plan.graph.name} input={plan.input_mode} arena={plan.arena_bytes} peak_live={plan.peak_live}"]
     for number, (first, stop) in enumerate(plan.segments):
         lines.append(f"segment {number}")
@@ -17,10 +17,10 @@ def print_plan(plan: Plan) -> str:
                 for kind, blocks in (("scratch", plan.scratch), ("sums", plan.states))
                 if node.name in blocks
             )
-            if stage.lines:
-                kept = plan.lines[node.name]
+            if stage.line_buffer:
+                kept = plan.line_buffers[node.name]
                 extras += f" lines={kept.offset}+{kept.bytes}"
-            again = f" again {stage.again.name}" if stage.again else ""
+            again = f" again {stage.recomputed_producer.name}" if stage.recomputed_producer else ""
             lines.append(
                 f"  {node.name}: {', '.join(stage.inputs)} -> {node.output} steps={stage.steps}{extras}{again}"
             )

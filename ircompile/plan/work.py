@@ -1,4 +1,4 @@
-"""How much work a plan does, for reports: at each push of a row, and from flash."""
+"""How much work a plan does, for reports: instructions at each push of a row, and bytes read from flash."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from statistics import median
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Node
-from ircompile.plan.firing import rows_pushed, whole_run
-from ircompile.plan.lifetimes import Problem
 from ircompile.plan.model import Plan, Stage
-
-COPY = 1  # instructions a byte that keeping a row takes, or a little less
-FIRE = 80  # instructions a step that the driver takes, finding the rows included
+from ircompile.plan.schedule import rows_pushed, whole_run
+from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.plan.settings import COPY_INSTRUCTIONS, STEP_INSTRUCTIONS
 
 
 @dataclass(frozen=True)
@@ -38,44 +36,50 @@ def push_work(plan: Plan) -> PushWork | None:
     return PushWork(round(max(pushes)), round(median(pushes)), pushes.index(max(pushes)))
 
 
-def stage_instructions(plan: Plan | Problem, stage: Stage) -> float:
+def stage_instructions(plan: Plan | ScheduledGraph, stage: Stage) -> float:
     """Estimated instructions of all steps of a stage."""
-    work = float(plan.demands[stage.node.name].instructions + FIRE * stage.steps)
-    if stage.lines:
+    work = float(plan.demands[stage.node.name].instructions + STEP_INSTRUCTIONS * stage.steps)
+    if stage.line_buffer:
         source = plan.graph.tensors[stage.inputs[0]]
-        work += COPY * source.row_bytes * min(stage.steps, source.height)
-    if stage.again:
-        work += plan.demands[stage.again.name].instructions * times_again(plan, stage)
+        work += COPY_INSTRUCTIONS * source.row_bytes * min(stage.steps, source.height)
+    if stage.recomputed_producer:
+        work += plan.demands[stage.recomputed_producer.name].instructions * times_recomputed(plan, stage)
     return work
 
 
-def times_again(plan: Plan | Problem, stage: Stage) -> float:
-    """How often a row of what a stage computes anew is computed, on average."""
+def times_recomputed(plan: Plan | ScheduledGraph, stage: Stage) -> float:
+    """How often a stage computes each row of its recomputed producer, on average."""
     site = plan.graph.site(stage.node)
     rows = [stop - first for step in range(stage.steps) for first, stop in stage.node.op.needs(site, step)]
     return sum(rows) / site.inputs[0].height
 
 
-def instructions(plan: Plan | Problem) -> int:
+def instructions(plan: Plan | ScheduledGraph) -> int:
     """Estimated instructions of one inference."""
     return round(sum(stage_instructions(plan, stage) for stage in plan.stages))
 
 
-def macs(plan: Plan | Problem) -> int:
-    """Multiply-accumulates of one inference, those computed anew counted each time."""
+def macs(plan: Plan | ScheduledGraph) -> int:
+    """Multiply-accumulates of one inference; those of recomputed rows count each time."""
     more = 0.0
     for stage in plan.stages:
-        if stage.again:
-            more += stage.again.op.macs(plan.graph.site(stage.again)) * (times_again(plan, stage) - 1)
+        if stage.recomputed_producer:
+            more += stage.recomputed_producer.op.macs(plan.graph.site(stage.recomputed_producer)) * (
+                times_recomputed(plan, stage) - 1
+            )
     return plan.graph.macs() + round(more)
 
 
 def weight_bytes_read(plan: Plan, pixels: int = 2) -> int:
     """Bytes of weights that one inference loads, where a convolution's kernel takes `pixels` at a time.
 
-    Those of rows computed anew count each time.
+    Those of recomputed rows count each time.
     """
-    times = {stage.again.name: times_again(plan, stage) for stage in plan.stages if stage.again}
+    times = {
+        stage.recomputed_producer.name: times_recomputed(plan, stage)
+        for stage in plan.stages
+        if stage.recomputed_producer
+    }
     return round(
         sum(
             times.get(node.name, 1)

@@ -9,8 +9,8 @@ import numpy as np
 
 from ircompile.ir.tensor import Array
 from ircompile.plan import Plan
-from ircompile.plan.firing import Event, rows_pushed, whole_run
 from ircompile.plan.model import Block, Buffer, Stage
+from ircompile.plan.schedule import Event, rows_pushed, whole_run
 from ircompile.plan.steps import last_use, needs_of, writes_of
 
 Touch = dict[tuple[str, int], list[int]]  # (tensor, row) -> [first step, last step]
@@ -88,7 +88,7 @@ def _kind(plan: Plan, name: str) -> str:
 
 def _others(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
     """What is no tensor: what single nodes need while they fire, lines, and the schedule's counters."""
-    again = {s.again.name: plan.buffers[s.again.output] for s in plan.stages if s.again}
+    again = {node.name: plan.buffers[node.output] for s in plan.stages if (node := s.recomputed_producer)}
     kinds: dict[str, Mapping[str, Block | Buffer]] = {"scratch": plan.scratch, "sums": plan.states, "again": again}
     times = {index: [t for t, event in enumerate(events) if event[0] == index] for index in range(len(plan.stages))}
     found = []
@@ -98,7 +98,7 @@ def _others(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
             runs = [[fired[0], fired[-1]]] if kind == "sums" else _joined(fired)
             spans = [[block.offset, block.bytes, *run] for run in runs]
             found.append({"name": name, "kind": kind, "layer": plan.index[name], "spans": spans})
-    for name, buffer in plan.lines.items():
+    for name, buffer in plan.line_buffers.items():
         index = plan.index[name]
         spans = _lines(plan, plan.stages[index], buffer, times[index])
         found.append({"name": name, "kind": "lines", "layer": index, "spans": spans})

@@ -1,7 +1,8 @@
-"""Making a model fit: which plan, of which form of the graph, needs how little memory at how much work.
+"""Which plan: the default, the one of least memory, or the fastest that fits into some bytes.
 
-There is one path of plans from the fastest down to the smallest (`smaller`), and a second one where what a gate
-stores whole may be computed twice. `--ram BYTES` takes the first of a path that fits, `explore` lists the best.
+There is one list of variants from the fastest down to the smallest (`smaller`), and a second one where tensors
+that a gate would store whole are computed twice. `--ram BYTES` takes the first variant of a list that fits, and
+the faster if there are two. `explore` lists the best of both.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from ircompile.kernels.lower import lower
 from ircompile.passes.compute_twice import compute_twice
 from ircompile.plan import InputMode, check_input_mode
 from ircompile.plan.bound import lower_bound
-from ircompile.plan.known import Known
-from ircompile.plan.lifetimes import Problem
+from ircompile.plan.costs import SegmentCosts
+from ircompile.plan.fast import shortcuts
+from ircompile.plan.memories import in_memories, too_small
 from ircompile.plan.order import orders_of
-from ircompile.plan.regions import in_regions, too_small
-from ircompile.plan.segments import SegmentCosts, least_worst
+from ircompile.plan.partition import partition
+from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.plan.settings import MOST_WORK, WORTH_COMPUTING_TWICE
+from ircompile.plan.shortcuts import Shortcuts
 from ircompile.target import MemoryRegion, Target
-from ircompile.variants.tradeoffs import MOST_WORK, Fitted, default, path, without_recomputing
+from ircompile.variants.tradeoffs import PlanVariant, default_variant, variants, without_recomputing
 
 Ram = Literal["auto", "min"] | int
-MUCH_LESS = 0.9  # of the arena: what computing a gated tensor twice must come down to
 
 
 @dataclass(frozen=True)
@@ -40,20 +43,20 @@ class Room:
     memory: Sequence[MemoryRegion] = ()
     reserved: int = 0
 
-    def place(self, form: Fitted) -> Fitted | None:
-        """This plan, in its places; None where it does not fit."""
-        if form.draft.floor + self.reserved > self.most or form.ram + self.reserved > self.most:
+    def place(self, variant: PlanVariant) -> PlanVariant | None:
+        """This plan with its places in the memories; None if it does not fit."""
+        if variant.candidate.least_arena + self.reserved > self.most or variant.ram + self.reserved > self.most:
             return None
         if not self.memory:
-            return form
-        places = in_regions(form.draft, self.memory, self.reserved)
-        return replace(form, places=places) if places else None
+            return variant
+        memory_map = in_memories(variant.candidate, self.memory, self.reserved)
+        return replace(variant, memory_map=memory_map) if memory_map else None
 
-    def refusal(self, graph: Graph, best: Fitted) -> CompileError:
+    def refusal(self, graph: Graph, best: PlanVariant) -> CompileError:
         """The error that says why the smallest plan that was found does not fit."""
         if best.ram + self.reserved > self.most:
             return too_large(graph, best, int(self.most) - self.reserved).counting(self.reserved)
-        return too_small(best.draft, self.memory)
+        return too_small(best.candidate, self.memory)
 
 
 def fit(
@@ -63,111 +66,117 @@ def fit(
     ram: Ram = "auto",
     memory: Sequence[MemoryRegion] = (),
     reserved: int = 0,
-) -> Fitted:
+) -> PlanVariant:
     """The plan that is asked for: the default, the least without recomputing, or the fastest within some bytes.
 
-    With `memory`, the fastest first, what is touched most goes to the first, and the plan is the first of these and
-    of the path to smaller ones that these memories hold. `reserved` of the bytes, or of those of the first memory,
-    are not for the plan.
-    Raises CompileError where nothing fits, or the input mode does not suit the graph.
+    With `memory`, the fastest first, the plan is the first variant that these memories hold, and what is accessed
+    most goes to the first memory. `reserved` bytes of the first memory, or of all bytes, are not for the plan.
+    Raises CompileError if nothing fits, or if the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
-    known = Known()
-    graph = in_order(graph, target, input_mode, known)
+    remembered = shortcuts()
+    graph = in_order(graph, target, input_mode, remembered)
     if isinstance(ram, int):
-        return first_within(graph, target, input_mode, Room(ram, memory, reserved), known)
-    named, room = small(graph, target, input_mode, ram, known), Room(inf, memory, reserved)
-    return room.place(named) or first_within(graph, target, input_mode, room, known)
+        return first_within(graph, target, input_mode, Room(ram, memory, reserved), remembered)
+    named, room = small_variant(graph, target, input_mode, ram, remembered), Room(inf, memory, reserved)
+    return room.place(named) or first_within(graph, target, input_mode, room, remembered)
 
 
-def small(graph: Graph, target: Target, input_mode: InputMode, ram: Literal["auto", "min"], known: Known) -> Fitted:
-    """The default or the least plan; what a mean keeps is computed twice where that takes off much."""
-    find_form = default if ram == "auto" else least
-    kept, twice = find_form(graph, target, input_mode, known), compute_twice(graph)
+def small_variant(
+    graph: Graph, target: Target, input_mode: InputMode, ram: Literal["auto", "min"], remembered: Shortcuts
+) -> PlanVariant:
+    """The default or the least plan; tensors before gates are computed twice if that saves a tenth or more."""
+    find = default_variant if ram == "auto" else least_variant
+    once, twice = find(graph, target, input_mode, remembered), compute_twice(graph)
     if twice is graph:
-        return kept
-    anew = find_form(twice, target, input_mode, known)
-    return anew if anew.ram <= MUCH_LESS * kept.ram else kept
+        return once
+    other = find(twice, target, input_mode, remembered)
+    return other if other.ram <= WORTH_COMPUTING_TWICE * once.ram else once
 
 
-def first_within(graph: Graph, target: Target, input_mode: InputMode, room: Room, known: Known) -> Fitted:
-    """The fastest of the first plans, on each way to less memory, that there is room for.
-
-    Raises CompileError where there is none.
-    """
-    seen, found = list[Fitted](), list[Fitted]()
-    for way in gate_forms(graph):
-        for form in path(way, target, input_mode, known):
-            if placed := room.place(form):
+def first_within(
+    graph: Graph, target: Target, input_mode: InputMode, room: Room, remembered: Shortcuts
+) -> PlanVariant:
+    """The first variant of each list that fits, the faster of them. Raises CompileError if none fits."""
+    seen, found = list[PlanVariant](), list[PlanVariant]()
+    for form in gate_forms(graph):
+        for variant in variants(form, target, input_mode, remembered):
+            if placed := room.place(variant):
                 found.append(placed)
                 break
-            seen.append(form)
+            seen.append(variant)
     if not found:
-        raise room.refusal(graph, min(seen, key=lambda form: form.ram))
-    return min(found, key=lambda form: form.work)
+        raise room.refusal(graph, min(seen, key=lambda variant: variant.ram))
+    return min(found, key=lambda variant: variant.work)
 
 
-def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[Fitted]:
-    """The Pareto front of memory and instructions, fastest first; `fit` finds each by its bytes."""
-    known, records = Known(), list[Fitted]()
-    for form in gate_forms(in_order(graph, target, input_mode, known)):
+def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[PlanVariant]:
+    """The Pareto front of memory and instructions, fastest first; `fit` finds each variant by its bytes."""
+    remembered, records = shortcuts(), list[PlanVariant]()
+    for form in gate_forms(in_order(graph, target, input_mode, remembered)):
         least = inf
-        for fitted in path(form, target, input_mode, known):
-            if fitted.draft.floor < least and fitted.ram < least:
-                records.append(fitted)
-                least = fitted.ram
-    front: list[Fitted] = []
-    for fitted in sorted(records, key=lambda f: (f.ram, f.work)):
-        if not front or fitted.work < front[-1].work:
-            front.append(fitted)
+        for variant in variants(form, target, input_mode, remembered):
+            if variant.candidate.least_arena < least and variant.ram < least:
+                records.append(variant)
+                least = variant.ram
+    front: list[PlanVariant] = []
+    for variant in sorted(records, key=lambda v: (v.ram, v.work)):
+        if not front or variant.work < front[-1].work:
+            front.append(variant)
     return front[::-1]
 
 
 def gate_forms(graph: Graph) -> list[Graph]:
-    """The graph, and where it differs that which computes twice what gates would store whole."""
+    """The graph and, if that differs, the graph that computes twice what gates would store whole."""
     twice = compute_twice(graph)
     return [graph] if twice is graph else [graph, twice]
 
 
-def in_order(graph: Graph, target: Target, input_mode: InputMode, known: Known | None = None) -> Graph:
-    """Its nodes in the order in which least is alive, with rings alone."""
+def in_order(graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts | None = None) -> Graph:
+    """The graph with its nodes in the order in which the fewest bytes are alive, without line buffers."""
     orders = orders_of(graph)
 
-    def alive(order: Graph) -> int:
+    def peak(order: Graph) -> int:
         lowered = lower(order, target)
-        problem = Problem(lowered.graph, lowered.demands, known=known)
-        return least_worst(SegmentCosts(problem, input_mode == "rows"))
+        scheduled = ScheduledGraph(lowered.graph, lowered.demands, shortcuts=remembered)
+        return least_live_bytes(scheduled, input_mode == "rows")
 
-    return min(orders, key=alive) if len(orders) > 1 else graph
+    return min(orders, key=peak) if len(orders) > 1 else graph
 
 
-def least(graph: Graph, target: Target, input_mode: InputMode, known: Known) -> Fitted:
-    """The plan that needs least without recomputing anything."""
-    forms = list(without_recomputing(graph, target, input_mode, known))
-    most = MOST_WORK * forms[0].work
-    best = forms[0]
-    for form in sorted(forms, key=lambda f: f.draft.peak):
-        if form.work <= most and form.draft.floor < best.ram:
-            best = min(best, form, key=lambda f: f.ram)
+def least_live_bytes(scheduled: ScheduledGraph, rows_input: bool) -> int:
+    """The most bytes alive at one time, with the best cuts."""
+    costs = SegmentCosts(scheduled, rows_input)
+    return max(map(costs.live, partition(costs, costs.live)))
+
+
+def least_variant(graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts) -> PlanVariant:
+    """The variant that needs the fewest bytes without recomputing anything."""
+    found = list(without_recomputing(graph, target, input_mode, remembered))
+    most = MOST_WORK * found[0].work
+    best = found[0]
+    for variant in sorted(found, key=lambda v: v.candidate.peak_bytes):
+        if variant.work <= most and variant.candidate.least_arena < best.ram:
+            best = min(best, variant, key=lambda v: v.ram)
     return best
 
 
-def too_large(graph: Graph, best: Fitted, ram: int) -> TooLarge:
-    """Says which node peaks, what is alive then, how little was found and what no plan can go below.
+def too_large(graph: Graph, best: PlanVariant, ram: int) -> TooLarge:
+    """The error that names the node at the peak, what is alive then, the least that was found, and the lower bound.
 
-    Rows are proposed where the input is stored and this form, streamed, could be cut so that `ram` suffices.
+    It proposes to push rows if the input is stored and, with pushed rows, cuts exist with which `ram` suffices.
     """
-    draft = best.draft
-    held = sorted(draft.held(draft.peak_step).items(), key=lambda pair: -pair[1])[:5]
-    bound = lower_bound(Problem(best.lowered.graph, best.lowered.demands), draft.rows)
+    candidate = best.candidate
+    held = sorted(candidate.held(candidate.peak_time).items(), key=lambda pair: -pair[1])[:5]
+    bound = lower_bound(ScheduledGraph(best.lowered.graph, best.lowered.demands), candidate.rows_input)
     holds = ", ".join(f"{name} {size:,}" for name, size in held)
     layers = "its layers, split into parts of their channels as here," if best.parts else "its layers"
     rows = ""
-    alone = not draft.rows and len(graph.inputs) == 1
-    if alone and least_worst(SegmentCosts(draft.problem, rows_input=True)) <= ram:
+    alone = not candidate.rows_input and len(graph.inputs) == 1
+    if alone and least_live_bytes(candidate.scheduled, rows_input=True) <= ram:
         rows = "--input rows may do, as no input is stored then; or "
     return TooLarge(
-        f"{graph.name}: node {draft.peak_node.name!r} ({draft.peak_node.source})",
+        f"{graph.name}: node {candidate.peak_node.name!r} ({candidate.peak_node.source})",
         best.ram,
         ram,
         f"at its peak it holds {holds}; no order and no placement of {layers} needs less than {bound:,} as long as "

@@ -1,8 +1,8 @@
-"""Smaller and smaller plans of a graph, each from the one before.
+"""The variants of a plan, each smaller than the one before it and mostly slower.
 
-From the fastest down: rings only; lines where they save most; windows gathered in less scratch; lines in every
-window; then, one by one, what is wide at the peak in parts of its channels; then what is wide at the peak computed
-anew for every window instead of kept.
+From the fastest down: ring buffers only; line buffers where they save most, the default; kernels with less scratch;
+line buffers in every window; then, one after the other, layers that are wide at the peak are computed in parts of
+their channels; then the layers before wide windows are recomputed for every window instead of being kept.
 """
 
 from __future__ import annotations
@@ -15,163 +15,180 @@ from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import Lowered, lower
 from ircompile.passes.split_channels import base_name, split_channels, splittable
 from ircompile.plan import InputMode, Plan, lay_out
-from ircompile.plan.draft import Draft
-from ircompile.plan.known import Known
-from ircompile.plan.lifetimes import Problem
-from ircompile.plan.regions import Places
-from ircompile.plan.search import find, find_default, lines_everywhere
-from ircompile.plan.stages import can_compute_again
+from ircompile.plan.candidate import CandidatePlan
+from ircompile.plan.memories import MemoryMap
+from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
+from ircompile.plan.search import find_candidate, find_default
+from ircompile.plan.settings import CHANNEL_PARTS, MOST_WORK, SEARCH_EVERY
+from ircompile.plan.shortcuts import Shortcuts
+from ircompile.plan.stages import line_buffers_everywhere, recomputable_producers
 from ircompile.plan.work import instructions, macs
 from ircompile.target import Target
 
-MOST_WORK = 1.15  # what less memory may cost in instructions where nothing is computed anew
-PARTS = (2, 4, 8)
-SEARCH_EVERY = 3  # steps down the path after which cuts are searched for anew
-
 
 @dataclass(frozen=True)
-class Fitted:
-    """A form of the graph, lowered, and the draft of its plan.
+class PlanVariant:
+    """A lowered form of the graph, and the candidate for its plan.
 
-    `frugal` kernels take less scratch. `parts` of the named depthwise convolutions come one after the other; what
-    feeds those of `again` is computed for every window.
+    `frugal` kernels take less scratch. The depthwise convolutions named in `parts` are computed in so many parts of
+    their channels. The producers of those named in `recomputing` are recomputed for every window.
     """
 
     lowered: Lowered
-    draft: Draft
+    candidate: CandidatePlan
     frugal: bool = False
     parts: Mapping[str, int] = field(default_factory=dict)
-    again: frozenset[str] = frozenset()
-    places: Places | None = None
+    recomputing: frozenset[str] = frozenset()
+    memory_map: MemoryMap | None = None
 
     @cached_property
     def plan(self) -> Plan:
         """The plan itself."""
-        return lay_out(self.draft, self.places)
+        return lay_out(self.candidate, self.memory_map)
 
     @property
     def ram(self) -> int:
         """Arena bytes."""
-        return self.draft.size
+        return self.candidate.size
 
     @cached_property
     def work(self) -> int:
         """Estimated instructions of one inference."""
-        return instructions(self.draft.problem)
+        return instructions(self.candidate.scheduled)
 
     @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of one inference."""
-        return macs(self.draft.problem)
+        return macs(self.candidate.scheduled)
 
 
-def path(graph: Graph, target: Target, input_mode: InputMode, known: Known) -> Iterator[Fitted]:
-    """All of them, the default where its work is next."""
-    forms = without_recomputing(graph, target, input_mode, known)
-    form = next(forms)
-    yield form
-    some_lines = [default(graph, target, input_mode, known)]
-    for form in forms:
-        if some_lines and form.work >= some_lines[0].work:
-            yield some_lines.pop()
-        yield form
-    yield from some_lines
-    yield from _descent(graph, target, form, recompute=True, most=None)
+def variants(graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts) -> Iterator[PlanVariant]:
+    """All variants; the default stands before the first that does more work."""
+    others = without_recomputing(graph, target, input_mode, remembered)
+    variant = next(others)
+    yield variant
+    default = [default_variant(graph, target, input_mode, remembered)]
+    for variant in others:
+        if default and variant.work >= default[0].work:
+            yield default.pop()
+        yield variant
+    yield from default
+    yield from _smaller_and_smaller(graph, target, variant, recompute=True, most=None)
 
 
-def default(graph: Graph, target: Target, input_mode: InputMode, known: Known | None = None) -> Fitted:
-    """The fewest instructions within 5 % of the least memory at row grain."""
+def default_variant(
+    graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts | None = None
+) -> PlanVariant:
+    """The variant with the fewest line buffers among those within 5 % of the least memory."""
     lowered = lower(graph, target)
-    return Fitted(lowered, find_default(lowered.graph, lowered.demands, input_mode, known))
+    return PlanVariant(lowered, find_default(lowered.graph, lowered.demands, input_mode, remembered))
 
 
-def without_recomputing(graph: Graph, target: Target, input_mode: InputMode, known: Known) -> Iterator[Fitted]:
-    """Those that compute every row once, without the default; the first is the fastest."""
+def without_recomputing(
+    graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts
+) -> Iterator[PlanVariant]:
+    """The variants that compute every row once, without the default; the first is the fastest."""
     lowered, frugal = lower(graph, target), lower(graph, target, frugal=True)
-    yield Fitted(lowered, find(Problem(lowered.graph, lowered.demands, known=known), input_mode))
     differ = frugal.demands != lowered.demands
+
+    def variant(form: Lowered, line_buffers: frozenset[str], frugal: bool) -> PlanVariant:
+        scheduled = ScheduledGraph(form.graph, form.demands, line_buffers, shortcuts=remembered)
+        return PlanVariant(form, find_candidate(scheduled, input_mode), frugal)
+
+    yield variant(lowered, frozenset(), False)
     if differ:
-        yield Fitted(frugal, find(Problem(frugal.graph, frugal.demands, known=known), input_mode), differ)
-    problem = Problem(frugal.graph, frugal.demands, lines_everywhere(frugal.graph), known=known)
-    form = Fitted(frugal, find(problem, input_mode), differ)
-    yield form
-    most = MOST_WORK * form.work
-    yield from _descent(graph, target, form, recompute=False, most=most)
+        yield variant(frugal, frozenset(), True)
+    last = variant(frugal, line_buffers_everywhere(frugal.graph), differ)
+    yield last
+    yield from _smaller_and_smaller(graph, target, last, recompute=False, most=MOST_WORK * last.work)
 
 
-def _descent(graph: Graph, target: Target, form: Fitted, recompute: bool, most: float | None) -> Iterator[Fitted]:
-    """Changes, each of which lowers the peak; after every few, the cuts are searched for anew."""
-    steps = 0
-    while (lower_peak := _less_alive(graph, target, form, recompute, most)) is not None:
-        form, steps = lower_peak, steps + 1
-        yield form
-        if steps % SEARCH_EVERY == 0:
-            form = _searched(form)
-            yield form
-    if steps % SEARCH_EVERY:
-        form = _searched(form)
-        yield form
-        yield from _descent(graph, target, form, recompute, most)
+def _smaller_and_smaller(
+    graph: Graph, target: Target, variant: PlanVariant, recompute: bool, most: float | None
+) -> Iterator[PlanVariant]:
+    """Applies changes that lower the peak, one by one; after every few, the cuts are searched for again."""
+    changes = 0
+    while (lower_peak := _with_lower_peak(graph, target, variant, recompute, most)) is not None:
+        variant, changes = lower_peak, changes + 1
+        yield variant
+        if changes % SEARCH_EVERY == 0:
+            variant = _with_best_cuts(variant)
+            yield variant
+    if changes % SEARCH_EVERY:
+        variant = _with_best_cuts(variant)
+        yield variant
+        yield from _smaller_and_smaller(graph, target, variant, recompute, most)
 
 
-def _searched(form: Fitted) -> Fitted:
-    """With cuts searched for anew, if those are better."""
-    again = find(form.draft.problem, "rows" if form.draft.rows else "resident")
-    return form if again.floor >= form.ram else replace(form, draft=min(form.draft, again, key=lambda d: d.size))
+def _with_best_cuts(variant: PlanVariant) -> PlanVariant:
+    """The variant with cuts that are searched for again, if those are better."""
+    found = find_candidate(variant.candidate.scheduled, "rows" if variant.candidate.rows_input else "resident")
+    if found.least_arena >= variant.ram:
+        return variant
+    return replace(variant, candidate=min(variant.candidate, found, key=lambda candidate: candidate.size))
 
 
-def _less_alive(graph: Graph, target: Target, form: Fitted, recompute: bool, most: float | None) -> Fitted | None:
-    """With one more change and a lower peak; None where there is none within `most` instructions."""
-    for names in _wide_at_peaks(graph, form):
-        counts = [n for n in PARTS if n > max(form.parts.get(name, 1) for name in names)]
+def _with_lower_peak(
+    graph: Graph, target: Target, variant: PlanVariant, recompute: bool, most: float | None
+) -> PlanVariant | None:
+    """The variant with one more change and a lower peak; None if none has one within `most` instructions."""
+    for names in _wide_at_peaks(graph, variant):
+        counts = [n for n in CHANNEL_PARTS if n > max(variant.parts.get(name, 1) for name in names)]
         changes: list[tuple[Mapping[str, int], frozenset[str]]]
-        changes = [({**form.parts, **dict.fromkeys(names, n)}, form.again) for n in counts]
-        if recompute and not form.again & names:
-            again = form.again | names
-            changes = [(form.parts, again), *((parts, again) for parts, _ in changes)]
-        for parts, again in changes:
-            other = _with(graph, target, form, parts, again)
-            if other and other.draft.peaks < form.draft.peaks and (most is None or other.work <= most):
+        changes = [({**variant.parts, **dict.fromkeys(names, n)}, variant.recomputing) for n in counts]
+        if recompute and not variant.recomputing & names:
+            more = variant.recomputing | names
+            changes = [(variant.parts, more), *((parts, more) for parts, _ in changes)]
+        for parts, recomputing in changes:
+            other = _changed(graph, target, variant, parts, recomputing)
+            if not other or (most is not None and other.work > most):
+                continue
+            if other.candidate.segment_peaks < variant.candidate.segment_peaks:
                 return other
     return None
 
 
-def _wide_at_peaks(graph: Graph, form: Fitted) -> list[frozenset[str]]:
-    """Depthwise convolutions whose wide input, or lines, are alive at the peak; those with most bytes first.
+def _wide_at_peaks(graph: Graph, variant: PlanVariant) -> list[frozenset[str]]:
+    """Groups of depthwise convolutions whose wide input or line buffer is alive at the peak; most bytes first.
 
-    Each is together with those that hold its place where other segments peak alike: the peak is lower only once all
-    of these are changed.
+    If several segments peak alike, the peak is lower only once the layers that hold the same place in all of them
+    are changed. Such layers form a group.
     """
     wide = {node.output: name for name, chain in splittable(graph).items() for node in chain[:-1]}
-    wide |= {f"{name}:lines": name for name in splittable(graph)}
-    peaks = [_wide_among(form.draft.held(step), wide) for step in form.draft.peak_steps]
+    wide |= {line_buffer_name(name): name for name in splittable(graph)}
+    peaks = [_wide_among(variant.candidate.held(time), wide) for time in variant.candidate.peak_times]
     alike = [held for held in peaks if [*held.values()] == [*peaks[0].values()]]
     return [frozenset(names) for names in zip(*alike, strict=True)]
 
 
 def _wide_among(held: Mapping[str, int], wide: Mapping[str, str]) -> dict[str, int]:
-    """Bytes held by or for each depthwise convolution, most first."""
+    """The bytes that are held by or for each depthwise convolution, most first."""
     bytes_of: dict[str, int] = {}
-    for home, size in held.items():
-        name = wide.get(base_name(home.removesuffix(":lines")) + (":lines" if home.endswith(":lines") else ""))
+    ending = line_buffer_name("")
+    for root, size in held.items():
+        base = base_name(root.removesuffix(ending))
+        name = wide.get(line_buffer_name(base) if root.endswith(ending) else base)
         if name:
             bytes_of[name] = bytes_of.get(name, 0) + size
     return dict(sorted(bytes_of.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _with(
-    graph: Graph, target: Target, form: Fitted, parts: Mapping[str, int], again: frozenset[str]
-) -> Fitted | None:
-    """The same cuts in another form of the graph; None where it cannot be."""
-    lowered = lower(split_channels(graph, parts), target, form.frugal)
-    anew = frozenset(name for name in can_compute_again(lowered.graph) if base_name(name) in again)
-    if {base_name(name) for name in anew} != again:
+def _changed(
+    graph: Graph, target: Target, variant: PlanVariant, parts: Mapping[str, int], recomputing: frozenset[str]
+) -> PlanVariant | None:
+    """The same cuts in another form of the graph; None if a producer of that form cannot be recomputed."""
+    lowered = lower(split_channels(graph, parts), target, variant.frugal)
+    names = frozenset(n for n in recomputable_producers(lowered.graph) if base_name(n) in recomputing)
+    if {base_name(name) for name in names} != recomputing:
         return None
-    lines = lines_everywhere(lowered.graph) - anew
-    problem = Problem(lowered.graph, lowered.demands, lines, anew, form.draft.problem.known)
-    place = {base_name(stage.node.name): i for i, stage in reversed(list(enumerate(problem.stages)))}
-    place |= {base_name(s.again.name): i for i, s in reversed(list(enumerate(problem.stages))) if s.again}
-    old = form.draft.problem.stages
-    firsts = sorted({0, *(place.get(base_name(old[first].node.name), 0) for first, _ in form.draft.segments)})
-    segments = tuple(zip(firsts, [*firsts[1:], len(problem.stages)], strict=True))
-    return Fitted(lowered, replace(form.draft, problem=problem, segments=segments), form.frugal, parts, again)
+    candidate = variant.candidate
+    line_buffers = line_buffers_everywhere(lowered.graph) - names
+    remembered = candidate.scheduled.shortcuts
+    scheduled = ScheduledGraph(lowered.graph, lowered.demands, line_buffers, names, remembered)
+    stages = reversed(list(enumerate(scheduled.stages)))
+    place = {base_name(node.name): i for i, stage in stages for node in stage.nodes}
+    old = candidate.scheduled.stages
+    firsts = sorted({0, *(place.get(base_name(old[first].node.name), 0) for first, _ in candidate.segments)})
+    segments = tuple(zip(firsts, [*firsts[1:], len(scheduled.stages)], strict=True))
+    changed = replace(candidate, scheduled=scheduled, segments=segments)
+    return PlanVariant(lowered, changed, variant.frugal, parts, recomputing)

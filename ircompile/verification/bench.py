@@ -12,8 +12,8 @@ from ircompile.kernels.lower import lower
 from ircompile.kernels.pack import pack
 from ircompile.pipeline import Compiled
 from ircompile.plan import lay_out
-from ircompile.plan.draft import Draft
-from ircompile.plan.lifetimes import Problem
+from ircompile.plan.candidate import CandidatePlan
+from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.target import Target
 from ircompile.verification.ladder import vectors_for
 from ircompile.verification.runners.counts import BETWEEN_LAYERS
@@ -64,7 +64,7 @@ def layer_by_layer(graph: Graph, target: Target, name: str) -> Compiled:
     Kernels, and the driver that fires them, are those of any other plan.
     """
     lowered = lower(graph, target)
-    problem = Problem(lowered.graph, lowered.demands)
-    segments = tuple((i, i + 1) for i in range(len(problem.stages)))
-    plan = lay_out(Draft(problem, segments, rows=False, pooled=False))
+    scheduled = ScheduledGraph(lowered.graph, lowered.demands)
+    segments = tuple((i, i + 1) for i in range(len(scheduled.stages)))
+    plan = lay_out(CandidatePlan(scheduled, segments, rows_input=False, share_rings=False))
     return Compiled(graph.name, name, target, graph, lowered, plan, pack(lowered, plan, target))

@@ -14,12 +14,13 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.plan import lay_out
-from ircompile.plan.segments import SegmentCosts, least_peak
+from ircompile.plan.costs import SegmentCosts
+from ircompile.plan.partition import best_partition, partition
 from ircompile.target import MemoryRegion, load_target
 from ircompile.variants.choose import fit
 from ircompile.variants.estimate import analyze_graph
 from ircompile.variants.estimate.advice import total_stride
-from ircompile.variants.estimate.coarse import best_cuts, find_coarse
+from ircompile.variants.estimate.coarse import find_coarse
 from ircompile.variants.estimate.estimate import Estimate, Planner, recomputing
 from ircompile.variants.estimate.rescale import rescale
 
@@ -55,7 +56,7 @@ def planned(graph: Graph, rows: bool) -> Estimate:
 @pytest.mark.parametrize("rows", [False, True])
 def test_a_coarse_plan_is_a_plan_near_the_real_one(make, rows: bool) -> None:  # type: ignore[no-untyped-def]
     found = planned(make(), rows)
-    plan = lay_out(found.draft)
+    plan = lay_out(found.candidate)
     prove(plan)
     assert found.placed
     assert found.bound <= plan.arena_bytes <= found.bytes
@@ -65,16 +66,16 @@ def test_a_coarse_plan_is_a_plan_near_the_real_one(make, rows: bool) -> None:  #
 def test_the_cuts_are_nearly_as_good_as_those_of_firing_every_segment() -> None:
     planner = Planner(lower(short(), M4))
     costs = SegmentCosts(planner.plain, rows_input=False)
-    fired = max(map(costs.live, least_peak(costs, costs.live)))
-    guessed = max(map(costs.live, find_coarse(planner.plain, rows=False).segments))
+    fired = max(map(costs.live, partition(costs, costs.live)))
+    guessed = max(map(costs.live, find_coarse(planner.plain, rows_input=False).segments))
     assert guessed <= 1.02 * fired
 
 
 def test_cuts_minimize_the_greatest_cost() -> None:
     cost = np.array([[0, 5, 9, 9], [0, 0, 4, 7], [0, 0, 0, 6]], float)
-    assert best_cuts(cost) == [(0, 1), (1, 2), (2, 3)]
+    assert best_partition(range(4), cost, lambda segment: float(cost[segment]), 3) == [(0, 1), (1, 2), (2, 3)]
     cost[0, 3] = 5
-    assert best_cuts(cost) == [(0, 3)]
+    assert best_partition(range(4), cost, lambda segment: float(cost[segment]), 3) == [(0, 3)]
 
 
 def test_recomputing_takes_less_memory_and_counts_its_work() -> None:
@@ -84,10 +85,10 @@ def test_recomputing_takes_less_memory_and_counts_its_work() -> None:
         x = net.inverted_residual(x, 16, 4)
     graph = net.graph(net.add("mean", ops.Mean(), (x,)))
     start = planned(graph, True)
-    again = recomputing(start, None, 6)
-    assert again.bytes < start.bytes
-    assert again.macs > start.macs == graph.macs()
-    prove(lay_out(again.draft))
+    more = recomputing(start, None, 6)
+    assert more.bytes < start.bytes
+    assert more.macs > start.macs == graph.macs()
+    prove(lay_out(more.candidate))
 
 
 def test_what_fits_is_told_and_needs_no_advice() -> None:

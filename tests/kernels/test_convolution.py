@@ -295,7 +295,7 @@ def test_the_whole_map_is_read_where_it_lies(
     compiled = build(graph, load_target(target), "net")
     last = [node.name for node in compiled.lowered.graph.nodes if node.name in graph.output_names]
     assert not any(compiled.lowered.demands[name].scratch for name in last)
-    assert not any(stage.lines for stage in compiled.plan.stages if stage.node.name in last)
+    assert not any(stage.line_buffer for stage in compiled.plan.stages if stage.node.name in last)
 
 
 @pytest.mark.toolchain

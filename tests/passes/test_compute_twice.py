@@ -14,9 +14,10 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.passes.compute_twice import MOST_MACS, compute_twice, dams
 from ircompile.plan import InputMode
+from ircompile.plan.settings import WORTH_COMPUTING_TWICE
 from ircompile.target import load_target
-from ircompile.variants.choose import MUCH_LESS, explore, fit
-from ircompile.variants.tradeoffs import default
+from ircompile.variants.choose import explore, fit
+from ircompile.variants.tradeoffs import default_variant
 
 
 def gated(net: Net, x: str, by: str) -> str:
@@ -84,8 +85,8 @@ def test_nothing_to_gain() -> None:
 @pytest.mark.thorough
 def test_default_takes_it_where_it_is_much_less() -> None:
     graph, target = decoder(), load_target("cortex-m4")
-    kept, found = default(graph, target, "resident"), fit(graph, target, "resident")
-    assert found.ram <= MUCH_LESS * kept.ram
+    kept, found = default_variant(graph, target, "resident"), fit(graph, target, "resident")
+    assert found.ram <= WORTH_COMPUTING_TWICE * kept.ram
     assert found.macs > kept.macs == graph.macs()
     assert found.ram in [form.ram for form in explore(graph, target, "resident")]
 

@@ -10,7 +10,7 @@ from ircompile.ir.tensor import Array
 from ircompile.kernels.lower import lower
 from ircompile.plan import bound
 from ircompile.plan.bound import NEVER, least_sums, lower_bound
-from ircompile.plan.lifetimes import Problem
+from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.target import load_target
 
 
@@ -39,7 +39,7 @@ def test_least_sums(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_as_over_all_pairs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     lowered = lower(random_net(seed, 1 + seed % 2), load_target("cortex-m4"))
-    problem = Problem(lowered.graph, lowered.demands)
-    found = [lower_bound(problem, rows) for rows in (False, True)]
+    scheduled = ScheduledGraph(lowered.graph, lowered.demands)
+    found = [lower_bound(scheduled, rows) for rows in (False, True)]
     monkeypatch.setattr(bound, "least_sums", over_all_pairs)
-    assert [lower_bound(problem, rows) for rows in (False, True)] == found
+    assert [lower_bound(scheduled, rows) for rows in (False, True)] == found

@@ -38,7 +38,7 @@ def test_layer_by_layer_keeps_every_tensor_whole() -> None:
     plan = layer_by_layer(graph, M4, "net").plan
     assert all(stop == first + 1 for first, stop in plan.segments)
     assert all(buffer.slots == plan.tensor(name).height for name, buffer in plan.buffers.items())
-    assert not plan.lines
+    assert not plan.line_buffers
     prove(plan)
     inputs = random_inputs(graph)
     for name, want in run_graph(graph, inputs).items():

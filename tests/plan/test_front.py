@@ -24,7 +24,7 @@ from ircompile.plan.simulate import run_plan
 from ircompile.plan.work import instructions, macs
 from ircompile.target import load_target
 from ircompile.variants.choose import explore, fit
-from ircompile.variants.tradeoffs import Fitted
+from ircompile.variants.tradeoffs import PlanVariant
 
 M4 = load_target("cortex-m4")
 MODES: tuple[InputMode, InputMode] = ("resident", "rows")
@@ -36,7 +36,7 @@ def blocks() -> Graph:
     return net.graph(net.inverted_residual(net.inverted_residual(x, 4, 8), 4, 12, 2, 5))
 
 
-def check_front(graph: Graph, mode: InputMode, front: Sequence[Fitted]) -> None:
+def check_front(graph: Graph, mode: InputMode, front: Sequence[PlanVariant]) -> None:
     for more, less in pairwise(front):
         assert more.ram > less.ram
         assert more.work < less.work

@@ -22,7 +22,7 @@ from ircompile.plan import InputMode
 from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
 from ircompile.variants.choose import explore, fit
-from ircompile.variants.tradeoffs import Fitted
+from ircompile.variants.tradeoffs import PlanVariant
 
 MODES: tuple[InputMode, InputMode] = ("resident", "rows")
 M4 = load_target("cortex-m4")
@@ -35,7 +35,7 @@ def net_for(seed: int, mode: InputMode) -> Graph:
     return random_net(seed, 1 if mode == "rows" else 1 + seed % MOST_INPUTS)
 
 
-def check(graph: Graph, fitted: Fitted, seed: int) -> None:
+def check(graph: Graph, fitted: PlanVariant, seed: int) -> None:
     plan = fitted.plan
     prove(plan)
     inputs = random_inputs(graph, seed)
@@ -43,7 +43,7 @@ def check(graph: Graph, fitted: Fitted, seed: int) -> None:
     for name, want in wanted.items():
         np.testing.assert_array_equal(got[name], want)
     assert plan.peak_live <= plan.arena_bytes == fitted.ram
-    if not fitted.again:
+    if not fitted.recomputing:
         assert plan.lower_bound <= plan.peak_live
 
 

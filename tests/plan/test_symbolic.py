@@ -13,10 +13,10 @@ from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
 from ircompile.ir.tensor import Array
 from ircompile.kernels.lower import lower
-from ircompile.plan import InputMode, Plan, known, make_plan
+from ircompile.plan import InputMode, Plan, make_plan, stages
+from ircompile.plan.allocate import Allocator
 from ircompile.plan.model import ARENA_ALIGN
-from ircompile.plan.packing import Packer
-from ircompile.plan.steps import StageRows, rows_of
+from ircompile.plan.steps import StepRows, step_rows
 from ircompile.plan.tables import WaitRow, schedule_tables
 from ircompile.target import load_target
 
@@ -60,10 +60,10 @@ def test_catches_a_slot_too_few(plan: Plan) -> None:
 
 
 def test_catches_a_phase_of_one_more(plan: Plan) -> None:
-    shared = [name for name in rings(plan) if plan.buffers[name].phase]
+    shared = [name for name in rings(plan) if plan.buffers[name].slot_offset]
     for name in shared:
         buffer = plan.buffers[name]
-        changed = {**plan.buffers, name: replace(buffer, phase=buffer.phase + 1)}
+        changed = {**plan.buffers, name: replace(buffer, slot_offset=buffer.slot_offset + 1)}
         assert caught(replace(plan, buffers=changed)), name
 
 
@@ -103,9 +103,9 @@ def one_less(values: Array) -> Array:
     return np.where(values > 0, values - 1, values)
 
 
-def plant_rows(monkeypatch: pytest.MonkeyPatch, wrong: Callable[[StageRows], StageRows]) -> None:
+def plant_rows(monkeypatch: pytest.MonkeyPatch, wrong: Callable[[StepRows], StepRows]) -> None:
     """The planner is told wrong rows of every stage."""
-    monkeypatch.setattr(known, "rows_of", lambda stage, site: wrong(rows_of(stage, site)))
+    monkeypatch.setattr(stages, "step_rows", lambda stage, site: wrong(step_rows(stage, site)))
 
 
 def readers_end_early(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +121,8 @@ def waits_end_early(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bases_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = Packer.lowest_base
-    monkeypatch.setattr(Packer, "lowest_base", lambda *given: max(right(*given) - ARENA_ALIGN, 0))
+    right = Allocator.lowest_base
+    monkeypatch.setattr(Allocator, "lowest_base", lambda *given: max(right(*given) - ARENA_ALIGN, 0))
 
 
 @pytest.mark.parametrize("plant", [readers_end_early, writers_begin_late, waits_end_early, bases_too_low])

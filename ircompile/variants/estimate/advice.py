@@ -10,15 +10,16 @@ from ircompile.errors import CompileError
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
+from ircompile.plan.settings import (
+    MOST_RECOMPUTED,
+    RECOMPUTING_STEPS,
+    SIZES_TRIED,
+    SMALLEST_INPUT,
+    SMALLEST_WIDTH,
+)
 from ircompile.target import Target
 from ircompile.variants.estimate.estimate import Estimate, Planner, recomputing
 from ircompile.variants.estimate.rescale import rescale
-
-STEPS_EVENTS = 12_000  # events in all of the schedules that recompute more and more
-MOST_STEPS = 6
-LEAST_SIZE = 0.4  # sizes below this part of the model's own are not proposed
-SIZES_TRIED = 3
-LEAST_WIDTH = 0.2
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,15 @@ class Option:
 def options(graph: Graph, target: Target, now: Estimate, ram: int | None) -> Iterator[Option]:
     """Ways to need less, those that change no result first. `now` is how the graph is planned as asked."""
     best = now
-    if not now.coarse.rows and len(graph.inputs) == 1:
+    if not now.coarse.rows_input and len(graph.inputs) == 1:
         pushed = now.planner.estimate(True)
         if pushed.bytes < now.bytes:
             best = pushed
             yield _option("rows", "--input rows: the input is pushed and never stored", pushed, ram)
     if _fits(best, ram):
         return
-    flags = " --input rows" if best.coarse.rows and not now.coarse.rows else ""
-    steps = max(1, min(MOST_STEPS, STEPS_EVENTS // best.coarse.fired.steps))
+    flags = " --input rows" if best.coarse.rows_input and not now.coarse.rows_input else ""
+    steps = max(1, min(MOST_RECOMPUTED, RECOMPUTING_STEPS // best.coarse.times.end))
     again = recomputing(best, ram, steps)
     if again is not best:
         budget = again.surely if ram is None else ram
@@ -64,14 +65,14 @@ def _smaller(graph: Graph, target: Target, best: Estimate, ram: int, flags: str)
     within = f", with{flags}" if flags else ""
     for height, width in _sizes(graph, ram / best.bytes):
         try:
-            small = Planner(lower(rescale(graph, height, width), target)).estimate(best.coarse.rows)
+            small = Planner(lower(rescale(graph, height, width), target)).estimate(best.coarse.rows_input)
         except CompileError:
             break
         if _fits(small, ram):
             yield _option("size", f"train it for an input of {height} x {width}{within}", small, ram)
             break
     factor = floor(20 * ram / best.surely) / 20
-    if factor >= LEAST_WIDTH:
+    if factor >= SMALLEST_WIDTH:
         macs = round(factor**2 * graph.macs())
         how = f"train it with about {factor:.2f} of the channels{within}"
         yield Option("width", how, round(factor * best.surely), macs, None, "in proportion")
@@ -83,7 +84,7 @@ def _sizes(graph: Graph, part: float) -> list[tuple[int, int]]:
     grain = total_stride(graph)
     found: list[tuple[int, int]] = []
     factor = min(sqrt(part) * 1.1, 0.99)
-    while factor >= LEAST_SIZE and len(found) < SIZES_TRIED:
+    while factor >= SMALLEST_INPUT and len(found) < SIZES_TRIED:
         height, width = (floor(factor * size / grain) * grain for size in first.shape[:2])
         if height and width and (height, width) not in found:
             found.append((height, width))

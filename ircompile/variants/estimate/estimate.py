@@ -5,125 +5,111 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import Lowered
 from ircompile.plan.bound import lower_bound
-from ircompile.plan.draft import Draft
-from ircompile.plan.lifetimes import Problem
-from ircompile.plan.model import Stage
-from ircompile.plan.search import NEAR, lines_everywhere
-from ircompile.plan.stages import can_compute_again
-from ircompile.variants.estimate.coarse import Coarse, find_coarse
-
-PLACED_EVENTS = 4000  # schedules up to this long are placed for true
-PLACING_LOSS = 1.03  # what placing may take beside the bytes alive, where it was not tried
-CERTAINTY = 1.01  # the compiler searches in another way, and may end a little above a plan that is known here
+from ircompile.plan.candidate import CandidatePlan
+from ircompile.plan.fast import shortcuts
+from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
+from ircompile.plan.settings import NEAR_LEAST, PLACED_STEPS, PLACING_LOSS, SEARCH_LOSS
+from ircompile.plan.stages import line_buffers_everywhere, recomputable_producers
+from ircompile.plan.work import macs
+from ircompile.variants.estimate.coarse import CoarsePlan, find_coarse
 
 
 class Planner:
-    """A lowered graph and what all its coarse plans have in common."""
+    """A lowered graph, and what all its coarse plans have in common."""
 
     def __init__(self, lowered: Lowered) -> None:
         self.lowered = lowered
-        self.lines = lines_everywhere(lowered.graph)
+        self.line_buffers = line_buffers_everywhere(lowered.graph)
+        self.shortcuts = shortcuts()
 
     @cached_property
-    def plain(self) -> Problem:
-        """Rings only."""
-        return Problem(self.lowered.graph, self.lowered.demands)
+    def plain(self) -> ScheduledGraph:
+        """The graph without line buffers."""
+        return ScheduledGraph(self.lowered.graph, self.lowered.demands, shortcuts=self.shortcuts)
 
     @cached_property
-    def with_lines(self) -> Problem:
-        """Lines wherever they can be."""
-        return self.computing_again(frozenset())
+    def with_line_buffers(self) -> ScheduledGraph:
+        """The graph with line buffers wherever they can be."""
+        return self.recomputing(frozenset())
 
-    def computing_again(self, again: frozenset[str]) -> Problem:
-        """What feeds the named nodes computed anew for every window, lines everywhere else."""
-        return Problem(self.lowered.graph, self.lowered.demands, self.lines - again, again)
+    def recomputing(self, names: frozenset[str]) -> ScheduledGraph:
+        """The graph with the producers of the named nodes recomputed, and line buffers everywhere else."""
+        lowered = self.lowered
+        return ScheduledGraph(lowered.graph, lowered.demands, self.line_buffers - names, names, self.shortcuts)
 
-    def estimate(self, rows: bool) -> Estimate:
-        """About the plan that the compiler would make: rings, and lines where those save much."""
-        bound = lower_bound(self.plain, rows)
-        found = Estimate(self, find_coarse(self.plain, rows), bound)
-        if found.bytes > NEAR * bound and self.lines:
-            least = Estimate(self, find_coarse(self.with_lines, rows), bound)
-            found = found if found.bytes <= NEAR * least.bytes else least
+    def estimate(self, rows_input: bool) -> Estimate:
+        """About the plan that the compiler would make: line buffers only if they save much."""
+        bound = lower_bound(self.plain, rows_input)
+        found = Estimate(self, find_coarse(self.plain, rows_input), bound)
+        if found.bytes > NEAR_LEAST * bound and self.line_buffers:
+            least = Estimate(self, find_coarse(self.with_line_buffers, rows_input), bound)
+            found = found if found.bytes <= NEAR_LEAST * least.bytes else least
         return found
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A coarse plan of a lowered graph. `again`: whose input rows are computed anew for every window."""
+    """A coarse plan of a lowered graph; the producers of the nodes named in `recomputing` are recomputed."""
 
     planner: Planner
-    coarse: Coarse
+    coarse: CoarsePlan
     bound: int
-    again: frozenset[str] = frozenset()
+    recomputing: frozenset[str] = frozenset()
 
     @cached_property
     def placed(self) -> bool:
-        """Whether every byte has its place, so that the plan is there."""
-        return self.coarse.fired.steps <= PLACED_EVENTS
+        """Whether all buffers have been placed, so that the plan really exists."""
+        return self.coarse.times.end <= PLACED_STEPS
 
     @cached_property
     def bytes(self) -> int:
         """Arena bytes: of the placed plan, or those alive at its peak."""
-        return self.draft.quick if self.placed else self.coarse.bytes
+        return self.candidate.quick_size if self.placed else self.coarse.bytes
 
     @cached_property
-    def draft(self) -> Draft:
-        """What is placed: with rings shared where that is needed to come near the bytes alive."""
-        apart = self.coarse.draft
-        if apart.quick <= PLACING_LOSS * self.coarse.bytes:
+    def candidate(self) -> CandidatePlan:
+        """The candidate that is placed; it shares rings if it needs that to come near the bytes alive."""
+        apart = self.coarse.candidate
+        if apart.quick_size <= PLACING_LOSS * self.coarse.bytes:
             return apart
-        return min(apart, replace(apart, pooled=True), key=lambda draft: draft.quick)
+        return min(apart, replace(apart, share_rings=True), key=lambda candidate: candidate.quick_size)
 
     @property
     def surely(self) -> int:
-        """Arena bytes, and some for what another search for places may take."""
-        return round((CERTAINTY if self.placed else PLACING_LOSS) * self.bytes)
+        """Arena bytes, and some more for what another search or another placement may take."""
+        return round((SEARCH_LOSS if self.placed else PLACING_LOSS) * self.bytes)
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one inference, those computed anew counted each time."""
-        graph, more = self.coarse.problem.graph, 0.0
-        for stage in self.coarse.problem.stages:
-            if stage.again:
-                more += stage.again.op.macs(graph.site(stage.again)) * (_times_again(graph, stage) - 1)
-        return graph.macs() + round(more)
+        """Multiply-accumulates of one inference; those of recomputed rows count each time."""
+        return macs(self.coarse.scheduled)
 
     @cached_property
     def holds(self) -> list[tuple[str, int]]:
         """What is alive at the peak, most bytes first."""
         held: dict[str, int] = {}
-        coarse, step = self.coarse, int(self.coarse.live.argmax())
-        for item in self.draft.items if self.placed else coarse.items:
-            size = item.alive_at(step)
+        for found in self.candidate.allocations if self.placed else self.coarse.allocations:
+            size = found.alive_at(self.coarse.peak_time)
             if size:
-                held[item.name] = held.get(item.name, 0) + size
+                held[found.name] = held.get(found.name, 0) + size
         return sorted(held.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def recomputing(start: Estimate, ram: int | None, steps: int) -> Estimate:
-    """With more and more of what is wide at the peak computed anew, until it fits; the least that was found."""
-    graph, rows = start.planner.lowered.graph, start.coarse.rows
-    possible = can_compute_again(graph)
+def recomputing(start: Estimate, ram: int | None, most: int) -> Estimate:
+    """Recomputes one producer after the other that is wide at the peak, until it fits; returns the least found."""
+    rows_input = start.coarse.rows_input
+    possible = recomputable_producers(start.planner.lowered.graph)
     best = now = start
-    for _ in range(steps):
-        wide = {feeder.output: name for name, feeder in possible.items() if name not in now.again}
-        wide |= {f"{name}:lines": name for name in possible if name not in now.again}
+    for _ in range(most):
+        wide = {feeder.output: name for name, feeder in possible.items() if name not in now.recomputing}
+        wide |= {line_buffer_name(name): name for name in possible if name not in now.recomputing}
         peak = [wide[part] for name, _ in now.holds for part in name.split("+") if part in wide]
         if not peak or (ram is not None and best.surely <= ram):
             break
-        again = now.again | {peak[0]}
-        now = replace(now, coarse=find_coarse(start.planner.computing_again(again), rows), again=again)
+        names = now.recomputing | {peak[0]}
+        now = replace(now, coarse=find_coarse(start.planner.recomputing(names), rows_input), recomputing=names)
         if now.bytes < best.bytes:
             best = now
     return best
-
-
-def _times_again(graph: Graph, stage: Stage) -> float:
-    """How often a row of what a stage computes anew is computed, on average."""
-    site = graph.site(stage.node)
-    rows = [stop - first for step in range(stage.steps) for first, stop in stage.node.op.needs(site, step)]
-    return sum(rows) / site.inputs[0].height

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from ircompile.plan.regions import in_regions
+from ircompile.plan.memories import in_memories
+from ircompile.plan.settings import PLACING_LOSS
 from ircompile.target import MemoryRegion
 from ircompile.variants.estimate.advice import Option
-from ircompile.variants.estimate.estimate import PLACING_LOSS, Estimate
+from ircompile.variants.estimate.estimate import Estimate
 
 
 def budget_of(ram: int | None, memory: Sequence[MemoryRegion]) -> int | None:
@@ -23,7 +24,7 @@ def shares(found: Estimate, memory: Sequence[MemoryRegion]) -> tuple[tuple[str, 
         return ()
     if found.surely <= memory[0].bytes:
         return ((memory[0].name, found.bytes), *((region.name, 0) for region in memory[1:]))
-    places = in_regions(found.draft, memory) if found.placed else None
+    places = in_memories(found.candidate, memory) if found.placed else None
     return tuple((region.name, region.bytes) for region in places.regions) if places else ()
 
 

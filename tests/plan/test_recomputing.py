@@ -1,4 +1,4 @@
-"""Rows of expanding convolutions computed anew for every window."""
+"""Rows of expanding convolutions recomputed for every window."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ircompile.kernels.lower import lower
 from ircompile.kernels.pack import pack
 from ircompile.pipeline import Compiled
 from ircompile.plan import InputMode, lay_out
-from ircompile.plan.lifetimes import Problem
-from ircompile.plan.search import find
+from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.plan.search import find_candidate
 from ircompile.plan.simulate import run_plan
-from ircompile.plan.stages import can_compute_again, can_have_lines
+from ircompile.plan.stages import can_have_line_buffer, recomputable_producers
 from ircompile.plan.work import macs
 from ircompile.target import load_target
 from ircompile.verification.runners.host import run_host
@@ -38,10 +38,10 @@ def blocks() -> Graph:
 def test_compiled(mode: InputMode, tmp_path: Path) -> None:
     target, graph = load_target("host"), blocks()
     lowered = lower(graph, target)
-    again = frozenset(can_compute_again(lowered.graph))
-    assert len(again) == 4
-    lines = {node.name for node in lowered.graph.nodes if can_have_lines(node)} - again
-    plan = lay_out(find(Problem(lowered.graph, lowered.demands, lines, again), mode))
+    recomputing = frozenset(recomputable_producers(lowered.graph))
+    assert len(recomputing) == 4
+    line_buffers = {node.name for node in lowered.graph.nodes if can_have_line_buffer(node)} - recomputing
+    plan = lay_out(find_candidate(ScheduledGraph(lowered.graph, lowered.demands, line_buffers, recomputing), mode))
     prove(plan)
     assert macs(plan) > graph.macs()
     vectors = codes_for(graph, 3)

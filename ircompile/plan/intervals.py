@@ -1,7 +1,12 @@
-"""Rows in a ring over time, and which distances between two rings they forbid.
+"""Rows in their slots over time, and which distances between two buffers they forbid.
 
-Rows are born in order and, nearly always, die in order. So those of another track that a row meets follow each
-other, and two binary searches find them: work grows with the rows, not with their pairs.
+Two rows that are alive at the same time must not overlap. If row a stands `at` bytes behind its buffer's base and
+row b stands at base_b + `other`, then base_b - base_a must not lie in the open interval
+
+    (at - other - bytes of b, at - other + bytes of a)
+
+Rows are born in order and nearly always die in order. So the rows of one buffer that are alive together with a row
+of another follow each other, and two binary searches find them: work grows with the rows, not with their pairs.
 """
 
 from __future__ import annotations
@@ -14,18 +19,18 @@ from typing import Literal
 import numpy as np
 
 from ircompile.ir.tensor import Array
-from ircompile.plan.lifetimes import Life
+from ircompile.plan.liveness import LiveRanges
 
 Interval = tuple[int, int]
-Lookup = tuple["Track", "Track", int]
-"""The rows of the one are looked up in the other, which come and go in order; and a number."""
+Lookup = tuple["RowIntervals", "RowIntervals", int]
+"""The rows of the first are looked up in the second, whose rows are ordered; and the number of the pair."""
 
 
 @dataclass(frozen=True)
-class Track:
-    """Rows of `pitch` bytes: number i lives in slot (begin + i) mod slots from step first[i] to last[i].
+class RowIntervals:
+    """Rows of `pitch` bytes: number i lives in slot (begin + i) mod slots from time first[i] to last[i].
 
-    Rows with last < first are not there.
+    Rows with last < first are never there.
     """
 
     first: Array
@@ -36,68 +41,70 @@ class Track:
 
     @cached_property
     def alive(self) -> Array:
-        """Which rows are there."""
+        """Whether each row is ever there."""
         return self.last >= self.first
 
-    def alive_at(self, step: int) -> int:
-        """Bytes of the rows that are there at a step."""
-        return self.pitch * int(np.sum((self.first <= step) & (self.last >= step)))
+    def alive_at(self, time: int) -> int:
+        """Bytes of the rows that are alive at a time."""
+        return self.pitch * int(np.sum((self.first <= time) & (self.last >= time)))
 
     @property
     def byte_steps(self) -> int:
-        """Bytes times the steps that they are there, all rows together."""
+        """The sum over all rows of their bytes times the time for which they live."""
         return self.pitch * int(np.sum((self.last - self.first + 1)[self.alive]))
 
     @cached_property
     def rows(self) -> tuple[Array, Array, Array]:
-        """First steps, last steps and offsets of the rows that are there."""
+        """First times, last times and byte offsets of the rows that are ever there."""
         rows = np.flatnonzero(self.alive)
         return self.first[rows], self.last[rows], (self.begin + rows) % self.slots * self.pitch
 
     @cached_property
     def born(self) -> Array:
-        """When every row or one after it is there first."""
+        """The time at which each row, or any row after it, is born."""
         return np.minimum.accumulate(self.first[::-1])[::-1]
 
     @cached_property
     def gone(self) -> Array:
-        """When every row or one before it is there last."""
+        """The time at which each row, and every row before it, has died."""
         return np.maximum.accumulate(self.last)
 
     @cached_property
     def ordered(self) -> bool:
-        """Whether rows are born in order and die in order."""
+        """Whether the rows are born in order and die in order."""
         return np.array_equal(self.born, self.first) and np.array_equal(self.gone, self.last)
 
     @property
     def span(self) -> tuple[int, int]:
-        """First and last step of any row."""
+        """The first and last time of any row."""
         return int(self.born[0]), int(self.gone[-1])
 
 
-def track_of(life: Life, slots: int, pitch: int, phase: int = 0) -> Track:
-    """The rows of a tensor in a ring."""
-    rows = np.flatnonzero(life.alive)
+def intervals_of(ranges: LiveRanges, slots: int, pitch: int, slot_offset: int = 0) -> RowIntervals:
+    """The rows of a tensor in a buffer of some slots, from the first row that is ever there to the last."""
+    rows = np.flatnonzero(ranges.alive)
     if not len(rows):
-        return Track(np.array([0]), np.array([-1]), 0, slots, pitch)
+        return RowIntervals(np.array([0]), np.array([-1]), 0, slots, pitch)
     there = slice(rows[0], rows[-1] + 1)
-    return Track(life.first[there], life.last[there], (int(rows[0]) + phase) % slots, slots, pitch)
+    return RowIntervals(ranges.first[there], ranges.last[there], (int(rows[0]) + slot_offset) % slots, slots, pitch)
 
 
-def meetings(a: Track, b: Track) -> tuple[Array, Array]:
-    """Of each row of a, the rows [start, stop) of b that are alive with it; stop <= start where none is.
+def meetings(a: RowIntervals, b: RowIntervals) -> tuple[Array, Array]:
+    """For each row of a, the rows [start, stop) of b that are alive with it; stop <= start if none is.
 
-    Where rows of b do not die in order, some between them may be dead already.
+    If rows of b do not die in order, some of these may be dead already.
     """
     start = b.gone.searchsorted(a.first)
     stop = np.where(a.alive, b.born.searchsorted(a.last, side="right"), 0)
     return start, stop
 
 
-def forbidden_distances(pairs: Sequence[tuple[Sequence[Track], Sequence[Track]]]) -> list[list[Interval]]:
+def forbidden_distances(
+    pairs: Sequence[tuple[Sequence[RowIntervals], Sequence[RowIntervals]]],
+) -> list[list[Interval]]:
     """For each pair (a, b) the open intervals in which base of b - base of a must not lie, merged.
 
-    The rows of all pairs are looked up at once: a's in b, or b's in a where b's do not come and go in order.
+    The rows of all pairs are looked up at once: those of a in b, or those of b in a if b's do not die in order.
     """
     straight, mirrored = list[Lookup](), list[Lookup]()
     for number, (a, b) in enumerate(pairs):
@@ -116,9 +123,9 @@ def forbidden_distances(pairs: Sequence[tuple[Sequence[Track], Sequence[Track]]]
 
 
 def _intervals(lookups: Sequence[Lookup]) -> tuple[Array, Array, Array]:
-    """Ends of the forbidden intervals of base of b - base of a, one or two for each row of an a that meets its b.
+    """Both ends of the forbidden intervals of base of b - base of a, and the number of the lookup of each.
 
-    The third array tells the number of the lookup of each.
+    Each row of a that meets rows of b gives one interval, or two if these rows wrap around the ring.
     """
     rows = [a.rows for a, _, _ in lookups]
     first, last, at = (np.concatenate(part) for part in zip(*rows, strict=True))
@@ -138,25 +145,25 @@ def _intervals(lookups: Sequence[Lookup]) -> tuple[Array, Array, Array]:
     end = np.where(full, slots, begin + count)
     top = at + np.array([a.pitch for a, _, _ in lookups])[which]
     low, high = at - np.minimum(end, slots) * pitch, top - begin * pitch
-    over = end > slots  # the rows that begin anew at the ring's first slot
+    over = end > slots  # rows that wrap around: they continue at the first slot
     if over.any():
         low = np.append(low, (at - (end - slots) * pitch)[over])
         high, which = np.append(high, top[over]), np.append(which, which[over])
     return low, high, np.array([number for _, _, number in lookups])[which]
 
 
-def _looked_up(ordered: Sequence[Array], steps: Array, which: Array, side: Literal["left", "right"]) -> Array:
-    """Where each step belongs in the array `which` of `ordered`, counted from the first one's begin."""
-    apart = 2 + max(int(steps.max(initial=0)), *(int(part[-1]) for part in ordered))  # so that arrays never mix
+def _looked_up(ordered: Sequence[Array], times: Array, which: Array, side: Literal["left", "right"]) -> Array:
+    """The position of each time in the array number `which` of `ordered`, counted from the first array's begin."""
+    apart = 2 + max(int(times.max(initial=0)), *(int(part[-1]) for part in ordered))  # keeps arrays apart
     shift = np.repeat(np.arange(len(ordered)) * apart, [len(part) for part in ordered])
-    return np.searchsorted(np.concatenate(ordered) + shift, steps + which * apart, side)
+    return np.searchsorted(np.concatenate(ordered) + shift, times + which * apart, side)
 
 
 def _merged(low: Array, high: Array, number: Array, count: int) -> list[list[Interval]]:
-    """Of each number below `count` its intervals, those that overlap as one."""
+    """The intervals of each number below `count`, with those that overlap merged into one."""
     merged: list[list[Interval]] = [[] for _ in range(count)]
     if len(low):
-        apart = number * (int(high.max()) - int(low.min()) + 1)  # so that those of different numbers never overlap
+        apart = number * (int(high.max()) - int(low.min()) + 1)  # keeps numbers apart
         order = np.argsort(low + apart, kind="stable")
         apart, number = apart[order], number[order]
         low, reach = low[order] + apart, np.maximum.accumulate(high[order] + apart)
@@ -169,8 +176,8 @@ def _merged(low: Array, high: Array, number: Array, count: int) -> list[list[Int
     return merged
 
 
-def differences(a: Track, b: Track) -> Array:
-    """All differences i - j of rows i of a and j of b that are alive at once, in order."""
+def differences(a: RowIntervals, b: RowIntervals) -> Array:
+    """All differences i - j of rows i of a and j of b that are alive at the same time, in ascending order."""
     start, stop = meetings(a, b)
     rows = np.flatnonzero(stop > start)
     low, high = rows - stop[rows] + 1, rows - start[rows] + 1

@@ -1,4 +1,4 @@
-"""What forms of a graph share is what each would find by itself."""
+"""What variants of a graph share is what each would find by itself."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from plan.random_nets import random_net
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.passes.split_channels import split_channels, splittable
-from ircompile.plan.known import Known
-from ircompile.plan.lifetimes import Problem
+from ircompile.plan.costs import SegmentCosts
+from ircompile.plan.fast.cache import PlanCache
 from ircompile.plan.model import InputMode
 from ircompile.plan.order import short_branches_first
-from ircompile.plan.search import find, lines_everywhere
-from ircompile.plan.segments import SegmentCosts
+from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.plan.search import find_candidate
+from ircompile.plan.stages import line_buffers_everywhere
 from ircompile.target import load_target
 
 MOST = 5  # nodes of the segments that are compared
@@ -32,33 +33,33 @@ def shortcuts() -> Graph:
     return net.graph(net.conv(x, 4), net.conv(x, 40, (3, 3)))
 
 
-def forms(graph: Graph, known: Known | None) -> list[Problem]:
+def forms(graph: Graph, cache: PlanCache | None) -> list[ScheduledGraph]:
     """Both orders, with and without lines, and one convolution after the other in two parts."""
     graphs = [graph, short_branches_first(graph), *(split_channels(graph, {n: 2}) for n in splittable(graph))]
-    problems = []
+    scheduled = []
     for form in graphs:
         lowered = lower(form, load_target("cortex-m4"))
-        for lines in (frozenset[str](), lines_everywhere(lowered.graph)):
-            problems.append(Problem(lowered.graph, lowered.demands, lines, known=known))
-    return problems
+        for lines in (frozenset[str](), line_buffers_everywhere(lowered.graph)):
+            scheduled.append(ScheduledGraph(lowered.graph, lowered.demands, lines, shortcuts=cache))
+    return scheduled
 
 
 @pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize("seed", range(12))
 def test_peaks(seed: int, rows: bool) -> None:
-    graph, known = shortcuts() if seed == 0 else random_net(seed), Known()
+    graph, cache = shortcuts() if seed == 0 else random_net(seed), PlanCache()
     fired = 0
-    for shared, alone in zip(forms(graph, known), forms(graph, None), strict=True):
+    for shared, alone in zip(forms(graph, cache), forms(graph, None), strict=True):
         ones, others = SegmentCosts(shared, rows), SegmentCosts(alone, rows)
         segments = [s for s in combinations(range(len(alone.stages) + 1), 2) if s[1] - s[0] <= MOST]
-        assert list(map(ones, segments)) == list(map(others, segments))
+        assert list(map(ones.peaks, segments)) == list(map(others.peaks, segments))
         fired += len(segments)
-    assert len(known.peaks) < fired
+    assert sum(kind == "segment peaks" for kind, _ in cache.results) < fired
 
 
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 def test_plans(mode: InputMode) -> None:
-    graph, known = shortcuts(), Known()
-    for shared, alone in zip(forms(graph, known), forms(graph, None), strict=True):
-        one, other = find(shared, mode), find(alone, mode)
+    graph, cache = shortcuts(), PlanCache()
+    for shared, alone in zip(forms(graph, cache), forms(graph, None), strict=True):
+        one, other = find_candidate(shared, mode), find_candidate(alone, mode)
         assert (one.segments, one.placement) == (other.segments, other.placement)

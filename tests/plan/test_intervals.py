@@ -1,4 +1,4 @@
-"""Distances that tracks forbid, against all pairs of rows."""
+"""Distances that rows over time forbid, against all pairs of rows."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ircompile.plan.lifetimes import NEVER, Life
-from ircompile.plan.tracks import Track, differences, forbidden_distances, track_of
+from ircompile.plan.intervals import RowIntervals, differences, forbidden_distances, intervals_of
+from ircompile.plan.liveness import NEVER, LiveRanges
 
 
-def random_track(rng: np.random.Generator, ordered: bool) -> Track:
+def random_rows(rng: np.random.Generator, ordered: bool) -> RowIntervals:
     rows = int(rng.integers(1, 12))
     first = np.sort(rng.integers(0, 30, rows))
     last = first + rng.integers(0, 10, rows)
-    life = Life(first, np.maximum.accumulate(last) if ordered else last)
-    return track_of(life, int(rng.integers(1, 6)), int(rng.integers(1, 9)), int(rng.integers(4)))
+    ranges = LiveRanges(first, np.maximum.accumulate(last) if ordered else last)
+    return intervals_of(ranges, int(rng.integers(1, 6)), int(rng.integers(1, 9)), int(rng.integers(4)))
 
 
-def alive_together(a: Track, b: Track) -> list[tuple[int, int]]:
+def alive_together(a: RowIntervals, b: RowIntervals) -> list[tuple[int, int]]:
     pairs = np.nonzero((a.first[:, None] <= b.last[None, :]) & (b.first[None, :] <= a.last[:, None]))
     return list(zip(*(p.tolist() for p in pairs), strict=True))
 
 
-def distances(a: Track, b: Track) -> set[int]:
+def distances(a: RowIntervals, b: RowIntervals) -> set[int]:
     found: set[int] = set()
     for i, j in alive_together(a, b):
         at, other = (a.begin + i) % a.slots * a.pitch, (b.begin + j) % b.slots * b.pitch
@@ -35,7 +35,7 @@ def distances(a: Track, b: Track) -> set[int]:
 @pytest.mark.parametrize("seed", range(200))
 def test_forbidden_distances(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    a, b = random_track(rng, seed % 2 == 0), random_track(rng, True)
+    a, b = random_rows(rng, seed % 2 == 0), random_rows(rng, True)
     for one, other in ((a, b), (b, a)):
         between = forbidden_distances([([one], [other])])[0]
         assert {d for low, high in between for d in range(low + 1, high)} == distances(one, other)
@@ -45,26 +45,26 @@ def test_forbidden_distances(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(50))
 def test_rows_in_no_order_only_forbid_more(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    a, b = random_track(rng, False), random_track(rng, False)
+    a, b = random_rows(rng, False), random_rows(rng, False)
     between = forbidden_distances([([a], [b])])[0]
     assert {d for low, high in between for d in range(low + 1, high)} >= distances(a, b)
 
 
 def test_rows_that_are_never_there() -> None:
-    life = Life(np.array([NEVER, NEVER]), np.array([-1, -1]))
-    one = Track(np.array([0]), np.array([9]), 0, 1, 4)
-    never = track_of(life, 2, 4)
+    ranges = LiveRanges(np.array([NEVER, NEVER]), np.array([-1, -1]))
+    one = RowIntervals(np.array([0]), np.array([9]), 0, 1, 4)
+    never = intervals_of(ranges, 2, 4)
     assert forbidden_distances([([never], [one]), ([one], [never])]) == [[], []]
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_many_at_once_are_as_one_by_one(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    items = [
-        [random_track(rng, bool(rng.integers(2))) for _ in range(rng.integers(1, 3))]
+    groups = [
+        [random_rows(rng, bool(rng.integers(2))) for _ in range(rng.integers(1, 3))]
         for _ in range(rng.integers(2, 7))
     ]
-    pairs = list(combinations(items, 2))
+    pairs = list(combinations(groups, 2))
     together = forbidden_distances(pairs)
     assert together == [forbidden_distances([pair])[0] for pair in pairs]
     for (one, other), between in zip(pairs, together, strict=True):

@@ -1,0 +1,66 @@
+"""What is to be planned: a lowered graph with its stages, and who may write over whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from ircompile.ir.graph import Graph
+from ircompile.ir.ops import state_bytes
+from ircompile.plan.aliases import aliases_of, slices_of
+from ircompile.plan.model import Demand
+from ircompile.plan.schedule import StepTimes, rows_pushed, segment_times
+from ircompile.plan.shortcuts import Shortcuts
+from ircompile.plan.stages import stages_of
+
+
+class ScheduledGraph:
+    """A graph, its stages, and all that planning looks up about them.
+
+    Lists have one entry for each stage: `step_rows`, and `sums`, the bytes of running sums. By name of a tensor:
+    `rows` are the bytes of a row and the number of rows, `slices` the tensor of whose rows it is a part,
+    `last_reader` the last stage that reads it, the number of stages for an output, and -1 if nothing reads it.
+    `written_over` are the inputs that it may be written over. `rows` has an entry for every line buffer, too.
+    Tensors in `unshifted` must have row r in slot r mod slots.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        demands: Mapping[str, Demand],
+        line_buffers: Set[str] = frozenset(),
+        recomputing: Set[str] = frozenset(),
+        shortcuts: Shortcuts | None = None,
+    ) -> None:
+        self.graph = graph
+        self.demands = demands
+        self.line_buffers = frozenset(line_buffers)
+        self.shortcuts = shortcuts or Shortcuts()
+        self.stages, self.step_rows = stages_of(graph, line_buffers, recomputing, self.shortcuts)
+        self.sums = [state_bytes(stage.node.op, graph.site(stage.node)) for stage in self.stages]
+        self.slices = slices_of(graph, demands)
+        self.aliases = aliases_of(graph, demands, self.line_buffers)
+        self.written_over = dict(self.aliases)
+        self.unshifted = {
+            name for node in graph.nodes if not demands[node.name].row_pointers for name in node.inputs
+        }
+        self.rows = {name: (t.row_bytes, t.height) for name, t in graph.tensors.items()}
+        nodes = [stage.node for stage in self.stages if stage.line_buffer]
+        self.rows |= {line_buffer_name(node.name): self.rows[node.inputs[0]] for node in nodes}
+        self.pushed_rows = rows_pushed(self.stages)
+        self._times: dict[tuple[int, int, bool], StepTimes] = {}
+        self.last_reader = dict.fromkeys(graph.tensors, -1)
+        for i, stage in enumerate(self.stages):
+            self.last_reader |= dict.fromkeys(stage.inputs, i)
+        self.last_reader |= dict.fromkeys(graph.output_names, len(self.stages))
+
+    def segment_times(self, first: int, stop: int, rows_input: bool) -> StepTimes:
+        """The times of all steps of one segment; each segment is fired once."""
+        key = first, stop, rows_input and first == 0
+        if key not in self._times:
+            self._times[key] = segment_times(self.stages, first, stop, self.pushed_rows if key[2] else 0)
+        return self._times[key]
+
+
+def line_buffer_name(node: str) -> str:
+    """The name of a node's line buffer among the tensors."""
+    return f"{node}:lines"

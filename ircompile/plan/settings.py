@@ -1,0 +1,94 @@
+"""Every tuned number of planning: what it does, and what was measured when it was chosen.
+
+None of them changes what a plan computes; they trade bytes of the arena against time of planning. How each was
+measured stands in `docs/planning.md`, "Settings".
+"""
+
+from __future__ import annotations
+
+# Partition: where to cut the graph into segments
+
+LONGEST_SEGMENT = 24
+"""Nodes of one segment that are considered; half as many in a graph of more than MANY_NODES nodes."""
+MANY_NODES = 200
+PEAK_EXPONENT = 4
+"""Of partitions with equal greatest peak, that with the least sum of peak ** PEAK_EXPONENT is taken.
+
+A high power prefers several low segments to a second high one; 1 would prefer few segments.
+"""
+MOVED_BY = (-1, 1, -2, 2, -3, 3)
+"""By how many nodes the search moves a cut to find a better partition."""
+SEARCH_EFFORT = 2400
+"""Nodes that are laid out in the search for better cuts, over all candidates."""
+LINE_BUFFER_EFFORT = 10 * SEARCH_EFFORT
+"""The same where line buffers are taken away from the plan of least memory."""
+NEAR_LEAST = 1.05
+"""The default plan may need this much more than the least that was found, and do less work for it."""
+
+# Shared ring buffers
+
+MOST_IN_RING = 8
+"""Tensors that share one ring buffer."""
+SLOT_TRIALS = 200
+"""Slot offsets that are tried for the tensors of one ring buffer, before it counts as impossible."""
+
+# Placement
+
+QUICK_TRIALS = 50
+"""Changes of the order of placement that are tried to compare candidates."""
+THOROUGH_TRIALS = 1500
+"""The same for the candidate that is kept."""
+MANY_STAGES = 100
+"""A graph of more stages gets fewer trials, in proportion to the square of its size."""
+WORTH_TRIALS = 1.08
+"""A candidate whose first placements need more than this times the best arena so far gets no trials."""
+MOVE_SHARE = 0.7
+"""Share of changes that place one allocation earlier; the others exchange two."""
+MOVE_TOP_SHARE = 0.5
+"""Share of changes that place one earlier which reaches the arena's end."""
+
+# Estimated work
+
+COPY_INSTRUCTIONS = 1
+"""Executed instructions a byte of a row that is copied into a line buffer, rounded up."""
+STEP_INSTRUCTIONS = 80
+"""Executed instructions a step that the driver takes, finding the rows included."""
+
+# Variants
+
+MOST_WORK = 1.15
+"""How many times the instructions of the fastest variant a smaller one may take if it recomputes nothing."""
+CHANNEL_PARTS = (2, 4, 8)
+"""Into how many parts of its channels a layer may be split."""
+SEARCH_EVERY = 3
+"""Changes of a variant after which its cuts are searched for again."""
+WORTH_COMPUTING_TWICE = 0.9
+"""Share of the arena to which computing a gated tensor twice must come down to be chosen by default."""
+
+# Estimates of `analyze`
+
+FORMULA_SHARE = 0.6
+"""Share of the formula's bytes that a segment counts with until it is fired.
+
+The formula must not be above what firing gives, or a segment that is better than its formula is never fired.
+"""
+FIRING_EFFORT = 40_000
+"""Steps that are fired to find cuts, over all segments."""
+FIRING_OVERHEAD = 100
+"""Steps that firing one segment counts for besides its own."""
+PLACED_STEPS = 4000
+"""Schedules of up to so many steps are placed; of longer ones only the live bytes are counted."""
+PLACING_LOSS = 1.03
+"""How many times the live bytes an arena may take where placement was not tried."""
+SEARCH_LOSS = 1.01
+"""How many times the arena of a placed estimate the compiler's own plan may take, as it searches in another way."""
+RECOMPUTING_STEPS = 12_000
+"""Steps in all schedules that are fired to estimate variants which recompute more and more."""
+MOST_RECOMPUTED = 6
+"""Layers that such a variant recomputes."""
+SMALLEST_INPUT = 0.4
+"""An input below this share of the model's own is not proposed."""
+SIZES_TRIED = 3
+"""Input sizes that are tried."""
+SMALLEST_WIDTH = 0.2
+"""A share of channels below this is not proposed."""
