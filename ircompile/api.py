@@ -22,7 +22,7 @@ from ircompile.importers import load
 from ircompile.interface import InputMode, c_name
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
-from ircompile.passes import normalize
+from ircompile.passes import normalize, working
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs
 from ircompile.report import html_report, memory_map, memory_picture, report_data
@@ -236,9 +236,9 @@ def analyze(
     _check_bytes(ram, (None,))
     core = target if isinstance(target, Target) else load_target(target)
     if isinstance(model, Graph):
-        graph = normalize(model, prune=bool(prune))
+        graph = working(normalize(model, prune=bool(prune)))
     else:
-        graph = normalize(load(Path(model), numerics), prune=prune is not False)
+        graph = working(normalize(load(Path(model), numerics), prune=prune is not False))
     return analyze_graph(graph, core, input, ram, advise, memory)
 
 
@@ -264,6 +264,6 @@ def _check_bytes(ram: object, words: Sequence[str | None]) -> None:
 
 def _read(model: Model, numerics: str | None) -> tuple[Graph, Path | None]:
     if isinstance(model, Graph):
-        return normalize(model), None
+        return working(normalize(model)), None
     path = Path(model)
     return pipeline.read(path, numerics), path

@@ -13,7 +13,7 @@ from ircompile.interface import Interface
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import Lowered
 from ircompile.kernels.pack import Program, pack
-from ircompile.passes import normalize
+from ircompile.passes import normalize, working
 from ircompile.passes.fold_pixels import fold_pixels
 from ircompile.plan import InputMode, Plan
 from ircompile.target import MemoryRegion, Target, check_names
@@ -53,7 +53,7 @@ class Compiled:
 
 def read(path: Path, numerics: str | None = None, pixels: Pixels | None = None) -> Graph:
     """The model in the normal form that planning relies on; with `pixels`, its input is raw 8-bit pixels."""
-    graph = normalize(load(path, numerics))
+    graph = working(normalize(load(path, numerics)))
     return normalize(fold_pixels(graph, *pixels)) if pixels else graph
 
 

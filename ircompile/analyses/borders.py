@@ -42,8 +42,12 @@ def window_classes(window: Window, source: Tensor) -> tuple[Array, Array]:
 
 
 def _classes(outputs: int, size: int, kernel: int, stride: int, dilation: int, before: int) -> Array:
-    first = np.arange(outputs)[:, np.newaxis] * stride - before
-    place = first + np.arange(kernel) * dilation
+    # One window of those that lie inside stands for all; so does one of those that lie outside.
+    first = np.arange(outputs) * stride - before
+    reach = (kernel - 1) * dilation + 1
+    kinds = np.where((first >= 0) & (first + reach <= size), 0, first)
+    kinds = np.where((first + reach <= 0) | (first >= size), -reach, kinds)
+    place = np.unique(kinds)[:, np.newaxis] + np.arange(kernel) * dilation
     return np.unique((place >= 0) & (place < size), axis=0)
 
 

@@ -52,8 +52,8 @@ def memory_rows(regions: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def bound_text(arena: dict[str, Any]) -> str:
     """How far the arena is above the lower bound of plans of its layers."""
     bound = arena["lower_bound"]
-    above = f"{100 * (arena['bytes'] / bound - 1):.1f} % above"
-    return f"{number(bound)} bytes: no plan of these layers that computes each row once needs less; {above}"
+    above = f"; {100 * (arena['bytes'] / bound - 1):.1f} % above" if bound else ""
+    return f"{number(bound)} bytes: no plan of these layers that computes each row once needs less{above}"
 
 
 def found_rows(data: dict[str, Any]) -> list[tuple[str, str]]:

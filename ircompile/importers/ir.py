@@ -11,20 +11,26 @@ from __future__ import annotations
 
 import ast
 import io
+import math
 import re
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
 from ircompile.errors import CompileError
+from ircompile.importers.door import door, printable
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, IoBinding, Node, validate
-from ircompile.ir.numerics import Requant
+from ircompile.ir.numerics import PROFILES, Requant
+from ircompile.ir.ops.limits import checked
 from ircompile.ir.tensor import Array, Tensor
 
 CLASSES = {cls.__name__: cls for cls in (*ops.OPS, ops.Window, ops.Constant, ops.Lookup, Requant, IoBinding)}
+TEXT_BYTES, CONSTANT_BYTES = 2**24, 2**27
+"""What a text and its constants, unpacked, may have; more is refused unread."""
 TENSOR = re.compile(r"([A-Za-z0-9_]+) (\(.*\)) (\w+) scale=(\S+) zero_point=(-?\d+)$")
 NODE = re.compile(r"([A-Za-z0-9_]+) = (.*) \(([^()]*)\) -> (\S+)(?:  # (.*))?$")
 
@@ -56,26 +62,38 @@ def write_ir(graph: Graph, path: Path) -> None:
 def read_ir(path: Path) -> Graph:
     """Reads NAME.ir and NAME.npz; raises CompileError naming the line that is wrong."""
     constants = path.with_suffix(".npz")
-    try:
-        text = path.read_text()
-        with np.load(constants, allow_pickle=False) as archive:
-            consts: dict[str, Array] = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise CompileError(str(path), f"cannot be read: {error}", f"text with {constants.name} beside it") from None
-    return parse_ir(text, consts, str(path))
+    with door(path, f"text with {constants.name} beside it"):
+        if path.stat().st_size > TEXT_BYTES:
+            raise ValueError(f"more than {TEXT_BYTES:,} bytes")
+        text = path.read_text("utf-8")
+        with zipfile.ZipFile(constants) as archive:
+            if sum(info.file_size for info in archive.infolist()) > CONSTANT_BYTES:
+                raise ValueError(f"more than {CONSTANT_BYTES:,} bytes of constants")
+            consts = {info.filename.removesuffix(".npy"): _array(archive.read(info)) for info in archive.infolist()}
+        return parse_ir(text, consts, str(path))
+
+
+def _array(data: bytes) -> Array:
+    """The array of an .npy file, checked before any memory is asked for."""
+    file = io.BytesIO(data)
+    header = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}[read_magic(file)]
+    shape, fortran, dtype = header(file)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
+        raise ValueError(f"an array of {dtype}, shape {shape}, in {len(data)} bytes")
+    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
 
 
 def parse_ir(text: str, consts: dict[str, Array], where: str = "ir") -> Graph:
     """The graph of a text that `print_ir` wrote, and of its constants."""
     name, numerics = "", ""
     parts: dict[str, list[Any]] = {"notice": [], "tensor": [], "input": [], "node": [], "output": []}
-    for number, line in enumerate(text.splitlines(), 1):
-        keyword, _, rest = line.partition(" ")
+    for number, line in enumerate(text.split("\n"), 1):
+        keyword, _, rest = printable(line).partition(" ")
         try:
             if keyword == "graph":
                 name, numerics = rest.split(" numerics=")
             elif keyword in ("input", "output"):
-                parts[keyword].append(_value(ast.parse(rest, mode="eval").body))
+                parts[keyword].append(_external(rest))
             elif keyword == "tensor":
                 parts["tensor"].append(_tensor(rest))
             elif keyword == "node":
@@ -84,9 +102,9 @@ def parse_ir(text: str, consts: dict[str, Array], where: str = "ir") -> Graph:
                 parts["notice"].append(rest)
             elif line.strip():
                 raise ValueError(f"unknown keyword {keyword!r}")
-        except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError) as error:
+        except (ValueError, SyntaxError, TypeError, LookupError, RecursionError, MemoryError) as error:
             raise CompileError(
-                f"{where} line {number}", f"cannot be read: {error}", "what `ircompile dump` prints"
+                f"{where} line {number}", f"cannot be read: {printable(str(error))}", "what `ircompile dump` prints"
             ) from None
     names = [t.name for t in parts["tensor"]]
     if len(set(names)) < len(names):
@@ -101,10 +119,11 @@ def parse_ir(text: str, consts: dict[str, Array], where: str = "ir") -> Graph:
         numerics,
         tuple(parts["notice"]),
     )
-    try:
-        return validate(graph)
-    except KeyError as error:
-        raise CompileError(where, f"names {error}, which is not there") from None
+    if not graph.inputs or not graph.outputs:
+        raise CompileError(where, "has no inputs or no outputs", "one of each and more")
+    if numerics not in PROFILES:
+        raise CompileError(where, f"numerics {numerics!r}", ", ".join(PROFILES))
+    return validate(graph)
 
 
 def _tensor(text: str) -> Tensor:
@@ -112,7 +131,14 @@ def _tensor(text: str) -> Tensor:
     if not match:
         raise ValueError("not a tensor line")
     name, shape, dtype, scale, zero_point = match.groups()
-    return Tensor(name, ast.literal_eval(shape), dtype, float(scale), int(zero_point))
+    return checked(Tensor(name, ast.literal_eval(shape), dtype, float(scale), int(zero_point)))
+
+
+def _external(text: str) -> IoBinding:
+    held = _value(ast.parse(text, mode="eval").body)
+    if not isinstance(held, IoBinding):
+        raise ValueError("not an IoBinding")
+    return held
 
 
 def _node(text: str) -> Node:
@@ -121,11 +147,14 @@ def _node(text: str) -> Node:
         raise ValueError("not a node line")
     name, op, inputs, output, source = match.groups()
     names = tuple(part for part in inputs.split(", ") if part)
-    return Node(name, _value(ast.parse(op, mode="eval").body), names, output, source or "")
+    held = _value(ast.parse(op, mode="eval").body)
+    if not isinstance(held, ops.OPS):
+        raise ValueError(f"{held!r} is no operator")
+    return Node(name, held, names, output, source or "")
 
 
 def _value(node: ast.expr) -> Any:
     """The value of a constant expression in which only our own dataclasses are called."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
-        return CLASSES[node.func.id](**{str(k.arg): _value(k.value) for k in node.keywords})
+        return checked(CLASSES[node.func.id](**{str(k.arg): _value(k.value) for k in node.keywords}))
     return ast.literal_eval(node)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from math import isfinite, prod
+from math import prod
 
 from ircompile.errors import CompileError
 from ircompile.ir.ops import Op, const_names
-from ircompile.ir.tensor import RANGES, Array, Site, Tensor
+from ircompile.ir.ops.limits import check_op, check_tensor
+from ircompile.ir.tensor import Array, Site, Tensor
 
-LARGEST = 2**28
-"""Elements of a tensor that are refused as nonsense."""
+ROWS, CHANNELS = 2**20, 2**22
+"""Rows and channels that all tensors of a graph may have together: plans and analyses look at each."""
 
 
 @dataclass(frozen=True)
@@ -99,46 +100,66 @@ class Graph:
 
 
 def validate(graph: Graph) -> Graph:
-    """The graph itself, if every tensor and every node's shape rule holds; else CompileError naming it."""
+    """The graph itself, if every tensor, parameter, constant and shape rule holds; else CompileError naming it."""
     for tensor in graph.tensors.values():
-        _validate_tensor(tensor)
+        check_tensor(tensor)
+    _check_sizes(graph)
     known = set(graph.input_names)
+    if len(known) < len(graph.inputs):
+        raise CompileError(graph.name, "has an input twice")
+    for external in (*graph.inputs, *graph.outputs):
+        _check_external(graph, external)
     for node in graph.nodes:
         missing = [name for name in node.inputs if name not in known]
-        if missing or node.output in known:
+        if missing or node.output in known or node.output not in graph.tensors:
             raise CompileError(
                 node.source or node.name,
-                f"reads {missing or node.output} out of order",
-                "nodes in execution order",
+                f"reads {missing[0]!r}" if missing else f"writes {node.output!r}",
+                "nodes in execution order, between tensors that are declared",
             )
         known.add(node.output)
-        site = graph.site(node)
-        try:
-            shape = node.op.infer(site.inputs, graph.consts)
-        except CompileError as error:
-            raise error.at(node.source or node.name) from None
-        if shape != site.output.shape or min(shape) < 1:
-            raise CompileError(
-                node.source or node.name,
-                f"gives shape {shape}, declared {site.output.shape}",
-                "sizes of 1 and more",
-            )
+        _check_node(graph, node)
     for name in graph.output_names:
         if name not in known:
             raise CompileError(graph.name, f"output {name!r} is computed by no node")
     return graph
 
 
-def _validate_tensor(tensor: Tensor) -> None:
-    """Raises CompileError unless the tensor is one that can be stored and quantized."""
-    if tensor.dtype not in RANGES:
-        raise CompileError(tensor.name, f"has dtype {tensor.dtype}", ", ".join(RANGES))
-    if len(tensor.shape) != 3 or min(tensor.shape) < 1 or prod(tensor.shape) >= LARGEST:
+def _check_sizes(graph: Graph) -> None:
+    """Raises CompileError where all tensors together are more than planning and analyses can look at."""
+    rows, channels = (sum(t.shape[axis] for t in graph.tensors.values()) for axis in (0, 2))
+    if rows > ROWS or channels > CHANNELS:
         raise CompileError(
-            tensor.name, f"has shape {tensor.shape}", f"height, width, channels; under {LARGEST} elements"
+            graph.name, f"its tensors have {rows:,} rows, {channels:,} channels", f"up to {ROWS:,} and {CHANNELS:,}"
         )
-    if not (isfinite(tensor.scale) and tensor.scale > 0):
-        raise CompileError(tensor.name, f"has scale {tensor.scale}", "a positive number")
-    low, high = RANGES[tensor.dtype]
-    if not low <= tensor.zero_point <= high:
-        raise CompileError(tensor.name, f"has zero point {tensor.zero_point}", f"{low} to {high}")
+
+
+def _check_node(graph: Graph, node: Node) -> None:
+    site = graph.site(node)
+    try:
+        check_op(node.op, site.inputs, site.output, graph.consts)
+        shape = node.op.infer(site.inputs, graph.consts)
+    except CompileError as error:
+        raise error.at(node.source or node.name) from None
+    if shape != site.output.shape or min(shape) < 1:
+        raise CompileError(
+            node.source or node.name, f"gives shape {shape}, declared {site.output.shape}", "sizes of 1 and more"
+        )
+
+
+def _check_external(graph: Graph, external: IoBinding) -> None:
+    """Raises CompileError unless the caller's tensor can be had from the graph's."""
+    where = f"{graph.name} {external.name!r}"
+    tensor = graph.tensors.get(external.tensor)
+    if tensor is None:
+        raise CompileError(where, f"names the tensor {external.tensor!r}, which is not there")
+    shape, axes = external.shape, external.axes
+    named = [axis for axis in axes if axis >= 0]
+    sound = all(type(size) is int for size in (*shape, *axes)) and len(set(named)) == len(named)
+    if not (sound and all(axis < len(shape) for axis in named) and prod(shape) == prod(tensor.shape)):
+        raise CompileError(where, f"shape {shape}, axes {axes} of {tensor.shape}", "as many elements")
+    if any(shape[axis] > 1 for axis in range(len(shape)) if named and axis not in named):
+        raise CompileError(where, f"axes {axes} of shape {shape}", "every axis, or none")
+    kinds = (tensor.dtype, "float32", "int64") if tensor.dtype == "int32" else (tensor.dtype, "float32")
+    if external.dtype not in kinds:
+        raise CompileError(where, f"is {external.dtype}, held as {tensor.dtype}", ", ".join(kinds))

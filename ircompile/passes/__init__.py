@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ircompile.analyses.intervals import notice_overflow
+from ircompile.errors import CompileError
 from ircompile.ir.graph import Graph, validate
 from ircompile.passes.absorb_transposes import absorb_transposes
 from ircompile.passes.drop_dead import drop_dead
@@ -51,3 +52,10 @@ def each_pass(graph: Graph, prune: bool = True) -> Iterator[tuple[str, Graph]]:
         if prune or run not in LOOK_AT_VALUES:
             graph = validate(run(graph))
             yield run.__name__, graph
+
+
+def working(graph: Graph) -> Graph:
+    """The graph itself; raises CompileError where it has no node, so that there is nothing to compile."""
+    if not graph.nodes:
+        raise CompileError(graph.name, "has no operator that computes anything", "one operator and more")
+    return graph

@@ -72,13 +72,14 @@ def cards(data: dict[str, Any]) -> list[dict[str, str]]:
     inside = "input rows pushed, not stored" if rows else "input, outputs, scratch inside"
     parts = [f"{region['bytes']:,} in {region['name']}" for region in arena["regions"]]
     above_what = "of a single memory; these are" if len(arena["regions"]) > 1 else "the arena is"
-    above = 100 * (arena["bytes"] / arena["lower_bound"] - 1)
+    bound = arena["lower_bound"]
+    above = f"{above_what} {100 * (arena['bytes'] / bound - 1):.1f} % above" if bound else ""
     code = None if flash["code"] is None else flash["code"] + flash["tables"]
     whole = data["model_macs"]
     live = "per inference" if data["macs"] == whole else f"per inference; {whole:,} in the model"
     made = [
         ("RAM", f"{arena['bytes']:,} B", ", ".join(parts) if len(parts) > 1 else inside),
-        ("lower bound", f"{arena['lower_bound']:,} B", f"{above_what} {above:.1f} % above"),
+        ("lower bound", f"{arena['lower_bound']:,} B", above),
         ("constants in flash", f"{flash['weights']:,} B", "weights, biases, requantization"),
         ("code in flash", "not measured" if code is None else f"{number(code)} B", "code and tables"),
         ("MACs", f"{data['macs']:,}", live),

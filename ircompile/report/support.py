@@ -8,7 +8,7 @@ from pathlib import Path
 from ircompile.errors import CompileError
 from ircompile.importers import kind_of, load
 from ircompile.importers.findings import Finding, refused
-from ircompile.passes import normalize
+from ircompile.passes import normalize, working
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def check_model(path: Path, numerics: str | None = None) -> Check:
     try:
         found += _operators(path, numerics)
         if not any(finding.verdict == "unsupported" for finding in found):
-            normalize(load(path, numerics))
+            working(normalize(load(path, numerics)))
     except CompileError as error:
         found.append(refused(-1, error.where, "model", error))
     return Check(path.name, tuple(found))

@@ -27,12 +27,12 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "digits.onnx"
 def network(scale: float, zero: int, half_even: bool = False, unsigned: bool = False) -> Graph:
     """Four rows of 64 pixels, so that all 256 fit; a uint8 input as importers give it: with a Flip behind."""
     net = Net((4, 64, 3))
+    dtype = "uint8" if unsigned else "int8"
+    net.tensors["x"] = replace(net.tensors["x"], scale=scale, zero_point=zero, dtype=dtype)
     net.conv(net.add("flip", ops.Flip(), ("x",), scale, zero - 128) if unsigned else "x", 4, (3, 3), (2, 2))
     graph = net.graph()
-    dtype = "uint8" if unsigned else "int8"
-    tensor = replace(graph.tensors["x"], scale=scale, zero_point=zero, dtype=dtype)
     inputs = (replace(graph.inputs[0], dtype="float32", half_even=half_even),)
-    return normalize(replace(graph, tensors={**graph.tensors, "x": tensor}, inputs=inputs))
+    return normalize(replace(graph, inputs=inputs))
 
 
 def every_pixel() -> np.ndarray:

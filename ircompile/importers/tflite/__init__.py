@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.importers.door import door
 from ircompile.importers.places import Place, Places
 from ircompile.importers.tflite import ends, moves, parts, pointwise, reductions, sizes, tables, windows
 from ircompile.importers.tflite.fold import fold
@@ -49,11 +50,12 @@ def lowered(path: Path, numerics: str, name: str | None = None) -> tuple[Lowerin
     """The graph of a TFLite file, and all that was known while it was built."""
     if numerics not in NUMERICS:
         raise CompileError(str(path), f"numerics {numerics!r} for a TFLite file", ", ".join(NUMERICS))
-    low = Lowering(read_model(path), numerics)
-    ends.open_inputs(low)
-    for op in low.model.operators:
-        lower(low, op)
-    return low, validate(ends.close(low, name or path.stem))
+    with door(path, "whole TFLite flatbuffers"):
+        low = Lowering(read_model(path), numerics)
+        ends.open_inputs(low)
+        for op in low.model.operators:
+            lower(low, op)
+        return low, validate(ends.close(low, name or path.stem))
 
 
 def places(low: Lowering, graph: Graph) -> Places:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ircompile.errors import CompileError
+from ircompile.importers.door import door
 from ircompile.importers.findings import Finding, Verdict, refused
 from ircompile.importers.tflite import ends, lower
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
@@ -17,7 +18,11 @@ CODES = ("int8", "uint8")
 
 def check_tflite(path: Path, numerics: str) -> list[Finding]:
     """Findings of inputs, operators in execution order, and outputs; raises CompileError for a damaged file."""
-    low = Lowering(read_model(path), numerics)
+    with door(path, "whole TFLite flatbuffers"):
+        return _findings(Lowering(read_model(path), numerics), path)
+
+
+def _findings(low: Lowering, path: Path) -> list[Finding]:
     found = list(_inputs(low))
     found += [_operator(low, op) for op in low.model.operators]
     if not any(finding.verdict == "unsupported" for finding in found):

@@ -86,8 +86,8 @@ def cut(low: Lowering, op: TfOperator) -> None:
             sources += value.sources
         elif value is not None:
             sources.append(index)
-    for index in op.outputs:
-        low.values[index] = Cut(tuple(dict.fromkeys(sources)))
+    for position in range(len(op.outputs)):
+        low.define(op, Cut(tuple(dict.fromkeys(sources))), position)
     low.notice(f"{low.model.where(op)}: left to the caller, behind the last quantized tensor")
 
 

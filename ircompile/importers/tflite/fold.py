@@ -179,6 +179,8 @@ def fold(low: Lowering, op: TfOperator) -> bool:
     except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
         raise low.error(op, f"cannot be computed from its constants: {error}", "sound shape arithmetic") from None
     low.spend(op, result)
+    if op.outputs[0] in low.folded or op.outputs[0] in low.values:
+        raise low.error(op, f"writes {target.name!r} a second time", "operators in execution order")
     low.folded[op.outputs[0]] = result
     return True
 

@@ -218,21 +218,25 @@ class Lowering(GraphBuilder):
         tensor = self.tensor(name, output.shape, output.dtype, output.scale, output.zero_point)
         return self.node(node, [t.name for t in inputs], tensor, self.model.where(op))
 
-    def finish(self, op: TfOperator, tensor: Tensor, position: int = 0, axes: Axes | None = None) -> None:
-        """Declares that `tensor` holds the operator's output: in the framework's order, or as `axes` say."""
+    def define(self, op: TfOperator, value: Value, position: int = 0) -> None:
+        """Gives an output of the operator its value; fails where it has one."""
         index = op.outputs[position]
-        if index in self.values:
+        if index in self.values or index in self.folded:
             raise self.error(
                 op, f"writes {self.model.tensors[index].name!r} a second time", "operators in execution order"
             )
-        shape = self.model.tensors[index].shape
+        self.values[index] = value
+
+    def finish(self, op: TfOperator, tensor: Tensor, position: int = 0, axes: Axes | None = None) -> None:
+        """Declares that `tensor` holds the operator's output: in the framework's order, or as `axes` say."""
+        shape = self.model.tensors[op.outputs[position]].shape
         if not holds((-1, -1, -1) if axes is None else axes, tensor.shape, shape):
             raise self.error(
                 op, f"gives shape {tensor.shape} where the file says {list(shape)}", "consistent shapes"
             )
         if axes is None:
             tensor = self.reshape(op, tensor, default_shape(shape))
-        self.values[index] = Activation(tensor.name, default_axes(shape) if axes is None else axes)
+        self.define(op, Activation(tensor.name, default_axes(shape) if axes is None else axes), position)
 
     def check_same(self, op: TfOperator, source: Tensor, target: Tensor) -> None:
         """Fails where an operator that moves codes would have to requantize them."""

@@ -80,10 +80,10 @@ def dequantize(low: Lowering, op: TfOperator) -> None:
     if shape != output:
         raise low.error(op, f"shape {list(shape)} to {list(output)}", "consistent shapes")
     if isinstance(value, Activation | Floating):
-        low.values[op.outputs[0]] = Floating(op.inputs[0] if isinstance(value, Activation) else value.source)
+        low.define(op, Floating(op.inputs[0] if isinstance(value, Activation) else value.source))
         return
     if isinstance(value, Cut):
-        low.values[op.outputs[0]] = value
+        low.define(op, value)
         return
     constant = low.constant_of(op.inputs[0])
     if constant is not None or isinstance(value, Batched | FloatInput):

@@ -16,6 +16,7 @@ import numpy as np
 import tflite
 
 from ircompile.errors import CompileError
+from ircompile.importers.door import printable
 from ircompile.ir.tensor import Array
 
 MAX_ELEMENTS = 2**28
@@ -168,7 +169,7 @@ class _Reader:
     def _text(self, raw: bytes | None) -> str:
         text = raw or b""
         self.spend(len(text), 1)
-        return text[:400].decode("utf-8", "replace")
+        return printable(text[:400].decode("utf-8", "replace"))
 
     def _buffer(self, buffer: Any) -> bytes:
         if buffer.Offset() > 1:  # models over 2 GB keep their buffers behind the flatbuffer
@@ -200,7 +201,7 @@ class _Reader:
             zero_points = _numbers(quantization.ZeroPointAsNumpy(), np.int64)
         if not 0 <= tensor.Buffer() < max(len(buffers), 1):
             raise ValueError(f"tensor {index} {name!r} has buffer {tensor.Buffer()} of {len(buffers)}")
-        dynamic = tuple(axis for axis, size in enumerate(signature) if size < 0)
+        dynamic = tuple(axis for axis, size in enumerate(signature[: len(shape)]) if size < 0)
         found = TfTensor(
             index, name, shape, DTYPES.get(dtype, dtype.lower()), scales, zero_points,
             (buffers[tensor.Buffer()] or None) if buffers else None,

@@ -58,9 +58,7 @@ def space_to_batch(low: Lowering, op: TfOperator) -> None:
     low.stored(op, 0)
     if len(shape) != 4 or len(block) != 2 or len(padding) != 4 or min(*block, *padding) < 0 or min(block) < 1:
         raise low.error(op, f"blocks of {block} on shape {list(shape)}", "height and width")
-    low.values[op.outputs[0]] = Batched(
-        op.inputs[0], (block[0], block[1]), (padding[0], padding[1], padding[2], padding[3])
-    )
+    low.define(op, Batched(op.inputs[0], (block[0], block[1]), (padding[0], padding[1], padding[2], padding[3])))
 
 
 def batch_to_space(low: Lowering, op: TfOperator) -> None:

@@ -214,7 +214,7 @@ def spread(low: Lowering, op: TfOperator) -> bool:
         return False
     if op.option("Padding") == SAME or (op.option("StrideH"), op.option("StrideW")) != (1, 1):
         raise low.error(op, "strided or SAME between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND", "VALID, stride 1")
-    low.values[op.outputs[0]] = replace(value, convolved=op)
+    low.define(op, replace(value, convolved=op))
     return True
 
 
