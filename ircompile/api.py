@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -31,6 +32,7 @@ from ircompile.variants.choose import Ram
 from ircompile.variants.estimate import Analysis, analyze_graph
 from ircompile.verification import ladder
 from ircompile.verification.accuracy import Accuracy, measure_accuracy
+from ircompile.verification.confirm import Comparison, Confirmation
 from ircompile.verification.inputs import fit_codes, read_inputs
 
 Model = str | os.PathLike[str] | Graph
@@ -54,11 +56,13 @@ class Verification:
 class Compilation:
     """A compiled model: its figures, its C files, and its memory map where a notebook shows it. It can be pickled.
 
-    `compiled` has every stage of it; `path` is the model's file, None for a graph in memory.
+    `compiled` has every stage of it; `path` is the model's file, None for a graph in memory. `comparison` says how
+    it was compared with the model's own framework.
     """
 
     compiled: Compiled
     path: Path | None = None
+    comparison: Comparison | None = None
 
     @property
     def name(self) -> str:
@@ -91,7 +95,7 @@ class Compilation:
 
     def report(self) -> dict[str, Any]:
         """Everything known of the compilation, as plain values: docs/schema/compile.json describes it."""
-        return report_data(self.compiled)
+        return {**report_data(self.compiled), "compared": self.comparison and asdict(self.comparison)}
 
     def html(self) -> str:
         """The report as one self-contained page."""
@@ -160,6 +164,7 @@ def compile(
     numerics: str | None = None,
     memory: Sequence[MemoryRegion] = (),
     flash: Sequence[MemoryRegion] = (),
+    unverified: bool = False,
 ) -> Compilation:
     """Compiles a model for a target, such as "cortex-m4".
 
@@ -169,7 +174,11 @@ def compile(
     their own. `numerics`: whose rounding to reproduce, "tflm", "litert-ref" or "ort" (default: the file's own).
     `memory` are the RAMs to plan for and `flash` the memories for constants, the fastest first.
 
-    Raises CompileError where the model is not supported, nothing fits, or a name is unknown.
+    A model's file is compared with its own framework, where that is installed: a few seeded inputs, once for the
+    same graph, in a process of its own. `unverified` leaves that out, and the C's header says so.
+
+    Raises CompileError where the model is not supported, nothing fits, a name is unknown, or anything differs from
+    the framework that docs/numerics.md does not name.
     """
     _check_one_of("input", input, get_args(InputMode))
     _check_one_of("weights", weights, ("source", "blob"))
@@ -179,7 +188,13 @@ def compile(
     source = path.name if path else graph.name
     core = target if isinstance(target, Target) else load_target(target)
     blob = weights == "blob"
-    return Compilation(pipeline.build(graph, core, prefix, input, source, blob, ram, memory, flash), path)
+    build = partial(pipeline.build, graph, core, prefix, input, source, blob, ram, memory, flash)
+    if path is None:
+        return Compilation(build())
+    if unverified:
+        return Compilation(replace(build(), unverified=True), path, Comparison(why="not compared: unverified"))
+    with Confirmation(graph, path) as confirmation:
+        return Compilation(build(), path, confirmation.result())
 
 
 def verify(

@@ -25,7 +25,7 @@ Pixels = tuple[tuple[float, ...], tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Compiled:
-    """One compilation, every stage of it."""
+    """One compilation, every stage of it. `unverified`: by wish it was not compared with its framework."""
 
     source: str
     name: str
@@ -36,6 +36,7 @@ class Compiled:
     program: Program
     blob: bool = False
     flash: tuple[MemoryRegion, ...] = ()
+    unverified: bool = False
 
     @property
     def interface(self) -> Interface:
@@ -44,7 +45,7 @@ class Compiled:
 
     def files(self) -> dict[str, str | bytes]:
         """File name to contents: the emitted C, and the blob of weights if there is one."""
-        return emit.emit(self.program, self.name, self.source, self.blob, self.flash)
+        return emit.emit(self.program, self.name, self.source, self.blob, self.flash, self.unverified)
 
     def write(self, directory: Path) -> list[Path]:
         """Writes the emitted C into a folder, all or nothing; returns the paths. The folder is made if need be."""

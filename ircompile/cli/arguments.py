@@ -141,6 +141,14 @@ def add_numbers(to: argparse._ActionsContainer) -> None:
     )
 
 
+def add_unverified(to: argparse._ActionsContainer) -> None:
+    """Whether the model is compared with its framework."""
+    to.add_argument(
+        "--unverified", action="store_true",
+        help="do not compare the network with its framework; a difference is an error else. The header says so",
+    )  # fmt: skip
+
+
 def add_comparisons(to: argparse._ActionsContainer) -> None:
     """What both commands that verify take."""
     to.add_argument(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ircompile.cli.arguments import add_comparisons, add_model, folder
+from ircompile.cli.arguments import add_comparisons, add_model, add_unverified, folder
 from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.cli.explore import front_of
-from ircompile.cli.models import compiled_from
+from ircompile.cli.models import compiled_from, confirmed_from
 from ircompile.cli.summary import print_summary
 from ircompile.cli.verify import compare_more, rung_data, rungs_of, unlike
 from ircompile.emit.writing import sha256, write_files
@@ -38,12 +39,13 @@ def _fill_compile(to: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--selftest", action="store_true", help="write NAME_selftest.c, too: golden inputs and outputs"
     )
+    add_unverified(output)
     output.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
 def compile_model(arguments: argparse.Namespace) -> int:
     """Compiles a model and writes its C files and report; 1 if it was verified and any element differs."""
-    compiled = compiled_from(arguments)
+    compiled, comparison = confirmed_from(arguments)
     folder = arguments.output or Path(compiled.name)
     files = compiled.files()
     with doing("measuring code size"):
@@ -51,6 +53,7 @@ def compile_model(arguments: argparse.Namespace) -> int:
     if arguments.selftest:
         files |= selftest_files(compiled)
     data = report_data(compiled, sizes, "ircompile " + shlex.join(arguments.words))
+    data["compared"] = asdict(comparison)
     data["sha256"] = {arguments.model.name: sha256(arguments.model.read_bytes())}
     data["sha256"] |= {name: sha256(contents) for name, contents in files.items()}
     with doing("asking TFLite Micro"):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
-from ircompile.cli.arguments import add_model, folder
+from ircompile.cli.arguments import add_model, add_unverified, folder
 from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import OUT, doing
-from ircompile.cli.models import compiled_from
+from ircompile.cli.models import confirmed_from
 from ircompile.emit.writing import write_files
 from ircompile.export.projects import FORMATS, export, kept
+from ircompile.report import compared_text
 from ircompile.verification.inputs import read_inputs
 
 
@@ -22,12 +24,13 @@ def _fill(to: argparse.ArgumentParser) -> None:
     project.add_argument(
         "--inputs", type=Path, nargs="+", metavar="FILE", help="golden inputs of the self-test: as for verify"
     )
+    add_unverified(project)
     project.add_argument("--force", action="store_true", help="write project files anew that are there already")
 
 
 def export_model(arguments: argparse.Namespace) -> int:
     """Compiles a model and writes the project; project files that are there stay as they are."""
-    compiled = compiled_from(arguments)
+    compiled, comparison = confirmed_from(arguments)
     golden = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
     with doing(f"writing {arguments.format}"):
         exported = export(compiled, arguments.format, golden)
@@ -37,6 +40,7 @@ def export_model(arguments: argparse.Namespace) -> int:
     written = write_files(folder, {name: data for name, data in files.items() if name not in stay})
     for path in written:
         OUT.print(f"wrote  {path}", markup=False)
+    OUT.print(compared_text(asdict(comparison)), markup=False)
     for name in stay:
         OUT.print(f"kept   {folder / name}  (--force writes it anew)", markup=False)
     return 0

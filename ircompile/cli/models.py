@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from ircompile.cli.console import doing
 from ircompile.interface import c_name
@@ -11,6 +12,7 @@ from ircompile.passes.fold_pixels import codes_of_pixels
 from ircompile.pipeline import Compiled, Pixels, build, read
 from ircompile.target import load_target
 from ircompile.verification.accuracy import Original
+from ircompile.verification.confirm import Comparison, Confirmation
 
 
 def graph_of(arguments: argparse.Namespace) -> Graph:
@@ -19,10 +21,10 @@ def graph_of(arguments: argparse.Namespace) -> Graph:
         return read(arguments.model, arguments.numerics, pixels_of(arguments))
 
 
-def compiled_from(arguments: argparse.Namespace) -> Compiled:
-    """Reads and compiles the model of a command."""
+def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None) -> Compiled:
+    """Reads the model of a command, unless it is given, and compiles it."""
     name, target = c_name(arguments.name, arguments.model.stem), load_target(arguments.target)
-    graph = graph_of(arguments)
+    graph = graph or graph_of(arguments)
     with doing(f"planning {len(graph.nodes)} layers"):
         return build(
             graph,
@@ -35,6 +37,20 @@ def compiled_from(arguments: argparse.Namespace) -> Compiled:
             arguments.memory,
             arguments.flash,
         )
+
+
+def confirmed_from(arguments: argparse.Namespace) -> tuple[Compiled, Comparison]:
+    """Reads and compiles the model of a command, and compares it with its framework meanwhile.
+
+    Raises CompileError where they differ, unless --unverified was given.
+    """
+    if arguments.unverified:
+        return replace(compiled_from(arguments), unverified=True), Comparison(why="not compared: --unverified")
+    graph = graph_of(arguments)
+    with Confirmation(graph, arguments.model, original_of(arguments)) as confirmation:
+        compiled = compiled_from(arguments, graph)
+        with doing("comparing with the model's framework"):
+            return compiled, confirmation.result()
 
 
 def pixels_of(arguments: argparse.Namespace) -> Pixels | None:

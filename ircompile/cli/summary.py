@@ -6,7 +6,7 @@ from typing import Any
 
 from ircompile.cli import accuracy
 from ircompile.cli.console import OUT, number
-from ircompile.report import layer_count
+from ircompile.report import compared_text, layer_count
 
 
 def print_summary(data: dict[str, Any]) -> None:
@@ -26,6 +26,7 @@ def print_summary(data: dict[str, Any]) -> None:
         ("reads", f"about {number(data['weight_bytes_read'])} bytes of weights per inference, from flash"),
         ("bound", bound_text(arena)),
         ("numerics", data["numerics"]),
+        ("compared", compared_text(data["compared"])),
         ("files", ", ".join(data["files"])),
     ]
     for key, value in [*rows, *found_rows(data)]:

@@ -47,11 +47,13 @@ def emit(
     source: str,
     blob: bool = False,
     flash: Sequence[MemoryRegion] = (),
+    unverified: bool = False,
 ) -> dict[str, str | bytes]:
     """File name to contents: NAME.h, NAME.c, and NAME_weights.c or, with `blob`, NAME_weights.bin.
 
     `source` stands in the comment on top. `flash` are the memories for constants, the fastest first: the
-    constants that are read most, for their size, go to the first.
+    constants that are read most, for their size, go to the first. `unverified`: the header says that the network
+    was not compared with its framework.
     """
     plan = program.plan
     api = interface_of(plan, name, blob)
@@ -66,6 +68,7 @@ def emit(
         "target": program.target.name,
         "model_hash": graph_hash(plan.graph),
         "build": BUILD,
+        "unverified": unverified,
     }
     functions, constants = Functions(name, program.target, shared), Constants(name)
     calls = Calls(program, name, functions, constants)

@@ -12,6 +12,7 @@ from ircompile.ir.graph import Graph, Node
 from ircompile.passes.split_channels import base_name
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs, push_work, weight_bytes_read
+from ircompile.verification.confirm import NAMES
 from ircompile.verification.runners.build import Sizes
 
 SCHEMA = 1
@@ -51,6 +52,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "model_macs": sum(graph.full_macs.values()) or compiled.graph.macs(),
         "push": vars(push) if push else None,
         "weight_bytes_read": weight_bytes_read(plan),
+        "compared": None,
         "verified": [],
         "isolated": None,
         "accuracy": None,
@@ -72,6 +74,18 @@ def layer_count(layers: Sequence[Mapping[str, Any]]) -> str:
     parts = Counter(base_name(layer["name"]) for layer in layers)
     split = sum(count > 1 for count in parts.values())
     return f"{len(parts)} layers" + (f", {split} of them split into parts of their channels" if split else "")
+
+
+def compared_text(compared: Mapping[str, Any]) -> str:
+    """How the network was compared with its framework, or why it was not."""
+    if not compared["reference"]:
+        return str(compared["why"])
+    verdict = "equal"
+    if compared["differing"]:
+        verdict = f"{compared['differing']:,} differ as docs/numerics.md says they may"
+    text = f"{compared['elements']:,} elements, {compared['inputs']} inputs"
+    why = f"; {compared['why']}" if compared["why"] else ""
+    return f"graph = {NAMES[compared['reference']]}, {verdict}: {text}{why}"
 
 
 def flash_data(compiled: Compiled, sizes: Sizes | None) -> dict[str, int | None]:

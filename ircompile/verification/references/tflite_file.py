@@ -5,6 +5,7 @@ is written by the very schema that reads it.
 """
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,23 @@ class TfliteFile:
         model.version = self._model.version
         model.operatorCodes = [self._model.operatorCodes[source.opcodeIndex]]
         model.subgraphs, model.buffers = [graph], buffers
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    def upto(self, outputs: Sequence[int]) -> bytes:
+        """The model with these tensors as its outputs, without the operators that they do not need.
+
+        It keeps all of its inputs, also those that only a removed operator read.
+        """
+        needed, kept = set(outputs), []
+        for operator in reversed(self._graph.operators or []):
+            if needed & {int(i) for i in operator.outputs}:
+                needed |= {int(i) for i in operator.inputs}
+                kept.append(operator)
+        graph, model = copy.copy(self._graph), copy.copy(self._model)
+        graph.operators, graph.outputs = kept[::-1], list(outputs)
+        model.subgraphs, model.signatureDefs = [graph], None
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())

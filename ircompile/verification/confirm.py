@@ -1,0 +1,204 @@
+"""Every compilation is compared with the model's own framework, where that is installed.
+
+A few seeded and extreme inputs go through the framework, in a process of its own while the plan is made, and
+through `run_graph`. A difference that docs/numerics.md does not name is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ircompile.emit import graph_hash
+from ircompile.errors import CompileError
+from ircompile.importers import kind_of
+from ircompile.ir.bindings import from_graph
+from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
+from ircompile.ir.tensor import Array
+from ircompile.pipeline import read
+from ircompile.verification.ladder import Codes, vectors_for
+from ircompile.verification.reference_process import Asked, Question
+from ircompile.verification.references.base import INSTALL_HINT
+
+NAMES = {"tflm": "TensorFlow Lite Micro", "litert-ref": "LiteRT's reference kernels", "ort": "ONNX Runtime"}
+MODULES = {"tflm": "tflite_micro", "litert-ref": "ai_edge_litert", "ort": "onnxruntime"}
+OTHERS = {"tflm": ("tflm", "litert-ref")}
+"""What runs a file where its own framework is not installed or refuses it; with the rounding of that one."""
+OFF_BY_ONE = {("ort", "Softmax"), ("ort", "Resize")}
+"""Ops whose results docs/numerics.md says are at most 1 off those of a framework."""
+INPUTS = 5
+MACS = 100_000_000
+"""Of all inputs together: about two seconds in the reference kernels. One input is compared in any case."""
+
+Original = tuple[Graph, Callable[[Codes], Codes]]
+Layers = Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared. `reference` is the framework, "" where there was none, and `why` says what is to be known.
+
+    `elements` of all outputs over all `inputs`; `differing` of them differ as docs/numerics.md says they may.
+    """
+
+    reference: str = ""
+    inputs: int = 0
+    elements: int = 0
+    differing: int = 0
+    why: str = ""
+
+
+_KNOWN: dict[tuple[str, ...], Comparison] = {}
+"""What this process has compared: a search over targets and budgets need not do so again."""
+
+
+class Confirmation:
+    """A comparison under way: it begins when it is made; a context manager, which ends it.
+
+    With `original` the graph's inputs are not the file's: the graph whose inputs are, and how its codes come of the
+    others'.
+    """
+
+    def __init__(self, graph: Graph, model: Path, original: Original | None = None) -> None:
+        self.graph, self.model, self.original = graph, model, original
+        vectors = vectors_for(graph, INPUTS)[::-1]  # random ones first: extremes hide errors of layout
+        self.vectors = vectors[: max(1, min(len(vectors), MACS // max(graph.macs(), 1)))]
+        profiles = OTHERS.get(graph.numerics, (graph.numerics,)) if kind_of(model, None) != "ir" else ()
+        self.profiles = [name for name in profiles if importlib.util.find_spec(MODULES[name]) is not None]
+        self._key = self._known_as()
+        known = self._key in _KNOWN
+        self._asked = self._ask(self.profiles[0]) if self.profiles and not known else None
+
+    def _known_as(self) -> tuple[str, ...]:
+        """What a comparison depends on: the file, the graph, and what is installed."""
+        try:
+            file = hashlib.sha256(self.model.read_bytes()).hexdigest()
+        except OSError:
+            file = ""
+        return (file, graph_hash(self.graph), *self.profiles)
+
+    def __enter__(self) -> Confirmation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._asked:
+            self._asked.__exit__()
+
+    def result(self) -> Comparison:
+        """What was compared; raises CompileError where anything differs that docs/numerics.md does not name."""
+        if not self.profiles:
+            return Comparison(why=self._missing())
+        if self._key not in _KNOWN:
+            _KNOWN[self._key] = self._result()
+        return _KNOWN[self._key]
+
+    def _result(self) -> Comparison:
+        refusal = ""
+        for name in self.profiles:
+            answers = self._answers(name)
+            if isinstance(answers, CompileError):
+                refusal = f"{NAMES[name]} does not run the model"
+            elif all(answer is None for answer in answers):
+                refusal = f"{NAMES[name]} gave no result"
+            else:
+                return self._compared(name, answers, refusal)
+        return Comparison(why=refusal)
+
+    def _missing(self) -> str:
+        if kind_of(self.model, None) == "ir":
+            return "no framework runs this file"
+        return f"not compared with {NAMES[self.graph.numerics]}: {INSTALL_HINT}"
+
+    def _ask(self, name: str, layers: bool = False, feeds: Sequence[Sequence[Array]] | None = None) -> Asked:
+        given = self._feeds(name) if feeds is None else feeds
+        return Asked(Question(self.model, name, tuple(map(tuple, given)), layers))
+
+    def _answers(self, name: str) -> list[Any] | CompileError:
+        asked = self._asked or self._ask(name)
+        self._asked = None
+        with asked:
+            try:
+                return asked.answers()
+            except CompileError as refusal:
+                return refusal
+
+    def _sides(self, name: str) -> tuple[Graph, Graph, list[Codes], list[Codes]]:
+        """The graph whose inputs are the file's, the graph to be compared, and the codes of either's inputs."""
+        source, codes = self.graph, self.vectors
+        if self.original:
+            source, codes = self.original[0], [self.original[1](vector) for vector in self.vectors]
+        if name == self.graph.numerics:
+            return source, self.graph, codes, self.vectors
+        other = read(self.model, name)
+        renamed = [dict(zip(other.input_names, each.values(), strict=True)) for each in codes]
+        return other, other, renamed, renamed
+
+    def _feeds(self, name: str) -> list[list[Array]]:
+        source, _, codes, _ = self._sides(name)
+        return [[from_graph(b, source.tensors[b.tensor], own[b.tensor]) for b in source.inputs] for own in codes]
+
+    def _compared(self, name: str, answers: Sequence[list[Array] | None], note: str) -> Comparison:
+        _, graph, _, vectors = self._sides(name)
+        wrong, inputs, elements, differing, first = [], 0, 0, 0, ""
+        for number, (answer, vector) in enumerate(zip(answers, vectors, strict=True)):
+            if answer is None:
+                continue
+            inputs += 1
+            codes = run_graph(graph, vector)
+            for binding, theirs in zip(graph.outputs, answer, strict=True):
+                ours = from_graph(binding, graph.tensors[binding.tensor], codes[binding.tensor])
+                unlike = differences(ours, theirs)
+                elements += ours.size
+                differing += unlike
+                if unlike and number not in wrong:
+                    wrong.append(number)
+                    first = first or f"{unlike:,} of {ours.size:,} elements of output {binding.name!r}"
+        if wrong:
+            self._explain(name, [self._feeds(name)[number] for number in wrong[:2]], first)
+        if note:
+            note += f"; {NAMES[name]} did, with the rounding of which the model was read for that"
+        return Comparison(name, inputs, elements, differing, note)
+
+    def _explain(self, name: str, feeds: Sequence[Sequence[Array]], first: str) -> None:
+        """Raises CompileError unless every layer alone differs in what docs/numerics.md names, and one does."""
+        with self._ask(name, True, feeds) as asked:
+            try:
+                layers: Layers = next((each for each in reversed(asked.answers()) if each), [])
+            except CompileError:
+                layers = []
+        guilty = next((layer for layer in layers if unexplained(name, layer)), None)
+        if guilty is None and name == "ort" and any(layer["differing"] for layer in layers):
+            return
+        where = guilty["source"] or guilty["name"] if guilty else "the graph as a whole"
+        count = ""
+        if guilty:
+            count = f"; {guilty['differing']:,} of {guilty['compared']:,} of this operator alone"
+        raise CompileError(
+            f"{self.model.name} {where}",
+            f"differs from {NAMES[name]}: {first}{count}",
+            "models whose every result is that of their framework",
+            "please report it with the model; --unverified compiles it all the same",
+        )
+
+
+def unexplained(reference: str, layer: dict[str, Any]) -> bool:
+    """Whether a layer alone differs in a way that docs/numerics.md does not name."""
+    if reference != "ort":
+        return bool(layer["differing"])
+    if (reference, layer["op"]) in OFF_BY_ONE and layer["largest"] <= 1:
+        return False
+    return bool(layer["differing"] > layer["ties"])
+
+
+def differences(ours: Array, theirs: Array) -> int:
+    """How many elements differ; all of them where the shapes have other sizes."""
+    if ours.size != theirs.size:
+        return max(ours.size, theirs.size)
+    return int(np.count_nonzero(ours.reshape(-1) != theirs.reshape(-1)))
