@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto
 from onnx_compare import compared, kinds, run
@@ -127,3 +128,16 @@ def test_extremes_and_places(tmp_path: Path) -> None:
     net.output(net.qdq(net.node("ReduceMin", least, axes=[3], keepdims=0), 0.05, 9))
     net.output(net.node("ArgMin", least, axis=1, keepdims=0), TensorProto.INT64)
     assert {"Binary", "MaxPool", "Extreme", "ArgMax"} <= set(kinds(compared(net.save(tmp_path)).graph))
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 4), (2, 3, 4)])
+@pytest.mark.parametrize("keep", [0, 1])
+def test_positions_along_the_first_axis(shape: tuple[int, ...], keep: int, tmp_path: Path) -> None:
+    """ArgMax over what ONNX has as the batch: the positions are an output of any order of axes."""
+    net = Net(25)
+    x = net.node("Reshape", net.qdq(net.input([1, *shape]), 0.05, 9), net.const(shape, np.int64))
+    y = net.node("ArgMax", x, axis=0, keepdims=keep)
+    net.output(net.node("Unsqueeze", y, net.const([0])), onnx.TensorProto.INT64)
+    found = compared(net.save(tmp_path))
+    assert found.ends.elements
+    assert found.ends.differing == 0

@@ -106,7 +106,7 @@ def _place(reader: Reader, name: str, value: Codes | Real) -> tuple[str, Axes]:
     if axes is not None:
         return view.tensor, axes
     axes = row_major_axes(view.rank)
-    if order_of(view, axes) is None:
+    if order_of(view, axes) is None or builder.tensors[view.tensor].dtype == "int32":
         raise CompileError(
             f"output {name!r}", f"has shape {list(view.shape)}", "batch 1 and up to three further axes"
         )

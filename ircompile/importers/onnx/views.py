@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
@@ -108,7 +109,9 @@ def axes_of(view: View, shape: Shape) -> Axes | None:
     if rank >= 4:
         a, b, c = rank - 3, rank - 2, rank - 1
         candidates += [(b, a, c), (c, a, b), (c, b, a), (a, c, b)]
-    for axes in candidates:
+    long = [axis for axis in range(rank) if view.shape[axis] > 1]
+    slots = [*long, *([NONE] * (3 - len(long)))]
+    for axes in (*candidates, *(permutations(slots) if len(slots) == 3 else ())):
         if max(axes) >= rank or size_along(view.shape, axes) != shape:
             continue
         order = order_of(view, axes)
