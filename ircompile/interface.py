@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.qtype import ACTIVATIONS, DType, QType
 
 C_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 C_WORDS = frozenset(
@@ -16,7 +17,6 @@ C_WORDS = frozenset(
     register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
     while""".split()  # noqa: SIM905 - reads better than a list
 )
-DType = Literal["int8", "uint8", "int32"]
 InputMode = Literal["resident", "rows"]
 
 
@@ -39,19 +39,24 @@ class Port:
         return (self.height, self.width, self.channels)
 
     @property
+    def qtype(self) -> QType:
+        """What its codes are."""
+        return ACTIVATIONS[self.dtype]
+
+    @property
     def numpy_dtype(self) -> np.dtype[np.generic]:
         """The element type as NumPy says it."""
-        return np.dtype(self.dtype)
+        return self.qtype.dtype
 
     @property
     def c_type(self) -> str:
         """The element type as C says it."""
-        return f"{self.dtype}_t"
+        return self.qtype.c_type
 
     @property
     def row_bytes(self) -> int:
         """Bytes of one row."""
-        return self.width * self.channels * self.numpy_dtype.itemsize
+        return self.width * self.channels * self.qtype.bytes
 
     @property
     def bytes(self) -> int:

@@ -9,13 +9,13 @@ from pathlib import Path
 from ircompile import emit
 from ircompile.emit.writing import write_files
 from ircompile.importers import load
-from ircompile.interface import Interface
+from ircompile.interface import InputMode, Interface
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import Lowered
 from ircompile.kernels.pack import Program, pack
 from ircompile.passes import normalize, working
 from ircompile.passes.fold_pixels import fold_pixels
-from ircompile.plan import InputMode, Plan
+from ircompile.plan import Plan
 from ircompile.target import MemoryRegion, Target, check_names
 from ircompile.variants.choose import Ram, fit
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from nets import Net
 
+from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.numerics import Requant
-from ircompile.plan import InputMode
 
 
 def dense() -> Graph:

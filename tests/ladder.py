@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.checks.plan import prove
+from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import const_names
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import Compiled, build
-from ircompile.plan import InputMode
 from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
 from ircompile.variants.choose import Ram

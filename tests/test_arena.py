@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
+from ircompile.interface import InputMode
 from ircompile.pipeline import Compiled, build
-from ircompile.plan import InputMode, Plan
+from ircompile.plan import Plan
 from ircompile.plan.candidate import aligned
 from ircompile.plan.simulate import run_plan
 from ircompile.report import report_data

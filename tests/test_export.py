@@ -19,8 +19,8 @@ from nets import Net
 from ircompile.cli import main
 from ircompile.export.projects import FORMATS, export
 from ircompile.importers.ir import write_ir
+from ircompile.interface import InputMode
 from ircompile.pipeline import build
-from ircompile.plan import InputMode
 from ircompile.target import load_target
 from ircompile.verification.runners.build import EMITTED_FLAGS
 

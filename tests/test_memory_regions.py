@@ -14,10 +14,11 @@ from plan.random_nets import random_net
 
 from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
-from ircompile.plan import InputMode, Plan
+from ircompile.plan import Plan
 from ircompile.plan.memories import access_counts
 from ircompile.plan.model import Region
 from ircompile.plan.simulate import run_plan

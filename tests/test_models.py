@@ -9,8 +9,8 @@ import pytest
 from ladder import climb, codes_for
 
 from ircompile.errors import CompileError
+from ircompile.interface import InputMode
 from ircompile.pipeline import read
-from ircompile.plan import InputMode
 
 MODELS = Path(os.environ.get("IRCOMPILE_MODELS", Path(__file__).parents[2] / "shared" / "models"))
 # Here to be refused: an LSTM, and one whose input is int16.

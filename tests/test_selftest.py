@@ -15,10 +15,10 @@ from ircompile.cli import main
 from ircompile.errors import CompileError
 from ircompile.export.selftest import generator, seeded_codes, selftest_files
 from ircompile.importers.ir import write_ir
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
-from ircompile.plan import InputMode
 from ircompile.target import load_target
 from ircompile.verification.runners.build import EMITTED_FLAGS
 from ircompile.verification.runners.firmware import run_firmware

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from nets import Net, random_inputs
 
+from ircompile.interface import InputMode
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
-from ircompile.plan import InputMode
 from ircompile.target import load_target
 from ircompile.verification.runners.build import EMITTED_FLAGS
 

@@ -30,14 +30,15 @@ from ircompile.ir.ops import (
     Table,
     Transpose,
 )
-from ircompile.ir.tensor import RANGES, Array, Rows, Site, Tensor
+from ircompile.ir.tensor import Array, Rows, Site, Tensor
+from ircompile.qtype import FLIP, INT8, UINT8
 
 Range = tuple[Array, Array]
 
 
 def full_range(tensor: Tensor) -> Range:
     """Every code of the tensor's type, in every channel."""
-    low, high = RANGES[tensor.dtype]
+    low, high = tensor.qtype.range
     return np.full(tensor.channels, low, np.int64), np.full(tensor.channels, high, np.int64)
 
 
@@ -47,7 +48,7 @@ def codes_of(op: Op, site: Site, inputs: list[Range]) -> Range:
         case Table():
             return _table(site.consts[op.table], inputs[0])
         case PixelTable():
-            tables = np.broadcast_to(site.consts[op.tables], (site.output.channels, 256)).astype(np.int64)
+            tables = np.broadcast_to(site.consts[op.tables], (site.output.channels, UINT8.count)).astype(np.int64)
             return tables.min(axis=1), tables.max(axis=1)
         case MaxPool():
             return _max_pool(op, site, inputs[0])
@@ -74,7 +75,7 @@ def codes_of(op: Op, site: Site, inputs: list[Range]) -> Range:
         case ArgMax():
             return np.zeros(1, np.int64), np.full(1, site.inputs[0].channels - 1, np.int64)
         case Flip():
-            offset = -128 if site.output.dtype == "int8" else 128
+            offset = -FLIP if site.output.qtype == INT8 else FLIP
             return inputs[0][0] + offset, inputs[0][1] + offset
         case _:
             return full_range(site.output)
@@ -88,7 +89,7 @@ def _hull(*arrays: Array) -> Range:
 
 def _table(entries: Array, codes: Range) -> Range:
     table = entries.astype(np.int64)
-    spans = np.stack(codes, axis=1) + 128
+    spans = np.stack(codes, axis=1) - INT8.low
     distinct, place = np.unique(spans, axis=0, return_inverse=True)
     low = np.array([table[a : b + 1].min() for a, b in distinct])
     high = np.array([table[a : b + 1].max() for a, b in distinct])
@@ -99,7 +100,7 @@ def _table(entries: Array, codes: Range) -> Range:
 def _max_pool(op: MaxPool, site: Site, codes: Range) -> Range:
     low, high = (np.clip(bound, op.low, op.high) for bound in codes)
     if pixel_counts(op.window, site.inputs[0]).min() == 0:  # a dilated window that sees padding alone
-        low = np.minimum(low, max(-128, op.low))
+        low = np.minimum(low, max(INT8.low, op.low))
     return low, high
 
 
@@ -149,9 +150,9 @@ def _binary_wraps(op: Binary, site: Site) -> bool:
     """Whether the requantization of an extreme sum or product shifts out of int32."""
     (sa, _), (sb, _) = op.operands(site)
     if op.kind == "mul":
-        scale, largest = np.float64(sa) * np.float64(sb) / np.float64(site.output.scale), 255 * 255
+        scale, largest = np.float64(sa) * np.float64(sb) / np.float64(site.output.scale), INT8.span**2
     else:
-        scale, largest = np.float64(2.0 * max(sa, sb) / ((1 << 20) * site.output.scale)), 255 << 20
+        scale, largest = np.float64(2.0 * max(sa, sb) / ((1 << 20) * site.output.scale)), INT8.span << 20
     return bool(_shift_wraps(np.asarray(largest), int(quantize_multiplier(scale)[1])))
 
 
@@ -160,7 +161,7 @@ def _prelu(op: Prelu, site: Site, codes: Range) -> Range:
     source, target = site.inputs[0], site.output
     ratio = np.float64(source.scale) / np.float64(target.scale)
     product = np.float64(source.scale) * np.float64(op.scale) / np.float64(target.scale)
-    for scale, largest in ((ratio, 255), (product, 255 * 255)):
+    for scale, largest in ((ratio, INT8.span), (product, INT8.span**2)):
         if _shift_wraps(np.asarray(largest), int(quantize_multiplier(scale)[1])):
             return full_range(target)
     alpha = site.consts[op.alpha].astype(np.int64)

@@ -36,7 +36,8 @@ from ircompile.ir.ops import (
     Transpose,
     TransposeConv,
 )
-from ircompile.ir.tensor import RANGES, Array, Consts, Rows, Site, Tensor
+from ircompile.ir.tensor import Array, Consts, Rows, Site, Tensor
+from ircompile.qtype import INT8, INT32
 
 # Never decreasing in any code of their inputs, so that running them on both ends bounds their output.
 MONOTONE = (
@@ -99,7 +100,7 @@ def _transposed_sums(op: TransposeConv, site: Site, codes: Array, weights: Array
 
 
 def _any_code(tensor: Tensor) -> Map:
-    low, high = RANGES[tensor.dtype]
+    low, high = tensor.qtype.range
     return Map(np.full(tensor.shape, low, tensor.dtype), np.full(tensor.shape, high, tensor.dtype))
 
 
@@ -142,7 +143,7 @@ def _wild(largest: Array, requant: Requant, consts: Consts) -> Array:
     grown = np.zeros_like(largest, bool)
     if requant.rounding in ("double", "single"):
         grown = largest * np.abs(consts[requant.scale]) >= SAFE
-    return grown | (largest > RANGES["int32"][1])
+    return grown | (largest > INT32.high)
 
 
 def _depthwise_sums(op: Depthwise, site: Site, bounds: Map) -> tuple[Array, Array]:
@@ -161,12 +162,12 @@ def _depthwise_sums(op: Depthwise, site: Site, bounds: Map) -> tuple[Array, Arra
 
 
 def _table(table: Array, bounds: Map) -> Map:
-    """Least and greatest entry between two codes, from tables of all 256 x 256 spans."""
-    least, greatest = (np.zeros((256, 256), table.dtype) for _ in range(2))
-    for first in range(256):
+    """Least and greatest entry between two codes, from tables of all spans."""
+    least, greatest = (np.zeros((len(table), len(table)), table.dtype) for _ in range(2))
+    for first in range(len(table)):
         least[first, first:] = np.minimum.accumulate(table[first:])
         greatest[first, first:] = np.maximum.accumulate(table[first:])
-    span = tuple(side.astype(np.int64) + 128 for side in bounds)
+    span = tuple(side.astype(np.int64) - INT8.low for side in bounds)
     return Map(least[span], greatest[span])
 
 
@@ -184,14 +185,14 @@ def _binary(op: Binary, site: Site, inputs: list[Map]) -> Map:
 def _binary_may_wrap(op: Binary, site: Site) -> bool:
     (sa, _), (sb, _) = op.operands(site)
     if op.kind == "mul":
-        return 255 * 255 * sa * sb / site.output.scale >= SAFE
-    return 255 * 2 * max(sa, sb) / site.output.scale >= SAFE
+        return INT8.span**2 * sa * sb / site.output.scale >= SAFE
+    return INT8.span * 2 * max(sa, sb) / site.output.scale >= SAFE
 
 
 def _prelu(op: Prelu, site: Site, bounds: Map) -> Map:
     """Monotone on each side of the zero point: its extremes lie at the ends, or around the zero point."""
     zero = site.inputs[0].zero_point
-    if 255 * max(1.0, 255 * op.scale) * site.inputs[0].scale / site.output.scale >= SAFE:
+    if INT8.span * max(1.0, INT8.span * op.scale) * site.inputs[0].scale / site.output.scale >= SAFE:
         return _any_code(site.output)
     codes = [*bounds, *(np.clip(around, *bounds).astype(np.int8) for around in (zero - 1, zero))]
     ends = [op.simulate(site, [Rows(code)], 0, site.output.height) for code in codes]
@@ -200,4 +201,4 @@ def _prelu(op: Prelu, site: Site, bounds: Map) -> Map:
 
 def _mean_may_wrap(op: Mean, site: Site) -> bool:
     source = op.source(site)
-    return op.rounding == "integer" and 255 * op.count(source) * source.scale / site.output.scale >= SAFE
+    return op.rounding == "integer" and INT8.span * op.count(source) * source.scale / site.output.scale >= SAFE

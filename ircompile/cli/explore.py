@@ -12,8 +12,8 @@ from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import ERR, doing, number, print_json, print_table
 from ircompile.cli.models import graph_of
 from ircompile.emit.writing import write_files
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
-from ircompile.plan import InputMode
 from ircompile.report import front_picture
 from ircompile.target import Target, load_target
 from ircompile.variants.choose import explore, fit

@@ -13,7 +13,7 @@ from ircompile.emit.functions import Functions
 from ircompile.emit.rows import Arena, row_place
 from ircompile.interface import ArenaRegion, Interface, Port
 from ircompile.ir.graph import Graph
-from ircompile.ir.tensor import RANGES, Tensor
+from ircompile.ir.tensor import Tensor
 from ircompile.kernels.pack import Program
 from ircompile.plan import Plan
 from ircompile.plan.model import ARENA_ALIGN, Region
@@ -159,7 +159,7 @@ class PortView:
 
     def __init__(self, port: Port) -> None:
         self.port = port
-        self.low, self.high = RANGES[port.dtype]
+        self.low, self.high = port.qtype.range
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.port, name)
@@ -169,7 +169,7 @@ def pixel_range(port: Port) -> tuple[str, str] | None:
     """The real values of a black and of a white pixel, if camera pixels can be the codes of this input."""
     if port.channels not in (1, 3) or port.dtype == "int32" or port.height == 1:
         return None
-    low, high = RANGES[port.dtype]
+    low, high = port.qtype.range
     return f"{port.scale * (low - port.zero_point):.4g}", f"{port.scale * (high - port.zero_point):.4g}"
 
 

@@ -87,7 +87,7 @@ class Functions:
             stem = "_".join(part for part in parts if part)
             fn = self._unique(stem, key)
             self.formed |= {fn} if depends else set()
-            context = {**self.shared, **key, "fn": fn, "sizes": sizes, "form": FormView(form)}
+            context = {**self.shared, **key, "fn": fn, "sizes": sizes, "form": form}
             self.written[identity] = (fn, self.render(path, context))
         return self.written[identity][0]
 
@@ -112,21 +112,6 @@ def differences(first: Mapping[str, object], key: Mapping[str, object]) -> list[
     plain = {name: value for name, value in changed.items() if isinstance(value, bool)}
     words = [name if value else f"not_{name}" for name, value in plain.items()]
     return words + [f"{name}{value}" for name, value in changed.items() if name not in plain]
-
-
-class FormView:
-    """A requantization form as templates see it; absent for kernels without one."""
-
-    def __init__(self, form: Any) -> None:
-        self.form = form
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.form, name)
-
-    @property
-    def fields_count(self) -> int:
-        """int32 words of a channel."""
-        return 256 if self.form.name == "steps" else 1 + len(self.form.fields)
 
 
 def c_environment(prefix: str) -> jinja2.Environment:

@@ -10,6 +10,7 @@ from ircompile.ir import ops
 from ircompile.ir.builder import GraphBuilder, plain_binding
 from ircompile.ir.graph import Graph, validate
 from ircompile.ir.numerics import Requant
+from ircompile.qtype import INT8
 
 SCALE = 1 / 128  # of every activation
 GRAIN = 8  # channels are a multiple of this
@@ -93,10 +94,10 @@ class _Family(GraphBuilder):
 
     def _requant(self, shape: tuple[int, ...], channels: int) -> tuple[str, str, Requant]:
         number, taps = len(self.nodes), int(np.prod(shape)) // channels
-        weights = self.const(f"w{number}", self.rng.integers(-127, 128, shape).astype(np.int8))
+        weights = self.const(f"w{number}", self.rng.integers(-INT8.high, INT8.high + 1, shape).astype(INT8.dtype))
         bias = self.const(f"b{number}", np.zeros(channels, np.int32))
         scale = self.const(f"s{number}", np.full(channels, 1 / (70 * np.sqrt(taps))))
-        return weights, bias, Requant("double", scale, 0, -128)
+        return weights, bias, Requant("double", scale, 0, INT8.low)
 
     def _window(self, x: str, kernel: int, stride: int) -> ops.Window:
         height, width, _ = self.tensors[x].shape

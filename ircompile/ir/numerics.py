@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ircompile.ir.tensor import Array, Consts
+from ircompile.qtype import INT8
 
 IntLike = Array | np.integer[Any] | int
 Rounding = Literal["double", "single", "float32_even", "float64_away"]
@@ -29,8 +30,8 @@ class Requant:
     rounding: Rounding
     scale: str
     zero_point: int
-    low: int = -128
-    high: int = 127
+    low: int = INT8.low
+    high: int = INT8.high
 
 
 def quantize_multiplier(real: npt.ArrayLike) -> tuple[Array, Array]:
@@ -105,9 +106,9 @@ def requantize(acc: Array, requant: Requant, consts: Consts) -> Array:
     if requant.rounding == "float32_even":
         product = acc.astype(np.float32) * scale.astype(np.float32)
         bounded = np.clip(product, np.float32(requant.low - zero), np.float32(requant.high - zero))
-        return (np.rint(bounded).astype(np.int64) + zero).astype(np.int8)
+        return (np.rint(bounded).astype(np.int64) + zero).astype(INT8.dtype)
     scaled = scale_accumulator(acc, requant.rounding, scale)
-    return np.clip(scaled + zero, requant.low, requant.high).astype(np.int8)
+    return np.clip(scaled + zero, requant.low, requant.high).astype(INT8.dtype)
 
 
 def quantize(real: Array, scale: float, zero_point: int, dtype: str, half_even: bool) -> Array:

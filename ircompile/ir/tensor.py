@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ircompile.qtype import ACTIVATIONS, QType
+
 Shape = tuple[int, int, int]
 Array = npt.NDArray[Any]
 Consts = Mapping[str, Array]
-
-RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1)}
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,14 @@ class Tensor:
         return self.shape[2]
 
     @property
+    def qtype(self) -> QType:
+        """What its codes are."""
+        return ACTIVATIONS[self.dtype]
+
+    @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return 4 if self.dtype == "int32" else 1
+        return self.qtype.bytes
 
     @property
     def row_bytes(self) -> int:

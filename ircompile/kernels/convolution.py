@@ -13,6 +13,7 @@ from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
 from ircompile.kernels.tiles import fits_pairs, run_order, stream_of
+from ircompile.qtype import INT8, UINT8
 from ircompile.target import Target
 
 POINT = ops.Window((1, 1))
@@ -160,7 +161,7 @@ def packed_codes(op: ops.Conv, site: Site) -> int:
     weights = site.consts[op.weights]
     rows = np.abs(integers(weights)).reshape(len(weights), -1)
     rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
-    fits = weights.dtype == np.int8 and (rows[:, ::2] + rows[:, 1::2]).max() <= 255
+    fits = weights.dtype == np.int8 and (rows[:, ::2] + rows[:, 1::2]).max() <= UINT8.high
     return rows.shape[1] if fits else 0
 
 
@@ -173,7 +174,7 @@ def pack_conv(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:
     words = integers(requant_words(recipe))
     starts = slice(len(recipe.common), None, recipe.words.shape[1])
     words[starts] -= site.inputs[0].zero_point * flat.sum(axis=1)
-    most = int((np.abs(words[starts]) + 128 * np.abs(flat).sum(axis=1)).max())
+    most = int((np.abs(words[starts]) - INT8.low * np.abs(flat).sum(axis=1)).max())
     key: dict[str, object] = {"wide": weights.dtype == np.int16}
     sums = {**key, "wraps": most >= 2**31}
     shared: Shared = {}

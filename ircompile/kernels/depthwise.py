@@ -14,6 +14,7 @@ from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
 from ircompile.kernels.requantize import Recipe
+from ircompile.qtype import INT8
 from ircompile.target import Features
 
 # The order of a 3 x 3 filter whose words, sign extended to halves, are the outer columns of the rows and the
@@ -69,7 +70,7 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
         features = context.target.features
         outputs = plain_outputs(op, site, features)
         starts, flat = raw_starts(recipe, weights, source.zero_point), integers(weights).reshape(len(weights), -1)
-        largest = np.abs(starts) + 128 * np.abs(flat).sum(axis=1)
+        largest = np.abs(starts) - INT8.low * np.abs(flat).sum(axis=1)
         recipe = raw_codes(recipe, weights, source.zero_point)
         key: dict[str, object] = {
             "window": window, "wide": wide, "multiplier": multiplier, "outputs": outputs,

@@ -13,6 +13,7 @@ from ircompile.kernels.fixed_point import mantissa
 from ircompile.kernels.model import Extra, Kernel, Packed, requant_words
 from ircompile.kernels.requantize import Core, PairRecipe, synthesize_pairs, synthesize_product
 from ircompile.plan.model import Layout
+from ircompile.qtype import INT8
 from ircompile.target import Features
 
 
@@ -98,7 +99,7 @@ def pack_binary(op: ops.Binary, site: Site, features: Features) -> Packed:
 def codes_of(op: ops.Binary, site: Site, first: bool) -> tuple[int, int]:
     """The least and the greatest code of an operand."""
     if op.constant is None or op.constant.first != first:
-        return -128, 127
+        return INT8.range
     values = site.consts[op.constant.name]
     return int(values.min()), int(values.max())
 
@@ -114,7 +115,7 @@ def pairs_with_constant(op: ops.Binary, site: Site) -> PairRecipe | None:
     assert op.constant is not None
     if op.rounding == "raw":
         return None
-    codes, every = np.unique(site.consts[op.constant.name]).astype(np.int64), np.arange(-128, 128)
+    codes, every = np.unique(site.consts[op.constant.name]).astype(np.int64), INT8.codes()
     return (
         synthesize_pairs(op, site, codes, every) if op.constant.first else synthesize_pairs(op, site, every, codes)
     )

@@ -15,6 +15,7 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.helium_requant import VectorRecipe
 from ircompile.kernels.model import Kernel, Packed, window_suffix
+from ircompile.qtype import INT8, INT16
 
 VECTOR = 16
 SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
@@ -100,7 +101,7 @@ def pack_channels(op: ops.Depthwise, site: Site, recipe: VectorRecipe) -> Packed
     words = words.reshape(-1, 4, 2, 2, words.shape[1]).transpose(0, 3, 2, 4, 1)
     # the products of two taps are added in 16 bits
     two = np.abs(taps[: len(taps) // 2 * 2].reshape(-1, 2, channels)).sum(axis=1)
-    pairs = len(taps) > 1 and bool(two.max() * 128 < 2**15)
+    pairs = len(taps) > 1 and bool(two.max() * -INT8.low <= INT16.high)
     key = {"window": op.window, "lanes": recipe.lanes, "pairs": pairs}
     sizes = {"zero_in": site.inputs[0].zero_point, "channels": channels}
     sizes |= {"width_in": site.inputs[0].width, "width_out": site.output.width}

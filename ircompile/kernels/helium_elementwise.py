@@ -8,6 +8,7 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Site, Tensor
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import PairRecipe, synthesize_pairs
+from ircompile.qtype import INT8
 
 
 def choose_add(op: ops.Binary, site: Site) -> Kernel | None:
@@ -24,7 +25,7 @@ def pack_add(op: ops.Binary, site: Site) -> Packed:
     recipe = pairs(op, *site.inputs, site.output)
     assert recipe is not None
     form = recipe.form
-    clamp = (form.low, form.high) != (-128, 127)
+    clamp = (form.low, form.high) != INT8.range
     sizes = {"count": site.output.width * site.output.channels, "shift": -form.shift}
     sizes |= dict(zip(form.parameters, recipe.values, strict=True))
     if clamp:

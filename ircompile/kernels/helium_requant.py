@@ -20,6 +20,7 @@ from ircompile.kernels.requantize import Form, Recipe, synthesize
 from ircompile.kernels.requantize.attempts import MOST_SHIFT, Attempt, needed_clamp
 from ircompile.kernels.requantize.reference import Steps, steps_of, wraps
 from ircompile.kernels.requantize.solve import solve
+from ircompile.qtype import INT8
 from ircompile.target import Features
 
 PREFERRED = (2, 1)  # right shifts that serve most layers, so that they share code
@@ -35,8 +36,8 @@ class Lanes:
     """
 
     kind: Literal["line", "float", "double", "scalar"]
-    low: int = -128
-    high: int = 127
+    low: int = INT8.low
+    high: int = INT8.high
     shift: int | None = None
     extra: int = 0
     rounded: bool = True

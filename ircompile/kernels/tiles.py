@@ -17,6 +17,7 @@ import numpy as np
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, integers
 from ircompile.kernels.requantize import Recipe
+from ircompile.qtype import INT16, UINT8
 
 
 def run_order(runs: Sequence[int], together: bool = False) -> Array:
@@ -50,8 +51,8 @@ def fits_pairs(weights: Array, recipe: Recipe, bias: Array, low: Array, high: Ar
     moved = integers(recipe.words[:, 0]) - integers(bias)
     sums = (low + moved)[1::2].min(initial=0) >= -(2**23) and (high + moved)[1::2].max(initial=0) < 2**23
     halves = integers(weights[: len(weights) // 2 * 2])
-    both = halves[0::2] + 256 * halves[1::2]
-    return bool(sums and weights.dtype == np.int8 and both.min(initial=0) >= -(2**15))
+    both = halves[0::2] + UINT8.count * halves[1::2]
+    return bool(sums and weights.dtype == np.int8 and both.min(initial=0) >= INT16.low)
 
 
 def stream_of(weights: Array, passes: Sequence[Array], zero_point: int, recipe: Recipe, pairs: bool) -> Array:
@@ -73,8 +74,8 @@ def stream_of(weights: Array, passes: Sequence[Array], zero_point: int, recipe: 
             start = np.pad(sums[group], (0, missing))
             fields = np.pad(integers(recipe.words[group, 1:]), ((0, missing), (0, 0)))
             if pairs:
-                tile = tile[0::2] + 256 * tile[1::2]
-                start[1::2] = 256 * start[1::2] + start[0::2]
+                tile = tile[0::2] + UINT8.count * tile[1::2]
+                start[1::2] = UINT8.count * start[1::2] + start[0::2]
             words = ((tile[..., 0] & 0xFFFF) | (tile[..., 1] & 0xFFFF) << 16).T.reshape(-1)
             parts += [start] * (number == 0) + [words] + [fields.reshape(-1)] * (number == len(passes) - 1)
             first += count

@@ -7,6 +7,7 @@ import numpy as np
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.ops import Concat, Flip, MaxPool, Pad, Reshape, Resize, Slice, Table, Transpose
 from ircompile.ir.rewrite import redirected, writers
+from ircompile.qtype import INT8
 
 
 def drop_identities(graph: Graph) -> Graph:
@@ -51,8 +52,8 @@ def _is_identity(graph: Graph, node: Node) -> bool:
         case Concat():
             return len(node.inputs) == 1
         case MaxPool(window=window, low=low, high=high):
-            return window.kernel == (1, 1) and (low, high) == (-128, 127)
+            return window.kernel == (1, 1) and (low, high) == INT8.range
         case Table(table=table):
-            return bool(np.array_equal(graph.consts[table], np.arange(-128, 128)))
+            return bool(np.array_equal(graph.consts[table], INT8.codes()))
         case _:
             return False

@@ -10,6 +10,7 @@ from ircompile.ir.graph import Graph, Node
 from ircompile.ir.ops import AveragePool, Binary, Conv, Depthwise, MaxPool, Mean, Op, Table, TransposeConv
 from ircompile.ir.rewrite import redirected, writers
 from ircompile.ir.tensor import Array
+from ircompile.qtype import INT8
 
 
 def fold_clamps(graph: Graph) -> Graph:
@@ -44,7 +45,7 @@ def fold_clamps(graph: Graph) -> Graph:
 def clamp_of(table: Array) -> tuple[int, int] | None:
     """The bounds of a table that only clamps its code; None for any other."""
     low, high = int(table.min()), int(table.max())
-    same = np.array_equal(table, np.clip(np.arange(-128, 128), low, high))
+    same = np.array_equal(table, np.clip(INT8.codes(), low, high))
     return (low, high) if same else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.ops import Binary, Conv, Depthwise, MaxPool, Mean, Op, Pad, Table, Window
 from ircompile.ir.rewrite import writers
+from ircompile.qtype import INT8
 
 
 def fold_pad(graph: Graph) -> Graph:
@@ -64,4 +65,4 @@ def lowest_code(graph: Graph, name: str, written: dict[str, Node]) -> int:
         case Table(table=table):
             return int(graph.consts[table].min())
         case _:
-            return -128
+            return INT8.low

@@ -13,7 +13,8 @@ from ircompile.ir.graph import Graph, IoBinding, Node
 from ircompile.ir.numerics import quantize
 from ircompile.ir.ops import Flip, PixelTable
 from ircompile.ir.rewrite import unique
-from ircompile.ir.tensor import RANGES, Array
+from ircompile.ir.tensor import Array
+from ircompile.qtype import FLIP, UINT8
 
 
 def fold_pixels(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Graph:
@@ -34,17 +35,17 @@ def fold_pixels(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Gr
     if source.dtype == "int32":
         raise CompileError("--mean, --std", "an input of int32", "int8, uint8 or float32 inputs")
     codes = pixel_codes(graph, mean, std).astype(np.int64)
-    low = RANGES[source.dtype][0]
+    low = source.qtype.low
     signed = replace(source, name=_unique_tensor(graph, f"{source.name}_codes"), dtype="int8")
-    signed = replace(signed, zero_point=source.zero_point - 128 - low)
+    signed = replace(signed, zero_point=source.zero_point - FLIP - low)
     pixels = replace(source, dtype="uint8", scale=1.0, zero_point=0)
     consts = dict(graph.consts)
-    if np.array_equal(codes - low, np.broadcast_to(np.arange(256), codes.shape)):
+    if np.array_equal(codes - low, np.broadcast_to(UINT8.codes(), codes.shape)):
         pixels = replace(pixels, scale=source.scale, zero_point=source.zero_point - low)
         op: Flip | PixelTable = Flip()
     else:
         op = PixelTable(unique(graph, f"{source.name}_pixels"))
-        consts[op.tables] = (codes - 128 - low).astype(np.int8)
+        consts[op.tables] = (codes - FLIP - low).astype(np.int8)
     nodes = [Node(_unique_node(graph, f"{source.name}_pixels"), op, (source.name,), signed.name, "--mean, --std")]
     fed = signed.name
     if source.dtype == "uint8":
@@ -73,7 +74,7 @@ def pixel_codes(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Ar
             raise CompileError(option, f"{len(values)} values", f"1 or {source.channels}, one a channel")
         if not all(map(isfinite, values)) or (option == "--std" and min(values) <= 0):
             raise CompileError(option, f"{', '.join(map(str, values))}", "finite numbers; --std above 0")
-    pixels = np.arange(256, dtype=np.float32)
+    pixels = UINT8.codes().astype(np.float32)
     means, stds = (np.asarray(values, np.float32)[:, np.newaxis] for values in (mean, std))
     codes = quantize((pixels - means) / stds, source.scale, source.zero_point, source.dtype, external.half_even)
     return codes[:1] if (codes == codes[0]).all() else codes

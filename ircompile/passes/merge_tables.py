@@ -10,8 +10,9 @@ from ircompile.ir.graph import Graph, Node
 from ircompile.ir.ops import Binary, Reshape, Table
 from ircompile.ir.rewrite import unique, writers
 from ircompile.ir.tensor import Array, Rows
+from ircompile.qtype import INT8
 
-CODES = np.arange(-128, 128).astype(np.int8).reshape(1, 256, 1)
+CODES = INT8.codes().astype(INT8.dtype).reshape(1, INT8.count, 1)
 
 
 def scalar_tables(graph: Graph) -> Graph:
@@ -30,7 +31,7 @@ def scalar_tables(graph: Graph) -> Graph:
         site = graph.site(node)
         operands = (value, CODES) if op.constant.first else (CODES, value)
         name = unique(graph, f"{node.name}_table")
-        consts[name] = op.combine(site, *operands).reshape(256)
+        consts[name] = op.combine(site, *operands).reshape(INT8.count)
         nodes.append(replace(node, op=Table(name, op.kind)))
     return graph.rebuilt(nodes, consts={**graph.consts, **consts})
 
@@ -56,7 +57,7 @@ def merge_tables(graph: Graph) -> Graph:
             return node.inputs[0], CODES, ()
         if node is None or not isinstance(node.op, Table):
             return name, CODES, ()
-        return node.inputs[0], consts[node.op.table].reshape(1, 256, 1), (node.op.function,)
+        return node.inputs[0], consts[node.op.table].reshape(1, INT8.count, 1), (node.op.function,)
 
     for node in graph.nodes:
         op, site = node.op, graph.site(node)._replace(consts=consts)
@@ -71,7 +72,7 @@ def merge_tables(graph: Graph) -> Graph:
             merged, last = op.combine(site, *codes), (op.kind,)
         if merged is not None:
             name = unique(replace(graph, consts=consts), f"{node.name}_merged")
-            consts[name] = merged.reshape(256)
+            consts[name] = merged.reshape(INT8.count)
             function = ", ".join(dict.fromkeys((*sum(names, ()), *last)))
             node = replace(node, op=Table(name, function), inputs=sources[:1])
             written[node.output] = node

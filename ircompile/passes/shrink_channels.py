@@ -14,7 +14,8 @@ from ircompile.analyses.live_channels import Reading
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.ops import Binary, Conv, Depthwise, Op, Pad, Prelu, Reshape, Slice, TransposeConv, const_names
-from ircompile.ir.tensor import RANGES, Array, Consts, Tensor
+from ircompile.ir.tensor import Array, Consts, Tensor
+from ircompile.qtype import INT32
 
 
 def shrink_channels(
@@ -32,7 +33,7 @@ def smallest_sums(sums: Array, requant: Requant, consts: Consts) -> Array:
 
     The importers' biases of constant channels are often as large as int32 allows; kernels like small ones.
     """
-    sums = np.clip(sums, *RANGES["int32"])
+    sums = np.clip(sums, *INT32.range)
     codes = requantize(sums, requant, consts)
     sums = np.where(requantize(np.zeros_like(sums), requant, consts) == codes, 0, sums)
     other = np.zeros_like(sums)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ircompile.errors import CompileError
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import Concat
 from ircompile.plan.allocations import Allocation
@@ -13,7 +14,7 @@ from ircompile.plan.bound import lower_bound
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.fast import shortcuts
 from ircompile.plan.memories import MemoryMap, one_arena
-from ircompile.plan.model import Block, Buffer, Demand, InputMode, Layout, Plan
+from ircompile.plan.model import Block, Buffer, Demand, Layout, Plan
 from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
 from ircompile.plan.search import find_default, find_least
 
@@ -102,4 +103,4 @@ def _blocks(allocations: Sequence[Allocation], bases: Mapping[str, int], kind: s
     }
 
 
-__all__ = ["Block", "Buffer", "Demand", "InputMode", "Layout", "Plan", "check_input_mode", "lay_out", "make_plan"]
+__all__ = ["Block", "Buffer", "Demand", "Layout", "Plan", "check_input_mode", "lay_out", "make_plan"]

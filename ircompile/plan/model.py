@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Tensor
 
 Layout = Literal["hwc", "chw"]
-InputMode = Literal["resident", "rows"]
 ARENA_ALIGN = 4
 COUNTER_BYTES = 2
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.costs import SegmentCosts
-from ircompile.plan.model import Demand, InputMode
+from ircompile.plan.model import Demand
 from ircompile.plan.partition import neighbours, partition
 from ircompile.plan.schedule import Segment
 from ircompile.plan.scheduled_graph import ScheduledGraph

@@ -13,10 +13,11 @@ from math import inf
 from typing import Literal
 
 from ircompile.errors import CompileError, TooLarge
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.passes.compute_twice import compute_twice
-from ircompile.plan import InputMode, check_input_mode
+from ircompile.plan import check_input_mode
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.fast import shortcuts

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import Lowered, lower
 from ircompile.passes.split_channels import base_name, split_channels, splittable
-from ircompile.plan import InputMode, Plan, lay_out
+from ircompile.plan import Plan, lay_out
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.memories import MemoryMap
 from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name

@@ -11,6 +11,7 @@ from ircompile.errors import CompileError
 from ircompile.ir.bindings import to_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array, Tensor
+from ircompile.qtype import FLIP
 
 ARRAYS = (".npz", ".npy")
 SUFFIXES = (*ARRAYS, ".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".gif", ".webp")
@@ -55,7 +56,7 @@ def read_picture(path: Path, tensor: Tensor) -> Array:
             pixels = np.asarray(resized, np.uint8).reshape(tensor.shape)
     except (OSError, UnidentifiedImageError) as error:
         raise CompileError(str(path), f"cannot be read: {error}", "a picture file") from None
-    return pixels if tensor.dtype == "uint8" else (pixels ^ np.uint8(0x80)).view(np.int8)
+    return pixels if tensor.dtype == "uint8" else (pixels ^ np.uint8(FLIP)).view(np.int8)
 
 
 def reading_rule(graph: Graph, paths: Sequence[Path]) -> str:

@@ -19,6 +19,7 @@ from ircompile.importers.places import Place, Places
 from ircompile.ir.bindings import to_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array, Rows, Tensor
+from ircompile.qtype import FLIP
 from ircompile.verification.references import Reference, open_reference
 from ircompile.verification.rounding_ties import exact_value, is_tie
 
@@ -123,7 +124,7 @@ def codes_of(tensor: Tensor, place: Place, array: Array | None) -> Array | None:
     if array is None or array.dtype.kind not in "iu" or array.size != place.positions.size:
         return None
     if tensor.dtype == "int8" and array.dtype == np.uint8:
-        array = (array ^ np.uint8(128)).view(np.int8)
+        array = (array ^ np.uint8(FLIP)).view(np.int8)
     flat = np.empty(array.size, tensor.dtype)
     flat[place.positions.reshape(-1)] = array.reshape(-1)
     return flat.reshape(tensor.shape)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from nets import Net, mobilenet_v2
 from ops.catalogue import sites
 
+from ircompile.interface import InputMode
 from ircompile.ir.bindings import IoBinding
 from ircompile.ir.graph import Graph, Node
 from ircompile.pipeline import build
-from ircompile.plan import InputMode
 from ircompile.target import load_target
 
 CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55")

@@ -11,13 +11,13 @@ import pytest
 from ladder import climb, codes_for
 from nets import Net
 
+from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.kernels.convolution import POINT, estimate, gather_of
 from ircompile.kernels.tiles import run_order
 from ircompile.pipeline import build
-from ircompile.plan import InputMode
 from ircompile.target import load_target
 from ircompile.verification.runners.build import EMITTED_FLAGS
 from ircompile.verification.runners.qemu import run_qemu

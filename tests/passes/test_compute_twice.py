@@ -9,11 +9,11 @@ import pytest
 from ladder import climb, codes_for
 from nets import Net
 
+from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.passes.compute_twice import MOST_MACS, compute_twice, dams
-from ircompile.plan import InputMode
 from ircompile.plan.settings import WORTH_COMPUTING_TWICE
 from ircompile.target import load_target
 from ircompile.variants.choose import explore, fit

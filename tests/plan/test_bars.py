@@ -9,8 +9,8 @@ from nets import mobilenet_v2
 from plan.models import real_model
 
 from ircompile.checks.plan import prove
+from ircompile.interface import InputMode
 from ircompile.passes import normalize
-from ircompile.plan import InputMode
 from ircompile.target import load_target
 from ircompile.variants.choose import fit
 from ircompile.verification.bench import layer_by_layer

@@ -8,12 +8,12 @@ import pytest
 from nets import Net
 from plan.random_nets import random_net
 
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.passes.split_channels import split_channels, splittable
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.fast.cache import PlanCache
-from ircompile.plan.model import InputMode
 from ircompile.plan.order import short_branches_first
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.search import find_candidate

@@ -9,10 +9,10 @@ import pytest
 from nets import Net, random_inputs
 
 from ircompile.checks.plan import prove
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import build, read
-from ircompile.plan import InputMode
 from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
 from ircompile.verification.bench import count_instructions, layer_by_layer

@@ -16,10 +16,10 @@ from plan.models import real_model
 from plan.random_nets import random_net
 
 from ircompile.checks.plan import prove
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import build
-from ircompile.plan import InputMode
 from ircompile.plan.simulate import run_plan
 from ircompile.plan.work import instructions, macs
 from ircompile.target import load_target

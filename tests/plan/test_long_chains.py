@@ -10,7 +10,7 @@ import pytest
 from nets import long_chain
 
 from ircompile.checks.plan import prove
-from ircompile.plan import InputMode
+from ircompile.interface import InputMode
 from ircompile.target import load_target
 from ircompile.variants.choose import fit
 

@@ -16,9 +16,9 @@ from plan.random_nets import random_net
 
 from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
-from ircompile.plan import InputMode
 from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
 from ircompile.variants.choose import explore, fit

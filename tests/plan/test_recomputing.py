@@ -10,12 +10,13 @@ from ladder import codes_for
 from nets import Net
 
 from ircompile.checks.plan import prove
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.kernels.lower import lower
 from ircompile.kernels.pack import pack
 from ircompile.pipeline import Compiled
-from ircompile.plan import InputMode, lay_out
+from ircompile.plan import lay_out
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.search import find_candidate
 from ircompile.plan.simulate import run_plan

@@ -11,9 +11,10 @@ from nets import Net
 
 from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
+from ircompile.interface import InputMode
 from ircompile.ir.tensor import Array
 from ircompile.kernels.lower import lower
-from ircompile.plan import InputMode, Plan, make_plan, stages
+from ircompile.plan import Plan, make_plan, stages
 from ircompile.plan.allocate import Allocator
 from ircompile.plan.model import ARENA_ALIGN
 from ircompile.plan.steps import StepRows, step_rows

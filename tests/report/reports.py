@@ -6,8 +6,8 @@ from typing import Any
 
 from nets import Net
 
+from ircompile.interface import InputMode
 from ircompile.pipeline import Compiled, build
-from ircompile.plan import InputMode
 from ircompile.target import load_target
 
 

@@ -13,10 +13,10 @@ import pytest
 from nets import Net
 from reports import compiled
 
+from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.passes import normalize
 from ircompile.pipeline import Compiled, build
-from ircompile.plan import InputMode
 from ircompile.report import front_picture, html_report, layer_count, memory_map, memory_picture, report_data
 from ircompile.report.html import example
 from ircompile.report.pictures import axis, regions, ticks

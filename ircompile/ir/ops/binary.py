@@ -10,6 +10,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import mbqm, quantize_multiplier
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import INT8
 
 LEFT_SHIFT = 20
 
@@ -36,8 +37,8 @@ class Binary:
 
     kind: Literal["add", "sub", "mul", "min", "max"]
     rounding: Literal["double", "float32_even", "raw"]
-    low: int = -128
-    high: int = 127
+    low: int = INT8.low
+    high: int = INT8.high
     constant: Constant | None = None
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import FLIP
 
 
 @dataclass(frozen=True)
@@ -24,4 +25,4 @@ class Flip:
         return 0
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        return (inputs[0].take(start, stop).view(np.uint8) ^ np.uint8(0x80)).view(site.output.dtype)
+        return (inputs[0].take(start, stop).view(np.uint8) ^ np.uint8(FLIP)).view(site.output.dtype)

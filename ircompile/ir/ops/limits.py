@@ -39,13 +39,14 @@ from ircompile.ir.ops import (
     Window,
     const_names,
 )
-from ircompile.ir.tensor import RANGES, Array, Consts, Tensor
+from ircompile.ir.tensor import Array, Consts, Tensor
+from ircompile.qtype import ACTIVATIONS, INT8
 
 LARGEST = 2**20
 """Strides, paddings, kernels and the like above this are refused as nonsense."""
 TAPS = 2**22
 """Windows at a border, times the kernel's size, that one axis may have: analyses look at each."""
-CODES = range(-128, 128)
+CODES = range(INT8.low, INT8.high + 1)
 
 
 def check_op(op: Op, inputs: Sequence[Tensor], output: Tensor, consts: Consts) -> None:
@@ -137,7 +138,7 @@ def _range(value: Any) -> str:
             return f"sizes above {LARGEST}"
     if (
         isinstance(value, Requant | Binary | MaxPool | AveragePool | Mean)
-        and not -128 <= value.low <= value.high <= 127
+        and not INT8.low <= value.low <= value.high <= INT8.high
     ):
         return f"codes from {value.low} to {value.high}"
     return ""
@@ -209,12 +210,12 @@ def check_tensor(tensor: Tensor) -> None:
     problem = _fields(tensor)
     if problem:
         raise CompileError(tensor.name, f"has {problem}", "plain numbers")
-    if tensor.dtype not in RANGES:
-        raise CompileError(tensor.name, f"has dtype {tensor.dtype}", ", ".join(RANGES))
+    if tensor.dtype not in ACTIVATIONS:
+        raise CompileError(tensor.name, f"has dtype {tensor.dtype}", ", ".join(ACTIVATIONS))
     if min(tensor.shape) < 1 or max(tensor.shape) > LARGEST or tensor.bytes > 64 * LARGEST:
         raise CompileError(tensor.name, f"has shape {tensor.shape}", f"sizes from 1 to {LARGEST:,}, 64 MB in all")
     if not tensor.scale > 0:
         raise CompileError(tensor.name, f"has scale {tensor.scale}", "a positive number")
-    low, high = RANGES[tensor.dtype]
+    low, high = tensor.qtype.range
     if not low <= tensor.zero_point <= high:
         raise CompileError(tensor.name, f"has zero point {tensor.zero_point}", f"{low} to {high}")

@@ -10,6 +10,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import mbqm, quantize_multiplier
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import INT8
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,17 @@ class Mean:
 
     axes: Literal["h", "w", "hw"] = "hw"
     rounding: Literal["integer", "float32_even", "code", "code_up"] = "integer"
-    low: int = -128
-    high: int = 127
+    low: int = INT8.low
+    high: int = INT8.high
     lookup: Lookup | None = None
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input; axes height, width or both; fewer than 2^23 elements a mean."""
         height, width, channels = inputs[0].shape
-        if self.lookup is not None and consts[self.lookup.name].shape != (256,):
-            raise CompileError(self.lookup.name, f"table of shape {consts[self.lookup.name].shape}", "256 entries")
+        if self.lookup is not None and consts[self.lookup.name].shape != (INT8.count,):
+            raise CompileError(
+                self.lookup.name, f"table of shape {consts[self.lookup.name].shape}", f"{INT8.count} entries"
+            )
         if self.count(inputs[0]) >= 2**23:
             raise CompileError(inputs[0].name, f"mean of {self.count(inputs[0])} elements", "fewer than 2^23")
         return (1 if "h" in self.axes else height, 1 if "w" in self.axes else width, channels)
@@ -77,7 +80,7 @@ class Mean:
 
     def codes(self, site: Site, codes: Array) -> Array:
         """int8 codes as the mean sees them, any shape."""
-        return site.consts[self.lookup.name][codes.astype(int) + 128] if self.lookup else codes
+        return site.consts[self.lookup.name][codes.astype(int) - INT8.low] if self.lookup else codes
 
     def partial(self, site: Site, row: Array) -> Array:
         """int64 sums (W_out, C) that one input row (W, C) adds."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import INT8, UINT8
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,12 @@ class PixelTable:
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One uint8 or int8 input of any shape."""
         shape = consts[self.tables].shape
-        if inputs[0].dtype not in ("uint8", "int8"):
+        if inputs[0].qtype not in (UINT8, INT8):
             raise CompileError(inputs[0].name, f"a table of pixels for {inputs[0].dtype}", "uint8, int8")
-        if shape not in ((1, 256), (inputs[0].channels, 256)):
-            raise CompileError(self.tables, f"tables of shape {shape}", "256 entries, for all or for each channel")
+        if shape not in ((1, UINT8.count), (inputs[0].channels, UINT8.count)):
+            raise CompileError(
+                self.tables, f"tables of shape {shape}", f"{UINT8.count} entries, for all or for each channel"
+            )
         return inputs[0].shape
 
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
@@ -37,5 +40,5 @@ class PixelTable:
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         tables = site.consts[self.tables]
         channel = np.minimum(np.arange(site.output.channels), len(tables) - 1)
-        first = 128 if site.inputs[0].dtype == "int8" else 0
-        return tables[channel, inputs[0].take(start, stop).astype(int) + first]
+        least = site.inputs[0].qtype.low
+        return tables[channel, inputs[0].take(start, stop).astype(int) - least]

@@ -10,6 +10,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.ops.window import Window
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import INT8
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class MaxPool:
     """The largest code of each window, clamped to [low, high]; padding never wins."""
 
     window: Window
-    low: int = -128
-    high: int = 127
+    low: int = INT8.low
+    high: int = INT8.high
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input with the quantization of the output; padding smaller than the kernel."""
@@ -31,7 +32,7 @@ class MaxPool:
         return 0
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        windows = self.window.gather(inputs[0], start, stop, site.inputs[0].height, -128)
+        windows = self.window.gather(inputs[0], start, stop, site.inputs[0].height, INT8.low)
         return np.clip(windows.max(axis=(2, 3)), self.low, self.high)
 
 
@@ -46,8 +47,8 @@ class AveragePool:
 
     window: Window
     rounding: Literal["integer", "half_up", "float32_even"] = "integer"
-    low: int = -128
-    high: int = 127
+    low: int = INT8.low
+    high: int = INT8.high
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input; padding smaller than the kernel."""

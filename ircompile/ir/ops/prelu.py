@@ -10,6 +10,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import mbqm, quantize_multiplier
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import INT8
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ class Prelu:
             plain = np.float32(source.scale) / np.float32(target.scale)
             steep = np.float32(source.scale) * np.float32(self.scale) / np.float32(target.scale)
             real = np.where(x >= 0, x.astype(np.float32) * plain, (x * slope).astype(np.float32) * steep)
-            return np.clip(np.rint(real).astype(np.int64) + target.zero_point, -128, 127).astype(np.int8)
+            return np.clip(np.rint(real).astype(np.int64) + target.zero_point, *INT8.range).astype(INT8.dtype)
         ratio = np.float64(source.scale) / np.float64(target.scale)
         positive = mbqm(x, *quantize_multiplier(ratio))
         product = np.float64(source.scale) * np.float64(self.scale) / np.float64(target.scale)
         negative = mbqm(x * slope, *quantize_multiplier(product))
-        return np.clip(np.where(x >= 0, positive, negative) + target.zero_point, -128, 127).astype(np.int8)
+        return np.clip(np.where(x >= 0, positive, negative) + target.zero_point, *INT8.range).astype(INT8.dtype)
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         alpha = site.consts[self.alpha]

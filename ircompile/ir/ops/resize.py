@@ -9,6 +9,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import FLIP, INT8
 
 ONE = 1 << 10
 
@@ -107,5 +108,5 @@ class Resize:
         parts = ((one - y32, one - x32), (y32, one - x32), (one - y32, x32), (y32, x32))
         real = np.zeros(1, np.float32)
         for codes, (vertical, horizontal) in zip(corners, parts, strict=True):
-            real = real + (codes.astype(np.float32) + np.float32(128)) * vertical * horizontal
-        return (np.floor(real + np.float32(0.5)) - 128).astype(np.int8)
+            real = real + (codes.astype(np.float32) + np.float32(FLIP)) * vertical * horizontal
+        return (np.floor(real + np.float32(0.5)) - FLIP).astype(INT8.dtype)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ircompile.ir.numerics import quantize_multiplier, rdbpot, srdhm
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import INT8
 
 EXP_BARREL = (
     (-2, 1672461947),
@@ -51,20 +52,20 @@ class Softmax:
             exps = self.exp_table(site)[below_max]
             total = exps.sum(axis=-1, keepdims=True) << 8
             out = (2 * exps * self.factor(site) + total) // (2 * total) + site.output.zero_point
-            return np.clip(out, -128, 127).astype(np.int8)
+            return np.clip(out, *INT8.range).astype(INT8.dtype)
         exps = self.exp_table(site)[below_max]
         total = rdbpot(exps, np.int64(12)).sum(axis=-1, keepdims=True)
         scale, bits_over_unit = reciprocal(total)
-        out = rdbpot(srdhm(scale, exps), bits_over_unit + 31 - 8) - 128
-        return np.where(exps > 0, np.clip(out, -128, 127), -128).astype(np.int8)
+        out = rdbpot(srdhm(scale, exps), bits_over_unit + 31 - 8) + INT8.low
+        return np.where(exps > 0, np.clip(out, *INT8.range), INT8.low).astype(INT8.dtype)
 
     def factor(self, site: Site) -> int:
         """Steps of the output, times 2^8: ONNX Runtime's QLinearSoftmax rounds 1 / scale down, so do we."""
-        return 256 * int(np.float32(1) / np.float32(site.output.scale))
+        return 2**8 * int(np.float32(1) / np.float32(site.output.scale))
 
     def exp_table(self, site: Site) -> Array:
         """int64 (256,): the exponential of -d codes; Q0.31 for "gemmlowp" (0 below its range), Q20 for "table"."""
-        distance = np.arange(256, dtype=np.int64)
+        distance = np.arange(INT8.count, dtype=np.int64)
         scale = self.beta * site.inputs[0].scale
         if self.rounding == "table":
             return np.rint(2.0**20 * np.exp(-distance * scale)).astype(np.int64)

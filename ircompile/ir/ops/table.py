@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ircompile.errors import CompileError
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import INT8
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class Table:
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input of any shape."""
-        if consts[self.table].shape != (256,):
-            raise CompileError(self.table, f"table of shape {consts[self.table].shape}", "256 entries")
+        if consts[self.table].shape != (INT8.count,):
+            raise CompileError(self.table, f"table of shape {consts[self.table].shape}", f"{INT8.count} entries")
         return inputs[0].shape
 
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
@@ -28,4 +29,4 @@ class Table:
         return 0
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        return site.consts[self.table][inputs[0].take(start, stop).astype(int) + 128]
+        return site.consts[self.table][inputs[0].take(start, stop).astype(int) - INT8.low]

@@ -10,6 +10,7 @@ import numpy as np
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.form import Form
 from ircompile.kernels.requantize.reference import Steps
+from ircompile.qtype import INT8
 
 MOST_SHIFT = 22  # the offset, about 2^7 codes, stays below 2^30
 MOST_DELTA = 2**22
@@ -63,7 +64,7 @@ def split_attempts(steps: Steps, kink: bool, parts: int) -> Iterator[Attempt]:
     zero = np.zeros_like(steps.lo)
     moved = zero if kink else -((steps.lo + steps.hi) >> 1)
     reach = int(np.maximum(np.abs(steps.lo + moved), np.abs(steps.hi + moved)).max())
-    reach += (reach >> 4) + 256  # leave the search for the offset some room
+    reach += (reach >> 4) + 2**8  # leave the search for the offset some room
     limb = (31 if parts == 2 else 30) - reach.bit_length()
     limb = min(limb - limb % 2, 14)
     if limb < 6:
@@ -78,8 +79,8 @@ def split_attempts(steps: Steps, kink: bool, parts: int) -> Iterator[Attempt]:
 
 def needed_clamp(steps: Steps) -> tuple[int, int]:
     """The clamp that saturation to int8 and the reachable codes leave to do."""
-    low = steps.low if np.any(steps.thresholds[0] > steps.lo) else -128
-    high = steps.high if np.any(steps.thresholds[-1] <= steps.hi) else 127
+    low = steps.low if np.any(steps.thresholds[0] > steps.lo) else INT8.low
+    high = steps.high if np.any(steps.thresholds[-1] <= steps.hi) else INT8.high
     return low, high
 
 

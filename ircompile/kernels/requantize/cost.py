@@ -5,6 +5,7 @@ from __future__ import annotations
 from ircompile.kernels.requantize.form import LINES, Form
 from ircompile.kernels.requantize.pairs import PairForm
 from ircompile.kernels.requantize.synthesize import Core
+from ircompile.qtype import INT8
 
 # Counted in what gcc 12 -O2 makes of a loop (`tests/kernels/test_requantize_c.py`), the callees' instructions
 # estimated. Without a long multiply, that is on ARMv6-M, there is no SSAT either.
@@ -47,5 +48,5 @@ def _exceptions(form: Form, core: Core) -> int:
 def _clamp(form: Form | PairForm, core: Core) -> int:
     if not core.mul64:
         return 6
-    sides = (form.low != -128) + (form.high != 127)
+    sides = (form.low != INT8.low) + (form.high != INT8.high)
     return (1, 4, 7)[sides]

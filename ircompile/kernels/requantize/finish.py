@@ -9,9 +9,10 @@ from ircompile.ir.ops import AveragePool, Binary, Mean
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.requantize.form import Recipe
 from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
+from ircompile.qtype import INT8
 
 Codes = tuple[int, int]
-EVERY_CODE = (-128, 127)
+EVERY_CODE = INT8.range
 
 
 def synthesize_product(op: Binary, site: Site, core: Core, a: Codes = EVERY_CODE, b: Codes = EVERY_CODE) -> Recipe:

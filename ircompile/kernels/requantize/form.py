@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ircompile.ir.tensor import Array
+from ircompile.qtype import INT8
 
 Name = Literal["high", "split", "double", "single", "float32", "steps"]
 LINES = ("high", "split")
@@ -34,8 +35,8 @@ class Form:
     """
 
     name: Name
-    low: int = -128
-    high: int = 127
+    low: int = INT8.low
+    high: int = INT8.high
     shift: int | None = None
     pre: int = 0
     rounded: bool = False
@@ -54,7 +55,7 @@ class Form:
             parts += [f"{self.parts}x{self.limb}"] if self.parts else []
             parts += [] if self.shift is None else [str(self.shift)]
             parts += [f"but{self.exceptions}"] if self.exceptions else []
-        if (self.low, self.high) != (-128, 127):
+        if (self.low, self.high) != INT8.range:
             parts += [f"{self.low}_{self.high}".replace("-", "m")]
         return "_".join(parts)
 
@@ -89,7 +90,7 @@ class Form:
     @property
     def fields_count(self) -> int:
         """int32 words of a channel."""
-        return 256 if self.name == "steps" else 1 + len(self.fields)
+        return INT8.count if self.name == "steps" else 1 + len(self.fields)
 
     @property
     def common(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from ircompile.ir.numerics import mbqm, mbqm_single, wrap_int32
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.form import LINES, Form, Recipe
+from ircompile.qtype import INT8
 
 Wrap = Callable[[Array], Array]
 
@@ -78,6 +79,6 @@ def _count(acc: Array, thresholds: Array) -> Array:
     """How many thresholds (C, 255) each accumulator (..., C) reaches, by the C's binary search."""
     channel = np.arange(len(thresholds))
     position = np.zeros(acc.shape, np.int64)
-    for step in (128, 64, 32, 16, 8, 4, 2, 1):
+    for step in (INT8.count >> half for half in range(1, 9)):
         position += np.where(thresholds[channel, position + step - 1] <= acc, step, 0)
     return position

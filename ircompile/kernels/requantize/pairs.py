@@ -18,11 +18,12 @@ import numpy as np
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.ops import Binary
 from ircompile.ir.tensor import Array, Site
+from ircompile.qtype import INT8
 
 Ties = Literal["up", "away", "even"]
 MOST_SHIFT, LEAST_SHIFT = 22, 15
 NEIGHBOURS = sorted(((i, j) for i in range(-6, 7) for j in range(-6, 7)), key=lambda p: (p[0] ** 2 + p[1] ** 2, p))
-EVERY_CODE = np.arange(-128, 128, dtype=np.int64)
+EVERY_CODE = INT8.codes()
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class PairForm:
 
     shift: int
     ties: Ties = "up"
-    low: int = -128
-    high: int = 127
+    low: int = INT8.low
+    high: int = INT8.high
     name: Literal["pair"] = "pair"
 
     @property
     def key(self) -> str:
         """A part of a C identifier, the form's own."""
-        clamp = "" if (self.low, self.high) == (-128, 127) else f"_{self.low}_{self.high}".replace("-", "m")
+        clamp = "" if (self.low, self.high) == INT8.range else f"_{self.low}_{self.high}".replace("-", "m")
         return f"pair_{self.ties}_{self.shift}{clamp}"
 
     @property
@@ -122,7 +123,7 @@ def offsets(total: Array, codes: Array, shift: int, low: int, high: int) -> tupl
 
 def needed_clamp(unclamped: Array, low: int, high: int) -> tuple[int, int]:
     """The clamp that saturation to int8 leaves to do."""
-    return (low if unclamped.min() < low else -128), (high if unclamped.max() > high else 127)
+    return (low if unclamped.min() < low else INT8.low), (high if unclamped.max() > high else INT8.high)
 
 
 def fits(recipe: PairRecipe, a: Array, b: Array) -> bool:

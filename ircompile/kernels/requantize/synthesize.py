@@ -15,6 +15,7 @@ from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.kernels.requantize.model import evaluate
 from ircompile.kernels.requantize.reference import Function, Steps, locate, steps_of, wraps
 from ircompile.kernels.requantize.solve import solve
+from ircompile.qtype import INT8, INT32
 
 # Three instructions each: no more than what the exact arithmetic of float32 costs, with an FPU and without.
 MOST_EXCEPTIONS = {True: 1, False: 6}
@@ -168,8 +169,8 @@ def long_form(requant: Requant, scale: Array, bias: Array) -> Recipe:
 def search_form(steps: Steps, bias: Array) -> Recipe:
     """A binary search of the thresholds: any step function, at a kilobyte a channel."""
     channels = steps.thresholds.shape[1]
-    words = np.full((channels, 256), 2**31 - 1, np.int64)
+    words = np.full((channels, INT8.count), INT32.high, np.int64)
     words[:, 0] = bias
-    words[:, 1 : 1 + len(steps.thresholds)] = np.where(steps.thresholds > steps.hi, 2**31 - 1, steps.thresholds).T
+    words[:, 1 : 1 + len(steps.thresholds)] = np.where(steps.thresholds > steps.hi, INT32.high, steps.thresholds).T
     form = Form("steps", steps.low, steps.high)
     return Recipe(form, words.astype(np.int32), np.zeros(0, np.int32), {"steps": channels})

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
-from ircompile.plan import InputMode, check_input_mode
+from ircompile.plan import check_input_mode
 from ircompile.target import MemoryRegion, Target, check_names
 from ircompile.variants.estimate.advice import Option, options
 from ircompile.variants.estimate.estimate import Planner
