@@ -30,7 +30,7 @@ from ircompile.report import html_report, memory_map, memory_picture, report_dat
 from ircompile.target import MemoryRegion, Target, load_target
 from ircompile.variants.choose import Ram
 from ircompile.variants.estimate import Analysis, analyze_graph
-from ircompile.verification import ladder
+from ircompile.verification import confirm, ladder
 from ircompile.verification.accuracy import Accuracy, measure_accuracy
 from ircompile.verification.confirm import Comparison, Confirmation
 from ircompile.verification.inputs import fit_codes, read_inputs
@@ -127,7 +127,7 @@ class Compilation:
         if against:
             if self.path is None:
                 raise CompileError("against", f"{against} runs files, not graphs in memory", "a model's file")
-            rungs.append(ladder.against(graph, self.path, against, vectors))
+            rungs.append(confirm.against(graph, self.path, against, vectors))
         return Verification((*rungs, *ladder.climb(self.compiled, on, vectors)))
 
     def accuracy(

@@ -25,7 +25,7 @@ from ircompile.ir.bindings import from_graph, to_graph
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import build, read
 from ircompile.target import load_target
-from ircompile.verification.ladder import against
+from ircompile.verification.confirm import against
 from ircompile.verification.runners.host import run_host
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ from ircompile.cli import main, models
 from ircompile.errors import CompileError
 from ircompile.pipeline import read
 from ircompile.verification import confirm
-from ircompile.verification.confirm import Comparison, Confirmation, differences, unexplained
+from ircompile.verification.confirm import Comparison, Confirmation, _Found, against, unexplained
 from ircompile.verification.reference_process import Asked, Question
 
 pytest.importorskip("ai_edge_litert")
@@ -69,7 +69,7 @@ def test_the_tensor_before_a_float_end_is_compared(end: str, tmp_path: Path) -> 
 def test_a_difference_is_an_error(tmp_path: Path) -> None:
     """The graph is that of other weights."""
     other = convolution(tmp_path / "other.tflite", 3)
-    with pytest.raises(CompileError, match=r"elements of output.*") as error:
+    with pytest.raises(CompileError, match=r"of 600 elements of the outputs") as error:
         compared(convolution(tmp_path / "net.tflite", 1), other)
     assert "--unverified" in error.value.hint
 
@@ -172,10 +172,10 @@ def test_ties_are_attributed_to_operators(ties: int, passes: bool, monkeypatch: 
 
         monkeypatch.setattr(confirmation, "_ask", lambda *_: Fake())
         if passes:
-            assert confirmation._compared("ort", answers, "") == Comparison("ort", 5, 50, 1)
+            confirmation._explain("ort", confirmation._compared("ort", answers))
             return
         with pytest.raises(CompileError, match="node 4 MAX"):
-            confirmation._compared("ort", answers, "")
+            confirmation._explain("ort", confirmation._compared("ort", answers))
 
 
 def test_a_large_network_is_compared_on_one_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,5 +185,34 @@ def test_a_large_network_is_compared_on_one_input(monkeypatch: pytest.MonkeyPatc
 
 
 def test_sizes_that_differ_are_differences() -> None:
-    assert differences(np.zeros(3), np.zeros(4)) == 4
-    assert differences(np.zeros((3, 1)), np.zeros(3)) == 0
+    found = _Found()
+    found.add(0, "y", np.zeros(3), np.zeros(4))
+    found.add(0, "y", np.zeros((3, 1)), np.zeros(3))
+    assert (found.elements, found.differing, found.wrong) == (6, 3, [0])
+
+
+def test_verify_compares_the_tensor_before_a_float_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = convolution(tmp_path / "net.tflite", 2, "LOG_SOFTMAX")
+    assert main(["verify", str(path), "--target", "host", "--on", "numpy", "--against", "litert-ref"]) == 0
+    assert "graph = litert-ref equal: 600 elements" in capsys.readouterr().out
+
+
+def test_verify_takes_a_framework_that_runs_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TensorFlow Lite Micro has no TILE."""
+    pytest.importorskip("tflite_micro")
+    tensors = [T((1, 2, 3), "int8", 0.5, 1), const([1, 2, 1], "int32"), T((1, 4, 3), "int8", 0.5, 1)]
+    path = write(tmp_path / "net.tflite", tensors, [Op("TILE", [0, 1], [2])], [0], [2])
+    assert main(["verify", str(path), "--target", "host", "--on", "numpy", "--against", "tflm"]) == 0
+    printed = capsys.readouterr().out
+    assert "graph = litert-ref equal: 60 elements" in printed
+    assert "TensorFlow Lite Micro does not run the model; LiteRT" in printed
+
+
+def test_verify_names_the_operator_that_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other = convolution(tmp_path / "net.tflite", 1), read(convolution(tmp_path / "other.tflite", 3))
+    rung = against(other, path, "litert-ref", confirm.vectors_for(other, 2))
+    assert rung.differing
+    assert rung.first
+    assert "the graph as a whole differs from LiteRT" in rung.note

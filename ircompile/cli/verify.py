@@ -16,6 +16,7 @@ from ircompile.errors import CompileError
 from ircompile.ir.numerics import PROFILES
 from ircompile.pipeline import Compiled
 from ircompile.verification import ladder
+from ircompile.verification.confirm import against
 from ircompile.verification.inputs import read_inputs
 
 HELIUM = (
@@ -57,7 +58,7 @@ def verify_model(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"rungs": results, **extra} if extra else results)
     else:
-        _show(results, extra, arguments.against)
+        _show(results, extra)
     return 1 if any(rung["differing"] for rung in results) or any(map(unlike, extra.values())) else 0
 
 
@@ -87,10 +88,9 @@ def _climbed(
 ) -> list[ladder.Rung]:
     results = []
     if arguments.against:
-        original = original_of(arguments)
-        fed = (original[0], [original[1](vector) for vector in vectors]) if original else None
         with doing(f"comparing with {arguments.against}"):
-            results.append(ladder.against(compiled.graph, arguments.model, arguments.against, vectors, fed))
+            original = original_of(arguments)
+            results.append(against(compiled.graph, arguments.model, arguments.against, vectors, original))
     climb = ladder.climb(compiled, rungs, vectors)
     for name in rungs:
         with doing(f"running on {name}"):
@@ -112,23 +112,25 @@ def rung_data(rung: ladder.Rung) -> dict[str, Any]:
     return {**rung.__dict__, "first": rung.first.__dict__ if rung.first else None}
 
 
-def _show(results: list[dict[str, Any]], extra: dict[str, Any], reference: str | None) -> None:
+def _show(results: list[dict[str, Any]], extra: dict[str, Any]) -> None:
     if "isolated" in extra:
         layers.show(extra["isolated"])
     for rung in results:
-        _show_rung(rung, reference)
+        _show_rung(rung)
     if "accuracy" in extra:
         accuracy.show(extra["accuracy"])
 
 
-def _show_rung(rung: dict[str, Any], reference: str | None) -> None:
+def _show_rung(rung: dict[str, Any]) -> None:
     verdict = "equal" if not rung["differing"] else f"{number(rung['differing'])} DIFFER"
-    what = f"graph = {rung['name']}" if rung["name"] == reference else f"{rung['name']} = graph"
+    what = f"{rung['name']} = graph" if rung["name"] in ladder.RUNNERS else f"graph = {rung['name']}"
     OUT.print(f"{what:<18} {verdict}: {number(rung['compared'])} elements, {rung['vectors']} inputs", markup=False)
     if first := rung["first"]:
         values = f"expected {first['expected']}, found {first['found']}"
         place = f"input {first['vector']}, {shorten(first['where'])} at {list(first['index'])}"
         OUT.print(f"  first: {place}: {values}", markup=False)
+    if rung["note"]:
+        OUT.print(f"  {shorten(rung['note'])}", markup=False)
 
 
 VERIFY = Command(

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import read
-from ircompile.verification.ladder import Codes, vectors_for
-from ircompile.verification.reference_process import Asked, Question
+from ircompile.verification.ladder import Codes, Difference, Rung, vectors_for
+from ircompile.verification.reference_process import SECONDS, Asked, Question
 from ircompile.verification.references.base import INSTALL_HINT
 
 NAMES = {"tflm": "TensorFlow Lite Micro", "litert-ref": "LiteRT's reference kernels", "ort": "ONNX Runtime"}
@@ -63,15 +64,25 @@ class Confirmation:
     """A comparison under way: it begins when it is made; a context manager, which ends it.
 
     With `original` the graph's inputs are not the file's: the graph whose inputs are, and how its codes come of the
-    others'.
+    others'. `reference` is a framework and `vectors` are inputs to compare on, as long as it takes.
     """
 
-    def __init__(self, graph: Graph, model: Path, original: Original | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        model: Path,
+        original: Original | None = None,
+        reference: str | None = None,
+        vectors: Sequence[Codes] = (),
+    ) -> None:
         self.graph, self.model, self.original = graph, model, original
-        vectors = vectors_for(graph, INPUTS)[::-1]  # random ones first: extremes hide errors of layout
-        self.vectors = vectors[: max(1, min(len(vectors), MACS // max(graph.macs(), 1)))]
-        profiles = OTHERS.get(graph.numerics, (graph.numerics,)) if kind_of(model, None) != "ir" else ()
-        self.profiles = [name for name in profiles if importlib.util.find_spec(MODULES[name]) is not None]
+        self.own = reference or graph.numerics
+        self.vectors, self.seconds = list(vectors), SECONDS if reference is None else inf
+        if reference is None:
+            some = vectors_for(graph, INPUTS)[::-1]  # random ones first: extremes hide errors of layout
+            self.vectors = some[: max(1, min(len(some), MACS // max(graph.macs(), 1)))]
+        profiles = OTHERS.get(self.own, (self.own,)) if kind_of(model, None) != "ir" else ()
+        self.profiles = [n for n in profiles if n == reference or importlib.util.find_spec(MODULES[n]) is not None]
         self._key = self._known_as()
         known = self._key in _KNOWN
         self._asked = self._ask(self.profiles[0]) if self.profiles and not known else None
@@ -82,7 +93,7 @@ class Confirmation:
             file = hashlib.sha256(self.model.read_bytes()).hexdigest()
         except OSError:
             file = ""
-        return (file, graph_hash(self.graph), *self.profiles)
+        return (file, graph_hash(self.graph), self.own, str(self.seconds), *self.profiles)
 
     def __enter__(self) -> Confirmation:
         return self
@@ -100,16 +111,57 @@ class Confirmation:
         return _KNOWN[self._key]
 
     def _result(self) -> Comparison:
-        refusal = ""
+        name, answers, note = self._first_answers()
+        if answers is None:
+            return Comparison(why=note)
+        found = self._compared(name, answers)
+        if found.first:
+            self._explain(name, found)
+        return Comparison(name, found.inputs, found.elements, found.differing, note)
+
+    def rung(self) -> Rung:
+        """What was compared, as a rung of the ladder; raises CompileError where no framework runs the model."""
+        name, answers, note = self._first_answers()
+        if answers is None:
+            why = note or "no framework runs this file"
+            raise CompileError(str(self.model), why, "models which their framework runs")
+        found = self._compared(name, answers)
+        notes = [note] if note else []
+        if found.first:
+            try:
+                self._explain(name, found)
+                notes.append("every operator alone is equal but for what docs/numerics.md names")
+            except CompileError as error:
+                notes.append(f"{error.where.removeprefix(f'{self.model.name} ')} {error.problem}")
+        dead = len(answers) - found.inputs
+        if dead:
+            notes.append(f"{NAMES[name]} gave no result for {dead} of the inputs")
+        return Rung(name, found.inputs, found.elements, found.differing, found.first, "; ".join(notes))
+
+    def _first_answers(self) -> tuple[str, list[Any] | None, str]:
+        """The framework that runs the model, its answers, and what is to be said of those that do not run it.
+
+        Raises CompileError where a framework was asked for by name and none runs the model.
+        """
+        note, first = "", None
         for name in self.profiles:
             answers = self._answers(name)
             if isinstance(answers, CompileError):
-                refusal = f"{NAMES[name]} does not run the model"
+                first = first or answers
+                note = f"{NAMES[name]} does not run the model"
             elif all(answer is None for answer in answers):
-                refusal = f"{NAMES[name]} gave no result"
+                note = f"{NAMES[name]} gave no result"
+            elif note:
+                return (
+                    name,
+                    answers,
+                    f"{note}; {NAMES[name]} did, and for that the model was read with its rounding",
+                )
             else:
-                return self._compared(name, answers, refusal)
-        return Comparison(why=refusal)
+                return name, answers, ""
+        if first and self.seconds == inf:
+            raise first
+        return "", None, note
 
     def _missing(self) -> str:
         if kind_of(self.model, None) == "ir":
@@ -118,7 +170,7 @@ class Confirmation:
 
     def _ask(self, name: str, layers: bool = False, feeds: Sequence[Sequence[Array]] | None = None) -> Asked:
         given = self._feeds(name) if feeds is None else feeds
-        return Asked(Question(self.model, name, tuple(map(tuple, given)), layers))
+        return Asked(Question(self.model, name, tuple(map(tuple, given)), layers), self.seconds)
 
     def _answers(self, name: str) -> list[Any] | CompileError:
         asked = self._asked or self._ask(name)
@@ -134,7 +186,7 @@ class Confirmation:
         source, codes = self.graph, self.vectors
         if self.original:
             source, codes = self.original[0], [self.original[1](vector) for vector in self.vectors]
-        if name == self.graph.numerics:
+        if name == self.own:
             return source, self.graph, codes, self.vectors
         other = read(self.model, name)
         renamed = [dict(zip(other.input_names, each.values(), strict=True)) for each in codes]
@@ -144,31 +196,24 @@ class Confirmation:
         source, _, codes, _ = self._sides(name)
         return [[from_graph(b, source.tensors[b.tensor], own[b.tensor]) for b in source.inputs] for own in codes]
 
-    def _compared(self, name: str, answers: Sequence[list[Array] | None], note: str) -> Comparison:
+    def _compared(self, name: str, answers: Sequence[list[Array] | None]) -> _Found:
+        """Counts what differs over all inputs that the framework answered."""
         _, graph, _, vectors = self._sides(name)
-        wrong, inputs, elements, differing, first = [], 0, 0, 0, ""
+        found = _Found()
         for number, (answer, vector) in enumerate(zip(answers, vectors, strict=True)):
             if answer is None:
                 continue
-            inputs += 1
+            found.inputs += 1
             codes = run_graph(graph, vector)
             for binding, theirs in zip(graph.outputs, answer, strict=True):
                 ours = from_graph(binding, graph.tensors[binding.tensor], codes[binding.tensor])
-                unlike = differences(ours, theirs)
-                elements += ours.size
-                differing += unlike
-                if unlike and number not in wrong:
-                    wrong.append(number)
-                    first = first or f"{unlike:,} of {ours.size:,} elements of output {binding.name!r}"
-        if wrong:
-            self._explain(name, [self._feeds(name)[number] for number in wrong[:2]], first)
-        if note:
-            note += f"; {NAMES[name]} did, with the rounding of which the model was read for that"
-        return Comparison(name, inputs, elements, differing, note)
+                found.add(number, binding.name, ours, theirs)
+        return found
 
-    def _explain(self, name: str, feeds: Sequence[Sequence[Array]], first: str) -> None:
+    def _explain(self, name: str, found: _Found) -> None:
         """Raises CompileError unless every layer alone differs in what docs/numerics.md names, and one does."""
-        with self._ask(name, True, feeds) as asked:
+        feeds = self._feeds(name)
+        with self._ask(name, True, [feeds[number] for number in found.wrong[:2]]) as asked:
             try:
                 layers: Layers = next((each for each in reversed(asked.answers()) if each), [])
             except CompileError:
@@ -177,15 +222,53 @@ class Confirmation:
         if guilty is None and name == "ort" and any(layer["differing"] for layer in layers):
             return
         where = guilty["source"] or guilty["name"] if guilty else "the graph as a whole"
-        count = ""
-        if guilty:
-            count = f"; {guilty['differing']:,} of {guilty['compared']:,} of this operator alone"
+        alone = f"; {guilty['differing']:,} of {guilty['compared']:,} of this operator alone" if guilty else ""
+        assert found.first
         raise CompileError(
             f"{self.model.name} {where}",
-            f"differs from {NAMES[name]}: {first}{count}",
+            f"differs from {NAMES[name]}: {found.differing:,} of {found.elements:,} elements of the outputs, "
+            f"the first of {found.first.where!r}{alone}",
             "models whose every result is that of their framework",
             "please report it with the model; --unverified compiles it all the same",
         )
+
+
+@dataclass
+class _Found:
+    """Counts of a comparison, the inputs with differences, and the first difference."""
+
+    inputs: int = 0
+    elements: int = 0
+    differing: int = 0
+    wrong: list[int] = field(default_factory=list)
+    first: Difference | None = None
+
+    def add(self, number: int, output: str, ours: Array, theirs: Array) -> None:
+        """Counts an output's elements; all of them differ where the sizes do."""
+        self.elements += ours.size
+        if ours.size != theirs.size:
+            unlike, at, expected = np.ones(ours.shape, bool), (0,) * ours.ndim, float(theirs.size)
+        else:
+            theirs = theirs.reshape(ours.shape)
+            unlike = ours != theirs
+            at = tuple(int(i) for i in np.argwhere(unlike)[0]) if unlike.any() else ()
+            expected = theirs[at].item() if unlike.any() else 0.0
+        self.differing += int(np.count_nonzero(unlike))
+        if unlike.any():
+            self.wrong = list(dict.fromkeys([*self.wrong, number]))
+            self.first = self.first or Difference(number, output, at, expected, ours[at].item())
+
+
+def against(
+    graph: Graph, model: Path, reference: str, vectors: Sequence[Codes], original: Original | None = None
+) -> Rung:
+    """Compares run_graph with a reference framework on the model's own file.
+
+    Where a float end was cut off, the tensor before the cut is compared. Where the framework does not run the file
+    and another does, that one is taken, and the rung says so. Raises CompileError where none does.
+    """
+    with Confirmation(graph, model, original, reference, vectors) as confirmation:
+        return confirmation.rung()
 
 
 def unexplained(reference: str, layer: dict[str, Any]) -> bool:
@@ -195,10 +278,3 @@ def unexplained(reference: str, layer: dict[str, Any]) -> bool:
     if (reference, layer["op"]) in OFF_BY_ONE and layer["largest"] <= 1:
         return False
     return bool(layer["differing"] > layer["ties"])
-
-
-def differences(ours: Array, theirs: Array) -> int:
-    """How many elements differ; all of them where the shapes have other sizes."""
-    if ours.size != theirs.size:
-        return max(ours.size, theirs.size)
-    return int(np.count_nonzero(ours.reshape(-1) != theirs.reshape(-1)))

@@ -9,19 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array, Tensor
 from ircompile.pipeline import Compiled, build
 from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
-from ircompile.verification.references import Reference, open_reference
+from ircompile.verification.references import Reference
 from ircompile.verification.runners.host import run_host
 from ircompile.verification.runners.qemu import run_qemu
 
 Codes = dict[str, Array]
-Fed = tuple[Graph, Sequence[Codes]]
 Runner = Callable[[Compiled, Sequence[Codes]], list[Codes]]
 
 
@@ -38,13 +36,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Rung:
-    """One rung of the ladder over all vectors: elements compared and differing."""
+    """One rung of the ladder over all vectors: elements compared and differing.
+
+    `note` says what is to be known of a framework's: another one that ran the file, the operator that differs.
+    """
 
     name: str
     vectors: int
     compared: int
     differing: int
     first: Difference | None = None
+    note: str = ""
 
 
 def climb(compiled: Compiled, rungs: Sequence[str], vectors: Sequence[Codes]) -> Iterator[Rung]:
@@ -141,25 +143,6 @@ def _ported(compiled: Compiled, vectors: Sequence[Codes]) -> list[list[Array]]:
 def _by_name(compiled: Compiled, outputs: Sequence[Sequence[Array]]) -> list[Codes]:
     names = compiled.graph.output_names
     return [dict(zip(names, arrays, strict=True)) for arrays in outputs]
-
-
-def against(graph: Graph, model: Path, reference: str, vectors: Sequence[Codes], fed: Fed | None = None) -> Rung:
-    """Compares run_graph with a reference framework on the model's own file.
-
-    Where the model's float end was cut off, the tensor before the cut is compared. Where the graph's input is not
-    the file's, `fed` is the graph whose input is, and its codes.
-    """
-    oracle = open_reference(reference, model)
-    wanted, found = [], []
-    source, given = fed or (graph, vectors)
-    for vector, own in zip(vectors, given, strict=True):
-        feeds = [from_graph(e, source.tensors[e.tensor], own[e.tensor]) for e in source.inputs]
-        results = framework_outputs(graph, oracle, feeds)
-        codes = run_graph(graph, vector)
-        ours = {e.name: from_graph(e, graph.tensors[e.tensor], codes[e.tensor]) for e in graph.outputs}
-        wanted.append(dict(zip(ours, results, strict=False)))
-        found.append(ours)
-    return compare(reference, wanted, found)
 
 
 def framework_outputs(graph: Graph, oracle: Reference, feeds: Sequence[Array]) -> list[Array]:

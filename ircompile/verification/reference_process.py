@@ -29,7 +29,7 @@ from ircompile.verification.references import Reference, open_reference
 from ircompile.verification.references.base import Array
 
 SECONDS = 60.0
-"""How long all answers may take, together."""
+"""How long all answers of a compilation may take, together."""
 POLL = 0.01
 
 
@@ -51,10 +51,10 @@ class Question:
 class Asked:
     """A question that a process is answering; a context manager, which ends it."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, seconds: float = SECONDS) -> None:
         self.question = question
         self._folder = tempfile.TemporaryDirectory(prefix="ircompile-reference-")
-        self._end = time.monotonic() + SECONDS
+        self._end = time.monotonic() + seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._start(0)
 
