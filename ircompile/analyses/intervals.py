@@ -29,13 +29,15 @@ INT32_MAX = 2**31 - 1
 class Intervals:
     """Inclusive bounds per channel, int64 arrays (C,).
 
-    `codes` by tensor name. `accumulators` by the name of a convolution of any kind: the sum with its bias, over all
-    border classes, as it enters the requantization. `magnitude` bounds |any partial sum|, in whatever order the
+    `codes` by tensor name. `sums` by the name of a convolution of any kind: the sum with its bias, over all border
+    classes. `accumulators`: the same as it enters the requantization, which is all of int32 where the sum can leave
+    that and wrap. `magnitude` bounds |any partial sum|, in whatever order the
     taps and the bias are added.
     """
 
     codes: Mapping[str, Range]
     accumulators: Mapping[str, Range]
+    sums: Mapping[str, Range]
     magnitude: Mapping[str, Array]
 
     def constant(self, tensor: str) -> Array:
@@ -48,17 +50,25 @@ def analyze(graph: Graph) -> Intervals:
     """Walks the nodes once, in execution order."""
     codes: dict[str, Range] = {name: full_range(graph.tensors[name]) for name in graph.input_names}
     accumulators: dict[str, Range] = {}
+    sums: dict[str, Range] = {}
     magnitude: dict[str, Array] = {}
     for node in graph.nodes:
         site = graph.site(node)
         inputs = [codes[name] for name in node.inputs]
         if isinstance(node.op, Conv | Depthwise | TransposeConv):
-            acc, bound = _accumulate(node.op, site, inputs[0])
-            accumulators[node.name], magnitude[node.name] = acc, bound
+            sums[node.name], magnitude[node.name] = _accumulate(node.op, site, inputs[0])
+            acc = accumulators[node.name] = wrapped(sums[node.name])
             codes[node.output] = requantized_range(acc, node.op.requant, graph.consts)
         else:
             codes[node.output] = codes_of(node.op, site, inputs)
-    return Intervals(codes, accumulators, magnitude)
+    return Intervals(codes, accumulators, sums, magnitude)
+
+
+def wrapped(sums: Range) -> Range:
+    """The interval of int32 accumulators that hold sums of an interval."""
+    low, high = sums
+    leaves = (high > INT32_MAX) | (low < -INT32_MAX - 1)
+    return np.where(leaves, -INT32_MAX - 1, low), np.where(leaves, INT32_MAX, high)
 
 
 def notice_overflow(graph: Graph) -> Graph:
@@ -68,20 +78,21 @@ def notice_overflow(graph: Graph) -> Graph:
 
 
 def check_overflow(graph: Graph, intervals: Intervals) -> tuple[str, ...]:
-    """A notice for each node whose sum can leave int32: there the reference frameworks define no result."""
+    """A notice for each node whose sum can leave int32, where it wraps in framework, simulation and C."""
     notices = []
     for node in graph.nodes:
-        if node.name not in intervals.accumulators:
+        if node.name not in intervals.sums:
             continue
-        low, high = intervals.accumulators[node.name]
+        low, high = intervals.sums[node.name]
         outside = np.flatnonzero((high > INT32_MAX) | (low < -INT32_MAX - 1))
-        passing = np.flatnonzero(intervals.magnitude[node.name] > INT32_MAX)
+        moving = intervals.magnitude[node.name] > np.abs(low) * (low == high)
+        passing = np.flatnonzero((intervals.magnitude[node.name] > INT32_MAX) & moving)
         where = f"{node.source or node.name}:"
         if outside.size:
             c = outside[0]
             notices.append(
                 f"{where} the accumulators of {outside.size} channels can overflow int32 "
-                f"(channel {c} lies in [{low[c]:,}, {high[c]:,}]): no framework defines the result"
+                f"(channel {c} lies in [{low[c]:,}, {high[c]:,}]): they wrap, which no framework defines"
             )
         elif passing.size:
             notices.append(f"{where} partial sums of {passing.size} channels can leave int32 and return")
@@ -112,17 +123,17 @@ def _accumulate(op: Convolution, site: Site, codes: Range) -> tuple[Range, Array
 def requantized_range(acc: Range, requant: Requant, consts: Consts) -> Range:
     """Interval of the codes of accumulators in an interval.
 
-    Every rounding is monotone, up or down, in the accumulator, so that its ends give the ends; but not where the
-    accumulator or its left shift can wrap, for which any code is assumed.
+    Every rounding is monotone, up or down, in the accumulator, so that its ends give the ends; but not where its
+    left shift can wrap, for which any code is assumed.
     """
     with np.errstate(over="ignore"):
         ends = np.stack([requantize(end, requant, consts) for end in acc]).astype(np.int64)
-    largest = np.maximum(np.abs(acc[0]), np.abs(acc[1]))
-    wraps = largest > INT32_MAX
+    wraps = np.zeros(acc[0].shape, bool)
     if requant.rounding in ("double", "single"):
         shift = quantize_multiplier(consts[requant.scale])[1]
         wraps |= shift > 30
         if requant.rounding == "double":
-            wraps |= largest.astype(np.float64) * 2.0 ** np.maximum(shift, 0) > INT32_MAX
+            factor = 2.0 ** np.maximum(shift, 0)
+            wraps |= (acc[1] * factor > INT32_MAX) | (acc[0] * factor < -INT32_MAX - 1)
     low = np.where(wraps, requant.low, ends.min(axis=0))
     return low, np.where(wraps, requant.high, ends.max(axis=0))

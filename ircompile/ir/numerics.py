@@ -101,8 +101,8 @@ def scale_accumulator(acc: Array, rounding: Rounding, scale: Array) -> Array:
 
 
 def requantize(acc: Array, requant: Requant, consts: Consts) -> Array:
-    """Output codes (int8) of int32 accumulators. acc: int64 (..., C), values within int32."""
-    scale, zero = consts[requant.scale], requant.zero_point
+    """Output codes (int8) of accumulators. acc: int64 (..., C); what leaves int32 wraps, as in the frameworks."""
+    scale, zero, acc = consts[requant.scale], requant.zero_point, wrap_int32(acc)
     if requant.rounding == "float32_even":
         product = acc.astype(np.float32) * scale.astype(np.float32)
         bounded = np.clip(product, np.float32(requant.low - zero), np.float32(requant.high - zero))

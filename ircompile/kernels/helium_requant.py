@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from ircompile.ir.numerics import Requant, quantize_multiplier
+from ircompile.ir.numerics import Requant, quantize_multiplier, wrap_int32
 from ircompile.ir.tensor import Array
 from ircompile.kernels.model import requant_words
 from ircompile.kernels.requantize import Form, Recipe, synthesize
@@ -86,8 +86,7 @@ class VectorRecipe:
     def rows(self, correction: Array) -> Array:
         """int32 (C, k): channel after channel, `correction` added to the bias."""
         words = self.words.astype(np.int64)
-        words[:, 0] += correction
-        assert np.all(np.abs(words[:, 0]) < 2**31)
+        words[:, 0] = wrap_int32(words[:, 0] + correction)  # the accumulator's arithmetic is modulo 2^32
         return words.astype(np.int32)
 
     def blocks(self, correction: Array) -> Array:

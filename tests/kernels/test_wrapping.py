@@ -1,0 +1,60 @@
+"""Biases at the ends of int32, as converters leave them on dead channels, and accumulators that wrap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ladder import climb
+from tflite_compare import assert_equal_to, patterned
+from tflite_files import Op, T, const, write
+
+from ircompile.analyses.intervals import analyze, check_overflow
+from ircompile.ir.bindings import to_graph
+from ircompile.ir.graph import Graph
+
+ENDS = (-(2**31), 2**31 - 1, -(2**31) + 5000, 2**31 - 5000)
+
+
+def layer(path: Path, depth: bool, dead: bool, fill: int) -> tuple[Path, T]:
+    """A convolution whose second channel has an extreme bias, and no weights where it is dead."""
+    rng, count = np.random.default_rng(abs(fill)), 4 if depth else 6
+    weights = rng.integers(-127, 128, (1, 3, 3, 4) if depth else (count, 3, 3, 4))
+    bias = rng.integers(-500, 500, count)
+    bias[1] = fill
+    if dead:
+        weights[(..., 1) if depth else 1] = 0
+    x, y = T((1, 5, 6, 4), "int8", 0.05, -3), T((1, 5, 6, count), "int8", 0.1, 5)
+    scales = np.full(count, 0.01)
+    tensors = [x, const(weights, "int8", scales, axis=3 if depth else 0), const(bias, "int32", 0.0005), y]
+    kind = "DEPTHWISE_CONV_2D" if depth else "CONV_2D"
+    options = {"StrideW": 1, "StrideH": 1, "DilationWFactor": 1, "DilationHFactor": 1}
+    op = Op(kind, [0, 1, 2], [3], options | ({"DepthMultiplier": 1} if depth else {}))
+    return write(path / "layer.tflite", tensors, [op], [0], [3]), x
+
+
+def vectors(graph: Graph, x: T) -> list[dict[str, np.ndarray]]:
+    (external,) = graph.inputs
+    rng = np.random.default_rng(3)
+    given = [patterned(rng, x.shape, x.dtype, pattern) for pattern in ("random", "ends", "lowest", "highest")]
+    return [{external.tensor: to_graph(external, graph.tensors[external.tensor], array)} for array in given]
+
+
+@pytest.mark.parametrize("fill", ENDS)
+@pytest.mark.parametrize("dead", [True, False])
+@pytest.mark.parametrize("depth", [True, False])
+def test_the_simulation_wraps_as_the_framework(depth: bool, dead: bool, fill: int, tmp_path: Path) -> None:
+    path, x = layer(tmp_path, depth, dead, fill)
+    graph = assert_equal_to("tflm", path, [x])
+    assert bool(check_overflow(graph, analyze(graph))) is not dead
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("fill", ENDS)
+@pytest.mark.parametrize("dead", [True, False])
+@pytest.mark.parametrize("depth", [True, False])
+def test_every_core_wraps(depth: bool, dead: bool, fill: int, tmp_path: Path) -> None:
+    path, x = layer(tmp_path, depth, dead, fill)
+    graph = assert_equal_to("tflm", path, [x])
+    climb(graph, tmp_path, vectors=vectors(graph, x), rungs=("cortex-m0plus", "cortex-m4", "cortex-m55"))
