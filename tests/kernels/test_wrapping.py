@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from ladder import climb
 from tflite_compare import assert_equal_to, patterned
-from tflite_files import Op, T, const, write
+from tflite_files import Op, T, const, one_op, write
 
 from ircompile.analyses.intervals import analyze, check_overflow
+from ircompile.errors import CompileError
+from ircompile.importers import load
 from ircompile.ir.bindings import to_graph
 from ircompile.ir.graph import Graph
 
@@ -58,3 +60,17 @@ def test_every_core_wraps(depth: bool, dead: bool, fill: int, tmp_path: Path) ->
     path, x = layer(tmp_path, depth, dead, fill)
     graph = assert_equal_to("tflm", path, [x])
     climb(graph, tmp_path, vectors=vectors(graph, x), rungs=("cortex-m0plus", "cortex-m4", "cortex-m55"))
+
+
+@pytest.mark.parametrize("kind", ["ADD", "MUL", "SUB", "PRELU", "MEAN", "CONV_2D", "LEAKY_RELU", "QUANTIZE", "ABS"])
+def test_multipliers_that_no_shift_can_hold(kind: str, tmp_path: Path) -> None:
+    """Such output scales come from layers that were never calibrated; C does not define what they give."""
+    x, y = T((1, 4, 4, 2), "int8", 0.05, -3), T((1, 4, 4, 2), "int8", 3e-35, 5)
+    slopes, filters = const(np.ones((1, 1, 2)), "int8", 0.5), const(np.ones((2, 1, 1, 2)), "int8", np.full(2, 0.1))
+    operands = {"ADD": [x, x], "MUL": [x, x], "SUB": [x, x], "PRELU": [x, slopes], "CONV_2D": [x, filters]}
+    options = {"CONV_2D": {"StrideW": 1, "StrideH": 1}, "LEAKY_RELU": {"Alpha": 0.1}}.get(kind, {})
+    if kind == "MEAN":
+        operands["MEAN"], y = [x, const([1])], T((1, 4, 2), "int8", 3e-35, 5)
+    path = one_op(tmp_path / "op.tflite", kind, operands.get(kind, [x]), [y], **options)
+    with pytest.raises(CompileError, match="a left shift of"):
+        load(path)

@@ -16,6 +16,7 @@ from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.windows import CLAMPS, clamp_codes, clamp_of
 from ircompile.ir.numerics import mbqm, quantize_multiplier, rdbpot, round_half_away, srdhm
 from ircompile.ir.ops import Table
+from ircompile.ir.ops.limits import check_multiplier
 from ircompile.ir.tensor import Array, Tensor
 
 CODES = np.arange(-128, 128, dtype=np.int64)
@@ -32,6 +33,12 @@ def _ends(low: Lowering, op: TfOperator) -> tuple[Tensor, Tensor]:
     return low.stored(op, 0).form, low.target(op)
 
 
+def multiplier_of(real: float | np.float64) -> tuple[Array, Array]:
+    """The fixed-point form of a factor; raises CompileError where C could not shift by it."""
+    check_multiplier(real)
+    return quantize_multiplier(np.float64(real))
+
+
 def unsigned(low: Lowering, op: TfOperator) -> bool:
     """Whether the file's input is uint8."""
     return low.model.tensors[op.inputs[0]].dtype == "uint8"
@@ -39,7 +46,7 @@ def unsigned(low: Lowering, op: TfOperator) -> bool:
 
 def requantized(source: Tensor, target: Tensor, ratio: float) -> Array:
     """Codes of x at another scale: mbqm(x - zx, ratio) + zy, not clamped."""
-    return mbqm(CODES - source.zero_point, *quantize_multiplier(np.float64(ratio))) + target.zero_point
+    return mbqm(CODES - source.zero_point, *multiplier_of(np.float64(ratio))) + target.zero_point
 
 
 def quantize(low: Lowering, op: TfOperator) -> None:
@@ -74,8 +81,8 @@ def leaky_relu(low: Lowering, op: TfOperator) -> None:
         raise low.error(op, f"slope {alpha}", "finite slopes")
     sx, sy = np.float32(source.scale), np.float32(target.scale)
     x = CODES - source.zero_point
-    positive = mbqm(x, *quantize_multiplier(np.float64(sx / sy)))
-    m, s = quantize_multiplier(np.float64(abs(sx * np.float32(alpha) / sy)))
+    positive = mbqm(x, *multiplier_of(np.float64(sx / sy)))
+    m, s = multiplier_of(np.float64(abs(sx * np.float32(alpha) / sy)))
     negative = np.sign(alpha).astype(np.int64) * mbqm(x, m, s)
     emit_table(low, op, np.where(x >= 0, positive, negative) + target.zero_point, "leaky_relu")
 
@@ -157,7 +164,7 @@ def absolute(low: Lowering, op: TfOperator) -> None:
     ratio = np.float64(np.float32(source.scale) / np.float32(target.scale))
     size = np.abs(CODES - source.zero_point)
     if source.scale != target.scale:
-        size = mbqm(size, *quantize_multiplier(ratio))
+        size = mbqm(size, *multiplier_of(ratio))
     emit_table(low, op, size + target.zero_point, "abs")
 
 
@@ -173,9 +180,7 @@ def divide(low: Lowering, op: TfOperator) -> None:
     divisor = int(constant.reshape(-1)[0]) - zero_point - (128 if tensor.dtype == "uint8" else 0)
     if divisor == 0:
         raise low.error(op, "divides by 0", "divisors other than 0")
-    m, s = quantize_multiplier(
-        np.float64(np.float32(source.scale) / (np.float32(scale) * np.float32(target.scale)))
-    )
+    m, s = multiplier_of(np.float64(np.float32(source.scale) / (np.float32(scale) * np.float32(target.scale))))
     mantissa, shift = reciprocal(abs(divisor))
     x = (CODES - source.zero_point) * (1 if divisor > 0 else -1)
     # As much headroom as the dividend leaves in int32.
@@ -189,7 +194,7 @@ def divide(low: Lowering, op: TfOperator) -> None:
 
 
 def _multiplier_16(real: np.float64) -> tuple[int, int]:
-    m, s = (int(v) for v in quantize_multiplier(real))
+    m, s = (int(v) for v in multiplier_of(real))
     return (32767 if m >= 2**31 - 2**15 else (m + (1 << 15)) >> 16), s
 
 

@@ -10,9 +10,10 @@ from types import NoneType, UnionType
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import Requant
+from ircompile.ir.numerics import Requant, quantize_multiplier
 from ircompile.ir.ops import (
     ArgMax,
     AveragePool,
@@ -39,13 +40,16 @@ from ircompile.ir.ops import (
     Window,
     const_names,
 )
-from ircompile.ir.tensor import Array, Consts, Tensor
+from ircompile.ir.ops.binary import LEFT_SHIFT
+from ircompile.ir.tensor import Array, Consts, Site, Tensor
 from ircompile.qtype import ACTIVATIONS, INT8
 
 LARGEST = 2**20
 """Strides, paddings, kernels and the like above this are refused as nonsense."""
 TAPS = 2**22
 """Windows at a border, times the kernel's size, that one axis may have: analyses look at each."""
+MOST_SHIFT = 30
+"""Bits that TFLite's arithmetic can shift an int32 left by; more is undefined in C, in the frameworks' too."""
 CODES = range(INT8.low, INT8.high + 1)
 
 
@@ -59,6 +63,7 @@ def check_op(op: Op, inputs: Sequence[Tensor], output: Tensor, consts: Consts) -
         raise CompileError("", f"names the constant {missing[0]!r}, which is not there")
     _check_operands(op, inputs, output)
     _check_constants(op, consts)
+    _check_multipliers(op, Site(tuple(inputs), output, consts))
     if isinstance(op, Conv | Depthwise | MaxPool | AveragePool):
         _check_window(op.window, inputs[0])
     elif isinstance(op, TransposeConv):
@@ -185,6 +190,36 @@ def _check_constants(op: Op, consts: Consts) -> None:
             rank = {Table: 1, PixelTable: 2, Mean: 1}.get(type(op), 3)
             for name in const_names(op):
                 _check_array(name, consts[name], ("int8",), rank)
+
+
+def _check_multipliers(op: Op, site: Site) -> None:
+    """Raises CompileError where fixed-point arithmetic would shift an int32 left by more than `MOST_SHIFT` bits."""
+    reals: Array = np.zeros(1)
+    match op:
+        case Conv() | Depthwise() | TransposeConv() if op.requant.rounding in ("double", "single"):
+            reals = site.consts[op.requant.scale]
+        case Binary() if op.rounding == "double":
+            (first, _), (second, _) = op.operands(site)
+            product = (
+                2.0 * max(first, second) / 2.0**LEFT_SHIFT if op.kind != "mul" else float(first) * float(second)
+            )
+            reals = np.array([product / site.output.scale])
+        case Prelu() if op.rounding == "double":
+            ratio = np.float64(site.inputs[0].scale) / np.float64(site.output.scale)
+            reals = np.array([ratio, ratio * op.scale])
+        case Mean() if op.rounding == "integer":
+            reals = np.array([np.float64(op.source(site).scale) / np.float64(site.output.scale)])
+    check_multiplier(reals)
+
+
+def check_multiplier(real: npt.ArrayLike) -> None:
+    """Raises CompileError where the fixed-point form of a factor shifts left by more than `MOST_SHIFT` bits."""
+    shift = int(np.max(quantize_multiplier(real)[1]))
+    if shift > MOST_SHIFT:
+        raise CompileError(
+            "", f"the quotient of its scales needs a left shift of {shift} bits", f"up to {MOST_SHIFT} bits",
+            "quantize again: an output whose scale is that small was probably never calibrated",
+        )  # fmt: skip
 
 
 def _check_array(name: str, array: Array, dtypes: tuple[str, ...], rank: int) -> None:
