@@ -12,7 +12,8 @@ from ircompile.ir.graph import Node
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
-from ircompile.kernels.tiles import fits_pairs, run_order, stream_of
+from ircompile.kernels.requantize.negate import negated
+from ircompile.kernels.tiles import run_order, stream_of, turned_in_pairs
 from ircompile.qtype import INT8, UINT8
 from ircompile.target import Target
 
@@ -196,7 +197,10 @@ def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packe
     order = order_of(op, site, gather)
     steps = len(order) if is_straight(op, site) else 0
     interval = context.intervals.accumulators[node.name]
-    pairs = not is_wide(op, site) and fits_pairs(weights, recipe, site.consts[op.bias], *interval)
+    turn = None if is_wide(op, site) else turned_in_pairs(weights, recipe, site.consts[op.bias], *interval)
+    pairs = turn is not None
+    if turn is not None and turn.any():
+        weights, recipe = np.where(turn[:, np.newaxis], -integers(weights), weights), negated(recipe, turn)
     shared: Shared = {"unpack": ("unpack", {})}
     if is_point(op) and single_pixels(context):
         shared["pixel"] = ("pixel", {"pairs": pairs})

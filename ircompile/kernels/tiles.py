@@ -17,7 +17,8 @@ import numpy as np
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, integers
 from ircompile.kernels.requantize import Recipe
-from ircompile.qtype import INT16, UINT8
+from ircompile.kernels.requantize.negate import can_negate
+from ircompile.qtype import INT8, INT16, UINT8
 
 
 def run_order(runs: Sequence[int], together: bool = False) -> Array:
@@ -43,16 +44,29 @@ def run_order(runs: Sequence[int], together: bool = False) -> Array:
     return np.array(steps + [(-1, -1)] * (len(steps) % 2), np.int64)
 
 
-def fits_pairs(weights: Array, recipe: Recipe, bias: Array, low: Array, high: Array) -> bool:
-    """Whether two channels fit one halfword and the sums of the high one (every second channel) 24 bits.
+def turned_in_pairs(weights: Array, recipe: Recipe, bias: Array, low: Array, high: Array) -> Array | None:
+    """Which channels are to have the other sign, bool (C,), so that halfwords hold two channels each; else None.
+
+    The sums of the high channels, every second one, must fit 24 bits. A halfword has no room for a high weight of
+    -128 over a low one below zero; with the other sign, 128, there is room for it.
 
     weights (C, K); low and high bound the accumulators with bias, int64 (C,).
     """
     moved = integers(recipe.words[:, 0]) - integers(bias)
-    sums = (low + moved)[1::2].min(initial=0) >= -(2**23) and (high + moved)[1::2].max(initial=0) < 2**23
+    least, most = (low + moved)[1::2], (high + moved)[1::2]
+    if weights.dtype != INT8.dtype or least.min(initial=0) < -(2**23) or most.max(initial=0) >= 2**23:
+        return None
     halves = integers(weights[: len(weights) // 2 * 2])
-    both = halves[0::2] + UINT8.count * halves[1::2]
-    return bool(sums and weights.dtype == np.int8 and both.min(initial=0) >= INT16.low)
+    lows, highs = halves[0::2], UINT8.count * halves[1::2]
+    spills = (lows + highs).min(axis=1) < INT16.low
+    if spills.any():
+        others = (lows - highs)[spills]
+        fits = others.min() >= INT16.low and others.max() <= INT16.high and least[spills].min() > -(2**23)
+        if not (fits and can_negate(recipe.form)):
+            return None
+    turn = np.zeros(len(weights), bool)
+    turn[1::2] = spills
+    return turn
 
 
 def stream_of(weights: Array, passes: Sequence[Array], zero_point: int, recipe: Recipe, pairs: bool) -> Array:
