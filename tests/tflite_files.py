@@ -23,10 +23,11 @@ OPTIONS = {
     "DEPTH_TO_SPACE": "DepthToSpaceOptions", "SPACE_TO_DEPTH": "SpaceToDepthOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions", "ARG_MAX": "ArgMaxOptions", "ARG_MIN": "ArgMinOptions",
     "EXPAND_DIMS": "ExpandDimsOptions", "TRANSPOSE": "TransposeOptions",
-    "RESHAPE": "ReshapeOptions", "SQUEEZE": "SqueezeOptions", "GATHER": "GatherOptions",
+    "RESHAPE": "ReshapeOptions", "SQUEEZE": "SqueezeOptions", "GATHER": "GatherOptions", "GELU": "GeluOptions",
 }  # fmt: skip
 # LiteRT knows no second version of these.
 FIRST_VERSIONS = (
+    "GELU",
     "HARD_SWISH", "ELU", "PRELU", "DEPTH_TO_SPACE", "RELU_0_TO_1", "RELU_N1_TO_1",
     "RESHAPE", "SQUEEZE", "EXPAND_DIMS",
 )  # fmt: skip

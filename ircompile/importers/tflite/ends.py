@@ -93,6 +93,11 @@ def cut(low: Lowering, op: TfOperator) -> None:
 
 def refuse(low: Lowering, op: TfOperator, supported: list[str]) -> None:
     """Cuts a custom operator off at the tail; refuses any other that is unknown."""
+    if op.kind == "CUSTOM ethos-u":
+        raise low.error(
+            op, "is a network that Vela has compiled for an Ethos-U: its operators are in the file no more",
+            "the .tflite file that Vela was given", "compile the file from before Vela ran",
+        )  # fmt: skip
     if op.kind.startswith("CUSTOM") and any(isinstance(low.values.get(i), Activation) for i in op.inputs):
         cut(low, op)
         return

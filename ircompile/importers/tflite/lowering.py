@@ -104,7 +104,7 @@ class Lowering(GraphBuilder):
             )  # fmt: skip
         if isinstance(value, Batched):
             raise self.error(op, "works between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND", "a convolution there")
-        if tensor.data is not None:
+        if self.constant_of(index) is not None:
             raise self.error(op, f"input {tensor.name!r} is constant", "an activation here")
         raise self.error(
             op, f"input {tensor.name!r} is computed by no operator before it", "operators in execution order"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -101,13 +102,18 @@ def pad(low: Lowering, op: TfOperator) -> None:
     low.check_same(op, source, low.target(op))
     busy = [axis for axis in range(len(shape)) if amounts[axis].any()]
     for axes in steps(shape, busy):
-        source = _padded(low, op, source, shape, {axis: amounts[axis] for axis in axes}, value)
+        source = padded(low, op, source, shape, {axis: amounts[axis] for axis in axes}, value)
         shape = tuple(size + int(amounts[axis].sum()) * (axis in axes) for axis, size in enumerate(shape))
     low.finish(op, source)
 
 
-def _padded(
-    low: Lowering, op: TfOperator, source: Tensor, shape: tuple[int, ...], amounts: dict[int, Array], value: int
+def padded(
+    low: Lowering,
+    op: TfOperator,
+    source: Tensor,
+    shape: tuple[int, ...],
+    amounts: Mapping[int, Sequence[int] | Array],
+    value: int,
 ) -> Tensor:
     """The source with some elements before and after it, by axis."""
     folded = fold(shape, amounts)

@@ -9,12 +9,13 @@ import numpy as np
 from ircompile.importers.tflite.fold import slice_bounds
 from ircompile.importers.tflite.layout import default_axes, default_shape, fold, steps
 from ircompile.importers.tflite.lowering import Lowering, like
+from ircompile.importers.tflite.moves import padded
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.reductions import axis_numbers
 from ircompile.importers.tflite.tables import CODES
 from ircompile.ir.numerics import round_half_away
 from ircompile.ir.ops import Concat, Slice, Table
-from ircompile.ir.tensor import Shape, Tensor
+from ircompile.ir.tensor import Array, Shape, Tensor
 
 
 def _axis(low: Lowering, op: TfOperator, number: int, rank: int) -> int:
@@ -25,7 +26,7 @@ def _axis(low: Lowering, op: TfOperator, number: int, rank: int) -> int:
 
 
 def concatenation(low: Lowering, op: TfOperator) -> None:
-    """Any axis; inputs of any scale, rounded to the output's."""
+    """Any axis; inputs of any scale, rounded to the output's; constants of one value, quantized as the output."""
     if op.option("FusedActivationFunction"):
         raise low.error(op, "fused activation", "none")
     shapes = [low.model.tensors[index].shape for index in op.inputs if index >= 0]
@@ -34,8 +35,48 @@ def concatenation(low: Lowering, op: TfOperator) -> None:
         raise low.error(op, f"inputs of shapes {[list(s) for s in shapes]}", "equal ranks")
     axis = _axis(low, op, int(op.option("Axis")), rank)
     target = low.target(op)
-    sources = [_at_scale(low, op, low.source(op, n), target) for n in range(len(shapes))]
-    _join(low, op, sources, shapes, axis)
+    parts: list[tuple[Tensor, tuple[int, ...]]] = []
+    before: list[tuple[int, int]] = []
+    for position, shape in enumerate(shapes):
+        constant = low.constant_of(op.inputs[position])
+        if constant is None:
+            source = _at_scale(low, op, low.source(op, position), target)
+            for code, size in reversed(before):
+                source, shape = _lengthened(low, op, source, shape, axis, (size, 0), code)
+            parts.append((source, shape))
+            before = []
+        elif parts:
+            fill = (0, shape[axis])
+            parts[-1] = _lengthened(low, op, *parts[-1], axis, fill, _one_code(low, op, position, constant))
+        else:
+            before.append((_one_code(low, op, position, constant), shape[axis]))
+    if not parts:
+        raise low.error(op, "joins constants alone", "an activation among them")
+    _join(low, op, [source for source, _ in parts], [shape for _, shape in parts], axis)
+
+
+def _lengthened(
+    low: Lowering,
+    op: TfOperator,
+    source: Tensor,
+    shape: tuple[int, ...],
+    axis: int,
+    fill: tuple[int, int],
+    code: int,
+) -> tuple[Tensor, tuple[int, ...]]:
+    """A part with as much of one code before and after it on an axis, and its new shape."""
+    longer = (*shape[:axis], shape[axis] + sum(fill), *shape[axis + 1 :])
+    return padded(low, op, source, shape, {axis: fill}, code), longer
+
+
+def _one_code(low: Lowering, op: TfOperator, position: int, constant: Array) -> int:
+    """The int8 code that all of a constant part holds."""
+    tensor, output = (low.model.tensors[index] for index in (op.inputs[position], op.outputs[0]))
+    if low.quantization(op, tensor) != low.quantization(op, output) or np.any(constant != constant.flat[0]):
+        raise low.error(
+            op, f"joins the constant {tensor.name!r}", "constants of one value, quantized as the output is"
+        )
+    return int(constant.flat[0]) - (128 if tensor.dtype == "uint8" else 0)
 
 
 def _at_scale(low: Lowering, op: TfOperator, source: Tensor, target: Tensor) -> Tensor:

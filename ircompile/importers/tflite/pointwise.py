@@ -74,7 +74,7 @@ def mul(low: Lowering, op: TfOperator) -> None:
 
 
 def dequantize(low: Lowering, op: TfOperator) -> None:
-    """At the end of the model, where it is left to the caller."""
+    """At the end of the model, where it is left to the caller; constants, as outputs alone."""
     value = low.values.get(op.inputs[0])
     shape, output = (low.model.tensors[index].shape for index in (op.inputs[0], op.outputs[0]))
     if shape != output:
@@ -86,6 +86,10 @@ def dequantize(low: Lowering, op: TfOperator) -> None:
         low.define(op, value)
         return
     constant = low.constant_of(op.inputs[0])
+    if constant is not None and not any(op.outputs[0] in reader.inputs for reader in low.model.operators):
+        low.define(op, Cut(()))
+        low.notice(f"{low.model.where(op)}: left to the caller, an output that is constant in the file")
+        return
     if constant is not None or isinstance(value, Batched | FloatInput):
         raise low.error(
             op, "dequantizes a constant: weights are quantized, activations are not", "quantized activations",

@@ -5,6 +5,7 @@ Sources of the algorithms: TensorFlow Lite Micro `kernels/*.cc` and `kernels/int
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -139,6 +140,26 @@ def elu(low: Lowering, op: TfOperator) -> None:
     emit_table(low, op, _by_float32(source, target, lambda x: np.where(x < 0, _exp(x) - 1, x)), "elu")
 
 
+def gelu(low: Lowering, op: TfOperator) -> None:
+    """Computed in float32, as LiteRT's table is, exact or approximate; TFLite Micro has none."""
+    source, target = _ends(low, op)
+    if op.option("Approximate", False):
+        steep = np.float32(2 / np.sqrt(np.pi) * np.sqrt(0.5))
+        cubic = np.float32(0.044715)
+
+        def function(x: Array) -> Array:
+            inner = (steep * (x + cubic * x * x * x)).astype(np.float64)
+            return np.float32(0.5) * x * (np.float32(1) + np.tanh(inner).astype(np.float32))
+    else:
+        # 1 + erf(z), as erfc(-z).
+        erfc = np.vectorize(lambda x: math.erfc(-float(np.float32(x) * np.float32(np.sqrt(0.5)))))
+
+        def function(x: Array) -> Array:
+            return np.float32(0.5) * x * erfc(x).astype(np.float32)
+
+    emit_table(low, op, _by_float32(source, target, function), "gelu")
+
+
 def hard_swish(low: Lowering, op: TfOperator) -> None:
     """16-bit fixed point of `reference/hard_swish.h`; output scales of at least 1/128 of the input's."""
     source, target = _ends(low, op)
@@ -219,6 +240,7 @@ LOWERINGS: dict[str, Callable[[Lowering, TfOperator], None]] = {
     "LOGISTIC": logistic,
     "TANH": tanh,
     "ELU": elu,
+    "GELU": gelu,
     "HARD_SWISH": hard_swish,
     "ABS": absolute,
     "DIV": divide,
