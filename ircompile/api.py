@@ -57,12 +57,13 @@ class Compilation:
     """A compiled model: its figures, its C files, and its memory map where a notebook shows it. It can be pickled.
 
     `compiled` has every stage of it; `path` is the model's file, None for a graph in memory. `comparison` says how
-    it was compared with the model's own framework.
+    it was compared with the model's own framework, `outputs` at which tensors the file was cut.
     """
 
     compiled: Compiled
     path: Path | None = None
     comparison: Comparison | None = None
+    outputs: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -127,7 +128,7 @@ class Compilation:
         if against:
             if self.path is None:
                 raise CompileError("against", f"{against} runs files, not graphs in memory", "a model's file")
-            rungs.append(confirm.against(graph, self.path, against, vectors))
+            rungs.append(confirm.against(graph, self.path, against, vectors, None, self.outputs))
         return Verification((*rungs, *ladder.climb(self.compiled, on, vectors)))
 
     def accuracy(
@@ -144,6 +145,8 @@ class Compilation:
         Raises CompileError where the output is no score for each class, a label is unknown, a file does not fit
         or a tool is missing.
         """
+        if self.outputs:
+            raise CompileError("accuracy", "classifies by the model's own outputs, which are cut off")
         if self.path is None:
             raise CompileError("accuracy", "frameworks run files, not graphs in memory", "a model's file")
         listed = None if labels is None else Path(labels)
@@ -165,6 +168,7 @@ def compile(
     memory: Sequence[MemoryRegion] = (),
     flash: Sequence[MemoryRegion] = (),
     unverified: bool = False,
+    outputs: Sequence[str] = (),
 ) -> Compilation:
     """Compiles a model for a target, such as "cortex-m4".
 
@@ -173,6 +177,8 @@ def compile(
     (the least bytes without computing anything twice) or bytes to fit in. `weights` "blob": constants in a file of
     their own. `numerics`: whose rounding to reproduce, "tflm", "litert-ref" or "ort" (default: the file's own).
     `memory` are the RAMs to plan for and `flash` the memories for constants, the fastest first.
+
+    With `outputs`, names of tensors in the file, the model is cut there: they become its outputs.
 
     A model's file is compared with its own framework, where that is installed: a few seeded inputs, once for the
     same graph, in a process of its own. `unverified` leaves that out, and the C's header says so.
@@ -183,18 +189,18 @@ def compile(
     _check_one_of("input", input, get_args(InputMode))
     _check_one_of("weights", weights, ("source", "blob"))
     _check_bytes(ram, ("auto", "min"))
-    graph, path = _read(model, numerics)
+    graph, path = _read(model, numerics, outputs)
     prefix = c_name(name, path.stem if path else graph.name)
     source = path.name if path else graph.name
     core = target if isinstance(target, Target) else load_target(target)
-    blob = weights == "blob"
+    blob, cut = weights == "blob", tuple(outputs)
     build = partial(pipeline.build, graph, core, prefix, input, source, blob, ram, memory, flash)
     if path is None:
         return Compilation(build())
     if unverified:
-        return Compilation(replace(build(), unverified=True), path, Comparison(why="not compared: unverified"))
-    with Confirmation(graph, path) as confirmation:
-        return Compilation(build(), path, confirmation.result())
+        return Compilation(replace(build(), unverified=True), path, Comparison(why="not compared: unverified"), cut)
+    with Confirmation(graph, path, outputs=outputs) as confirmation:
+        return Compilation(build(), path, confirmation.result(), cut)
 
 
 def verify(
@@ -209,6 +215,7 @@ def verify(
     input: InputMode = "resident",
     ram: Ram = "auto",
     numerics: str | None = None,
+    outputs: Sequence[str] = (),
 ) -> Verification:
     """Compares every rung of `on` with the simulated graph, element by element, and that with a framework.
 
@@ -216,13 +223,14 @@ def verify(
     emulated board; `against` names a reference framework ("tflm", "litert-ref", "ort"), which needs the extra
     `verify`. `inputs` are files (pictures, .npy, .npz) or arrays: codes of height x width x channels, or what the
     model's own framework takes; a mapping by input name where there are several. `random` seeded ones come
-    besides, the least and the greatest codes first. For a `Compilation`, `target`, `input`, `ram` and `numerics`
+    besides, the least and the greatest codes first. With `outputs` the file is cut at these
+    tensors. For a `Compilation`, `target`, `input`, `ram` and `numerics`
     are its own.
 
     Raises CompileError where a tool is missing, a name is unknown or an input does not fit the model.
     """
     if not isinstance(model, Compilation):
-        model = compile(model, target, input=input, ram=ram, numerics=numerics)
+        model = compile(model, target, input=input, ram=ram, numerics=numerics, unverified=True, outputs=outputs)
     return model.verify(on, against, inputs, random, seed)
 
 
@@ -236,6 +244,7 @@ def analyze(
     advise: bool = True,
     prune: bool | None = None,
     memory: Sequence[MemoryRegion] = (),
+    outputs: Sequence[str] = (),
 ) -> Analysis:
     """Says in a moment what a model needs, whether it fits `ram` bytes, what blocks it and what would make it fit.
 
@@ -243,7 +252,8 @@ def analyze(
     quicker in a search over architectures. `prune`: whether channels that are of no use are removed first, as
     compiling does (default: for files, not for graphs in memory, whose weights may be random). The result is plain
     values; it can be pickled, so that many processes can share the work.
-    `memory` are the RAMs to fit in, the fastest first (default: the target's).
+    `memory` are the RAMs to fit in, the fastest first (default: the target's). With `outputs` the file is cut
+    at these tensors.
 
     Raises CompileError where the model is not supported or a name is unknown.
     """
@@ -253,7 +263,7 @@ def analyze(
     if isinstance(model, Graph):
         graph = working(normalize(model, prune=bool(prune)))
     else:
-        graph = working(normalize(load(Path(model), numerics), prune=prune is not False))
+        graph = working(normalize(load(Path(model), numerics, outputs=outputs), prune=prune is not False))
     return analyze_graph(graph, core, input, ram, advise, memory)
 
 
@@ -277,8 +287,8 @@ def _check_bytes(ram: object, words: Sequence[str | None]) -> None:
         raise CompileError("ram", f"{ram!r} is no budget", f"{allowed} or bytes as an int, such as 18 * 1024")
 
 
-def _read(model: Model, numerics: str | None) -> tuple[Graph, Path | None]:
+def _read(model: Model, numerics: str | None, outputs: Sequence[str]) -> tuple[Graph, Path | None]:
     if isinstance(model, Graph):
         return working(normalize(model)), None
     path = Path(model)
-    return pipeline.read(path, numerics), path
+    return pipeline.read(path, numerics, outputs=outputs), path

@@ -52,9 +52,14 @@ class Compiled:
         return write_files(directory, self.files())
 
 
-def read(path: Path, numerics: str | None = None, pixels: Pixels | None = None) -> Graph:
-    """The model in the normal form that planning relies on; with `pixels`, its input is raw 8-bit pixels."""
-    graph = working(normalize(load(path, numerics)))
+def read(
+    path: Path, numerics: str | None = None, pixels: Pixels | None = None, outputs: Sequence[str] = ()
+) -> Graph:
+    """The model in the normal form that planning relies on; with `pixels`, its input is raw 8-bit pixels.
+
+    With `outputs`, names of tensors of the file, it is cut there.
+    """
+    graph = working(normalize(load(path, numerics, outputs=outputs)))
     return normalize(fold_pixels(graph, *pixels)) if pixels else graph
 
 

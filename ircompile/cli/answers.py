@@ -41,7 +41,7 @@ def _fill_analyze(to: argparse.ArgumentParser) -> None:
 def check_model_file(arguments: argparse.Namespace) -> int:
     """Prints the findings; 1 where something is not supported."""
     with doing(f"checking {arguments.model.name}"):
-        found = check_model(arguments.model, arguments.numerics)
+        found = check_model(arguments.model, arguments.numerics, arguments.outputs)
     if arguments.json:
         print_json(check_data(found))
     else:
@@ -116,7 +116,7 @@ def analyze_model(arguments: argparse.Namespace) -> int:
     """Prints the analysis; 1 where the model does not fit as it is."""
     target = load_target(arguments.target)
     with doing(f"analyzing {arguments.model.name}"):
-        graph = read(arguments.model, arguments.numerics)
+        graph = read(arguments.model, arguments.numerics, outputs=arguments.outputs)
         found = analyze_graph(graph, target, arguments.input, arguments.ram, memory=arguments.memory)
     if arguments.json:
         print_json(analysis_data(found))

@@ -66,8 +66,17 @@ def folder(text: str) -> Path:
 
 
 def add_model_file(to: argparse.ArgumentParser) -> None:
-    """The model."""
+    """The model, and where it is cut."""
     to.add_argument("model", type=Path, metavar="MODEL", help="the model: .tflite, .onnx or .ir")
+    to.add_argument(
+        "--outputs", type=_names, default=(), metavar="TENSOR,...",
+        help="cut the model at these tensors, by their names in the file: they become its outputs",
+    )  # fmt: skip
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names with commas between."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def add_target(to: argparse._ActionsContainer) -> None:

@@ -40,7 +40,7 @@ def changes_by_pass(graph: Graph) -> str:
 
 
 def _imported(arguments: argparse.Namespace) -> Graph:
-    return load(arguments.model, arguments.numerics)
+    return load(arguments.model, arguments.numerics, outputs=arguments.outputs)
 
 
 def _fill_dump(to: argparse.ArgumentParser) -> None:

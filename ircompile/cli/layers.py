@@ -17,11 +17,17 @@ from ircompile.verification.per_layer import by_kind, isolate
 TITLES = ("operator", "our op", "compared", "differing", "of them ties", "largest")
 
 
-def compare(graph: Graph, model: Path, reference: str, vectors: Sequence[Mapping[str, Array]]) -> dict[str, Any]:
+def compare(
+    graph: Graph,
+    model: Path,
+    reference: str,
+    vectors: Sequence[Mapping[str, Array]],
+    outputs: Sequence[str] = (),
+) -> dict[str, Any]:
     """The comparison of a model's layers on codes of its inputs: kinds of operators, layers, what has no layer."""
     feeds = [[from_graph(e, graph.tensors[e.tensor], codes[e.tensor]) for e in graph.inputs] for codes in vectors]
     with doing(f"comparing layers with {reference}"):
-        found = isolate(model, graph.numerics, reference, feeds)
+        found = isolate(model, graph.numerics, reference, feeds, outputs)
     return {
         "reference": reference,
         "inputs": len(feeds),

@@ -18,7 +18,7 @@ from ircompile.verification.confirm import Comparison, Confirmation
 def graph_of(arguments: argparse.Namespace) -> Graph:
     """Reads the model of a command."""
     with doing(f"reading {arguments.model.name}"):
-        return read(arguments.model, arguments.numerics, pixels_of(arguments))
+        return read(arguments.model, arguments.numerics, pixels_of(arguments), arguments.outputs)
 
 
 def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None) -> Compiled:
@@ -47,7 +47,7 @@ def confirmed_from(arguments: argparse.Namespace) -> tuple[Compiled, Comparison]
     if arguments.unverified:
         return replace(compiled_from(arguments), unverified=True), Comparison(why="not compared: --unverified")
     graph = graph_of(arguments)
-    with Confirmation(graph, arguments.model, original_of(arguments)) as confirmation:
+    with Confirmation(graph, arguments.model, original_of(arguments), arguments.outputs) as confirmation:
         compiled = compiled_from(arguments, graph)
         with doing("comparing with the model's framework"):
             return compiled, confirmation.result()
@@ -65,6 +65,6 @@ def original_of(arguments: argparse.Namespace) -> Original | None:
     pixels = pixels_of(arguments)
     if pixels is None:
         return None
-    graph = read(arguments.model, arguments.numerics)
+    graph = read(arguments.model, arguments.numerics, outputs=arguments.outputs)
     name = graph.input_names[0]
     return graph, lambda codes: {name: codes_of_pixels(graph, *pixels, codes[name])}

@@ -71,7 +71,7 @@ def compare_more(
         profile, original = against or compiled.graph.numerics, original_of(arguments)
         graph = original[0] if original else compiled.graph
         codes = [original[1](vector) for vector in vectors] if original else vectors
-        extra["isolated"] = layers.compare(graph, arguments.model, profile, codes)
+        extra["isolated"] = layers.compare(graph, arguments.model, profile, codes, arguments.outputs)
     if arguments.accuracy:
         extra["accuracy"] = accuracy.measure(arguments, compiled, against)
     return extra
@@ -90,7 +90,8 @@ def _climbed(
     if arguments.against:
         with doing(f"comparing with {arguments.against}"):
             original = original_of(arguments)
-            results.append(against(compiled.graph, arguments.model, arguments.against, vectors, original))
+            rung = against(compiled.graph, arguments.model, arguments.against, vectors, original, arguments.outputs)
+            results.append(rung)
     climb = ladder.climb(compiled, rungs, vectors)
     for name in rungs:
         with doing(f"running on {name}"):

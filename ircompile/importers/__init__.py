@@ -2,51 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ircompile.errors import CompileError
+from ircompile.importers.findings import no_tensor
 from ircompile.importers.places import Places
-from ircompile.ir.graph import Graph
+from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.numerics import PROFILES
 
 
-def load(path: Path, numerics: str | None = None, name: str | None = None) -> Graph:
-    """Reads a model, by what the file holds rather than how it is called; `name` renames the graph."""
-    graph = _read(path, numerics)
+def load(path: Path, numerics: str | None = None, name: str | None = None, outputs: Sequence[str] = ()) -> Graph:
+    """Reads a model, by what the file holds rather than how it is called; `name` renames the graph.
+
+    With `outputs`, names of tensors, the model is cut there: they are its outputs.
+    """
+    graph = _read(path, numerics, outputs)
     return replace(graph, name=name) if name else graph
 
 
-def _read(path: Path, numerics: str | None) -> Graph:
+def _read(path: Path, numerics: str | None, outputs: Sequence[str]) -> Graph:
     """Every framework's packages are imported only where they are needed."""
     kind = kind_of(path, numerics)
     if kind == "tflite":
         from ircompile.importers.tflite import read_tflite
 
-        return read_tflite(path, numerics or "tflm")
+        return read_tflite(path, numerics or "tflm", outputs=outputs)
     if kind == "onnx":
         from ircompile.importers.onnx import read_onnx
 
-        return read_onnx(path, numerics or "ort")
+        return read_onnx(path, numerics or "ort", outputs=outputs)
     from ircompile.importers.ir import read_ir
 
     graph = read_ir(path)
     if numerics not in (None, graph.numerics):
         raise CompileError(str(path), f"numerics {numerics} for a graph of {graph.numerics}", graph.numerics)
-    return graph
+    return _upto(graph, outputs) if outputs else graph
 
 
-def trace(path: Path, numerics: str | None = None) -> tuple[Graph, Places]:
+def _upto(graph: Graph, outputs: Sequence[str]) -> Graph:
+    """The graph whose outputs are tensors of its inside; raises CompileError where there is none of a name."""
+    computed = [node.output for node in graph.nodes]
+    for name in outputs:
+        if name not in computed:
+            raise no_tensor(name, computed)
+    needed, kept = set(outputs), []
+    for node in reversed(graph.nodes):
+        if node.output in needed:
+            needed |= set(node.inputs)
+            kept.append(node)
+    held = [graph.tensors[name] for name in outputs]
+    bindings = tuple(IoBinding(t.name, t.name, (1, *t.shape), t.dtype, (1, 2, 3)) for t in held)
+    inputs = tuple(binding for binding in graph.inputs if binding.tensor in needed)
+    return graph.rebuilt(reversed(kept), inputs=inputs, outputs=bindings)
+
+
+def trace(path: Path, numerics: str | None = None, outputs: Sequence[str] = ()) -> tuple[Graph, Places]:
     """The graph as it is read, before any pass, and where each quantized tensor of the file lies in it."""
     kind = kind_of(path, numerics)
     if kind == "tflite":
         from ircompile.importers.tflite import trace_tflite
 
-        return trace_tflite(path, numerics or "tflm")
+        return trace_tflite(path, numerics or "tflm", outputs)
     if kind == "onnx":
         from ircompile.importers.onnx import trace_onnx
 
-        return trace_onnx(path, numerics or "ort")
+        return trace_onnx(path, numerics or "ort", outputs=outputs)
     raise CompileError(str(path), "is of no framework that it could be compared with", "TFLite and ONNX files")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 from ircompile.errors import CompileError
@@ -30,3 +32,10 @@ class Finding:
 def refused(index: int, name: str, kind: str, error: CompileError) -> Finding:
     """The finding of an error; a place that is named within its problem stays there."""
     return Finding(index, name, kind, "unsupported", error.problem, error.supported, error.hint)
+
+
+def no_tensor(name: str, known: Sequence[str]) -> CompileError:
+    """The error of a name that no computed tensor has."""
+    near = get_close_matches(name, known, 3, 0.4) or list(known[-3:])
+    supported = "names of computed tensors, such as " + ", ".join(near) if near else "names of computed tensors"
+    return CompileError(f"--outputs {name}", "no operator computes a tensor of this name", supported)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,27 +30,30 @@ class Check:
         return tuple(finding for finding in self.findings if finding.verdict == "unsupported")
 
 
-def check_model(path: Path, numerics: str | None = None) -> Check:
-    """Checks all operators of a file; raises CompileError where it cannot be opened at all."""
+def check_model(path: Path, numerics: str | None = None, outputs: Sequence[str] = ()) -> Check:
+    """Checks all operators of a file, up to the tensors `outputs` if given.
+
+    Raises CompileError where it cannot be opened at all.
+    """
     found: list[Finding] = []
     try:
-        found += _operators(path, numerics)
+        found += _operators(path, numerics, outputs)
         if not any(finding.verdict == "unsupported" for finding in found):
-            working(normalize(load(path, numerics)))
+            working(normalize(load(path, numerics, outputs=outputs)))
     except CompileError as error:
         found.append(refused(-1, error.where, "model", error))
     return Check(path.name, tuple(found))
 
 
-def _operators(path: Path, numerics: str | None) -> list[Finding]:
+def _operators(path: Path, numerics: str | None, outputs: Sequence[str]) -> list[Finding]:
     kind = kind_of(path, numerics)
     if kind == "tflite":
         from ircompile.importers.tflite.check import check_tflite
 
-        return check_tflite(path, numerics or "tflm")
+        return check_tflite(path, numerics or "tflm", outputs)
     if kind == "onnx":
         from ircompile.importers.onnx.check import check_onnx
 
-        return check_onnx(path)
-    nodes = load(path, numerics).nodes
+        return check_onnx(path, outputs)
+    nodes = load(path, numerics, outputs=outputs).nodes
     return [Finding(i, node.name, type(node.op).__name__, "supported") for i, node in enumerate(nodes)]

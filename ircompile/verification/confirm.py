@@ -64,7 +64,8 @@ class Confirmation:
     """A comparison under way: it begins when it is made; a context manager, which ends it.
 
     With `original` the graph's inputs are not the file's: the graph whose inputs are, and how its codes come of the
-    others'. `reference` is a framework and `vectors` are inputs to compare on, as long as it takes.
+    others'. With `outputs` the model is cut at these tensors. `reference` is a framework and `vectors` are inputs
+    to compare on, as long as it takes.
     """
 
     def __init__(
@@ -72,10 +73,11 @@ class Confirmation:
         graph: Graph,
         model: Path,
         original: Original | None = None,
+        outputs: Sequence[str] = (),
         reference: str | None = None,
         vectors: Sequence[Codes] = (),
     ) -> None:
-        self.graph, self.model, self.original = graph, model, original
+        self.graph, self.model, self.original, self.outputs = graph, model, original, tuple(outputs)
         self.own = reference or graph.numerics
         self.vectors, self.seconds = list(vectors), SECONDS if reference is None else inf
         if reference is None:
@@ -170,7 +172,7 @@ class Confirmation:
 
     def _ask(self, name: str, layers: bool = False, feeds: Sequence[Sequence[Array]] | None = None) -> Asked:
         given = self._feeds(name) if feeds is None else feeds
-        return Asked(Question(self.model, name, tuple(map(tuple, given)), layers), self.seconds)
+        return Asked(Question(self.model, name, tuple(map(tuple, given)), self.outputs, layers), self.seconds)
 
     def _answers(self, name: str) -> list[Any] | CompileError:
         asked = self._asked or self._ask(name)
@@ -188,7 +190,7 @@ class Confirmation:
             source, codes = self.original[0], [self.original[1](vector) for vector in self.vectors]
         if name == self.own:
             return source, self.graph, codes, self.vectors
-        other = read(self.model, name)
+        other = read(self.model, name, outputs=self.outputs)
         renamed = [dict(zip(other.input_names, each.values(), strict=True)) for each in codes]
         return other, other, renamed, renamed
 
@@ -260,14 +262,19 @@ class _Found:
 
 
 def against(
-    graph: Graph, model: Path, reference: str, vectors: Sequence[Codes], original: Original | None = None
+    graph: Graph,
+    model: Path,
+    reference: str,
+    vectors: Sequence[Codes],
+    original: Original | None = None,
+    outputs: Sequence[str] = (),
 ) -> Rung:
     """Compares run_graph with a reference framework on the model's own file.
 
     Where a float end was cut off, the tensor before the cut is compared. Where the framework does not run the file
     and another does, that one is taken, and the rung says so. Raises CompileError where none does.
     """
-    with Confirmation(graph, model, original, reference, vectors) as confirmation:
+    with Confirmation(graph, model, original, outputs, reference, vectors) as confirmation:
         return confirmation.rung()
 
 

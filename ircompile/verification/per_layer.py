@@ -130,9 +130,14 @@ def codes_of(tensor: Tensor, place: Place, array: Array | None) -> Array | None:
     return flat.reshape(tensor.shape)
 
 
-def isolate(path: Path, numerics: str | None, reference: str, inputs: Iterable[Sequence[Array]]) -> Isolated:
-    """Compares a model's layers with a framework, on inputs as the framework takes them."""
-    found = Isolated(*trace(path, numerics), open_reference(reference, path))
+def isolate(
+    path: Path, numerics: str | None, reference: str, inputs: Iterable[Sequence[Array]], outputs: Sequence[str] = ()
+) -> Isolated:
+    """Compares a model's layers with a framework, on inputs as the framework takes them.
+
+    With `outputs`, only the layers that these tensors of the file need.
+    """
+    found = Isolated(*trace(path, numerics, outputs), open_reference(reference, path))
     for feeds in inputs:
         found.run(feeds)
     return found

@@ -27,6 +27,7 @@ from ircompile.ir.ops import Flip
 from ircompile.verification.per_layer import Isolated, codes_of
 from ircompile.verification.references import Reference, open_reference
 from ircompile.verification.references.base import Array
+from ircompile.verification.references.tflite_file import TfliteFile
 
 SECONDS = 60.0
 """How long all answers of a compilation may take, together."""
@@ -37,13 +38,14 @@ POLL = 0.01
 class Question:
     """A model's file, the framework to run it in, and inputs as the framework takes them.
 
-    With `layers`, the answer to each is what every layer alone gave so far; else the model's outputs. `start` is
-    the first input to be answered.
+    With `outputs` the model is cut at these tensors. With `layers`, the answer to each is what every layer alone
+    gave so far; else the model's outputs. `start` is the first input to be answered.
     """
 
     model: Path
     reference: str
     feeds: tuple[tuple[Array, ...], ...]
+    outputs: tuple[str, ...] = ()
     layers: bool = False
     start: int = 0
 
@@ -116,7 +118,7 @@ def answer(folder: str) -> None:
     """What the process does: answers the question of a folder, input by input."""
     question: Question = pickle.loads((Path(folder) / "question").read_bytes())
     try:
-        graph, places = trace(question.model, question.reference)
+        graph, places = trace(question.model, question.reference, question.outputs)
         if question.layers:
             isolated = Isolated(graph, places, open_reference(question.reference, question.model))
         else:
@@ -130,7 +132,8 @@ def answer(folder: str) -> None:
                 found = runner.run(feeds)
             _write(Path(folder), number, found)
     except CompileError as error:
-        _write(Path(folder), question.start, error)
+        said = CompileError(str(question.model), error.problem, error.supported, error.hint)
+        _write(Path(folder), question.start, said)
 
 
 def _write(folder: Path, number: int, found: object) -> None:
@@ -146,13 +149,15 @@ class _Runner:
         self.graph, self.places = graph, places
         self.keys = [_key(graph, places, binding) for binding in graph.outputs]
         self.oracle = open_reference(question.reference, question.model)
-        self.whole = True
-        file = getattr(self.oracle, "file", None)
-        if file is not None and [file.tensor_name(i) for i in file.outputs] != [b.name for b in graph.outputs]:
-            self.whole = False
-            wanted = [key for key in self.keys if key is not None]
+        self.cut = bool(question.outputs)
+        self.wanted = list(dict.fromkeys(key for key in self.keys if key is not None))
+        file: TfliteFile | None = getattr(self.oracle, "file", None)
+        names = [binding.name for binding in graph.outputs]
+        self.whole = file is None or (not self.cut and [file.tensor_name(i) for i in file.outputs] == names)
+        if file is not None and not self.whole:
+            inputs = [binding.name for binding in graph.inputs]
             part = folder / "part.tflite"
-            part.write_bytes(file.upto([int(key) for key in wanted]))
+            part.write_bytes(file.upto([int(key) for key in self.wanted], inputs))
             self.oracle = open_reference(question.reference, part)
 
     def run(self, feeds: Sequence[Array]) -> list[Array]:
@@ -163,7 +168,7 @@ class _Runner:
         results = self.oracle.run(feeds)
         if self.whole:
             return list(results)
-        by_key = dict(zip([key for key in self.keys if key is not None], results, strict=True))
+        by_key = dict(zip(self.wanted, results, strict=True))
         return [self._bound(b, key, by_key[key or ""]) for b, key in zip(bindings, self.keys, strict=True)]
 
     def _of_onnx(self, oracle: Reference, feeds: Sequence[Array]) -> list[Array]:
@@ -176,6 +181,8 @@ class _Runner:
                 found.append(inner[binding.name])
             elif key is not None and key in inner:
                 found.append(self._bound(binding, key, inner[key]))
+            elif self.cut:
+                raise CompileError(binding.name, "cannot be compared: ONNX Runtime fuses the tensor away")
             else:
                 whole = whole if whole is not None else list(oracle.run(feeds))
                 found.append(whole[number])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ircompile.errors import CompileError
@@ -20,10 +20,10 @@ from ircompile.ir.names import sanitize
 UNKNOWN = "depends on what is not supported before it"
 
 
-def check_onnx(path: Path) -> list[Finding]:
+def check_onnx(path: Path, outputs: Sequence[str] = ()) -> list[Finding]:
     """Findings of inputs, operators in execution order, and outputs; raises CompileError for a damaged file."""
     with sound(path):
-        model = read_model(path, {})
+        model = read_model(path, {}, outputs)
         check_quantized(model)
         return _Walk(Reader(model)).findings()
 

@@ -11,6 +11,7 @@ from typing import Any
 from onnx import helper
 
 from ircompile.errors import CompileError
+from ircompile.importers.findings import no_tensor
 from ircompile.importers.onnx import proto
 from ircompile.ir.tensor import Array
 
@@ -72,13 +73,21 @@ class Model:
     outputs: tuple[Port, ...]
 
 
-def read_model(path: Path, input_shapes: Shapes) -> Model:
-    """Reads a file; raises CompileError where it is damaged, cyclic or of unknown size."""
+def read_model(path: Path, input_shapes: Shapes, cut: Sequence[str] = ()) -> Model:
+    """Reads a file, up to the tensors `cut` if they are given.
+
+    Raises CompileError where it is damaged, cyclic or of unknown size, or computes no tensor of a name.
+    """
     model = proto.load(path)
     version = proto.opset(model, path)
     graph, folder = model.graph, path.parent
     nodes = [_raw(index, node, folder) for index, node in enumerate(graph.node)]
-    outputs = [o.name for o in graph.output]
+    declared = {value.name: _loose(value) for value in (*graph.value_info, *graph.output)}
+    computed = [name for node in nodes for name in node.outputs if name]
+    for name in cut:
+        if name not in computed:
+            raise no_tensor(name, computed)
+    outputs = list(cut) or [o.name for o in graph.output]
     live = _live(nodes, outputs, str(path))
     needed = {name for node in live for name in node.inputs} | set(outputs)
     constants = {i.name: proto.to_array(i, folder, f"{path}") for i in graph.initializer if i.name in needed}
@@ -88,9 +97,10 @@ def read_model(path: Path, input_shapes: Shapes) -> Model:
         raise CompileError(
             str(path), f"has no input {sorted(unknown)[0]!r}", ", ".join(i.name for i in graph.input)
         )
+    ends = tuple(declared.get(name, Port(name, (), "")) for name in outputs)
     return Model(
         path, graph.name, version, tuple(_sorted(live, {*constants, *(i.name for i in inputs), ""}, str(path))),
-        constants, tuple(_port(i, input_shapes) for i in inputs), tuple(_loose(o) for o in graph.output),
+        constants, tuple(_port(i, input_shapes) for i in inputs), ends,
     )  # fmt: skip
 
 

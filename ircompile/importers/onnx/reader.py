@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -236,13 +236,16 @@ def sound(path: Path) -> Iterator[None]:
 
 
 def trace_onnx(
-    path: Path, numerics: str | None = None, input_shapes: Mapping[str, tuple[int, ...]] | None = None
+    path: Path,
+    numerics: str | None = None,
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    outputs: Sequence[str] = (),
 ) -> tuple[Graph, Places]:
     """The graph of a file, and where each quantized tensor of it lies in the graph, by its name."""
     if numerics not in (None, *PROFILES):
         raise CompileError(str(path), f"numerics {numerics!r} of an ONNX model", ", ".join(PROFILES))
     with sound(path):
-        model = read_model(path, input_shapes or {})
+        model = read_model(path, input_shapes or {}, outputs)
         check_quantized(model)
         reader = Reader(model)
         graph = reader.run()
@@ -251,13 +254,16 @@ def trace_onnx(
 
 
 def read_onnx(
-    path: Path, numerics: str | None = None, input_shapes: Mapping[str, tuple[int, ...]] | None = None
+    path: Path,
+    numerics: str | None = None,
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    outputs: Sequence[str] = (),
 ) -> Graph:
     """The graph of an ONNX file, QDQ or QOperator; raises CompileError where it cannot be read.
 
-    `input_shapes` gives sizes that the file leaves open.
+    `input_shapes` gives sizes that the file leaves open; with `outputs` it is cut at those tensors.
     """
-    return trace_onnx(path, numerics, input_shapes)[0]
+    return trace_onnx(path, numerics, input_shapes, outputs)[0]
 
 
 __all__ = ["Reader", "read_onnx", "trace_onnx"]

@@ -7,7 +7,7 @@ lower one family of operators each; the docstring of a lowering function is its 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.door import door
 from ircompile.importers.places import Place, Places
 from ircompile.importers.tflite import ends, moves, parts, pointwise, reductions, sizes, tables, windows
+from ircompile.importers.tflite.cut import cut_at
 from ircompile.importers.tflite.fold import fold
 from ircompile.importers.tflite.layout import Activation
 from ircompile.importers.tflite.lowering import Cut, Floating, Lowering
@@ -35,23 +36,25 @@ LOWERINGS: dict[str, Callable[[Lowering, TfOperator], None]] = {
 }
 
 
-def read_tflite(path: Path, numerics: str = "tflm", name: str | None = None) -> Graph:
-    """The graph of a TFLite file, as the profile `numerics` computes it."""
-    return lowered(path, numerics, name)[1]
+def read_tflite(path: Path, numerics: str = "tflm", name: str | None = None, outputs: Sequence[str] = ()) -> Graph:
+    """The graph of a TFLite file, as the profile `numerics` computes it; cut at the tensors `outputs`, if given."""
+    return lowered(path, numerics, name, outputs)[1]
 
 
-def trace_tflite(path: Path, numerics: str = "tflm") -> tuple[Graph, Places]:
+def trace_tflite(path: Path, numerics: str = "tflm", outputs: Sequence[str] = ()) -> tuple[Graph, Places]:
     """The same, and where each quantized tensor of the file lies in the graph, by its index."""
-    low, graph = lowered(path, numerics)
+    low, graph = lowered(path, numerics, None, outputs)
     return graph, places(low, graph)
 
 
-def lowered(path: Path, numerics: str, name: str | None = None) -> tuple[Lowering, Graph]:
+def lowered(
+    path: Path, numerics: str, name: str | None = None, outputs: Sequence[str] = ()
+) -> tuple[Lowering, Graph]:
     """The graph of a TFLite file, and all that was known while it was built."""
     if numerics not in NUMERICS:
         raise CompileError(str(path), f"numerics {numerics!r} for a TFLite file", ", ".join(NUMERICS))
     with door(path, "whole TFLite flatbuffers"):
-        low = Lowering(read_model(path), numerics)
+        low = Lowering(cut_at(read_model(path), outputs), numerics)
         ends.open_inputs(low)
         for op in low.model.operators:
             lower(low, op)

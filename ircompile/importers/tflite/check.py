@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.importers.door import door
 from ircompile.importers.findings import Finding, Verdict, refused
 from ircompile.importers.tflite import ends, lower
+from ircompile.importers.tflite.cut import cut_at
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
 from ircompile.importers.tflite.lowering import Cut, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor, read_model
@@ -16,10 +17,10 @@ from ircompile.importers.tflite.reader import TfOperator, TfTensor, read_model
 CODES = ("int8", "uint8")
 
 
-def check_tflite(path: Path, numerics: str) -> list[Finding]:
+def check_tflite(path: Path, numerics: str, outputs: Sequence[str] = ()) -> list[Finding]:
     """Findings of inputs, operators in execution order, and outputs; raises CompileError for a damaged file."""
     with door(path, "whole TFLite flatbuffers"):
-        return _findings(Lowering(read_model(path), numerics), path)
+        return _findings(Lowering(cut_at(read_model(path), outputs), numerics), path)
 
 
 def _findings(low: Lowering, path: Path) -> list[Finding]:

@@ -102,8 +102,15 @@ def refuse(low: Lowering, op: TfOperator, supported: list[str]) -> None:
         cut(low, op)
         return
     raise low.error(
-        op, "is not a supported operator", ", ".join(supported), "replace it, or cut the model before it"
+        op, "is not a supported operator", ", ".join(supported),
+        f"replace it, or cut the model before it: --outputs {_before(low, op)}",
     )  # fmt: skip
+
+
+def _before(low: Lowering, op: TfOperator) -> str:
+    """The tensors that an operator reads and others compute, as --outputs takes them."""
+    computed = [i for i in op.inputs if i >= 0 and i in low.values and i not in low.model.inputs]
+    return ",".join(low.model.tensors[i].name for i in computed) or "TENSOR"
 
 
 def close(low: Lowering, name: str) -> Graph:

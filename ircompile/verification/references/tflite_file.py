@@ -82,19 +82,24 @@ class TfliteFile:
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
 
-    def upto(self, outputs: Sequence[int]) -> bytes:
+    def upto(self, outputs: Sequence[int], inputs: Sequence[str]) -> bytes:
         """The model with these tensors as its outputs, without the operators that they do not need.
 
-        It keeps all of its inputs, also those that only a removed operator read.
+        It keeps the inputs of these names, also those that only a removed operator read.
         """
         needed, kept = set(outputs), []
         for operator in reversed(self._graph.operators or []):
             if needed & {int(i) for i in operator.outputs}:
                 needed |= {int(i) for i in operator.inputs}
-                kept.append(operator)
+                kept.append(copy.copy(operator))
+        codes = sorted({operator.opcodeIndex for operator in kept})  # frameworks refuse unknown ones, used or not
+        for operator in kept:
+            operator.opcodeIndex = codes.index(operator.opcodeIndex)
         graph, model = copy.copy(self._graph), copy.copy(self._model)
         graph.operators, graph.outputs = kept[::-1], list(outputs)
+        graph.inputs = [i for i in self.inputs if self.tensor_name(i) in inputs]
         model.subgraphs, model.signatureDefs = [graph], None
+        model.operatorCodes = [self._model.operatorCodes[code] for code in codes]
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
