@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from ircompile import __version__
 from ircompile.emit.calls import Calls
 from ircompile.emit.constants import Constants
 from ircompile.emit.functions import Functions
-from ircompile.emit.rows import Arena, row_place
+from ircompile.emit.memory import Arena, Memory
 from ircompile.interface import ArenaRegion, Interface, Port
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Tensor
@@ -78,8 +79,9 @@ def emit(
         shared["blob"] = constants.blob_context(shared["model_hash"], pointer)
     else:
         shared["blob"] = None
-    driver = {**shared, **_driver(program, calls.arena), "cases": cases, "arrays": constants.arrays,
-              "functions": functions.texts, "arithmetic": functions.arithmetic(),
+    driver = {**shared, **_driver(program, calls.memory), "cases": cases, "arrays": constants.arrays,
+              "functions": functions.texts, "layers": functions.geometry.constants,
+              "arithmetic": functions.arithmetic(),
               "includes": functions.intrinsics_headers()}  # fmt: skip
     files: dict[str, str | bytes] = {
         f"{name}.h": functions.render_code("model.h.j2", {**shared, **_ports(plan.graph, api)}),
@@ -103,12 +105,12 @@ def _sealed(files: dict[str, str | bytes]) -> dict[str, str | bytes]:
     return {name: text if isinstance(text, bytes) else text.replace(BUILD, build) for name, text in files.items()}
 
 
-def _driver(program: Program, arena: Arena) -> dict[str, Any]:
+def _driver(program: Program, memory: Memory) -> dict[str, Any]:
     """What model.c.j2 needs besides functions and calls: the schedule's tables, and where things stand."""
-    plan, packed = program.plan, program.packed.values()
+    plan, packed, arena = program.plan, program.packed.values(), memory.arena
     graph = plan.graph
     forms = {p.form.key: p.form for p in packed if p.form}
-    tables = schedule_tables(plan)
+    tables, resident = schedule_tables(plan), plan.input_mode == "resident"
     context: dict[str, Any] = {
         **vars(tables),
         "locals": [(arena.local(r), arena.pointer(r)) for r in _used(plan, arena)] if arena.several else [],
@@ -116,17 +118,24 @@ def _driver(program: Program, arena: Arena) -> dict[str, Any]:
         "keeps_lines": bool(plan.line_buffers),
         "uses_window": any(kernel.call == "window" for kernel in program.lowered.kernels.values()),
         "counters": max(stop - first for first, stop in plan.segments),
-        "counters_place": arena.cast(plan.counters.offset),
-        "rows": plan.input_mode == "rows",
+        "counters_place": memory.counters(),
+        "rows": not resident,
         "pushed_rows": tables.rows,
-        "input_places": [arena.cast(plan.buffers[name].offset) for name in graph.input_names],
-        "output_places": [arena.cast(plan.buffers[name].offset, True) for name in graph.output_names],
+        "input_places": [memory.public(name) for name in graph.input_names] if resident else [],
+        "output_places": [memory.public(name, True) for name in graph.output_names],
     }
-    if plan.input_mode == "rows":
-        name = graph.input_names[0]
-        place = row_place(arena, plan.buffers[name], "state->pushed", plan.tensor(name).height)
-        context["row_place"] = arena.public(place)
+    if not resident:
+        context["row_place"] = memory.public_row(graph.input_names[0], "state->pushed")
+    layers = [graph.nodes.index(stage.node) for stage in plan.stages]
+    segments = ", ".join(_span(layers[first], layers[stop - 1]) for first, stop in plan.segments)
+    context["segment_lines"] = textwrap.wrap(segments, 110)
+    context["buffers"], context["offsets"], context["memory_map"] = memory.buffers, memory.offsets, memory.map()
     return context
+
+
+def _span(first: int, last: int) -> str:
+    """Numbers of layers."""
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _weights_macros(name: str, flash: Sequence[MemoryRegion]) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ircompile.emit.constants import Constants
 from ircompile.emit.functions import Functions
-from ircompile.emit.rows import Arena, before_again, output_row, row_place, window_call, with_lines
+from ircompile.emit.memory import Arena, Memory
+from ircompile.emit.rows import before_again, output_row, window_call, with_lines
 from ircompile.ir.graph import Node
 from ircompile.ir.ops import steps_of, window_of
 from ircompile.kernels.model import Kernel
@@ -19,46 +20,68 @@ class Calls:
         self.program, self.plan, self.prefix = program, program.plan, prefix
         self.graph = program.plan.graph
         self.arena = Arena(program.plan.regions)
+        self.memory = Memory(program.plan, prefix, self.arena)
         self.functions, self.constants = functions, constants
 
     def case(self, index: int, stage: Stage) -> dict[str, object]:
-        """The case of the driver's switch that fires a stage: its number, a comment, and lines."""
+        """The case of the driver's switch that fires a stage: its number, comments, and lines."""
         if stage.node.name in self.plan.placed:
-            return {"index": index, "comment": f"{stage.node.name}: its inputs are in place", "lines": []}
+            return {"index": index, "comments": [f"{self._told(stage.node)}: its inputs are in place"], "lines": []}
         lines = self._call(stage.node, stage)
         if producer := stage.recomputed_producer:
             call = self._call(producer, Stage(producer, 0, (), 0))
             lines = before_again(stage, self.graph.site(stage.node), call) + lines
-        nodes = stage.nodes[::-1]
-        comment = "; ".join(f"{node.name}: {self._shapes(node)}" for node in nodes)
-        return {"index": index, "comment": comment, "lines": lines}
+        comments = [text for node in stage.nodes[::-1] for text in (self._told(node), self._moved(node))]
+        return {"index": index, "comments": comments, "lines": lines}
 
-    def _shapes(self, node: Node) -> str:
+    def _told(self, node: Node) -> str:
+        """A layer's number and name, its operator, its shapes."""
         site = self.graph.site(node)
         shapes = " + ".join("x".join(map(str, t.shape)) for t in site.inputs)
-        return f"{shapes} -> {'x'.join(map(str, site.output.shape))}"
+        window = getattr(node.op, "window", None)
+        kind = type(node.op).__name__ + (f" {window.kernel[0]}x{window.kernel[1]}" if window else "")
+        shape = "x".join(map(str, site.output.shape))
+        return f"Layer {self.graph.nodes.index(node)}, {node.name}: {kind}, {shapes} -> {shape}"
+
+    def _moved(self, node: Node) -> str:
+        """Where a layer's inputs lie, its output, and its scratch."""
+        buffers, span = self.plan.buffers, self.memory.span
+        places = [f"{name} {span(buffers[name].offset, buffers[name].bytes)}" for name in node.inputs]
+        out = buffers[node.output]
+        text = f"Reads {' and '.join(places)}, writes {node.output} {span(out.offset, out.bytes)}"
+        for what, blocks in (("scratch", self.plan.scratch), ("sums", self.plan.states)):
+            if node.name in blocks and blocks[node.name].bytes:
+                text += f", {what} {span(blocks[node.name].offset, blocks[node.name].bytes)}"
+        if lines := self.plan.line_buffers.get(node.name):
+            text += f", keeps rows in {span(lines.offset, lines.bytes)}"
+        return text
 
     def _call(self, node: Node, stage: Stage) -> list[str]:
         """The lines that call a node's kernel."""
         kernel, packed = self.program.lowered.kernels[node.name], self.program.packed[node.name]
-        function = self.functions.of(kernel, packed)
+        function, struct, reads = self.functions.of(kernel, packed)
         site = self.graph.site(node)
         lines, arguments = ([], ["rows"]) if stage.line_buffer else self._inputs(kernel, node)
-        out = self.plan.buffers[node.output]
         row = "0" if site.output.height == 1 else "step"  # one that accumulates has one row and many steps
         row = output_row(stage) if stage.line_buffer and row == "step" else row
-        arguments.append(row_place(self.arena, out, row, site.output.height))
+        arguments.append(self.memory.row(node.output, row))
         arguments += [self.constants.array(node, suffix, values).name for suffix, values in packed.arrays.items()]
-        arguments += [str(value) for value in packed.sizes.values()]
-        blocks = {"scratch": self.plan.scratch, "sums": self.plan.states}
+        if packed.sizes:
+            layer = self.functions.geometry.constant(struct, node.name, packed.sizes)
+            arguments += [f"&{layer}"] if reads else [f"{layer}.{field}" for field in packed.sizes]
+        blocks = {"scratch": ("SCRATCH", self.plan.scratch), "sums": ("SUMS", self.plan.states)}
         for extra in kernel.extras:
-            arguments.append("step" if extra == "step" else self.arena.at(blocks[extra][node.name].offset))
-        layer = self.graph.nodes.index(node)
-        lines.append(f"{self.prefix.upper()}_HOOK({layer}, 0);")
+            if extra == "step":
+                arguments.append("step")
+            else:
+                kind, found = blocks[extra]
+                arguments.append(self.memory.named(kind, node.name, found[node.name].offset))
+        number = self.graph.nodes.index(node)
+        lines.append(f"{self.prefix.upper()}_HOOK({number}, 0);")
         lines.append(f"{function}({', '.join(arguments)});")
-        lines.append(f"{self.prefix.upper()}_HOOK({layer}, 1);")
+        lines.append(f"{self.prefix.upper()}_HOOK({number}, 1);")
         if stage.line_buffer:
-            return with_lines(self.prefix, self.arena, self.plan, stage, lines)
+            return with_lines(self.prefix, self.memory, stage, lines)
         return ["{", *(f"    {line}" for line in lines), "}"] if kernel.call == "window" else lines
 
     def _inputs(self, kernel: Kernel, node: Node) -> tuple[list[str], list[str]]:
@@ -68,22 +91,21 @@ class Calls:
         for position, name in enumerate(node.inputs):
             buffer, tensor = self.plan.buffers[name], self.plan.tensor(name)
             if kernel.call == "buffer":
-                arguments += [self.arena.at(buffer.offset), str(buffer.slots), str(buffer.pitch)]
+                arguments += self.memory.base(name)
             elif kernel.call == "map":
                 assert buffer.pitch == tensor.row_bytes, name
                 assert buffer.slot_offset + tensor.height <= buffer.slots, name
-                arguments.append(self.arena.at(buffer.row(0)))
+                arguments.append(self.memory.row(name, "0"))
             elif kernel.call == "row":
                 row = self._row_of(kernel, node, position, tensor.height)
-                arguments.append(row_place(self.arena, buffer, row, tensor.height))
+                arguments.append(self.memory.row(name, row))
             else:
                 window = window_of(node.op)
                 top, stride = window.padding[0], window.stride[0]
                 first = "step" if stride == 1 else f"step * {stride}"
                 first += f" - {top}" if top else ""
-                taps, apart = window.kernel[0], window.dilation[0]
-                lines.append(f"const int8_t *rows[{taps}];")
-                lines.append(window_call(self.prefix, self.arena, taps, first, apart, buffer, tensor.height))
+                local = self.memory.local(buffer.offset)
+                lines += window_call(self.prefix, window, first, local, self.memory.tensor(name))
                 arguments.append("rows")
         return lines, arguments
 
@@ -96,5 +118,4 @@ class Calls:
         line += f" {'+' if plus > 0 else '-'} {abs(plus)}" if plus else ""
         last = (steps_of(node.op, self.graph.site(node)) - 1) * times // over + plus
         clamped = f"{line} < {height} ? {line} : {height - 1}" if last >= height else line
-        clamped = f"{line} < 0 ? 0 : {clamped}" if plus < 0 else clamped
-        return clamped if clamped == "step" else f"({clamped})"
+        return f"{line} < 0 ? 0 : {clamped}" if plus < 0 else clamped

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain, count
 from typing import Any
 
 import jinja2
 import numpy as np
 
+from ircompile.emit.geometry import Geometry, declarations
 from ircompile.emit.layout import lay_out
 from ircompile.emit.templating import environment
 from ircompile.kernels.model import Kernel, Packed
@@ -32,6 +33,7 @@ class Functions:
     def __init__(self, prefix: str, target: Target, shared: Mapping[str, Any]) -> None:
         self.prefix, self.target, self.shared = prefix, target, shared
         self.env = c_environment(prefix)
+        self.geometry = Geometry(prefix)
         self.written: dict[tuple[str, str], tuple[str, str]] = {}
         self.names: dict[str, list[Mapping[str, object]]] = {}
         self.formed: set[object] = set()
@@ -66,29 +68,44 @@ class Functions:
         acle = r"\b__(ssat|usat|sxt|uxt|smla|smul|smus|sadd|ssub|qadd|qsub|pkh|ror|clz)\w*\("
         return headers + (["<arm_acle.h>"] if re.search(acle, text) else [])
 
-    def of(self, kernel: Kernel, packed: Packed) -> str:
-        """The name of the function of a kernel with these template parameters."""
+    def of(self, kernel: Kernel, packed: Packed) -> tuple[str, str, bool]:
+        """The function of a kernel with these template parameters, and the struct of its layers, if it has any.
+
+        The last says whether it reads the struct itself; else it takes the fields one by one.
+        """
         names: dict[str, str] = {}
         for local, (template, key) in packed.shared.items():
             names[local] = self._name(template, "", {**key, **names}, "", packed.form)
-        sizes = ", ".join(f"int32_t {name}" for name in packed.sizes)
-        return self._name(kernel.template, packed.suffix, {**packed.key, **names}, sizes, packed.form)
+        struct = self.geometry.type_of(kernel.template, tuple(packed.sizes)) if packed.sizes else ""
+        source = (templates_dir() / find_template(self.target, kernel.template)).read_text()
+        reads = "{{ layer }}" in source
+        key = {**packed.key, **names}
+        fields = tuple(packed.sizes)
+        return self._name(kernel.template, packed.suffix, key, struct, packed.form, fields), struct, reads
 
     def _name(
-        self, template: str, suffix: str, key: Mapping[str, object], sizes: str, form: Form | PairForm | None
+        self,
+        template: str,
+        suffix: str,
+        key: Mapping[str, object],
+        struct: str,
+        form: Form | PairForm | None,
+        fields: Sequence[str] = (),
     ) -> str:
         """The name of the function of a template, which is rendered unless one of this key and form is there."""
         path = find_template(self.target, template)
         known = form if re.search(r"\bform\b", (templates_dir() / path).read_text()) else None
-        identity = (template, repr((sorted(key.items(), key=str), known)))
+        identity = (template, repr((sorted(key.items(), key=str), known, struct)))
         if identity not in self.written:
             depends = form and (known or not self.formed.isdisjoint(map(str, key.values())))
             parts = [self.prefix, template, suffix, form.key if form and depends else ""]
             stem = "_".join(part for part in parts if part)
             fn = self._unique(stem, key)
             self.formed |= {fn} if depends else set()
-            context = {**self.shared, **key, "fn": fn, "sizes": sizes, "form": form}
-            self.written[identity] = (fn, self.render(path, context))
+            sizes = ", ".join(f"int32_t {field}" for field in fields)
+            geometry = {"layer": f"const {struct} *layer", "geometry": declarations(fields), "sizes": sizes}
+            context = {**self.shared, **key, **geometry, "fn": fn, "form": form}
+            self.written[identity] = (fn, self.geometry.text(struct) + self.render(path, context))
         return self.written[identity][0]
 
     def _unique(self, stem: str, key: Mapping[str, object]) -> str:

@@ -190,7 +190,7 @@ def pack_conv(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:
 
 
 def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:
-    """For the DSP kernels: one stream of sizes, sums, weights and requantization words."""
+    """For the DSP kernels: one stream of sums, weights and requantization words."""
     recipe, source, kernel = context.recipe(node, op, site), site.inputs[0], context.kernels[node.name]
     weights: Array = site.consts[op.weights].reshape(site.output.channels, -1)
     gather = gather_of(op, site, True, kernel.frugal)
@@ -215,16 +215,13 @@ def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packe
     if kernel.template == "stem":
         key |= {"window": op.window, "channels": source.channels}
         suffix = f"{window_suffix(op.window)}_c{source.channels}"
-    key["header"] = tuple(sizes)
     firsts = range(0, gather.passes * gather.runs * gather.run, gather.runs * gather.run)
     passes = [np.where(order >= 0, order + first, -1) for first in firsts]
     stream = stream_of(weights, passes, source.zero_point, recipe, pairs)
-    head = np.array(list(sizes.values()), np.int32)
     if kernel.template == "conv":
         outside = np.full(-(-gather.run // 4) * 4, source.zero_point, np.int8)
-        head = np.concatenate([head, outside.view(np.int32)])
-    stream = np.concatenate([head, stream])
-    return Packed(suffix, key, {"stream": stream}, {}, recipe.form, recipe.exact, shared)
+        stream = np.concatenate([outside.view(np.int32), stream])
+    return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared)
 
 
 def sizes_of(node: Node, op: ops.Conv, site: Site, context: Context) -> dict[str, int]:

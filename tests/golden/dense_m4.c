@@ -1,10 +1,29 @@
 /* dense: dense, compiled by ircompile 0.1.0 for cortex-m4.
  *
- * A tensor is rows in the arena: row r at offset + ((r + phase) mod slots) * pitch. Nodes that stream together form a segment;
- * within it nodes fire as the last one needs their rows.
+ * Layers run in segments, one segment after the other. Within a segment they take turns, row by row, as the last one
+ * needs their rows; dense_fire below says what each layer calls. The segments are these layers:
+ *   0 to 3, 4
+ *
+ * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all that lies
+ * there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x channels:
+ *
+ *   bytes       rows       layers  what
+ *   [0, 132)                0 - 0  scratch of conv0
+ *   [132, 168)  1 x 36      0 - 0  x 12x12x3 input
+ *   [648, 720)  2 x 36      0 - 0  lines of conv0
+ *   [756, 804)  1 x 48      0 - 1  conv0 6x6x8
+ *   [836, 848)              0 - 4  steps done of every node
+ *   [0, 32)                 1 - 1  scratch of conv1
+ *   [684, 756)  1 x 72      1 - 2  conv1 6x6x12
+ *   [0, 504)                2 - 2  scratch of conv2
+ *   [504, 648)  2 x 72      2 - 2  lines of conv2
+ *   [756, 804)  1 x 48      2 - 3  conv2 6x6x8
+ *   [12, 20)    1 x 8       3 - 4  mean3 1x1x8
+ *   [804, 836)              3 - 3  sums of mean3
+ *   [0, 10)     1 x 10      4 - 4  conv4 1x1x10 output
  */
 #include "dense.h"
-#if DENSE_BUILD != 0x24e7ab3bu
+#if DENSE_BUILD != 0xdf686530u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -17,11 +36,11 @@
 #define DENSE_HOOK(layer, phase)
 #endif
 
-extern const int32_t dense_conv0_stream[143];
-extern const int32_t dense_conv1_stream[90];
-extern const int32_t dense_conv2_stream[270];
+extern const int32_t dense_conv0_stream[136];
+extern const int32_t dense_conv1_stream[84];
+extern const int32_t dense_conv2_stream[257];
 extern const int32_t dense_mean3_requant[4];
-extern const int32_t dense_conv4_stream[62];
+extern const int32_t dense_conv4_stream[60];
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
@@ -83,17 +102,68 @@ static inline int32_t dense_requant_high_rounded_kink(int32_t x, int32_t multipl
     return DENSE_SATURATE(sum, shift);
 }
 
+/* The rows of a tensor in the arena: row r at offset + (r + slot_offset) % slots * pitch. */
+struct dense_buffer {
+    int32_t offset, pitch, height, slots, slot_offset;
+};
+
+static const struct dense_buffer dense_conv0_buffer = {.offset = 756, .pitch = 48, .height = 6, .slots = 1,
+    .slot_offset = 0};
+static const struct dense_buffer dense_x_buffer = {.offset = 132, .pitch = 36, .height = 12, .slots = 1,
+    .slot_offset = 0};
+static const struct dense_buffer dense_conv0_lines = {.offset = 648, .pitch = 36, .height = 12, .slots = 2,
+    .slot_offset = 0};
+static const struct dense_buffer dense_conv1_buffer = {.offset = 684, .pitch = 72, .height = 6, .slots = 1,
+    .slot_offset = 0};
+static const struct dense_buffer dense_conv2_buffer = {.offset = 756, .pitch = 48, .height = 6, .slots = 1,
+    .slot_offset = 0};
+static const struct dense_buffer dense_conv2_lines = {.offset = 504, .pitch = 72, .height = 6, .slots = 2,
+    .slot_offset = 0};
+static const struct dense_buffer dense_mean3_buffer = {.offset = 12, .pitch = 8, .height = 1, .slots = 1,
+    .slot_offset = 0};
+static const struct dense_buffer dense_conv4_buffer = {.offset = 0, .pitch = 10, .height = 1, .slots = 1,
+    .slot_offset = 0};
+
+/* Where everything else lies. */
+enum {
+    DENSE_COUNTERS = 836, /* steps done of every node */
+    DENSE_SCRATCH_conv0 = 0, /* 132 bytes */
+    DENSE_SCRATCH_conv1 = 0, /* 32 bytes */
+    DENSE_SCRATCH_conv2 = 0, /* 504 bytes */
+    DENSE_SUMS_mean3 = 804 /* 32 bytes */
+};
+
+#if defined(__GNUC__)
+#define DENSE_INLINE static inline __attribute__((always_inline))
+#else
+#define DENSE_INLINE static inline
+#endif
+
+/* Row `row` of a tensor. */
+DENSE_INLINE int8_t *dense_row(int8_t *arena, const struct dense_buffer *buffer, int32_t row)
+{
+    const int whole = buffer->slot_offset == 0 && buffer->slots >= buffer->height;
+    return arena + buffer->offset + (whole ? row : (row + buffer->slot_offset) % buffer->slots) * buffer->pitch;
+}
+
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
 #if defined(__GNUC__)
 __attribute__((noinline))
 #endif
 
-/* Pointers to `count` rows from `first` on, `apart` rows from each other; NULL outside of the picture. */
-static void dense_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
-    int32_t height, int32_t phase, int32_t slots, int32_t pitch)
+static void dense_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
+    int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
-        rows[i] = first < 0 || first >= height ? NULL : base + (first + phase) % slots * pitch;
+        rows[i] = first < 0 || first >= height ? NULL : base + (first + slot_offset) % slots * pitch;
+}
+
+/* Pointers to `count` rows of a tensor from `first` on, `apart` rows from each other; NULL outside of the picture. */
+DENSE_INLINE void dense_window(const int8_t **rows, const int8_t *arena, const struct dense_buffer *buffer,
+    int32_t first, int32_t count, int32_t apart)
+{
+    dense_rows_at(rows, count, first, apart, arena + buffer->offset, buffer->height, buffer->slot_offset, buffer->slots,
+        buffer->pitch);
 }
 
 /* Copies a row that is still needed to where it is kept; the places may overlap. */
@@ -144,6 +214,16 @@ static inline int32_t dense_unpack_odd(int32_t word)
 }
 #endif
 
+/* A layer as dense_stem reads it. */
+struct dense_stem_layer {
+    int32_t channels_out; /* of an output pixel */
+    int32_t width; /* pixels of a row */
+    int32_t pixel_step; /* bytes from a pixel to the next */
+    int32_t channel_step; /* bytes from a channel of a pixel to the next */
+    int32_t zero_in; /* the code of zero in the input */
+    int32_t row_bytes; /* of an input row */
+    int32_t words; /* of the patch: pairs of codes of two pixels */
+};
 /* A code as a halfword. */
 static inline void dense_stem_3x3_s2_p0_c3_high_rounded_2_half(int8_t *to, int8_t code)
 {
@@ -163,16 +243,15 @@ static const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_2_border(int8_t *to, c
 /* 3 x 3 convolution of one row of 3 channels, stride 2, two pixels at a time, the last of an odd row
  * twice. Their windows are gathered in a patch: whole words of each row, then what is left over of all rows. */
 static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int32_t *stream,
-    int8_t *scratch)
+    const struct dense_stem_layer *layer, int8_t *scratch)
 {
-    const int32_t channels_out = stream[0];
-    const int32_t width = stream[1];
-    const int32_t pixel_step = stream[2];
-    const int32_t channel_step = stream[3];
-    const int32_t zero_in = stream[4];
-    const int32_t row_bytes = stream[5];
-    const int32_t words = stream[6];
-    stream += 7;
+    const int32_t channels_out = layer->channels_out;
+    const int32_t width = layer->width;
+    const int32_t pixel_step = layer->pixel_step;
+    const int32_t channel_step = layer->channel_step;
+    const int32_t zero_in = layer->zero_in;
+    const int32_t row_bytes = layer->row_bytes;
+    const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
     /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
     DENSE_KEPT struct {
@@ -724,16 +803,25 @@ static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const in
     }
 }
 
+/* A layer as dense_pointwise reads it. */
+struct dense_pointwise_layer {
+    int32_t channels_in; /* of an input pixel */
+    int32_t channels_out; /* of an output pixel */
+    int32_t width; /* pixels of a row */
+    int32_t pixel_step; /* bytes from a pixel to the next */
+    int32_t channel_step; /* bytes from a channel of a pixel to the next */
+    int32_t words; /* of the patch: pairs of codes of two pixels */
+};
 /* 1 x 1 convolution of one row, two pixels at a time. */
-static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream, int8_t *scratch)
+static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
+    const struct dense_pointwise_layer *layer, int8_t *scratch)
 {
-    const int32_t channels_in = stream[0];
-    const int32_t channels_out = stream[1];
-    const int32_t width = stream[2];
-    const int32_t pixel_step = stream[3];
-    const int32_t channel_step = stream[4];
-    const int32_t words = stream[5];
-    stream += 6;
+    const int32_t channels_in = layer->channels_in;
+    const int32_t channels_out = layer->channels_out;
+    const int32_t width = layer->width;
+    const int32_t pixel_step = layer->pixel_step;
+    const int32_t channel_step = layer->channel_step;
+    const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
     /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
     DENSE_KEPT struct {
@@ -953,6 +1041,22 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
         dense_pixel_high_rounded_2(in, channels_in, stream, out, channels_out, channel_step);
 }
 
+/* A layer as dense_conv reads it. */
+struct dense_conv_layer {
+    int32_t channels_in; /* of an input pixel */
+    int32_t channels_out; /* of an output pixel */
+    int32_t width; /* pixels of a row */
+    int32_t pixel_step; /* bytes from a pixel to the next */
+    int32_t channel_step; /* bytes from a channel of a pixel to the next */
+    int32_t width_in; /* pixels of an input row */
+    int32_t height; /* rows of the input, or of a window */
+    int32_t taps; /* of a window's row */
+    int32_t tap_width; /* pixels that lie side by side in a tap */
+    int32_t apart; /* pixels, or bytes, from a tap of a row to the next */
+    int32_t stride; /* pixels from a window to the next */
+    int32_t left; /* columns of padding before a row */
+    int32_t words; /* of the patch: pairs of codes of two pixels */
+};
 /* `count` pixels of a row from `column` on. Where some lie outside of the row, a copy at `to` with these as the zero
  * point; where all do, `outside`. */
 static const int8_t *dense_conv_high_rounded_kink_run(int8_t *to, const int8_t *row, int32_t column, int32_t count,
@@ -971,22 +1075,22 @@ static const int8_t *dense_conv_high_rounded_kink_run(int8_t *to, const int8_t *
 
 /* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered in a
  * patch, `taps` runs of `tap_width` pixels from each row. */
-static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int32_t *stream, int8_t *scratch)
+static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int32_t *stream,
+    const struct dense_conv_layer *layer, int8_t *scratch)
 {
-    const int32_t channels_in = stream[0];
-    const int32_t channels_out = stream[1];
-    const int32_t width = stream[2];
-    const int32_t pixel_step = stream[3];
-    const int32_t channel_step = stream[4];
-    const int32_t width_in = stream[5];
-    const int32_t height = stream[6];
-    const int32_t taps = stream[7];
-    const int32_t tap_width = stream[8];
-    const int32_t apart = stream[9];
-    const int32_t stride = stream[10];
-    const int32_t left = stream[11];
-    const int32_t words = stream[12];
-    stream += 13;
+    const int32_t channels_in = layer->channels_in;
+    const int32_t channels_out = layer->channels_out;
+    const int32_t width = layer->width;
+    const int32_t pixel_step = layer->pixel_step;
+    const int32_t channel_step = layer->channel_step;
+    const int32_t width_in = layer->width_in;
+    const int32_t height = layer->height;
+    const int32_t taps = layer->taps;
+    const int32_t tap_width = layer->tap_width;
+    const int32_t apart = layer->apart;
+    const int32_t stride = layer->stride;
+    const int32_t left = layer->left;
+    const int32_t words = layer->words;
     const int32_t run = tap_width * channels_in;
     const int8_t *const outside = (const int8_t *)stream;
     stream += (run + 3) >> 2;
@@ -1265,6 +1369,12 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
     }
 }
 
+/* A layer as dense_mean reads it. */
+struct dense_mean_layer {
+    int32_t last; /* the number of the last step, which writes the output */
+    int32_t channels; /* of a pixel */
+    int32_t width; /* pixels of a row */
+};
 /* Mean over rows and columns; the sums grow while rows pass, the last one writes the output. */
 static void dense_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last,
     int32_t channels, int32_t width, int32_t step, int8_t *state)
@@ -1537,58 +1647,91 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
     }
 }
 
+/* A layer as dense_fully_connected reads it. */
+struct dense_fully_connected_layer {
+    int32_t channels_in; /* of an input pixel */
+    int32_t channels_out; /* of an output pixel */
+};
 /* Fully connected: a row of one pixel. */
-static void dense_fully_connected_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream)
+static void dense_fully_connected_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream,
+    const struct dense_fully_connected_layer *layer)
 {
-    const int32_t channels_in = stream[0];
-    const int32_t channels_out = stream[1];
-    stream += 2;
+    const int32_t channels_in = layer->channels_in;
+    const int32_t channels_out = layer->channels_out;
     dense_pixel_high_rounded_kink(in, channels_in, stream, out, channels_out, 1);
 }
+
+static const struct dense_stem_layer dense_conv0_layer = {.channels_out = 8, .width = 6, .pixel_step = 8,
+    .channel_step = 1, .zero_in = -2, .row_bytes = 36, .words = 28};
+static const struct dense_pointwise_layer dense_conv1_layer = {.channels_in = 8, .channels_out = 12, .width = 6,
+    .pixel_step = 12, .channel_step = 1, .words = 8};
+static const struct dense_conv_layer dense_conv2_layer = {.channels_in = 12, .channels_out = 8, .width = 6,
+    .pixel_step = 8, .channel_step = 1, .width_in = 6, .height = 3, .taps = 1, .tap_width = 3, .apart = 1, .stride = 1,
+    .left = 1, .words = 108};
+static const struct dense_mean_layer dense_mean3_layer = {.last = 5, .channels = 8, .width = 6};
+static const struct dense_fully_connected_layer dense_conv4_layer = {.channels_in = 8, .channels_out = 10};
 
 /* Computes step `step` of a node. */
 static void dense_fire(int8_t *arena, int32_t node, int32_t step)
 {
     (void)step; /* where every node takes one step */
     switch (node) {
-    case 0: /* conv0: 12x12x3 -> 6x6x8 */
+    case 0:
+        /* Layer 0, conv0: Conv 3x3, 12x12x3 -> 6x6x8.
+         * Reads x [132, 168), writes conv0 [756, 804), scratch [0, 132), keeps rows in [648, 720). */
         if (step >= 2 && (step - 2) % 2 == 0) {
             const int8_t *rows[3];
-            dense_window(rows, 3, step - 2, 1, arena + 648, 12, 0, 2, 36);
-            if (step < 12) rows[2] = arena + 132;
+            dense_window(rows, arena, &dense_conv0_lines, step - 2, 3, 1);
+            if (step < 12) rows[2] = dense_row(arena, &dense_x_buffer, step);
             DENSE_HOOK(0, 0);
-            dense_stem_3x3_s2_p0_c3_high_rounded_2(rows, arena + 756, dense_conv0_stream, arena + 0);
+            dense_stem_3x3_s2_p0_c3_high_rounded_2(rows, dense_row(arena, &dense_conv0_buffer, (step - 2) / 2),
+                dense_conv0_stream, &dense_conv0_layer, arena + DENSE_SCRATCH_conv0);
             DENSE_HOOK(0, 1);
         }
         if (step < 12)
-            dense_keep(arena + 648 + step % 2 * 36, arena + 132, 36);
+            dense_keep(dense_row(arena, &dense_conv0_lines, step), dense_row(arena, &dense_x_buffer, step),
+                dense_conv0_lines.pitch);
         break;
-    case 1: /* conv1: 6x6x8 -> 6x6x12 */
+    case 1:
+        /* Layer 1, conv1: Conv 1x1, 6x6x8 -> 6x6x12.
+         * Reads conv0 [756, 804), writes conv1 [684, 756), scratch [0, 32). */
         DENSE_HOOK(1, 0);
-        dense_pointwise_high_rounded_2(arena + 756, arena + 684, dense_conv1_stream, arena + 0);
+        dense_pointwise_high_rounded_2(dense_row(arena, &dense_conv0_buffer, step),
+            dense_row(arena, &dense_conv1_buffer, step), dense_conv1_stream, &dense_conv1_layer,
+            arena + DENSE_SCRATCH_conv1);
         DENSE_HOOK(1, 1);
         break;
-    case 2: /* conv2: 6x6x12 -> 6x6x8 */
+    case 2:
+        /* Layer 2, conv2: Conv 3x3, 6x6x12 -> 6x6x8.
+         * Reads conv1 [684, 756), writes conv2 [756, 804), scratch [0, 504), keeps rows in [504, 648). */
         if (step >= 1) {
             const int8_t *rows[3];
-            dense_window(rows, 3, step - 2, 1, arena + 504, 6, 0, 2, 72);
-            if (step < 6) rows[2] = arena + 684;
+            dense_window(rows, arena, &dense_conv2_lines, step - 2, 3, 1);
+            if (step < 6) rows[2] = dense_row(arena, &dense_conv1_buffer, step);
             DENSE_HOOK(2, 0);
-            dense_conv_high_rounded_kink(rows, arena + 756, dense_conv2_stream, arena + 0);
+            dense_conv_high_rounded_kink(rows, dense_row(arena, &dense_conv2_buffer, (step - 1)), dense_conv2_stream,
+                &dense_conv2_layer, arena + DENSE_SCRATCH_conv2);
             DENSE_HOOK(2, 1);
         }
         if (step < 6)
-            dense_keep(arena + 504 + step % 2 * 72, arena + 684, 72);
+            dense_keep(dense_row(arena, &dense_conv2_lines, step), dense_row(arena, &dense_conv1_buffer, step),
+                dense_conv2_lines.pitch);
         break;
-    case 3: /* mean3: 6x6x8 -> 1x1x8 */
+    case 3:
+        /* Layer 3, mean3: Mean, 6x6x8 -> 1x1x8.
+         * Reads conv2 [756, 804), writes mean3 [12, 20), sums [804, 836). */
         DENSE_HOOK(3, 0);
-        dense_mean_hw_integer_high_rounded_kink(arena + 756, arena + 12, dense_mean3_requant, 5, 8, 6, step,
-            arena + 804);
+        dense_mean_hw_integer_high_rounded_kink(dense_row(arena, &dense_conv2_buffer, step),
+            dense_row(arena, &dense_mean3_buffer, 0), dense_mean3_requant, dense_mean3_layer.last,
+            dense_mean3_layer.channels, dense_mean3_layer.width, step, arena + DENSE_SUMS_mean3);
         DENSE_HOOK(3, 1);
         break;
-    case 4: /* conv4: 1x1x8 -> 1x1x10 */
+    case 4:
+        /* Layer 4, conv4: Conv 1x1, 1x1x8 -> 1x1x10.
+         * Reads mean3 [12, 20), writes conv4 [0, 10). */
         DENSE_HOOK(4, 0);
-        dense_fully_connected_high_rounded_kink(arena + 12, arena + 0, dense_conv4_stream);
+        dense_fully_connected_high_rounded_kink(dense_row(arena, &dense_mean3_buffer, 0),
+            dense_row(arena, &dense_conv4_buffer, 0), dense_conv4_stream, &dense_conv4_layer);
         DENSE_HOOK(4, 1);
         break;
     default:
@@ -1659,7 +1802,7 @@ struct dense_state {
 
 static struct dense_state *dense_state_of(void *arena)
 {
-    return (struct dense_state *)(void *)((int8_t *)arena + 836);
+    return (struct dense_state *)(void *)((int8_t *)arena + DENSE_COUNTERS);
 }
 
 void dense_begin(void *arena)
@@ -1672,7 +1815,7 @@ int dense_push_row(void *arena, const int8_t *row)
     struct dense_state *const state = dense_state_of(arena);
     if (state->ready)
         return 1;
-    memcpy((int8_t *)arena + 132, row, 36);
+    memcpy(dense_row((int8_t *)arena, &dense_x_buffer, state->pushed), row, 36);
     state->pushed++;
     dense_stream(arena, state->done, 0, 4, state->pushed);
     if (state->pushed < 12)
@@ -1687,5 +1830,5 @@ int dense_push_row(void *arena, const int8_t *row)
 
 const int8_t *dense_output(const void *arena)
 {
-    return (const int8_t *)((const int8_t *)arena + 0);
+    return (const int8_t *)((const int8_t *)arena + dense_conv4_buffer.offset);
 }

@@ -1,10 +1,28 @@
 /* elementwise: elementwise, compiled by ircompile 0.1.0 for cortex-m55.
  *
- * A tensor is rows in the arena: row r at offset + ((r + phase) mod slots) * pitch. Nodes that stream together form a segment;
- * within it nodes fire as the last one needs their rows.
+ * Layers run in segments, one segment after the other. Within a segment they take turns, row by row, as the last one
+ * needs their rows; elementwise_fire below says what each layer calls. The segments are these layers:
+ *   0, 1 to 4, 5 to 8
+ *
+ * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all that lies
+ * there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x channels:
+ *
+ *   bytes       rows       layers  what
+ *   [0, 384)    8 x 48      0 - 4  conv0 8x8x6
+ *   [48, 432)   8 x 48      0 - 0  x 8x8x6 input
+ *   [432, 440)              0 - 8  steps done of every node
+ *   [384, 408)              1 - 1  sums of mean1
+ *   [408, 414)  1 x 6       1 - 2  mean1 1x1x6
+ *   [384, 390)  1 x 6       2 - 3  conv2 1x1x6
+ *   [384, 390)  1 x 6       3 - 4  table3 1x1x6
+ *   [0, 384)    8 x 48      4 - 8  mul4 8x8x6
+ *   [384, 432)  1 x 48      5 - 6  conv5 8x8x6
+ *   [384, 432)  1 x 48      6 - 7  prelu6 8x8x6
+ *   [384, 432)  1 x 48      7 - 8  max7 8x8x6
+ *   [0, 384)    8 x 48      8 - 8  sub8 8x8x6 output
  */
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x641814e7u
+#if ELEMENTWISE_BUILD != 0x07e77146u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -111,6 +129,51 @@ static inline int32_t elementwise_requant_high_rounded_kink(int32_t x, int32_t m
     return ELEMENTWISE_SATURATE(sum, shift);
 }
 
+/* The rows of a tensor in the arena: row r at offset + (r + slot_offset) % slots * pitch. */
+struct elementwise_buffer {
+    int32_t offset, pitch, height, slots, slot_offset;
+};
+
+static const struct elementwise_buffer elementwise_x_buffer = {.offset = 48, .pitch = 48, .height = 8, .slots = 8,
+    .slot_offset = 0};
+static const struct elementwise_buffer elementwise_conv0_buffer = {.offset = 0, .pitch = 48, .height = 8, .slots = 8,
+    .slot_offset = 0};
+static const struct elementwise_buffer elementwise_mean1_buffer = {.offset = 408, .pitch = 6, .height = 1, .slots = 1,
+    .slot_offset = 0};
+static const struct elementwise_buffer elementwise_conv2_buffer = {.offset = 384, .pitch = 6, .height = 1, .slots = 1,
+    .slot_offset = 0};
+static const struct elementwise_buffer elementwise_table3_buffer = {.offset = 384, .pitch = 6, .height = 1, .slots = 1,
+    .slot_offset = 0};
+static const struct elementwise_buffer elementwise_mul4_buffer = {.offset = 0, .pitch = 48, .height = 8, .slots = 8,
+    .slot_offset = 0};
+static const struct elementwise_buffer elementwise_conv5_buffer = {.offset = 384, .pitch = 48, .height = 8, .slots = 1,
+    .slot_offset = 0};
+static const struct elementwise_buffer elementwise_prelu6_buffer = {.offset = 384, .pitch = 48, .height = 8, .slots = 1,
+    .slot_offset = 0};
+static const struct elementwise_buffer elementwise_max7_buffer = {.offset = 384, .pitch = 48, .height = 8, .slots = 1,
+    .slot_offset = 0};
+static const struct elementwise_buffer elementwise_sub8_buffer = {.offset = 0, .pitch = 48, .height = 8, .slots = 8,
+    .slot_offset = 0};
+
+/* Where everything else lies. */
+enum {
+    ELEMENTWISE_COUNTERS = 432, /* steps done of every node */
+    ELEMENTWISE_SUMS_mean1 = 384 /* 24 bytes */
+};
+
+#if defined(__GNUC__)
+#define ELEMENTWISE_INLINE static inline __attribute__((always_inline))
+#else
+#define ELEMENTWISE_INLINE static inline
+#endif
+
+/* Row `row` of a tensor. */
+ELEMENTWISE_INLINE int8_t *elementwise_row(int8_t *arena, const struct elementwise_buffer *buffer, int32_t row)
+{
+    const int whole = buffer->slot_offset == 0 && buffer->slots >= buffer->height;
+    return arena + buffer->offset + (whole ? row : (row + buffer->slot_offset) % buffer->slots) * buffer->pitch;
+}
+
 #if defined(__GNUC__)
 /* Words into lanes i and j = i + 2 of a vector; `_FIRST` leaves the other two undefined. */
 #define ELEMENTWISE_PAIR_FIRST(v, i, j, a, b) __asm__("vmov %q0[" #j "], %q0[" #i "], %1, %2" : "=w"(v) : "r"(a), "r"(b))
@@ -161,6 +224,12 @@ static inline int32_t elementwise_requant_high_rounded_kink(int32_t x, int32_t m
 #define ELEMENTWISE_HELIUM_ASM 0
 #endif
 
+/* A layer as elementwise_dense reads it. */
+struct elementwise_dense_layer {
+    int32_t count; /* of codes or pixels */
+    int32_t channels_out; /* of an output pixel */
+    int32_t depth; /* codes of a dot product */
+};
 /* Dot products of `count` pixels with the filters of all channels, four channels a vector. */
 static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
@@ -255,6 +324,12 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
     }
 }
 
+/* A layer as elementwise_mean reads it. */
+struct elementwise_mean_layer {
+    int32_t last; /* the number of the last step, which writes the output */
+    int32_t channels; /* of a pixel */
+    int32_t width; /* pixels of a row */
+};
 /* Mean over rows and columns; the sums grow while rows pass, the last one writes the output. */
 static void elementwise_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant,
     int32_t last, int32_t channels, int32_t width, int32_t step, int8_t *state)
@@ -371,6 +446,10 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
     }
 }
 
+/* A layer as elementwise_table reads it. */
+struct elementwise_table_layer {
+    int32_t count; /* of codes or pixels */
+};
 /* A function of one code, looked up. */
 static void elementwise_table(const int8_t *in, int8_t *out, const int8_t *table, int32_t count)
 {
@@ -390,6 +469,13 @@ static void elementwise_table(const int8_t *in, int8_t *out, const int8_t *table
         out[i] = middle[in[i]];
 }
 
+/* A layer as elementwise_binary reads it. */
+struct elementwise_binary_layer {
+    int32_t width; /* pixels of a row */
+    int32_t channels; /* of a pixel */
+    int32_t zero_a;
+    int32_t zero_b;
+};
 /* mul of two rows, element by element. */
 static void elementwise_binary_mul_xc_high_rounded_2(const int8_t *a, const int8_t *b, int8_t *out,
     const int32_t *requant, int32_t width, int32_t channels, int32_t zero_a, int32_t zero_b)
@@ -408,6 +494,18 @@ static void elementwise_binary_mul_xc_high_rounded_2(const int8_t *a, const int8
     }
 }
 
+/* A layer as elementwise_prelu reads it. */
+struct elementwise_prelu_layer {
+    int32_t width; /* pixels of a row */
+    int32_t channels; /* of a pixel */
+    int32_t zero_in; /* the code of zero in the input */
+    int32_t zero_alpha; /* the code of a slope of zero */
+    int32_t zero_out; /* the code of zero in the output */
+    int32_t multiplier_up; /* a factor, fixed-point */
+    int32_t shift_up; /* how far products are shifted */
+    int32_t multiplier_down; /* a factor, fixed-point */
+    int32_t shift_down; /* how far products are shifted */
+};
 /* Codes at and above zero rescaled, those below times a slope a channel. */
 static void elementwise_prelu_double_c(const int8_t *in, int8_t *out, const int8_t *alpha, int32_t width,
     int32_t channels, int32_t zero_in, int32_t zero_alpha, int32_t zero_out, int32_t multiplier_up, int32_t shift_up,
@@ -425,6 +523,15 @@ static void elementwise_prelu_double_c(const int8_t *in, int8_t *out, const int8
     }
 }
 
+/* A layer as elementwise_binary reads it. */
+struct elementwise_binary_layer_v2 {
+    int32_t count; /* of codes or pixels */
+    int32_t zero_a;
+    int32_t zero_b;
+    int32_t zero_out; /* the code of zero in the output */
+    int32_t low; /* the least code */
+    int32_t high; /* the greatest code */
+};
 /* max of two rows, element by element. */
 static void elementwise_binary_max_xx_raw(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t zero_a,
     int32_t zero_b, int32_t zero_out, int32_t low, int32_t high)
@@ -471,6 +578,14 @@ static void elementwise_binary_max_xx_raw(const int8_t *a, const int8_t *b, int8
     }
 }
 
+/* A layer as elementwise_add_lanes reads it. */
+struct elementwise_add_lanes_layer {
+    int32_t count; /* of codes or pixels */
+    int32_t shift; /* how far products are shifted */
+    int32_t multiplier_a; /* of the first input, fixed-point */
+    int32_t multiplier_b; /* of the second input, fixed-point */
+    int32_t offset; /* added to the sum of products */
+};
 /* SUB of two rows, four codes a vector: code = saturate((a * multiplier_a + b * multiplier_b + offset) >> -shift), equal
  * to the reference for every pair of codes. */
 static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t shift,
@@ -514,61 +629,117 @@ static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *o
     }
 }
 
+static const struct elementwise_dense_layer elementwise_conv0_layer = {.count = 8, .channels_out = 6, .depth = 6};
+static const struct elementwise_mean_layer elementwise_mean1_layer = {.last = 7, .channels = 6, .width = 8};
+static const struct elementwise_dense_layer elementwise_conv2_layer = {.count = 1, .channels_out = 6, .depth = 6};
+static const struct elementwise_table_layer elementwise_table3_layer = {.count = 6};
+static const struct elementwise_binary_layer elementwise_mul4_layer = {.width = 8, .channels = 6, .zero_a = 26,
+    .zero_b = 23};
+static const struct elementwise_dense_layer elementwise_conv5_layer = {.count = 8, .channels_out = 6, .depth = 6};
+static const struct elementwise_prelu_layer elementwise_prelu6_layer = {.width = 8, .channels = 6, .zero_in = -15,
+    .zero_alpha = 0, .zero_out = -12, .multiplier_up = 1073741824, .shift_up = 1, .multiplier_down = 1374389535,
+    .shift_down = -6};
+static const struct elementwise_binary_layer_v2 elementwise_max7_layer = {.count = 48, .zero_a = -12, .zero_b = -12,
+    .zero_out = -12, .low = -128, .high = 127};
+static const struct elementwise_add_lanes_layer elementwise_sub8_layer = {.count = 48, .shift = -22,
+    .multiplier_a = 4194304, .multiplier_b = -4194304, .offset = -102760449};
+
 /* Computes step `step` of a node. */
 static void elementwise_fire(int8_t *arena, int32_t node, int32_t step)
 {
     (void)step; /* where every node takes one step */
     switch (node) {
-    case 0: /* conv0: 8x8x6 -> 8x8x6 */
+    case 0:
+        /* Layer 0, conv0: Conv 1x1, 8x8x6 -> 8x8x6.
+         * Reads x [48, 432), writes conv0 [0, 384). */
         ELEMENTWISE_HOOK(0, 0);
-        elementwise_dense_channels_2_line_kink(arena + 48 + step * 48, arena + 0 + step * 48, elementwise_conv0_weights,
-            elementwise_conv0_requant, 8, 6, 6);
+        elementwise_dense_channels_2_line_kink(elementwise_row(arena, &elementwise_x_buffer, step),
+            elementwise_row(arena, &elementwise_conv0_buffer, step), elementwise_conv0_weights,
+            elementwise_conv0_requant, elementwise_conv0_layer.count, elementwise_conv0_layer.channels_out,
+            elementwise_conv0_layer.depth);
         ELEMENTWISE_HOOK(0, 1);
         break;
-    case 1: /* mean1: 8x8x6 -> 1x1x6 */
+    case 1:
+        /* Layer 1, mean1: Mean, 8x8x6 -> 1x1x6.
+         * Reads conv0 [0, 384), writes mean1 [408, 414), sums [384, 408). */
         ELEMENTWISE_HOOK(1, 0);
-        elementwise_mean_hw_integer_high_rounded_kink(arena + 0 + step * 48, arena + 408, elementwise_mean1_requant, 7,
-            6, 8, step, arena + 384);
+        elementwise_mean_hw_integer_high_rounded_kink(elementwise_row(arena, &elementwise_conv0_buffer, step),
+            elementwise_row(arena, &elementwise_mean1_buffer, 0), elementwise_mean1_requant,
+            elementwise_mean1_layer.last, elementwise_mean1_layer.channels, elementwise_mean1_layer.width, step,
+            arena + ELEMENTWISE_SUMS_mean1);
         ELEMENTWISE_HOOK(1, 1);
         break;
-    case 2: /* conv2: 1x1x6 -> 1x1x6 */
+    case 2:
+        /* Layer 2, conv2: Conv 1x1, 1x1x6 -> 1x1x6.
+         * Reads mean1 [408, 414), writes conv2 [384, 390). */
         ELEMENTWISE_HOOK(2, 0);
-        elementwise_dense_channels_1_line_kink(arena + 408, arena + 384, elementwise_conv2_weights,
-            elementwise_conv2_requant, 1, 6, 6);
+        elementwise_dense_channels_1_line_kink(elementwise_row(arena, &elementwise_mean1_buffer, 0),
+            elementwise_row(arena, &elementwise_conv2_buffer, 0), elementwise_conv2_weights, elementwise_conv2_requant,
+            elementwise_conv2_layer.count, elementwise_conv2_layer.channels_out, elementwise_conv2_layer.depth);
         ELEMENTWISE_HOOK(2, 1);
         break;
-    case 3: /* table3: 1x1x6 -> 1x1x6 */
+    case 3:
+        /* Layer 3, table3: Table, 1x1x6 -> 1x1x6.
+         * Reads conv2 [384, 390), writes table3 [384, 390). */
         ELEMENTWISE_HOOK(3, 0);
-        elementwise_table(arena + 384, arena + 384, elementwise_table3_table, 6);
+        elementwise_table(elementwise_row(arena, &elementwise_conv2_buffer, 0),
+            elementwise_row(arena, &elementwise_table3_buffer, 0), elementwise_table3_table,
+            elementwise_table3_layer.count);
         ELEMENTWISE_HOOK(3, 1);
         break;
-    case 4: /* mul4: 8x8x6 + 1x1x6 -> 8x8x6 */
+    case 4:
+        /* Layer 4, mul4: Binary, 8x8x6 + 1x1x6 -> 8x8x6.
+         * Reads conv0 [0, 384) and table3 [384, 390), writes mul4 [0, 384). */
         ELEMENTWISE_HOOK(4, 0);
-        elementwise_binary_mul_xc_high_rounded_2(arena + 0 + step * 48, arena + 384, arena + 0 + step * 48,
-            elementwise_mul4_requant, 8, 6, 26, 23);
+        elementwise_binary_mul_xc_high_rounded_2(elementwise_row(arena, &elementwise_conv0_buffer, step),
+            elementwise_row(arena, &elementwise_table3_buffer, 0),
+            elementwise_row(arena, &elementwise_mul4_buffer, step), elementwise_mul4_requant,
+            elementwise_mul4_layer.width, elementwise_mul4_layer.channels, elementwise_mul4_layer.zero_a,
+            elementwise_mul4_layer.zero_b);
         ELEMENTWISE_HOOK(4, 1);
         break;
-    case 5: /* conv5: 8x8x6 -> 8x8x6 */
+    case 5:
+        /* Layer 5, conv5: Conv 1x1, 8x8x6 -> 8x8x6.
+         * Reads mul4 [0, 384), writes conv5 [384, 432). */
         ELEMENTWISE_HOOK(5, 0);
-        elementwise_dense_channels_2_line_kink(arena + 0 + step * 48, arena + 384, elementwise_conv5_weights,
-            elementwise_conv5_requant, 8, 6, 6);
+        elementwise_dense_channels_2_line_kink(elementwise_row(arena, &elementwise_mul4_buffer, step),
+            elementwise_row(arena, &elementwise_conv5_buffer, step), elementwise_conv5_weights,
+            elementwise_conv5_requant, elementwise_conv5_layer.count, elementwise_conv5_layer.channels_out,
+            elementwise_conv5_layer.depth);
         ELEMENTWISE_HOOK(5, 1);
         break;
-    case 6: /* prelu6: 8x8x6 -> 8x8x6 */
+    case 6:
+        /* Layer 6, prelu6: Prelu, 8x8x6 -> 8x8x6.
+         * Reads conv5 [384, 432), writes prelu6 [384, 432). */
         ELEMENTWISE_HOOK(6, 0);
-        elementwise_prelu_double_c(arena + 384, arena + 384, elementwise_prelu6_alpha, 8, 6, -15, 0, -12, 1073741824, 1,
-            1374389535, -6);
+        elementwise_prelu_double_c(elementwise_row(arena, &elementwise_conv5_buffer, step),
+            elementwise_row(arena, &elementwise_prelu6_buffer, step), elementwise_prelu6_alpha,
+            elementwise_prelu6_layer.width, elementwise_prelu6_layer.channels, elementwise_prelu6_layer.zero_in,
+            elementwise_prelu6_layer.zero_alpha, elementwise_prelu6_layer.zero_out,
+            elementwise_prelu6_layer.multiplier_up, elementwise_prelu6_layer.shift_up,
+            elementwise_prelu6_layer.multiplier_down, elementwise_prelu6_layer.shift_down);
         ELEMENTWISE_HOOK(6, 1);
         break;
-    case 7: /* max7: 8x8x6 + 8x8x6 -> 8x8x6 */
+    case 7:
+        /* Layer 7, max7: Binary, 8x8x6 + 8x8x6 -> 8x8x6.
+         * Reads mul4 [0, 384) and prelu6 [384, 432), writes max7 [384, 432). */
         ELEMENTWISE_HOOK(7, 0);
-        elementwise_binary_max_xx_raw(arena + 0 + step * 48, arena + 384, arena + 384, 48, -12, -12, -12, -128, 127);
+        elementwise_binary_max_xx_raw(elementwise_row(arena, &elementwise_mul4_buffer, step),
+            elementwise_row(arena, &elementwise_prelu6_buffer, step),
+            elementwise_row(arena, &elementwise_max7_buffer, step), elementwise_max7_layer.count,
+            elementwise_max7_layer.zero_a, elementwise_max7_layer.zero_b, elementwise_max7_layer.zero_out,
+            elementwise_max7_layer.low, elementwise_max7_layer.high);
         ELEMENTWISE_HOOK(7, 1);
         break;
-    case 8: /* sub8: 8x8x6 + 8x8x6 -> 8x8x6 */
+    case 8:
+        /* Layer 8, sub8: Binary, 8x8x6 + 8x8x6 -> 8x8x6.
+         * Reads mul4 [0, 384) and max7 [384, 432), writes sub8 [0, 384). */
         ELEMENTWISE_HOOK(8, 0);
-        elementwise_add_lanes_up(arena + 0 + step * 48, arena + 384, arena + 0 + step * 48, 48, -22, 4194304, -4194304,
-            -102760449);
+        elementwise_add_lanes_up(elementwise_row(arena, &elementwise_mul4_buffer, step),
+            elementwise_row(arena, &elementwise_max7_buffer, step),
+            elementwise_row(arena, &elementwise_sub8_buffer, step), elementwise_sub8_layer.count,
+            elementwise_sub8_layer.shift, elementwise_sub8_layer.multiplier_a, elementwise_sub8_layer.multiplier_b,
+            elementwise_sub8_layer.offset);
         ELEMENTWISE_HOOK(8, 1);
         break;
     default:
@@ -640,7 +811,7 @@ static void elementwise_stream(int8_t *arena, uint16_t *done, int32_t first, int
 
 void elementwise_run(void *arena)
 {
-    uint16_t *const done = (uint16_t *)(void *)((int8_t *)arena + 432);
+    uint16_t *const done = (uint16_t *)(void *)((int8_t *)arena + ELEMENTWISE_COUNTERS);
     for (int32_t i = 0; i < 3; i++) {
         memset(done, 0, 4 * sizeof *done);
         elementwise_stream(arena, done, elementwise_segments[i], elementwise_segments[i + 1]);
@@ -649,10 +820,10 @@ void elementwise_run(void *arena)
 
 int8_t *elementwise_input(void *arena)
 {
-    return (int8_t *)((int8_t *)arena + 48);
+    return (int8_t *)((int8_t *)arena + elementwise_x_buffer.offset);
 }
 
 const int8_t *elementwise_output(const void *arena)
 {
-    return (const int8_t *)((const int8_t *)arena + 0);
+    return (const int8_t *)((const int8_t *)arena + elementwise_sub8_buffer.offset);
 }

@@ -1,10 +1,28 @@
 /* pooled: pooled, compiled by ircompile 0.1.0 for cortex-m0plus.
  *
- * A tensor is rows in the arena: row r at offset + ((r + phase) mod slots) * pitch. Nodes that stream together form a segment;
- * within it nodes fire as the last one needs their rows.
+ * Layers run in segments, one segment after the other. Within a segment they take turns, row by row, as the last one
+ * needs their rows; pooled_fire below says what each layer calls. The segments are these layers:
+ *   0 to 5, 6 to 7
+ *
+ * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all that lies
+ * there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x channels:
+ *
+ *   bytes       rows        layers  what
+ *   [0, 240)    3 x 80       0 - 2  conv0 12x10x8
+ *   [336, 456)  3 x 40       0 - 0  x 12x10x4 input
+ *   [456, 672)               0 - 0  scratch of conv0
+ *   [736, 752)               0 - 7  steps done of every node
+ *   [256, 336)  1 x 80       1 - 4  average3 12x10x8
+ *   [696, 736)  1 x 40       2 - 3  pool1 6x5x8
+ *   [616, 696)  1 x 80       3 - 4  resize2 12x10x8
+ *   [456, 616)  1 x 160      4 - 5  concat4 12x10x16
+ *   [8, 24)     1 x 16       5 - 6  extreme5 1x1x16
+ *   [240, 256)               5 - 5  sums of extreme5
+ *   [0, 6)      1 x 6        6 - 7  conv6 1x1x6
+ *   [0, 6)      1 x 6        7 - 7  softmax7 1x1x6 output
  */
 #include "pooled.h"
-#if POOLED_BUILD != 0xfa3f4269u
+#if POOLED_BUILD != 0xbac71fcbu
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -74,17 +92,68 @@ static inline int32_t pooled_requant_split_2x14(int32_t x, int32_t upper, int32_
     return POOLED_SATURATE(sum, shift);
 }
 
+/* The rows of a tensor in the arena: row r at offset + (r + slot_offset) % slots * pitch. */
+struct pooled_buffer {
+    int32_t offset, pitch, height, slots, slot_offset;
+};
+
+static const struct pooled_buffer pooled_x_buffer = {.offset = 336, .pitch = 40, .height = 12, .slots = 3,
+    .slot_offset = 0};
+static const struct pooled_buffer pooled_conv0_buffer = {.offset = 0, .pitch = 80, .height = 12, .slots = 3,
+    .slot_offset = 0};
+static const struct pooled_buffer pooled_average3_buffer = {.offset = 256, .pitch = 80, .height = 12, .slots = 1,
+    .slot_offset = 0};
+static const struct pooled_buffer pooled_pool1_buffer = {.offset = 696, .pitch = 40, .height = 6, .slots = 1,
+    .slot_offset = 0};
+static const struct pooled_buffer pooled_resize2_buffer = {.offset = 616, .pitch = 80, .height = 12, .slots = 1,
+    .slot_offset = 0};
+static const struct pooled_buffer pooled_concat4_buffer = {.offset = 456, .pitch = 160, .height = 12, .slots = 1,
+    .slot_offset = 0};
+static const struct pooled_buffer pooled_extreme5_buffer = {.offset = 8, .pitch = 16, .height = 1, .slots = 1,
+    .slot_offset = 0};
+static const struct pooled_buffer pooled_conv6_buffer = {.offset = 0, .pitch = 6, .height = 1, .slots = 1,
+    .slot_offset = 0};
+static const struct pooled_buffer pooled_softmax7_buffer = {.offset = 0, .pitch = 6, .height = 1, .slots = 1,
+    .slot_offset = 0};
+
+/* Where everything else lies. */
+enum {
+    POOLED_COUNTERS = 736, /* steps done of every node */
+    POOLED_SCRATCH_conv0 = 456, /* 216 bytes */
+    POOLED_SUMS_extreme5 = 240 /* 16 bytes */
+};
+
+#if defined(__GNUC__)
+#define POOLED_INLINE static inline __attribute__((always_inline))
+#else
+#define POOLED_INLINE static inline
+#endif
+
+/* Row `row` of a tensor. */
+POOLED_INLINE int8_t *pooled_row(int8_t *arena, const struct pooled_buffer *buffer, int32_t row)
+{
+    const int whole = buffer->slot_offset == 0 && buffer->slots >= buffer->height;
+    return arena + buffer->offset + (whole ? row : (row + buffer->slot_offset) % buffer->slots) * buffer->pitch;
+}
+
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
 #if defined(__GNUC__)
 __attribute__((noinline))
 #endif
 
-/* Pointers to `count` rows from `first` on, `apart` rows from each other; NULL outside of the picture. */
-static void pooled_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
-    int32_t height, int32_t phase, int32_t slots, int32_t pitch)
+static void pooled_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
+    int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
-        rows[i] = first < 0 || first >= height ? NULL : base + (first + phase) % slots * pitch;
+        rows[i] = first < 0 || first >= height ? NULL : base + (first + slot_offset) % slots * pitch;
+}
+
+/* Pointers to `count` rows of a tensor from `first` on, `apart` rows from each other; NULL outside of the picture. */
+POOLED_INLINE void pooled_window(const int8_t **rows, const int8_t *arena, const struct pooled_buffer *buffer,
+    int32_t first, int32_t count, int32_t apart)
+{
+    pooled_rows_at(rows, count, first, apart, arena + buffer->offset, buffer->height, buffer->slot_offset,
+        buffer->slots, buffer->pitch);
 }
 
 /* Assembly where the compiler spreads loads that follow each other at one cycle each; C does the same. Define
@@ -207,6 +276,22 @@ static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b,
     }
 }
 
+/* A layer as pooled_conv reads it. */
+struct pooled_conv_layer {
+    int32_t channels_in; /* of an input pixel */
+    int32_t channels_out; /* of an output pixel */
+    int32_t width; /* pixels of a row */
+    int32_t pixel_step; /* bytes from a pixel to the next */
+    int32_t channel_step; /* bytes from a channel of a pixel to the next */
+    int32_t zero_in; /* the code of zero in the input */
+    int32_t width_in; /* pixels of an input row */
+    int32_t height; /* rows of the input, or of a window */
+    int32_t taps; /* of a window's row */
+    int32_t tap_width; /* pixels that lie side by side in a tap */
+    int32_t apart; /* pixels, or bytes, from a tap of a row to the next */
+    int32_t stride; /* pixels from a window to the next */
+    int32_t left; /* columns of padding before a row */
+};
 /* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered, `taps`
  * runs of `tap_width` pixels from each row; what lies outside of the picture reads as the zero point. */
 static void pooled_conv_split_2x12_but1(const int8_t *const *rows, int8_t *out, const int8_t *weights,
@@ -239,6 +324,12 @@ static void pooled_conv_split_2x12_but1(const int8_t *const *rows, int8_t *out, 
     }
 }
 
+/* A layer as pooled_pool reads it. */
+struct pooled_pool_layer {
+    int32_t width_in; /* pixels of an input row */
+    int32_t width_out; /* pixels of an output row */
+    int32_t channels; /* of a pixel */
+};
 /* 3 x 3 average pooling of one output row; padding does not count. */
 static void pooled_pool_integer_3x3_p1_split_2x14(const int8_t *const *rows, int8_t *out, const int32_t *requant,
     int32_t width_in, int32_t width_out, int32_t channels)
@@ -275,6 +366,14 @@ static void pooled_pool_integer_3x3_p1_split_2x14(const int8_t *const *rows, int
     }
 }
 
+/* A layer as pooled_pool reads it. */
+struct pooled_pool_layer_v2 {
+    int32_t width_in; /* pixels of an input row */
+    int32_t width_out; /* pixels of an output row */
+    int32_t channels; /* of a pixel */
+    int32_t low; /* the least code */
+    int32_t high; /* the greatest code */
+};
 /* 2 x 2 maximum pooling of one output row; padding does not count. */
 static void pooled_pool_max_2x2_s2_p0(const int8_t *const *rows, int8_t *out, int32_t width_in, int32_t width_out,
     int32_t channels, int32_t low, int32_t high)
@@ -304,6 +403,12 @@ static void pooled_pool_max_2x2_s2_p0(const int8_t *const *rows, int8_t *out, in
     }
 }
 
+/* A layer as pooled_upsample reads it. */
+struct pooled_upsample_layer {
+    int32_t width_in; /* pixels of an input row */
+    int32_t channels; /* of a pixel */
+    int32_t factor; /* how often a pixel is written */
+};
 /* A row of an enlarged map: every pixel `factor` times. */
 static void pooled_upsample(const int8_t *in, int8_t *out, int32_t width_in, int32_t channels, int32_t factor)
 {
@@ -312,6 +417,12 @@ static void pooled_upsample(const int8_t *in, int8_t *out, int32_t width_in, int
             memcpy(out, in, (size_t)channels);
 }
 
+/* A layer as pooled_concat reads it. */
+struct pooled_concat_layer {
+    int32_t width; /* pixels of a row */
+    int32_t bytes_0; /* of a run that is copied in one piece */
+    int32_t bytes_1; /* of a run that is copied in one piece */
+};
 /* 2 inputs joined on the channel axis: one output row. */
 static void pooled_concat_channels_2(const int8_t *in_0, const int8_t *in_1, int8_t *out, int32_t width,
     int32_t bytes_0, int32_t bytes_1)
@@ -326,6 +437,12 @@ static void pooled_concat_channels_2(const int8_t *in_0, const int8_t *in_1, int
     }
 }
 
+/* A layer as pooled_extreme reads it. */
+struct pooled_extreme_layer {
+    int32_t pixels; /* of a row */
+    int32_t codes; /* that a row's pixels share places of */
+    int32_t last; /* the number of the last step, which writes the output */
+};
 /* The greatest of the `pixels` codes of a row that share a place, then of all rows; the last one writes the output. */
 static void pooled_extreme_max(const int8_t *in, int8_t *out, int32_t pixels, int32_t codes, int32_t last, int32_t step,
     int8_t *state)
@@ -439,6 +556,11 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
     }
 }
 
+/* A layer as pooled_fully_connected reads it. */
+struct pooled_fully_connected_layer {
+    int32_t channels_in; /* of an input pixel */
+    int32_t channels_out; /* of an output pixel */
+};
 /* Fully connected: a row of one pixel. */
 static void pooled_fully_connected_split_2x12(const int8_t *in, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out)
@@ -446,6 +568,11 @@ static void pooled_fully_connected_split_2x12(const int8_t *in, int8_t *out, con
     pooled_pixel_split_2x12(in, channels_in, weights, requant, out, channels_out, 1);
 }
 
+/* A layer as pooled_softmax reads it. */
+struct pooled_softmax_layer {
+    int32_t width; /* pixels of a row */
+    int32_t channels; /* of a pixel */
+};
 /* Softmax over the channels of each pixel. */
 static void pooled_softmax_gemmlowp(const int8_t *in, int8_t *out, const int32_t *exps, int32_t width, int32_t channels)
 {
@@ -476,62 +603,108 @@ static void pooled_softmax_gemmlowp(const int8_t *in, int8_t *out, const int32_t
     }
 }
 
+static const struct pooled_conv_layer pooled_conv0_layer = {.channels_in = 4, .channels_out = 8, .width = 10,
+    .pixel_step = 8, .channel_step = 1, .zero_in = 12, .width_in = 10, .height = 3, .taps = 1, .tap_width = 3,
+    .apart = 1, .stride = 1, .left = 1};
+static const struct pooled_pool_layer pooled_average3_layer = {.width_in = 10, .width_out = 10, .channels = 8};
+static const struct pooled_pool_layer_v2 pooled_pool1_layer = {.width_in = 10, .width_out = 5, .channels = 8,
+    .low = -128, .high = 127};
+static const struct pooled_upsample_layer pooled_resize2_layer = {.width_in = 5, .channels = 8, .factor = 2};
+static const struct pooled_concat_layer pooled_concat4_layer = {.width = 10, .bytes_0 = 8, .bytes_1 = 8};
+static const struct pooled_extreme_layer pooled_extreme5_layer = {.pixels = 10, .codes = 16, .last = 11};
+static const struct pooled_fully_connected_layer pooled_conv6_layer = {.channels_in = 16, .channels_out = 6};
+static const struct pooled_softmax_layer pooled_softmax7_layer = {.width = 1, .channels = 6};
+
 /* Computes step `step` of a node. */
 static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
 {
     (void)step; /* where every node takes one step */
     switch (node) {
-    case 0: /* conv0: 12x10x4 -> 12x10x8 */
+    case 0:
+        /* Layer 0, conv0: Conv 3x3, 12x10x4 -> 12x10x8.
+         * Reads x [336, 456), writes conv0 [0, 240), scratch [456, 672). */
         {
             const int8_t *rows[3];
-            pooled_window(rows, 3, step - 1, 1, arena + 336, 12, 0, 3, 40);
+            pooled_window(rows, arena, &pooled_x_buffer, step - 1, 3, 1);
             POOLED_HOOK(0, 0);
-            pooled_conv_split_2x12_but1(rows, arena + 0 + step % 3 * 80, pooled_conv0_weights, pooled_conv0_requant, 4,
-                8, 10, 8, 1, 12, 10, 3, 1, 3, 1, 1, 1, arena + 456);
+            pooled_conv_split_2x12_but1(rows, pooled_row(arena, &pooled_conv0_buffer, step), pooled_conv0_weights,
+                pooled_conv0_requant, pooled_conv0_layer.channels_in, pooled_conv0_layer.channels_out,
+                pooled_conv0_layer.width, pooled_conv0_layer.pixel_step, pooled_conv0_layer.channel_step,
+                pooled_conv0_layer.zero_in, pooled_conv0_layer.width_in, pooled_conv0_layer.height,
+                pooled_conv0_layer.taps, pooled_conv0_layer.tap_width, pooled_conv0_layer.apart,
+                pooled_conv0_layer.stride, pooled_conv0_layer.left, arena + POOLED_SCRATCH_conv0);
             POOLED_HOOK(0, 1);
         }
         break;
-    case 1: /* average3: 12x10x8 -> 12x10x8 */
+    case 1:
+        /* Layer 1, average3: AveragePool 3x3, 12x10x8 -> 12x10x8.
+         * Reads conv0 [0, 240), writes average3 [256, 336). */
         {
             const int8_t *rows[3];
-            pooled_window(rows, 3, step - 1, 1, arena + 0, 12, 0, 3, 80);
+            pooled_window(rows, arena, &pooled_conv0_buffer, step - 1, 3, 1);
             POOLED_HOOK(1, 0);
-            pooled_pool_integer_3x3_p1_split_2x14(rows, arena + 256, pooled_average3_requant, 10, 10, 8);
+            pooled_pool_integer_3x3_p1_split_2x14(rows, pooled_row(arena, &pooled_average3_buffer, step),
+                pooled_average3_requant, pooled_average3_layer.width_in, pooled_average3_layer.width_out,
+                pooled_average3_layer.channels);
             POOLED_HOOK(1, 1);
         }
         break;
-    case 2: /* pool1: 12x10x8 -> 6x5x8 */
+    case 2:
+        /* Layer 2, pool1: MaxPool 2x2, 12x10x8 -> 6x5x8.
+         * Reads conv0 [0, 240), writes pool1 [696, 736). */
         {
             const int8_t *rows[2];
-            pooled_window(rows, 2, step * 2, 1, arena + 0, 12, 0, 3, 80);
+            pooled_window(rows, arena, &pooled_conv0_buffer, step * 2, 2, 1);
             POOLED_HOOK(2, 0);
-            pooled_pool_max_2x2_s2_p0(rows, arena + 696, 10, 5, 8, -128, 127);
+            pooled_pool_max_2x2_s2_p0(rows, pooled_row(arena, &pooled_pool1_buffer, step), pooled_pool1_layer.width_in,
+                pooled_pool1_layer.width_out, pooled_pool1_layer.channels, pooled_pool1_layer.low,
+                pooled_pool1_layer.high);
             POOLED_HOOK(2, 1);
         }
         break;
-    case 3: /* resize2: 6x5x8 -> 12x10x8 */
+    case 3:
+        /* Layer 3, resize2: Resize, 6x5x8 -> 12x10x8.
+         * Reads pool1 [696, 736), writes resize2 [616, 696). */
         POOLED_HOOK(3, 0);
-        pooled_upsample(arena + 696, arena + 616, 5, 8, 2);
+        pooled_upsample(pooled_row(arena, &pooled_pool1_buffer, step / 2),
+            pooled_row(arena, &pooled_resize2_buffer, step), pooled_resize2_layer.width_in,
+            pooled_resize2_layer.channels, pooled_resize2_layer.factor);
         POOLED_HOOK(3, 1);
         break;
-    case 4: /* concat4: 12x10x8 + 12x10x8 -> 12x10x16 */
+    case 4:
+        /* Layer 4, concat4: Concat, 12x10x8 + 12x10x8 -> 12x10x16.
+         * Reads resize2 [616, 696) and average3 [256, 336), writes concat4 [456, 616). */
         POOLED_HOOK(4, 0);
-        pooled_concat_channels_2(arena + 616, arena + 256, arena + 456, 10, 8, 8);
+        pooled_concat_channels_2(pooled_row(arena, &pooled_resize2_buffer, step),
+            pooled_row(arena, &pooled_average3_buffer, step), pooled_row(arena, &pooled_concat4_buffer, step),
+            pooled_concat4_layer.width, pooled_concat4_layer.bytes_0, pooled_concat4_layer.bytes_1);
         POOLED_HOOK(4, 1);
         break;
-    case 5: /* extreme5: 12x10x16 -> 1x1x16 */
+    case 5:
+        /* Layer 5, extreme5: Extreme, 12x10x16 -> 1x1x16.
+         * Reads concat4 [456, 616), writes extreme5 [8, 24), sums [240, 256). */
         POOLED_HOOK(5, 0);
-        pooled_extreme_max(arena + 456, arena + 8, 10, 16, 11, step, arena + 240);
+        pooled_extreme_max(pooled_row(arena, &pooled_concat4_buffer, step),
+            pooled_row(arena, &pooled_extreme5_buffer, 0), pooled_extreme5_layer.pixels, pooled_extreme5_layer.codes,
+            pooled_extreme5_layer.last, step, arena + POOLED_SUMS_extreme5);
         POOLED_HOOK(5, 1);
         break;
-    case 6: /* conv6: 1x1x16 -> 1x1x6 */
+    case 6:
+        /* Layer 6, conv6: Conv 1x1, 1x1x16 -> 1x1x6.
+         * Reads extreme5 [8, 24), writes conv6 [0, 6). */
         POOLED_HOOK(6, 0);
-        pooled_fully_connected_split_2x12(arena + 8, arena + 0, pooled_conv6_weights, pooled_conv6_requant, 16, 6);
+        pooled_fully_connected_split_2x12(pooled_row(arena, &pooled_extreme5_buffer, 0),
+            pooled_row(arena, &pooled_conv6_buffer, 0), pooled_conv6_weights, pooled_conv6_requant,
+            pooled_conv6_layer.channels_in, pooled_conv6_layer.channels_out);
         POOLED_HOOK(6, 1);
         break;
-    case 7: /* softmax7: 1x1x6 -> 1x1x6 */
+    case 7:
+        /* Layer 7, softmax7: Softmax, 1x1x6 -> 1x1x6.
+         * Reads conv6 [0, 6), writes softmax7 [0, 6). */
         POOLED_HOOK(7, 0);
-        pooled_softmax_gemmlowp(arena + 0, arena + 0, pooled_softmax7_exps, 1, 6);
+        pooled_softmax_gemmlowp(pooled_row(arena, &pooled_conv6_buffer, 0),
+            pooled_row(arena, &pooled_softmax7_buffer, 0), pooled_softmax7_exps, pooled_softmax7_layer.width,
+            pooled_softmax7_layer.channels);
         POOLED_HOOK(7, 1);
         break;
     default:
@@ -609,7 +782,7 @@ struct pooled_state {
 
 static struct pooled_state *pooled_state_of(void *arena)
 {
-    return (struct pooled_state *)(void *)((int8_t *)arena + 736);
+    return (struct pooled_state *)(void *)((int8_t *)arena + POOLED_COUNTERS);
 }
 
 void pooled_begin(void *arena)
@@ -622,7 +795,7 @@ int pooled_push_row(void *arena, const int8_t *row)
     struct pooled_state *const state = pooled_state_of(arena);
     if (state->ready)
         return 1;
-    memcpy((int8_t *)arena + 336 + state->pushed % 3 * 40, row, 40);
+    memcpy(pooled_row((int8_t *)arena, &pooled_x_buffer, state->pushed), row, 40);
     state->pushed++;
     pooled_stream(arena, state->done, 0, 6, state->pushed);
     if (state->pushed < 12)
@@ -637,5 +810,5 @@ int pooled_push_row(void *arena, const int8_t *row)
 
 const int8_t *pooled_output(const void *arena)
 {
-    return (const int8_t *)((const int8_t *)arena + 0);
+    return (const int8_t *)((const int8_t *)arena + pooled_softmax7_buffer.offset);
 }

@@ -1,10 +1,33 @@
 /* separable: separable, compiled by ircompile 0.1.0 for cortex-m4.
  *
- * A tensor is rows in the arena: row r at offset + ((r + phase) mod slots) * pitch. Nodes that stream together form a segment;
- * within it nodes fire as the last one needs their rows.
+ * Layers run in segments, one segment after the other. Within a segment they take turns, row by row, as the last one
+ * needs their rows; separable_fire below says what each layer calls. The segments are these layers:
+ *   0 to 3, 4 to 7
+ *
+ * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all that lies
+ * there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x channels:
+ *
+ *   bytes         rows        layers  what
+ *   [0, 16)                    0 - 0  scratch of conv0
+ *   [64, 1088)    16 x 64      0 - 3  x 16x16x4 input
+ *   [1344, 2112)  3 x 256      0 - 1  conv0 16x16x16
+ *   [2112, 2120)               0 - 7  steps done of every node
+ *   [0, 16)                    1 - 1  scratch of dw1
+ *   [1088, 1344)  1 x 256      1 - 2  dw1 16x16x16
+ *   [0, 64)                    2 - 2  scratch of conv2
+ *   [1088, 1344)  1 x 256      2 - 3  conv2 16x16x4
+ *   [64, 1088)    16 x 64      3 - 4  add3 16x16x4
+ *   [0, 16)                    4 - 4  scratch of conv4
+ *   [1216, 1984)  3 x 256      4 - 5  conv4 16x16x16
+ *   [0, 16)                    5 - 5  scratch of dw5
+ *   [1088, 1216)  1 x 128      5 - 6  dw5 8x8x16
+ *   [0, 64)                    6 - 6  scratch of conv6
+ *   [64, 384)     5 x 64       6 - 7  conv6 8x8x8
+ *   [0, 64)                    7 - 7  scratch of dw7
+ *   [384, 896)    8 x 64       7 - 7  dw7 8x8x8 output
  */
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xe5990563u
+#if SEPARABLE_BUILD != 0x72d99761u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -17,14 +40,14 @@
 #define SEPARABLE_HOOK(layer, phase)
 #endif
 
-extern const int32_t separable_conv0_stream[70];
+extern const int32_t separable_conv0_stream[64];
 extern const int8_t separable_dw1_weights[144];
 extern const int32_t separable_dw1_requant[48];
-extern const int32_t separable_conv2_stream[38];
-extern const int32_t separable_conv4_stream[70];
+extern const int32_t separable_conv2_stream[32];
+extern const int32_t separable_conv4_stream[64];
 extern const int8_t separable_dw5_weights[144];
 extern const int32_t separable_dw5_requant[48];
-extern const int32_t separable_conv6_stream[70];
+extern const int32_t separable_conv6_stream[64];
 extern const int8_t separable_dw7_weights[203];
 extern const int32_t separable_dw7_requant[32];
 
@@ -95,17 +118,73 @@ static inline int32_t separable_requant_pair_up_22(int32_t a, int32_t b, int32_t
     return SEPARABLE_SATURATE(sum, 22);
 }
 
+/* The rows of a tensor in the arena: row r at offset + (r + slot_offset) % slots * pitch. */
+struct separable_buffer {
+    int32_t offset, pitch, height, slots, slot_offset;
+};
+
+static const struct separable_buffer separable_x_buffer = {.offset = 64, .pitch = 64, .height = 16, .slots = 16,
+    .slot_offset = 0};
+static const struct separable_buffer separable_conv0_buffer = {.offset = 1344, .pitch = 256, .height = 16, .slots = 3,
+    .slot_offset = 0};
+static const struct separable_buffer separable_dw1_buffer = {.offset = 1088, .pitch = 256, .height = 16, .slots = 1,
+    .slot_offset = 0};
+static const struct separable_buffer separable_conv2_buffer = {.offset = 1088, .pitch = 256, .height = 16, .slots = 1,
+    .slot_offset = 0};
+static const struct separable_buffer separable_add3_buffer = {.offset = 64, .pitch = 64, .height = 16, .slots = 16,
+    .slot_offset = 0};
+static const struct separable_buffer separable_conv4_buffer = {.offset = 1216, .pitch = 256, .height = 16, .slots = 3,
+    .slot_offset = 0};
+static const struct separable_buffer separable_dw5_buffer = {.offset = 1088, .pitch = 128, .height = 8, .slots = 1,
+    .slot_offset = 0};
+static const struct separable_buffer separable_conv6_buffer = {.offset = 64, .pitch = 64, .height = 8, .slots = 5,
+    .slot_offset = 0};
+static const struct separable_buffer separable_dw7_buffer = {.offset = 384, .pitch = 64, .height = 8, .slots = 8,
+    .slot_offset = 0};
+
+/* Where everything else lies. */
+enum {
+    SEPARABLE_COUNTERS = 2112, /* steps done of every node */
+    SEPARABLE_SCRATCH_conv0 = 0, /* 16 bytes */
+    SEPARABLE_SCRATCH_dw1 = 0, /* 16 bytes */
+    SEPARABLE_SCRATCH_conv2 = 0, /* 64 bytes */
+    SEPARABLE_SCRATCH_conv4 = 0, /* 16 bytes */
+    SEPARABLE_SCRATCH_dw5 = 0, /* 16 bytes */
+    SEPARABLE_SCRATCH_conv6 = 0, /* 64 bytes */
+    SEPARABLE_SCRATCH_dw7 = 0 /* 64 bytes */
+};
+
+#if defined(__GNUC__)
+#define SEPARABLE_INLINE static inline __attribute__((always_inline))
+#else
+#define SEPARABLE_INLINE static inline
+#endif
+
+/* Row `row` of a tensor. */
+SEPARABLE_INLINE int8_t *separable_row(int8_t *arena, const struct separable_buffer *buffer, int32_t row)
+{
+    const int whole = buffer->slot_offset == 0 && buffer->slots >= buffer->height;
+    return arena + buffer->offset + (whole ? row : (row + buffer->slot_offset) % buffer->slots) * buffer->pitch;
+}
+
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
 #if defined(__GNUC__)
 __attribute__((noinline))
 #endif
 
-/* Pointers to `count` rows from `first` on, `apart` rows from each other; NULL outside of the picture. */
-static void separable_window(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
-    int32_t height, int32_t phase, int32_t slots, int32_t pitch)
+static void separable_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
+    int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
-        rows[i] = first < 0 || first >= height ? NULL : base + (first + phase) % slots * pitch;
+        rows[i] = first < 0 || first >= height ? NULL : base + (first + slot_offset) % slots * pitch;
+}
+
+/* Pointers to `count` rows of a tensor from `first` on, `apart` rows from each other; NULL outside of the picture. */
+SEPARABLE_INLINE void separable_window(const int8_t **rows, const int8_t *arena, const struct separable_buffer *buffer,
+    int32_t first, int32_t count, int32_t apart)
+{
+    separable_rows_at(rows, count, first, apart, arena + buffer->offset, buffer->height, buffer->slot_offset,
+        buffer->slots, buffer->pitch);
 }
 
 /* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define SEPARABLE_NO_ASM
@@ -145,16 +224,25 @@ static inline int32_t separable_unpack_odd(int32_t word)
 }
 #endif
 
+/* A layer as separable_pointwise reads it. */
+struct separable_pointwise_layer {
+    int32_t channels_in; /* of an input pixel */
+    int32_t channels_out; /* of an output pixel */
+    int32_t width; /* pixels of a row */
+    int32_t pixel_step; /* bytes from a pixel to the next */
+    int32_t channel_step; /* bytes from a channel of a pixel to the next */
+    int32_t words; /* of the patch: pairs of codes of two pixels */
+};
 /* 1 x 1 convolution of one row, two pixels at a time. */
-static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream, int8_t *scratch)
+static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
+    const struct separable_pointwise_layer *layer, int8_t *scratch)
 {
-    const int32_t channels_in = stream[0];
-    const int32_t channels_out = stream[1];
-    const int32_t width = stream[2];
-    const int32_t pixel_step = stream[3];
-    const int32_t channel_step = stream[4];
-    const int32_t words = stream[5];
-    stream += 6;
+    const int32_t channels_in = layer->channels_in;
+    const int32_t channels_out = layer->channels_out;
+    const int32_t width = layer->width;
+    const int32_t pixel_step = layer->pixel_step;
+    const int32_t channel_step = layer->channel_step;
+    const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
     /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
     SEPARABLE_KEPT struct {
@@ -400,6 +488,15 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
     }
 }
 
+/* A layer as separable_depthwise_3x3 reads it. */
+struct separable_depthwise_3x3_layer {
+    int32_t zero_in; /* the code of zero in the input */
+    int32_t width_in; /* pixels of an input row */
+    int32_t channels; /* of a pixel */
+    int32_t span; /* bytes of an input row that the loop over pairs of outputs walks along */
+    int32_t pixel_step; /* bytes from a pixel to the next */
+    int32_t channel_step; /* bytes from a channel of a pixel to the next */
+};
 /* 3 x 3 depthwise convolution of one output row, stride 1, two outputs at once.
  * The rows hold one channel after the other; rows outside of the picture are replaced by one of padding. */
 static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
@@ -670,15 +767,15 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
 }
 
 /* 1 x 1 convolution of one row, two pixels at a time. */
-static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream, int8_t *scratch)
+static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream,
+    const struct separable_pointwise_layer *layer, int8_t *scratch)
 {
-    const int32_t channels_in = stream[0];
-    const int32_t channels_out = stream[1];
-    const int32_t width = stream[2];
-    const int32_t pixel_step = stream[3];
-    const int32_t channel_step = stream[4];
-    const int32_t words = stream[5];
-    stream += 6;
+    const int32_t channels_in = layer->channels_in;
+    const int32_t channels_out = layer->channels_out;
+    const int32_t width = layer->width;
+    const int32_t pixel_step = layer->pixel_step;
+    const int32_t channel_step = layer->channel_step;
+    const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
     /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
     SEPARABLE_KEPT struct {
@@ -937,6 +1034,13 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
     }
 }
 
+/* A layer as separable_binary reads it. */
+struct separable_binary_layer {
+    int32_t count; /* of codes or pixels */
+    int32_t multiplier_a; /* of the first input, fixed-point */
+    int32_t multiplier_b; /* of the second input, fixed-point */
+    int32_t offset; /* added to the sum of products */
+};
 /* add of two rows, element by element. */
 static void separable_binary_add_xx_pair_up_22(const int8_t *a, const int8_t *b, int8_t *out, int32_t count,
     int32_t multiplier_a, int32_t multiplier_b, int32_t offset)
@@ -1203,6 +1307,15 @@ static inline int32_t separable_mix(int32_t bottom, int32_t top)
 }
 #endif
 
+/* A layer as separable_depthwise_strip reads it. */
+struct separable_depthwise_strip_layer {
+    int32_t zero_in; /* the code of zero in the input */
+    int32_t channels; /* of a pixel */
+    int32_t width_in; /* pixels of an input row */
+    int32_t width_out; /* pixels of an output row */
+    int32_t pixel_step; /* bytes from a pixel to the next */
+    int32_t channel_step; /* bytes from a channel of a pixel to the next */
+};
 /* 5 x 5 depthwise convolution of one output row, stride 1.
  * The rows hold one channel after the other. Each channel's rows are gathered into a strip with its padding, along
  * which the window slides without any border, 4 outputs at once. Rows outside of the picture are left out. */
@@ -1340,67 +1453,114 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
     }
 }
 
+static const struct separable_pointwise_layer separable_conv0_layer = {.channels_in = 4, .channels_out = 16,
+    .width = 16, .pixel_step = 1, .channel_step = 16, .words = 4};
+static const struct separable_depthwise_3x3_layer separable_dw1_layer = {.zero_in = -128, .width_in = 16,
+    .channels = 16, .span = 12, .pixel_step = 16, .channel_step = 1};
+static const struct separable_pointwise_layer separable_conv2_layer = {.channels_in = 16, .channels_out = 4,
+    .width = 16, .pixel_step = 4, .channel_step = 1, .words = 16};
+static const struct separable_binary_layer separable_add3_layer = {.count = 64, .multiplier_a = 4194304,
+    .multiplier_b = 4194304, .offset = 10485759};
+static const struct separable_pointwise_layer separable_conv4_layer = {.channels_in = 4, .channels_out = 16,
+    .width = 16, .pixel_step = 1, .channel_step = 16, .words = 4};
+static const struct separable_depthwise_3x3_layer separable_dw5_layer = {.zero_in = -128, .width_in = 16,
+    .channels = 16, .span = 12, .pixel_step = 16, .channel_step = 1};
+static const struct separable_pointwise_layer separable_conv6_layer = {.channels_in = 16, .channels_out = 8, .width = 8,
+    .pixel_step = 1, .channel_step = 8, .words = 16};
+static const struct separable_depthwise_strip_layer separable_dw7_layer = {.zero_in = 16, .channels = 8, .width_in = 8,
+    .width_out = 8, .pixel_step = 8, .channel_step = 1};
+
 /* Computes step `step` of a node. */
 static void separable_fire(int8_t *arena, int32_t node, int32_t step)
 {
     (void)step; /* where every node takes one step */
     switch (node) {
-    case 0: /* conv0: 16x16x4 -> 16x16x16 */
+    case 0:
+        /* Layer 0, conv0: Conv 1x1, 16x16x4 -> 16x16x16.
+         * Reads x [64, 1088), writes conv0 [1344, 2112), scratch [0, 16). */
         SEPARABLE_HOOK(0, 0);
-        separable_pointwise_high_rounded_2(arena + 64 + step * 64, arena + 1344 + step % 3 * 256,
-            separable_conv0_stream, arena + 0);
+        separable_pointwise_high_rounded_2(separable_row(arena, &separable_x_buffer, step),
+            separable_row(arena, &separable_conv0_buffer, step), separable_conv0_stream, &separable_conv0_layer,
+            arena + SEPARABLE_SCRATCH_conv0);
         SEPARABLE_HOOK(0, 1);
         break;
-    case 1: /* dw1: 16x16x16 -> 16x16x16 */
+    case 1:
+        /* Layer 1, dw1: Depthwise 3x3, 16x16x16 -> 16x16x16.
+         * Reads conv0 [1344, 2112), writes dw1 [1088, 1344), scratch [0, 16). */
         {
             const int8_t *rows[3];
-            separable_window(rows, 3, step - 1, 1, arena + 1344, 16, 0, 3, 256);
+            separable_window(rows, arena, &separable_conv0_buffer, step - 1, 3, 1);
             SEPARABLE_HOOK(1, 0);
-            separable_depthwise_3x3_high_rounded_2(rows, arena + 1088, separable_dw1_weights, separable_dw1_requant,
-                -128, 16, 16, 12, 16, 1, arena + 0);
+            separable_depthwise_3x3_high_rounded_2(rows, separable_row(arena, &separable_dw1_buffer, step),
+                separable_dw1_weights, separable_dw1_requant, separable_dw1_layer.zero_in, separable_dw1_layer.width_in,
+                separable_dw1_layer.channels, separable_dw1_layer.span, separable_dw1_layer.pixel_step,
+                separable_dw1_layer.channel_step, arena + SEPARABLE_SCRATCH_dw1);
             SEPARABLE_HOOK(1, 1);
         }
         break;
-    case 2: /* conv2: 16x16x16 -> 16x16x4 */
+    case 2:
+        /* Layer 2, conv2: Conv 1x1, 16x16x16 -> 16x16x4.
+         * Reads dw1 [1088, 1344), writes conv2 [1088, 1344), scratch [0, 64). */
         SEPARABLE_HOOK(2, 0);
-        separable_pointwise_high_rounded_kink(arena + 1088, arena + 1088, separable_conv2_stream, arena + 0);
+        separable_pointwise_high_rounded_kink(separable_row(arena, &separable_dw1_buffer, step),
+            separable_row(arena, &separable_conv2_buffer, step), separable_conv2_stream, &separable_conv2_layer,
+            arena + SEPARABLE_SCRATCH_conv2);
         SEPARABLE_HOOK(2, 1);
         break;
-    case 3: /* add3: 16x16x4 + 16x16x4 -> 16x16x4 */
+    case 3:
+        /* Layer 3, add3: Binary, 16x16x4 + 16x16x4 -> 16x16x4.
+         * Reads x [64, 1088) and conv2 [1088, 1344), writes add3 [64, 1088). */
         SEPARABLE_HOOK(3, 0);
-        separable_binary_add_xx_pair_up_22(arena + 64 + step * 64, arena + 1088, arena + 64 + step * 64, 64, 4194304,
-            4194304, 10485759);
+        separable_binary_add_xx_pair_up_22(separable_row(arena, &separable_x_buffer, step),
+            separable_row(arena, &separable_conv2_buffer, step), separable_row(arena, &separable_add3_buffer, step),
+            separable_add3_layer.count, separable_add3_layer.multiplier_a, separable_add3_layer.multiplier_b,
+            separable_add3_layer.offset);
         SEPARABLE_HOOK(3, 1);
         break;
-    case 4: /* conv4: 16x16x4 -> 16x16x16 */
+    case 4:
+        /* Layer 4, conv4: Conv 1x1, 16x16x4 -> 16x16x16.
+         * Reads add3 [64, 1088), writes conv4 [1216, 1984), scratch [0, 16). */
         SEPARABLE_HOOK(4, 0);
-        separable_pointwise_high_rounded_2(arena + 64 + step * 64, arena + 1216 + step % 3 * 256,
-            separable_conv4_stream, arena + 0);
+        separable_pointwise_high_rounded_2(separable_row(arena, &separable_add3_buffer, step),
+            separable_row(arena, &separable_conv4_buffer, step), separable_conv4_stream, &separable_conv4_layer,
+            arena + SEPARABLE_SCRATCH_conv4);
         SEPARABLE_HOOK(4, 1);
         break;
-    case 5: /* dw5: 16x16x16 -> 8x8x16 */
+    case 5:
+        /* Layer 5, dw5: Depthwise 3x3, 16x16x16 -> 8x8x16.
+         * Reads conv4 [1216, 1984), writes dw5 [1088, 1216), scratch [0, 16). */
         {
             const int8_t *rows[3];
-            separable_window(rows, 3, step * 2, 1, arena + 1216, 16, 0, 3, 256);
+            separable_window(rows, arena, &separable_conv4_buffer, step * 2, 3, 1);
             SEPARABLE_HOOK(5, 0);
-            separable_depthwise_3x3_s2_high_rounded_2(rows, arena + 1088, separable_dw5_weights, separable_dw5_requant,
-                -128, 16, 16, 12, 16, 1, arena + 0);
+            separable_depthwise_3x3_s2_high_rounded_2(rows, separable_row(arena, &separable_dw5_buffer, step),
+                separable_dw5_weights, separable_dw5_requant, separable_dw5_layer.zero_in, separable_dw5_layer.width_in,
+                separable_dw5_layer.channels, separable_dw5_layer.span, separable_dw5_layer.pixel_step,
+                separable_dw5_layer.channel_step, arena + SEPARABLE_SCRATCH_dw5);
             SEPARABLE_HOOK(5, 1);
         }
         break;
-    case 6: /* conv6: 8x8x16 -> 8x8x8 */
+    case 6:
+        /* Layer 6, conv6: Conv 1x1, 8x8x16 -> 8x8x8.
+         * Reads dw5 [1088, 1216), writes conv6 [64, 384), scratch [0, 64). */
         SEPARABLE_HOOK(6, 0);
-        separable_pointwise_high_rounded_kink(arena + 1088, arena + 64 + step % 5 * 64, separable_conv6_stream,
-            arena + 0);
+        separable_pointwise_high_rounded_kink(separable_row(arena, &separable_dw5_buffer, step),
+            separable_row(arena, &separable_conv6_buffer, step), separable_conv6_stream, &separable_conv6_layer,
+            arena + SEPARABLE_SCRATCH_conv6);
         SEPARABLE_HOOK(6, 1);
         break;
-    case 7: /* dw7: 8x8x8 -> 8x8x8 */
+    case 7:
+        /* Layer 7, dw7: Depthwise 5x5, 8x8x8 -> 8x8x8.
+         * Reads conv6 [64, 384), writes dw7 [384, 896), scratch [0, 64). */
         {
             const int8_t *rows[5];
-            separable_window(rows, 5, step - 2, 1, arena + 64, 8, 0, 5, 64);
+            separable_window(rows, arena, &separable_conv6_buffer, step - 2, 5, 1);
             SEPARABLE_HOOK(7, 0);
-            separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(rows, arena + 384 + step * 64, separable_dw7_weights,
-                separable_dw7_requant, 16, 8, 8, 8, 8, 1, arena + 0);
+            separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(rows,
+                separable_row(arena, &separable_dw7_buffer, step), separable_dw7_weights, separable_dw7_requant,
+                separable_dw7_layer.zero_in, separable_dw7_layer.channels, separable_dw7_layer.width_in,
+                separable_dw7_layer.width_out, separable_dw7_layer.pixel_step, separable_dw7_layer.channel_step,
+                arena + SEPARABLE_SCRATCH_dw7);
             SEPARABLE_HOOK(7, 1);
         }
         break;
@@ -1472,7 +1632,7 @@ static void separable_stream(int8_t *arena, uint16_t *done, int32_t first, int32
 
 void separable_run(void *arena)
 {
-    uint16_t *const done = (uint16_t *)(void *)((int8_t *)arena + 2112);
+    uint16_t *const done = (uint16_t *)(void *)((int8_t *)arena + SEPARABLE_COUNTERS);
     for (int32_t i = 0; i < 2; i++) {
         memset(done, 0, 4 * sizeof *done);
         separable_stream(arena, done, separable_segments[i], separable_segments[i + 1]);
@@ -1481,10 +1641,10 @@ void separable_run(void *arena)
 
 int8_t *separable_input(void *arena)
 {
-    return (int8_t *)((int8_t *)arena + 64);
+    return (int8_t *)((int8_t *)arena + separable_x_buffer.offset);
 }
 
 const int8_t *separable_output(const void *arena)
 {
-    return (const int8_t *)((const int8_t *)arena + 384);
+    return (const int8_t *)((const int8_t *)arena + separable_dw7_buffer.offset);
 }

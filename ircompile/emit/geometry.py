@@ -1,0 +1,105 @@
+"""The geometry of layers: a struct type for each kernel that reads one, and one constant of it for each layer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+MEANINGS = {
+    "apart": "pixels, or bytes, from a tap of a row to the next",
+    "back": "channels of padding behind those of a pixel",
+    "block": "rows and columns of a block",
+    "bytes": "of a run that is copied in one piece",
+    "channel_step": "bytes from a channel of a pixel to the next",
+    "channels": "of a pixel",
+    "channels_in": "of an input pixel",
+    "channels_out": "of an output pixel",
+    "codes": "that a row's pixels share places of",
+    "count": "of codes or pixels",
+    "depth": "codes of a dot product",
+    "end": "the first row behind those of this input",
+    "factor": "how often a pixel is written",
+    "first": "bytes before the part",
+    "front": "channels of padding before those of a pixel",
+    "height": "rows of the input, or of a window",
+    "height_in": "rows of the input",
+    "height_out": "rows of the output",
+    "high": "the greatest code",
+    "last": "the number of the last step, which writes the output",
+    "left": "columns of padding before a row",
+    "low": "the least code",
+    "middle": "half of the last bit that stays",
+    "multiplier": "a factor, fixed-point",
+    "multiplier_a": "of the first input, fixed-point",
+    "multiplier_b": "of the second input, fixed-point",
+    "offset": "added to the sum of products",
+    "pixel_step": "bytes from a pixel to the next",
+    "pixels": "of a row",
+    "right": "columns of padding behind a row",
+    "row": "bytes of an output row",
+    "row_bytes": "of an input row",
+    "row_step": "bytes from an output row to the next",
+    "runs": "runs of codes that the patch has room for",
+    "shift": "how far products are shifted",
+    "source_row": "bytes of an input row",
+    "span": "bytes of an input row that the loop over pairs of outputs walks along",
+    "stride": "pixels from a window to the next",
+    "strip_bytes": "of a strip of rows with their padding",
+    "tap_width": "pixels that lie side by side in a tap",
+    "taps": "of a window's row",
+    "top": "rows of padding above",
+    "value": "the code of padding",
+    "width": "pixels of a row",
+    "width_in": "pixels of an input row",
+    "width_out": "pixels of an output row",
+    "words": "of the patch: pairs of codes of two pixels",
+    "zero_alpha": "the code of a slope of zero",
+    "zero_in": "the code of zero in the input",
+    "zero_out": "the code of zero in the output",
+}
+"""What a field says, where its name does not say it all."""
+
+
+class Geometry:
+    """Collects struct types and their constants while calls are written."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.constants: list[str] = []
+        self._types: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._texts: dict[str, str] = {}
+
+    def type_of(self, template: str, fields: Sequence[str]) -> str:
+        """The struct that a kernel reads these fields from: one for each template and list of fields."""
+        key = (template, tuple(fields))
+        if key not in self._types:
+            stem = f"{self.prefix}_{template}"
+            count = sum(other == template for other, _ in self._types)
+            name = f"struct {stem}_layer" + (f"_v{count + 1}" if count else "")
+            self._types[key] = name
+            lines = [f"    int32_t {field};{comment(field)}" for field in fields]
+            head = f"/* A layer as {stem} reads it. */"
+            self._texts[name] = "\n".join([head, f"{name} {{", *lines, "};", ""])
+        return self._types[key]
+
+    def text(self, struct: str) -> str:
+        """The C of a struct type, for the first time only."""
+        return self._texts.pop(struct, "")
+
+    def constant(self, struct: str, node: str, sizes: Mapping[str, int]) -> str:
+        """The name of a layer's constant."""
+        name = f"{self.prefix}_{node}_layer"
+        fields = ", ".join(f".{field} = {value}" for field, value in sizes.items())
+        self.constants.append(f"static const {struct} {name} = {{{fields}}};")
+        return name
+
+
+def declarations(fields: Sequence[str]) -> str:
+    """The local variables of a kernel that reads its layer."""
+    return "\n".join(f"const int32_t {field} = layer->{field};" for field in fields)
+
+
+def comment(field: str) -> str:
+    """A field's meaning as a comment of C."""
+    meaning = MEANINGS.get(field) or MEANINGS.get(re.sub(r"_(\d+|a|b|up|down|out)$", "", field))
+    return f" /* {meaning} */" if meaning else ""

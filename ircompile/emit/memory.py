@@ -1,0 +1,190 @@
+"""Where things lie in the arena, in C: a map in a comment, a constant for each tensor, and offsets by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from ircompile.plan.model import Buffer, Plan, Region
+
+
+class Arena:
+    """C names of the memory: `arena` where it is one block, else NAME_arena for each region."""
+
+    def __init__(self, regions: Sequence[Region]) -> None:
+        self.regions = tuple(regions)
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one region."""
+        return len(self.regions) > 1
+
+    @property
+    def parameter(self) -> str:
+        """The first argument of every function."""
+        return "arenas" if self.several else "arena"
+
+    def local(self, region: Region) -> str:
+        """The variable that points to a region."""
+        return f"{region.name}_arena" if self.several else "arena"
+
+    def pointer(self, region: Region) -> str:
+        """A region's pointer as the caller hands it in."""
+        return f"arenas->{region.name}" if self.several else "arena"
+
+    def region_of(self, offset: int) -> Region:
+        """The region in which an offset of the plan lies."""
+        return next(r for r in reversed(self.regions) if r.offset <= offset and r.bytes)
+
+    def end_of_first(self) -> str:
+        """What follows the first region's buffers, as the public functions write it."""
+        return f"(int8_t *){self.pointer(self.regions[0])} + {self.regions[0].bytes}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the memory map: `what` lies at bytes [offset, offset + bytes) during layers first to last."""
+
+    offset: int
+    bytes: int
+    rows: str
+    first: int
+    last: int
+    what: str
+
+
+class Memory:
+    """Names of what lies in the arena; those that are asked for are declared."""
+
+    def __init__(self, plan: Plan, prefix: str, arena: Arena) -> None:
+        self.plan, self.prefix, self.arena = plan, prefix, arena
+        self._names: dict[str, str] = {}
+        for tensor in plan.buffers:
+            name = stem = re.sub(r"\W", "_", tensor, flags=re.ASCII)
+            number = count(2)
+            while name in self._names.values():
+                name = f"{stem}_{next(number)}"
+            self._names[tensor] = name
+        self._declared: dict[str, str] = {}
+
+    @property
+    def buffers(self) -> list[str]:
+        """The declarations of all buffers whose names were asked for."""
+        return list(self._declared.values())
+
+    @property
+    def offsets(self) -> list[tuple[str, int, str]]:
+        """Name, offset within its memory, and comment of everything that is no tensor."""
+        found = [("COUNTERS", self.plan.counters, "steps done of every node")]
+        for kind, blocks in (("SCRATCH", self.plan.scratch), ("SUMS", self.plan.states)):
+            found += [(f"{kind}_{node}", block, "") for node, block in blocks.items() if block.bytes]
+        return [
+            (f"{self.prefix.upper()}_{name}", self._within(block.offset), note or f"{block.bytes} bytes")
+            for name, block, note in found
+        ]
+
+    def tensor(self, name: str) -> str:
+        """The C name of a tensor's buffer."""
+        return self._buffer(f"{self._names[name]}_buffer", self.plan.buffers[name], self.plan.tensor(name).height)
+
+    def lines(self, node: str, height: int) -> str:
+        """The C name of the line buffer of a node that keeps rows of its input."""
+        return self._buffer(f"{node}_lines", self.plan.line_buffers[node], height)
+
+    def local(self, offset: int) -> str:
+        """The pointer to the memory in which an offset of the plan lies."""
+        return self.arena.local(self.arena.region_of(offset))
+
+    def named(self, kind: str, node: str, offset: int) -> str:
+        """The address of scratch or sums."""
+        return f"{self.local(offset)} + {self.prefix.upper()}_{kind}_{node}"
+
+    def base(self, name: str) -> list[str]:
+        """A tensor's address, slots and bytes of a slot, as kernels take them that find rows themselves."""
+        buffer = self.tensor(name)
+        return [
+            f"{self.local(self.plan.buffers[name].offset)} + {buffer}.offset",
+            f"{buffer}.slots",
+            f"{buffer}.pitch",
+        ]
+
+    def row(self, name: str, row: str) -> str:
+        """The address of a row of a tensor, as a C expression."""
+        return f"{self.prefix}_row({self.local(self.plan.buffers[name].offset)}, &{self.tensor(name)}, {row})"
+
+    def line(self, node: str, height: int, row: str) -> str:
+        """The address of a row in a line buffer."""
+        local = self.local(self.plan.line_buffers[node].offset)
+        return f"{self.prefix}_row({local}, &{self.lines(node, height)}, {row})"
+
+    def public(self, name: str, constant: bool = False) -> str:
+        """The address of a tensor's first row, as public functions write it."""
+        return f"{self._pointer(self.plan.buffers[name].offset, constant)} + {self.tensor(name)}.offset"
+
+    def public_row(self, name: str, row: str) -> str:
+        """The address of a row in public functions."""
+        pointer = self._pointer(self.plan.buffers[name].offset, False)
+        return f"{self.prefix}_row({pointer}, &{self.tensor(name)}, {row})"
+
+    def counters(self) -> str:
+        """The address of the schedule's counters, as public functions write it."""
+        return f"{self._pointer(self.plan.counters.offset, False)} + {self.prefix.upper()}_COUNTERS"
+
+    def span(self, offset: int, size: int) -> str:
+        """Bytes of the arena as an interval, with the name of the memory where there are several."""
+        start = self._within(offset)
+        memory = f"{self.arena.region_of(offset).name} " if self.arena.several else ""
+        return f"{memory}[{start}, {start + size})"
+
+    def map(self) -> list[str]:
+        """The lines of the memory map, in the order of the layers that begin to use a place."""
+        places = sorted(self._places(), key=lambda place: (place.first, place.offset))
+        spans = [self.span(place.offset, place.bytes) for place in places]
+        width = max(map(len, spans))
+        rows = max(len(place.rows) for place in places)
+        lines = [f"{'bytes':<{width}}  {'rows':<{rows}}  {'layers':>9}  what"]
+        for span, place in zip(spans, places, strict=True):
+            layers = f"{place.first} - {place.last}"
+            lines.append(f"{span:<{width}}  {place.rows:<{rows}}  {layers:>9}  {place.what}")
+        return lines
+
+    def _places(self) -> Iterator[Place]:
+        plan, last = self.plan, len(self.plan.graph.nodes) - 1
+        layer = {node.name: i for i, node in enumerate(plan.graph.nodes)}
+        made = {node.output: i for i, node in enumerate(plan.graph.nodes)}
+        for name, buffer in plan.buffers.items():
+            readers = [layer[node.name] for node in plan.graph.nodes if name in node.inputs]
+            end = last if name in plan.graph.output_names else max(readers, default=made.get(name, 0))
+            shape = "x".join(map(str, plan.tensor(name).shape))
+            kind = (
+                " input" if name in plan.graph.input_names else " output" if name in plan.graph.output_names else ""
+            )
+            yield Place(buffer.offset, buffer.bytes, _rows(buffer), made.get(name, 0), end, f"{name} {shape}{kind}")
+        for node, lines in plan.line_buffers.items():
+            yield Place(lines.offset, lines.bytes, _rows(lines), layer[node], layer[node], f"lines of {node}")
+        for what, blocks in (("scratch", plan.scratch), ("sums", plan.states)):
+            for node, block in blocks.items():
+                if block.bytes:
+                    yield Place(block.offset, block.bytes, "", layer[node], layer[node], f"{what} of {node}")
+        yield Place(plan.counters.offset, plan.counters.bytes, "", 0, last, "steps done of every node")
+
+    def _buffer(self, tail: str, buffer: Buffer, height: int) -> str:
+        name = f"{self.prefix}_{tail}"
+        fields = {"offset": self._within(buffer.offset), "pitch": buffer.pitch, "height": height,
+                  "slots": buffer.slots, "slot_offset": buffer.slot_offset}  # fmt: skip
+        values = ", ".join(f".{field} = {value}" for field, value in fields.items())
+        self._declared[name] = f"static const struct {self.prefix}_buffer {name} = {{{values}}};"
+        return name
+
+    def _within(self, offset: int) -> int:
+        return offset - self.arena.region_of(offset).offset
+
+    def _pointer(self, offset: int, constant: bool) -> str:
+        pointer = self.arena.pointer(self.arena.region_of(offset))
+        return f"({'const ' if constant else ''}int8_t *){pointer}"
+
+
+def _rows(buffer: Buffer) -> str:
+    return f"{buffer.slots} x {buffer.pitch}"
