@@ -11,6 +11,7 @@ from ircompile import __version__
 from ircompile.cli import answers, commands, completion, explore, export, sweep, verify
 from ircompile.cli.command import EXIT, Command, Help, Parser
 from ircompile.cli.dump import DUMP
+from ircompile.cli.quantize import QUANTIZE
 from ircompile.errors import CompileError
 
 COMMANDS: tuple[Command, ...] = (
@@ -22,6 +23,7 @@ COMMANDS: tuple[Command, ...] = (
     explore.EXPLORE,
     commands.BENCH,
     export.EXPORT,
+    QUANTIZE,
     DUMP,
     commands.TARGETS,
     completion.COMPLETION,

@@ -1,0 +1,153 @@
+"""The libraries that quantize, set up so that what they write is what ircompile compiles best.
+
+Weights get a scale for each channel, activations one for each tensor, and everything is 8 bits wide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ircompile.errors import CompileError
+from ircompile.ir.tensor import Array
+from ircompile.quantization.float_model import FloatModel, OnnxNetwork
+from ircompile.quantization.samples import HINT
+from ircompile.verification.references.base import require
+
+SIGNATURE = "serving_default"
+
+
+def quantize(model: FloatModel, inputs: Sequence[Array], method: str) -> bytes:
+    """The quantized file. `method` is one of `METHODS`; raises CompileError where it cannot do it."""
+    name, suffix, quantizer = METHODS[method]
+    if model.path.suffix.lower() != suffix:
+        raise CompileError("--method", f"{method} quantizes {suffix} files", ", ".join(fitting(model.path)))
+    progress = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    with contextlib.redirect_stdout(progress), contextlib.redirect_stderr(progress), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return quantizer(model, inputs)
+        except CompileError:
+            raise
+        except Exception as error:  # each library raises errors of its own
+            problem = str(error).strip().splitlines() or [type(error).__name__]
+            others = [other for other in fitting(model.path) if other != method]
+            hint = f"try --method {others[0]}" if others else ""
+            raise CompileError(str(model.path), f"{name} cannot quantize it: {problem[0]}", hint=hint) from error
+
+
+def fitting(path: Path) -> list[str]:
+    """The methods for a file, the default first."""
+    return [method for method, (_, suffix, _) in METHODS.items() if suffix == path.suffix.lower()]
+
+
+def _nncf(model: FloatModel, inputs: Sequence[Array]) -> bytes:
+    """NNCF's post-training quantization: mixed preset, bias correction, no narrowed ranges of weights."""
+    assert isinstance(model, OnnxNetwork)
+    nncf = _required("nncf", "nncf", model)
+    advanced = _required("nncf.quantization.advanced_parameters", "nncf", model)
+    logging.getLogger("nncf").setLevel(logging.ERROR)
+    parameters = advanced.AdvancedQuantizationParameters(
+        overflow_fix=nncf.OverflowFix.DISABLE,
+        activations_quantization_params=advanced.QuantizationParameters(per_channel=False),
+        weights_quantization_params=advanced.QuantizationParameters(per_channel=True),
+    )
+    quantized = nncf.quantize(
+        model.model,
+        nncf.Dataset([{model.input_name: x} for x in inputs]),
+        subset_size=len(inputs),
+        preset=nncf.QuantizationPreset.MIXED,
+        advanced_parameters=parameters,
+    )
+    return bytes(quantized.SerializeToString())
+
+
+def _onnxruntime(model: FloatModel, inputs: Sequence[Array]) -> bytes:
+    """ONNX Runtime's static quantization: QDQ, int8 for activations and weights."""
+    assert isinstance(model, OnnxNetwork)
+    ort = _required("onnxruntime.quantization", "onnxruntime", model)
+
+    class Reader(ort.CalibrationDataReader):  # type: ignore[misc, name-defined]
+        """Hands out the inputs one by one."""
+
+        def __init__(self) -> None:
+            self._left = iter(inputs)
+
+        def get_next(self) -> Mapping[str, Array] | None:
+            """The next input, or None behind the last."""
+            return next(({model.input_name: x} for x in self._left), None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "quantized.onnx"
+        ort.quantize_static(
+            model.model,
+            str(target),
+            Reader(),
+            quant_format=ort.QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=ort.QuantType.QInt8,
+            weight_type=ort.QuantType.QInt8,
+        )
+        return target.read_bytes()
+
+
+def _ai_edge(model: FloatModel, inputs: Sequence[Array]) -> bytes:
+    """ai-edge-quantizer's static quantization of weights and activations to 8 bits."""
+    library = _required("ai_edge_quantizer", "ai-edge-quantizer", model)
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "float.tflite", Path(folder) / "quantized.tflite"
+        data, names = with_signature(model)
+        source.write_bytes(data)
+        quantizer = library.quantizer.Quantizer(str(source))
+        quantizer.load_quantization_recipe(library.recipe.static_wi8_ai8())
+        statistics = quantizer.calibrate({SIGNATURE: [{names[0]: x} for x in inputs]})
+        quantizer.quantize(statistics).export_model(str(target))
+        return target.read_bytes()
+
+
+def with_signature(model: FloatModel) -> tuple[bytes, list[str]]:
+    """The TFLite file with a signature that names its inputs, and those names; ai-edge-quantizer wants one."""
+    schema = _required("ai_edge_litert.schema_py_generated", "ai-edge-litert", model)
+    import flatbuffers
+
+    file = schema.ModelT.InitFromPackedBuf(model.path.read_bytes(), 0)
+    graph = file.subgraphs[0]
+
+    def ends(stem: str, indices: Sequence[int]) -> list[Any]:
+        maps = []
+        for number, index in enumerate(indices):
+            end = schema.TensorMapT()
+            end.name, end.tensorIndex = f"{stem}_{number}".encode(), int(index)
+            maps.append(end)
+        return maps
+
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = SIGNATURE.encode(), 0
+    signature.inputs, signature.outputs = ends("input", graph.inputs), ends("output", graph.outputs)
+    file.signatureDefs = [signature]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(file.Pack(builder), b"TFL3")
+    return bytes(builder.Output()), [end.name.decode() for end in signature.inputs]
+
+
+def _required(module: str, package: str, model: FloatModel) -> Any:
+    """A library of the extra `quantize`."""
+    try:
+        return require(module, package, str(model.path))
+    except CompileError as error:
+        raise CompileError(error.where, error.problem, error.supported, HINT) from None
+
+
+METHODS: Mapping[str, tuple[str, str, Callable[[FloatModel, Sequence[Array]], bytes]]] = {
+    "nncf": ("NNCF", ".onnx", _nncf),
+    "onnxruntime": ("ONNX Runtime", ".onnx", _onnxruntime),
+    "ai-edge": ("ai-edge-quantizer", ".tflite", _ai_edge),
+}
+"""By the name that users choose: what people call it, the files it quantizes, and the function that does it."""
