@@ -13,7 +13,7 @@ help: ## list what there is
 setup: .venv/.tools .venv/.stamp ## install compilers, QEMU and .venv (the other targets do it themselves)
 
 .venv/.stamp: pyproject.toml scripts/setup-venv.sh .venv/.tools
-	@scripts/setup-venv.sh dev,verify,docs
+	@scripts/setup-venv.sh dev,verify,quantize,docs
 	@touch $@
 
 .venv/.tools: scripts/setup-tools.sh
@@ -63,7 +63,7 @@ fmt: setup ## format the Python files, and fix what ruff can fix
 	.venv/bin/ruff check --fix .
 
 train-setup: setup ## add what training the example needs (PyTorch) to .venv
-	@scripts/setup-venv.sh dev,verify,docs,train
+	@scripts/setup-venv.sh dev,verify,quantize,docs,train
 
 clean: ## remove .venv, caches and build products
 	rm -rf .venv build dist out site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

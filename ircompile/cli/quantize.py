@@ -11,7 +11,7 @@ from typing import Any
 from ircompile.cli.arguments import numbers
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
-from ircompile.cli.files import write_files
+from ircompile.emit.writing import write_files
 from ircompile.errors import CompileError
 from ircompile.pipeline import build, read
 from ircompile.quantization.concerns import Concern, concerns_of

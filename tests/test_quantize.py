@@ -1,0 +1,165 @@
+"""`ircompile quantize`: small float networks, samples made up by the test, every quantizer that is installed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from onnx_files import mobilenet
+from tflite_files import Op, T, const, write
+
+from ircompile.cli import main, parse
+from ircompile.errors import CompileError
+from ircompile.importers import load
+from ircompile.quantization import quantizers
+from ircompile.quantization.concerns import concerns_of
+from ircompile.quantization.float_model import open_float
+from ircompile.quantization.quantizers import METHODS, fitting
+from ircompile.quantization.samples import Reading, read_samples, spread
+
+SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "schema" / "quantize.json").read_text())
+NEEDS = {"nncf": "nncf", "onnxruntime": "onnxruntime", "ai-edge": "ai_edge_quantizer"}
+
+
+def float_tflite(folder: Path) -> Path:
+    """A convolution with ReLU and a fully connected layer, in float32."""
+    rng = np.random.default_rng(3)
+    tensors = [
+        T((1, 6, 6, 3), "float32", name="picture"),
+        const(rng.normal(size=(4, 3, 3, 3)), "float32"),
+        const(rng.normal(size=4), "float32"),
+        T((1, 4, 4, 4), "float32", name="features"),
+        const(rng.normal(size=(5, 64)) / 8, "float32"),
+        const(rng.normal(size=5), "float32"),
+        T((1, 5), "float32", name="scores"),
+    ]
+    window = {"strideH": 1, "strideW": 1, "padding": 1, "fusedActivationFunction": 1}
+    ops = [Op("CONV_2D", [0, 1, 2], [3], window), Op("FULLY_CONNECTED", [3, 4, 5], [6])]
+    return write(folder / "float.tflite", tensors, ops, [0], [6])
+
+
+def float_onnx(folder: Path) -> Path:
+    return mobilenet().save(folder, "float.onnx")
+
+
+def samples(folder: Path, shape: tuple[int, ...], count: int = 12) -> Path:
+    """Seeded arrays in class folders 0 and 1."""
+    rng = np.random.default_rng(7)
+    for i in range(count):
+        (folder / str(i % 2)).mkdir(parents=True, exist_ok=True)
+        np.save(folder / str(i % 2) / f"{i}.npy", rng.normal(size=shape).astype(np.float32))
+    return folder
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("method", METHODS)
+def test_quantizes_and_our_c_equals_the_framework(
+    method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file compiles, the facts fit their schema, no output differs, and 8 bits are near to float."""
+    pytest.importorskip(NEEDS[method])
+    model = (float_tflite if method == "ai-edge" else float_onnx)(tmp_path)
+    folder = samples(tmp_path / "data", open_float(model).shape)
+    target = tmp_path / "out" / f"net{model.suffix}"
+    words = ["quantize", str(model), "--data", str(folder), "--method", method, "-o", str(target), "--json"]
+    assert main([*words, "--calibrate", "5"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    jsonschema.validate(data, SCHEMA)
+    assert (data["calibration_samples"], data["held_out_samples"]) == (5, 7)
+    assert data["differing"] == 0 < data["compared"]
+    assert data["layers"]
+    assert data["layers"][-1]["decibels"] > 10
+    weights = [value for value in load(target).consts.values() if value.ndim == 4]
+    assert weights
+    assert all(value.dtype == np.int8 for value in weights)
+
+
+@pytest.mark.parametrize("make", [float_tflite, float_onnx])
+def test_a_dry_run_writes_nothing(make: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("ai_edge_litert")
+    pytest.importorskip("onnxruntime")
+    model = make(tmp_path)  # type: ignore[operator]
+    folder = samples(tmp_path / "data", open_float(model).shape)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["quantize", str(model), "--data", str(folder), "--dry-run"]) == 0
+    assert "calibrated with 6 samples" in capsys.readouterr().out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_samples_are_divided_evenly(tmp_path: Path) -> None:
+    """No file both calibrates and is held out; labels come of the folders; at most half of few files calibrate."""
+    divided = read_samples(samples(tmp_path, (1, 2), 10), 2, 200)
+    assert (len(divided.calibration), len(divided.held_out)) == (5, 5)
+    assert {path.name for path in divided.calibration}.isdisjoint(sample.path.name for sample in divided.held_out)
+    assert all(str(sample.label) == sample.path.parent.name for sample in divided.held_out)
+    assert list(spread(10, 5)) == [1, 3, 5, 7, 9]
+    assert list(spread(3, 3)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_pictures_become_real_values(first: bool, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
+    image.fromarray(pixels).save(tmp_path / "a.png")
+    shape = (1, 3, 4, 5) if first else (1, 4, 5, 3)
+    found = Reading(shape, (1.0, 2.0, 3.0), (10.0,)).read(tmp_path / "a.png")
+    wanted = (pixels.astype(np.float32) - np.array([1, 2, 3], np.float32)) / np.float32(10)
+    np.testing.assert_array_equal(found[0], wanted.transpose(2, 0, 1) if first else wanted)
+    swapped = Reading(shape, bgr=True).read(tmp_path / "a.png")[0]
+    np.testing.assert_array_equal(swapped, np.flip(Reading(shape).read(tmp_path / "a.png")[0], 0 if first else 2))
+
+
+def test_outliers_and_channels_apart_are_of_concern(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    net = mobilenet()
+    model = open_float(net.save(tmp_path, "plain.onnx"))
+    rng = np.random.default_rng(1)
+    inputs = [rng.normal(size=model.shape).astype(np.float32) for _ in range(3)]
+    assert concerns_of(model, inputs) == []
+    depthwise = next(node for node in model.model.graph.node if any(a.name == "group" for a in node.attribute))  # type: ignore[attr-defined]
+    weights = next(w for w in model.model.graph.initializer if w.name == depthwise.input[1])  # type: ignore[attr-defined]
+    array = np.frombuffer(weights.raw_data, np.float32).copy().reshape(weights.dims)
+    array[0] *= 1e5
+    weights.raw_data = array.tobytes()
+    problems = [concern.problem for concern in concerns_of(model, inputs)]
+    assert any("times apart" in problem for problem in problems)
+
+
+def wrong(words: list[str]) -> CompileError:
+    arguments = parse(words)
+    with pytest.raises(CompileError) as caught:
+        arguments.run(arguments)
+    return caught.value
+
+
+def test_what_is_wrong_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    model = float_tflite(tmp_path)
+    data = samples(tmp_path / "data", (1, 6, 6, 3))
+    base = ["quantize", str(model), "--data", str(data)]
+    assert "quantizes .onnx files" in str(wrong([*base, "--method", "nncf", "-o", str(tmp_path / "x.tflite")]))
+    assert "is no folder" in str(wrong([*base[:3], str(tmp_path / "none")]))
+    assert "is no name of a .tflite file" in str(wrong([*base, "-o", str(tmp_path / "x.onnx")]))
+    assert "is the float network itself" in str(wrong([*base, "-o", str(model)]))
+    assert "deviations above 0" in str(wrong([*base, "--std", "0"]))
+    for path in data.rglob("*.npy"):
+        np.save(path, np.zeros((3, 3), np.float32))
+    assert "holds an array of shape (3, 3)" in str(wrong([*base, "--dry-run"]))
+    (tmp_path / "bad.onnx").write_bytes(b"nothing")
+    assert "cannot be prepared" in str(wrong(["quantize", str(tmp_path / "bad.onnx"), "--data", str(data)]))
+    assert fitting(Path("a.bin")) == []
+
+
+def test_a_missing_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ai_edge_litert")
+    model = open_float(float_tflite(tmp_path))
+
+    def missing(module: str, package: str, where: str) -> None:
+        raise CompileError(where, f"needs {package}")
+
+    monkeypatch.setattr(quantizers, "require", missing)
+    with pytest.raises(CompileError, match=r"ircompile\[quantize\]"):
+        quantizers.quantize(model, [np.zeros(model.shape, np.float32)], "ai-edge")
