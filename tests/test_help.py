@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_every_example_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ([], *([name] for name in NAMES)):
         part = help_of(words, capsys).split("\nexamples:\n")[1].split("\nexit status:")[0]
         for line in re.findall(r"^  ircompile (.*?)(?:   .*| \|.*| >.*)?$", part, flags=re.MULTILINE):
-            parse(line.split())  # exits where it is none
+            parse(shlex.split(line))  # exits where it is none
             found += 1
     assert found > 25
 

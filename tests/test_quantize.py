@@ -36,7 +36,7 @@ def float_tflite(folder: Path) -> Path:
         const(rng.normal(size=5), "float32"),
         T((1, 5), "float32", name="scores"),
     ]
-    window = {"strideH": 1, "strideW": 1, "padding": 1, "fusedActivationFunction": 1}
+    window = {"StrideH": 1, "StrideW": 1, "Padding": 1, "FusedActivationFunction": 1}
     ops = [Op("CONV_2D", [0, 1, 2], [3], window), Op("FULLY_CONNECTED", [3, 4, 5], [6])]
     return write(folder / "float.tflite", tensors, ops, [0], [6])
 
@@ -54,6 +54,11 @@ def samples(folder: Path, shape: tuple[int, ...], count: int = 12) -> Path:
     return folder
 
 
+def data_size(model: Path) -> int:
+    network = open_float(model)
+    return int(network.run(np.zeros(network.shape, np.float32)).size)
+
+
 @pytest.mark.toolchain
 @pytest.mark.parametrize("method", METHODS)
 def test_quantizes_and_our_c_equals_the_framework(
@@ -69,7 +74,9 @@ def test_quantizes_and_our_c_equals_the_framework(
     data = json.loads(capsys.readouterr().out)
     jsonschema.validate(data, SCHEMA)
     assert (data["calibration_samples"], data["held_out_samples"]) == (5, 7)
-    assert data["differing"] == 0 < data["compared"]
+    assert data["compared"] == 7 * data_size(model)
+    ties = 0 if method == "ai-edge" else data["compared"] // 20  # docs/numerics.md: ONNX Runtime's in float
+    assert data["differing"] <= ties
     assert data["layers"]
     assert data["layers"][-1]["decibels"] > 10
     weights = [value for value in load(target).consts.values() if value.ndim == 4]
@@ -119,7 +126,9 @@ def test_outliers_and_channels_apart_are_of_concern(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     inputs = [rng.normal(size=model.shape).astype(np.float32) for _ in range(3)]
     assert concerns_of(model, inputs) == []
-    depthwise = next(node for node in model.model.graph.node if any(a.name == "group" for a in node.attribute))  # type: ignore[attr-defined]
+    depthwise = next(
+        node for node in model.model.graph.node if any(a.name == "group" and a.i > 1 for a in node.attribute)
+    )  # type: ignore[attr-defined]
     weights = next(w for w in model.model.graph.initializer if w.name == depthwise.input[1])  # type: ignore[attr-defined]
     array = np.frombuffer(weights.raw_data, np.float32).copy().reshape(weights.dims)
     array[0] *= 1e5

@@ -32,7 +32,7 @@ class IoBinding:
 
     `shape` and `dtype` are the framework's; `axes` lists, for height, width and channels, the framework's axis,
     or -1 where it has none. A float32 tensor is quantized with the graph tensor's scale and zero point, half to
-    even where `half_even`.
+    even where `half_even`. With `rounded`, the framework's own tensor is not quantized: the codes round it.
     """
 
     tensor: str
@@ -41,6 +41,12 @@ class IoBinding:
     dtype: str
     axes: tuple[int, int, int]
     half_even: bool = False
+    rounded: bool = False
+
+    def __repr__(self) -> str:
+        """The constructor's call; `rounded`, which is rare, stands there only where it is true."""
+        shown = vars(self) if self.rounded else {k: v for k, v in vars(self).items() if k != "rounded"}
+        return f"IoBinding({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ircompile.errors import CompileError
 from ircompile.ir.tensor import Array
 from ircompile.quantization.float_model import FloatModel, OnnxNetwork
@@ -22,6 +24,10 @@ from ircompile.quantization.samples import HINT
 from ircompile.verification.references.base import require
 
 SIGNATURE = "serving_default"
+ENDS = frozenset(
+    {"Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Tanh", "Flatten", "Reshape", "Squeeze", "Identity"}
+)
+"""Operators of ONNX at the end of a network that quantizers leave in float."""
 
 
 def quantize(model: FloatModel, inputs: Sequence[Array], method: str) -> bytes:
@@ -66,7 +72,39 @@ def _nncf(model: FloatModel, inputs: Sequence[Array]) -> bytes:
         preset=nncf.QuantizationPreset.MIXED,
         advanced_parameters=parameters,
     )
-    return bytes(quantized.SerializeToString())
+    return bytes(with_quantized_ends(quantized, model, inputs).SerializeToString())
+
+
+def with_quantized_ends(quantized: Any, model: OnnxNetwork, inputs: Sequence[Array]) -> Any:
+    """The ONNX model with a scale for what each output is computed from, where the quantizer left that in float.
+
+    That is the tensor before functions that stay in float (`ENDS`). Its range is that over the inputs, 0 included.
+    """
+    import onnx
+
+    graph = quantized.graph
+    writers = {name: node for node in graph.node for name in node.output}
+    for port in graph.output:
+        name = port.name
+        while name in writers and writers[name].op_type in ENDS:
+            name = writers[name].input[0]
+        if name not in writers or writers[name].op_type == "DequantizeLinear":
+            continue
+        values = [model.trace(x).get(name) if name != port.name else model.run(x) for x in inputs]
+        known = np.concatenate([value.reshape(-1) for value in values if value is not None] or [np.zeros(1)])
+        low, high = min(float(known.min()), 0.0), max(float(known.max()), 0.0)
+        scale = np.float32((high - low) / 255 or 1.0)
+        zero = np.int8(np.clip(np.rint(-128 - low / scale), -128, 127))
+        raw, codes = f"{name}_real", f"{name}_codes"
+        writer = writers[name]
+        writer.output[list(writer.output).index(name)] = raw
+        parameters = [(f"{name}_scale", scale), (f"{name}_zero_point", zero)]
+        graph.initializer.extend(onnx.numpy_helper.from_array(np.asarray(v), n) for n, v in parameters)
+        names = [n for n, _ in parameters]
+        place = list(graph.node).index(writer) + 1
+        graph.node.insert(place, onnx.helper.make_node("QuantizeLinear", [raw, *names], [codes]))
+        graph.node.insert(place + 1, onnx.helper.make_node("DequantizeLinear", [codes, *names], [name]))
+    return quantized
 
 
 def _onnxruntime(model: FloatModel, inputs: Sequence[Array]) -> bytes:

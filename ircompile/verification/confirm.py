@@ -34,6 +34,8 @@ OTHERS = {"tflm": ("tflm", "litert-ref")}
 """What runs a file where its own framework is not installed or refuses it; with the rounding of that one."""
 OFF_BY_ONE = {("ort", "Softmax"), ("ort", "Resize")}
 """Ops whose results docs/numerics.md says are at most 1 off those of a framework."""
+HALF_STEP = 0.501
+"""Of a tensor that the framework has as real values: how far a code may be off, float32 arithmetic included."""
 INPUTS = 5
 MACS = 100_000_000
 """Of all inputs together: about two seconds in the reference kernels. One input is compared in any case."""
@@ -208,7 +210,11 @@ class Confirmation:
             found.inputs += 1
             codes = run_graph(graph, vector)
             for binding, theirs in zip(graph.outputs, answer, strict=True):
-                ours = from_graph(binding, graph.tensors[binding.tensor], codes[binding.tensor])
+                tensor = graph.tensors[binding.tensor]
+                ours = from_graph(binding, tensor, codes[binding.tensor])
+                if binding.rounded and theirs.shape == ours.shape:
+                    # the framework's value is real: the code next to it is right, at a tie either of both
+                    theirs = np.where(np.abs(theirs - ours) <= HALF_STEP * tensor.scale, ours, theirs)
                 found.add(number, binding.name, ours, theirs)
         return found
 

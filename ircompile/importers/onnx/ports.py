@@ -91,11 +91,12 @@ def leave(reader: Reader, port: Port) -> list[IoBinding]:
     if isinstance(value, Codes):
         return [_integer(reader, port, value)]
     leaves = leaves_of(reader.context, port.name, value)
-    names = [port.name] + [f"{port.name}_{number}" for number in range(1, len(leaves))]
-    if leaves != [value]:  # the caller is handed other tensors than the output: under their own names
-        known = {id(v): name for name, v in reader.values.items()}
-        names = [known.get(id(real), name) for real, name in zip(leaves, names, strict=True)]
-    return [_float(reader, name, real) for name, real in zip(names, leaves, strict=True)]
+    known = {id(v): name for name, v in reader.values.items()} | {id(value): port.name}
+    spare = [port.name] + [f"{port.name}_{number}" for number in range(1, len(leaves))]
+    return [
+        replace(_float(reader, known.get(id(leaf.value), name), leaf.real), rounded=leaf.rounded)
+        for name, leaf in zip(spare, leaves, strict=True)
+    ]
 
 
 def _place(reader: Reader, name: str, value: Codes | Real) -> tuple[str, Axes]:

@@ -6,6 +6,8 @@ instance, is given the widest scale that it can need: that of its interval over 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ircompile.errors import CompileError
@@ -30,22 +32,34 @@ WITHIN = frozenset(
 )  # fmt: skip
 
 
-def leaves_of(context: Context, output: str, value: Value | None) -> list[Real]:
+@dataclass(frozen=True)
+class Leaf:
+    """A quantized tensor that is handed to the caller, and the value of the file that it is.
+
+    With `rounded` that value is a float that nothing quantizes.
+    """
+
+    real: Real
+    value: Value
+    rounded: bool = False
+
+
+def leaves_of(context: Context, output: str, value: Value | None) -> list[Leaf]:
     """The quantized tensors that a float output is computed from, and a notice of what is left to the caller."""
     if isinstance(value, Real):
-        return [value]
+        return [Leaf(value, value)]
     if not isinstance(value, Expr):
         raise _unquantized(output)
     found = context.found(value)
     if found is not None:
-        return [found]
+        return [Leaf(found, value)]
     leaf = leaf_of(value)
     if isinstance(leaf, Real):
         _notice(context, value)
-        return [leaf]
+        return [Leaf(leaf, leaf)]
     limits = None if value.node.kind in TAIL else range_of(context, value)
     if limits is not None:
-        return [_quantized(context, output, value, limits)]
+        return [Leaf(_quantized(context, output, value, limits), value, rounded=True)]
     if value.node.kind not in TAIL and value.node.kind not in ELEMENTWISE:
         raise CompileError(
             value.node.where, f"gives the float output {output!r} without a QuantizeLinear",
