@@ -368,3 +368,62 @@ def test_every_readme_names_the_functions_that_take_pushed_rows(mode: InputMode)
     for form in FORMATS:
         text = str(export(compiled, form).project["README.md"])
         assert ("`net_begin`, then `net_push_row` with each of the 9 rows" in text) == (mode == "rows")
+
+
+@pytest.mark.parametrize(
+    ("target", "core", "others"),
+    [
+        ("cortex-m55", ("ARMV8_1_M_MVEI", "FPU"), ("CPU_CORTEX_M4", "FPU")),
+        ("cortex-m55", ("ARMV8_1_M_MVEI", "FPU"), ("ARMV8_1_M_MVEI",)),
+        ("cortex-m4", ("CPU_CORTEX_M4",), ("CPU_CORTEX_M3",)),
+        ("cortex-m33", ("ARMV8_M_DSP",), ("CPU_CORTEX_M33",)),
+    ],
+)
+def test_zephyr_offers_the_c_on_cores_that_run_it(
+    target: str, core: tuple[str, ...], others: tuple[str, ...], model: Path, tmp_path: Path
+) -> None:
+    folder = exported(model, "zephyr", tmp_path / "net", target=target)
+    config = (folder / "sample" / "prj.conf").read_text()
+    assert ("CONFIG_FPU=y" in config) == (target == "cortex-m55")
+    cores = ("CPU_CORTEX_M3", "CPU_CORTEX_M4", "CPU_CORTEX_M7", "CPU_CORTEX_M33")
+    names = ("ARMV8_1_M_MVEI", "ARMV8_M_DSP", "FPU", *cores)
+    for on, value in ((core, "y"), (others, "n")):
+        symbols = "".join(f"config {name}\n\tbool\n\tdefault {'y' if name in on else 'n'}\n" for name in names)
+        (tmp_path / "Kconfig").write_text(symbols + f'source "{folder}/Kconfig"\n')
+        kconfig = kconfiglib.Kconfig(str(tmp_path / "Kconfig"))
+        (tmp_path / "prj.conf").write_text("CONFIG_NET=y\n")
+        kconfig.load_config(str(tmp_path / "prj.conf"))
+        assert kconfig.syms["NET"].str_value == value
+
+
+@pytest.mark.parametrize(("target", "cores"), [("host", "*"), ("cortex-m0plus", "*"), ("cortex-m55", "zephyr")])
+def test_arduino_says_where_it_is_and_for_which_cores(target: str, cores: str, model: Path, tmp_path: Path) -> None:
+    folder = exported(model, "arduino", tmp_path / "net", target=target)
+    lines = (folder / "library.properties").read_text().splitlines()
+    assert f"architectures={cores}" in lines
+    assert "url=https://www.example.com/net" in lines
+
+
+@pytest.mark.parametrize("form", ["arduino", "cmsis-pack"])
+def test_the_owner_says_where_a_library_is(form: str, model: Path, tmp_path: Path) -> None:
+    folder = exported(model, form, tmp_path / "net", "--url", "https://my.site/net?a=1")
+    text = "".join(path.read_text() for path in folder.glob("*.p[dr]*"))
+    assert "https://my.site/net?a=1" in text
+    words = ["export", str(model), "--target", "host", "--format", form, "-o", str(tmp_path / "x")]
+    assert main([*words, "--url", "no <b>"]) == 2
+
+
+@pytest.mark.toolchain
+def test_an_installed_library_is_found(model: Path, tmp_path: Path) -> None:
+    folder = exported(model, "cmake", tmp_path / "net")
+    cmake(folder, tmp_path / "build")
+    call(["cmake", "--install", tmp_path / "build", "--prefix", tmp_path / "installed"], folder)
+    user = tmp_path / "user"
+    user.mkdir()
+    (user / "main.c").write_text((folder / "main.c").read_text())
+    (user / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.20)\nproject(user C)\nfind_package(net REQUIRED)\n"
+        "add_executable(user main.c)\ntarget_link_libraries(user PRIVATE net::net)\n"
+    )
+    cmake(user, tmp_path / "built", f"-DCMAKE_PREFIX_PATH={tmp_path / 'installed'}")
+    assert "PASS net" in call([tmp_path / "built" / "user"], user)

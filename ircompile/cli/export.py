@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,8 +25,16 @@ def _fill(to: argparse.ArgumentParser) -> None:
     project.add_argument(
         "--inputs", type=Path, nargs="+", metavar="FILE", help="golden inputs of the self-test: as for verify"
     )
+    project.add_argument("--url", type=_url, help="where the library can be had, for Arduino and packs")
     add_unverified(project)
     project.add_argument("--force", action="store_true", help="write project files anew that are there already")
+
+
+def _url(text: str) -> str:
+    """An address on the web."""
+    if not re.fullmatch(r"https?://[\w.~:/?#@!$*+,;=%-]+", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address such as https://www.example.com/net")
+    return text
 
 
 def export_model(arguments: argparse.Namespace) -> int:
@@ -33,7 +42,7 @@ def export_model(arguments: argparse.Namespace) -> int:
     compiled, comparison = confirmed_from(arguments)
     golden = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
     with doing(f"writing {arguments.format}"):
-        exported = export(compiled, arguments.format, golden)
+        exported = export(compiled, arguments.format, golden, arguments.url or "")
     folder = arguments.output or Path(compiled.name)
     stay = [] if arguments.force else kept(exported, folder)
     files = {**exported.project, **exported.model}

@@ -15,7 +15,7 @@ from ircompile.errors import CompileError
 from ircompile.export.selftest import Codes, selftest_files
 from ircompile.pipeline import Compiled
 from ircompile.resources import templates_dir
-from ircompile.target import load_board
+from ircompile.target import Target, load_board
 from ircompile.verification.runners.firmware import board_files
 
 Files = dict[str, str | bytes]
@@ -28,6 +28,17 @@ BOARDS = {
     "host": ("espressif32", "esp32dev"),
 }
 """PlatformIO's platform and board of a core, to begin with."""
+ARDUINO = {
+    "cortex-m3": "sam,stm32",
+    "cortex-m4": "mbed_nano,nrf52,renesas_uno,samd,stm32,teensy",
+    "cortex-m7": "mbed_giga,mbed_nicla,mbed_portenta,stm32,teensy",
+    "cortex-m33": "renesas_portenta,rp2040,silabs,stm32",
+    "cortex-m55": "zephyr",
+    "cortex-m85": "zephyr",
+}
+"""Arduino's architectures with boards of a core; all others take portable C."""
+URL = "https://www.example.com/{}"
+"""Where a library can be had, until its owner says so; both Arduino's and the pack's format ask for it."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,8 @@ class Exported:
     project: Files
 
 
-def export(compiled: Compiled, form: str, golden: Sequence[Codes] = ()) -> Exported:
-    """The files of a format; `golden` inputs go into the self-test.
+def export(compiled: Compiled, form: str, golden: Sequence[Codes] = (), url: str = "") -> Exported:
+    """The files of a format; `golden` inputs go into the self-test. `url`: where the library can be had.
 
     Raises CompileError for an unknown format, and where the format cannot take the target or the name.
     """
@@ -66,7 +77,7 @@ def export(compiled: Compiled, form: str, golden: Sequence[Codes] = ()) -> Expor
     _check(compiled, form)
     name, folder = compiled.name, FORMATS[form].model.replace("NAME", compiled.name)
     model: Files = {**compiled.files(), **selftest_files(compiled, golden)}
-    context = _context(compiled, sorted(file for file in model if file.endswith(".c")), folder)
+    context = _context(compiled, sorted(model), folder, url)
     env, root = environment(), templates_dir() / "export" / form
     project: Files = {}
     for path in sorted(root.rglob("*.j2")):
@@ -101,7 +112,16 @@ def core_of(compiled: Compiled) -> str | None:
     return f"Cortex-M{found[1]}{'+' if found[2] else ''}" if found else None
 
 
-def _context(compiled: Compiled, sources: list[str], folder: str) -> dict[str, object]:
+def zephyr_cores(target: Target) -> str:
+    """Zephyr's condition on the core for which the C is, "" where it is portable."""
+    if target.features.mve:
+        return "ARMV8_1_M_MVEI && FPU"
+    if target.features.dsp:
+        return "CPU_CORTEX_M4 || CPU_CORTEX_M7 || ARMV8_M_DSP"
+    return ""
+
+
+def _context(compiled: Compiled, files: list[str], folder: str, url: str) -> dict[str, object]:
     """What the templates of all formats name."""
     api, target = compiled.interface, compiled.target
     platform, board = BOARDS.get(target.name, ("", ""))
@@ -118,7 +138,11 @@ def _context(compiled: Compiled, sources: list[str], folder: str) -> dict[str, o
         "board": load_board(target.board) if target.board else None,
         "core": core_of(compiled),
         "camera": emit.pixel_range(api.inputs[0]),
-        "sources": sources,
+        "sources": [file for file in files if file.endswith(".c")],
+        "headers": [file for file in files if file.endswith(".h")],
+        "zephyr": zephyr_cores(target),
+        "arduino": ARDUINO.get(target.name, "*"),
+        "url": url or URL.format(compiled.name),
         "model": folder,
         "pio": {"platform": platform, "board": board},
     }
