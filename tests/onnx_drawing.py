@@ -221,6 +221,15 @@ def pool(d: Drawing) -> None:
     kind = "MaxPool" if d.chance(2) else "AveragePool"
     if kind == "AveragePool" and d.chance(2):
         attributes["count_include_pad"] = 1
+    if d.chance(4) and min(sizes) > 0:
+        pads, half = attributes["pads"], len(sizes)
+        steps = zip(shape[2:], attributes["kernel_shape"], attributes["strides"], range(half), strict=True)
+        sizes = [-(-(n + pads[a] + pads[a + half] - k) // s) + 1 for n, k, s, a in steps]
+        attributes["ceil_mode"] = 1
+        sizes = [
+            n - 1 if (n - 1) * s >= size + before else n
+            for n, s, size, before in zip(sizes, attributes["strides"], shape[2:], pads[:half], strict=True)
+        ]
     if min(sizes) > 0:
         d.add(kind, (1, shape[1], *sizes), x, **attributes)
 

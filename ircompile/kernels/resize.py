@@ -28,7 +28,7 @@ def pack_resize(op: ops.Resize, site: Site) -> Packed:
         return Packed("", {}, {}, {"width_in": source.width, "channels": source.channels, "factor": factors[1]})
     lines = {"rows": _places(op, source.height, target.height), "columns": _places(op, source.width, target.width)}
     sizes = {"width_out": target.width, "channels": source.channels}
-    if op.kind == "nearest":
+    if op.kind.startswith("nearest"):
         tables = {name: places[:, 0].astype(np.int16) for name, places in lines.items()}
         return Packed("nearest", {"kind": "nearest"}, tables, sizes)
     shift = EXACT_BITS if op.kind == "bilinear_float32" else ONE.bit_length() - 1
@@ -42,7 +42,7 @@ def pack_resize(op: ops.Resize, site: Site) -> Packed:
         name: np.clip(places[:, 0] * 2.0**shift + places[:, 2], 0, (size - 1) * 2.0**shift).astype(np.int32)
         for (name, places), size in zip(lines.items(), source.shape, strict=False)
     }
-    rounding = "half_up" if op.kind == "bilinear_float32" else op.rounding
+    rounding: str = "half_up" if op.kind == "bilinear_float32" else op.rounding
     suffix = {"half_up": "_up", "nearest": ""}.get(rounding, f"_{rounding}")
     return Packed(
         f"bilinear{shift}{suffix}", {"kind": "bilinear", "shift": shift, "rounding": rounding}, tables, sizes
@@ -51,7 +51,7 @@ def pack_resize(op: ops.Resize, site: Site) -> Packed:
 
 def whole_factors(op: ops.Resize, site: Site) -> tuple[int, int] | None:
     """(vertical, horizontal) where output line i is input line i // factor, for all lines."""
-    if op.kind != "nearest":
+    if not op.kind.startswith("nearest"):
         return None
     factors = []
     for size, target in zip(site.inputs[0].shape[:2], op.size, strict=True):

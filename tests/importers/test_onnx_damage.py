@@ -68,3 +68,13 @@ def test_a_location_that_is_too_long(tmp_path: Path) -> None:
         path = tmp_path / "net.onnx"
         path.write_bytes(model.SerializeToString())
         refused(path)
+
+
+def test_a_size_below_zero_does_not_end_the_process(tmp_path: Path) -> None:
+    """ONNX's own shape inference aborts on a Slice of a tensor of negative size."""
+    net, x = small()
+    y = net.node("Conv", x, net.weights(4, 3, 2, 2), kernel_shape=[2, 2], dilations=[32768, 1])
+    y = net.node("Slice", y, *(net.const([v]) for v in (0, 1, 2, 1)))
+    net.output(net.qdq(net.node("Reshape", y, net.node("Shape", y)), 0.05, 0))
+    refused(net.save(tmp_path))
+    check_onnx(net.save(tmp_path))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import Context
+from ircompile.importers.onnx.context import HINT_CONSTANT, Context
 from ircompile.importers.onnx.linear import emit, linear_of
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.pooling import placed
@@ -16,7 +16,6 @@ from ircompile.importers.onnx.views import Axes, View, axes_of, natural_axes, or
 from ircompile.ir.ops import Binary, Constant, Table
 from ircompile.ir.tensor import Array
 
-HINT_CONSTANT = "put a DequantizeLinear of int8 codes in the constant's place"
 KINDS = {"Add": "add", "Sub": "sub", "Mul": "mul", "Min": "min", "Max": "max"}
 
 

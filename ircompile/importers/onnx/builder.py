@@ -13,6 +13,7 @@ from ircompile.importers.onnx.views import (
     NONE,
     Axes,
     View,
+    factored,
     is_identity,
     order_of,
     size_along,
@@ -83,6 +84,9 @@ class Builder(GraphBuilder):
         if is_identity(order):
             return tensor if source.shape == shape else self.reshape(raw, tensor, shape)
         axes = transposition(order, source.shape)
+        parts = factored(order) if axes is None else None
+        if parts is not None:
+            tensor, axes = self.reshape(raw, tensor, parts[0]), parts[1]
         if axes is None:
             raise CompileError(
                 raw.where,

@@ -12,7 +12,7 @@ from ircompile.importers.onnx.context import NONSENSE, nonsense
 from ircompile.importers.onnx.functions import sized
 from ircompile.importers.onnx.model import Raw, read_model
 from ircompile.importers.onnx.qoperators import form_of
-from ircompile.importers.onnx.reader import Reader, check_quantized, sound
+from ircompile.importers.onnx.reader import Reader, check_quantized, hinted, sound
 from ircompile.importers.onnx.values import Codes, Const, Weights
 from ircompile.importers.onnx.views import natural_axes, size_along, view_of
 from ircompile.ir.names import sanitize
@@ -74,7 +74,7 @@ class _Walk:
         try:
             attempt()
         except CompileError as error:
-            return error
+            return hinted(self.reader.model, error)
         except NONSENSE as error:
             return nonsense(self.reader.model.nodes[0], error)
         return None

@@ -34,6 +34,11 @@ NONSENSE = (
     ValueError, IndexError, TypeError, KeyError, AttributeError, ArithmeticError, MemoryError, AssertionError,
 )  # fmt: skip
 HINT_DAMAGED = "the file may be damaged; if ONNX's own checker finds nothing wrong, please report it"
+HINT_CONSTANT = "put a DequantizeLinear of int8 codes in the constant's place"
+HINT_FORM = (
+    "quantize_static's QOperator form leaves some operators and constants in float: "
+    "quantize the model with quant_format=QuantFormat.QDQ"
+)
 HINT_INPUT = "quantize the model's input: a QuantizeLinear and a DequantizeLinear before this operator"
 HINT_QDQ = (
     "quantize the model statically, with QuantizeLinear and DequantizeLinear around every operator "

@@ -12,7 +12,15 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.onnx import ports, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder
-from ircompile.importers.onnx.context import HINT_DAMAGED, HINT_QDQ, NONSENSE, Context, nonsense
+from ircompile.importers.onnx.context import (
+    HINT_CONSTANT,
+    HINT_DAMAGED,
+    HINT_FORM,
+    HINT_QDQ,
+    NONSENSE,
+    Context,
+    nonsense,
+)
 from ircompile.importers.onnx.folding import fold, foldable
 from ircompile.importers.onnx.labels import labels
 from ircompile.importers.onnx.model import Model, Raw, read_model
@@ -198,9 +206,8 @@ class Reader:
         for place in form.operands:
             value, scale, zero = padded[place : place + 3]
             if isinstance(value, Const):
-                operands.append(
-                    quantizers.dequantized(raw, value.array, scale, zero, 0 if form.kind == "Conv" else -1)
-                )
+                rows = form.kind == "Conv" or bool(raw.get("transB", 0))
+                operands.append(quantizers.dequantized(raw, value.array, scale, zero, 0 if rows else -1))
             else:
                 operands.append(self._dequantize(raw, [value, scale, zero]))
         operands += [padded[place] for place in form.plain]
@@ -220,6 +227,13 @@ def check_quantized(model: Model) -> None:
     if not any("Quant" in kind or kind.startswith(("QLinear", "QGemm")) for kind in kinds):
         problem = "is not quantized: it has no QuantizeLinear"
         raise CompileError(str(model.path), problem, "int8 models", HINT_QDQ)
+
+
+def hinted(model: Model, error: CompileError) -> CompileError:
+    """The error with a hint that is true of the file: one of QOperators is quantized, but in the form with gaps."""
+    if error.hint not in (HINT_QDQ, HINT_CONSTANT) or not any(form_of(raw) for raw in model.nodes):
+        return error
+    return CompileError(error.where, error.problem, error.supported, HINT_FORM)
 
 
 @contextmanager
@@ -248,7 +262,10 @@ def trace_onnx(
         model = read_model(path, input_shapes or {}, outputs)
         check_quantized(model)
         reader = Reader(model)
-        graph = reader.run()
+        try:
+            graph = reader.run()
+        except CompileError as error:
+            raise hinted(model, error) from None
     views = {name: value.view for name, value in reader.values.items() if isinstance(value, Codes)}
     return graph, {n: Place(v.tensor, v.index) for n, v in views.items() if v.tensor in graph.tensors}
 

@@ -6,7 +6,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.context import Context
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.values import Expr, Target
-from ircompile.importers.onnx.views import NONE, Axes, View, axes_of
+from ircompile.importers.onnx.views import NONE, Axes, View, axes_of, is_identity, order_of
 from ircompile.ir.ops import Softmax
 
 
@@ -47,4 +47,7 @@ def softmax_axes(view: View, shape: tuple[int, int, int], axis: int) -> Axes:
     others = [a for a in range(view.rank) if a != axis and view.shape[a] > 1]
     height = others[0] if others else NONE
     width = others[1] if len(others) > 1 else NONE
+    swapped = order_of(view, (width, height, axis)) if len(others) == 2 else None
+    if swapped is not None and is_identity(swapped):
+        return width, height, axis
     return height, width, axis

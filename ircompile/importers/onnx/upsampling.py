@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -78,13 +77,7 @@ def _operator(raw: Raw, view: View, axes: Axes, size: tuple[int, int]) -> Resize
     old = size_along(view.shape, axes)[:2]
     if mode == "nearest":
         rounding = raw.get("nearest_mode", "floor" if raw.kind == "Upsample" else "round_prefer_floor")
-        wanted = [[nearest(i, n, t, place, rounding) for i in range(t)] for n, t in zip(old, size, strict=True)]
-        for corners, half in ((False, False), (False, True), (True, False)):
-            found = Resize("nearest", size, corners, half)
-            lines = [[found.positions(i, n, t)[0] for i in range(t)] for n, t in zip(old, size, strict=True)]
-            if lines == wanted:
-                return found
-        raise CompileError(raw.where, f"nearest, {place}, {rounding}, of {old} to {size}", "whole factors, floor")
+        return _nearest(raw, place, rounding, old, size)
     if mode not in ("linear", "bilinear") or (place == "pytorch_half_pixel" and 1 in size and size != old):
         raise CompileError(raw.where, f"mode {mode} to {size}", "nearest, linear")
     return Resize("bilinear_onnx", size, *PLACES[place], ROUNDINGS[raw.get("codes", "")])
@@ -95,6 +88,9 @@ HINT_SCALE = "give the QuantizeLinear behind it the scale of the DequantizeLinea
 ROUNDINGS: dict[str, Literal["nearest", "floor", "truncate"]] = {
     "": "nearest", "uint8": "floor", "int8": "truncate",
 }  # fmt: skip
+NEAREST: dict[str, Literal["floor", "ceil", "prefer_floor", "prefer_ceil"]] = {
+    "floor": "floor", "ceil": "ceil", "round_prefer_floor": "prefer_floor", "round_prefer_ceil": "prefer_ceil",
+}  # fmt: skip
 PLACES = {
     "asymmetric": (False, False),
     "half_pixel": (False, True),
@@ -104,25 +100,25 @@ PLACES = {
 }
 
 
-def nearest(index: int, size: int, target: int, place: str, rounding: str) -> int:
-    """The line that ONNX takes for line `index` of `target`, of `size` lines."""
-    ratio = size / target
-    if place == "align_corners":
-        exact = index * (size - 1) / (target - 1) if target > 1 else 0.0
-    elif place == "tf_half_pixel_for_nn":
-        exact = (index + 0.5) * ratio
-    else:
-        exact = index * ratio if place == "asymmetric" else (index + 0.5) * ratio - 0.5
-    match rounding:
-        case "floor":
-            found = math.floor(exact)
-        case "ceil":
-            found = math.ceil(exact)
-        case "round_prefer_ceil":
-            found = math.floor(exact + 0.5)
-        case _:
-            found = math.ceil(exact - 0.5)
-    return min(max(found, 0), size - 1)
+def _nearest(raw: Raw, place: str, rounding: str, old: tuple[int, int], size: tuple[int, int]) -> Resize:
+    """The resize that takes the lines that ONNX takes: of whole factors, if one does."""
+    tensorflow = place == "tf_half_pixel_for_nn"
+    special = (tensorflow and rounding != "floor") or (place == "pytorch_half_pixel" and 1 in size)
+    if rounding not in NEAREST or special:
+        raise CompileError(raw.where, f"nearest_mode {rounding}, {place}, to {size}", ", ".join(NEAREST))
+    if tensorflow:
+        return Resize("nearest", size, half_pixel=True)
+    wanted = Resize("nearest_onnx", size, *PLACES[place], NEAREST[rounding])
+    for corners, half in ((False, False), (False, True), (True, False)):
+        found = Resize("nearest", size, corners, half)
+        if _lines(found, old) == _lines(wanted, old):
+            return found
+    return wanted
+
+
+def _lines(op: Resize, old: tuple[int, int]) -> list[list[int]]:
+    """The rows and the columns that a nearest resize takes of a map."""
+    return [[op.positions(i, n, t)[0] for i in range(t)] for n, t in zip(old, op.size, strict=True)]
 
 
 def lower_transposed(context: Context, expr: Expr, target: Target) -> View:

@@ -84,6 +84,30 @@ def transposition(order: Array, shape: Shape) -> Axes | None:
     return None
 
 
+def factored(order: Array) -> tuple[Shape, Axes] | None:
+    """A shape, and the order of its axes that lists elements 0, 1, 2 ... as `order` does; None where none does."""
+    sizes, strides, rest = [], [], order.astype(np.int64)
+    if rest.size < 2 or rest[0]:
+        return None
+    while rest.size > 1:  # the innermost axis first: as far as the steps are equal
+        step = int(rest[1])
+        run = int(np.argmin(np.append(rest == step * np.arange(rest.size), False)))
+        if rest.size % run:
+            return None
+        sizes.append(run)
+        strides.append(step)
+        rest = rest[::run]
+    if len(sizes) > 3:
+        return None
+    outer = [int(i) for i in np.argsort(strides)[::-1]]  # in the tensor, the widest step is outermost
+    shape = [sizes[i] for i in outer] + [1] * (3 - len(sizes))
+    axes = [outer.index(i) for i in reversed(range(len(sizes)))] + list(range(len(sizes), 3))
+    flat = np.arange(order.size).reshape(shape)
+    if not np.array_equal(flat.transpose(axes).reshape(-1), order):
+        return None
+    return (shape[0], shape[1], shape[2]), (axes[0], axes[1], axes[2])
+
+
 def natural_axes(rank: int) -> Axes:
     """Height, width, channels of ONNX's own convention: N x C, N x C x W, N x C x H x W."""
     if rank >= 4:

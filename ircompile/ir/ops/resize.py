@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,8 @@ from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 from ircompile.qtype import FLIP, INT8
 
 ONE = 1 << 10
+TIE = 1e-5
+"""A position that is so near to the middle between two lines is taken for the middle, as ONNX Runtime does."""
 
 
 @dataclass(frozen=True)
@@ -23,17 +26,18 @@ class Resize:
     zero. "bilinear_float32" (TFLite uint8): positions and weights in float32, codes taken as uint8, floor(x + 0.5).
     "bilinear_onnx": each position exact and rounded to 2^-10, then as "bilinear"; within one code of ONNX Runtime.
     `rounding` is another there where ONNX Runtime resizes codes: "floor" of uint8, "truncate" of int8.
+    "nearest_onnx": each position in float32, with `rounding` "floor", "ceil", "prefer_floor" or "prefer_ceil".
     """
 
-    kind: Literal["nearest", "bilinear", "bilinear_float32", "bilinear_onnx"]
+    kind: Literal["nearest", "nearest_onnx", "bilinear", "bilinear_float32", "bilinear_onnx"]
     size: tuple[int, int]
     align_corners: bool = False
     half_pixel: bool = False
-    rounding: Literal["nearest", "floor", "truncate"] = "nearest"
+    rounding: Literal["nearest", "floor", "truncate", "ceil", "prefer_floor", "prefer_ceil"] = "nearest"
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input; any sizes up to 2^15; align_corners and half_pixel not both when bilinear."""
-        if self.kind != "nearest" and self.align_corners and self.half_pixel:
+        if not self.kind.startswith("nearest") and self.align_corners and self.half_pixel:
             raise CompileError(inputs[0].name, "both align_corners and half_pixel_centers", "one of them")
         if max(*self.size, inputs[0].height, inputs[0].width) >= 2**15:
             raise CompileError(inputs[0].name, f"resize to {self.size}", "sizes below 32768")
@@ -56,8 +60,15 @@ class Resize:
         "nearest".
         """
         corners = self.align_corners and target > 1
-        if self.kind == "bilinear_onnx":
+        if self.kind.endswith("_onnx"):
             half = 0.5 if self.half_pixel else 0.0
+            if self.kind == "nearest_onnx":
+                growth = np.float32(target) / np.float32(size)
+                exact = float((np.float32(index) + np.float32(half)) / growth - np.float32(half))
+                if self.align_corners:
+                    exact = float(np.float32(index * (size - 1)) / np.float32(max(target - 1, 1)))
+                line = min(max(self._rounded(exact), 0), size - 1)
+                return line, line, 0
             exact = (index + half) * ((size - 1) / (target - 1) if corners else size / target) - half
             exact = min(max(exact, 0.0), size - 1.0)
             return int(exact), min(int(exact) + 1, size - 1), round(ONE * (exact - int(exact)))
@@ -79,6 +90,18 @@ class Resize:
         lower = max(int(np.floor(place)), 0)
         return lower, min(int(np.ceil(place)), size - 1), float(place - np.float32(lower))
 
+    def _rounded(self, exact: float) -> int:
+        """The line nearest to a position, in the sense of `rounding`."""
+        match self.rounding:
+            case "ceil":
+                return math.ceil(exact)
+            case "prefer_floor":
+                return math.ceil(exact - 0.5 - TIE)
+            case "prefer_ceil":
+                return math.floor(exact + 0.5 + TIE)
+            case _:
+                return math.floor(exact)
+
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         source, target = site.inputs[0], site.output
         columns = [self.positions(x, source.width, target.width) for x in range(target.width)]
@@ -89,7 +112,7 @@ class Resize:
             upper, lower, down = self.positions(row, source.height, target.height)
             above, below = inputs[0].take(upper, upper + 1)[0], inputs[0].take(lower, lower + 1)[0]
             corners = (above[left], below[left], above[right], below[right])
-            out[row - start] = above[left] if self.kind == "nearest" else self._mix(corners, down, across)
+            out[row - start] = above[left] if self.kind.startswith("nearest") else self._mix(corners, down, across)
         return out
 
     def _mix(self, corners: tuple[Array, Array, Array, Array], down: float, across: Array) -> Array:
