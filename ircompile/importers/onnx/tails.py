@@ -74,7 +74,11 @@ def leaves_of(context: Context, output: str, value: Value | None) -> list[Leaf]:
 
 def _unquantized(output: str) -> CompileError:
     """The error of an output that depends on the float input alone, or on nothing."""
-    return CompileError(f"output {output!r}", "is computed from no quantized tensor", "quantized models", HINT_QDQ)
+    problem, hint = (
+        "is computed from no quantized tensor",
+        "leave this output out, or quantize what it is computed from",
+    )
+    return CompileError(f"output {output!r}", problem, "outputs of quantized operators", hint)
 
 
 def left(expr: Expr) -> str:
