@@ -14,7 +14,7 @@ from ircompile.plan.bound import lower_bound
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.fast import shortcuts
 from ircompile.plan.memories import MemoryMap, one_arena
-from ircompile.plan.model import Block, Buffer, Demand, Layout, Plan
+from ircompile.plan.model import MOST_STEPS, Block, Buffer, Demand, Layout, Plan
 from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
 from ircompile.plan.search import find_default, find_least
 
@@ -37,6 +37,10 @@ def check_input_mode(graph: Graph, input_mode: InputMode) -> None:
     if input_mode == "rows" and len(graph.inputs) != 1:
         raise CompileError(
             graph.name, f"{len(graph.inputs)} inputs with --input rows", "one input", "use --input resident"
+        )
+    if input_mode == "rows" and (height := graph.tensors[graph.input_names[0]].height) > MOST_STEPS:
+        raise CompileError(
+            graph.name, f"{height:,} rows with --input rows", f"up to {MOST_STEPS:,}", "use --input resident"
         )
 
 

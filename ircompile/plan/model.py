@@ -14,6 +14,8 @@ from ircompile.ir.tensor import Tensor
 Layout = Literal["hwc", "chw"]
 ARENA_ALIGN = 4
 COUNTER_BYTES = 2
+MOST_STEPS = 2**15 - 1
+"""Steps of one stage, and rows that are pushed: the tables in the C have 16 bits for them."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
+from ircompile.errors import CompileError
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import state_bytes
 from ircompile.plan.aliases import aliases_of, slices_of
-from ircompile.plan.model import Demand
+from ircompile.plan.model import MOST_STEPS, Demand
 from ircompile.plan.schedule import StepTimes, rows_pushed, segment_times
 from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.stages import stages_of
@@ -21,6 +22,8 @@ class ScheduledGraph:
     `last_reader` the last stage that reads it, the number of stages for an output, and -1 if nothing reads it.
     `written_over` are the inputs that it may be written over. `rows` has an entry for every line buffer, too.
     Tensors in `unshifted` must have row r in slot r mod slots.
+
+    Raises CompileError if a node has more than MOST_STEPS rows.
     """
 
     def __init__(
@@ -36,6 +39,10 @@ class ScheduledGraph:
         self.line_buffers = frozenset(line_buffers)
         self.shortcuts = shortcuts or Shortcuts()
         self.stages, self.step_rows = stages_of(graph, line_buffers, recomputing, self.shortcuts)
+        for stage in self.stages:
+            if stage.steps > MOST_STEPS:
+                where = stage.node.source or stage.node.name
+                raise CompileError(where, f"{stage.steps:,} rows", f"tensors of up to {MOST_STEPS:,} rows")
         self.sums = [state_bytes(stage.node.op, graph.site(stage.node)) for stage in self.stages]
         self.slices = slices_of(graph, demands)
         self.aliases = aliases_of(graph, demands, self.line_buffers)

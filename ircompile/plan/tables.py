@@ -5,8 +5,12 @@ They do not grow with the height of the picture where required steps follow a st
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+from ircompile.ir.tensor import Array
 from ircompile.plan.model import Plan
 from ircompile.plan.schedule import rows_pushed
 
@@ -72,25 +76,33 @@ def schedule_tables(plan: Plan) -> Tables:
 
 
 def affine_wait(required: tuple[int, ...]) -> tuple[int, int, int, int] | None:
-    """(times, plus, over, most) with required[s] == min((s * times + plus) // over, most), or None if none fits.
+    """(times, plus, over, most) with which C finds required[s], or None if none was found.
 
-    `plus` is not negative, so that C's division truncates as // does.
+    C computes min((s * times + plus) / over, most) and waits for as many steps, where a negative number is as good
+    as 0. So the line may begin below 0, as for the second input of a concatenation of rows.
     """
-    most = max(required)
-    if min(required) == most:
+    counts = np.array(required, np.int64)
+    most = int(counts.max())
+    if int(counts.min()) == most:
         return 0, most, 1, most
-    reached = next(i for i, stop in enumerate(required) if stop == most)
-    for over in range(1, 17):
-        for times in {*range(1, 5), *([-(-(most * over) // max(reached, 1))] if reached else [])}:
-            plus = _plus(required[: reached + 1], times, over)
-            if plus is not None:
-                fits = all(stop == min((s * times + plus) // over, most) for s, stop in enumerate(required))
-                if fits and most < 2**15 and plus < 2**15:
-                    return times, plus, over, most
+    steps, reached = np.arange(len(counts)), int(counts.argmax())
+    rising = np.arange(reached + 1)
+    for from_zero in (True, False):
+        needed = rising if from_zero else rising[counts[rising] > 0]
+        for times, over in _slopes(counts, most, reached, from_zero):
+            plus = int((counts[needed] * over - needed * times).max())
+            plus = max(plus, 0) if from_zero else plus
+            found = np.clip((steps * times + plus) // over, 0, most)
+            if np.array_equal(found, counts) and max(most, abs(plus), times, over) < 2**15:
+                return times, plus, over, most
     return None
 
 
-def _plus(required: tuple[int, ...], times: int, over: int) -> int | None:
-    """The least plus >= 0 with (s * times + plus) // over >= required[s] on all steps, or None."""
-    plus = max(stop * over - s * times for s, stop in enumerate(required))
-    return max(plus, 0)
+def _slopes(counts: Array, most: int, reached: int, from_zero: bool) -> Iterator[tuple[int, int]]:
+    """Slopes times / over to try: simple ones first, then one step for as many as stand between two rises."""
+    for over in range(1, 17):
+        for times in {*range(1, 5), *([-(-(most * over) // max(reached, 1))] if reached else [])}:
+            yield times, over
+    rises = np.flatnonzero(np.diff(counts) > 0)
+    if len(rises) > 1 and not from_zero:
+        yield 1, int(rises[1] - rises[0])

@@ -11,8 +11,11 @@ import pytest
 from nets import Net
 
 from ircompile.checks.plan import prove
+from ircompile.errors import CompileError
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
+from ircompile.plan import InputMode
+from ircompile.plan.tables import schedule_tables
 from ircompile.target import load_target
 from ircompile.variants.choose import fit
 from ircompile.variants.estimate import analyze_graph
@@ -93,6 +96,24 @@ def test_memory_grows_with_the_rows() -> None:
 @pytest.mark.thorough
 def test_work_grows_with_the_rows() -> None:
     assert calls(128) < 1.5 * 4 * calls(64)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+def test_the_schedule_in_c_does_not_grow_with_the_rows(mode: InputMode) -> None:
+    small, large = (schedule_tables(fit(detector(size), M4, mode).plan) for size in (64, 128))
+    assert not small.tables
+    assert not large.tables
+    assert len(large.waits) < 1.2 * len(small.waits)
+
+
+@pytest.mark.parametrize("mode", ["resident", "rows"])
+def test_more_rows_than_the_schedule_can_count_are_refused(mode: InputMode) -> None:
+    net = Net((2**15, 1, 1))
+    graph = net.graph(net.conv("x", 1))
+    for plan in (fit, analyze_graph):
+        with pytest.raises(CompileError, match=r"32,768 rows.*32,767"):
+            plan(graph, M4, mode)
 
 
 @pytest.mark.slow
