@@ -1,7 +1,12 @@
 """Every tuned number of planning: what it does, and what was measured when it was chosen.
 
-None of them changes what a plan computes; they trade bytes of the arena against time of planning. How each was
-measured stands in `docs/planning.md`, "Settings".
+None of them changes what a plan computes. They trade bytes of the arena, time of planning and executed instructions
+against each other.
+
+"Measured" is on nine default plans for Cortex-M4: of mcunet_vww_tinyengine, mlperf_vww_96_int8, tflm_person_detect
+and mlperf_ic_resnet8_int8 in both input modes, and of mnv3s_035_ppocr_cls_qdq_sym with its input stored. With the
+numbers below their arenas have 167,324 bytes in all, and planning them takes 10.2 CPU seconds. A setting without
+"Measured" was taken over from the first version that worked.
 """
 
 from __future__ import annotations
@@ -9,21 +14,34 @@ from __future__ import annotations
 # Partition: where to cut the graph into segments
 
 LONGEST_SEGMENT = 24
-"""Nodes of one segment that are considered; half as many in a graph of more than MANY_NODES nodes."""
+"""Nodes of one segment that are considered; half as many in a graph of more than MANY_NODES nodes.
+
+Measured: 12 saves no byte and takes 8.4 s; 48 takes 8 bytes more and 13.8 s.
+"""
 MANY_NODES = 200
 PEAK_EXPONENT = 4
 """Of partitions with equal greatest peak, that with the least sum of peak ** PEAK_EXPONENT is taken.
 
 A high power prefers several low segments to a second high one; 1 would prefer few segments.
+Measured: 1 takes 376 bytes more and 11.1 s.
 """
 MOVED_BY = (-1, 1, -2, 2, -3, 3)
-"""By how many nodes the search moves a cut to find a better partition."""
+"""By how many nodes the search moves a cut to find a better partition.
+
+Measured: (-1, 1) saves 4 bytes and takes 9.1 s.
+"""
 SEARCH_EFFORT = 2400
-"""Nodes that are laid out in the search for better cuts, over all candidates."""
+"""Nodes that are laid out in the search for better cuts, over all candidates.
+
+Measured: 0 takes 148 bytes more and 5.1 s; 9600 saves 4 bytes and takes 13.3 s.
+"""
 LINE_BUFFER_EFFORT = 10 * SEARCH_EFFORT
 """The same where line buffers are taken away from the plan of least memory."""
 NEAR_LEAST = 1.05
-"""The default plan may need this much more than the least that was found, and do less work for it."""
+"""The default plan may need this much more than the least that was found, and do less work for it.
+
+Measured: 1.0 saves 392 bytes and takes 0.04 % more instructions; 1.1 takes 1,192 bytes more and 0.11 % fewer.
+"""
 
 # Shared ring buffers
 
