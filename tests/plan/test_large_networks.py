@@ -6,8 +6,10 @@ import cProfile
 import pstats
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from ladder import climb
 from nets import Net
 
 from ircompile.checks.plan import prove
@@ -105,6 +107,15 @@ def test_the_schedule_in_c_does_not_grow_with_the_rows(mode: InputMode) -> None:
     assert not small.tables
     assert not large.tables
     assert len(large.waits) < 1.2 * len(small.waits)
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("mode", ["rows"])
+def test_compiled(mode: InputMode, tmp_path: Path) -> None:
+    """The C waits as the planner says, also where the line of a wait begins below 0."""
+    graph = detector(64)
+    assert any(wait.plus < 0 for wait in schedule_tables(fit(graph, M4, mode).plan).waits)
+    climb(graph, tmp_path, mode, rungs=("gcc",))
 
 
 @pytest.mark.parametrize("mode", ["resident", "rows"])
