@@ -168,3 +168,10 @@ def test_constants_that_are_no_archive(ir: Path) -> None:
     with zipfile.ZipFile(constants, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("w.npy", bytes(2**27 + 1))
     assert "bytes of constants" in refused(ir)
+
+
+def test_windows_that_take_in_more_than_can_be_computed(tmp_path: Path) -> None:
+    x = codes(1, 1000, 1000, 16)
+    options = {"StrideW": 1, "StrideH": 1, "FilterWidth": 999, "FilterHeight": 999}
+    for kind in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
+        assert "its windows take in" in refused(one_op(tmp_path / "pool.tflite", kind, [x], [x], **options))

@@ -11,6 +11,9 @@ from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.ops.window import Window
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor, integers
 
+AT_ONCE = 2**23
+"""Codes of windows that the simulation gathers at once: 64 MB as float64."""
+
 
 @dataclass(frozen=True)
 class Conv:
@@ -52,10 +55,16 @@ class Conv:
         source, weights = site.inputs[0], site.consts[self.weights]
         windows = self.window.gather(inputs[0], start, stop, source.height, source.zero_point)
         # float64 is exact here: |sum| < 2^9 * 2^16 * K stays far below 2^53, and BLAS is quick.
-        flat = windows.reshape(-1, weights[0].size).astype(np.float64) - source.zero_point
-        acc = flat @ weights.reshape(len(weights), -1).astype(np.float64).T
-        total = acc.astype(np.int64) + integers(site.consts[self.bias])
-        return np.asarray(total.reshape(stop - start, *site.output.shape[1:]))
+        matrix = weights.reshape(len(weights), -1).astype(np.float64).T
+        total = np.empty((stop - start, site.output.width, len(weights)), np.int64)
+        width = max(1, min(site.output.width, AT_ONCE // weights[0].size))
+        height = max(1, AT_ONCE // (weights[0].size * site.output.width))
+        for y in range(0, stop - start, height):
+            for x in range(0, site.output.width, width):
+                block = windows[y : y + height, x : x + width]
+                flat = block.reshape(*block.shape[:2], -1).astype(np.float64) - source.zero_point
+                total[y : y + height, x : x + width] = flat @ matrix
+        return np.asarray(total + integers(site.consts[self.bias]))
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         return requantize(self.sums(site, inputs, start, stop), self.requant, site.consts)

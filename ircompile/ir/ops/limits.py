@@ -48,6 +48,8 @@ LARGEST = 2**20
 """Strides, paddings, kernels and the like above this are refused as nonsense."""
 TAPS = 2**22
 """Windows at a border, times the kernel's size, that one axis may have: analyses look at each."""
+WORK = 2**35
+"""Codes that all windows of one operator may take in: more than any microcontroller computes."""
 MOST_SHIFT = 30
 """Bits that TFLite's arithmetic can shift an int32 left by; more is undefined in C, in the frameworks' too."""
 CODES = range(INT8.low, INT8.high + 1)
@@ -66,6 +68,7 @@ def check_op(op: Op, inputs: Sequence[Tensor], output: Tensor, consts: Consts) -
     _check_multipliers(op, Site(tuple(inputs), output, consts))
     if isinstance(op, Conv | Depthwise | MaxPool | AveragePool):
         _check_window(op.window, inputs[0])
+        _check_work(op, Site(tuple(inputs), output, consts))
     elif isinstance(op, TransposeConv):
         kernel = consts[op.weights].shape[1:3]
         if max(size * taps for size, taps in zip(op.size, kernel, strict=False)) > TAPS * 16:
@@ -238,6 +241,16 @@ def _check_window(window: Window, source: Tensor) -> None:
             raise CompileError(
                 "", f"kernel {window.kernel}, padding {window.padding}", "smaller windows or padding"
             )
+
+
+def _check_work(op: Conv | Depthwise | MaxPool | AveragePool, site: Site) -> None:
+    """Raises CompileError where windows take in more codes than is worth simulating."""
+    kh, kw = op.window.kernel
+    work = site.output.height * site.output.width * kh * kw * site.inputs[0].channels
+    if isinstance(op, Conv):
+        work *= site.output.channels
+    if work > WORK:
+        raise CompileError("", f"its windows take in {work:,} codes", f"up to {WORK:,}")
 
 
 def check_tensor(tensor: Tensor) -> None:

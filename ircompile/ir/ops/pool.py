@@ -63,11 +63,11 @@ class AveragePool:
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         source, target = site.inputs[0], site.output
         windows = self.window.gather(inputs[0], start, stop, source.height, 0)
-        total = windows.astype(np.int64).sum(axis=(2, 3))
+        total = windows.sum(axis=(2, 3), dtype=np.int64)
         ones = np.ones((source.height, source.width, 1), np.int8)
         first, last = inputs[0].first, inputs[0].first + len(inputs[0].data)
         inside = self.window.gather(Rows(ones[first:last], first), start, stop, source.height, 0)
-        count = inside.astype(np.int64).sum(axis=(2, 3))
+        count = inside.sum(axis=(2, 3), dtype=np.int64)
         return np.clip(self.divide(total, count, source, target), self.low, self.high).astype(np.int8)
 
     def divide(self, total: Array, count: Array, source: Tensor, target: Tensor) -> Array:
