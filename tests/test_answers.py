@@ -100,7 +100,7 @@ def test_analyze_answers_whether_it_fits(
     model: Path, ram: object, code: int, verdict: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("analyze", model, "--target", "m4", "--ram", ram) == code
-    assert f"verdict   {verdict}: " in capsys.readouterr().out
+    assert f"verdict   {verdict}, by an estimate that compiling confirms or refuses: " in capsys.readouterr().out
     assert run("analyze", model, "--target", "m4", "--ram", ram, "--json") == code
     data = valid(capsys.readouterr().out, "analyze")
     assert (data["verdict"], data["fits"]) == (verdict, code == 0)

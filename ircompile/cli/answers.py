@@ -153,7 +153,7 @@ def _print_analysis(found: Analysis, model: str) -> None:
             OUT.print(
                 f"{'option':<9} --ram {found.ram}: compiling splits layers by channels, too, which is not estimated"
             )
-        fits = {True: "fits", False: "too large", None: ""}[option.fits]
+        fits = {True: "fits by estimate", False: "too large by estimate", None: ""}[option.fits]
         figures = f"{number(option.arena)} bytes{BASIS[option.basis]}, {number(option.macs)} MACs"
         OUT.print(f"{'option':<9} {option.how}\n{'':<9} {figures}{', ' if fits else ''}{fits}", markup=False)
     for notice in found.notices:
@@ -161,8 +161,14 @@ def _print_analysis(found: Analysis, model: str) -> None:
 
 
 def _verdict(found: Analysis) -> str:
-    if found.verdict == "may fit":
-        return "may fit; compiling with --ram searches on"
+    """The verdict, and what it rests on: a bound is proved, all else is an estimate until it is compiled."""
+    match found.verdict:
+        case "may fit":
+            return "may fit; compiling with --ram searches on"
+        case "fits" | "fits with changes":
+            return f"{found.verdict}, by an estimate that compiling confirms or refuses"
+        case "does not fit":
+            return "does not fit, whole layers need the bound at least"
     return found.verdict
 
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ircompile import __version__
-from ircompile.cli import answers, commands, completion, explore, export, sweep, verify
+from ircompile.cli import answers, certify, commands, completion, explore, export, sweep, verify
 from ircompile.cli.command import EXIT, Command, Help, Parser
 from ircompile.cli.dump import DUMP
 from ircompile.cli.quantize import QUANTIZE
@@ -23,6 +23,7 @@ COMMANDS: tuple[Command, ...] = (
     explore.EXPLORE,
     commands.BENCH,
     export.EXPORT,
+    certify.CERTIFY,
     QUANTIZE,
     DUMP,
     commands.TARGETS,

@@ -1,0 +1,187 @@
+"""Evidence of one compilation, for people who must answer for it: what was made, of what, how it was checked.
+
+The method is described in docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ircompile.emit.writing import sha256
+from ircompile.export.sbom import bill_of_materials, versions
+from ircompile.export.stack import measure_stack
+from ircompile.ir.ops import OPS
+from ircompile.pipeline import Compiled
+from ircompile.report import compared_text
+from ircompile.verification.confirm import NAMES
+
+Files = dict[str, str | bytes]
+EVERY_OP = ("tests/ops/test_protocol.py", "tests/ops/test_rules.py", "tests/kernels/test_cores.py")
+"""Tests of the project that run for every operator."""
+TESTS = {
+    "Conv": ("test_convolution.py", "test_helium_dense.py"),
+    "Depthwise": ("test_depthwise.py", "test_helium_depthwise.py"),
+    "TransposeConv": ("test_transpose_conv.py",),
+    "AveragePool": ("test_pooling.py",),
+    "MaxPool": ("test_pooling.py",),
+    "Mean": ("test_pooling.py",),
+    "Extreme": ("test_extremes.py",),
+    "Binary": ("test_elementwise.py",),
+    "Prelu": ("test_prelu.py",),
+    "Table": ("test_elementwise.py",),
+    "PixelTable": ("test_moving.py",),
+    "Softmax": ("test_moving.py",),
+    "ArgMax": ("test_extremes.py",),
+    "Resize": ("test_resize.py",),
+    "Concat": ("test_concat.py",),
+    "Slice": ("test_concat.py",),
+    "Pad": ("test_concat.py",),
+    "DepthToSpace": ("test_blocks.py",),
+    "SpaceToDepth": ("test_blocks.py",),
+    "Reshape": ("test_moving.py",),
+    "Transpose": ("test_moving.py",),
+    "Flip": ("test_elementwise.py",),
+    "Copy": ("test_elementwise.py",),
+}
+"""Tests of an operator's kernels, in the project's tests/kernels: C on the host and on emulated cores."""
+LIMITS = (
+    "Equality was compared on the inputs that are counted here; for all others it rests on the project's tests of "
+    "every operator.",
+    "The framework is the reference of numbers: that it computes what the network was trained for is not shown.",
+    "The plan and its C were made by one tool; no qualification of that tool by a notified body exists.",
+    "Stack is that of the compiler and the options named; functions that it lists as unknown come on top.",
+    "Loop bounds are counts of the schedule, not times: caches, wait states and interrupts are the integrator's.",
+)
+
+
+def evidence(
+    compiled: Compiled,
+    model: Path,
+    report: Mapping[str, Any],
+    rungs: list[dict[str, Any]],
+    layers: dict[str, Any] | None,
+) -> Files:
+    """The files of the folder: the C, and what is known of it.
+
+    `report` is that of the compilation, `rungs` what `verify` compared, `layers` what `--isolated` did, None where
+    no framework runs the file. Raises CompileError where the library for the bill of materials is not installed.
+    """
+    files: Files = dict(compiled.files())
+    stack = measure_stack(files, compiled.name, compiled.target)
+    bill = bill_of_materials(compiled.name, model, files)
+    operators = operators_of(compiled, layers)
+    loops = loops_of(compiled)
+    files["sbom.cdx.json"] = bill
+    for name, data in (
+        ("operators", operators), ("loops", loops), ("stack", stack), ("versions", versions()), ("verified", rungs),
+        ("report", dict(report)),
+    ):  # fmt: skip
+        files[f"{name}.json"] = json.dumps(data, indent=1) + "\n"
+    files["EVIDENCE.md"] = _summary(compiled, model, report, rungs, operators, stack)
+    sums = {model.name: sha256(model.read_bytes())} | {name: sha256(text) for name, text in files.items()}
+    files["SHA256SUMS"] = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+    return files
+
+
+def operators_of(compiled: Compiled, layers: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Every layer: where it stood in the file, its rule, whose rounding it has, its kernel, tests and figures."""
+    graph = compiled.lowered.graph
+    alone = {layer["name"]: layer for layer in (layers or {}).get("layers", [])}
+    found = []
+    for node in graph.nodes:
+        kind, packed = type(node.op).__name__, compiled.program.packed[node.name]
+        requant = getattr(node.op, "requant", None)
+        figures = alone.get(node.name)
+        found.append(
+            {
+                "name": node.name,
+                "source": node.source,
+                "op": kind,
+                "rule": " ".join((type(node.op).infer.__doc__ or "").split()),
+                "reference": NAMES[graph.numerics],
+                "rounding": getattr(requant, "rounding", None),
+                "kernel": compiled.lowered.kernels[node.name].template,
+                "requantization": packed.form.key if packed.form else None,
+                "alone": figures and {key: figures[key] for key in ("compared", "differing", "ties", "largest")},
+                "tests": [*EVERY_OP, *(f"tests/kernels/{name}" for name in TESTS[kind])],
+            }
+        )
+    return found
+
+
+def loops_of(compiled: Compiled) -> dict[str, Any]:
+    """Bounds of the loops of one inference: firings of every layer, and the products of one firing."""
+    plan, graph = compiled.plan, compiled.lowered.graph
+    layers = []
+    for stage in plan.stages:
+        node = stage.node
+        macs = node.op.macs(graph.site(node))
+        height, width, channels = graph.tensors[node.output].shape
+        layers.append(
+            {
+                "layer": node.name,
+                "firings": stage.steps,
+                "output": [height, width, channels],
+                "multiply_accumulates": macs,
+                "multiply_accumulates_a_firing": -(-macs // max(stage.steps, 1)),
+            }
+        )
+    return {
+        "segments": [list(segment) for segment in plan.segments],
+        "firings": sum(stage.steps for stage in plan.stages),
+        "layers": layers,
+    }
+
+
+def _summary(
+    compiled: Compiled,
+    model: Path,
+    report: Mapping[str, Any],
+    rungs: list[dict[str, Any]],
+    operators: list[dict[str, Any]],
+    stack: Mapping[str, Any] | None,
+) -> str:
+    """EVIDENCE.md, to be read by people."""
+    kinds = sorted({operator["op"] for operator in operators})
+    lines = [
+        f"# Evidence of {compiled.name}",
+        "",
+        f"* Model: {model.name}, SHA-256 {sha256(model.read_bytes())}.",
+        f"* Target: {compiled.target.name}, {compiled.target.compiler} {' '.join(compiled.target.cflags)} "
+        f"{compiled.target.optimization}.",
+        f"* Tool: ircompile {versions()['ircompile']}; versions.json has all packages, sbom.cdx.json the parts.",
+        f"* Arena: {compiled.interface.arena_bytes:,} bytes, all memory but the stack.",
+        f"* Stack: {_stack_text(stack)}.",
+        f"* Compared: {compared_text(report['compared'])}.",
+        *(
+            f"* Verified: {rung['name']} = graph, {rung['differing']:,} of {rung['compared']:,} elements differ, "
+            f"{rung['vectors']} inputs."
+            for rung in rungs
+        ),
+        f"* Operators: {len(operators)} layers of {', '.join(kinds)}; operators.json says of each its rule, the "
+        "framework whose rounding it has, its kernel, what it gave alone, and the project's tests behind it.",
+        "* Loops: loops.json has the firings of every layer and the products of one, to bound execution time.",
+        "* SHA256SUMS has the hashes of all files here and of the model.",
+        "",
+        "## Known limits",
+        "",
+        *(f"* {limit}" for limit in LIMITS),
+        *(f"* {notice}" for notice in compiled.graph.notices),
+        "",
+        "The method is described in the project's docs/reliability.md.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _stack_text(stack: Mapping[str, Any] | None) -> str:
+    if stack is None:
+        return "not measured, the target's GCC is not installed"
+    bounded = "every function's own is of a fixed size" if stack["bounded"] else "some are of NO fixed size"
+    unknown = f"; {', '.join(stack['unknown'])} of the C library not counted" if stack["unknown"] else ""
+    return f"{stack['most']:,} bytes at most, of the deepest chain of calls; {bounded}{unknown}"
+
+
+assert set(TESTS) == {op.__name__ for op in OPS}
