@@ -189,6 +189,7 @@ def test_every_schema_is_one_and_describes_every_key() -> None:
         "check",
         "compile",
         "explore",
+        "quantize",
         "sweep",
         "targets",
         "verify",
