@@ -15,6 +15,7 @@ from ircompile.emit.layout import lay_out
 from ircompile.emit.templating import environment
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import Form, PairForm
+from ircompile.kernels.weights import WeightCoding
 from ircompile.resources import templates_dir
 from ircompile.target import Target
 
@@ -124,11 +125,13 @@ def differences(first: Mapping[str, object], key: Mapping[str, object]) -> list[
     changed = {
         name: value for name, value in key.items() if first.get(name) != value and not isinstance(value, str)
     }
+    codings = [value.value for value in changed.values() if isinstance(value, WeightCoding)]
+    changed = {name: value for name, value in changed.items() if not isinstance(value, WeightCoding)}
     if not all(isinstance(value, int) and 0 <= value < 1000 for value in changed.values()):
         return []
     plain = {name: value for name, value in changed.items() if isinstance(value, bool)}
     words = [name if value else f"not_{name}" for name, value in plain.items()]
-    return words + [f"{name}{value}" for name, value in changed.items() if name not in plain]
+    return codings + words + [f"{name}{value}" for name, value in changed.items() if name not in plain]
 
 
 def c_environment(prefix: str) -> jinja2.Environment:

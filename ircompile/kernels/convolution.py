@@ -14,6 +14,7 @@ from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
 from ircompile.kernels.requantize.negate import negated
 from ircompile.kernels.tiles import run_order, stream_of, turned_in_pairs
+from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import INT8, UINT8
 from ircompile.target import Target
 
@@ -176,7 +177,7 @@ def pack_conv(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:
     starts = slice(len(recipe.common), None, recipe.words.shape[1])
     words[starts] -= site.inputs[0].zero_point * flat.sum(axis=1)
     most = int((np.abs(words[starts]) - INT8.low * np.abs(flat).sum(axis=1)).max())
-    key: dict[str, object] = {"wide": weights.dtype == np.int16}
+    key: dict[str, object] = {"coding": natural_coding(weights)}
     sums = {**key, "wraps": most >= 2**31}
     shared: Shared = {}
     if context.kernels[node.name].template != "fully_connected":
@@ -198,13 +199,14 @@ def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packe
     steps = len(order) if is_straight(op, site) else 0
     interval = context.intervals.accumulators[node.name]
     turn = None if is_wide(op, site) else turned_in_pairs(weights, recipe, site.consts[op.bias], *interval)
-    pairs = turn is not None
-    if turn is not None and turn.any():
+    coding = WeightCoding.INT16 if is_wide(op, site) else natural_coding(weights)
+    if turn is not None:
+        coding = WeightCoding.PAIRS
         weights, recipe = np.where(turn[:, np.newaxis], -integers(weights), weights), negated(recipe, turn)
     shared: Shared = {"unpack": ("unpack", {})}
     if is_point(op) and single_pixels(context):
-        shared["pixel"] = ("pixel", {"pairs": pairs})
-    key: dict[str, object] = {"pairs": pairs}
+        shared["pixel"] = ("pixel", {"coding": coding})
+    key: dict[str, object] = {"coding": coding}
     sizes, suffix = sizes_of(node, op, site, context), ""
     if kernel.template != "fully_connected":
         sizes["words"] = 2 * len(order)
@@ -217,7 +219,7 @@ def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packe
         suffix = f"{window_suffix(op.window)}_c{source.channels}"
     firsts = range(0, gather.passes * gather.runs * gather.run, gather.runs * gather.run)
     passes = [np.where(order >= 0, order + first, -1) for first in firsts]
-    stream = stream_of(weights, passes, source.zero_point, recipe, pairs)
+    stream = stream_of(weights, passes, source.zero_point, recipe, coding)
     if kernel.template == "conv":
         outside = np.full(-(-gather.run // 4) * 4, source.zero_point, np.int8)
         stream = np.concatenate([outside.view(np.int32), stream])

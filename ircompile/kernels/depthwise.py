@@ -14,6 +14,7 @@ from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
 from ircompile.kernels.requantize import Recipe
+from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import INT8
 from ircompile.target import Features
 
@@ -65,7 +66,7 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
         **context.steps(node, site),
     }
     suffix = window_suffix(window) + (f"_x{multiplier}" if multiplier > 1 else "")
-    wide = weights.dtype == np.int16
+    coding = natural_coding(weights)
     if template == "depthwise":
         features = context.target.features
         outputs = plain_outputs(op, site, features)
@@ -73,7 +74,7 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
         largest = np.abs(starts) - INT8.low * np.abs(flat).sum(axis=1)
         recipe = raw_codes(recipe, weights, source.zero_point)
         key: dict[str, object] = {
-            "window": window, "wide": wide, "multiplier": multiplier, "outputs": outputs,
+            "window": window, "coding": coding, "multiplier": multiplier, "outputs": outputs,
             "unrolled": is_unrolled(op, outputs), "wraps": bool(np.any(largest >= 2**31)),
         }  # fmt: skip
         arrays = {"weights": weights, "requant": requant_words(recipe)}
@@ -81,12 +82,12 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
             {"gather": ("gather", {})} if features.unaligned else {}
         )
         return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, gather)
-    outputs = best_outputs(window.kernel, window.stride[1], site.output.width, wide)
+    outputs = best_outputs(window.kernel, window.stride[1], site.output.width, coding)
     steps = row_steps(window.kernel[1], window.stride[1], outputs)
     assembly = allocated(window.kernel[1], window.stride[1], outputs)
     key = {
         "kernel": window.kernel, "stride": window.stride[1], "left": window.padding[2], "right": window.padding[3],
-        "wide": wide, "multiplier": multiplier, "outputs": outputs,
+        "coding": coding, "multiplier": multiplier, "outputs": outputs,
         "steps": steps, "assembly": assembly,
         "registers": registers_of(assembly, window.kernel),
         "outside": any(window.padding[:2]), "whole": op.whole,
@@ -96,19 +97,19 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
         sizes |= {"height_in": source.height, "height_out": site.output.height}
         sizes |= {"row_step": context.plan.buffers[node.output].pitch}
         suffix += "_whole"
-    order = row_order(window.kernel[1]) if wide else list(range(window.kernel[1]))
+    order = row_order(window.kernel[1]) if coding.wide else list(range(window.kernel[1]))
     arrays = {
         "weights": padded(weights[:, :, order]),
         "requant": requant_words(raw_codes(recipe, weights, source.zero_point)),
     }
-    shared = {**helpers(wide), "gather": ("gather_pixels" if op.whole else "gather", {})}
+    shared = {**helpers(coding), "gather": ("gather_pixels" if op.whole else "gather", {})}
     shared |= {"mix": ("mix", {})} if any(step.kind == "mix" for step in steps) else {}
     return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, shared)
 
 
-def helpers(wide: bool) -> dict[str, tuple[str, Mapping[str, object]]]:
+def helpers(coding: WeightCoding) -> dict[str, tuple[str, Mapping[str, object]]]:
     """Small functions that unpack codes and weights."""
-    names = ("unpack", "halves") if wide else ("unpack",)
+    names = ("unpack", "halves") if coding.wide else ("unpack",)
     return {name: (name, {}) for name in names}
 
 
@@ -189,10 +190,10 @@ def strip_bytes(op: ops.Depthwise, site: Site) -> int:
 def strip_instructions(op: ops.Depthwise, site: Site) -> int:
     """Gathering, and then block after block."""
     window, width = op.window, site.output.width
-    wide = site.consts[op.weights].dtype == np.int16
-    outputs = best_outputs(window.kernel, window.stride[1], width, wide)
+    coding = natural_coding(site.consts[op.weights])
+    outputs = best_outputs(window.kernel, window.stride[1], width, coding)
     blocks = -(-width // outputs)
-    filters = blocks * block_cost(window.kernel, window.stride[1], outputs, wide) + 16
+    filters = blocks * block_cost(window.kernel, window.stride[1], outputs, coding) + 16
     rows, width_in, channels = site.inputs[0].shape
     gather = (
         rows * (5 * width_in // 2 + 12)
@@ -252,24 +253,24 @@ def choose_direct(op: ops.Depthwise, site: Site) -> Kernel:
 def pack_direct(node: Node, op: ops.Depthwise, site: Site, context: Context) -> Packed:
     """The first pair of outputs, pairs in a loop, the last pair."""
     window, source, weights = op.window, site.inputs[0], by_channel(op, site)
-    stride, left, wide = window.stride[1], window.padding[2], weights.dtype == np.int16
+    stride, left, coding = window.stride[1], window.padding[2], natural_coding(weights)
     recipe = raw_codes(context.recipe(node, op, site), weights, source.zero_point)
     multiplier, last = site.output.channels // source.channels, last_pair(op, site)
     span = last - (2 * stride - left if left else 0)
     edge, outside = over_edge(op, site) > 0, any(window.padding[:2])
     overlap = span // stride % 2
     key = {
-        "stride": stride, "left": left, "edge": edge, "outside": outside, "wide": wide, "multiplier": multiplier,
-        "overlap": overlap, "advance": source.width - last - overlap * stride,
+        "stride": stride, "left": left, "edge": edge, "outside": outside, "coding": coding,
+        "multiplier": multiplier, "overlap": overlap, "advance": source.width - last - overlap * stride,
     }  # fmt: skip
-    order = list(SIDES_FIRST_WIDE if wide else SIDES_FIRST)
+    order = list(SIDES_FIRST_WIDE if coding.wide else SIDES_FIRST)
     arrays = {"weights": weights.reshape(-1, 9)[:, order], "requant": requant_words(recipe)}
     sizes = {"zero_in": source.zero_point} if left or edge or outside else {}
     sizes |= {"width_in": source.width} if outside or multiplier > 1 else {}
     if is_narrow(op, site):
         sizes = {"zero_in": source.zero_point, "channels": source.channels, **context.steps(node, site)}
-        narrow = {name: key[name] for name in ("outside", "wide", "multiplier")}
-        return Packed("3x3", narrow, arrays, sizes, recipe.form, recipe.exact, helpers(wide))
+        narrow = {name: key[name] for name in ("outside", "coding", "multiplier")}
+        return Packed("3x3", narrow, arrays, sizes, recipe.form, recipe.exact, helpers(coding))
     sizes |= {"channels": source.channels, "span": span, **context.steps(node, site)}
     suffix = ("s2" if stride == 2 else "") + (f"_x{multiplier}" if multiplier > 1 else "")
-    return Packed(suffix.strip("_"), key, arrays, sizes, recipe.form, recipe.exact, helpers(wide))
+    return Packed(suffix.strip("_"), key, arrays, sizes, recipe.form, recipe.exact, helpers(coding))

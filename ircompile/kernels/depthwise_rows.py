@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
+from ircompile.kernels.weights import WeightCoding
+
 REGISTERS = 14
 MOST_OUTPUTS = 6
 
@@ -130,20 +132,20 @@ def allocated(taps: int, stride: int, outputs: int) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def row_cost(taps: int, stride: int, outputs: int, wide: bool) -> int:
+def row_cost(taps: int, stride: int, outputs: int, coding: WeightCoding) -> int:
     """Instructions of the steps of one row."""
     steps = row_steps(taps, stride, outputs)
-    weights = len(terms(taps)) if wide else 3 * (taps // 4) + taps % 4
+    weights = len(terms(taps)) if coding.wide else 3 * (taps // 4) + taps % 4
     return sum(step.kind != "weights" for step in steps) + weights
 
 
-def block_cost(kernel: tuple[int, int], stride: int, outputs: int, wide: bool) -> int:
+def block_cost(kernel: tuple[int, int], stride: int, outputs: int, coding: WeightCoding) -> int:
     """Instructions of one block of outputs."""
     rows, taps = kernel
-    return rows * (row_cost(taps, stride, outputs, wide) + 4) + 5 * outputs + 16
+    return rows * (row_cost(taps, stride, outputs, coding) + 4) + 5 * outputs + 16
 
 
-def best_outputs(kernel: tuple[int, int], stride: int, width: int, wide: bool) -> int:
+def best_outputs(kernel: tuple[int, int], stride: int, width: int, coding: WeightCoding) -> int:
     """Outputs a block, so that a row of `width` takes the fewest instructions."""
     fitting = [n for n in range(1, min(width, MOST_OUTPUTS) + 1) if n < 3 or allocated(kernel[1], stride, n)]
-    return min(fitting, key=lambda n: -(-width // n) * block_cost(kernel, stride, n, wide))
+    return min(fitting, key=lambda n: -(-width // n) * block_cost(kernel, stride, n, coding))

@@ -23,6 +23,7 @@ from ircompile.kernels.pooling import pack_mean, pack_pool
 from ircompile.kernels.prelu import pack_prelu
 from ircompile.kernels.resize import pack_resize
 from ircompile.kernels.transpose_conv import pack_transpose_conv
+from ircompile.kernels.weights import WeightCoding
 from ircompile.plan import Plan
 from ircompile.target import Target
 
@@ -41,6 +42,17 @@ def pack(lowered: Lowered, plan: Plan, target: Target) -> Program:
     """Packs the constants of every node of the plan."""
     context = Context(plan, target, analyze(lowered.graph), lowered.kernels)
     return Program(plan, lowered, target, {node.name: pack_node(node, context) for node in lowered.graph.nodes})
+
+
+def weight_bytes(program: Program) -> dict[str, int]:
+    """Bytes of the weights of every node that says how they are stored, without what pads them."""
+    graph = program.plan.graph
+    return {
+        node.name: coding.bytes(graph.consts[node.op.weights].size)
+        for node in graph.nodes
+        if isinstance(node.op, ops.Conv | ops.Depthwise | ops.TransposeConv)
+        and isinstance(coding := program.packed[node.name].key.get("coding"), WeightCoding)
+    }
 
 
 def pack_node(node: Node, context: Context) -> Packed:

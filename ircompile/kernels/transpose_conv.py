@@ -6,6 +6,7 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Node
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words
+from ircompile.kernels.weights import natural_coding
 
 
 def choose_transpose_conv(op: ops.TransposeConv, site: Site) -> Kernel:
@@ -36,7 +37,7 @@ def pack_transpose_conv(node: Node, op: ops.TransposeConv, site: Site, context: 
         "channels_out": site.output.channels,
         **context.steps(node, site),
     }
-    key = {"kernel": (kh, kw), "stride": op.stride, "wide": weights.dtype.name == "int16"}
+    key = {"kernel": (kh, kw), "stride": op.stride, "coding": natural_coding(weights)}
     (sh, sw), arrays = op.stride, {"weights": weights, "requant": requant_words(recipe)}
     suffix = f"{kh}x{kw}_s{sh}" + ("" if sh == sw else str(sw))
     return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact)

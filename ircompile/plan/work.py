@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -70,11 +71,13 @@ def macs(plan: Plan | ScheduledGraph) -> int:
     return plan.graph.macs() + round(more)
 
 
-def weight_bytes_read(plan: Plan, pixels: int = 2) -> int:
+def weight_bytes_read(plan: Plan, stored: Mapping[str, int] | None = None, pixels: int = 2) -> int:
     """Bytes of weights that one inference loads, where a convolution's kernel takes `pixels` at a time.
 
-    Those of recomputed rows count each time.
+    `stored` are the bytes that a node's weights take as its kernel stores them, by the node's name; without, those
+    of the graph's constants. Those of recomputed rows count each time.
     """
+    stored = stored or {}
     times = {
         stage.recomputed_producer.name: times_recomputed(plan, stage)
         for stage in plan.stages
@@ -84,7 +87,7 @@ def weight_bytes_read(plan: Plan, pixels: int = 2) -> int:
         sum(
             times.get(node.name, 1)
             * weight_passes(plan, node, pixels)
-            * int(plan.graph.site(node).consts[node.op.weights].nbytes)
+            * stored.get(node.name, int(plan.graph.consts[node.op.weights].nbytes))
             for node in plan.graph.nodes
             if isinstance(node.op, ops.Conv | ops.Depthwise | ops.TransposeConv)
         )

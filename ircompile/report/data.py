@@ -9,6 +9,7 @@ from typing import Any
 from ircompile import __version__, emit
 from ircompile.interface import Port
 from ircompile.ir.graph import Graph, Node
+from ircompile.kernels.pack import weight_bytes
 from ircompile.passes.split_channels import base_name
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs, push_work, weight_bytes_read
@@ -51,7 +52,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "macs": macs(plan),
         "model_macs": sum(graph.full_macs.values()) or compiled.graph.macs(),
         "push": vars(push) if push else None,
-        "weight_bytes_read": weight_bytes_read(plan),
+        "weight_bytes_read": weight_bytes_read(plan, weight_bytes(compiled.program)),
         "compared": None,
         "verified": [],
         "isolated": None,

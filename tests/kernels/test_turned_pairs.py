@@ -12,8 +12,10 @@ from nets import Net
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
+from ircompile.kernels.pack import weight_bytes
 from ircompile.kernels.requantize import Core, evaluate
 from ircompile.kernels.requantize.negate import can_negate, negated
+from ircompile.kernels.weights import WeightCoding
 from ircompile.pipeline import Compiled, build
 from ircompile.target import load_target
 
@@ -51,9 +53,9 @@ def plant(net: Net, below: tuple[int, ...]) -> None:
     net.consts[op.weights] = flat.reshape(weights.shape).astype(np.int8)
 
 
-def planted(width: int, below: tuple[int, ...], seed: int) -> Graph:
+def planted(width: int, below: tuple[int, ...], seed: int, rounding: str = "float32_even") -> Graph:
     """Pixels, windows at once and in passes, one pixel; all with such weights."""
-    net = Net((3, width, 5), seed, "float32_even")
+    net = Net((3, width, 5), seed, rounding)
     x = net.conv("x", 11)
     outputs = []
     for channels, kernel in ((4, (1, 1)), (7, (1, 1)), (6, (3, 3)), (70, (1, 1)), (9, (1, 3))):
@@ -69,10 +71,10 @@ def planted(width: int, below: tuple[int, ...], seed: int) -> Graph:
     return net.graph(*outputs, y)
 
 
-def codings(compiled: Compiled) -> list[bool]:
-    """Whether two channels share a halfword, of every convolution but the first."""
+def codings(compiled: Compiled) -> list[object]:
+    """How the weights of every convolution but the first are stored."""
     convolutions = [node for node in compiled.graph.nodes if isinstance(node.op, ops.Conv)]
-    return [bool(compiled.program.packed[node.name].key["pairs"]) for node in convolutions[1:]]
+    return [compiled.program.packed[node.name].key["coding"] for node in convolutions[1:]]
 
 
 @pytest.mark.toolchain
@@ -80,17 +82,30 @@ def codings(compiled: Compiled) -> list[bool]:
     ("width", "below"), [(1, (-1,)), (4, (-128,)), (5, (-128, -3, -1)), (3, (0, 127)), (2, (-1, 0)), (3, (-9, 127))]
 )
 def test_ladder(tmp_path: Path, width: int, below: tuple[int, ...]) -> None:
-    """With low weights of both signs there is no way; with those of one, there is, but for the first with 0."""
+    """Low weights of one sign, 0 is positive, leave room in halfwords; where both occur, bytes are unpacked."""
     built = climb(planted(width, below, width), tmp_path, rungs=("gcc", "cortex-m4", "cortex-m7", "cortex-m3"))
     one_sign = max(below) < 0 or min(below) >= 0
-    assert codings(built["cortex-m4"]) == [one_sign] * 8
+    assert codings(built["cortex-m4"]) == [WeightCoding.PAIRS if one_sign else WeightCoding.INT8] * 8
 
 
-def test_a_weight_of_its_own_takes_a_byte() -> None:
-    """Constants of a layer with such weights are those of one without."""
-    sizes = []
-    for below in ((-1,), (1,)):
-        compiled = build(planted(4, below, 3), M4, "net", "resident")
-        packed = compiled.program.packed
-        sizes.append([array.nbytes for each in packed.values() for array in each.arrays.values()])
-    assert sizes[0] == sizes[1]
+@pytest.mark.parametrize("below", [(-1,), (1,), (-1, 1)])
+def test_a_weight_of_its_own_takes_a_byte(below: tuple[int, ...]) -> None:
+    """A stream has words of requantization, and a byte a weight."""
+    net = Net((2, 4, 12), 3, "float32_even")
+    net.conv(net.conv("x", 12), 8)
+    plant(net, below)
+    program = build(net.graph(), M4, "net", "resident").program
+    name = net.nodes[-1].name
+    packed = program.packed[name]
+    assert weight_bytes(program)[name] == 96
+    assert packed.form is not None
+    words = len(packed.form.common) + 8 * packed.form.fields_count  # type: ignore[union-attr]
+    assert packed.arrays["stream"].nbytes == 4 * words + 96
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_bytes_of_any_requantization(tmp_path: Path, width: int) -> None:
+    """TFLite's rounding has a kink at zero, which the other sign would move."""
+    built = climb(planted(width, (-1, 9), width, "double"), tmp_path, rungs=("gcc", "cortex-m4", "cortex-m33"))
+    assert codings(built["cortex-m4"]) == [WeightCoding.INT8] * 8
