@@ -12,6 +12,7 @@ need g++ g++
 need cmake cmake
 need make make
 need clang clang
+need cppcheck cppcheck # its MISRA addon
 need llvm-symbolizer llvm # names functions in a sanitizer's report
 need arm-none-eabi-gcc gcc-arm-none-eabi
 need qemu-system-arm qemu-system-arm
