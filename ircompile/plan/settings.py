@@ -46,16 +46,19 @@ Measured: 1.0 saves 392 bytes and takes 0.04 % more instructions; 1.1 takes 1,19
 # Shared ring buffers
 
 MOST_IN_RING = 8
-"""Tensors that share one ring buffer."""
+"""Tensors that share one ring buffer. Measured: 1 saves 388 bytes and takes 0.04 % more instructions."""
 SLOT_TRIALS = 200
 """Slot offsets that are tried for the tensors of one ring buffer, before it counts as impossible."""
 
 # Placement
 
 QUICK_TRIALS = 50
-"""Changes of the order of placement that are tried to compare candidates."""
+"""Changes of the order of placement that are tried to compare candidates.
+
+Measured: 0 takes 632 bytes more and 9.6 s.
+"""
 THOROUGH_TRIALS = 1500
-"""The same for the candidate that is kept."""
+"""The same for the candidate that is kept. Measured: 50 takes as many bytes and 9.8 s."""
 MANY_STAGES = 100
 """A graph of more stages gets fewer trials, in proportion to the square of its size."""
 WORTH_TRIALS = 1.08
