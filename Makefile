@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= 2
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup demo lint check golden replay test test-pythons test-all bench docs fmt train-setup clean
+.PHONY: help setup demo lint check golden replay test test-pythons test-all fuzz bench docs fmt train-setup clean
 
 help: ## list what there is
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ replay: setup ## compare plans and C of all models with those of the last releas
 
 test: lint .venv/.browser ## what CI runs: check, and the tests that compile C and run QEMU
 	$(PYTEST) -n $(JOBS) -m "not slow"
+
+fuzz: setup ## damaged files and random networks, for hours; damaged files go on where they stopped
+	PYTHONPATH=. .venv/bin/python tests/fuzz_files.py tflite 0 100000 --compile 5 --state .venv/.fuzz-tflite
+	PYTHONPATH=. .venv/bin/python tests/fuzz_files.py ir 0 100000 --compile 5 --state .venv/.fuzz-ir
+	PYTHONPATH=. .venv/bin/python tests/tflite_fuzz.py 0 20000
+	PYTHONPATH=. .venv/bin/python tests/onnx_fuzz.py 0 5000
 
 test-pythons: setup ## the unit tests on the wheel, under the other Pythons that are installed
 	@scripts/test-pythons.sh
