@@ -82,7 +82,7 @@ def emit(
     driver = {**shared, **_driver(program, calls.memory), "cases": cases, "arrays": constants.arrays,
               "functions": functions.texts, "layers": functions.geometry.constants,
               "arithmetic": functions.arithmetic(),
-              "includes": functions.intrinsics_headers()}  # fmt: skip
+              "dsp": functions.dsp(), "helium": functions.is_helium()}  # fmt: skip
     files: dict[str, str | bytes] = {
         f"{name}.h": functions.render_code("model.h.j2", {**shared, **_ports(plan.graph, api)}),
         f"{name}.c": functions.render_code("model.c.j2", driver),

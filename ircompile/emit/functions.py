@@ -62,12 +62,16 @@ class Functions:
         module = self.env.get_template("kernels/arithmetic.j2").module
         return str(module.functions(self.prefix, used))  # type: ignore[attr-defined]
 
-    def intrinsics_headers(self) -> list[str]:
-        """The compiler's headers that declare the intrinsics in them."""
-        text = "\n".join(self.texts)
-        headers = ["<arm_mve.h>"] if re.search(r"\bv\w+q_\w+\(", text) else []
-        acle = r"\b__(ssat|usat|sxt|uxt|smla|smul|smus|sadd|ssub|qadd|qsub|pkh|ror|clz)\w*\("
-        return headers + (["<arm_acle.h>"] if re.search(acle, text) else [])
+    def dsp(self) -> str:
+        """The instructions of the DSP extension that the functions use, with their meanings in plain C."""
+        pattern = rf"\b{self.prefix}_(sxtb16|smla(?:dx?|[bt][bt]))\("
+        used = sorted(set(re.findall(pattern, "\n".join(self.texts))))
+        module: Any = self.env.get_template("kernels/dsp.j2").module
+        return str(module.functions(self.prefix, self.prefix.upper(), used, self.target.name)) if used else ""
+
+    def is_helium(self) -> bool:
+        """Whether any function uses Helium's intrinsics."""
+        return re.search(r"\bv\w+q_\w+\(", "\n".join(self.texts)) is not None
 
     def of(self, kernel: Kernel, packed: Packed) -> tuple[str, str, bool]:
         """The function of a kernel with these template parameters, and the struct of its layers, if it has any.

@@ -23,13 +23,12 @@
  *   [0, 10)     1 x 10      4 - 4  conv4 1x1x10 output
  */
 #include "dense.h"
-#if DENSE_BUILD != 0xdf686530u
+#if DENSE_BUILD != 0x5544e8fbu
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
 #include <stddef.h>
 #include <string.h>
-#include <arm_acle.h>
 
 /* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
 #ifndef DENSE_HOOK
@@ -41,6 +40,63 @@ extern const int32_t dense_conv1_stream[84];
 extern const int32_t dense_conv2_stream[257];
 extern const int32_t dense_mean3_requant[4];
 extern const int32_t dense_conv4_stream[60];
+
+#if defined(__GNUC__)
+#define DENSE_INLINE static inline __attribute__((always_inline))
+#else
+#define DENSE_INLINE static inline
+#endif
+
+#if defined(__ARM_FEATURE_DSP)
+#include <arm_acle.h>
+/* sum + bottom * bottom + top * top */
+DENSE_INLINE int32_t dense_smlad(int32_t a, int32_t b, int32_t sum)
+{
+    return __smlad(a, b, sum);
+}
+
+/* the bytes 0 and 2 of a word as signed halfwords */
+DENSE_INLINE int32_t dense_sxtb16(int32_t word)
+{
+    return __sxtb16(word);
+}
+#elif defined(__arm__)
+#error "compiled for cortex-m4, whose DSP instructions this core has not: compile the model with --target for this core"
+#else
+/* The same in plain C: this code runs on a PC, too, with the same results. */
+
+DENSE_INLINE int32_t dense_bottom(int32_t word)
+{
+    return (int16_t)(uint16_t)((uint32_t)word & 0xFFFFu);
+}
+
+DENSE_INLINE int32_t dense_top(int32_t word)
+{
+    return word >> 16;
+}
+
+DENSE_INLINE int32_t dense_wrap(int32_t sum, int32_t first, int32_t second)
+{
+    return (int32_t)((uint32_t)sum + (uint32_t)first + (uint32_t)second);
+}
+
+DENSE_INLINE int32_t dense_pair(int32_t low, int32_t high)
+{
+    return (int32_t)(((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16);
+}
+
+/* sum + bottom * bottom + top * top */
+DENSE_INLINE int32_t dense_smlad(int32_t a, int32_t b, int32_t sum)
+{
+    return dense_wrap(sum, dense_bottom(a) * dense_bottom(b), dense_top(a) * dense_top(b));
+}
+
+/* the bytes 0 and 2 of a word as signed halfwords */
+DENSE_INLINE int32_t dense_sxtb16(int32_t word)
+{
+    return dense_pair((int8_t)(uint8_t)word, (int8_t)(uint8_t)((uint32_t)word >> 16));
+}
+#endif
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
@@ -133,12 +189,6 @@ enum {
     DENSE_SUMS_mean3 = 804 /* 32 bytes */
 };
 
-#if defined(__GNUC__)
-#define DENSE_INLINE static inline __attribute__((always_inline))
-#else
-#define DENSE_INLINE static inline
-#endif
-
 /* Row `row` of a tensor. */
 DENSE_INLINE int8_t *dense_row(int8_t *arena, const struct dense_buffer *buffer, int32_t row)
 {
@@ -199,7 +249,7 @@ static inline int32_t dense_unpack_word(const int8_t *codes)
     return word;
 }
 
-/* Codes 1 and 3 of a word as halfwords; __sxtb16 takes codes 0 and 2. */
+/* Codes 1 and 3 of a word as halfwords; dense_sxtb16 takes codes 0 and 2. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__)
 static inline int32_t dense_unpack_odd(int32_t word)
 {
@@ -210,7 +260,7 @@ static inline int32_t dense_unpack_odd(int32_t word)
 #else
 static inline int32_t dense_unpack_odd(int32_t word)
 {
-    return __sxtb16((int32_t)((uint32_t)word >> 8));
+    return dense_sxtb16((int32_t)((uint32_t)word >> 8));
 }
 #endif
 
@@ -296,8 +346,8 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                     :
                     : "memory");
 #else
-                next[0] = __sxtb16(dense_unpack_word(a));
-                next[1] = __sxtb16(dense_unpack_word(b));
+                next[0] = dense_sxtb16(dense_unpack_word(a));
+                next[1] = dense_sxtb16(dense_unpack_word(b));
                 next[2] = dense_unpack_odd(dense_unpack_word(a));
                 next[3] = dense_unpack_odd(dense_unpack_word(b));
                 a += 4;
@@ -322,8 +372,8 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                     :
                     : "memory");
 #else
-                next[0] = __sxtb16(dense_unpack_word(a));
-                next[1] = __sxtb16(dense_unpack_word(b));
+                next[0] = dense_sxtb16(dense_unpack_word(a));
+                next[1] = dense_sxtb16(dense_unpack_word(b));
                 next[2] = dense_unpack_odd(dense_unpack_word(a));
                 next[3] = dense_unpack_odd(dense_unpack_word(b));
                 a += 4;
@@ -357,8 +407,8 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                     :
                     : "memory");
 #else
-                next[0] = __sxtb16(dense_unpack_word(a));
-                next[1] = __sxtb16(dense_unpack_word(b));
+                next[0] = dense_sxtb16(dense_unpack_word(a));
+                next[1] = dense_sxtb16(dense_unpack_word(b));
                 next[2] = dense_unpack_odd(dense_unpack_word(a));
                 next[3] = dense_unpack_odd(dense_unpack_word(b));
                 a += 4;
@@ -383,8 +433,8 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                     :
                     : "memory");
 #else
-                next[0] = __sxtb16(dense_unpack_word(a));
-                next[1] = __sxtb16(dense_unpack_word(b));
+                next[0] = dense_sxtb16(dense_unpack_word(a));
+                next[1] = dense_sxtb16(dense_unpack_word(b));
                 next[2] = dense_unpack_odd(dense_unpack_word(a));
                 next[3] = dense_unpack_odd(dense_unpack_word(b));
                 a += 4;
@@ -418,8 +468,8 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                     :
                     : "memory");
 #else
-                next[0] = __sxtb16(dense_unpack_word(a));
-                next[1] = __sxtb16(dense_unpack_word(b));
+                next[0] = dense_sxtb16(dense_unpack_word(a));
+                next[1] = dense_sxtb16(dense_unpack_word(b));
                 next[2] = dense_unpack_odd(dense_unpack_word(a));
                 next[3] = dense_unpack_odd(dense_unpack_word(b));
                 a += 4;
@@ -444,8 +494,8 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                     :
                     : "memory");
 #else
-                next[0] = __sxtb16(dense_unpack_word(a));
-                next[1] = __sxtb16(dense_unpack_word(b));
+                next[0] = dense_sxtb16(dense_unpack_word(a));
+                next[1] = dense_sxtb16(dense_unpack_word(b));
                 next[2] = dense_unpack_odd(dense_unpack_word(a));
                 next[3] = dense_unpack_odd(dense_unpack_word(b));
                 a += 4;
@@ -536,14 +586,14 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 a2 = b2 = w[2];
                 a3 = b3 = w[3];
                 for (w += 4; codes < patch + words; codes += 2) {
-                    a0 = __smlad(w[0], codes[0], a0);
-                    a1 = __smlad(w[1], codes[0], a1);
-                    b0 = __smlad(w[0], codes[1], b0);
-                    b1 = __smlad(w[1], codes[1], b1);
-                    a2 = __smlad(w[2], codes[0], a2);
-                    a3 = __smlad(w[3], codes[0], a3);
-                    b2 = __smlad(w[2], codes[1], b2);
-                    b3 = __smlad(w[3], codes[1], b3);
+                    a0 = dense_smlad(w[0], codes[0], a0);
+                    a1 = dense_smlad(w[1], codes[0], a1);
+                    b0 = dense_smlad(w[0], codes[1], b0);
+                    b1 = dense_smlad(w[1], codes[1], b1);
+                    a2 = dense_smlad(w[2], codes[0], a2);
+                    a3 = dense_smlad(w[3], codes[0], a3);
+                    b2 = dense_smlad(w[2], codes[1], b2);
+                    b3 = dense_smlad(w[3], codes[1], b3);
                     w += 4;
                 }
 #endif
@@ -596,10 +646,10 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 int8_t *to = kept.out;
 
                 for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-                    a0 = __smlad(w[0], codes[0], a0);
-                    a1 = __smlad(w[1], codes[0], a1);
-                    b0 = __smlad(w[0], codes[1], b0);
-                    b1 = __smlad(w[1], codes[1], b1);
+                    a0 = dense_smlad(w[0], codes[0], a0);
+                    a1 = dense_smlad(w[1], codes[0], a1);
+                    b0 = dense_smlad(w[0], codes[1], b0);
+                    b1 = dense_smlad(w[1], codes[1], b1);
                     w += 2;
                 }
                 {
@@ -690,37 +740,37 @@ static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const in
         }
 #else
         for (; x < end; x += 4) {
-            const int32_t even = __sxtb16(dense_unpack_word(x));
+            const int32_t even = dense_sxtb16(dense_unpack_word(x));
             const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
             {
-                a0 = __smlad(w[0], even, a0);
-                a1 = __smlad(w[1], even, a1);
-                a2 = __smlad(w[2], even, a2);
-                a3 = __smlad(w[3], even, a3);
+                a0 = dense_smlad(w[0], even, a0);
+                a1 = dense_smlad(w[1], even, a1);
+                a2 = dense_smlad(w[2], even, a2);
+                a3 = dense_smlad(w[3], even, a3);
                 w += 4;
             }
             {
-                a0 = __smlad(w[0], odd, a0);
-                a1 = __smlad(w[1], odd, a1);
-                a2 = __smlad(w[2], odd, a2);
-                a3 = __smlad(w[3], odd, a3);
+                a0 = dense_smlad(w[0], odd, a0);
+                a1 = dense_smlad(w[1], odd, a1);
+                a2 = dense_smlad(w[2], odd, a2);
+                a3 = dense_smlad(w[3], odd, a3);
                 w += 4;
             }
         }
 #endif
         if ((count & 3) != 0) {
             {
-                a0 = __smlad(w[0], tail0, a0);
-                a1 = __smlad(w[1], tail0, a1);
-                a2 = __smlad(w[2], tail0, a2);
-                a3 = __smlad(w[3], tail0, a3);
+                a0 = dense_smlad(w[0], tail0, a0);
+                a1 = dense_smlad(w[1], tail0, a1);
+                a2 = dense_smlad(w[2], tail0, a2);
+                a3 = dense_smlad(w[3], tail0, a3);
                 w += 4;
             }
             {
-                a0 = __smlad(w[0], tail1, a0);
-                a1 = __smlad(w[1], tail1, a1);
-                a2 = __smlad(w[2], tail1, a2);
-                a3 = __smlad(w[3], tail1, a3);
+                a0 = dense_smlad(w[0], tail1, a0);
+                a1 = dense_smlad(w[1], tail1, a1);
+                a2 = dense_smlad(w[2], tail1, a2);
+                a3 = dense_smlad(w[3], tail1, a3);
                 w += 4;
             }
         }
@@ -758,28 +808,28 @@ static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const in
         int32_t a0 = w[0], a1 = w[1];
         w += 2;
         for (const int8_t *x = in; x < end; x += 4) {
-            const int32_t even = __sxtb16(dense_unpack_word(x));
+            const int32_t even = dense_sxtb16(dense_unpack_word(x));
             const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
             {
-                a0 = __smlad(w[0], even, a0);
-                a1 = __smlad(w[1], even, a1);
+                a0 = dense_smlad(w[0], even, a0);
+                a1 = dense_smlad(w[1], even, a1);
                 w += 2;
             }
             {
-                a0 = __smlad(w[0], odd, a0);
-                a1 = __smlad(w[1], odd, a1);
+                a0 = dense_smlad(w[0], odd, a0);
+                a1 = dense_smlad(w[1], odd, a1);
                 w += 2;
             }
         }
         if ((count & 3) != 0) {
             {
-                a0 = __smlad(w[0], tail0, a0);
-                a1 = __smlad(w[1], tail0, a1);
+                a0 = dense_smlad(w[0], tail0, a0);
+                a1 = dense_smlad(w[1], tail0, a1);
                 w += 2;
             }
             {
-                a0 = __smlad(w[0], tail1, a0);
-                a1 = __smlad(w[1], tail1, a1);
+                a0 = dense_smlad(w[0], tail1, a0);
+                a1 = dense_smlad(w[1], tail1, a1);
                 w += 2;
             }
         }
@@ -870,8 +920,8 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
                     :
                     : "memory");
 #else
-                next[0] = __sxtb16(dense_unpack_word(a));
-                next[1] = __sxtb16(dense_unpack_word(b));
+                next[0] = dense_sxtb16(dense_unpack_word(a));
+                next[1] = dense_sxtb16(dense_unpack_word(b));
                 next[2] = dense_unpack_odd(dense_unpack_word(a));
                 next[3] = dense_unpack_odd(dense_unpack_word(b));
                 a += 4;
@@ -947,14 +997,14 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
                 a2 = b2 = w[2];
                 a3 = b3 = w[3];
                 for (w += 4; codes < patch + words; codes += 2) {
-                    a0 = __smlad(w[0], codes[0], a0);
-                    a1 = __smlad(w[1], codes[0], a1);
-                    b0 = __smlad(w[0], codes[1], b0);
-                    b1 = __smlad(w[1], codes[1], b1);
-                    a2 = __smlad(w[2], codes[0], a2);
-                    a3 = __smlad(w[3], codes[0], a3);
-                    b2 = __smlad(w[2], codes[1], b2);
-                    b3 = __smlad(w[3], codes[1], b3);
+                    a0 = dense_smlad(w[0], codes[0], a0);
+                    a1 = dense_smlad(w[1], codes[0], a1);
+                    b0 = dense_smlad(w[0], codes[1], b0);
+                    b1 = dense_smlad(w[1], codes[1], b1);
+                    a2 = dense_smlad(w[2], codes[0], a2);
+                    a3 = dense_smlad(w[3], codes[0], a3);
+                    b2 = dense_smlad(w[2], codes[1], b2);
+                    b3 = dense_smlad(w[3], codes[1], b3);
                     w += 4;
                 }
 #endif
@@ -1007,10 +1057,10 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
                 int8_t *to = kept.out;
 
                 for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-                    a0 = __smlad(w[0], codes[0], a0);
-                    a1 = __smlad(w[1], codes[0], a1);
-                    b0 = __smlad(w[0], codes[1], b0);
-                    b1 = __smlad(w[1], codes[1], b1);
+                    a0 = dense_smlad(w[0], codes[0], a0);
+                    a1 = dense_smlad(w[1], codes[0], a1);
+                    b0 = dense_smlad(w[0], codes[1], b0);
+                    b1 = dense_smlad(w[1], codes[1], b1);
                     w += 2;
                 }
                 {
@@ -1157,8 +1207,8 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
                             :
                             : "memory");
 #else
-                        next[0] = __sxtb16(dense_unpack_word(a));
-                        next[1] = __sxtb16(dense_unpack_word(b));
+                        next[0] = dense_sxtb16(dense_unpack_word(a));
+                        next[1] = dense_sxtb16(dense_unpack_word(b));
                         next[2] = dense_unpack_odd(dense_unpack_word(a));
                         next[3] = dense_unpack_odd(dense_unpack_word(b));
                         a += 4;
@@ -1254,17 +1304,17 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
                 a3 = b3 = w[3];
                 for (w += 4; codes < patch + words; codes += 2) {
                     const int32_t high0 = w[0];
-                    const int32_t low0 = __sxtb16(high0);
-                    a1 = __smlad(high0, codes[0], a1);
-                    a0 = __smlad(low0, codes[0], a0);
-                    b1 = __smlad(high0, codes[1], b1);
-                    b0 = __smlad(low0, codes[1], b0);
+                    const int32_t low0 = dense_sxtb16(high0);
+                    a1 = dense_smlad(high0, codes[0], a1);
+                    a0 = dense_smlad(low0, codes[0], a0);
+                    b1 = dense_smlad(high0, codes[1], b1);
+                    b0 = dense_smlad(low0, codes[1], b0);
                     const int32_t high2 = w[1];
-                    const int32_t low2 = __sxtb16(high2);
-                    a3 = __smlad(high2, codes[0], a3);
-                    a2 = __smlad(low2, codes[0], a2);
-                    b3 = __smlad(high2, codes[1], b3);
-                    b2 = __smlad(low2, codes[1], b2);
+                    const int32_t low2 = dense_sxtb16(high2);
+                    a3 = dense_smlad(high2, codes[0], a3);
+                    a2 = dense_smlad(low2, codes[0], a2);
+                    b3 = dense_smlad(high2, codes[1], b3);
+                    b2 = dense_smlad(low2, codes[1], b2);
                     w += 2;
                 }
 #endif
@@ -1330,11 +1380,11 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
 
                 for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
                     const int32_t high0 = w[0];
-                    const int32_t low0 = __sxtb16(high0);
-                    a1 = __smlad(high0, codes[0], a1);
-                    a0 = __smlad(low0, codes[0], a0);
-                    b1 = __smlad(high0, codes[1], b1);
-                    b0 = __smlad(low0, codes[1], b0);
+                    const int32_t low0 = dense_sxtb16(high0);
+                    a1 = dense_smlad(high0, codes[0], a1);
+                    a0 = dense_smlad(low0, codes[0], a0);
+                    b1 = dense_smlad(high0, codes[1], b1);
+                    b0 = dense_smlad(low0, codes[1], b0);
                     w += 1;
                 }
                 {
@@ -1498,28 +1548,28 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
         }
 #else
         for (; x < end; x += 4) {
-            const int32_t even = __sxtb16(dense_unpack_word(x));
+            const int32_t even = dense_sxtb16(dense_unpack_word(x));
             const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
             {
                 const int32_t high0 = w[0];
-                const int32_t low0 = __sxtb16(high0);
-                a1 = __smlad(high0, even, a1);
-                a0 = __smlad(low0, even, a0);
+                const int32_t low0 = dense_sxtb16(high0);
+                a1 = dense_smlad(high0, even, a1);
+                a0 = dense_smlad(low0, even, a0);
                 const int32_t high2 = w[1];
-                const int32_t low2 = __sxtb16(high2);
-                a3 = __smlad(high2, even, a3);
-                a2 = __smlad(low2, even, a2);
+                const int32_t low2 = dense_sxtb16(high2);
+                a3 = dense_smlad(high2, even, a3);
+                a2 = dense_smlad(low2, even, a2);
                 w += 2;
             }
             {
                 const int32_t high0 = w[0];
-                const int32_t low0 = __sxtb16(high0);
-                a1 = __smlad(high0, odd, a1);
-                a0 = __smlad(low0, odd, a0);
+                const int32_t low0 = dense_sxtb16(high0);
+                a1 = dense_smlad(high0, odd, a1);
+                a0 = dense_smlad(low0, odd, a0);
                 const int32_t high2 = w[1];
-                const int32_t low2 = __sxtb16(high2);
-                a3 = __smlad(high2, odd, a3);
-                a2 = __smlad(low2, odd, a2);
+                const int32_t low2 = dense_sxtb16(high2);
+                a3 = dense_smlad(high2, odd, a3);
+                a2 = dense_smlad(low2, odd, a2);
                 w += 2;
             }
         }
@@ -1527,24 +1577,24 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
         if ((count & 3) != 0) {
             {
                 const int32_t high0 = w[0];
-                const int32_t low0 = __sxtb16(high0);
-                a1 = __smlad(high0, tail0, a1);
-                a0 = __smlad(low0, tail0, a0);
+                const int32_t low0 = dense_sxtb16(high0);
+                a1 = dense_smlad(high0, tail0, a1);
+                a0 = dense_smlad(low0, tail0, a0);
                 const int32_t high2 = w[1];
-                const int32_t low2 = __sxtb16(high2);
-                a3 = __smlad(high2, tail0, a3);
-                a2 = __smlad(low2, tail0, a2);
+                const int32_t low2 = dense_sxtb16(high2);
+                a3 = dense_smlad(high2, tail0, a3);
+                a2 = dense_smlad(low2, tail0, a2);
                 w += 2;
             }
             {
                 const int32_t high0 = w[0];
-                const int32_t low0 = __sxtb16(high0);
-                a1 = __smlad(high0, tail1, a1);
-                a0 = __smlad(low0, tail1, a0);
+                const int32_t low0 = dense_sxtb16(high0);
+                a1 = dense_smlad(high0, tail1, a1);
+                a0 = dense_smlad(low0, tail1, a0);
                 const int32_t high2 = w[1];
-                const int32_t low2 = __sxtb16(high2);
-                a3 = __smlad(high2, tail1, a3);
-                a2 = __smlad(low2, tail1, a2);
+                const int32_t low2 = dense_sxtb16(high2);
+                a3 = dense_smlad(high2, tail1, a3);
+                a2 = dense_smlad(low2, tail1, a2);
                 w += 2;
             }
         }
@@ -1590,36 +1640,36 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
         int32_t a0 = w[0], a1 = w[1];
         w += 2;
         for (const int8_t *x = in; x < end; x += 4) {
-            const int32_t even = __sxtb16(dense_unpack_word(x));
+            const int32_t even = dense_sxtb16(dense_unpack_word(x));
             const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
             {
                 const int32_t high0 = w[0];
-                const int32_t low0 = __sxtb16(high0);
-                a1 = __smlad(high0, even, a1);
-                a0 = __smlad(low0, even, a0);
+                const int32_t low0 = dense_sxtb16(high0);
+                a1 = dense_smlad(high0, even, a1);
+                a0 = dense_smlad(low0, even, a0);
                 w += 1;
             }
             {
                 const int32_t high0 = w[0];
-                const int32_t low0 = __sxtb16(high0);
-                a1 = __smlad(high0, odd, a1);
-                a0 = __smlad(low0, odd, a0);
+                const int32_t low0 = dense_sxtb16(high0);
+                a1 = dense_smlad(high0, odd, a1);
+                a0 = dense_smlad(low0, odd, a0);
                 w += 1;
             }
         }
         if ((count & 3) != 0) {
             {
                 const int32_t high0 = w[0];
-                const int32_t low0 = __sxtb16(high0);
-                a1 = __smlad(high0, tail0, a1);
-                a0 = __smlad(low0, tail0, a0);
+                const int32_t low0 = dense_sxtb16(high0);
+                a1 = dense_smlad(high0, tail0, a1);
+                a0 = dense_smlad(low0, tail0, a0);
                 w += 1;
             }
             {
                 const int32_t high0 = w[0];
-                const int32_t low0 = __sxtb16(high0);
-                a1 = __smlad(high0, tail1, a1);
-                a0 = __smlad(low0, tail1, a0);
+                const int32_t low0 = dense_sxtb16(high0);
+                a1 = dense_smlad(high0, tail1, a1);
+                a0 = dense_smlad(low0, tail1, a0);
                 w += 1;
             }
         }

@@ -22,12 +22,15 @@
  *   [0, 384)    8 x 48      8 - 8  sub8 8x8x6 output
  */
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x07e77146u
+#if ELEMENTWISE_BUILD != 0x9575c879u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
 #include <stddef.h>
 #include <string.h>
+#if !defined(__ARM_FEATURE_MVE)
+#error "compiled for cortex-m55, whose Helium instructions this core has not: compile the model with --target for this core"
+#endif
 #include <arm_mve.h>
 
 /* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
@@ -45,6 +48,12 @@ extern const int32_t elementwise_mul4_requant[3];
 extern const int8_t elementwise_conv5_weights[48];
 extern const int32_t elementwise_conv5_requant[32];
 extern const int8_t elementwise_prelu6_alpha[6];
+
+#if defined(__GNUC__)
+#define ELEMENTWISE_INLINE static inline __attribute__((always_inline))
+#else
+#define ELEMENTWISE_INLINE static inline
+#endif
 
 /* round(a * b / 2^31), ties up; a and b are not both INT32_MIN. */
 static inline int32_t elementwise_multiply_high(int32_t a, int32_t b)
@@ -160,12 +169,6 @@ enum {
     ELEMENTWISE_COUNTERS = 432, /* steps done of every node */
     ELEMENTWISE_SUMS_mean1 = 384 /* 24 bytes */
 };
-
-#if defined(__GNUC__)
-#define ELEMENTWISE_INLINE static inline __attribute__((always_inline))
-#else
-#define ELEMENTWISE_INLINE static inline
-#endif
 
 /* Row `row` of a tensor. */
 ELEMENTWISE_INLINE int8_t *elementwise_row(int8_t *arena, const struct elementwise_buffer *buffer, int32_t row)

@@ -19,7 +19,7 @@
  *   [0, 3136)     28 x 112      5 - 5  argmax5 28x28x1 output
  */
 #include "moving.h"
-#if MOVING_BUILD != 0x9ea7c16du
+#if MOVING_BUILD != 0xc69bafc1u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -35,6 +35,12 @@ extern const int8_t moving_conv0_weights[291];
 extern const int32_t moving_conv0_requant[32];
 extern const int8_t moving_transposed4_weights[72];
 extern const int32_t moving_transposed4_requant[6];
+
+#if defined(__GNUC__)
+#define MOVING_INLINE static inline __attribute__((always_inline))
+#else
+#define MOVING_INLINE static inline
+#endif
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
@@ -127,12 +133,6 @@ enum {
     MOVING_COUNTERS = 3248, /* steps done of every node */
     MOVING_SCRATCH_conv0 = 0 /* 216 bytes */
 };
-
-#if defined(__GNUC__)
-#define MOVING_INLINE static inline __attribute__((always_inline))
-#else
-#define MOVING_INLINE static inline
-#endif
 
 /* Row `row` of a tensor. */
 MOVING_INLINE int8_t *moving_row(int8_t *arena, const struct moving_buffer *buffer, int32_t row)

@@ -22,7 +22,7 @@
  *   [0, 6)      1 x 6        7 - 7  softmax7 1x1x6 output
  */
 #include "pooled.h"
-#if POOLED_BUILD != 0xbac71fcbu
+#if POOLED_BUILD != 0x6883889cu
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -40,6 +40,12 @@ extern const int32_t pooled_average3_requant[45];
 extern const int8_t pooled_conv6_weights[96];
 extern const int32_t pooled_conv6_requant[30];
 extern const int32_t pooled_softmax7_exps[256];
+
+#if defined(__GNUC__)
+#define POOLED_INLINE static inline __attribute__((always_inline))
+#else
+#define POOLED_INLINE static inline
+#endif
 
 /* round(a * b / 2^31), ties up; a and b are not both INT32_MIN. */
 static inline int32_t pooled_multiply_high(int32_t a, int32_t b)
@@ -122,12 +128,6 @@ enum {
     POOLED_SCRATCH_conv0 = 456, /* 216 bytes */
     POOLED_SUMS_extreme5 = 240 /* 16 bytes */
 };
-
-#if defined(__GNUC__)
-#define POOLED_INLINE static inline __attribute__((always_inline))
-#else
-#define POOLED_INLINE static inline
-#endif
 
 /* Row `row` of a tensor. */
 POOLED_INLINE int8_t *pooled_row(int8_t *arena, const struct pooled_buffer *buffer, int32_t row)

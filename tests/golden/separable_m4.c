@@ -27,13 +27,12 @@
  *   [384, 896)    8 x 64       7 - 7  dw7 8x8x8 output
  */
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x72d99761u
+#if SEPARABLE_BUILD != 0x96d105fau
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
 #include <stddef.h>
 #include <string.h>
-#include <arm_acle.h>
 
 /* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
 #ifndef SEPARABLE_HOOK
@@ -50,6 +49,123 @@ extern const int32_t separable_dw5_requant[48];
 extern const int32_t separable_conv6_stream[64];
 extern const int8_t separable_dw7_weights[203];
 extern const int32_t separable_dw7_requant[32];
+
+#if defined(__GNUC__)
+#define SEPARABLE_INLINE static inline __attribute__((always_inline))
+#else
+#define SEPARABLE_INLINE static inline
+#endif
+
+#if defined(__ARM_FEATURE_DSP)
+#include <arm_acle.h>
+/* sum + bottom * bottom */
+SEPARABLE_INLINE int32_t separable_smlabb(int32_t a, int32_t b, int32_t sum)
+{
+    return __smlabb(a, b, sum);
+}
+
+/* sum + bottom * top */
+SEPARABLE_INLINE int32_t separable_smlabt(int32_t a, int32_t b, int32_t sum)
+{
+    return __smlabt(a, b, sum);
+}
+
+/* sum + bottom * bottom + top * top */
+SEPARABLE_INLINE int32_t separable_smlad(int32_t a, int32_t b, int32_t sum)
+{
+    return __smlad(a, b, sum);
+}
+
+/* sum + bottom * top + top * bottom */
+SEPARABLE_INLINE int32_t separable_smladx(int32_t a, int32_t b, int32_t sum)
+{
+    return __smladx(a, b, sum);
+}
+
+/* sum + top * bottom */
+SEPARABLE_INLINE int32_t separable_smlatb(int32_t a, int32_t b, int32_t sum)
+{
+    return __smlatb(a, b, sum);
+}
+
+/* sum + top * top */
+SEPARABLE_INLINE int32_t separable_smlatt(int32_t a, int32_t b, int32_t sum)
+{
+    return __smlatt(a, b, sum);
+}
+
+/* the bytes 0 and 2 of a word as signed halfwords */
+SEPARABLE_INLINE int32_t separable_sxtb16(int32_t word)
+{
+    return __sxtb16(word);
+}
+#elif defined(__arm__)
+#error "compiled for cortex-m4, whose DSP instructions this core has not: compile the model with --target for this core"
+#else
+/* The same in plain C: this code runs on a PC, too, with the same results. */
+
+SEPARABLE_INLINE int32_t separable_bottom(int32_t word)
+{
+    return (int16_t)(uint16_t)((uint32_t)word & 0xFFFFu);
+}
+
+SEPARABLE_INLINE int32_t separable_top(int32_t word)
+{
+    return word >> 16;
+}
+
+SEPARABLE_INLINE int32_t separable_wrap(int32_t sum, int32_t first, int32_t second)
+{
+    return (int32_t)((uint32_t)sum + (uint32_t)first + (uint32_t)second);
+}
+
+SEPARABLE_INLINE int32_t separable_pair(int32_t low, int32_t high)
+{
+    return (int32_t)(((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16);
+}
+
+/* sum + bottom * bottom */
+SEPARABLE_INLINE int32_t separable_smlabb(int32_t a, int32_t b, int32_t sum)
+{
+    return separable_wrap(sum, separable_bottom(a) * separable_bottom(b), 0);
+}
+
+/* sum + bottom * top */
+SEPARABLE_INLINE int32_t separable_smlabt(int32_t a, int32_t b, int32_t sum)
+{
+    return separable_wrap(sum, separable_bottom(a) * separable_top(b), 0);
+}
+
+/* sum + bottom * bottom + top * top */
+SEPARABLE_INLINE int32_t separable_smlad(int32_t a, int32_t b, int32_t sum)
+{
+    return separable_wrap(sum, separable_bottom(a) * separable_bottom(b), separable_top(a) * separable_top(b));
+}
+
+/* sum + bottom * top + top * bottom */
+SEPARABLE_INLINE int32_t separable_smladx(int32_t a, int32_t b, int32_t sum)
+{
+    return separable_wrap(sum, separable_bottom(a) * separable_top(b), separable_top(a) * separable_bottom(b));
+}
+
+/* sum + top * bottom */
+SEPARABLE_INLINE int32_t separable_smlatb(int32_t a, int32_t b, int32_t sum)
+{
+    return separable_wrap(sum, separable_top(a) * separable_bottom(b), 0);
+}
+
+/* sum + top * top */
+SEPARABLE_INLINE int32_t separable_smlatt(int32_t a, int32_t b, int32_t sum)
+{
+    return separable_wrap(sum, separable_top(a) * separable_top(b), 0);
+}
+
+/* the bytes 0 and 2 of a word as signed halfwords */
+SEPARABLE_INLINE int32_t separable_sxtb16(int32_t word)
+{
+    return separable_pair((int8_t)(uint8_t)word, (int8_t)(uint8_t)((uint32_t)word >> 16));
+}
+#endif
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
@@ -154,12 +270,6 @@ enum {
     SEPARABLE_SCRATCH_dw7 = 0 /* 64 bytes */
 };
 
-#if defined(__GNUC__)
-#define SEPARABLE_INLINE static inline __attribute__((always_inline))
-#else
-#define SEPARABLE_INLINE static inline
-#endif
-
 /* Row `row` of a tensor. */
 SEPARABLE_INLINE int8_t *separable_row(int8_t *arena, const struct separable_buffer *buffer, int32_t row)
 {
@@ -209,7 +319,7 @@ static inline int32_t separable_unpack_word(const int8_t *codes)
     return word;
 }
 
-/* Codes 1 and 3 of a word as halfwords; __sxtb16 takes codes 0 and 2. */
+/* Codes 1 and 3 of a word as halfwords; separable_sxtb16 takes codes 0 and 2. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__)
 static inline int32_t separable_unpack_odd(int32_t word)
 {
@@ -220,7 +330,7 @@ static inline int32_t separable_unpack_odd(int32_t word)
 #else
 static inline int32_t separable_unpack_odd(int32_t word)
 {
-    return __sxtb16((int32_t)((uint32_t)word >> 8));
+    return separable_sxtb16((int32_t)((uint32_t)word >> 8));
 }
 #endif
 
@@ -291,8 +401,8 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
                     :
                     : "memory");
 #else
-                next[0] = __sxtb16(separable_unpack_word(a));
-                next[1] = __sxtb16(separable_unpack_word(b));
+                next[0] = separable_sxtb16(separable_unpack_word(a));
+                next[1] = separable_sxtb16(separable_unpack_word(b));
                 next[2] = separable_unpack_odd(separable_unpack_word(a));
                 next[3] = separable_unpack_odd(separable_unpack_word(b));
                 a += 4;
@@ -385,17 +495,17 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
                 a3 = b3 = w[3];
                 for (w += 4; codes < patch + words; codes += 2) {
                     const int32_t high0 = w[0];
-                    const int32_t low0 = __sxtb16(high0);
-                    a1 = __smlad(high0, codes[0], a1);
-                    a0 = __smlad(low0, codes[0], a0);
-                    b1 = __smlad(high0, codes[1], b1);
-                    b0 = __smlad(low0, codes[1], b0);
+                    const int32_t low0 = separable_sxtb16(high0);
+                    a1 = separable_smlad(high0, codes[0], a1);
+                    a0 = separable_smlad(low0, codes[0], a0);
+                    b1 = separable_smlad(high0, codes[1], b1);
+                    b0 = separable_smlad(low0, codes[1], b0);
                     const int32_t high2 = w[1];
-                    const int32_t low2 = __sxtb16(high2);
-                    a3 = __smlad(high2, codes[0], a3);
-                    a2 = __smlad(low2, codes[0], a2);
-                    b3 = __smlad(high2, codes[1], b3);
-                    b2 = __smlad(low2, codes[1], b2);
+                    const int32_t low2 = separable_sxtb16(high2);
+                    a3 = separable_smlad(high2, codes[0], a3);
+                    a2 = separable_smlad(low2, codes[0], a2);
+                    b3 = separable_smlad(high2, codes[1], b3);
+                    b2 = separable_smlad(low2, codes[1], b2);
                     w += 2;
                 }
 #endif
@@ -453,11 +563,11 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
 
                 for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
                     const int32_t high0 = w[0];
-                    const int32_t low0 = __sxtb16(high0);
-                    a1 = __smlad(high0, codes[0], a1);
-                    a0 = __smlad(low0, codes[0], a0);
-                    b1 = __smlad(high0, codes[1], b1);
-                    b0 = __smlad(low0, codes[1], b0);
+                    const int32_t low0 = separable_sxtb16(high0);
+                    a1 = separable_smlad(high0, codes[0], a1);
+                    a0 = separable_smlad(low0, codes[0], a0);
+                    b1 = separable_smlad(high0, codes[1], b1);
+                    b0 = separable_smlad(low0, codes[1], b0);
                     w += 1;
                 }
                 {
@@ -531,9 +641,9 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
     for (int32_t c = 0; c < channels; c++) {
         const int32_t sides = separable_unpack_word(filters);
         const int32_t others = separable_unpack_word(filters + 4);
-        register const int32_t s0 SEPARABLE_IN("r8") = __sxtb16(sides);
+        register const int32_t s0 SEPARABLE_IN("r8") = separable_sxtb16(sides);
         register const int32_t s1 SEPARABLE_IN("r9") = separable_unpack_odd(sides);
-        register const int32_t s2 SEPARABLE_IN("r10") = __sxtb16(others);
+        register const int32_t s2 SEPARABLE_IN("r10") = separable_sxtb16(others);
         register const int32_t m01 SEPARABLE_IN("r11") = separable_unpack_odd(others);
         register const int32_t m2 SEPARABLE_IN("lr") = filters[8];
         const int32_t multiplier_c = words[1];
@@ -584,33 +694,33 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
             int32_t e = separable_unpack_word(r0);
             e = (int32_t)(pad | (uint32_t)e << 8);
             const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s0, y0);
-            y0 = __smlabb(o, m01, y0);
-            y1 = __smlad(o, s0, y1);
-            y1 = __smlatb(e, m01, y1);
+            e = separable_sxtb16(e);
+            y0 = separable_smlad(e, s0, y0);
+            y0 = separable_smlabb(o, m01, y0);
+            y1 = separable_smlad(o, s0, y1);
+            y1 = separable_smlatb(e, m01, y1);
             r0 += 1;
         }
         {
             int32_t e = separable_unpack_word(r1);
             e = (int32_t)(pad | (uint32_t)e << 8);
             const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s1, y0);
-            y0 = __smlabt(o, m01, y0);
-            y1 = __smlad(o, s1, y1);
-            y1 = __smlatt(e, m01, y1);
+            e = separable_sxtb16(e);
+            y0 = separable_smlad(e, s1, y0);
+            y0 = separable_smlabt(o, m01, y0);
+            y1 = separable_smlad(o, s1, y1);
+            y1 = separable_smlatt(e, m01, y1);
             r1 += 1;
         }
         {
             int32_t e = separable_unpack_word(r2);
             e = (int32_t)(pad | (uint32_t)e << 8);
             const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s2, y0);
-            y0 = __smlabb(o, m2, y0);
-            y1 = __smlad(o, s2, y1);
-            y1 = __smlatb(e, m2, y1);
+            e = separable_sxtb16(e);
+            y0 = separable_smlad(e, s2, y0);
+            y0 = separable_smlabb(o, m2, y0);
+            y1 = separable_smlad(o, s2, y1);
+            y1 = separable_smlatb(e, m2, y1);
             r2 += 1;
         }
 #endif
@@ -655,31 +765,31 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
             {
                 int32_t e = separable_unpack_word(r0);
                 const int32_t o = separable_unpack_odd(e);
-                e = __sxtb16(e);
-                y0 = __smlad(e, s0, y0);
-                y0 = __smlabb(o, m01, y0);
-                y1 = __smlad(o, s0, y1);
-                y1 = __smlatb(e, m01, y1);
+                e = separable_sxtb16(e);
+                y0 = separable_smlad(e, s0, y0);
+                y0 = separable_smlabb(o, m01, y0);
+                y1 = separable_smlad(o, s0, y1);
+                y1 = separable_smlatb(e, m01, y1);
                 r0 += 2;
             }
             {
                 int32_t e = separable_unpack_word(r1);
                 const int32_t o = separable_unpack_odd(e);
-                e = __sxtb16(e);
-                y0 = __smlad(e, s1, y0);
-                y0 = __smlabt(o, m01, y0);
-                y1 = __smlad(o, s1, y1);
-                y1 = __smlatt(e, m01, y1);
+                e = separable_sxtb16(e);
+                y0 = separable_smlad(e, s1, y0);
+                y0 = separable_smlabt(o, m01, y0);
+                y1 = separable_smlad(o, s1, y1);
+                y1 = separable_smlatt(e, m01, y1);
                 r1 += 2;
             }
             {
                 int32_t e = separable_unpack_word(r2);
                 const int32_t o = separable_unpack_odd(e);
-                e = __sxtb16(e);
-                y0 = __smlad(e, s2, y0);
-                y0 = __smlabb(o, m2, y0);
-                y1 = __smlad(o, s2, y1);
-                y1 = __smlatb(e, m2, y1);
+                e = separable_sxtb16(e);
+                y0 = separable_smlad(e, s2, y0);
+                y0 = separable_smlabb(o, m2, y0);
+                y1 = separable_smlad(o, s2, y1);
+                y1 = separable_smlatb(e, m2, y1);
                 r2 += 2;
             }
 #endif
@@ -727,31 +837,31 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
             int32_t e = separable_unpack_word(r0 - 1);
             e = (int32_t)((pad << 24) | (uint32_t)e >> 8);
             const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s0, y0);
-            y0 = __smlabb(o, m01, y0);
-            y1 = __smlad(o, s0, y1);
-            y1 = __smlatb(e, m01, y1);
+            e = separable_sxtb16(e);
+            y0 = separable_smlad(e, s0, y0);
+            y0 = separable_smlabb(o, m01, y0);
+            y1 = separable_smlad(o, s0, y1);
+            y1 = separable_smlatb(e, m01, y1);
         }
         {
             int32_t e = separable_unpack_word(r1 - 1);
             e = (int32_t)((pad << 24) | (uint32_t)e >> 8);
             const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s1, y0);
-            y0 = __smlabt(o, m01, y0);
-            y1 = __smlad(o, s1, y1);
-            y1 = __smlatt(e, m01, y1);
+            e = separable_sxtb16(e);
+            y0 = separable_smlad(e, s1, y0);
+            y0 = separable_smlabt(o, m01, y0);
+            y1 = separable_smlad(o, s1, y1);
+            y1 = separable_smlatt(e, m01, y1);
         }
         {
             int32_t e = separable_unpack_word(r2 - 1);
             e = (int32_t)((pad << 24) | (uint32_t)e >> 8);
             const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s2, y0);
-            y0 = __smlabb(o, m2, y0);
-            y1 = __smlad(o, s2, y1);
-            y1 = __smlatb(e, m2, y1);
+            e = separable_sxtb16(e);
+            y0 = separable_smlad(e, s2, y0);
+            y0 = separable_smlabb(o, m2, y0);
+            y1 = separable_smlad(o, s2, y1);
+            y1 = separable_smlatb(e, m2, y1);
         }
 #endif
         step = kept.pixel_step;
@@ -824,8 +934,8 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
                     :
                     : "memory");
 #else
-                next[0] = __sxtb16(separable_unpack_word(a));
-                next[1] = __sxtb16(separable_unpack_word(b));
+                next[0] = separable_sxtb16(separable_unpack_word(a));
+                next[1] = separable_sxtb16(separable_unpack_word(b));
                 next[2] = separable_unpack_odd(separable_unpack_word(a));
                 next[3] = separable_unpack_odd(separable_unpack_word(b));
                 a += 4;
@@ -918,17 +1028,17 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
                 a3 = b3 = w[3];
                 for (w += 4; codes < patch + words; codes += 2) {
                     const int32_t high0 = w[0];
-                    const int32_t low0 = __sxtb16(high0);
-                    a1 = __smlad(high0, codes[0], a1);
-                    a0 = __smlad(low0, codes[0], a0);
-                    b1 = __smlad(high0, codes[1], b1);
-                    b0 = __smlad(low0, codes[1], b0);
+                    const int32_t low0 = separable_sxtb16(high0);
+                    a1 = separable_smlad(high0, codes[0], a1);
+                    a0 = separable_smlad(low0, codes[0], a0);
+                    b1 = separable_smlad(high0, codes[1], b1);
+                    b0 = separable_smlad(low0, codes[1], b0);
                     const int32_t high2 = w[1];
-                    const int32_t low2 = __sxtb16(high2);
-                    a3 = __smlad(high2, codes[0], a3);
-                    a2 = __smlad(low2, codes[0], a2);
-                    b3 = __smlad(high2, codes[1], b3);
-                    b2 = __smlad(low2, codes[1], b2);
+                    const int32_t low2 = separable_sxtb16(high2);
+                    a3 = separable_smlad(high2, codes[0], a3);
+                    a2 = separable_smlad(low2, codes[0], a2);
+                    b3 = separable_smlad(high2, codes[1], b3);
+                    b2 = separable_smlad(low2, codes[1], b2);
                     w += 2;
                 }
 #endif
@@ -994,11 +1104,11 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
 
                 for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
                     const int32_t high0 = w[0];
-                    const int32_t low0 = __sxtb16(high0);
-                    a1 = __smlad(high0, codes[0], a1);
-                    a0 = __smlad(low0, codes[0], a0);
-                    b1 = __smlad(high0, codes[1], b1);
-                    b0 = __smlad(low0, codes[1], b0);
+                    const int32_t low0 = separable_sxtb16(high0);
+                    a1 = separable_smlad(high0, codes[0], a1);
+                    a0 = separable_smlad(low0, codes[0], a0);
+                    b1 = separable_smlad(high0, codes[1], b1);
+                    b0 = separable_smlad(low0, codes[1], b0);
                     w += 1;
                 }
                 {
@@ -1104,9 +1214,9 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
     for (int32_t c = 0; c < channels; c++) {
         const int32_t sides = separable_unpack_word(filters);
         const int32_t others = separable_unpack_word(filters + 4);
-        register const int32_t s0 SEPARABLE_IN("r8") = __sxtb16(sides);
+        register const int32_t s0 SEPARABLE_IN("r8") = separable_sxtb16(sides);
         register const int32_t s1 SEPARABLE_IN("r9") = separable_unpack_odd(sides);
-        register const int32_t s2 SEPARABLE_IN("r10") = __sxtb16(others);
+        register const int32_t s2 SEPARABLE_IN("r10") = separable_sxtb16(others);
         register const int32_t m01 SEPARABLE_IN("r11") = separable_unpack_odd(others);
         register const int32_t m2 SEPARABLE_IN("lr") = filters[8];
         const int32_t multiplier_c = words[1];
@@ -1159,31 +1269,31 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
             {
                 int32_t e = separable_unpack_word(r0);
                 const int32_t o = separable_unpack_odd(e);
-                e = __sxtb16(e);
-                y0 = __smlad(e, s0, y0);
-                y0 = __smlabb(o, m01, y0);
-                y1 = __smlatb(o, m01, y1);
-                y1 = __smlad(separable_unpack_odd(separable_unpack_word(r0 + 1)), s0, y1);
+                e = separable_sxtb16(e);
+                y0 = separable_smlad(e, s0, y0);
+                y0 = separable_smlabb(o, m01, y0);
+                y1 = separable_smlatb(o, m01, y1);
+                y1 = separable_smlad(separable_unpack_odd(separable_unpack_word(r0 + 1)), s0, y1);
                 r0 += 4;
             }
             {
                 int32_t e = separable_unpack_word(r1);
                 const int32_t o = separable_unpack_odd(e);
-                e = __sxtb16(e);
-                y0 = __smlad(e, s1, y0);
-                y0 = __smlabt(o, m01, y0);
-                y1 = __smlatt(o, m01, y1);
-                y1 = __smlad(separable_unpack_odd(separable_unpack_word(r1 + 1)), s1, y1);
+                e = separable_sxtb16(e);
+                y0 = separable_smlad(e, s1, y0);
+                y0 = separable_smlabt(o, m01, y0);
+                y1 = separable_smlatt(o, m01, y1);
+                y1 = separable_smlad(separable_unpack_odd(separable_unpack_word(r1 + 1)), s1, y1);
                 r1 += 4;
             }
             {
                 int32_t e = separable_unpack_word(r2);
                 const int32_t o = separable_unpack_odd(e);
-                e = __sxtb16(e);
-                y0 = __smlad(e, s2, y0);
-                y0 = __smlabb(o, m2, y0);
-                y1 = __smlatb(o, m2, y1);
-                y1 = __smlad(separable_unpack_odd(separable_unpack_word(r2 + 1)), s2, y1);
+                e = separable_sxtb16(e);
+                y0 = separable_smlad(e, s2, y0);
+                y0 = separable_smlabb(o, m2, y0);
+                y1 = separable_smlatb(o, m2, y1);
+                y1 = separable_smlad(separable_unpack_odd(separable_unpack_word(r2 + 1)), s2, y1);
                 r2 += 4;
             }
 #endif
@@ -1231,29 +1341,29 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
         {
             int32_t e = separable_unpack_word(r0);
             const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s0, y0);
-            y0 = __smlabb(o, m01, y0);
-            y1 = __smlatb(o, m01, y1);
-            y1 = __smlad((int32_t)(((uint32_t)zero_in << 16) | (uint32_t)e >> 16), s0, y1);
+            e = separable_sxtb16(e);
+            y0 = separable_smlad(e, s0, y0);
+            y0 = separable_smlabb(o, m01, y0);
+            y1 = separable_smlatb(o, m01, y1);
+            y1 = separable_smlad((int32_t)(((uint32_t)zero_in << 16) | (uint32_t)e >> 16), s0, y1);
         }
         {
             int32_t e = separable_unpack_word(r1);
             const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s1, y0);
-            y0 = __smlabt(o, m01, y0);
-            y1 = __smlatt(o, m01, y1);
-            y1 = __smlad((int32_t)(((uint32_t)zero_in << 16) | (uint32_t)e >> 16), s1, y1);
+            e = separable_sxtb16(e);
+            y0 = separable_smlad(e, s1, y0);
+            y0 = separable_smlabt(o, m01, y0);
+            y1 = separable_smlatt(o, m01, y1);
+            y1 = separable_smlad((int32_t)(((uint32_t)zero_in << 16) | (uint32_t)e >> 16), s1, y1);
         }
         {
             int32_t e = separable_unpack_word(r2);
             const int32_t o = separable_unpack_odd(e);
-            e = __sxtb16(e);
-            y0 = __smlad(e, s2, y0);
-            y0 = __smlabb(o, m2, y0);
-            y1 = __smlatb(o, m2, y1);
-            y1 = __smlad((int32_t)(((uint32_t)zero_in << 16) | (uint32_t)e >> 16), s2, y1);
+            e = separable_sxtb16(e);
+            y0 = separable_smlad(e, s2, y0);
+            y0 = separable_smlabb(o, m2, y0);
+            y1 = separable_smlatb(o, m2, y1);
+            y1 = separable_smlad((int32_t)(((uint32_t)zero_in << 16) | (uint32_t)e >> 16), s2, y1);
         }
 #endif
         step = kept.pixel_step;
@@ -1407,28 +1517,28 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
                 for (; filter != kept.end; first += kept.pitch, filter += 5) {
                     const int32_t w0 = separable_unpack_word(first + 0);
                     const int32_t o0 = separable_unpack_odd(w0);
-                    const int32_t e0 = __sxtb16(w0);
+                    const int32_t e0 = separable_sxtb16(w0);
                     const int32_t f0 = separable_unpack_word(filter + 0);
-                    const int32_t u0 = __sxtb16(f0);
+                    const int32_t u0 = separable_sxtb16(f0);
                     const int32_t v0 = separable_unpack_odd(f0);
-                    y0 = __smlad(e0, u0, y0);
-                    y0 = __smlad(o0, v0, y0);
-                    y1 = __smlad(o0, u0, y1);
+                    y0 = separable_smlad(e0, u0, y0);
+                    y0 = separable_smlad(o0, v0, y0);
+                    y1 = separable_smlad(o0, u0, y1);
                     const int32_t w1 = separable_unpack_word(first + 4);
                     const int32_t o1 = separable_unpack_odd(w1);
-                    const int32_t e1 = __sxtb16(w1);
+                    const int32_t e1 = separable_sxtb16(w1);
                     const int32_t p0 = separable_mix(e1, e0);
-                    y1 = __smladx(p0, v0, y1);
-                    y2 = __smladx(p0, u0, y2);
+                    y1 = separable_smladx(p0, v0, y1);
+                    y2 = separable_smladx(p0, u0, y2);
                     const int32_t q0 = separable_mix(o1, o0);
-                    y2 = __smladx(q0, v0, y2);
-                    y3 = __smladx(q0, u0, y3);
-                    y3 = __smlad(e1, v0, y3);
+                    y2 = separable_smladx(q0, v0, y2);
+                    y3 = separable_smladx(q0, u0, y3);
+                    y3 = separable_smlad(e1, v0, y3);
                     const int32_t u1 = filter[4];
-                    y0 = __smlabb(e1, u1, y0);
-                    y1 = __smlabb(o1, u1, y1);
-                    y2 = __smlatb(e1, u1, y2);
-                    y3 = __smlatb(o1, u1, y3);
+                    y0 = separable_smlabb(e1, u1, y0);
+                    y1 = separable_smlabb(o1, u1, y1);
+                    y2 = separable_smlatb(e1, u1, y2);
+                    y3 = separable_smlatb(o1, u1, y3);
                 }
 #endif
                 pixel[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y0) << 1), multiplier_c,

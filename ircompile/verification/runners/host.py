@@ -56,8 +56,7 @@ def host_program(
     with harness.build_directory(build_dir) as folder:
         flags = ("-O1", *_SANITIZE) if sanitize else ("-O2",)
         sources = build.model_sources(directory, api.name)
-        intrinsics = templates_dir() / "boards" / "host"  # a Cortex-M's DSP instructions, in plain C
-        core: list[str | Path] = [*build.EMITTED_FLAGS, *flags, "-isystem", intrinsics]
+        core: list[str | Path] = [*build.EMITTED_FLAGS, *flags]
         emitted = build.compile_all(compiler, core, sources, folder, where)
         program = _link(directory, api, compiler, flags, emitted, folder, where)
         sizes = None if sanitize else build.object_sizes(compiler, emitted, where)
