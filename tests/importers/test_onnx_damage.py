@@ -78,3 +78,9 @@ def test_a_size_below_zero_does_not_end_the_process(tmp_path: Path) -> None:
     net.output(net.qdq(net.node("Reshape", y, net.node("Shape", y)), 0.05, 0))
     refused(net.save(tmp_path))
     check_onnx(net.save(tmp_path))
+
+
+def test_complex_constants_are_refused(tmp_path: Path) -> None:
+    net, x = small()
+    net.output(net.qdq(net.node("Mul", x, net.const(1 + 2j, "complex64")), 0.05, 0))
+    refused(net.save(tmp_path), "is complex")

@@ -101,6 +101,8 @@ def to_array(tensor: Any, folder: Path, where: str) -> Array:
         array = np.asarray(numpy_helper.to_array(tensor))
     except Exception as error:  # a wrong length, an unknown type: onnx raises several kinds
         raise CompileError(where, f"constant {tensor.name!r} is damaged: {error}", "", HINT_WHOLE) from None
+    if array.dtype.kind == "c":
+        raise CompileError(where, f"constant {tensor.name!r} is complex", "real numbers")
     if array.dtype.kind not in "biufSUO":  # 4-bit types of ml_dtypes and their like
         array = array.astype(np.int8 if "int" in array.dtype.name else np.float32)
     return array
