@@ -50,6 +50,7 @@ class QType:
         return np.arange(self.low, self.high + 1, dtype=np.int64)
 
 
+INT4 = QType("int4", -(2**3), 2**3 - 1, 1)  # of weights; NumPy has no such type: there it is int8
 INT8 = QType("int8", -(2**7), 2**7 - 1, 1)
 UINT8 = QType("uint8", 0, 2**8 - 1, 1)
 INT16 = QType("int16", -(2**15), 2**15 - 1, 2)

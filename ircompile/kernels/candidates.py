@@ -22,17 +22,19 @@ from ircompile.kernels.transpose_conv import choose_transpose_conv
 from ircompile.target import Target
 
 
-def choose(node: Node, graph: Graph, target: Target, frugal: bool = False) -> Kernel:
+def choose(
+    node: Node, graph: Graph, target: Target, frugal: bool = False, nibbles: frozenset[str] = frozenset()
+) -> Kernel:
     """The kernel of a node. Portable C is always there; variants for an instruction set have the same shape.
 
-    `frugal`: the one with the least scratch, where there are several.
+    `frugal`: the one with the least scratch, where there are several; `nibbles`: nodes with weights of 4 bits.
     """
     site, op = graph.site(node), node.op
     if target.features.mve and (kernel := choose_helium(node, site)):
         return kernel
     match op:
         case ops.Conv():
-            return choose_conv(op, site, target, frugal)
+            return choose_conv(op, site, target, frugal, node.name in nibbles)
         case ops.Depthwise():
             return choose_depthwise(op, site, target.features)
         case ops.MaxPool() | ops.AveragePool():

@@ -12,6 +12,7 @@ from ircompile.ir.graph import Node
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
+from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize.negate import negated
 from ircompile.kernels.tiles import run_order, stream_of, turned_in_pairs
 from ircompile.kernels.weights import WeightCoding, natural_coding
@@ -23,6 +24,7 @@ STRAIGHT = (4, 8)  # steps that expanding layers have code of their own for, wit
 SHORT_RUN = 16  # codes; windows with shorter rows have code of their own
 FEW_WEIGHTS = 1024  # of such a window: int16 is worth their bytes
 ROOM, LITTLE_ROOM = 1024, 512  # bytes of scratch that a window may take, where there is a way that takes as few
+TOGETHER = 24  # products with weights of 4 bits that the halves of a word have room for, in whole words of them
 Shared = dict[str, tuple[str, Mapping[str, object]]]
 
 
@@ -65,24 +67,25 @@ def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False) -> Gath
     return next((way for way, size in zip(ways, sizes, strict=True) if size <= room), ways[sizes.index(min(sizes))])
 
 
-def choose_conv(op: ops.Conv, site: Site, target: Target, frugal: bool = False) -> Kernel:
+def choose_conv(op: ops.Conv, site: Site, target: Target, frugal: bool = False, nibbles: bool = False) -> Kernel:
     """All read pixels of channels, and gather the windows of two output pixels; 1 x 1 reads them where they are.
 
-    `frugal` windows are gathered in less scratch.
+    `frugal` windows are gathered in less scratch; with `nibbles` weights are stored in 4 bits.
     """
+    coding = WeightCoding.INT4 if nibbles else None
     dsp, codes = target.features.dsp, site.consts[op.weights][0].size
     gather = gather_of(op, site, dsp, frugal)
     work = estimate(op, site, dsp, gather)
     if op.window == POINT and site.output.width == 1:
-        return Kernel("fully_connected", "row", ("hwc",), ("hwc", "chw"), instructions=work)
+        return Kernel("fully_connected", "row", ("hwc",), ("hwc", "chw"), instructions=work, coding=coding)
     if op.whole:
-        return Kernel("fully_connected", "map", ("hwc",), ("hwc", "chw"), instructions=work)
+        return Kernel("fully_connected", "map", ("hwc",), ("hwc", "chw"), instructions=work, coding=coding)
     template = "pointwise" if op.window == POINT else "stem" if dsp and is_stem(op, site) else "conv"
     if dsp:
         pixel = 0 if template == "stem" else site.inputs[0].channels
         scratch = gather.scratch(order_of(op, site, gather), site.output.channels, pixel)
     else:
-        scratch = 4 * packed_codes(op, site) + (0 if op.window == POINT else 2 * codes)
+        scratch = 4 * packed_codes(op, site, nibbles) + (0 if op.window == POINT else 2 * codes)
     return Kernel(
         template,
         "row" if op.window == POINT else "window",
@@ -93,6 +96,7 @@ def choose_conv(op: ops.Conv, site: Site, target: Target, frugal: bool = False) 
         instructions=work,
         extras=("scratch",) if scratch else (),
         frugal=frugal,
+        coding=coding,
     )
 
 
@@ -155,12 +159,14 @@ def order_of(op: ops.Conv, site: Site, gather: Gather) -> Array:
     return run_order([gather.run] * gather.runs, together=is_stem(op, site))
 
 
-def packed_codes(op: ops.Conv, site: Site) -> int:
-    """Codes of a pixel, up to a multiple of four, of the portable kernel that multiplies two pixels at once.
+def packed_codes(op: ops.Conv, site: Site, nibbles: bool = False) -> int:
+    """Codes of a pixel, up to whole words of weights, of the portable kernel that multiplies two pixels at once.
 
     0 where it is not exact: two products with neighbouring weights of a channel must sum to int16 for all codes.
     """
     weights = site.consts[op.weights]
+    if nibbles:
+        return -(-int(weights[0].size) // PER_WORD) * PER_WORD
     rows = np.abs(integers(weights)).reshape(len(weights), -1)
     rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
     fits = weights.dtype == np.int8 and (rows[:, ::2] + rows[:, 1::2]).max() <= UINT8.high
@@ -177,15 +183,22 @@ def pack_conv(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:
     starts = slice(len(recipe.common), None, recipe.words.shape[1])
     words[starts] -= site.inputs[0].zero_point * flat.sum(axis=1)
     most = int((np.abs(words[starts]) - INT8.low * np.abs(flat).sum(axis=1)).max())
-    key: dict[str, object] = {"coding": natural_coding(weights)}
+    kernel = context.kernels[node.name]
+    coding = kernel.coding or natural_coding(weights)
+    key: dict[str, object] = {"coding": coding}
     sums = {**key, "wraps": most >= 2**31}
     shared: Shared = {}
-    if context.kernels[node.name].template != "fully_connected":
-        key["packed"] = packed_codes(op, site) > 0
-        shared["tile"] = ("tile_packed", {}) if key["packed"] else ("tile", sums)
+    if kernel.template != "fully_connected":
+        key["packed"] = packed_codes(op, site, coding.nibbles) > 0
+        shared["tile"] = ("tile", sums) if not key["packed"] else ("tile_packed", {})
+    if coding.nibbles and "tile" in shared:
+        shared["tile"] = ("tile_nibbles", {"together": TOGETHER})
+    elif "tile" in shared:
         weights = np.append(weights, np.zeros(3, weights.dtype))  # read over, times zero
     if is_point(op) and single_pixels(context):
-        shared["pixel"] = ("pixel", sums)
+        shared["pixel"] = ("pixel_nibbles" if coding.nibbles else "pixel", sums)
+    if coding.nibbles:
+        weights = words_of(flat)
     arrays = {"weights": weights, "requant": wrap_int32(words).astype(np.int32)}
     return Packed("", key, arrays, sizes_of(node, op, site, context), recipe.form, recipe.exact, shared)
 

@@ -11,6 +11,7 @@ from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Tensor
 from ircompile.kernels.candidates import choose
 from ircompile.kernels.model import Kernel
+from ircompile.kernels.nibbles import layers_of_nibbles
 from ircompile.kernels.whole import with_whole
 from ircompile.plan.model import Demand, Layout
 from ircompile.target import Target
@@ -33,7 +34,9 @@ def lower(graph: Graph, target: Target, frugal: bool = False) -> Lowered:
     Before: x -> Depthwise        After: x (hwc) -> Copy (chw) -> Depthwise
     """
     graph = with_whole(graph, target)
-    kernels = _turned(graph, {node.name: choose(node, graph, target, frugal) for node in graph.nodes})
+    nibbles = layers_of_nibbles(graph)
+    chosen = {node.name: choose(node, graph, target, frugal, nibbles) for node in graph.nodes}
+    kernels = _turned(graph, chosen)
     wanted: dict[str, set[Layout]] = {name: set() for name in graph.tensors}
     for node in graph.nodes:
         for name, layout in zip(node.inputs, kernels[node.name].reads, strict=True):

@@ -13,6 +13,7 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Node
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.requantize import Form, PairForm, Recipe, synthesize
+from ircompile.kernels.weights import WeightCoding
 from ircompile.plan.model import Demand, Layout, Plan
 from ircompile.target import Target
 
@@ -38,6 +39,7 @@ class Kernel:
               clamped to the rows there are; row s where it says nothing.
     extras    what it is handed besides, last in its arguments, in this order.
     frugal    it is one that takes less scratch and more instructions than need be.
+    coding    how its weights are to be stored; None leaves it to packing.
     """
 
     template: str
@@ -51,6 +53,7 @@ class Kernel:
     rows: tuple[RowLine, ...] = ()
     alike: bool = False
     frugal: bool = False
+    coding: WeightCoding | None = None
 
     def demand(self, layout: Layout) -> Demand:
         """What planning must know, with the output written in `layout`; over an input in the best one only."""

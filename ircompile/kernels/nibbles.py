@@ -1,0 +1,51 @@
+"""Weights of 4 bits: which layers have them, and eight of them as one word."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.tensor import Array, integers
+from ircompile.kernels.weights import natural_coding
+from ircompile.qtype import INT4, INT8
+
+PER_WORD = 8
+BITS = 4
+WORTH = 2048  # bytes that 4 bits must save in a model: code that reads them stands beside that which reads bytes
+SHIFTS = BITS * np.arange(PER_WORD)
+
+
+def has_nibbles(weights: Array) -> bool:
+    """Whether all weights are whole numbers of 4 bits."""
+    return (
+        weights.dtype == INT8.dtype and INT4.low <= weights.min(initial=0) and weights.max(initial=0) <= INT4.high
+    )
+
+
+def layers_of_nibbles(graph: Graph) -> frozenset[str]:
+    """The nodes whose weights are to be stored in 4 bits: those that get smaller so, if together it is worth it."""
+    saved = {node.name: saved_bytes(graph, node) for node in graph.nodes}
+    worth = sum(count for count in saved.values() if count > 0) >= WORTH
+    return frozenset(name for name, count in saved.items() if count > 0 and worth)
+
+
+def saved_bytes(graph: Graph, node: Node) -> int:
+    """Bytes of flash that 4 bits save in a layer, with what pads words; 0 where its weights have more."""
+    if not isinstance(node.op, ops.Conv) or not has_nibbles(weights := graph.consts[node.op.weights]):
+        return 0
+    words = words_of(weights.reshape(len(weights), -1))
+    return natural_coding(weights).bytes(weights.size) - words.nbytes
+
+
+def words_of(weights: Array) -> Array:
+    """The words of channels, int32 (C, K / 8 rounded up): weights (C, K) of 4 bits, zero behind the last ones."""
+    padded = np.pad(integers(weights), ((0, 0), (0, -weights.shape[1] % PER_WORD)))
+    nibbles = (padded & (2**BITS - 1)).reshape(len(weights), -1, PER_WORD)
+    return (nibbles << SHIFTS).sum(axis=-1).astype(np.uint32).view(np.int32)
+
+
+def weights_of(words: Array, count: int) -> Array:
+    """The `count` weights of each channel, int8 (C, count), out of what `words_of` gives."""
+    nibbles = (words[..., np.newaxis].astype(np.int64) >> SHIFTS).reshape(len(words), -1)[:, :count] & (2**BITS - 1)
+    return np.where(nibbles > INT4.high, nibbles - 2**BITS, nibbles).astype(np.int8)

@@ -1,0 +1,97 @@
+"""Every kernel of weights of 4 bits climbs the ladder on sizes around its tile and its words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ladder import climb
+from nets import Net
+
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.kernels import nibbles
+from ircompile.kernels.weights import WeightCoding
+from ircompile.pipeline import Compiled
+
+RUNGS = ("gcc", "cortex-m0plus", "cortex-m3")
+COUNTS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 25, 33, 49)
+
+
+@pytest.fixture(autouse=True)
+def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small layers have 4 bits, too."""
+    monkeypatch.setattr(nibbles, "WORTH", 0)
+
+
+def narrow(net: Net, x: str, ends: bool = False) -> str:
+    """Gives the layer that writes `x` weights of 4 bits, at the ends of their range if wanted."""
+    name = net.nodes[-1].op.weights  # type: ignore[union-attr]
+    shape = net.consts[name].shape
+    weights = net.rng.choice([-8, 7], shape) if ends else net.rng.integers(-8, 8, shape)
+    if ends:
+        weights[0] = -8
+    net.consts[name] = weights.astype(np.int8)
+    return x
+
+
+def pointwise(width: int, rounding: str, counts: tuple[int, ...]) -> Graph:
+    """1 x 1 from and to channel counts around tiles and words, some read as rows of channels."""
+    net = Net((2, width, 7), width, rounding)
+    outputs = []
+    for count in counts:
+        wide = narrow(net, net.conv("x", count, relu=count % 3 == 0), count % 2 == 0)
+        outputs.append(narrow(net, net.conv(wide, 1 + count % 6, relu=count % 2 == 0), count % 3 == 0))
+    outputs.append(net.depthwise(narrow(net, net.conv(outputs[-1], 6, relu=True)), (1, 1)))
+    return net.graph(*outputs)
+
+
+def windows(width: int, rounding: str) -> Graph:
+    """Stems and dense windows, at once and in passes; a whole map; all channels of one pixel."""
+    net = Net((6, width, 3), width, rounding)
+    stem = narrow(net, net.conv("x", 9, (3, 3), (2, 2), relu=True), width % 2 == 0)
+    outputs = [narrow(net, net.conv(stem, 6, (3, 3))), narrow(net, net.conv("x", 21, (5, 5)), True)]
+    wide = narrow(net, net.conv(stem, 70), True)
+    outputs.append(narrow(net, net.conv(wide, 7, (3, 3)), width % 2 == 1))
+    rows, columns = net.tensors[stem].shape[:2]
+    outputs.append(narrow(net, net.conv(stem, 10, (rows, columns), (1, 1), (0, 0, 0, 0)), True))
+    outputs.append(net.conv(outputs[-1], 3))
+    return net.graph(*outputs)
+
+
+def codings(compiled: Compiled) -> set[object]:
+    """How the weights of convolutions are stored."""
+    convolutions = [node for node in compiled.graph.nodes if isinstance(node.op, ops.Conv)]
+    return {compiled.program.packed[node.name].key["coding"] for node in convolutions}
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(
+    ("width", "rounding", "counts"),
+    [
+        (1, "double", COUNTS[::2]),
+        (2, "float32_even", COUNTS[::3]),
+        (3, "double", COUNTS[1::2]),
+        (4, "single", COUNTS[1::3]),
+        (5, "float32_even", COUNTS[2::3]),
+    ],
+)
+def test_pointwise(tmp_path: Path, width: int, rounding: str, counts: tuple[int, ...]) -> None:
+    built = climb(pointwise(width, rounding, counts), tmp_path, rungs=RUNGS)
+    assert WeightCoding.INT4 in codings(built["cortex-m3"])
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(("width", "rounding"), [(7, "double"), (8, "float32_even")])
+def test_windows(tmp_path: Path, width: int, rounding: str) -> None:
+    built = climb(windows(width, rounding), tmp_path, rungs=RUNGS)
+    assert codings(built["cortex-m3"]) == {WeightCoding.INT4, WeightCoding.INT8}
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
+def test_words_hold_the_weights(count: int) -> None:
+    weights = np.random.default_rng(count).integers(-8, 8, (5, count)).astype(np.int8)
+    words = nibbles.words_of(weights)
+    assert words.shape == (5, -(-count // nibbles.PER_WORD))
+    np.testing.assert_array_equal(nibbles.weights_of(words, count), weights)
