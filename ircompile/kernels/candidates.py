@@ -30,7 +30,7 @@ def choose(
     `frugal`: the one with the least scratch, where there are several; `nibbles`: nodes with weights of 4 bits.
     """
     site, op = graph.site(node), node.op
-    if target.features.mve and (kernel := choose_helium(node, site)):
+    if target.features.mve and (kernel := choose_helium(node, site, node.name in nibbles)):
         return kernel
     match op:
         case ops.Conv():

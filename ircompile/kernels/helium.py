@@ -12,13 +12,14 @@ from ircompile.kernels.helium_depthwise import choose_depthwise_lanes, pack_chan
 from ircompile.kernels.helium_elementwise import choose_add, pack_add
 from ircompile.kernels.helium_requant import VectorRecipe, vector_recipe
 from ircompile.kernels.model import Context, Kernel, Packed
+from ircompile.kernels.weights import natural_coding
 
 
-def choose_helium(node: Node, site: Site) -> Kernel | None:
-    """The Helium kernel of a node, None where portable C serves."""
+def choose_helium(node: Node, site: Site, nibbles: bool = False) -> Kernel | None:
+    """The Helium kernel of a node, with weights of 4 bits if wanted; None where portable C serves."""
     op = node.op
     if isinstance(op, ops.Conv | ops.Depthwise) and site.consts[op.weights].dtype == np.int8:
-        return choose_dense(op, site) if isinstance(op, ops.Conv) else choose_depthwise_lanes(op, site)
+        return choose_dense(op, site, nibbles) if isinstance(op, ops.Conv) else choose_depthwise_lanes(op, site)
     if isinstance(op, ops.Binary):
         return choose_add(op, site)
     return None
@@ -29,7 +30,8 @@ def pack_helium(node: Node, site: Site, context: Context) -> Packed | None:
     op, template = node.op, context.kernels[node.name].template
     apart = context.plan.buffers[node.output].layout == "chw" and site.output.width > 1
     if isinstance(op, ops.Conv) and template in ("dense", "dense_windows"):
-        return pack_dense(op, site, recipe_of(node, op, site, context), apart)
+        coding = context.kernels[node.name].coding or natural_coding(site.consts[op.weights])
+        return pack_dense(op, site, recipe_of(node, op, site, context), apart, coding)
     if isinstance(op, ops.Depthwise) and template == "depthwise_strips":
         return pack_strips(op, site, recipe_of(node, op, site, context), apart)
     if isinstance(op, ops.Depthwise) and template == "depthwise_channels":

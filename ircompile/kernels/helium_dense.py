@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.helium_requant import VectorRecipe
 from ircompile.kernels.model import Kernel, Packed, window_suffix
+from ircompile.kernels.weights import WeightCoding
 
 RESIDENT_DEPTH = 32  # two vectors a filter, of two channels
 POINTWISE = ops.Window((1, 1))
 VECTOR = 16
+NIBBLE = 16  # values that 4 bits have
 Key = dict[str, object]
 
 
-def choose_dense(op: ops.Conv, site: Site) -> Kernel:
-    """Pixels where they are, or some windows gathered in scratch, and 16 bytes to write over their end."""
+def choose_dense(op: ops.Conv, site: Site, nibbles: bool = False) -> Kernel:
+    """Pixels where they are, or some windows gathered in scratch, and 16 bytes to write over their end.
+
+    With `nibbles` weights are stored in 4 bits.
+    """
+    coding = WeightCoding.INT4 if nibbles else WeightCoding.INT8
     count = op.macs(site) // 4
     if op.whole:
-        return Kernel("dense", "map", ("hwc",), ("hwc", "chw"), instructions=count)
+        return Kernel("dense", "map", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
     if op.window == POINTWISE:
-        return Kernel("dense", "row", ("hwc",), ("hwc", "chw"), instructions=count)
+        return Kernel("dense", "row", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
     size = -(-(windows(op, site) * site.consts[op.weights][0].size + VECTOR) // 4) * 4
     return Kernel(
-        "dense_windows", "window", ("hwc",), ("hwc", "chw"), size, instructions=count, extras=("scratch",)
+        "dense_windows",
+        "window",
+        ("hwc",),
+        ("hwc", "chw"),
+        size,
+        instructions=count,
+        extras=("scratch",),
+        coding=coding,
     )
 
 
@@ -34,13 +49,16 @@ def windows(op: ops.Conv, site: Site) -> int:
     return min(site.output.width, 16 if depth <= RESIDENT_DEPTH else 6 if depth <= 10 * VECTOR else 3)
 
 
-def pack_dense(op: ops.Conv, site: Site, recipe: VectorRecipe, apart: bool) -> Packed:
-    """Filters as they are."""
+def pack_dense(op: ops.Conv, site: Site, recipe: VectorRecipe, apart: bool, coding: WeightCoding) -> Packed:
+    """Filters as they are, or in 4 bits."""
     weights: Array = site.consts[op.weights]
     flat = weights.reshape(len(weights), -1)
     correction = -site.inputs[0].zero_point * flat.astype(np.int64).sum(axis=1)
     pointwise, depth, width = op.whole or op.window == POINTWISE, flat.shape[1], site.output.width
-    key = dense_key(recipe, depth, width if pointwise else windows(op, site), len(flat), apart)
+    count = width if pointwise else windows(op, site)
+    key = dense_key(recipe, depth, count, len(flat), apart, coding)
+    if coding.nibbles and key["mode"] != "resident":
+        recipe, correction = sixteenfold(recipe, correction)
     words = recipe.blocks(correction) if key["mode"] == "channels" else recipe.rows(correction)
     if key["mode"] == "pixels":
         words = np.pad(words, ((0, -len(words) % int(str(key["tile"]))), (0, 0)))
@@ -55,7 +73,7 @@ def pack_dense(op: ops.Conv, site: Site, recipe: VectorRecipe, apart: bool) -> P
         sizes["zero_out"] = site.output.zero_point
     form = recipe.scalar.form if recipe.scalar else None
     shared: dict[str, tuple[str, Key]] = {"support": ("helium_support", {})}
-    suffix = f"{key['mode']}_{key['tile'] or key['depth']}_{recipe.lanes.key}"
+    suffix = f"{key['mode']}_{key['tile'] or key['depth']}_{recipe.lanes.key}" + "_int4" * coding.nibbles
     if pointwise:
         return Packed(suffix, key, arrays, sizes, form, recipe.counts, shared)
     shared["dense"] = ("dense", {**key, "support": "helium_support"})
@@ -63,23 +81,37 @@ def pack_dense(op: ops.Conv, site: Site, recipe: VectorRecipe, apart: bool) -> P
     return Packed(f"{window_suffix(op.window)}_{suffix}", key, arrays, sizes | more, form, recipe.counts, shared)
 
 
-def dense_key(recipe: VectorRecipe, depth: int, count: int, channels: int, apart: bool) -> Key:
+def sixteenfold(recipe: VectorRecipe, correction: Array) -> tuple[VectorRecipe, Array]:
+    """Both for sums of 16 times the weights, modulo 2^32: what they start with is 16 times as much."""
+    words = recipe.words.astype(np.int64)
+    words[:, 0] *= NIBBLE
+    return replace(recipe, words=words), NIBBLE * correction
+
+
+def dense_key(
+    recipe: VectorRecipe, depth: int, count: int, channels: int, apart: bool, coding: WeightCoding
+) -> Key:
     """The template parameters of dot products of `count` pixels at once: see helium_dense.j2."""
-    key: Key = {"lanes": recipe.lanes, "depth": 0, "tile": 0, "rest": False, "apart": apart}
+    key: Key = {"lanes": recipe.lanes, "coding": coding, "depth": 0, "tile": 0, "rest": False, "apart": apart}
     key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR}
     if apart and count >= 4 and depth <= RESIDENT_DEPTH:
         return key | {"mode": "resident", "depth": depth, "tail": False, "whole": False}
     if apart and count >= 4:
-        return key | {"mode": "pixels", "tile": best_tile(channels)}
+        return key | {"mode": "pixels", "tile": min(2, channels) if coding.nibbles else best_tile(channels)}
     return key | {"mode": "channels", "tile": best_tile(count), "rest": channels % 4 > 0}
 
 
 def interleaved(flat: Array, key: Key) -> Array:
     """Filters (C, K) in the order of the tiles, 16 codes of each channel of a pass and then of it again.
 
-    Channels that are missing to the last tile are zero.
+    Channels that are missing to the last tile are zero. In 4 bits the bytes of a channel have those of the next of the
+    pass in their upper half.
     """
+    nibbles = isinstance(coding := key["coding"], WeightCoding) and coding.nibbles
     if key["mode"] == "resident":
+        if nibbles:
+            last = flat[-1:] if len(flat) % 2 else flat[:0]  # an odd channel stands beside itself
+            flat = two_a_byte(np.concatenate([flat, last])[np.newaxis])[0]
         return np.pad(flat.reshape(-1), (8, 0)) if key["depth"] == 8 else flat
     tile = 4 if key["mode"] == "channels" else int(str(key["tile"]))
     passes: tuple[tuple[int, ...], ...] = ((0, 2), (1, 3))
@@ -92,9 +124,17 @@ def interleaved(flat: Array, key: Key) -> Array:
     parts = []
     for channels in passes:
         some = padded[:, channels]
-        steps = some[..., :whole].reshape(len(some), len(channels), -1, VECTOR).transpose(0, 2, 1, 3)
+        if nibbles:
+            some = two_a_byte(some)
+        steps = some[..., :whole].reshape(len(some), some.shape[1], -1, VECTOR).transpose(0, 2, 1, 3)
         parts += [steps.reshape(len(some), -1), some[..., whole:].reshape(len(some), -1)]
     return np.concatenate(parts, axis=1)
+
+
+def two_a_byte(filters: Array) -> Array:
+    """Filters (..., C, K) of 4 bits, two channels in each byte, int8 (..., C / 2 rounded up, K)."""
+    padded = np.pad(filters, ((0, 0), (0, filters.shape[1] % 2), (0, 0))).astype(np.uint8)
+    return ((padded[:, 0::2] & (NIBBLE - 1)) | (padded[:, 1::2] * np.uint8(NIBBLE))).view(np.int8)
 
 
 def window_key(op: ops.Conv, site: Site, key: Key) -> tuple[Key, dict[str, int]]:
@@ -104,7 +144,7 @@ def window_key(op: ops.Conv, site: Site, key: Key) -> tuple[Key, dict[str, int]]
     run = kw // taps * site.inputs[0].channels
     short = run if run <= VECTOR else 0
     key = {"window": op.window, "taps": taps, "short": short, "together": windows(op, site),
-           "lanes": key["lanes"], "mode": key["mode"], "apart": key["apart"]}  # fmt: skip
+           "coding": key["coding"], "lanes": key["lanes"], "mode": key["mode"], "apart": key["apart"]}  # fmt: skip
     sizes = {"zero_in": site.inputs[0].zero_point, "width_in": site.inputs[0].width}
     return key, sizes if short else sizes | {"channels_in": site.inputs[0].channels}
 

@@ -15,7 +15,7 @@ from ircompile.kernels import nibbles
 from ircompile.kernels.weights import WeightCoding
 from ircompile.pipeline import Compiled
 
-RUNGS = ("gcc", "cortex-m0plus", "cortex-m3")
+RUNGS = ("gcc", "cortex-m0plus", "cortex-m3", "cortex-m55")
 COUNTS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 25, 33, 49)
 
 
@@ -79,14 +79,31 @@ def codings(compiled: Compiled) -> set[object]:
 )
 def test_pointwise(tmp_path: Path, width: int, rounding: str, counts: tuple[int, ...]) -> None:
     built = climb(pointwise(width, rounding, counts), tmp_path, rungs=RUNGS)
-    assert WeightCoding.INT4 in codings(built["cortex-m3"])
+    assert all(WeightCoding.INT4 in codings(compiled) for compiled in built.values())
 
 
 @pytest.mark.toolchain
 @pytest.mark.parametrize(("width", "rounding"), [(7, "double"), (8, "float32_even")])
 def test_windows(tmp_path: Path, width: int, rounding: str) -> None:
     built = climb(windows(width, rounding), tmp_path, rungs=RUNGS)
-    assert codings(built["cortex-m3"]) == {WeightCoding.INT4, WeightCoding.INT8}
+    assert all(WeightCoding.INT4 in codings(compiled) for compiled in built.values())
+
+
+def by_channels(width: int, rounding: str) -> Graph:
+    """1 x 1 into rows of channels, from pixels that fit two vectors and longer ones."""
+    net = Net((2, width, 8), width, rounding)
+    outputs = []
+    for n, depth in enumerate((5, 16, 24, 31, 32, 33, 48, 63)):
+        wide = narrow(net, net.conv("x", depth, relu=n % 2 == 0), n % 3 == 0)
+        inner = narrow(net, net.conv(wide, 1 + (n * 5 + width) % 9), n % 2 == 0)
+        outputs.append(net.depthwise(inner, (3, 3)))
+    return net.graph(*outputs)
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(("width", "rounding"), [(4, "float32_even"), (7, "double")])
+def test_rows_of_channels(tmp_path: Path, width: int, rounding: str) -> None:
+    climb(by_channels(width, rounding), tmp_path, rungs=RUNGS)
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
