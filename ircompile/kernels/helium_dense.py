@@ -104,8 +104,8 @@ def dense_key(
 def interleaved(flat: Array, key: Key) -> Array:
     """Filters (C, K) in the order of the tiles, 16 codes of each channel of a pass and then of it again.
 
-    Channels that are missing to the last tile are zero. In 4 bits the bytes of a channel have those of the next of the
-    pass in their upper half.
+    Channels that are missing to the last tile are zero. In 4 bits the upper half of a byte is that of the pass's
+    next channel.
     """
     nibbles = isinstance(coding := key["coding"], WeightCoding) and coding.nibbles
     if key["mode"] == "resident":
