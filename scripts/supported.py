@@ -24,7 +24,7 @@ from ircompile.importers.onnx.functions import ELEMENTWISE
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, IoBinding, Node, validate
 from ircompile.ir.numerics import PROFILES, Requant
-from ircompile.ir.ops import Op, state_bytes, steps_of
+from ircompile.ir.ops import Op
 from ircompile.ir.tensor import Site
 from ircompile.kernels.lower import lower
 from ircompile.target import Target, list_targets
@@ -158,8 +158,8 @@ def streams(op: type[Op]) -> str:
     whole: dict[str, None] = {}
     most, sums, slides = 0, False, {"window", "weights"} & {field.name for field in fields(op)}
     for found, site in catalogue()[op]:
-        steps = range(steps_of(found, site))
-        sums = sums or state_bytes(found, site) > 0
+        steps = range(found.steps(site))
+        sums = sums or found.state_bytes(site) > 0
         for position, tensor in enumerate(site.inputs):
             rows = max(stop - first for first, stop in (found.needs(site, step)[position] for step in steps))
             if rows == tensor.height > 1 and not slides:

@@ -12,36 +12,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ircompile.analyses.borders import class_sums, tap_classes
-from ircompile.analyses.interval_rules import Range
-from ircompile.analyses.intervals import INT32_MAX, Intervals
+from ircompile.analyses.intervals import Intervals
 from ircompile.ir.graph import Graph, Node
-from ircompile.ir.ops import (
-    AveragePool,
-    Binary,
-    Concat,
-    Conv,
-    Copy,
-    Depthwise,
-    Extreme,
-    Flip,
-    MaxPool,
-    Mean,
-    Op,
-    Pad,
-    Prelu,
-    Reshape,
-    Resize,
-    Slice,
-    Table,
-    Transpose,
-    TransposeConv,
-)
-from ircompile.ir.tensor import Array, Site, Tensor
+from ircompile.ir.ops import DenseConvolution, Depthwise
+from ircompile.ir.ops.borders import class_sums
+from ircompile.ir.ops.ranges import Range
+from ircompile.ir.tensor import Array, Site
+from ircompile.qtype import INT32
 
 
 class Reading(NamedTuple):
-    """What a Conv wants of its input: `needs` bool (C_out, C_in), the channels whose codes each row depends on,
+    """What a dense convolution wants of its input.
+
+    `needs` bool (C_out, C_in) says on which channels each row depends,
     and `fixed` int64 (C_out, C_in), what each other channel adds to the row's accumulator, at every position.
     """
 
@@ -49,15 +32,15 @@ class Reading(NamedTuple):
     fixed: Array
 
 
-def read_conv(op: Conv | TransposeConv, site: Site, codes: Range, magnitude: Array) -> Reading:
-    """Reading of a Conv whose input codes are bounded by `codes`.
+def read_conv(op: DenseConvolution, site: Site, codes: Range, magnitude: Array) -> Reading:
+    """Reading of a dense convolution whose input codes are bounded by `codes`.
 
     A channel of one code c adds w * (c - zero_point) for each tap inside the map; it needs no reading where that is
     the same in all border classes, as it is without padding, and wherever c is the zero point.
     """
     low, high = codes
     weights = site.consts[op.weights]
-    classes = tap_classes(op, site)
+    classes = op.tap_classes(site)
     inside = np.asarray(classes[0].any(axis=0))[:, np.newaxis] & np.asarray(classes[1].any(axis=0))
     needs = (weights[:, inside] != 0).any(axis=1)
     fixed = np.zeros(needs.shape, np.int64)
@@ -67,43 +50,10 @@ def read_conv(op: Conv | TransposeConv, site: Site, codes: Range, magnitude: Arr
     )
     sums = class_sums(taps, classes)
     same = (sums == sums[0]).all(axis=0)
-    same &= (sums[0] == 0) | (magnitude <= INT32_MAX)[:, np.newaxis]  # the new bias must fit int32
+    same &= (sums[0] == 0) | (magnitude <= INT32.high)[:, np.newaxis]  # the new bias must fit int32
     fixed[:, constant] = np.where(same, sums[0], 0)
     needs[:, constant] &= ~same
     return Reading(needs, fixed)
-
-
-def lanes(op: Op, site: Site) -> tuple[Array, ...] | None:
-    """For each input, the channel (C_out,) that each output channel is made of, or -1 where of none in particular.
-
-    None where channels mix or the op is not known here: then every channel stays.
-    """
-    channels = np.arange(site.output.channels)
-    match op:
-        case Table() | Prelu() | MaxPool() | AveragePool() | Mean() | Extreme() | Resize() | Flip() | Copy():
-            return (channels,)
-        case Depthwise():
-            return (channels // (site.output.channels // site.inputs[0].channels),)
-        case Binary():
-            broadcast = np.full_like(channels, -1)
-            return tuple(channels if t.channels == site.output.channels else broadcast for t in site.inputs)
-        case Pad():
-            return (_lane(channels - op.before[2], site.inputs[0]),)
-        case Concat():
-            starts = op.offsets(site) if op.axis == 2 else [0] * len(site.inputs)
-            return tuple(_lane(channels - start, t) for start, t in zip(starts, site.inputs, strict=False))
-        case Slice() if op.stride[2] == 1:
-            return (channels + op.begin[2],)
-        case Reshape() | Transpose():
-            whole = op.order[2] == 2 if isinstance(op, Transpose) else op.shape[2] == site.inputs[0].channels
-            return (channels,) if whole else None
-        case _:
-            return None
-
-
-def _lane(channels: Array, source: Tensor) -> Array:
-    """The channels, -1 where they are none of the source's."""
-    return np.where((channels >= 0) & (channels < source.channels), channels, -1)
 
 
 def live_channels(graph: Graph, intervals: Intervals, readings: Mapping[str, Reading]) -> dict[str, Array]:
@@ -145,11 +95,11 @@ def _spread_until_stable(
     while before != _count(kept):
         before = _count(kept)
         for node in (*reversed(graph.nodes), *graph.nodes):
-            if isinstance(node.op, Conv | TransposeConv):
+            if isinstance(node.op, DenseConvolution):
                 rows = kept[node.output] & ~intervals.constant(node.output)
                 kept[node.inputs[0]] |= readings[node.name].needs[rows].any(axis=0)
             else:
-                _tie(node, lanes(node.op, graph.site(node)), kept)
+                _tie(node, node.op.lanes(graph.site(node)), kept)
 
 
 def _tie(node: Node, tied: tuple[Array, ...] | None, kept: dict[str, Array]) -> None:

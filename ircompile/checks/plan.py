@@ -14,7 +14,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.ir.graph import Node
-from ircompile.ir.ops import output_rows, state_bytes, window_of
+from ircompile.ir.ops import window_of
 from ircompile.ir.tensor import Array, Site, Tensor
 from ircompile.plan.model import Buffer, Layout, Plan, Stage
 from ircompile.plan.tables import Tables, schedule_tables
@@ -118,7 +118,7 @@ class _Shadow:
             self._relabel(where, node, step)
             return
         demand = self.plan.demands[node.name]
-        written = range(*output_rows(node.op, site, step))
+        written = range(*node.op.output_rows(site, step))
         needs = node.op.needs(site, step)
         reads = []
         if lines:
@@ -195,9 +195,9 @@ class _Shadow:
             self._fit(where, "scratch", block.bytes, self.plan.demands[node.name].scratch)
             uses.append(_Use("scratch", (block.offset, block.offset + block.bytes)))
             self._cells(where, uses[-1])[:] = SCRATCH
-        if state_bytes(node.op, site):
+        if node.op.state_bytes(site):
             block = self.plan.states[node.name]
-            self._fit(where, "sums", block.bytes, state_bytes(node.op, site))
+            self._fit(where, "sums", block.bytes, node.op.state_bytes(site))
             uses.append(_Use("sums", (block.offset, block.offset + block.bytes)))
             cells, mark = self._cells(where, uses[-1]), -3 - self.sums[node.name]
             if step and np.any(cells != mark):

@@ -7,7 +7,7 @@ from ircompile.emit.functions import Functions
 from ircompile.emit.memory import Arena, Memory
 from ircompile.emit.rows import before_again, output_row, window_call, with_lines
 from ircompile.ir.graph import Node
-from ircompile.ir.ops import steps_of, window_of
+from ircompile.ir.ops import window_of
 from ircompile.kernels.model import Kernel
 from ircompile.kernels.pack import Program
 from ircompile.plan.model import Stage
@@ -116,6 +116,6 @@ class Calls:
         times, plus, over = kernel.rows[position] if kernel.rows else (1, 0, 1)
         line = "step" + (f" * {times}" if times > 1 else "") + (f" / {over}" if over > 1 else "")
         line += f" {'+' if plus > 0 else '-'} {abs(plus)}" if plus else ""
-        last = (steps_of(node.op, self.graph.site(node)) - 1) * times // over + plus
+        last = (node.op.steps(self.graph.site(node)) - 1) * times // over + plus
         clamped = f"{line} < {height} ? {line} : {height - 1}" if last >= height else line
         return f"{line} < 0 ? 0 : {clamped}" if plus < 0 else clamped

@@ -33,6 +33,22 @@ class Requant:
     low: int = INT8.low
     high: int = INT8.high
 
+    def problem(self) -> str:
+        """What number is out of its range; "" where none is."""
+        zero_fits = INT8.low <= self.zero_point <= INT8.high
+        return clamp_problem(self.low, self.high) if zero_fits else f"zero point {self.zero_point}"
+
+
+def clamp_problem(low: int, high: int) -> str:
+    """What is wrong with a clamp of int8 codes; "" where nothing is."""
+    return "" if INT8.low <= low <= high <= INT8.high else f"codes from {low} to {high}"
+
+
+def quantization_problem(scale: float, zero_point: int) -> str:
+    """What is wrong with the quantization of int8 codes; "" where nothing is."""
+    sound = scale > 0 and INT8.low <= zero_point <= INT8.high
+    return "" if sound else f"scale {scale}, zero point {zero_point}"
+
 
 def quantize_multiplier(real: npt.ArrayLike) -> tuple[Array, Array]:
     """Q31 multiplier and left shift of each real factor (TFLite QuantizeMultiplier).

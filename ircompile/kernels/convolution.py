@@ -8,16 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ircompile.ir import ops
-from ircompile.ir.graph import Node
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
+from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize.negate import negated
 from ircompile.kernels.tiles import run_order, stream_of, turned_in_pairs
 from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import INT8, UINT8
-from ircompile.target import Target
 
 POINT = ops.Window((1, 1))
 STRAIGHT = (4, 8)  # steps that expanding layers have code of their own for, without a loop, with int16 weights
@@ -67,27 +65,28 @@ def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False) -> Gath
     return next((way for way, size in zip(ways, sizes, strict=True) if size <= room), ways[sizes.index(min(sizes))])
 
 
-def choose_conv(op: ops.Conv, site: Site, target: Target, frugal: bool = False, nibbles: bool = False) -> Kernel:
+def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
     """All read pixels of channels, and gather the windows of two output pixels; 1 x 1 reads them where they are.
 
-    `frugal` windows are gathered in less scratch; with `nibbles` weights are stored in 4 bits.
+    Frugal windows are gathered in less scratch; with nibbles weights are stored in 4 bits.
     """
-    coding = WeightCoding.INT4 if nibbles else None
-    dsp, codes = target.features.dsp, site.consts[op.weights][0].size
-    gather = gather_of(op, site, dsp, frugal)
+    coding = WeightCoding.INT4 if request.nibbles else None
+    dsp, codes = request.features.dsp, site.consts[op.weights][0].size
+    gather, pack = gather_of(op, site, dsp, request.frugal), pack_stream if dsp else pack_conv
     work = estimate(op, site, dsp, gather)
     if op.window == POINT and site.output.width == 1:
-        return Kernel("fully_connected", "row", ("hwc",), ("hwc", "chw"), instructions=work, coding=coding)
+        return Kernel("fully_connected", pack, "row", ("hwc",), ("hwc", "chw"), instructions=work, coding=coding)
     if op.whole:
-        return Kernel("fully_connected", "map", ("hwc",), ("hwc", "chw"), instructions=work, coding=coding)
+        return Kernel("fully_connected", pack, "map", ("hwc",), ("hwc", "chw"), instructions=work, coding=coding)
     template = "pointwise" if op.window == POINT else "stem" if dsp and is_stem(op, site) else "conv"
     if dsp:
         pixel = 0 if template == "stem" else site.inputs[0].channels
         scratch = gather.scratch(order_of(op, site, gather), site.output.channels, pixel)
     else:
-        scratch = 4 * packed_codes(op, site, nibbles) + (0 if op.window == POINT else 2 * codes)
+        scratch = 4 * packed_codes(op, site, request.nibbles) + (0 if op.window == POINT else 2 * codes)
     return Kernel(
         template,
+        pack,
         "row" if op.window == POINT else "window",
         ("hwc",),
         ("hwc", "chw"),
@@ -95,7 +94,7 @@ def choose_conv(op: ops.Conv, site: Site, target: Target, frugal: bool = False, 
         in_place=0 if dsp and can_overwrite(op, site) else None,
         instructions=work,
         extras=("scratch",) if scratch else (),
-        frugal=frugal,
+        frugal=request.frugal,
         coding=coding,
     )
 
@@ -173,17 +172,15 @@ def packed_codes(op: ops.Conv, site: Site, nibbles: bool = False) -> int:
     return rows.shape[1] if fits else 0
 
 
-def pack_conv(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:
-    """Constants as the target's kernels read them."""
-    if context.target.features.dsp:
-        return pack_stream(node, op, site, context)
-    weights, recipe = site.consts[op.weights], context.recipe(node, op, site)
+def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
+    """For the portable kernels: weights as they are, and words of requantization."""
+    weights, recipe = site.consts[op.weights], context.recipe(op, site)
     flat = integers(weights).reshape(len(weights), -1)
     words = integers(requant_words(recipe))
     starts = slice(len(recipe.common), None, recipe.words.shape[1])
     words[starts] -= site.inputs[0].zero_point * flat.sum(axis=1)
     most = int((np.abs(words[starts]) - INT8.low * np.abs(flat).sum(axis=1)).max())
-    kernel = context.kernels[node.name]
+    kernel = context.kernel
     coding = kernel.coding or natural_coding(weights)
     key: dict[str, object] = {"coding": coding}
     sums = {**key, "wraps": most >= 2**31}
@@ -200,17 +197,17 @@ def pack_conv(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:
     if coding.nibbles:
         weights = words_of(flat)
     arrays = {"weights": weights, "requant": wrap_int32(words).astype(np.int32)}
-    return Packed("", key, arrays, sizes_of(node, op, site, context), recipe.form, recipe.exact, shared)
+    return Packed("", key, arrays, sizes_of(op, site, context), recipe.form, recipe.exact, shared)
 
 
-def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packed:
+def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     """For the DSP kernels: one stream of sums, weights and requantization words."""
-    recipe, source, kernel = context.recipe(node, op, site), site.inputs[0], context.kernels[node.name]
+    recipe, source, kernel = context.recipe(op, site), site.inputs[0], context.kernel
     weights: Array = site.consts[op.weights].reshape(site.output.channels, -1)
     gather = gather_of(op, site, True, kernel.frugal)
     order = order_of(op, site, gather)
     steps = len(order) if is_straight(op, site) else 0
-    interval = context.intervals.accumulators[node.name]
+    interval = context.intervals.accumulators[context.node.name]
     turn = None if is_wide(op, site) else turned_in_pairs(weights, recipe, site.consts[op.bias], *interval)
     coding = WeightCoding.INT16 if is_wide(op, site) else natural_coding(weights)
     if turn is not None:
@@ -220,7 +217,7 @@ def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packe
     if is_point(op) and single_pixels(context):
         shared["pixel"] = ("pixel", {"coding": coding})
     key: dict[str, object] = {"coding": coding}
-    sizes, suffix = sizes_of(node, op, site, context), ""
+    sizes, suffix = sizes_of(op, site, context), ""
     if kernel.template != "fully_connected":
         sizes["words"] = 2 * len(order)
     if kernel.template == "pointwise":
@@ -239,20 +236,20 @@ def pack_stream(node: Node, op: ops.Conv, site: Site, context: Context) -> Packe
     return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared)
 
 
-def sizes_of(node: Node, op: ops.Conv, site: Site, context: Context) -> dict[str, int]:
+def sizes_of(op: ops.Conv, site: Site, context: Context) -> dict[str, int]:
     """What a kernel asks of a layer's geometry."""
-    source, window, template = site.inputs[0], op.window, context.kernels[node.name].template
+    source, window, template = site.inputs[0], op.window, context.kernel.template
     sizes = {"channels_in": source.channels, "channels_out": site.output.channels}
     if template == "fully_connected":
         return sizes | {"channels_in": site.consts[op.weights][0].size}
-    sizes |= {"width": site.output.width, **context.steps(node, site)}
+    sizes |= {"width": site.output.width, **context.steps(site)}
     if template == "stem":
         del sizes["channels_in"]
         return sizes | {"zero_in": source.zero_point, "row_bytes": source.row_bytes}
     if template == "pointwise":
         return sizes
-    dsp = context.target.features.dsp
-    gather = gather_of(op, site, dsp, context.kernels[node.name].frugal)
+    dsp = context.features.dsp
+    gather = gather_of(op, site, dsp, context.kernel.frugal)
     if not dsp:
         sizes["zero_in"] = source.zero_point
     elif in_passes(context):
@@ -285,3 +282,6 @@ def single_pixels(context: Context) -> bool:
     graph = context.plan.graph
     pointwise = [node for node in graph.nodes if isinstance(node.op, ops.Conv) and is_point(node.op)]
     return any(graph.tensors[node.output].width % 2 for node in pointwise)
+
+
+KERNELS: dict[type[ops.Op], Choose] = {ops.Conv: choose_conv}

@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from ircompile.ir import ops
-from ircompile.ir.graph import Node
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
-from ircompile.kernels.model import Context, Kernel, Packed, requant_words, window_suffix
+from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.requantize import Recipe
 from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import INT8
@@ -23,17 +22,19 @@ from ircompile.target import Features
 SIDES_FIRST = (0, 3, 2, 5, 6, 1, 8, 4, 7)
 SIDES_FIRST_WIDE = (0, 2, 3, 5, 6, 8, 1, 4, 7)
 MOST_TOGETHER = 6  # outputs a block of the portable kernel
+Shared = dict[str, tuple[str, Mapping[str, object]]]
 UNROLLED = 54  # products of such a block: no loop over the rows of its windows
 
 
-def choose_depthwise(op: ops.Depthwise, site: Site, features: Features) -> Kernel:
+def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
     """3 x 3 windows directly on the rows; other windows, and very narrow rows, in a padded strip.
 
     What is done as a whole has all rows of a channel in the strip, and reads and writes pixels of channels.
     """
+    features = request.features
     if op.whole:
         return Kernel(
-            "depthwise_strip", "buffer", ("hwc",), ("hwc",), strip_bytes(op, site), in_place=0,
+            "depthwise_strip", pack_strip, "buffer", ("hwc",), ("hwc",), strip_bytes(op, site), in_place=0,
             instructions=strip_instructions(op, site), extras=("scratch",),
         )  # fmt: skip
     if features.dsp and (is_direct(op, site) or is_narrow(op, site)):
@@ -41,51 +42,63 @@ def choose_depthwise(op: ops.Depthwise, site: Site, features: Features) -> Kerne
     strip = strip_bytes(op, site)
     if features.dsp and op.window.dilation[1] == 1:
         return Kernel(
-            "depthwise_strip", "window", ("chw",), ("hwc", "chw"), strip,
+            "depthwise_strip", pack_strip, "window", ("chw",), ("hwc", "chw"), strip,
             instructions=strip_instructions(op, site), extras=("scratch",),
         )  # fmt: skip
     return Kernel(
-        "depthwise", "window", ("chw",), ("hwc", "chw"), strip,
+        "depthwise", pack_plain, "window", ("chw",), ("hwc", "chw"), strip,
         instructions=plain_instructions(op, site, features), extras=("scratch",),
     )  # fmt: skip
 
 
-def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) -> Packed:
-    """Weights channel after channel, and what tells the kernels of one template apart."""
-    template = context.kernels[node.name].template
-    if template in ("depthwise_3x3", "depthwise_narrow"):
-        return pack_direct(node, op, site, context)
-    weights, recipe = by_channel(op, site), context.recipe(node, op, site)
-    source, window = site.inputs[0], op.window
-    multiplier = site.output.channels // source.channels
-    sizes = {
+def pack_plain(op: ops.Depthwise, site: Site, context: Context) -> Packed:
+    """Weights channel after channel."""
+    weights, recipe, zero = by_channel(op, site), context.recipe(op, site), site.inputs[0].zero_point
+    outputs, multiplier = plain_outputs(op, site, context.features), multiplier_of(site)
+    starts, flat = raw_starts(recipe, weights, zero), integers(weights).reshape(len(weights), -1)
+    largest = np.abs(starts) - INT8.low * np.abs(flat).sum(axis=1)
+    key: dict[str, object] = {
+        "window": op.window, "coding": natural_coding(weights), "multiplier": multiplier, "outputs": outputs,
+        "unrolled": is_unrolled(op, outputs), "wraps": bool(np.any(largest >= 2**31)),
+    }  # fmt: skip
+    arrays = {"weights": weights, "requant": requant_words(raw_codes(recipe, weights, zero))}
+    gather: Shared = {"gather": ("gather", {})} if context.features.unaligned else {}
+    suffix = f"{suffix_of(op, site)}_by{outputs}"
+    return Packed(suffix, key, arrays, sizes_of(site, context), recipe.form, recipe.exact, gather)
+
+
+def multiplier_of(site: Site) -> int:
+    """Output channels of each input channel."""
+    return site.output.channels // site.inputs[0].channels
+
+
+def suffix_of(op: ops.Depthwise, site: Site) -> str:
+    """A C identifier part for the window and the multiplier."""
+    multiplier = multiplier_of(site)
+    return window_suffix(op.window) + (f"_x{multiplier}" if multiplier > 1 else "")
+
+
+def sizes_of(site: Site, context: Context) -> dict[str, int]:
+    """What the kernels with strips ask of a layer's geometry."""
+    source = site.inputs[0]
+    return {
         "zero_in": source.zero_point,
         "channels": source.channels,
         "width_in": source.width,
         "width_out": site.output.width,
-        **context.steps(node, site),
+        **context.steps(site),
     }
-    suffix = window_suffix(window) + (f"_x{multiplier}" if multiplier > 1 else "")
-    coding = natural_coding(weights)
-    if template == "depthwise":
-        features = context.target.features
-        outputs = plain_outputs(op, site, features)
-        starts, flat = raw_starts(recipe, weights, source.zero_point), integers(weights).reshape(len(weights), -1)
-        largest = np.abs(starts) - INT8.low * np.abs(flat).sum(axis=1)
-        recipe = raw_codes(recipe, weights, source.zero_point)
-        key: dict[str, object] = {
-            "window": window, "coding": coding, "multiplier": multiplier, "outputs": outputs,
-            "unrolled": is_unrolled(op, outputs), "wraps": bool(np.any(largest >= 2**31)),
-        }  # fmt: skip
-        arrays = {"weights": weights, "requant": requant_words(recipe)}
-        gather: dict[str, tuple[str, Mapping[str, object]]] = (
-            {"gather": ("gather", {})} if features.unaligned else {}
-        )
-        return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, gather)
+
+
+def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
+    """Weights channel after channel, each row in the order of the registers."""
+    weights, recipe = by_channel(op, site), context.recipe(op, site)
+    source, window, coding = site.inputs[0], op.window, natural_coding(weights)
+    sizes, suffix, multiplier = sizes_of(site, context), suffix_of(op, site), multiplier_of(site)
     outputs = best_outputs(window.kernel, window.stride[1], site.output.width, coding)
     steps = row_steps(window.kernel[1], window.stride[1], outputs)
     assembly = allocated(window.kernel[1], window.stride[1], outputs)
-    key = {
+    key: dict[str, object] = {
         "kernel": window.kernel, "stride": window.stride[1], "left": window.padding[2], "right": window.padding[3],
         "coding": coding, "multiplier": multiplier, "outputs": outputs,
         "steps": steps, "assembly": assembly,
@@ -95,19 +108,19 @@ def pack_depthwise(node: Node, op: ops.Depthwise, site: Site, context: Context) 
     if op.whole:
         key |= {"top": window.padding[0], "down": window.stride[0]}
         sizes |= {"height_in": source.height, "height_out": site.output.height}
-        sizes |= {"row_step": context.plan.buffers[node.output].pitch}
+        sizes |= {"row_step": context.output.pitch}
         suffix += "_whole"
     order = row_order(window.kernel[1]) if coding.wide else list(range(window.kernel[1]))
     arrays = {
         "weights": padded(weights[:, :, order]),
         "requant": requant_words(raw_codes(recipe, weights, source.zero_point)),
     }
-    shared = {**helpers(coding), "gather": ("gather_pixels" if op.whole else "gather", {})}
+    shared: Shared = {**helpers(coding), "gather": ("gather_pixels" if op.whole else "gather", {})}
     shared |= {"mix": ("mix", {})} if any(step.kind == "mix" for step in steps) else {}
     return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, shared)
 
 
-def helpers(coding: WeightCoding) -> dict[str, tuple[str, Mapping[str, object]]]:
+def helpers(coding: WeightCoding) -> Shared:
     """Small functions that unpack codes and weights."""
     names = ("unpack", "halves") if coding.wide else ("unpack",)
     return {name: (name, {}) for name in names}
@@ -241,6 +254,7 @@ def choose_direct(op: ops.Depthwise, site: Site) -> Kernel:
     filters = 45 if is_narrow(op, site) else pairs * (36 if op.window.stride[1] == 1 else 42)
     return Kernel(
         "depthwise_narrow" if is_narrow(op, site) else "depthwise_3x3",
+        pack_direct,
         "window",
         ("chw",),
         ("hwc", "chw"),
@@ -250,12 +264,12 @@ def choose_direct(op: ops.Depthwise, site: Site) -> Kernel:
     )
 
 
-def pack_direct(node: Node, op: ops.Depthwise, site: Site, context: Context) -> Packed:
+def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     """The first pair of outputs, pairs in a loop, the last pair."""
     window, source, weights = op.window, site.inputs[0], by_channel(op, site)
     stride, left, coding = window.stride[1], window.padding[2], natural_coding(weights)
-    recipe = raw_codes(context.recipe(node, op, site), weights, source.zero_point)
-    multiplier, last = site.output.channels // source.channels, last_pair(op, site)
+    recipe = raw_codes(context.recipe(op, site), weights, source.zero_point)
+    multiplier, last = multiplier_of(site), last_pair(op, site)
     span = last - (2 * stride - left if left else 0)
     edge, outside = over_edge(op, site) > 0, any(window.padding[:2])
     overlap = span // stride % 2
@@ -268,9 +282,12 @@ def pack_direct(node: Node, op: ops.Depthwise, site: Site, context: Context) -> 
     sizes = {"zero_in": source.zero_point} if left or edge or outside else {}
     sizes |= {"width_in": source.width} if outside or multiplier > 1 else {}
     if is_narrow(op, site):
-        sizes = {"zero_in": source.zero_point, "channels": source.channels, **context.steps(node, site)}
+        sizes = {"zero_in": source.zero_point, "channels": source.channels, **context.steps(site)}
         narrow = {name: key[name] for name in ("outside", "coding", "multiplier")}
         return Packed("3x3", narrow, arrays, sizes, recipe.form, recipe.exact, helpers(coding))
-    sizes |= {"channels": source.channels, "span": span, **context.steps(node, site)}
+    sizes |= {"channels": source.channels, "span": span, **context.steps(site)}
     suffix = ("s2" if stride == 2 else "") + (f"_x{multiplier}" if multiplier > 1 else "")
     return Packed(suffix.strip("_"), key, arrays, sizes, recipe.form, recipe.exact, helpers(coding))
+
+
+KERNELS: dict[type[ops.Op], Choose] = {ops.Depthwise: choose_depthwise}

@@ -1,4 +1,4 @@
-"""Kernels of element-wise ops, and of softmax."""
+"""Kernels of element-wise ops."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from ircompile.ir import ops
 from ircompile.ir.numerics import quantize_multiplier
 from ircompile.ir.tensor import Array, Site, Tensor
 from ircompile.kernels.fixed_point import mantissa
-from ircompile.kernels.model import Extra, Kernel, Packed, requant_words
+from ircompile.kernels.model import Choose, Context, Extra, Kernel, Packed, Packer, Request, requant_words
 from ircompile.kernels.requantize import Core, PairRecipe, synthesize_pairs, synthesize_product
 from ircompile.plan.model import Layout
 from ircompile.qtype import INT8
-from ircompile.target import Features
 
 
-def choose_binary(op: ops.Binary, site: Site) -> Kernel:
+def choose_binary(op: ops.Binary, site: Site, request: Request) -> Kernel:
     """Row by row, over an operand of the output's shape."""
     full = [i for i, t in enumerate(site.inputs) if t.shape == site.output.shape]
     tall = op.constant is not None and site.consts[op.constant.name].shape[0] > 1
@@ -26,39 +25,51 @@ def choose_binary(op: ops.Binary, site: Site) -> Kernel:
     each = {"add": 7, "sub": 7, "mul": 10, "min": 9, "max": 9}[op.kind] + 3 * (len(full) < 2)
     instructions = each * site.output.bytes
     return Kernel(
-        "binary", "row", reads, in_place=full[-1] if full else None, instructions=instructions, extras=extras,
-        alike=len(full) == 2,
+        "binary", pack_binary, "row", reads, in_place=full[-1] if full else None, instructions=instructions,
+        extras=extras, alike=len(full) == 2,
     )  # fmt: skip
 
 
-def choose_unary(op: ops.Table | ops.PixelTable | ops.Flip | ops.Softmax, site: Site) -> Kernel:
+def choose_table(op: ops.Table, site: Site, request: Request) -> Kernel:
     """Row by row, in place."""
-    name, each = {
-        ops.Table: ("table", 4), ops.PixelTable: ("pixel_table", 4), ops.Flip: ("flip", 2),
-        ops.Softmax: ("softmax", 60),
-    }[type(op)]  # fmt: skip
-    alike = isinstance(op, ops.Table | ops.Flip)
-    return Kernel(name, "row", ("hwc",), in_place=0, instructions=each * site.output.bytes, alike=alike)
+    return _unary("table", pack_table, site, 4, alike=True)
 
 
-def pack_table(op: ops.Table, site: Site) -> Packed:
+def choose_pixel_table(op: ops.PixelTable, site: Site, request: Request) -> Kernel:
+    """Row by row, in place."""
+    return _unary("pixel_table", pack_pixel_table, site, 4)
+
+
+def choose_flip(op: ops.Flip, site: Site, request: Request) -> Kernel:
+    """Row by row, in place."""
+    return _unary("flip", pack_flip, site, 2, alike=True)
+
+
+def _unary(template: str, pack: Packer, site: Site, each: int, alike: bool = False) -> Kernel:
+    """A kernel that takes `each` instructions a code."""
+    return Kernel(template, pack, "row", ("hwc",), in_place=0, instructions=each * site.output.bytes, alike=alike)
+
+
+def pack_table(op: ops.Table, site: Site, context: Context) -> Packed:
     """The table itself."""
     return Packed("", {}, {"table": site.consts[op.table]}, {"count": site.output.width * site.output.channels})
 
 
-def pack_pixel_table(op: ops.PixelTable, site: Site) -> Packed:
+def pack_pixel_table(op: ops.PixelTable, site: Site, context: Context) -> Packed:
     """The tables one after the other."""
     tables, count = site.consts[op.tables], site.output.width * site.output.channels
     key = {"channels": len(tables), "signed": site.inputs[0].dtype == "int8"}
     return Packed("", key, {"tables": tables}, {"count": count})
 
 
-def pack_flip(op: ops.Flip, site: Site, features: Features) -> Packed:
+def pack_flip(op: ops.Flip, site: Site, context: Context) -> Packed:
     """Nothing but a count; words at a time where they may lie anywhere."""
-    return Packed("", {"words": features.unaligned}, {}, {"count": site.output.width * site.output.channels})
+    return Packed(
+        "", {"words": context.features.unaligned}, {}, {"count": site.output.width * site.output.channels}
+    )
 
 
-def pack_binary(op: ops.Binary, site: Site, features: Features) -> Packed:
+def pack_binary(op: ops.Binary, site: Site, context: Context) -> Packed:
     """The constant operand as an array; then the cheapest arithmetic that is proved equal."""
     shapes = [t.shape for t in site.inputs]
     arrays: dict[str, Array] = {}
@@ -80,6 +91,7 @@ def pack_binary(op: ops.Binary, site: Site, features: Features) -> Packed:
     suffix = f"{op.kind}_{marks}" + (f"_{key['constant']}" if op.constant else "")
     (_, za), (_, zb) = op.operands(site)
     if op.kind == "mul":
+        features = context.features
         core = Core(features.dsp, features.mul64, features.fpu)
         product = synthesize_product(op, site, core, *(codes_of(op, site, first) for first in (True, False)))
         arrays["requant"] = requant_words(product)
@@ -121,14 +133,6 @@ def pairs_with_constant(op: ops.Binary, site: Site) -> PairRecipe | None:
     )
 
 
-def pack_softmax(op: ops.Softmax, site: Site) -> Packed:
-    """The exponential of every distance below the greatest code."""
-    sizes = {"width": site.output.width, "channels": site.output.channels}
-    if op.rounding == "table":
-        sizes |= {"factor": op.factor(site), "zero_out": site.output.zero_point}
-    return Packed(op.rounding, {"rounding": op.rounding}, {"exps": op.exp_table(site).astype(np.int32)}, sizes)
-
-
 def exact_sum(op: ops.Binary, site: Site) -> dict[str, int]:
     """The integers of the reference's own arithmetic of ADD and SUB, by the C parameter's name."""
     (sa, _), (sb, _) = op.operands(site)
@@ -146,3 +150,38 @@ def exact_sum(op: ops.Binary, site: Site) -> dict[str, int]:
     (ma, ea), (mb, eb) = (mantissa(float(np.float32(s) / np.float32(so))) for s in (sa, sb))
     common = max(ea, eb)
     return {"ratio_a": ma, "up_a": common - ea, "ratio_b": mb, "up_b": common - eb, "shift": common}
+
+
+def choose_prelu(op: ops.Prelu, site: Site, request: Request) -> Kernel:
+    """Row by row, in place."""
+    extras: tuple[Extra, ...] = ("step",) if site.consts[op.alpha].shape[0] > 1 else ()
+    return Kernel("prelu", pack_prelu, "row", ("hwc",), in_place=0, extras=extras)
+
+
+def pack_prelu(op: ops.Prelu, site: Site, context: Context) -> Packed:
+    """Slope codes as they are; both multipliers."""
+    source, target, alpha = site.inputs[0], site.output, site.consts[op.alpha]
+    sizes = {"width": target.width, "channels": target.channels, "zero_in": source.zero_point,
+             "zero_alpha": op.zero_point, "zero_out": target.zero_point}  # fmt: skip
+    if op.rounding == "double":
+        ratio = np.float64(source.scale) / np.float64(target.scale)
+        product = np.float64(source.scale) * np.float64(op.scale) / np.float64(target.scale)
+        factors = [tuple(int(v) for v in quantize_multiplier(real)) for real in (ratio, product)]
+    else:
+        plain = np.float32(source.scale) / np.float32(target.scale)
+        steep = np.float32(source.scale) * np.float32(op.scale) / np.float32(target.scale)
+        factors = [mantissa(float(real)) for real in (plain, steep)]
+    for name, (multiplier, shift) in zip(("up", "down"), factors, strict=True):
+        sizes |= {f"multiplier_{name}": multiplier, f"shift_{name}": shift}
+    spread = tuple(size > 1 for size in alpha.shape)
+    suffix = f"{op.rounding}_" + ("".join(a for a, wide in zip("hwc", spread, strict=True) if wide) or "1")
+    return Packed(suffix, {"rounding": op.rounding, "spread": spread}, {"alpha": alpha}, sizes)
+
+
+KERNELS: dict[type[ops.Op], Choose] = {
+    ops.Binary: choose_binary,
+    ops.Table: choose_table,
+    ops.PixelTable: choose_pixel_table,
+    ops.Flip: choose_flip,
+    ops.Prelu: choose_prelu,
+}

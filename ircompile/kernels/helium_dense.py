@@ -8,9 +8,10 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
-from ircompile.kernels.helium_requant import VectorRecipe
-from ircompile.kernels.model import Kernel, Packed, window_suffix
-from ircompile.kernels.weights import WeightCoding
+from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
+from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
+from ircompile.kernels.weights import WeightCoding, natural_coding
+from ircompile.qtype import INT8
 
 RESIDENT_DEPTH = 32  # two vectors a filter, of two channels
 POINTWISE = ops.Window((1, 1))
@@ -19,20 +20,23 @@ NIBBLE = 16  # values that 4 bits have
 Key = dict[str, object]
 
 
-def choose_dense(op: ops.Conv, site: Site, nibbles: bool = False) -> Kernel:
+def choose_dense(op: ops.Conv, site: Site, request: Request) -> Kernel | None:
     """Pixels where they are, or some windows gathered in scratch, and 16 bytes to write over their end.
 
-    With `nibbles` weights are stored in 4 bits.
+    With nibbles weights are stored in 4 bits. None for weights wider than 8 bits.
     """
-    coding = WeightCoding.INT4 if nibbles else WeightCoding.INT8
+    if site.consts[op.weights].dtype != INT8.dtype:
+        return None
+    coding = WeightCoding.INT4 if request.nibbles else WeightCoding.INT8
     count = op.macs(site) // 4
     if op.whole:
-        return Kernel("dense", "map", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
+        return Kernel("dense", pack_dense, "map", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
     if op.window == POINTWISE:
-        return Kernel("dense", "row", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
+        return Kernel("dense", pack_dense, "row", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
     size = -(-(windows(op, site) * site.consts[op.weights][0].size + VECTOR) // 4) * 4
     return Kernel(
         "dense_windows",
+        pack_dense,
         "window",
         ("hwc",),
         ("hwc", "chw"),
@@ -49,8 +53,10 @@ def windows(op: ops.Conv, site: Site) -> int:
     return min(site.output.width, 16 if depth <= RESIDENT_DEPTH else 6 if depth <= 10 * VECTOR else 3)
 
 
-def pack_dense(op: ops.Conv, site: Site, recipe: VectorRecipe, apart: bool, coding: WeightCoding) -> Packed:
+def pack_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     """Filters as they are, or in 4 bits."""
+    recipe, apart = recipe_of(op, site, context), context.apart(site)
+    coding = context.kernel.coding or natural_coding(site.consts[op.weights])
     weights: Array = site.consts[op.weights]
     flat = weights.reshape(len(weights), -1)
     correction = -site.inputs[0].zero_point * flat.astype(np.int64).sum(axis=1)

@@ -13,8 +13,8 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.helium_requant import VectorRecipe
-from ircompile.kernels.model import Kernel, Packed, window_suffix
+from ircompile.kernels.helium_requant import recipe_of
+from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.qtype import INT8, INT16
 
 VECTOR = 16
@@ -51,9 +51,9 @@ def strips_of(window: ops.Window) -> Strips:
     return Strips(quads, strips, tuple(parts), place)
 
 
-def choose_depthwise_lanes(op: ops.Depthwise, site: Site) -> Kernel | None:
-    """By the fewer instructions; None for a dilated window."""
-    if op.window.dilation[1] > 1:
+def choose_depthwise_lanes(op: ops.Depthwise, site: Site, request: Request) -> Kernel | None:
+    """By the fewer instructions; None for a dilated window or weights wider than 8 bits."""
+    if op.window.dilation[1] > 1 or site.consts[op.weights].dtype != INT8.dtype:
         return None
     multiplier = site.output.channels // site.inputs[0].channels
     # where only lane by lane gives the codes, strips are there for it
@@ -86,12 +86,21 @@ def choose_channels(op: ops.Depthwise, site: Site) -> Kernel:
     """The scratch holds 16 channels of the window's rows with their padding."""
     size = op.window.kernel[0] * (site.inputs[0].width + sum(op.window.padding[2:])) * VECTOR
     count = channels_estimate(op, site) * site.output.height
-    return Kernel("depthwise_channels", "window", ("hwc",), ("hwc",), size, instructions=count, extras=("scratch",))
+    return Kernel(
+        "depthwise_channels",
+        pack_channels,
+        "window",
+        ("hwc",),
+        ("hwc",),
+        size,
+        instructions=count,
+        extras=("scratch",),
+    )
 
 
-def pack_channels(op: ops.Depthwise, site: Site, recipe: VectorRecipe) -> Packed:
+def pack_channels(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     """Filters 16 channels at a time, tap by tap; words in the order in which products are widened."""
-    weights, channels = site.consts[op.weights], site.output.channels
+    recipe, weights, channels = recipe_of(op, site, context), site.consts[op.weights], site.output.channels
     taps = integers(weights).reshape(-1, channels)
     sums = taps.sum(axis=0)
     missing = -channels % VECTOR
@@ -117,7 +126,14 @@ def choose_strips(op: ops.Depthwise, site: Site) -> Kernel:
     size = strips_of(op.window).strips * strip_bytes(op.window, site) + VECTOR
     count = strips_estimate(op, site) * site.output.height
     return Kernel(
-        "depthwise_strips", "window", ("chw",), ("hwc", "chw"), size, instructions=count, extras=("scratch",)
+        "depthwise_strips",
+        pack_strips,
+        "window",
+        ("chw",),
+        ("hwc", "chw"),
+        size,
+        instructions=count,
+        extras=("scratch",),
     )
 
 
@@ -132,8 +148,9 @@ def strip_bytes(window: ops.Window, site: Site) -> int:
     return -(-max(columns * pitch, last * pitch + parts) // 4) * 4
 
 
-def pack_strips(op: ops.Depthwise, site: Site, recipe: VectorRecipe, apart: bool) -> Packed:
+def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     """Filters in the order of the strips; a narrow row is one block whose store is cut."""
+    recipe, apart = recipe_of(op, site, context), context.apart(site)
     strips, width = strips_of(op.window), site.output.width
     weights: Array = site.consts[op.weights]
     sums = weights.astype(np.int64).sum(axis=(0, 1))

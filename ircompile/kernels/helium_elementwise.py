@@ -6,21 +6,21 @@ from functools import lru_cache
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site, Tensor
-from ircompile.kernels.model import Kernel, Packed
+from ircompile.kernels.model import Context, Kernel, Packed, Request
 from ircompile.kernels.requantize import PairRecipe, synthesize_pairs
 from ircompile.qtype import INT8
 
 
-def choose_add(op: ops.Binary, site: Site) -> Kernel | None:
+def choose_add(op: ops.Binary, site: Site, request: Request) -> Kernel | None:
     """ADD and SUB of two rows of one shape, where a sum of two products is the reference."""
     if op.constant is not None or any(t.shape != site.output.shape for t in site.inputs):
         return None
     if pairs(op, *site.inputs, site.output) is None:
         return None
-    return Kernel("add_lanes", "row", ("hwc", "hwc"), in_place=1, instructions=2 * site.output.bytes)
+    return Kernel("add_lanes", pack_add, "row", ("hwc", "hwc"), in_place=1, instructions=2 * site.output.bytes)
 
 
-def pack_add(op: ops.Binary, site: Site) -> Packed:
+def pack_add(op: ops.Binary, site: Site, context: Context) -> Packed:
     """Multipliers; the right shift as a negative left shift."""
     recipe = pairs(op, *site.inputs, site.output)
     assert recipe is not None

@@ -13,9 +13,10 @@ from typing import Literal
 
 import numpy as np
 
+from ircompile.ir import ops
 from ircompile.ir.numerics import Requant, quantize_multiplier, wrap_int32
-from ircompile.ir.tensor import Array
-from ircompile.kernels.model import requant_words
+from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.model import Context, requant_words
 from ircompile.kernels.requantize import Form, Recipe, synthesize
 from ircompile.kernels.requantize.attempts import MOST_SHIFT, Attempt, needed_clamp
 from ircompile.kernels.requantize.reference import Steps, steps_of, wraps
@@ -94,6 +95,13 @@ class VectorRecipe:
         words = self.rows(correction)
         padded = np.pad(words, ((0, -len(words) % 4), (0, 0)))
         return np.ascontiguousarray(padded.reshape(-1, 4, words.shape[1]).transpose(0, 2, 1))
+
+
+def recipe_of(op: ops.Convolution, site: Site, context: Context) -> VectorRecipe:
+    """The requantization of the node that is packed."""
+    low, high = context.intervals.accumulators[context.node.name]
+    bias, scale = integers(site.consts[op.bias]), site.consts[op.requant.scale]
+    return vector_recipe(op.requant, scale, bias, low, high, context.features)
 
 
 def vector_recipe(

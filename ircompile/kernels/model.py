@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from ircompile.ir.graph import Node
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.requantize import Form, PairForm, Recipe, synthesize
 from ircompile.kernels.weights import WeightCoding
-from ircompile.plan.model import Demand, Layout, Plan
-from ircompile.target import Target
+from ircompile.plan.model import Buffer, Demand, Layout, Plan
+from ircompile.target import Features, Target
 
 # How a kernel is handed its inputs: "row", a pointer to the one row of each that it reads; "window", an array of
 # row pointers, NULL outside of the picture; "buffer", base, slots and pitch, from which it finds rows itself;
@@ -23,14 +23,33 @@ from ircompile.target import Target
 Call = Literal["row", "window", "buffer", "map"]
 Extra = Literal["step", "sums", "scratch"]
 RowLine = tuple[int, int, int]
+Choose = Callable[[Any, Site, "Request"], "Kernel"]
+"""Chooses the kernel of an op of one class."""
+Packer = Callable[[Any, Site, "Context"], "Packed"]
+"""Packs the constants of an op of one class."""
 STRIDED = ("pointwise", "conv", "stem", "depthwise", "fully_connected")
 """Begins of the names of templates that ask how far apart the pixels of their output are (see Context.steps)."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a kernel is chosen for: a core, and whether with little scratch (`frugal`) or weights of 4 bits."""
+
+    target: Target
+    frugal: bool = False
+    nibbles: bool = False
+
+    @property
+    def features(self) -> Features:
+        """What the core's instruction set offers."""
+        return self.target.features
 
 
 @dataclass(frozen=True)
 class Kernel:
     """A kernel chosen for one node.
 
+    pack      what gives its constants: a function of the op, its site and the Context.
     template  file name in templates/kernels without its endings; a variant for an instruction set has the same
               name with `.dsp` or `.mve` before `.c.j2` and is found by it.
     writes    the row layouts it can write, best first.
@@ -43,6 +62,7 @@ class Kernel:
     """
 
     template: str
+    pack: Packer
     call: Call
     reads: tuple[Layout, ...]
     writes: tuple[Layout, ...] = ("hwc",)
@@ -84,24 +104,44 @@ class Packed:
 
 @dataclass(frozen=True)
 class Context:
-    """What packing may ask beside the node itself."""
+    """What packing may ask beside the op of `node` and its site."""
 
     plan: Plan
     target: Target
     intervals: Intervals
     kernels: Mapping[str, Kernel]
+    node: Node
 
-    def steps(self, node: Node, site: Site) -> dict[str, int]:
+    @property
+    def features(self) -> Features:
+        """What the core's instruction set offers."""
+        return self.target.features
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel of the node."""
+        return self.kernels[self.node.name]
+
+    @property
+    def output(self) -> Buffer:
+        """Where the node's output lies."""
+        return self.plan.buffers[self.node.output]
+
+    def apart(self, site: Site) -> bool:
+        """Whether the channels of an output pixel do not lie side by side."""
+        return self.output.layout == "chw" and site.output.width > 1
+
+    def steps(self, site: Site) -> dict[str, int]:
         """How far apart neighbouring pixels and neighbouring channels of an output row are, in bytes."""
-        buffer = self.plan.buffers[node.output]
+        buffer = self.output
         if buffer.layout == "hwc":
             return {"pixel_step": buffer.pixel_stride or site.output.channels, "channel_step": 1}
         return {"pixel_step": 1, "channel_step": site.output.width}
 
-    def recipe(self, node: Node, op: ops.Conv | ops.Depthwise | ops.TransposeConv, site: Site) -> Recipe:
-        """The requantization of a node, the cheapest that is proved over its reachable accumulators."""
-        low, high = self.intervals.accumulators[node.name]
-        features, bias = self.target.features, integers(site.consts[op.bias])
+    def recipe(self, op: ops.Convolution, site: Site) -> Recipe:
+        """The requantization of the node, the cheapest that is proved over its reachable accumulators."""
+        low, high = self.intervals.accumulators[self.node.name]
+        features, bias = self.features, integers(site.consts[op.bias])
         scale = site.consts[op.requant.scale]
         return synthesize(
             op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
-from ircompile.kernels.model import Extra, Kernel, Packed, requant_words, window_suffix
+from ircompile.kernels.model import Choose, Context, Extra, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.requantize import Core, synthesize_average, synthesize_mean
 from ircompile.target import Features
 
 
-def choose_pool(op: ops.MaxPool | ops.AveragePool, site: Site) -> Kernel:
+def choose_pool(op: ops.MaxPool | ops.AveragePool, site: Site, request: Request) -> Kernel:
     """A window of rows of pixels. Without padding no pixel is written before all that are at its place are read."""
-    return Kernel("pool", "window", ("hwc",), in_place=0 if op.window.padding[2] == 0 else None)
+    return Kernel("pool", pack_pool, "window", ("hwc",), in_place=0 if op.window.padding[2] == 0 else None)
 
 
-def choose_mean(op: ops.Mean, site: Site) -> Kernel:
+def choose_mean(op: ops.Mean, site: Site, request: Request) -> Kernel:
     """Row after row into sums, where there is more than one row to add."""
     extras: tuple[Extra, ...] = ("step", "sums") if op.state_bytes(site) else ()
-    return Kernel("mean", "row", ("hwc",), extras=extras)
+    return Kernel("mean", pack_mean, "row", ("hwc",), extras=extras)
 
 
-def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, features: Features) -> Packed:
+def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, context: Context) -> Packed:
     """For averages, a line for every count of pixels that a window may have; else a division."""
     arithmetic = "max" if isinstance(op, ops.MaxPool) else op.rounding
     sizes = {"width_in": site.inputs[0].width, "width_out": site.output.width, "channels": site.output.channels}
-    recipe = synthesize_average(op, site, core_of(features)) if isinstance(op, ops.AveragePool) else None
+    recipe = synthesize_average(op, site, core_of(context.features)) if isinstance(op, ops.AveragePool) else None
     suffix = f"{arithmetic}_{window_suffix(op.window)}"
     if recipe is None:
         sizes |= {"low": op.low, "high": op.high}
@@ -33,7 +33,7 @@ def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, features: Features)
     return Packed(suffix, key, arrays, sizes, recipe.form, {recipe.form.key: site.output.channels})
 
 
-def pack_mean(op: ops.Mean, site: Site, features: Features) -> Packed:
+def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
     """The table, if any; a line of the sum of codes, else the reference's own division by the count."""
     source, target, summed = op.source(site), site.output, bool(op.state_bytes(site))
     sizes = {"last": source.height - 1} if summed else {}
@@ -41,7 +41,7 @@ def pack_mean(op: ops.Mean, site: Site, features: Features) -> Packed:
     key = {"axes": op.axes, "summed": summed, "lookup": op.lookup is not None}
     suffix = f"{op.axes}_{op.rounding}" + ("" if summed else "_row") + ("_lookup" if op.lookup else "")
     arrays = {"table": site.consts[op.lookup.name]} if op.lookup else {}
-    recipe = synthesize_mean(op, site, core_of(features))
+    recipe = synthesize_mean(op, site, core_of(context.features))
     if recipe is not None:
         arrays["requant"] = requant_words(recipe)
         counts = {recipe.form.key: target.channels}
@@ -59,3 +59,10 @@ def pack_mean(op: ops.Mean, site: Site, features: Features) -> Packed:
 def core_of(features: Features) -> Core:
     """What the synthesis of requantization asks of a core."""
     return Core(features.dsp, features.mul64, features.fpu)
+
+
+KERNELS: dict[type[ops.Op], Choose] = {
+    ops.MaxPool: choose_pool,
+    ops.AveragePool: choose_pool,
+    ops.Mean: choose_mean,
+}

@@ -7,20 +7,20 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.ops.resize import ONE
 from ircompile.ir.tensor import Array, Site
-from ircompile.kernels.model import Kernel, Packed
+from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request
 
 EXACT_BITS = 7  # 8-bit codes times two weights below 1.5 with 7 fractional bits are exact in float32
 
 
-def choose_resize(op: ops.Resize, site: Site) -> Kernel:
+def choose_resize(op: ops.Resize, site: Site, request: Request) -> Kernel:
     """One row or two of the whole buffer; one row, computed by a division, where the map grows by whole factors."""
     factors = whole_factors(op, site)
     if factors:
-        return Kernel("upsample", "row", ("hwc",), rows=((1, 0, factors[0]),))
-    return Kernel("resize", "buffer", ("hwc",), extras=("step",))
+        return Kernel("upsample", pack_resize, "row", ("hwc",), rows=((1, 0, factors[0]),))
+    return Kernel("resize", pack_resize, "buffer", ("hwc",), extras=("step",))
 
 
-def pack_resize(op: ops.Resize, site: Site) -> Packed:
+def pack_resize(op: ops.Resize, site: Site, context: Context) -> Packed:
     """Positions of all rows and columns, in 2^-shift of a pixel."""
     source, target = site.inputs[0], site.output
     factors = whole_factors(op, site)
@@ -73,3 +73,6 @@ def _float_tables(lines: dict[str, Array]) -> dict[str, Array]:
         tables[name] = places[:, :2].astype(np.int16)
         tables[f"{name}_weights"] = places[:, 2].astype(np.float32)
     return tables
+
+
+KERNELS: dict[type[ops.Op], Choose] = {ops.Resize: choose_resize}

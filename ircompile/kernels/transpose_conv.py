@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from ircompile.ir import ops
-from ircompile.ir.graph import Node
 from ircompile.ir.tensor import Site
-from ircompile.kernels.model import Context, Kernel, Packed, requant_words
+from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words
 from ircompile.kernels.weights import natural_coding
 
 
-def choose_transpose_conv(op: ops.TransposeConv, site: Site) -> Kernel:
+def choose_transpose_conv(op: ops.TransposeConv, site: Site, request: Request) -> Kernel:
     """The rows that reach an output row; it finds them itself."""
     return Kernel(
         "transpose_conv",
+        pack_transpose_conv,
         "buffer",
         ("hwc",),
         ("hwc", "chw"),
@@ -21,9 +21,9 @@ def choose_transpose_conv(op: ops.TransposeConv, site: Site) -> Kernel:
     )
 
 
-def pack_transpose_conv(node: Node, op: ops.TransposeConv, site: Site, context: Context) -> Packed:
+def pack_transpose_conv(op: ops.TransposeConv, site: Site, context: Context) -> Packed:
     """Weights as they are, channel after channel; then the requantization's words."""
-    weights, recipe = site.consts[op.weights], context.recipe(node, op, site)
+    weights, recipe = site.consts[op.weights], context.recipe(op, site)
     _, kh, kw, channels = weights.shape
     source = site.inputs[0]
     sizes = {
@@ -35,9 +35,12 @@ def pack_transpose_conv(node: Node, op: ops.TransposeConv, site: Site, context: 
         "left": op.padding[1],
         "width_out": site.output.width,
         "channels_out": site.output.channels,
-        **context.steps(node, site),
+        **context.steps(site),
     }
     key = {"kernel": (kh, kw), "stride": op.stride, "coding": natural_coding(weights)}
     (sh, sw), arrays = op.stride, {"weights": weights, "requant": requant_words(recipe)}
     suffix = f"{kh}x{kw}_s{sh}" + ("" if sh == sw else str(sw))
     return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact)
+
+
+KERNELS: dict[type[ops.Op], Choose] = {ops.TransposeConv: choose_transpose_conv}

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from ircompile.ir.graph import Graph, Node, validate
-from ircompile.ir.ops import state_bytes, steps_of
 from ircompile.ir.rewrite import writers
 
 MOST_MACS = 0.2  # of the graph's own, that may be added in all
@@ -62,7 +61,7 @@ def dams(graph: Graph) -> list[Dam]:
     """All of a graph."""
     consumers, read = graph.consumers(), {node.output: list(node.inputs) for node in graph.nodes}
     following = {name: [reader.output for reader in readers] for name, readers in consumers.items()}
-    nodes = [node for node in graph.nodes if state_bytes(node.op, graph.site(node))]
+    nodes = [node for node in graph.nodes if node.op.state_bytes(graph.site(node))]
     ends = {node.output for node in nodes}
     streamed = {name: [t for t in names if t not in ends] for name, names in read.items()}
     found = []
@@ -99,7 +98,7 @@ def _offers(graph: Graph, dam: Dam) -> Iterator[tuple[int, tuple[Node, ...]]]:
     for name in sorted(dam.kept - set(graph.output_names)):
         chain: tuple[Node, ...] = ()
         source, beside, between = name, frozenset[str](), 0
-        while (node := writer.get(source)) and not state_bytes(node.op, graph.site(node)):
+        while (node := writer.get(source)) and not node.op.state_bytes(graph.site(node)):
             source = max(node.inputs, key=lambda t: graph.tensors[t].bytes)
             chain = (node, *chain)
             beside |= {t for t in node.inputs if t != source}
@@ -111,7 +110,7 @@ def _offers(graph: Graph, dam: Dam) -> Iterator[tuple[int, tuple[Node, ...]]]:
 def _rows_held(graph: Graph, node: Node, name: str) -> int:
     """The most rows of an input that a step of the node reads."""
     site, position = graph.site(node), node.inputs.index(name)
-    needs = (node.op.needs(site, step)[position] for step in range(steps_of(node.op, site)))
+    needs = (node.op.needs(site, step)[position] for step in range(node.op.steps(site)))
     return max(stop - first for first, stop in needs)
 
 

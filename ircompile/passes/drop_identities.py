@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ircompile.ir.graph import Graph, Node
-from ircompile.ir.ops import Concat, Flip, MaxPool, Pad, Reshape, Resize, Slice, Table, Transpose
+from ircompile.ir.ops import Flip
 from ircompile.ir.rewrite import redirected, writers
-from ircompile.qtype import INT8
 
 
 def drop_identities(graph: Graph) -> Graph:
@@ -41,19 +38,4 @@ def _is_identity(graph: Graph, node: Node) -> bool:
         target.zero_point,
     ):
         return False
-    match node.op:
-        case Reshape() | Slice() | Pad():
-            return True
-        case Resize(align_corners=align_corners, half_pixel=half_pixel):
-            return not (align_corners and half_pixel)  # with both, even an equal size shifts the map
-        case Transpose(order=order):
-            axes = [axis for axis in order if source.shape[axis] != 1]
-            return axes == sorted(axes)
-        case Concat():
-            return len(node.inputs) == 1
-        case MaxPool(window=window, low=low, high=high):
-            return window.kernel == (1, 1) and (low, high) == INT8.range
-        case Table(table=table):
-            return bool(np.array_equal(graph.consts[table], INT8.codes()))
-        case _:
-            return False
+    return node.op.is_identity(graph.site(node))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ircompile.ir.graph import Graph, Node
-from ircompile.ir.ops import AveragePool, Binary, Conv, Depthwise, MaxPool, Mean, Op, Table, TransposeConv
+from ircompile.ir.ops import AveragePool, Binary, Convolution, MaxPool, Mean, Op, Table
 from ircompile.ir.rewrite import redirected, writers
 from ircompile.ir.tensor import Array
 from ircompile.qtype import INT8
@@ -51,10 +51,10 @@ def clamp_of(table: Array) -> tuple[int, int] | None:
 
 def clamped(op: Op, low: int, high: int) -> Op | None:
     """The op with its output clamped further; None where it cannot clamp."""
-    if isinstance(op, Conv | Depthwise | TransposeConv):
+    if isinstance(op, Convolution):
         requant = op.requant
         bounds = _within(requant.low, requant.high, low, high)
-        return replace(op, requant=replace(requant, low=bounds[0], high=bounds[1]))
+        return op.with_parts(op.weights, op.bias, replace(requant, low=bounds[0], high=bounds[1]))
     if isinstance(op, Binary | MaxPool | AveragePool | Mean):
         bounds = _within(op.low, op.high, low, high)
         return replace(op, low=bounds[0], high=bounds[1])

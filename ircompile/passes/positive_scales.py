@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ircompile.ir.graph import Graph, Node
-from ircompile.ir.ops import Conv, Depthwise, TransposeConv
+from ircompile.ir.ops import Convolution
 from ircompile.ir.rewrite import unique
 from ircompile.ir.tensor import Array
 
@@ -22,20 +22,19 @@ def positive_scales(graph: Graph) -> Graph:
     """
     changed = graph
     for node in graph.nodes:
-        if isinstance(node.op, Conv | Depthwise | TransposeConv):
+        if isinstance(node.op, Convolution):
             changed = _turned(changed, node, node.op)
     return changed
 
 
-def _turned(graph: Graph, node: Node, op: Conv | Depthwise | TransposeConv) -> Graph:
+def _turned(graph: Graph, node: Node, op: Convolution) -> Graph:
     weights, bias, scale = (graph.consts[name] for name in (op.weights, op.bias, op.requant.scale))
-    by_channel = weights if isinstance(op, Depthwise) else np.moveaxis(weights, 0, -1)
-    fits = np.all(by_channel > np.iinfo(weights.dtype).min, axis=(0, 1, 2)[: by_channel.ndim - 1])
+    by_channel = np.moveaxis(weights, op.channel_axis, 0).reshape(len(bias), -1)
+    fits = np.all(by_channel > np.iinfo(weights.dtype).min, axis=1)
     turn = (scale < 0) & (scale > -1) & fits & (bias > np.iinfo(bias.dtype).min)
     if not np.any(turn):
         return graph
     signs = np.where(turn, -1, 1)
-    along = signs if isinstance(op, Depthwise) else signs.reshape(-1, 1, 1, 1)
     consts = dict(graph.consts)
 
     def put(name: str, value: Array) -> str:
@@ -44,6 +43,6 @@ def _turned(graph: Graph, node: Node, op: Conv | Depthwise | TransposeConv) -> G
         return new
 
     requant = replace(op.requant, scale=put(op.requant.scale, scale * signs))
-    turned = replace(op, weights=put(op.weights, weights * along), bias=put(op.bias, bias * signs), requant=requant)
+    turned = op.with_parts(put(op.weights, weights * op.along(signs)), put(op.bias, bias * signs), requant)
     nodes = [replace(other, op=turned) if other is node else other for other in graph.nodes]
     return replace(graph, consts=consts).rebuilt(nodes)

@@ -18,7 +18,7 @@ import numpy as np
 from ircompile.analyses.intervals import analyze
 from ircompile.analyses.live_channels import live_channels, read_conv
 from ircompile.ir.graph import Graph, Node, validate
-from ircompile.ir.ops import Conv, Depthwise, TransposeConv
+from ircompile.ir.ops import Convolution, DenseConvolution
 from ircompile.ir.tensor import Array
 from ircompile.passes.drop_dead import drop_dead
 from ircompile.passes.shrink_channels import shrink_channels
@@ -58,7 +58,7 @@ def pruning(graph: Graph) -> Pruning:
 
 
 def _convolutions(graph: Graph) -> list[Node]:
-    return [node for node in graph.nodes if isinstance(node.op, Conv | Depthwise | TransposeConv)]
+    return [node for node in graph.nodes if isinstance(node.op, Convolution)]
 
 
 def _pruned_once(graph: Graph) -> Pruning:
@@ -69,7 +69,7 @@ def _pruned_once(graph: Graph) -> Pruning:
             node.op, graph.site(node), intervals.codes[node.inputs[0]], intervals.magnitude[node.name]
         )
         for node in graph.nodes
-        if isinstance(node.op, Conv | TransposeConv)
+        if isinstance(node.op, DenseConvolution)
     }
     live = live_channels(graph, intervals, readings)
     small = shrink_channels(graph, intervals, readings, live)
@@ -78,5 +78,5 @@ def _pruned_once(graph: Graph) -> Pruning:
 
 def weight_bytes(graph: Graph) -> int:
     """Bytes of all weights of convolutions, each constant counted once."""
-    names = {node.op.weights for node in graph.nodes if isinstance(node.op, Conv | Depthwise | TransposeConv)}
+    names = {node.op.weights for node in graph.nodes if isinstance(node.op, Convolution)}
     return sum(int(graph.consts[name].nbytes) for name in names)

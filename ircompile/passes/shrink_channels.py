@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ircompile.analyses.borders import Convolution
 from ircompile.analyses.intervals import Intervals
 from ircompile.analyses.live_channels import Reading
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.numerics import Requant, requantize
-from ircompile.ir.ops import Binary, Conv, Depthwise, Op, Pad, Prelu, Reshape, Slice, TransposeConv, const_names
+from ircompile.ir.ops import Convolution, DenseConvolution, Op, const_names
 from ircompile.ir.tensor import Array, Consts, Tensor
 from ircompile.qtype import INT32
 
@@ -64,62 +63,37 @@ class _Shrink:
         return self.graph.rebuilt(nodes, tensors=tensors, consts=self.consts)
 
     def node(self, node: Node) -> Node:
-        op = node.op
-        match op:
-            case Conv() | TransposeConv():
-                return replace(node, op=self._conv(node, op))
-            case Depthwise():
-                return replace(node, op=self._depthwise(node, op))
-            case Binary():
-                constant = op.constant and replace(op.constant, name=self._last_axis(node, op.constant.name))
-                return replace(node, op=replace(op, constant=constant))
-            case Pad():
-                front, channels = op.before[2], self.graph.tensors[node.inputs[0]].channels
-                live = self.live[node.output]
-                before, after = int(live[:front].sum()), int(live[front + channels :].sum())
-                return replace(node, op=replace(op, before=(*op.before[:2], before), after=(*op.after[:2], after)))
-            case Prelu():
-                return replace(node, op=replace(op, alpha=self._last_axis(node, op.alpha)))
-            case Slice():
-                before = int(self.live[node.inputs[0]][: op.begin[2]].sum())
-                shape = (*op.shape[:2], len(self.kept[node.output]))
-                return replace(node, op=replace(op, begin=(*op.begin[:2], before), shape=shape))
-            case Reshape():
-                return replace(node, op=Reshape((*op.shape[:2], len(self.kept[node.output]))))
-            case _:
-                return node
+        if isinstance(node.op, Convolution):
+            return replace(node, op=self._convolution(node, node.op))
+        inputs, output = [self.live[name] for name in node.inputs], self.live[node.output]
+
+        def cut(name: str) -> str:
+            return self._last_axis(node, name)
+
+        return replace(node, op=node.op.on_channels(self.graph.site(node), inputs, output, cut))
 
     def _tensor(self, tensor: Tensor) -> Tensor:
         height, width, _ = tensor.shape
         return replace(tensor, shape=(height, width, len(self.kept[tensor.name])))
 
-    def _conv(self, node: Node, op: Conv | TransposeConv) -> Op:
-        """Rows and columns that stay; constant columns move into the bias."""
-        rows, columns = self.kept[node.output], self.kept[node.inputs[0]]
-        weights, bias = self.graph.consts[op.weights], self.graph.consts[op.bias].astype(np.int64)
-        bias = bias + self.readings[node.name].fixed[:, ~self.live[node.inputs[0]]].sum(axis=1)
-        return self._with_consts(node, op, weights[rows][..., columns], bias)
-
-    def _depthwise(self, node: Node, op: Depthwise) -> Op:
-        weights, bias = self.graph.consts[op.weights], self.graph.consts[op.bias].astype(np.int64)
-        return self._with_consts(node, op, weights[..., self.kept[node.output]], bias)
-
-    def _with_consts(self, node: Node, op: Convolution, weights: Array, bias: Array) -> Op:
-        """The op with cut weights, `bias` and scale; constant rows read nothing."""
+    def _convolution(self, node: Node, op: Convolution) -> Op:
+        """Rows and columns that stay; constant columns move into the bias; constant rows read nothing."""
         consts, rows = self.graph.consts, self.kept[node.output]
+        weights, bias = consts[op.weights].take(rows, op.channel_axis), consts[op.bias].astype(np.int64)
+        if isinstance(op, DenseConvolution):
+            weights = weights[..., self.kept[node.inputs[0]]]
+            bias = bias + self.readings[node.name].fixed[:, ~self.live[node.inputs[0]]].sum(axis=1)
         constant = self.intervals.constant(node.output)
         if constant[rows].any():
-            weights = np.where(_rows(constant[rows], op), 0, weights).astype(weights.dtype)
+            weights = np.where(op.along(constant[rows]), 0, weights).astype(weights.dtype)
             sums = smallest_sums(self.intervals.accumulators[node.name][0], op.requant, consts)
             bias = np.where(constant, sums, bias)
         scale = consts[op.requant.scale]
-        return replace(
-            op,
-            weights=self._const(node, op.weights, weights),
-            bias=self._const(node, op.bias, bias[rows].astype(consts[op.bias].dtype)),
-            requant=replace(
-                op.requant,
-                scale=self._const(node, op.requant.scale, scale[rows] if len(scale) > 1 else scale),
+        return op.with_parts(
+            self._const(node, op.weights, weights),
+            self._const(node, op.bias, bias[rows].astype(consts[op.bias].dtype)),
+            replace(
+                op.requant, scale=self._const(node, op.requant.scale, scale[rows] if len(scale) > 1 else scale)
             ),
         )
 
@@ -138,8 +112,3 @@ class _Shrink:
             name = f"{name}.{node.name}"
         self.consts[name] = np.ascontiguousarray(value)
         return name
-
-
-def _rows(mask: Array, op: Convolution) -> Array:
-    """bool (C_out,) as it broadcasts over weights."""
-    return mask if isinstance(op, Depthwise) else mask[:, np.newaxis, np.newaxis, np.newaxis]

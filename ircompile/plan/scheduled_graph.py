@@ -6,7 +6,6 @@ from collections.abc import Mapping, Set
 
 from ircompile.errors import CompileError
 from ircompile.ir.graph import Graph
-from ircompile.ir.ops import state_bytes
 from ircompile.plan.aliases import aliases_of, slices_of
 from ircompile.plan.model import MOST_STEPS, Demand
 from ircompile.plan.schedule import StepTimes, rows_pushed, segment_times
@@ -43,7 +42,7 @@ class ScheduledGraph:
             if stage.steps > MOST_STEPS:
                 where = stage.node.source or stage.node.name
                 raise CompileError(where, f"{stage.steps:,} rows", f"tensors of up to {MOST_STEPS:,} rows")
-        self.sums = [state_bytes(stage.node.op, graph.site(stage.node)) for stage in self.stages]
+        self.sums = [stage.node.op.state_bytes(graph.site(stage.node)) for stage in self.stages]
         self.slices = slices_of(graph, demands)
         self.aliases = aliases_of(graph, demands, self.line_buffers)
         self.written_over = dict(self.aliases)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ircompile.ir import ops
 from ircompile.ir.graph import Node
+from ircompile.ir.ops import Reduction
 from ircompile.ir.tensor import Array, Rows, Site, Tensor
 from ircompile.plan import Buffer, Plan
 from ircompile.plan.model import Stage
@@ -56,7 +56,12 @@ def run_step(arena: Array, plan: Plan, stage: Stage, site: Site, step: int) -> N
         block = plan.scratch[node.name]
         arena[block.offset : block.offset + block.bytes] = 0x5A
     if node.name in plan.states:
-        accumulate(arena, plan, node, site, step, rows[0])
+        state = plan.states[node.name]
+        assert isinstance(node.op, Reduction)
+        kept = arena[state.offset : state.offset + state.bytes]
+        finished = node.op.accumulate(site, kept, step, rows[0].data[0])
+        if finished is not None:
+            store_row(arena, plan, node.output, 0, finished)
         return
     if start < stop:
         for row, codes in enumerate(node.op.simulate(site, rows, start, stop), start):
@@ -71,26 +76,6 @@ def with_lines(arena: Array, plan: Plan, node: Node, row: int, newest: Rows) -> 
     first, stop = node.op.needs(plan.graph.site(node), row)[0]
     older = take_rows(arena, plan.line_buffers[node.name], tensor, first, min(stop, newest.first))
     return Rows(np.concatenate([older, newest.data[: stop - newest.first]]), first)
-
-
-def accumulate(arena: Array, plan: Plan, node: Node, site: Site, step: int, rows: Rows) -> None:
-    """One step of an op that keeps int32 sums, or the codes found so far, in the arena until its last step."""
-    block, shape = plan.states[node.name], (site.output.width, site.output.channels)
-    last = step == site.inputs[0].height - 1
-    state = arena[block.offset : block.offset + block.bytes]
-    if isinstance(node.op, ops.Extreme):
-        found = state.view(np.int8).reshape(shape)
-        row = node.op.reduce(rows.data[0], (0,) if "w" in node.op.axes else ())
-        found[:] = row if step == 0 else node.op.reduce(np.stack([found, row]), (0,))[0]
-        if last:
-            store_row(arena, plan, node.output, 0, found)
-        return
-    assert isinstance(node.op, ops.Mean)
-    sums = state.view(np.int32)
-    total = node.op.partial(site, rows.data[0]).astype(np.int32).reshape(-1)
-    sums[:] = total if step == 0 else sums + total
-    if last:
-        store_row(arena, plan, node.output, 0, node.op.finish(site, sums.astype(np.int64).reshape(shape)))
 
 
 def store_row(arena: Array, plan: Plan, name: str, row: int, codes: Array) -> None:

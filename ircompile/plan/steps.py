@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.ir.graph import Node
-from ircompile.ir.ops import output_rows, steps_of, window_of
+from ircompile.ir.ops import window_of
 from ircompile.ir.tensor import Array, Site
 from ircompile.plan.model import Stage
 
@@ -43,7 +43,7 @@ def needs_of(stage: Stage, site: Site, step: int) -> tuple[tuple[int, int], ...]
 def writes_of(stage: Stage, site: Site, step: int) -> tuple[int, int]:
     """The output rows [first, stop) that a step completes."""
     if not stage.line_buffer:
-        return output_rows(stage.node.op, site, step)
+        return stage.node.op.output_rows(site, step)
     row, rest = divmod(step - lead_of(stage.node), stride_of(stage.node))
     return (row, row + 1) if row >= 0 and rest == 0 else (0, 0)
 
@@ -57,7 +57,7 @@ def last_use(stage: Stage, site: Site, row: int) -> int:
 def step_count(node: Node, site: Site, line_buffer: bool) -> int:
     """The steps of a node, with a line buffer or without."""
     if not line_buffer:
-        return steps_of(node.op, site)
+        return node.op.steps(site)
     return (site.output.height - 1) * stride_of(node) + lead_of(node) + 1
 
 

@@ -89,7 +89,7 @@ def weight_bytes_read(plan: Plan, stored: Mapping[str, int] | None = None, pixel
             * weight_passes(plan, node, pixels)
             * stored.get(node.name, int(plan.graph.consts[node.op.weights].nbytes))
             for node in plan.graph.nodes
-            if isinstance(node.op, ops.Conv | ops.Depthwise | ops.TransposeConv)
+            if isinstance(node.op, ops.Convolution)
         )
     )
 

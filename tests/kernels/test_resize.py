@@ -69,12 +69,12 @@ def test_whole_factors_need_no_table() -> None:
         node = net.nodes[-1]
         site = net.graph().site(node)
         assert whole_factors(node.op, site) == (2, 4)  # type: ignore[arg-type]
-        assert not pack_resize(node.op, site).arrays  # type: ignore[arg-type]
+        assert not pack_resize(node.op, site, None).arrays  # type: ignore[arg-type]
 
 
 def test_short_weights_become_integers() -> None:
     net = Net((33, 65, 1))
     net.add("up", ops.Resize("bilinear_float32", (513, 257), align_corners=True), ("x",))
-    packed = pack_resize(net.nodes[-1].op, net.graph().site(net.nodes[-1]))  # type: ignore[arg-type]
+    packed = pack_resize(net.nodes[-1].op, net.graph().site(net.nodes[-1]), None)  # type: ignore[arg-type]
     assert packed.key["kind"] == "bilinear"
     assert packed.arrays["rows"].dtype == np.int32

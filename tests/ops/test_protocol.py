@@ -11,7 +11,7 @@ from catalogue import random_inputs, sites, whole
 
 from ircompile.importers import ir
 from ircompile.ir import ops
-from ircompile.ir.ops import Op, const_names, output_rows, state_bytes, steps_of
+from ircompile.ir.ops import Op, const_names
 from ircompile.ir.tensor import Rows, Site
 
 SITES = list(sites())
@@ -24,7 +24,53 @@ def label(case: Any) -> str:
 
 
 def test_every_op_is_here() -> None:
-    assert {type(op) for op, _ in SITES} == set(ops.OPS)
+    assert {type(op) for op, _ in SITES} == set(ops.OPS) == set(concrete(Op))
+
+
+def concrete(cls: type[Op]) -> list[type[Op]]:
+    """The classes below one that can be made."""
+    below = [found for sub in cls.__subclasses__() for found in concrete(sub)]
+    return below if cls.__abstractmethods__ else [cls, *below]
+
+
+def test_an_op_without_a_rule_cannot_be_made() -> None:
+    class Nothing(Op):
+        pass
+
+    with pytest.raises(TypeError, match="bounds, infer, lanes, needs, simulate"):
+        Nothing()  # type: ignore[abstract]
+
+
+@pytest.mark.parametrize(("op", "site"), SITES, ids=label)
+def test_codes_stay_within_their_bounds(op: Op, site: Site) -> None:
+    """Also where the inputs are bounded more closely than by their type."""
+    for seed in range(3):
+        inputs = random_inputs(site, seed)
+        inputs = [codes if seed else codes // 4 for codes in inputs]
+        ranges = [(a.min(axis=(0, 1)).astype(np.int64), a.max(axis=(0, 1)).astype(np.int64)) for a in inputs]
+        low, high = op.bounds(site, ranges)
+        assert low.shape == high.shape == (site.output.channels,)
+        found = whole(op, site, inputs)
+        assert (low <= found).all()
+        assert (found <= high).all()
+
+
+@pytest.mark.parametrize(("op", "site"), SITES, ids=label)
+def test_channels_come_of_their_lanes_alone(op: Op, site: Site) -> None:
+    """Where an input changes in one channel, the output stays in all that are not made of it."""
+    lanes = op.lanes(site)
+    if lanes is None:
+        return
+    inputs = random_inputs(site, 4)
+    before = whole(op, site, inputs)
+    for number, (lane, tensor) in enumerate(zip(lanes, site.inputs, strict=True)):
+        assert lane.shape == (site.output.channels,)
+        assert lane.max() < tensor.channels
+        for channel in range(tensor.channels if lane.max() >= 0 else 0):
+            changed = [codes.copy() for codes in inputs]
+            changed[number][..., channel] = random_inputs(site, 5)[number][..., channel]
+            stays = lane != channel
+            np.testing.assert_array_equal(whole(op, site, changed)[..., stays], before[..., stays])
 
 
 @pytest.mark.parametrize(("op", "site"), SITES, ids=label)
@@ -43,10 +89,10 @@ def test_rows_needed_are_enough(op: Op, site: Site) -> None:
     """A step given only the rows it asks for (others would raise) computes its row of the whole."""
     inputs = random_inputs(site, 1)
     expected = whole(op, site, inputs)
-    assert steps_of(op, site) == site.output.height
+    assert op.steps(site) == site.output.height
     for step in range(site.output.height):
         ranges = op.needs(site, step)
-        assert output_rows(op, site, step) == (step, step + 1)
+        assert op.output_rows(site, step) == (step, step + 1)
         assert all(0 <= first <= stop <= t.height for (first, stop), t in zip(ranges, site.inputs, strict=True))
         rows = [Rows(a[first:stop], first) for a, (first, stop) in zip(inputs, ranges, strict=True)]
         np.testing.assert_array_equal(op.simulate(site, rows, step, step + 1), expected[step : step + 1])
@@ -79,11 +125,11 @@ def test_accumulating_steps(op: Op, site: Site) -> None:
     """One step an input row; every output row is completed once, by a step that has read all it depends on."""
     assert isinstance(op, ops.Mean | ops.Extreme)
     height = site.inputs[0].height
-    assert steps_of(op, site) == height
+    assert op.steps(site) == height
     assert [op.needs(site, step) for step in range(height)] == [((step, step + 1),) for step in range(height)]
-    completed = [row for step in range(height) for row in range(*output_rows(op, site, step))]
+    completed = [row for step in range(height) for row in range(*op.output_rows(site, step))]
     assert completed == list(range(site.output.height))
-    assert (state_bytes(op, site) > 0) == ("h" in op.axes)
+    assert (op.state_bytes(site) > 0) == ("h" in op.axes)
 
 
 @pytest.mark.parametrize(("op", "site"), ACCUMULATING, ids=label)

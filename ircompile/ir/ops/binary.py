@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal
 
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import mbqm, quantize_multiplier
+from ircompile.ir.numerics import clamp_problem, mbqm, quantization_problem, quantize_multiplier
+from ircompile.ir.ops.op import Const, Op
+from ircompile.ir.ops.ranges import Range, hull, shift_wraps
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 from ircompile.qtype import INT8
 
@@ -24,9 +28,13 @@ class Constant:
     zero_point: int
     first: bool = False
 
+    def problem(self) -> str:
+        """What number is out of its range; "" where none is."""
+        return quantization_problem(self.scale, self.zero_point)
+
 
 @dataclass(frozen=True)
-class Binary:
+class Binary(Op):
     """out = kind(a, b), requantized and clamped to [low, high].
 
     "double" is TFLite's: ADD/SUB scale both operands by 2^20 * s / (2 * max(s1, s2)) and the sum back, each with
@@ -58,9 +66,6 @@ class Binary:
 
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
         return tuple((step, step + 1) if t.height > 1 else (0, 1) for t in site.inputs)
-
-    def macs(self, site: Site) -> int:
-        return 0
 
     def operands(self, site: Site) -> tuple[tuple[float, int], tuple[float, int]]:
         """(scale, zero point) of the first and of the second operand."""
@@ -110,3 +115,59 @@ class Binary:
             operands.insert(0 if self.constant.first else 1, value)
         out = self.combine(site, *operands)
         return np.broadcast_to(out, (stop - start, *site.output.shape[1:]))
+
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        """Each kind is monotone in each operand, or bilinear: the extremes lie at corners."""
+        ranges = list(inputs)
+        if self.constant is not None:
+            value = site.consts[self.constant.name].astype(np.int64)
+            ranges.insert(0 if self.constant.first else 1, (value.min(axis=(0, 1)), value.max(axis=(0, 1))))
+        low, high = hull(*(self.combine(site, a, b) for a, b in product(*ranges)))
+        if self.rounding == "double" and self._may_wrap(site):
+            low, high = np.full_like(low, self.low), np.full_like(high, self.high)
+        return np.broadcast_to(low, site.output.channels), np.broadcast_to(high, site.output.channels)
+
+    def _may_wrap(self, site: Site) -> bool:
+        """Whether the requantization of an extreme sum or product shifts out of int32."""
+        (sa, _), (sb, _) = self.operands(site)
+        if self.kind == "mul":
+            scale, largest = np.float64(sa) * np.float64(sb) / np.float64(site.output.scale), INT8.span**2
+        else:
+            scale = np.float64(2.0 * max(sa, sb) / ((1 << LEFT_SHIFT) * site.output.scale))
+            largest = INT8.span << LEFT_SHIFT
+        return bool(shift_wraps(largest, quantize_multiplier(scale)[1]))
+
+    def lanes(self, site: Site) -> tuple[Array, ...] | None:
+        channels = np.arange(site.output.channels)
+        broadcast = np.full_like(channels, -1)
+        return tuple(channels if t.channels == site.output.channels else broadcast for t in site.inputs)
+
+    def on_channels(self, site: Site, inputs: Sequence[Array], output: Array, cut: Callable[[str], str]) -> Op:
+        constant = self.constant and replace(self.constant, name=cut(self.constant.name))
+        return replace(self, constant=constant)
+
+    def arity(self) -> int | None:
+        return 2 if self.constant is None else 1
+
+    def constants(self) -> tuple[Const, ...]:
+        return (Const(self.constant.name, 3),) if self.constant else ()
+
+    def problem(self) -> str:
+        return clamp_problem(self.low, self.high)
+
+    def factors(self, site: Site) -> Array:
+        if self.rounding != "double":
+            return super().factors(site)
+        (first, _), (second, _) = self.operands(site)
+        product = 2.0 * max(first, second) / 2.0**LEFT_SHIFT if self.kind != "mul" else float(first) * float(second)
+        return np.array([product / site.output.scale])
+
+    def exact(self, site: Site, inputs: Sequence[Array]) -> Array | None:
+        if self.rounding == "raw":
+            return None
+        codes = list(inputs)
+        if self.constant is not None:
+            codes.insert(0 if self.constant.first else 1, site.consts[self.constant.name])
+        quantized = zip(codes, self.operands(site), strict=True)
+        a, b = ((c.astype(np.float64) - zero) * scale for c, (scale, zero) in quantized)
+        return np.asarray({"add": np.add, "sub": np.subtract, "mul": np.multiply}[self.kind](a, b))

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.ir.ops.op import Moving
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class DepthToSpace:
+class DepthToSpace(Moving):
     """Channel (dy * block + dx) * C + c of a pixel becomes channel c of pixel (dy, dx) of a block."""
 
     block: int
@@ -26,8 +27,8 @@ class DepthToSpace:
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
         return ((step // self.block, step // self.block + 1),)
 
-    def macs(self, site: Site) -> int:
-        return 0
+    def lanes(self, site: Site) -> tuple[Array, ...] | None:
+        return None
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         first, last = start // self.block, (stop - 1) // self.block + 1
@@ -38,7 +39,7 @@ class DepthToSpace:
 
 
 @dataclass(frozen=True)
-class SpaceToDepth:
+class SpaceToDepth(Moving):
     """Channel c of pixel (dy, dx) of a block becomes channel (dy * block + dx) * C + c of one pixel."""
 
     block: int
@@ -53,8 +54,8 @@ class SpaceToDepth:
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
         return ((step * self.block, (step + 1) * self.block),)
 
-    def macs(self, site: Site) -> int:
-        return 0
+    def lanes(self, site: Site) -> tuple[Array, ...] | None:
+        return None
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         rows = inputs[0].take(start * self.block, stop * self.block)

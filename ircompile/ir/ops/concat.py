@@ -8,11 +8,13 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.ir.ops.op import Moving, channels_within
+from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class Concat:
+class Concat(Moving):
     """The inputs, which have the output's quantization, side by side on `axis` (0 height, 1 width, 2 channels)."""
 
     axis: int
@@ -44,11 +46,30 @@ class Concat:
             for first, end in pairwise(self.offsets(site))
         )
 
-    def macs(self, site: Site) -> int:
-        return 0
-
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         if self.axis != 0:
             return np.concatenate([rows.take(start, stop) for rows in inputs], axis=self.axis)
         ranges = self._rows(site, start, stop)
         return np.concatenate([rows.take(*r) for rows, r in zip(inputs, ranges, strict=True) if r[0] < r[1]])
+
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        lows, highs = ([codes[side] for codes in inputs] for side in (0, 1))
+        if self.axis == 2:
+            return np.concatenate(lows), np.concatenate(highs)
+        return np.min(lows, axis=0), np.max(highs, axis=0)
+
+    def lanes(self, site: Site) -> tuple[Array, ...] | None:
+        channels, starts = (
+            np.arange(site.output.channels),
+            self.offsets(site) if self.axis == 2 else [0] * len(site.inputs),
+        )
+        return tuple(channels_within(channels - start, t) for start, t in zip(starts, site.inputs, strict=False))
+
+    def arity(self) -> int | None:
+        return None
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return inputs == {output}
+
+    def is_identity(self, site: Site) -> bool:
+        return len(site.inputs) == 1

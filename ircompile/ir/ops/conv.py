@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import Requant, requantize
-from ircompile.ir.ops.window import Window
+from ircompile.ir.numerics import Requant
+from ircompile.ir.ops.borders import window_classes
+from ircompile.ir.ops.convolution import DenseConvolution
+from ircompile.ir.ops.op import Op
+from ircompile.ir.ops.window import Window, Windowed
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor, integers
 
 AT_ONCE = 2**23
@@ -16,7 +19,7 @@ AT_ONCE = 2**23
 
 
 @dataclass(frozen=True)
-class Conv:
+class Conv(DenseConvolution, Windowed):
     """acc[o] = bias[o] + sum (x - zero_point) * weights[o]; the output is its requantization.
 
     `weights` names an int8 or int16 constant (C_out, kh, kw, C_in) whose own zero point is subtracted already;
@@ -43,15 +46,11 @@ class Conv:
         height, width = self.window.output_size(inputs[0].height, inputs[0].width)
         return height, width, weights.shape[0]
 
-    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
-        return (self.window.rows_needed(step, site.inputs[0].height),)
-
     def macs(self, site: Site) -> int:
         kh, kw = self.window.kernel
         return site.output.height * site.output.width * site.output.channels * kh * kw * site.inputs[0].channels
 
     def sums(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        """int64 accumulators, bias added, of output rows [start, stop)."""
         source, weights = site.inputs[0], site.consts[self.weights]
         windows = self.window.gather(inputs[0], start, stop, source.height, source.zero_point)
         # float64 is exact here: |sum| < 2^9 * 2^16 * K stays far below 2^53, and BLAS is quick.
@@ -66,5 +65,13 @@ class Conv:
                 total[y : y + height, x : x + width] = flat @ matrix
         return np.asarray(total + integers(site.consts[self.bias]))
 
-    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        return requantize(self.sums(site, inputs, start, stop), self.requant, site.consts)
+    def tap_classes(self, site: Site) -> tuple[Array, Array]:
+        return window_classes(self.window, site.inputs[0])
+
+    def codes_read(self, site: Site) -> int:
+        return super().codes_read(site) * site.output.channels
+
+    def resized(self, before: Shape, after: Shape, output: Shape) -> Op:
+        if self.window.kernel == before[:2] and output[:2] == (1, 1):
+            raise CompileError("", "its kernel spans the whole map", "size-independent ops")
+        return self

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ircompile.ir.ops.op import ChannelByChannel, Moving, RowByRow
+from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class Copy:
+class Copy(RowByRow, ChannelByChannel, Moving):
     """The same codes; only the layout of the rows in memory differs, which the plan knows."""
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One input of any shape."""
         return inputs[0].shape
 
-    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
-        return ((step, step + 1),)
-
-    def macs(self, site: Site) -> int:
-        return 0
-
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         return inputs[0].take(start, stop)
+
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        return inputs[0]
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return inputs == {output}

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import Requant, requantize
-from ircompile.ir.ops.window import Window
+from ircompile.ir.numerics import Requant
+from ircompile.ir.ops.borders import window_classes
+from ircompile.ir.ops.convolution import Convolution
+from ircompile.ir.ops.window import Window, Windowed
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor, integers
 
 
 @dataclass(frozen=True)
-class Depthwise:
+class Depthwise(Convolution, Windowed):
     """Output channel o reads input channel o // multiplier only.
 
     `weights` names an int8 or int16 constant (kh, kw, C_out), `bias` an int32 constant (C_out,). With `whole`,
@@ -25,6 +28,8 @@ class Depthwise:
     bias: str
     requant: Requant
     whole: bool = False
+    weight_rank: ClassVar[int] = 3
+    channel_axis: ClassVar[int] = 2
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input; any kernel, stride, padding, dilation and channel multiplier."""
@@ -56,7 +61,6 @@ class Depthwise:
         return site.output.height * site.output.width * site.output.channels * kh * kw
 
     def sums(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        """int64 accumulators, bias added, of output rows [start, stop)."""
         source, weights = site.inputs[0], integers(site.consts[self.weights])
         windows = self.window.gather(inputs[0], start, stop, source.height, source.zero_point)
         acc = np.zeros((stop - start, site.output.width, site.output.channels), np.int64)
@@ -68,5 +72,14 @@ class Depthwise:
                 acc += np.repeat(tap, multiplier, axis=-1) * weights[y, x]
         return np.asarray(acc + integers(site.consts[self.bias]))
 
-    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        return requantize(self.sums(site, inputs, start, stop), self.requant, site.consts)
+    def tap_classes(self, site: Site) -> tuple[Array, Array]:
+        return window_classes(self.window, site.inputs[0])
+
+    def lanes(self, site: Site) -> tuple[Array, ...] | None:
+        multiplier = site.output.channels // site.inputs[0].channels
+        return (np.arange(site.output.channels) // multiplier,)
+
+    def _weighed(self, weights: Array, spread: Array) -> tuple[Array, Array, Array]:
+        spread = np.repeat(spread, weights.shape[2] // spread.shape[1], axis=1)
+        radius, bound = np.abs(weights) * spread[1:, np.newaxis, np.newaxis]
+        return weights * spread[0], radius, bound

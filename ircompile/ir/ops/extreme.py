@@ -7,11 +7,13 @@ from typing import Literal
 
 import numpy as np
 
+from ircompile.ir.ops.ranges import Range
+from ircompile.ir.ops.reduction import Reduction
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class Extreme:
+class Extreme(Reduction):
     """Maximum or minimum over `axes` ("h", "w" or "hw"); the quantization stays."""
 
     kind: Literal["max", "min"]
@@ -19,27 +21,20 @@ class Extreme:
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input; axes height, width or both."""
-        height, width, channels = inputs[0].shape
-        return (1 if "h" in self.axes else height, 1 if "w" in self.axes else width, channels)
-
-    def steps(self, site: Site) -> int:
-        """One step an input row: where rows are compared, the last step completes the output."""
-        return site.inputs[0].height
-
-    def output_rows(self, site: Site, step: int) -> tuple[int, int]:
-        if "h" not in self.axes:
-            return step, step + 1
-        return (0, 1) if step == site.inputs[0].height - 1 else (0, 0)
-
-    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
-        return ((step, step + 1),)
+        return super().infer(inputs, consts)
 
     def state_bytes(self, site: Site) -> int:
         """Bytes of the codes found so far, which live from the first step to the last."""
-        return site.output.row_bytes if "h" in self.axes and site.inputs[0].height > 1 else 0
+        return site.output.row_bytes if self.keeps_rows(site) else 0
 
-    def macs(self, site: Site) -> int:
-        return 0
+    def accumulate(self, site: Site, state: Array, step: int, row: Array) -> Array | None:
+        found, last = state.view(np.int8).reshape(site.output.shape[1:]), step == site.inputs[0].height - 1
+        row = self.reduce(row, (0,) if "w" in self.axes else ())
+        found[:] = row if step == 0 else self.reduce(np.stack([found, row]), (0,))[0]
+        return found if last else None
+
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        return inputs[0]
 
     def reduce(self, codes: Array, axes: tuple[int, ...]) -> Array:
         """The extreme codes over array axes, which stay with size 1."""

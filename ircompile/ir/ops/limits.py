@@ -13,34 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import Requant, quantize_multiplier
-from ircompile.ir.ops import (
-    ArgMax,
-    AveragePool,
-    Binary,
-    Concat,
-    Constant,
-    Conv,
-    Copy,
-    Depthwise,
-    Flip,
-    Lookup,
-    MaxPool,
-    Mean,
-    Op,
-    Pad,
-    PixelTable,
-    Prelu,
-    Reshape,
-    Slice,
-    Softmax,
-    Table,
-    Transpose,
-    TransposeConv,
-    Window,
-    const_names,
-)
-from ircompile.ir.ops.binary import LEFT_SHIFT
+from ircompile.ir.numerics import quantize_multiplier
+from ircompile.ir.ops.op import Op
 from ircompile.ir.tensor import Array, Consts, Site, Tensor
 from ircompile.qtype import ACTIVATIONS, INT8
 
@@ -60,19 +34,15 @@ def check_op(op: Op, inputs: Sequence[Tensor], output: Tensor, consts: Consts) -
     problem = _fields(op)
     if problem:
         raise CompileError("", f"{type(op).__name__}: {problem}", "the parameters that its class declares")
-    missing = [name for name in const_names(op) if name not in consts]
+    missing = [const.name for const in op.constants() if const.name not in consts]
     if missing:
         raise CompileError("", f"names the constant {missing[0]!r}, which is not there")
     _check_operands(op, inputs, output)
-    _check_constants(op, consts)
-    _check_multipliers(op, Site(tuple(inputs), output, consts))
-    if isinstance(op, Conv | Depthwise | MaxPool | AveragePool):
-        _check_window(op.window, inputs[0])
-        _check_work(op, Site(tuple(inputs), output, consts))
-    elif isinstance(op, TransposeConv):
-        kernel = consts[op.weights].shape[1:3]
-        if max(size * taps for size, taps in zip(op.size, kernel, strict=False)) > TAPS * 16:
-            raise CompileError("", f"kernel {kernel} on {op.size}", "smaller kernels")
+    for name, rank, dtypes in op.constants():
+        _check_array(name, consts[name], dtypes, rank)
+    site = Site(tuple(inputs), output, consts)
+    op.check(site)
+    check_multiplier(op.factors(site))
 
 
 def checked(value: Any) -> Any:
@@ -92,7 +62,7 @@ def _fields(value: Hashable) -> str:
             return f"{name}={held!r}"
         if is_dataclass(held) and (problem := _fields(cast(Hashable, held))):
             return f"{name}: {problem}"
-    return _range(value)
+    return str(value.problem()) if hasattr(value, "problem") else ""
 
 
 @cache
@@ -125,94 +95,16 @@ def fits(value: Any, wanted: Any) -> bool:
     return isinstance(value, wanted)
 
 
-def _range(value: Any) -> str:
-    """What number of a dataclass is out of its range."""
-    match value:
-        case Window():
-            if min(*value.kernel, *value.stride, *value.dilation) < 1 or min(value.padding) < 0:
-                return f"kernel, stride or dilation below 1, or padding below 0: {value}"
-            if max(*value.kernel, *value.stride, *value.dilation, *value.padding) > LARGEST:
-                return f"sizes above {LARGEST}: {value}"
-        case Constant() | Lookup() | Prelu():
-            if not value.scale > 0 or value.zero_point not in CODES:
-                return f"scale {value.scale}, zero point {value.zero_point}"
-        case Requant() if value.zero_point not in CODES:
-            return f"zero point {value.zero_point}"
-        case Pad() if value.value not in CODES or max(*value.before, *value.after) > LARGEST:
-            return f"value {value.value}, {value.before} before, {value.after} after"
-        case Softmax() if not value.beta > 0:
-            return f"beta {value.beta}"
-        case TransposeConv() if max(*value.size, *value.stride, *map(abs, value.padding)) > LARGEST:
-            return f"sizes above {LARGEST}"
-    if (
-        isinstance(value, Requant | Binary | MaxPool | AveragePool | Mean)
-        and not INT8.low <= value.low <= value.high <= INT8.high
-    ):
-        return f"codes from {value.low} to {value.high}"
-    return ""
-
-
 def _check_operands(op: Op, inputs: Sequence[Tensor], output: Tensor) -> None:
     """Raises CompileError on a wrong number or type of operands."""
-    count = 2 if isinstance(op, Binary) and op.constant is None else 1
-    if len(inputs) != count and not (isinstance(op, Concat) and inputs):
-        raise CompileError("", f"{len(inputs)} operands", f"{count}")
+    count = op.arity()
+    if len(inputs) != count if count else not inputs:
+        raise CompileError("", f"{len(inputs)} operands", f"{count or 1}")
     kinds = {t.dtype for t in inputs}
-    match op:
-        case Flip():
-            sound = kinds != {output.dtype} and kinds | {output.dtype} == {"int8", "uint8"}
-        case PixelTable():
-            sound = kinds <= {"int8", "uint8"} and output.dtype == "int8"
-        case ArgMax():
-            sound = kinds == {"int8"} and output.dtype == "int32"
-        case Reshape() | Transpose() | Copy() | Slice() | Concat():
-            sound = kinds == {output.dtype}
-        case _:
-            sound = kinds == {"int8"} and output.dtype == "int8"
-    if not sound:
+    if not op.takes(kinds, output.dtype):
         raise CompileError(
             "", f"{type(op).__name__} of {', '.join(sorted(kinds))} to {output.dtype}", "int8 activations"
         )
-
-
-def _check_constants(op: Op, consts: Consts) -> None:
-    """Raises CompileError on a constant of another type or size than the op takes."""
-    match op:
-        case Conv() | Depthwise() | TransposeConv():
-            weights, bias, scale = (consts[name] for name in const_names(op))
-            rank, axis = (3, 2) if isinstance(op, Depthwise) else (4, 0)
-            _check_array(op.weights, weights, ("int8", "int16"), rank)
-            _check_array(op.bias, bias, ("int32",), 1)
-            _check_array(op.requant.scale, scale, ("float64",), 1)
-            count = weights.shape[axis]
-            if bias.shape != (count,) or scale.shape != (count,):
-                raise CompileError(op.weights, f"{bias.size} biases, {scale.size} scales", f"{count} of each")
-            if not np.isfinite(scale).all():
-                raise CompileError(op.requant.scale, "has a scale that is no number", "finite scales")
-        case Table() | PixelTable() | Mean() | Prelu() | Binary():
-            rank = {Table: 1, PixelTable: 2, Mean: 1}.get(type(op), 3)
-            for name in const_names(op):
-                _check_array(name, consts[name], ("int8",), rank)
-
-
-def _check_multipliers(op: Op, site: Site) -> None:
-    """Raises CompileError where fixed-point arithmetic would shift an int32 left by more than `MOST_SHIFT` bits."""
-    reals: Array = np.zeros(1)
-    match op:
-        case Conv() | Depthwise() | TransposeConv() if op.requant.rounding in ("double", "single"):
-            reals = site.consts[op.requant.scale]
-        case Binary() if op.rounding == "double":
-            (first, _), (second, _) = op.operands(site)
-            product = (
-                2.0 * max(first, second) / 2.0**LEFT_SHIFT if op.kind != "mul" else float(first) * float(second)
-            )
-            reals = np.array([product / site.output.scale])
-        case Prelu() if op.rounding == "double":
-            ratio = np.float64(site.inputs[0].scale) / np.float64(site.output.scale)
-            reals = np.array([ratio, ratio * op.scale])
-        case Mean() if op.rounding == "integer":
-            reals = np.array([np.float64(op.source(site).scale) / np.float64(site.output.scale)])
-    check_multiplier(reals)
 
 
 def check_multiplier(real: npt.ArrayLike) -> None:
@@ -230,27 +122,6 @@ def _check_array(name: str, array: Array, dtypes: tuple[str, ...], rank: int) ->
         raise CompileError(
             name, f"constant of {array.dtype}, shape {array.shape}", f"{' or '.join(dtypes)}, {rank} axes"
         )
-
-
-def _check_window(window: Window, source: Tensor) -> None:
-    """Raises CompileError where the borders of a map alone are too much to look at."""
-    for axis, size in enumerate((source.height, source.width)):
-        kernel, reach, stride = window.kernel[axis], window.reach[axis], window.stride[axis]
-        before, after = window.padding[2 * axis : 2 * axis + 2]
-        if min(size + before + after, before + after + 2 * reach) // stride * kernel > TAPS:
-            raise CompileError(
-                "", f"kernel {window.kernel}, padding {window.padding}", "smaller windows or padding"
-            )
-
-
-def _check_work(op: Conv | Depthwise | MaxPool | AveragePool, site: Site) -> None:
-    """Raises CompileError where windows take in more codes than is worth simulating."""
-    kh, kw = op.window.kernel
-    work = site.output.height * site.output.width * kh * kw * site.inputs[0].channels
-    if isinstance(op, Conv):
-        work *= site.output.channels
-    if work > WORK:
-        raise CompileError("", f"its windows take in {work:,} codes", f"up to {WORK:,}")
 
 
 def check_tensor(tensor: Tensor) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import mbqm, quantize_multiplier
+from ircompile.ir.numerics import clamp_problem, mbqm, quantization_problem, quantize_multiplier
+from ircompile.ir.ops.op import Const
+from ircompile.ir.ops.ranges import Range, hull, looked_up, shift_wraps
+from ircompile.ir.ops.reduction import Reduction
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 from ircompile.qtype import INT8
 
@@ -21,9 +25,13 @@ class Lookup:
     scale: float
     zero_point: int
 
+    def problem(self) -> str:
+        """What number is out of its range; "" where none is."""
+        return quantization_problem(self.scale, self.zero_point)
+
 
 @dataclass(frozen=True)
-class Mean:
+class Mean(Reduction):
     """Mean over `axes` ("h", "w" or "hw"), requantized from the input's to the output's scale.
 
     "integer" (TFLite `reference/reduce.h`): k = min(floor(log2 n), 32, 31 + s), m' = (m << k) / n, s' = s - k,
@@ -41,37 +49,54 @@ class Mean:
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input; axes height, width or both; fewer than 2^23 elements a mean."""
-        height, width, channels = inputs[0].shape
         if self.lookup is not None and consts[self.lookup.name].shape != (INT8.count,):
             raise CompileError(
                 self.lookup.name, f"table of shape {consts[self.lookup.name].shape}", f"{INT8.count} entries"
             )
         if self.count(inputs[0]) >= 2**23:
             raise CompileError(inputs[0].name, f"mean of {self.count(inputs[0])} elements", "fewer than 2^23")
-        return (1 if "h" in self.axes else height, 1 if "w" in self.axes else width, channels)
+        return super().infer(inputs, consts)
 
     def count(self, source: Tensor) -> int:
         """Elements that one mean takes."""
         return (source.height if "h" in self.axes else 1) * (source.width if "w" in self.axes else 1)
 
-    def steps(self, site: Site) -> int:
-        """One step an input row: where rows are averaged, the last step writes the output."""
-        return site.inputs[0].height
-
-    def output_rows(self, site: Site, step: int) -> tuple[int, int]:
-        if "h" not in self.axes:
-            return step, step + 1
-        return (0, 1) if step == site.inputs[0].height - 1 else (0, 0)
-
-    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
-        return ((step, step + 1),)
-
     def state_bytes(self, site: Site) -> int:
         """Bytes of int32 sums that live from the first step to the last."""
-        return 4 * site.output.width * site.output.channels if "h" in self.axes and site.inputs[0].height > 1 else 0
+        return 4 * site.output.width * site.output.channels if self.keeps_rows(site) else 0
 
-    def macs(self, site: Site) -> int:
-        return 0
+    def accumulate(self, site: Site, state: Array, step: int, row: Array) -> Array | None:
+        sums, last = state.view(np.int32), step == site.inputs[0].height - 1
+        total = self.partial(site, row).astype(np.int32).reshape(-1)
+        sums[:] = total if step == 0 else sums + total
+        return self.finish(site, sums.astype(np.int64).reshape(site.output.shape[1:])) if last else None
+
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        source, codes = self.source(site), inputs[0]
+        count = self.count(source)
+        if self.lookup is not None:
+            codes = looked_up(site.consts[self.lookup.name], codes)
+        low, high = hull(*(self.finish(site, bound * count) for bound in codes))
+        if self.rounding == "integer":
+            largest = np.maximum(np.abs(codes[0] - source.zero_point), np.abs(codes[1] - source.zero_point))
+            wraps = shift_wraps(largest * count, self.multiplier(site)[1])
+            low, high = np.where(wraps, self.low, low), np.where(wraps, self.high, high)
+        return low, high
+
+    def constants(self) -> tuple[Const, ...]:
+        return (Const(self.lookup.name, 1),) if self.lookup else ()
+
+    def problem(self) -> str:
+        return clamp_problem(self.low, self.high)
+
+    def factors(self, site: Site) -> Array:
+        ratio = np.float64(self.source(site).scale) / np.float64(site.output.scale)
+        return np.array([ratio]) if self.rounding == "integer" else super().factors(site)
+
+    def exact(self, site: Site, inputs: Sequence[Array]) -> Array | None:
+        axes = tuple(axis for axis, letter in enumerate("hw") if letter in self.axes)
+        mean = self.codes(site, inputs[0]).astype(np.float64).mean(axis=axes, keepdims=True)
+        return np.asarray((mean - self.source(site).zero_point) * self.source(site).scale)
 
     def source(self, site: Site) -> Tensor:
         """What the mean is of: the input, quantized as the table's codes are where there is one."""

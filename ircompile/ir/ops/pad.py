@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.ir.ops.limits import CODES, LARGEST
+from ircompile.ir.ops.op import Moving, Op, channels_within
+from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class Pad:
+class Pad(Moving):
     """`before` and `after` elements of code `value` added on each of height, width, channels."""
 
     before: tuple[int, int, int]
@@ -32,9 +36,6 @@ class Pad:
         row, height = step - self.before[0], site.inputs[0].height
         return ((row, row + 1),) if 0 <= row < height else ((min(max(row, 0), height),) * 2,)
 
-    def macs(self, site: Site) -> int:
-        return 0
-
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         out = np.full((stop - start, *site.output.shape[1:]), self.value, np.int8)
         source = site.inputs[0]
@@ -44,3 +45,26 @@ class Pad:
             inner = out[lo - start : hi - start, left : left + source.width, front : front + source.channels]
             inner[...] = inputs[0].take(lo - self.before[0], hi - self.before[0])
         return out
+
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        low, high = inputs[0]
+        if any(self.before[:2]) or any(self.after[:2]):
+            low, high = np.minimum(low, self.value), np.maximum(high, self.value)
+        around = (self.before[2], self.after[2])
+        return np.pad(low, around, constant_values=self.value), np.pad(high, around, constant_values=self.value)
+
+    def lanes(self, site: Site) -> tuple[Array, ...] | None:
+        return (channels_within(np.arange(site.output.channels) - self.before[2], site.inputs[0]),)
+
+    def on_channels(self, site: Site, inputs: Sequence[Array], output: Array, cut: Callable[[str], str]) -> Op:
+        first = self.before[2]
+        before, after = int(output[:first].sum()), int(output[first + site.inputs[0].channels :].sum())
+        return replace(self, before=(*self.before[:2], before), after=(*self.after[:2], after))
+
+    def problem(self) -> str:
+        if self.value in CODES and max(*self.before, *self.after) <= LARGEST:
+            return ""
+        return f"value {self.value}, {self.before} before, {self.after} after"
+
+    def is_identity(self, site: Site) -> bool:
+        return True

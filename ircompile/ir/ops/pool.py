@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.ops.window import Window
+from ircompile.ir.numerics import clamp_problem
+from ircompile.ir.ops.borders import pixel_counts
+from ircompile.ir.ops.op import ChannelByChannel, Op
+from ircompile.ir.ops.ranges import Range, hull
+from ircompile.ir.ops.window import Window, Windowed
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 from ircompile.qtype import INT8
 
 
 @dataclass(frozen=True)
-class MaxPool:
+class MaxPool(Windowed, ChannelByChannel):
     """The largest code of each window, clamped to [low, high]; padding never wins."""
 
     window: Window
@@ -25,19 +30,28 @@ class MaxPool:
         """One int8 input with the quantization of the output; padding smaller than the kernel."""
         return (*pooled_size(self.window, inputs[0]), inputs[0].channels)
 
-    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
-        return (self.window.rows_needed(step, site.inputs[0].height),)
-
-    def macs(self, site: Site) -> int:
-        return 0
-
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         windows = self.window.gather(inputs[0], start, stop, site.inputs[0].height, INT8.low)
         return np.clip(windows.max(axis=(2, 3)), self.low, self.high)
 
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        low, high = (np.clip(bound, self.low, self.high) for bound in inputs[0])
+        if pixel_counts(self.window, site.inputs[0]).min() == 0:  # a dilated window that sees padding alone
+            low = np.minimum(low, max(INT8.low, self.low))
+        return low, high
+
+    def problem(self) -> str:
+        return clamp_problem(self.low, self.high)
+
+    def is_identity(self, site: Site) -> bool:
+        return self.window.kernel == (1, 1) and (self.low, self.high) == INT8.range
+
+    def resized(self, before: Shape, after: Shape, output: Shape) -> Op:
+        return replace(self, window=self.window.resized(before, after))
+
 
 @dataclass(frozen=True)
-class AveragePool:
+class AveragePool(Windowed, ChannelByChannel):
     """The mean of the codes of each window, padding not counted.
 
     `rounding` "integer" is TFLite's: (sum +- n/2) / n, truncating; "half_up" the same of uint8 codes, which
@@ -54,12 +68,6 @@ class AveragePool:
         """One int8 input; padding smaller than the kernel."""
         return (*pooled_size(self.window, inputs[0]), inputs[0].channels)
 
-    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
-        return (self.window.rows_needed(step, site.inputs[0].height),)
-
-    def macs(self, site: Site) -> int:
-        return 0
-
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         source, target = site.inputs[0], site.output
         windows = self.window.gather(inputs[0], start, stop, source.height, 0)
@@ -69,6 +77,35 @@ class AveragePool:
         inside = self.window.gather(Rows(ones[first:last], first), start, stop, source.height, 0)
         count = inside.sum(axis=(2, 3), dtype=np.int64)
         return np.clip(self.divide(total, count, source, target), self.low, self.high).astype(np.int8)
+
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        source, codes = site.inputs[0], inputs[0]
+        counts = pixel_counts(self.window, source)
+        if counts.min() == 0:
+            return np.full_like(codes[0], self.low), np.full_like(codes[1], self.high)
+        ends = (
+            np.clip(self.divide(bound * count, np.asarray(count), source, site.output), self.low, self.high)
+            for bound in codes
+            for count in counts
+        )
+        return hull(*ends)
+
+    def problem(self) -> str:
+        return clamp_problem(self.low, self.high)
+
+    def resized(self, before: Shape, after: Shape, output: Shape) -> Op:
+        return replace(self, window=self.window.resized(before, after))
+
+    def exact(self, site: Site, inputs: Sequence[Array]) -> Array | None:
+        source, codes = site.inputs[0], inputs[0]
+        ones = np.ones((*codes.shape[:2], 1), np.int8)
+        total, count = (
+            self.window.gather(Rows(part), 0, site.output.height, source.height, 0).sum(
+                axis=(2, 3), dtype=np.float64
+            )
+            for part in (codes, ones)
+        )
+        return np.asarray((total / count - source.zero_point) * source.scale)
 
     def divide(self, total: Array, count: Array, source: Tensor, target: Tensor) -> Array:
         """Codes before the clamp, of sums of `count` raw codes. All int64, broadcast."""

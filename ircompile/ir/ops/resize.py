@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.ir.ops.op import ChannelByChannel, Op
+from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 from ircompile.qtype import FLIP, INT8
 
@@ -18,7 +20,7 @@ TIE = 1e-5
 
 
 @dataclass(frozen=True)
-class Resize:
+class Resize(ChannelByChannel):
     """The map at another size; codes keep their quantization.
 
     "nearest": floor((i + offset) * scale) in float32, round() with `align_corners`; offset 0.5 with `half_pixel`.
@@ -50,8 +52,16 @@ class Resize:
         lower, upper, _ = self.positions(step, site.inputs[0].height, site.output.height)
         return ((min(lower, upper), max(lower, upper) + 1),)
 
-    def macs(self, site: Site) -> int:
-        return 0
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        """Each code is one of the map, or a rounded mean of some."""
+        return inputs[0]
+
+    def is_identity(self, site: Site) -> bool:
+        return not (self.align_corners and self.half_pixel)  # with both, even an equal size shifts the map
+
+    def resized(self, before: Shape, after: Shape, output: Shape) -> Op:
+        height, width = (_in_proportion(self.size[axis], before[axis], after[axis]) for axis in (0, 1))
+        return replace(self, size=(height, width))
 
     def positions(self, index: int, size: int, target: int) -> tuple[int, int, float]:
         """The two source lines of a target line, and how far it lies from the first towards the second.
@@ -133,3 +143,10 @@ class Resize:
         for codes, (vertical, horizontal) in zip(corners, parts, strict=True):
             real = real + (codes.astype(np.float32) + np.float32(FLIP)) * vertical * horizontal
         return (np.floor(real + np.float32(0.5)) - FLIP).astype(INT8.dtype)
+
+
+def _in_proportion(size: int, before: int, after: int) -> int:
+    scaled, rest = divmod(size * after, before)
+    if rest:
+        raise CompileError("", f"{size} of {before} is no whole number of {after}")
+    return scaled

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.ir.ops.op import Moving, Op
+from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class Slice:
+class Slice(Moving):
     """Element i of the output is element begin + i * stride of the input, on height, width and channels."""
 
     begin: tuple[int, int, int]
@@ -33,11 +36,29 @@ class Slice:
         row = self.begin[0] + step * self.stride[0]
         return ((row, row + 1),)
 
-    def macs(self, site: Site) -> int:
-        return 0
-
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         (top, left, front), (sy, sx, sc) = self.begin, self.stride
         rows = inputs[0].take(top + start * sy, top + (stop - 1) * sy + 1)[::sy]
         width, channels = self.shape[1:]
         return np.asarray(rows[:, left::sx, front::sc][:, :width, :channels])
+
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        low, high = (bound[self.begin[2] :: self.stride[2]][: self.shape[2]] for bound in inputs[0])
+        return low, high
+
+    def lanes(self, site: Site) -> tuple[Array, ...] | None:
+        return (np.arange(site.output.channels) + self.begin[2],) if self.stride[2] == 1 else None
+
+    def on_channels(self, site: Site, inputs: Sequence[Array], output: Array, cut: Callable[[str], str]) -> Op:
+        before = int(inputs[0][: self.begin[2]].sum())
+        return replace(self, begin=(*self.begin[:2], before), shape=(*self.shape[:2], int(output.sum())))
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return inputs == {output}
+
+    def is_identity(self, site: Site) -> bool:
+        return True
+
+    def resized(self, before: Shape, after: Shape, output: Shape) -> Op:
+        whole = self.begin[:2] == (0, 0) and self.shape[:2] == before[:2]
+        return replace(self, shape=(*after[:2], self.shape[2])) if whole else self

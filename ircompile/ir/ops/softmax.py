@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 
 from ircompile.ir.numerics import quantize_multiplier, rdbpot, srdhm
+from ircompile.ir.ops.op import RowByRow
+from ircompile.ir.ops.ranges import Range, full_range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 from ircompile.qtype import INT8
 
@@ -29,7 +31,7 @@ ONE = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Softmax:
+class Softmax(RowByRow):
     """exp(beta * x) / sum over the channels, for each pixel."""
 
     rounding: Literal["gemmlowp", "table"]
@@ -38,12 +40,6 @@ class Softmax:
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 input, softmax over its channels; at most 4096 of them."""
         return inputs[0].shape
-
-    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
-        return ((step, step + 1),)
-
-    def macs(self, site: Site) -> int:
-        return 0
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         codes = inputs[0].take(start, stop).astype(np.int64)
@@ -58,6 +54,15 @@ class Softmax:
         scale, bits_over_unit = reciprocal(total)
         out = rdbpot(srdhm(scale, exps), bits_over_unit + 31 - 8) + INT8.low
         return np.where(exps > 0, np.clip(out, *INT8.range), INT8.low).astype(INT8.dtype)
+
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        return full_range(site.output)
+
+    def lanes(self, site: Site) -> tuple[Array, ...] | None:
+        return None
+
+    def problem(self) -> str:
+        return "" if self.beta > 0 else f"beta {self.beta}"
 
     def factor(self, site: Site) -> int:
         """Steps of the output, times 2^8: ONNX Runtime's QLinearSoftmax rounds 1 / scale down, so do we."""

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import Requant, requantize
+from ircompile.ir.numerics import Requant
+from ircompile.ir.ops.borders import transposed_classes
+from ircompile.ir.ops.convolution import DenseConvolution
+from ircompile.ir.ops.limits import LARGEST, TAPS
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor, integers
 
 
 @dataclass(frozen=True)
-class TransposeConv:
+class TransposeConv(DenseConvolution):
     """Input pixel (y, x) adds x * weights to output rows y * stride - padding ... + kernel, columns likewise.
 
     `weights` names an int8 or int16 constant (C_out, kh, kw, C_in), `bias` an int32 constant (C_out,); `padding`
@@ -51,7 +54,6 @@ class TransposeConv:
         return source.height * source.width * source.channels * kh * kw * site.output.channels
 
     def sums(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        """int64 accumulators, bias added, of output rows [start, stop)."""
         weights, source, target = integers(site.consts[self.weights]), site.inputs[0], site.output
         _, kh, kw, _ = weights.shape
         acc = np.zeros((stop - start, target.width, target.channels), np.int64)
@@ -66,5 +68,23 @@ class TransposeConv:
                     acc[row - start, places[inside]] += codes[inside] @ weights[:, ky, kx].T
         return np.asarray(acc + integers(site.consts[self.bias]))
 
-    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        return requantize(self.sums(site, inputs, start, stop), self.requant, site.consts)
+    def tap_classes(self, site: Site) -> tuple[Array, Array]:
+        kernel, source = site.consts[self.weights].shape[1:3], site.inputs[0]
+        vertical, horizontal = (
+            transposed_classes(
+                self.size[axis], source.shape[axis], kernel[axis], self.stride[axis], self.padding[axis]
+            )
+            for axis in (0, 1)
+        )
+        return vertical, horizontal
+
+    def problem(self) -> str:
+        sizes = (*self.size, *self.stride, *map(abs, self.padding))
+        return f"sizes above {LARGEST}" if max(sizes) > LARGEST else ""
+
+    def check(self, site: Site) -> None:
+        """Raises CompileError where the borders are too much to look at."""
+        super().check(site)
+        kernel = site.consts[self.weights].shape[1:3]
+        if max(size * taps for size, taps in zip(self.size, kernel, strict=True)) > TAPS * 16:
+            raise CompileError("", f"kernel {kernel} on {self.size}", "smaller kernels")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ircompile.ir.tensor import Array, Rows
+from ircompile.errors import CompileError
+from ircompile.ir.ops.limits import LARGEST, TAPS, WORK
+from ircompile.ir.ops.op import Op, RowRange
+from ircompile.ir.tensor import Array, Rows, Shape, Site
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,14 @@ class Window:
             total = max((-(-length // s) - 1) * s + (k - 1) * d + 1 - length, 0)
             padding += [total // 2, total - total // 2]
         return cls(kernel, stride, (padding[0], padding[1], padding[2], padding[3]), dilation)
+
+    def problem(self) -> str:
+        """What number is out of its range; "" where none is."""
+        if min(*self.kernel, *self.stride, *self.dilation) < 1 or min(self.padding) < 0:
+            return f"kernel, stride or dilation below 1, or padding below 0: {self}"
+        if max(*self.kernel, *self.stride, *self.dilation, *self.padding) > LARGEST:
+            return f"sizes above {LARGEST}: {self}"
+        return ""
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -61,6 +72,10 @@ class Window:
         """Whether one window without padding is exactly the whole map."""
         return self.kernel == (height, width) and self.padding == (0, 0, 0, 0) and self.dilation == (1, 1)
 
+    def resized(self, before: Shape, after: Shape) -> Window:
+        """The window on a map of another size: as large as the map again, if it was, else the same."""
+        return replace(self, kernel=after[:2]) if self.kernel == before[:2] else self
+
     def gather(self, rows: Rows, start: int, stop: int, height: int, fill: int) -> Array:
         """All windows of output rows [start, stop): (stop-start, W_out, kh, kw, C), padding filled with `fill`."""
         top, _, left, right = self.padding
@@ -73,3 +88,36 @@ class Window:
         windows = np.lib.stride_tricks.sliding_window_view(data, (reach_h, reach_w), axis=(0, 1))
         windows = windows[:: self.stride[0], :: self.stride[1], :, :: self.dilation[0], :: self.dilation[1]]
         return np.asarray(windows[: stop - start].transpose(0, 1, 3, 4, 2))
+
+
+class Windowed(Op):
+    """An op that slides a window over its one input."""
+
+    window: Window
+
+    def needs(self, site: Site, step: int) -> tuple[RowRange, ...]:
+        return (self.window.rows_needed(step, site.inputs[0].height),)
+
+    def codes_read(self, site: Site) -> int:
+        """Codes that all windows together take in."""
+        kh, kw = self.window.kernel
+        return site.output.height * site.output.width * kh * kw * site.inputs[0].channels
+
+    def check(self, site: Site) -> None:
+        """Raises CompileError where borders are too much to look at, or windows to simulate."""
+        window, source = self.window, site.inputs[0]
+        for axis, size in enumerate((source.height, source.width)):
+            kernel, reach, stride = window.kernel[axis], window.reach[axis], window.stride[axis]
+            before, after = window.padding[2 * axis : 2 * axis + 2]
+            if min(size + before + after, before + after + 2 * reach) // stride * kernel > TAPS:
+                raise CompileError(
+                    "", f"kernel {window.kernel}, padding {window.padding}", "smaller windows or padding"
+                )
+        if self.codes_read(site) > WORK:
+            raise CompileError("", f"its windows take in {self.codes_read(site):,} codes", f"up to {WORK:,}")
+
+
+def window_of(op: Op) -> Window:
+    """The window of an op that slides one."""
+    assert isinstance(op, Windowed), op
+    return op.window

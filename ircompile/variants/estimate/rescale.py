@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ircompile.errors import CompileError
-from ircompile.ir import ops
 from ircompile.ir.graph import Graph, IoBinding, Node, validate
-from ircompile.ir.tensor import Shape, Tensor
+from ircompile.ir.ops import Op
+from ircompile.ir.tensor import Shape, Site
 
 
 def rescale(graph: Graph, height: int, width: int) -> Graph:
@@ -19,7 +19,7 @@ def rescale(graph: Graph, height: int, width: int) -> Graph:
     for node in graph.nodes:
         site = graph.site(node)
         inputs = tuple(tensors[name] for name in node.inputs)
-        op = _fitted(node, site.inputs, site.output, inputs)
+        op = _fitted(node, site, inputs[0].shape)
         shape = op.infer(inputs, graph.consts)
         if min(shape) < 1:
             raise CompileError(node.source or node.name, f"gives shape {shape}", "sizes of 1 and more")
@@ -29,44 +29,13 @@ def rescale(graph: Graph, height: int, width: int) -> Graph:
     return validate(replace(graph, nodes=tuple(nodes), tensors=tensors, inputs=ends[0], outputs=ends[1]))
 
 
-def _fitted(node: Node, old: tuple[Tensor, ...], old_output: Tensor, new: tuple[Tensor, ...]) -> ops.Op:
+def _fitted(node: Node, site: Site, after: Shape) -> Op:
     """The op with the sizes it names in proportion; raises CompileError where they cannot be."""
-    op = node.op
-    before, after = old[0].shape, new[0].shape
-    if before == after:
-        return op
-    match op:
-        case ops.AveragePool(window=window) | ops.MaxPool(window=window) if window.kernel == before[:2]:
-            return replace(op, window=replace(window, kernel=after[:2]))  # global
-        case ops.Resize(size=size):
-            return replace(op, size=(_scaled(node, size[0], before[0], after[0]),
-                                     _scaled(node, size[1], before[1], after[1])))  # fmt: skip
-        case ops.Reshape(shape=shape):
-            return replace(op, shape=_reshaped(node, before, after, shape))
-        case ops.Conv(window=window) if window.kernel == before[:2] and old_output.shape[:2] == (1, 1):
-            raise CompileError(node.source or node.name, "its kernel spans the whole map", "size-independent ops")
-        case ops.Slice(begin=begin, shape=shape) if begin[:2] == (0, 0) and shape[:2] == before[:2]:
-            return replace(op, shape=(*after[:2], shape[2]))
-        case _:
-            return op
-
-
-def _scaled(node: Node, size: int, before: int, after: int) -> int:
-    scaled, rest = divmod(size * after, before)
-    if rest:
-        raise CompileError(node.source or node.name, f"{size} of {before} is no whole number of {after}")
-    return scaled
-
-
-def _reshaped(node: Node, before: Shape, after: Shape, shape: Shape) -> Shape:
-    """A map that was flattened, channels kept, is flattened again."""
-    if before[2] == shape[2] and before[0] * before[1] == shape[0] * shape[1]:
-        count = after[0] * after[1]
-        if shape[1] == 1:
-            return (count, 1, shape[2])
-        if shape[0] == 1:
-            return (1, count, shape[2])
-    raise CompileError(node.source or node.name, f"reshapes {before} to {shape}", "size-independent ops")
+    before = site.inputs[0].shape
+    try:
+        return node.op if before == after else node.op.resized(before, after, site.output.shape)
+    except CompileError as error:
+        raise error.at(node.source or node.name) from None
 
 
 def _resized(external: IoBinding, shape: Shape) -> IoBinding:

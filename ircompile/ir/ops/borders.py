@@ -10,30 +10,15 @@ import math
 
 import numpy as np
 
-from ircompile.ir.ops import Conv, Depthwise, TransposeConv, Window
-from ircompile.ir.tensor import Array, Site, Tensor
-
-Convolution = Conv | Depthwise | TransposeConv
+from ircompile.ir.ops.window import Window
+from ircompile.ir.tensor import Array, Tensor
 
 
-def tap_classes(op: Convolution, site: Site) -> tuple[Array, Array]:
+def window_classes(window: Window, source: Tensor) -> tuple[Array, Array]:
     """Distinct rows of taps that meet the map: bool (classes, kh) for the rows, (classes, kw) for the columns.
 
     Each pair of a vertical and a horizontal class occurs somewhere on the output.
     """
-    if not isinstance(op, TransposeConv):
-        return window_classes(op.window, site.inputs[0])
-    kernel = site.consts[op.weights].shape[1:3]
-    source, target = site.inputs[0].shape, site.output.shape
-    vertical, horizontal = (
-        _transposed_classes(target[axis], source[axis], kernel[axis], op.stride[axis], op.padding[axis])
-        for axis in (0, 1)
-    )
-    return vertical, horizontal
-
-
-def window_classes(window: Window, source: Tensor) -> tuple[Array, Array]:
-    """The same for a sliding window."""
     rows, columns = window.output_size(source.height, source.width)
     top, _, left, _ = window.padding
     vertical = _classes(rows, source.height, window.kernel[0], window.stride[0], window.dilation[0], top)
@@ -51,7 +36,8 @@ def _classes(outputs: int, size: int, kernel: int, stride: int, dilation: int, b
     return np.unique((place >= 0) & (place < size), axis=0)
 
 
-def _transposed_classes(outputs: int, size: int, kernel: int, stride: int, before: int) -> Array:
+def transposed_classes(outputs: int, size: int, kernel: int, stride: int, before: int) -> Array:
+    """The same along one axis of a transposed convolution: bool (classes, kernel)."""
     place = np.arange(outputs)[:, np.newaxis] + before - np.arange(kernel)
     return np.unique((place % stride == 0) & (place >= 0) & (place < size * stride), axis=0)
 

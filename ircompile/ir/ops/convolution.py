@@ -1,0 +1,111 @@
+"""What the convolutions have in common: weights, biases, and sums that are requantized."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ircompile.errors import CompileError
+from ircompile.ir.numerics import Requant, requantize
+from ircompile.ir.ops.borders import class_sums
+from ircompile.ir.ops.op import Const, Op
+from ircompile.ir.ops.ranges import Range, requantized, wrapped
+from ircompile.ir.tensor import Array, Rows, Site
+
+
+class Convolution(Op):
+    """An op that sums products of codes and weights, adds a bias and requantizes the sum.
+
+    `weights` names an int8 or int16 constant with an output channel for each index of axis `channel_axis`.
+    """
+
+    weights: str
+    bias: str
+    requant: Requant
+    weight_rank: ClassVar[int] = 4
+    channel_axis: ClassVar[int] = 0
+
+    @abstractmethod
+    def sums(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        """int64 accumulators, bias added, of output rows [start, stop)."""
+
+    @abstractmethod
+    def tap_classes(self, site: Site) -> tuple[Array, Array]:
+        """Distinct rows of taps that meet the map, as from `borders.window_classes`."""
+
+    def with_parts(self, weights: str, bias: str, requant: Requant) -> Convolution:
+        """The same convolution of other weights."""
+        parts: dict[str, Any] = {"weights": weights, "bias": bias, "requant": requant}
+        return replace(self, **parts)
+
+    def along(self, values: Array) -> Array:
+        """Values (C_out,) as they broadcast over the weights."""
+        return np.expand_dims(values, [axis for axis in range(self.weight_rank) if axis != self.channel_axis])
+
+    def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
+        return requantize(self.sums(site, inputs, start, stop), self.requant, site.consts)
+
+    def sum_bounds(self, site: Site, codes: Range) -> tuple[Range, Array]:
+        """Bounds of the sum with its bias, and a bound of |any partial sum|, in whatever order it is added up."""
+        source, bias = site.inputs[0], site.consts[self.bias].astype(np.int64)
+        low, high = (bound - source.zero_point for bound in codes)
+        # An input in [low, high] is (low + high) / 2 +- (high - low) / 2; doubled, all sums are integers, exact in
+        # float64: below 2^9 * 2^16 * the taps.
+        spread = np.stack([low + high, high - low, np.maximum(np.abs(low), np.abs(high))]).astype(np.float64)
+        middle, radius, bound = self._weighed(site.consts[self.weights].astype(np.float64), spread)
+        ends = np.stack([middle - radius, middle + radius], axis=-1).astype(np.int64) // 2
+        sums = class_sums(ends, self.tap_classes(site))
+        magnitude = bound.sum(axis=(0, 1)).astype(np.int64) + np.abs(bias)
+        return (sums[..., 0].min(axis=0) + bias, sums[..., 1].max(axis=0) + bias), magnitude
+
+    @abstractmethod
+    def _weighed(self, weights: Array, spread: Array) -> tuple[Array, Array, Array]:
+        """Sums over input channels, (kh, kw, C_out): weights times spread[0], then |weights| times the others."""
+
+    def bounds(self, site: Site, inputs: list[Range]) -> Range:
+        sums, _ = self.sum_bounds(site, inputs[0])
+        return requantized(wrapped(sums), self.requant, site.consts)
+
+    def constants(self) -> tuple[Const, ...]:
+        return (
+            Const(self.weights, self.weight_rank, ("int8", "int16")),
+            Const(self.bias, 1, ("int32",)),
+            Const(self.requant.scale, 1, ("float64",)),
+        )
+
+    def check(self, site: Site) -> None:
+        """Raises CompileError unless there is a bias and a finite scale for each output channel."""
+        bias, scale = site.consts[self.bias], site.consts[self.requant.scale]
+        count = site.consts[self.weights].shape[self.channel_axis]
+        if bias.shape != (count,) or scale.shape != (count,):
+            raise CompileError(self.weights, f"{bias.size} biases, {scale.size} scales", f"{count} of each")
+        if not np.isfinite(scale).all():
+            raise CompileError(self.requant.scale, "has a scale that is no number", "finite scales")
+        super().check(site)
+
+    def factors(self, site: Site) -> Array:
+        fixed = self.requant.rounding in ("double", "single")
+        return site.consts[self.requant.scale] if fixed else super().factors(site)
+
+    def exact(self, site: Site, inputs: Sequence[Array]) -> Array | None:
+        if self.requant.rounding != "float32_even":
+            return None
+        sums = self.sums(site, [Rows(codes) for codes in inputs], 0, site.output.height)
+        return np.asarray(sums * site.consts[self.requant.scale] * site.output.scale)
+
+
+class DenseConvolution(Convolution):
+    """A convolution whose weights (C_out, kh, kw, C_in) take all input channels to each output channel."""
+
+    def lanes(self, site: Site) -> tuple[Array, ...] | None:
+        return None
+
+    def _weighed(self, weights: Array, spread: Array) -> tuple[Array, Array, Array]:
+        middle = weights @ spread[0]
+        radius, bound = np.moveaxis(np.abs(weights) @ spread[1:].T, -1, 0)
+        middle, radius, bound = (sums.transpose(1, 2, 0) for sums in (middle, radius, bound))
+        return middle, radius, bound

@@ -1,0 +1,25 @@
+"""Kernels that normalize the channels of a pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ircompile.ir import ops
+from ircompile.ir.tensor import Site
+from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request
+
+
+def choose_softmax(op: ops.Softmax, site: Site, request: Request) -> Kernel:
+    """Row by row, in place."""
+    return Kernel("softmax", pack_softmax, "row", ("hwc",), in_place=0, instructions=60 * site.output.bytes)
+
+
+def pack_softmax(op: ops.Softmax, site: Site, context: Context) -> Packed:
+    """The exponential of every distance below the greatest code."""
+    sizes = {"width": site.output.width, "channels": site.output.channels}
+    if op.rounding == "table":
+        sizes |= {"factor": op.factor(site), "zero_out": site.output.zero_point}
+    return Packed(op.rounding, {"rounding": op.rounding}, {"exps": op.exp_table(site).astype(np.int32)}, sizes)
+
+
+KERNELS: dict[type[ops.Op], Choose] = {ops.Softmax: choose_softmax}
