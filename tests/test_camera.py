@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -49,14 +50,9 @@ int main(void)
 
 
 def network(channels: int, unsigned: bool) -> Graph:
-    net = Net((HEIGHT, WIDTH, channels))
+    net = Net((HEIGHT, WIDTH, channels), dtype="uint8" if unsigned else "int8")
     net.conv(net.add("flip", ops.Flip(), ("x",)) if unsigned else "x", 4, (3, 3), (2, 2))
-    graph = net.graph()
-    if not unsigned:
-        return graph
-    pixels = replace(graph.tensors["x"], dtype="uint8", zero_point=graph.tensors["x"].zero_point + 128)
-    inputs = (replace(graph.inputs[0], dtype="uint8"),)
-    return replace(graph, tensors={**graph.tensors, "x": pixels}, inputs=inputs)
+    return net.graph()
 
 
 def expected(rgb: Array, channels: int) -> Array:
@@ -117,6 +113,6 @@ def test_its_names_are_no_kernel_s(tmp_path: Path) -> None:
     """Some convolutions have a kernel called pixel; the header must call nothing else so."""
     compiled = build(read(EXAMPLE), load_target("host"), "net")
     compiled.write(tmp_path)
-    assert "static void net_pixel(" in (tmp_path / "net.c").read_text()
+    assert re.search(r"static void net_pixel\w*\(", (tmp_path / "net.c").read_text())
     assert "net_row_from_rgb565" in (tmp_path / "net.h").read_text()
     subprocess.run(["gcc", *EMITTED_FLAGS, "-c", "net.c"], cwd=tmp_path, check=True)
