@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_files
 import pytest
 from onnx_compare import compared
 
 from ircompile.importers.onnx import read_onnx
+from ircompile.ir import ops
 
 quantization = pytest.importorskip("onnxruntime.quantization")
 Format, Type = quantization.QuantFormat, quantization.QuantType
@@ -45,6 +47,18 @@ MODES: dict[str, dict[str, Any]] = {
     },
     "qdq_asymmetric_weights": {
         "quant_format": Format.QDQ, "activation_type": Type.QInt8, "extra_options": {"WeightSymmetric": False},
+    },
+    "qdq_i4": {"quant_format": Format.QDQ, "activation_type": Type.QInt8, "weight_type": Type.QInt4},
+    "qdq_i4_pc": {
+        "quant_format": Format.QDQ, "activation_type": Type.QInt8, "weight_type": Type.QInt4, "per_channel": True,
+    },
+    "qdq_u4": {
+        "quant_format": Format.QDQ, "activation_type": Type.QUInt8, "weight_type": Type.QUInt4,
+        "extra_options": {"WeightSymmetric": False},
+    },
+    "qdq_i4_float_weights": {
+        "quant_format": Format.QDQ, "activation_type": Type.QInt8, "weight_type": Type.QInt4, "per_channel": True,
+        "extra_options": {"AddQDQPairToWeight": True},
     },
     "qop_sym": {
         "quant_format": Format.QOperator, "activation_type": Type.QInt8,
@@ -85,3 +99,31 @@ def test_import_is_deterministic(tmp_path: Path) -> None:
     assert first.nodes == second.nodes
     assert list(first.consts) == list(second.consts)
     assert all(np.array_equal(first.consts[name], second.consts[name]) for name in first.consts)
+
+
+def four_bits(net: onnx_files.Net, kind: str) -> str:
+    """The name of a zero point 0 of 4 bits."""
+    net.constants.append(onnx.helper.make_tensor(f"zero_{kind}", getattr(onnx.TensorProto, kind), [], [0]))
+    return f"zero_{kind}"
+
+
+@pytest.mark.parametrize("kind", ["INT4", "UINT4"])
+def test_constants_saturate_at_4_bits(kind: str, tmp_path: Path) -> None:
+    """Float weights of which some lie outside of what 4 bits hold."""
+    net, x = onnx_files.small(opset=21)
+    scale, zero = net.const(0.05, np.float32), four_bits(net, kind)
+    weights = net.node("QuantizeLinear", net.const(net.normal(4, 3, 1, 1, scale=1.5)), scale, zero)
+    y = net.node("Conv", x, net.node("DequantizeLinear", weights, scale, zero))
+    net.output(net.qdq(y, 0.1))
+    graph = compared(net.save(tmp_path)).graph
+    op = next(node.op for node in graph.nodes if isinstance(node.op, ops.Conv))
+    codes = graph.consts[op.weights]
+    assert (codes.min(), codes.max()) == ((-8, 7) if kind == "INT4" else (0, 15))
+
+
+def test_activations_of_4_bits_are_refused(tmp_path: Path) -> None:
+    net, x = onnx_files.small(opset=21)
+    scale, zero = net.const(0.05, np.float32), four_bits(net, "INT4")
+    y = net.node("QuantizeLinear", net.node("Conv", x, net.weights(4, 3, 1, 1)), scale, zero)
+    net.output(net.node("DequantizeLinear", y, scale, zero))
+    onnx_files.refused(net.save(tmp_path), "int4", "quantize to 8 bits")

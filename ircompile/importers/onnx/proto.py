@@ -104,8 +104,20 @@ def to_array(tensor: Any, folder: Path, where: str) -> Array:
     if array.dtype.kind == "c":
         raise CompileError(where, f"constant {tensor.name!r} is complex", "real numbers")
     if array.dtype.kind not in "biufSUO":  # 4-bit types of ml_dtypes and their like
-        array = array.astype(np.int8 if "int" in array.dtype.name else np.float32)
+        name = array.dtype.name
+        array = array.astype(narrow_type(name) if "int" in name else np.float32)
     return array
+
+
+def narrow_type(name: str) -> Any:
+    """int8 that remembers the integer type of fewer bits, such as "uint4", that its numbers come from."""
+    return np.dtype(np.int8, metadata={"type": name})
+
+
+def type_name(array: Array) -> str:
+    """The name of an array's type in the file: "int4" for numbers of an int8 array that come from one."""
+    known: dict[str, str] = dict(array.dtype.metadata or {})
+    return known.get("type", str(array.dtype))
 
 
 def _internal(tensor: Any, folder: Path, where: str, count: int) -> Any:

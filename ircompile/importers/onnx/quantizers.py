@@ -6,10 +6,12 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.proto import type_name
 from ircompile.importers.onnx.values import Const, Quant, Value, Weights, constant
 from ircompile.ir.tensor import Array
 
 EIGHT_BITS = ("int8", "uint8")
+NARROW = {"int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1), "uint2": (0, 3)}
 OUTPUT_TYPES = {0: "", 2: "uint8", 3: "int8"}
 HINT_STATIC = "quantize statically: with scales that are constants"
 
@@ -37,9 +39,9 @@ def activation(raw: Raw, scale: Value | None, zero: Value | None, dtype: str) ->
     scales, zeros = parameters(raw, scale, zero, dtype)
     if scales.size != 1 or zeros.size != 1:
         raise CompileError(raw.where, f"quantizes an activation with {scales.size} scales", "one scale")
-    if str(zeros.dtype) not in EIGHT_BITS:
+    if type_name(zeros) not in EIGHT_BITS:
         raise CompileError(
-            raw.where, f"quantizes to {zeros.dtype}", "int8 and uint8 activations", "quantize to 8 bits"
+            raw.where, f"quantizes to {type_name(zeros)}", "int8 and uint8 activations", "quantize to 8 bits"
         )
     unsigned = zeros.dtype == np.uint8
     number = np.float32(scales.reshape(-1)[0])
@@ -87,7 +89,7 @@ def quantized(raw: Raw, real: Array, scale: Value | None, zero: Value | None) ->
     scales, zeros = along(raw, scales, rank, shape, 1), along(raw, zeros, rank, shape, 1)
     if not np.all(np.isfinite(real)):
         raise CompileError(raw.where, "quantizes a constant that is not finite", "finite numbers")
-    info = np.iinfo(zeros.dtype)
+    low, high = NARROW.get(type_name(zeros)) or (np.iinfo(zeros.dtype).min, np.iinfo(zeros.dtype).max)
     ratio = np.clip(real.astype(np.float32) / scales, np.float32(-(2.0**40)), np.float32(2.0**40))
     codes = np.rint(ratio).astype(np.int64) + zeros
-    return Const(np.clip(codes, info.min, info.max).astype(zeros.dtype))
+    return Const(np.clip(codes, low, high).astype(zeros.dtype))
