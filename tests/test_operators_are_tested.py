@@ -15,6 +15,7 @@ import pytest
 from ircompile.importers import tflite
 from ircompile.importers.onnx import rules
 from ircompile.ir import ops
+from ircompile.kernels.candidates import families
 
 TESTS = Path(__file__).parent
 QUOTED, CLASS = '"{}"', r"ops\.{}\("
@@ -58,6 +59,12 @@ def test_of_onnx(name: str) -> None:
 @pytest.mark.parametrize("name", [op.__name__ for op in ops.OPS if op.__name__ not in NO_LADDER])
 def test_on_the_ladder(name: str) -> None:
     assert ladders_of(name)
+
+
+@pytest.mark.parametrize("op", ops.OPS)
+def test_in_the_file_of_its_kernels(op: type[ops.Op]) -> None:
+    for family in families(op):
+        assert (TESTS / f"kernels/test_{family}.py").is_file()
 
 
 def main() -> None:

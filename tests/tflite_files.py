@@ -24,6 +24,7 @@ OPTIONS = {
     "TRANSPOSE_CONV": "TransposeConvOptions", "ARG_MAX": "ArgMaxOptions", "ARG_MIN": "ArgMinOptions",
     "EXPAND_DIMS": "ExpandDimsOptions", "TRANSPOSE": "TransposeOptions",
     "RESHAPE": "ReshapeOptions", "SQUEEZE": "SqueezeOptions", "GATHER": "GatherOptions", "GELU": "GeluOptions",
+    "L2_NORMALIZATION": "L2NormOptions",
 }  # fmt: skip
 # LiteRT knows no second version of these.
 FIRST_VERSIONS = (

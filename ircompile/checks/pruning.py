@@ -18,26 +18,22 @@ from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.ops import (
     AveragePool,
     Binary,
-    Concat,
     Conv,
-    Copy,
     Depthwise,
     Extreme,
     Flip,
     MaxPool,
     Mean,
+    Moving,
     Op,
-    Pad,
     Prelu,
-    Reshape,
     Resize,
-    Slice,
     Table,
-    Transpose,
     TransposeConv,
     const_names,
 )
-from ircompile.ir.tensor import Array
+from ircompile.ir.tensor import Array, Rows
+from ircompile.qtype import INT8
 
 
 def check_pruning(original: Graph, pruned: Graph, kept: Mapping[str, Array]) -> tuple[str, ...]:
@@ -82,6 +78,8 @@ class _Proof:
                     found = self.conv(old, before, after)
                 case Depthwise() as before, Depthwise() as after:
                     found = self.depthwise(old, before, after)
+                case Moving(), Moving():
+                    found = self.moving(old, new)
                 case _:
                     found = self.by_channel(old, new)
             yield from (f"{new.name}: {text}" for text in found)
@@ -131,6 +129,23 @@ class _Proof:
         old = old[rows] if len(old) > 1 else old
         return replace(before, scale=after.scale) == after and np.array_equal(old, new)
 
+    def moving(self, old: Node, new: Node) -> Iterator[str]:
+        """Each code comes from the place from which it came.
+
+        Every code of the inputs is labelled with a number that no code has; the ops themselves move the labels.
+        """
+        labels, first = [], INT8.high + 1
+        for tensor in (self.original.tensors[name] for name in old.inputs):
+            labels.append(np.arange(first, first + tensor.bytes).reshape(tensor.shape))
+            first += tensor.bytes
+        some = [Rows(whole[..., self.kept[name]]) for whole, name in zip(labels, old.inputs, strict=True)]
+        before, after = self.original.site(old), self.pruned.site(new)
+        moved = old.op.simulate(before, [Rows(whole) for whole in labels], 0, before.output.height)
+        if not np.array_equal(
+            moved[..., self.kept[old.output]], new.op.simulate(after, some, 0, after.output.height)
+        ):
+            yield "moves other codes than before"
+
     def by_channel(self, old: Node, new: Node) -> Iterator[str]:
         """Each output channel comes of the channel of which it came.
 
@@ -157,25 +172,8 @@ class _Proof:
 def _labels(op: Op, inputs: list[Array], channels: int) -> list[Array] | None:
     """For each input, the label behind each output channel, -1 where none; None for an op that mixes channels."""
     match op:
-        case Table() | Prelu() | MaxPool() | AveragePool() | Mean() | Extreme() | Resize() | Flip() | Copy():
+        case Table() | Prelu() | MaxPool() | AveragePool() | Mean() | Extreme() | Resize() | Flip():
             return [inputs[0]]
-        case Concat(axis=2):
-            starts = np.cumsum([0, *map(len, inputs)])
-            ends = starts[-1] - starts[1:]
-            return [
-                np.pad(labels, (start, end), constant_values=-1)
-                for labels, start, end in zip(inputs, starts, ends, strict=False)
-            ]
-        case Concat():
-            return inputs
-        case Slice():
-            return [inputs[0][op.begin[2] :: op.stride[2]][:channels]]
-        case Reshape() if op.shape[2] == len(inputs[0]):
-            return [inputs[0]]
-        case Transpose(order=(_, _, 2)):
-            return [inputs[0]]
-        case Pad():
-            return [np.pad(inputs[0], (op.before[2], op.after[2]), constant_values=-1)]
         case Binary():
             return [np.broadcast_to(labels, channels) for labels in inputs]
         case _:
@@ -185,12 +183,6 @@ def _labels(op: Op, inputs: list[Array], channels: int) -> list[Array] | None:
 def _bare(op: Op) -> Op:
     """The op without what follows the number of channels."""
     match op:
-        case Pad():
-            return replace(op, before=(*op.before[:2], 0), after=(*op.after[:2], 0))
-        case Reshape():
-            return Reshape((*op.shape[:2], 0))
-        case Slice():
-            return replace(op, begin=(*op.begin[:2], 0), shape=(*op.shape[:2], 0))
         case Prelu():
             return replace(op, alpha="")
         case Binary(constant=constant) if constant is not None:

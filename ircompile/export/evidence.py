@@ -13,7 +13,7 @@ from typing import Any
 from ircompile.emit.writing import sha256
 from ircompile.export.sbom import bill_of_materials, versions
 from ircompile.export.stack import measure_stack
-from ircompile.ir.ops import OPS
+from ircompile.kernels.candidates import families
 from ircompile.pipeline import Compiled
 from ircompile.report import compared_text
 from ircompile.verification.confirm import NAMES
@@ -21,32 +21,6 @@ from ircompile.verification.confirm import NAMES
 Files = dict[str, str | bytes]
 EVERY_OP = ("tests/ops/test_protocol.py", "tests/ops/test_rules.py", "tests/kernels/test_cores.py")
 """Tests of the project that run for every operator."""
-TESTS = {
-    "Conv": ("test_convolution.py", "test_helium_dense.py"),
-    "Depthwise": ("test_depthwise.py", "test_helium_depthwise.py"),
-    "TransposeConv": ("test_transpose_conv.py",),
-    "AveragePool": ("test_pooling.py",),
-    "MaxPool": ("test_pooling.py",),
-    "Mean": ("test_pooling.py",),
-    "Extreme": ("test_extremes.py",),
-    "Binary": ("test_elementwise.py",),
-    "Prelu": ("test_prelu.py",),
-    "Table": ("test_elementwise.py",),
-    "PixelTable": ("test_moving.py",),
-    "Softmax": ("test_moving.py",),
-    "ArgMax": ("test_extremes.py",),
-    "Resize": ("test_resize.py",),
-    "Concat": ("test_concat.py",),
-    "Slice": ("test_concat.py",),
-    "Pad": ("test_concat.py",),
-    "DepthToSpace": ("test_blocks.py",),
-    "SpaceToDepth": ("test_blocks.py",),
-    "Reshape": ("test_moving.py",),
-    "Transpose": ("test_moving.py",),
-    "Flip": ("test_elementwise.py",),
-    "Copy": ("test_elementwise.py",),
-}
-"""Tests of an operator's kernels, in the project's tests/kernels: C on the host and on emulated cores."""
 LIMITS = (
     "Equality was compared on the inputs that are counted here; for all others it rests on the project's tests of "
     "every operator.",
@@ -106,7 +80,7 @@ def operators_of(compiled: Compiled, layers: Mapping[str, Any] | None) -> list[d
                 "kernel": compiled.lowered.kernels[node.name].template,
                 "requantization": packed.form.key if packed.form else None,
                 "alone": figures and {key: figures[key] for key in ("compared", "differing", "ties", "largest")},
-                "tests": [*EVERY_OP, *(f"tests/kernels/{name}" for name in TESTS[kind])],
+                "tests": [*EVERY_OP, *(f"tests/kernels/test_{name}.py" for name in families(type(node.op)))],
             }
         )
     return found
@@ -182,6 +156,3 @@ def _stack_text(stack: Mapping[str, Any] | None) -> str:
     bounded = "every function's own is of a fixed size" if stack["bounded"] else "some are of NO fixed size"
     unknown = f"; {', '.join(stack['unknown'])} of the C library not counted" if stack["unknown"] else ""
     return f"{stack['most']:,} bytes at most, of the deepest chain of calls; {bounded}{unknown}"
-
-
-assert set(TESTS) == {op.__name__ for op in OPS}

@@ -50,3 +50,9 @@ def choose(
     if target.features.mve and kind in HELIUM and (kernel := HELIUM[kind](node.op, site, request)):
         return kernel
     return KERNELS[kind](node.op, site, request)
+
+
+def families(op: type[ops.Op]) -> list[str]:
+    """The files of this folder that have kernels of an op; tests/kernels has one of the same name for each."""
+    choices = [KERNELS[op], *([HELIUM[op]] if op in HELIUM else [])]
+    return [choice.__module__.rpartition(".")[2] for choice in choices]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
+
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request
+from ircompile.qtype import INT16
 
 
 def choose_pad(op: ops.Pad, site: Site, request: Request) -> Kernel:
@@ -93,6 +98,37 @@ def pack_slice(op: ops.Slice, site: Site, context: Context) -> Packed:
     return Packed("codes", {"run": "code"}, {}, {**sizes, "channel_step": sc})
 
 
+def choose_gather(op: ops.Gather, site: Site, request: Request) -> Kernel:
+    """Evenly spaced channels as a slice, all else by a table of places."""
+    count = 5 * site.output.bytes
+    if spacing(op):
+        return Kernel("slice", pack_spaced, "row", ("hwc",), instructions=count)
+    return Kernel("gather_codes", pack_gather, "row", ("hwc",), instructions=count)
+
+
+def spacing(op: ops.Gather) -> int:
+    """How far the channels lie apart that follow each other; 0 where they are columns, or not evenly spaced."""
+    steps = {after - before for before, after in pairwise(op.indices)} or {1}
+    return min(steps) if op.axis == 2 and len(steps) == 1 and min(steps) > 0 else 0
+
+
+def pack_spaced(op: ops.Gather, site: Site, context: Context) -> Packed:
+    """As for a slice of all rows and columns."""
+    begin, stride = (0, 0, op.indices[0]), (1, 1, spacing(op))
+    return pack_slice(ops.Slice(begin, site.output.shape, stride), site, context)
+
+
+def pack_gather(op: ops.Gather, site: Site, context: Context) -> Packed:
+    """The places, int16 where they fit."""
+    short = max(op.indices) <= INT16.high
+    places = np.array(op.indices, np.int16 if short else np.int32)
+    sizes = {"width": site.output.width, "channels": site.output.channels}
+    if op.axis == 2:
+        sizes["channels_in"] = site.inputs[0].channels
+    suffix = ("columns", "channels")[op.axis - 1] + ("" if short else "_far")
+    return Packed(suffix, {"axis": op.axis, "short": short}, {"places": places}, sizes)
+
+
 def choose_depth_to_space(op: ops.DepthToSpace, site: Site, request: Request) -> Kernel:
     """One row that several steps read: a block's pixels of one row are one run of its bytes."""
     return Kernel(
@@ -127,6 +163,7 @@ KERNELS: dict[type[ops.Op], Choose] = {
     ops.Transpose: choose_transpose,
     ops.Concat: choose_concat,
     ops.Slice: choose_slice,
+    ops.Gather: choose_gather,
     ops.DepthToSpace: choose_depth_to_space,
     ops.SpaceToDepth: choose_space_to_depth,
 }

@@ -22,4 +22,16 @@ def pack_softmax(op: ops.Softmax, site: Site, context: Context) -> Packed:
     return Packed(op.rounding, {"rounding": op.rounding}, {"exps": op.exp_table(site).astype(np.int32)}, sizes)
 
 
-KERNELS: dict[type[ops.Op], Choose] = {ops.Softmax: choose_softmax}
+def choose_l2(op: ops.L2Normalization, site: Site, request: Request) -> Kernel:
+    """Row by row, in place."""
+    count = 18 * site.output.bytes + 200 * site.output.height * site.output.width
+    return Kernel("l2_normalization", pack_l2, "row", ("hwc",), in_place=0, instructions=count)
+
+
+def pack_l2(op: ops.L2Normalization, site: Site, context: Context) -> Packed:
+    """Sizes only."""
+    sizes = {"width": site.output.width, "channels": site.output.channels, "zero_in": site.inputs[0].zero_point}
+    return Packed("", {}, {}, sizes)
+
+
+KERNELS: dict[type[ops.Op], Choose] = {ops.Softmax: choose_softmax, ops.L2Normalization: choose_l2}

@@ -12,6 +12,7 @@ from ircompile.passes.drop_dead import drop_dead
 from ircompile.passes.drop_identities import drop_identities
 from ircompile.passes.fold_clamps import fold_clamps
 from ircompile.passes.fold_lookups import fold_lookups
+from ircompile.passes.fold_moves import fold_moves
 from ircompile.passes.fold_pad import fold_pad
 from ircompile.passes.fold_reshape import fold_reshape
 from ircompile.passes.merge_tables import merge_tables, scalar_tables
@@ -28,6 +29,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fold_clamps,
     fold_pad,
     fold_reshape,
+    fold_moves,
     drop_identities,
     drop_dead,
     fold_lookups,

@@ -10,7 +10,8 @@ from onnx_compare import compared, kinds, run
 from onnx_files import Net
 
 from ircompile.importers.onnx import read_onnx
-from ircompile.ir.ops import Binary, Depthwise, Mean, Pad
+from ircompile.ir.ops import Binary, Depthwise, Gather, Mean, Pad
+from ircompile.passes import normalize
 
 
 def test_flattened_map_moves_the_weights_columns(tmp_path: Path) -> None:
@@ -145,3 +146,25 @@ def test_shape_arithmetic_folds(tmp_path: Path) -> None:
     graph = compared(net.save(tmp_path)).graph
     assert kinds(graph) == ["Slice"]
     assert graph.outputs[0].shape == (1, 2, 3, 4)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+@pytest.mark.parametrize("places", [[1, 0], [2, 0, 0, 1], [-1, 0, 1]])
+def test_gather_in_any_order(axis: int, places: list[int], tmp_path: Path) -> None:
+    net = Net(31)
+    x = net.qdq(net.input([1, 3, 4, 5]), 0.05, 9)
+    net.output(net.qdq(net.node("Gather", x, net.const(places), axis=axis), 0.05, 9))
+    assert "Gather" in kinds(compared(net.save(tmp_path)).graph)
+
+
+def test_shuffled_channels_are_a_gather(tmp_path: Path) -> None:
+    """Two groups of channels in turns, between two convolutions: Reshape, Transpose, Reshape."""
+    net = Net(32)
+    x = net.qdq(net.input([1, 6, 5, 4]), 0.05, 9)
+    y = net.qdq(net.node("Conv", x, net.weights(6, 6, 1, 1)), 0.06, 1)
+    grouped = net.node("Reshape", y, net.const([1, 2, 3, 5, 4]))
+    shuffled = net.node("Reshape", net.node("Transpose", grouped, perm=[0, 2, 1, 3, 4]), net.const([1, 6, 5, 4]))
+    net.output(net.qdq(net.node("Conv", net.qdq(shuffled, 0.06, 1), net.weights(3, 6, 1, 1)), 0.1, 0))
+    graph = normalize(compared(net.save(tmp_path)).graph)
+    assert kinds(graph) == ["Conv", "Gather", "Conv"]
+    assert graph.nodes[1].op == Gather(2, (0, 3, 1, 4, 2, 5))

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from tflite_compare import assert_equal_to
-from tflite_files import T, const, one_op
+from tflite_files import Op, T, const, one_op, write
 
+from ircompile.errors import CompileError
 from ircompile.importers import load
+from ircompile.ir.ops import Gather
+from ircompile.passes import normalize
 
 SHAPES = [(1, 1, 1, 1), (1, 4, 5, 3), (1, 7, 1, 2), (1, 1, 6, 5)]
 
@@ -184,3 +187,47 @@ def test_other_shapes_of_the_same_bytes(tmp_path: Path) -> None:
     path = tmp_path / "op.tflite"
     assert_equal_to("tflm", one_op(path, "SQUEEZE", [x], [flat], SqueezeDims=(1,)), [x])
     assert_equal_to("tflm", one_op(path, "EXPAND_DIMS", [x, const(3)], [longer]), [x])
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 5, 6), (1, 6, 7), (1, 6), (1, 2, 3, 4, 5)])
+@pytest.mark.parametrize("places", [[1, 0], [0, 1], [1, 1, 0, 1], [1]])
+def test_gather(shape: tuple[int, ...], places: list[int], tmp_path: Path) -> None:
+    """Any axis, any order; one place alone drops the axis where it is a scalar."""
+    for axis in range(1, len(shape)):
+        if shape[axis] < 2:
+            continue
+        x, y = shaped(shape), shaped(with_axis(shape, axis, len(places)))
+        path = one_op(tmp_path / "op.tflite", "GATHER", [x, const(places)], [y], Axis=axis)
+        assert_equal_to("tflm", path, [x])
+        if len(places) == 1:
+            y = shaped((*shape[:axis], *shape[axis + 1 :]))
+            path = one_op(tmp_path / "op.tflite", "GATHER", [x, const(places[0])], [y], Axis=axis)
+            assert_equal_to("tflm", path, [x])
+
+
+def test_gather_of_what_is_not_there(tmp_path: Path) -> None:
+    x, y = shaped((1, 4, 5, 6)), shaped((1, 4, 5, 2))
+    for places, options in (([0, 6], {"Axis": 3}), ([-1, 0], {"Axis": 3}), ([0, 1], {"Axis": 3, "BatchDims": 1})):
+        path = one_op(tmp_path / "op.tflite", "GATHER", [x, const(places)], [y], **options)
+        with pytest.raises(CompileError, match=r"gathers|batch dimensions"):
+            load(path)
+
+
+def test_shuffled_channels_are_one_gather_each(tmp_path: Path) -> None:
+    """Two groups of channels in turns, as PyTorch writes it: reshape, transpose, and half of the channels each."""
+    half, shape, groups = (1, 5, 4, 3), (1, 5, 4, 6), (1, 3, 2, 5, 4)
+    tensors = [
+        shaped(half), shaped(half), shaped(shape), const([0, 3, 1, 2]), shaped((1, 6, 5, 4)), const(groups),
+        shaped(groups), const([2, 0, 1, 3, 4]), shaped((2, 1, 3, 5, 4)), const(0), const(1), const([0, 2, 3, 1]),
+        *(shaped((1, 3, 5, 4)) for _ in range(2)), *(shaped(half) for _ in range(2)), shaped((1, 4, 3, 3)),
+    ]  # fmt: skip
+    ops = [
+        Op("CONCATENATION", [0, 1], [2], {"Axis": 3}), Op("TRANSPOSE", [2, 3], [4]), Op("RESHAPE", [4, 5], [6]),
+        Op("TRANSPOSE", [6, 7], [8]), Op("GATHER", [8, 9], [12]), Op("GATHER", [8, 10], [13]),
+        Op("TRANSPOSE", [12, 11], [14]), Op("TRANSPOSE", [13, 11], [15]),
+        Op("MAX_POOL_2D", [14], [16], dict(zip(("FilterHeight", "FilterWidth", "StrideH", "StrideW", "Padding"),
+                                               (2, 2, 1, 1, 1), strict=True))),
+    ]  # fmt: skip
+    path = write(tmp_path / "net.tflite", tensors, ops, [0, 1], [16, 13])
+    graph = normalize(assert_equal_to("tflm", path, tensors[:2]))
+    assert [node.op for node in graph.nodes if isinstance(node.op, Gather)] == [Gather(2, (0, 2, 4))]

@@ -10,6 +10,7 @@ import pytest
 from tflite_compare import assert_equal_to, reference, simulate
 from tflite_files import Op, T, const, one_op, write
 
+from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.ir.ops import Table
 from ircompile.passes import normalize
@@ -167,3 +168,41 @@ def test_chains_of_functions_become_one_table(tmp_path: Path) -> None:
     graph = assert_equal_to("tflm", write(tmp_path / "net.tflite", tensors, ops, [0], [5]), [tensors[0]])
     assert [type(node.op).__name__ for node in graph.nodes] == ["Table"]
     assert graph.nodes[0].op.function == "mul, sub, relu"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("zero", [-128, -1, 0, 127])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (3, 5), (1, 4, 6), (1, 3, 2, 300), (1, 8, 64, 3)])
+def test_l2_normalization(shape: tuple[int, ...], zero: int, tmp_path: Path) -> None:
+    """On any codes, and on those near the zero point, of which some pixels have no length or a length of one."""
+    x, y = T(shape, "int8", 0.05, zero), T(shape, "int8", 1 / 128, 0)
+    path = one_op(tmp_path / "op.tflite", "L2_NORMALIZATION", [x], [y])
+    assert_equal_to("tflm", path, [x])
+    oracle, graph, rng = reference("tflm", path), load(path), np.random.default_rng(zero + 128)
+    for reach in (1, 2, 3):
+        near = np.clip(zero + rng.integers(-reach, reach + 1, shape), -128, 127).astype(np.int8)
+        np.testing.assert_array_equal(simulate(graph, [near])[0], oracle.run([near])[0])
+
+
+@pytest.mark.thorough
+def test_l2_normalization_of_a_million(tmp_path: Path) -> None:
+    """1.8 million elements: random codes, the ends of their range, and codes near the zero point."""
+    pixels = {1: 4096, 2: 65536, 3: 40000, 4: 30000, 7: 20000, 16: 10000, 64: 2500, 128: 1500, 300: 700, 1001: 200,
+              4096: 60, 32768: 4}  # fmt: skip
+    rng, elements = np.random.default_rng(0), 0
+    for number, (channels, count) in enumerate(pixels.items()):
+        zero, shape = (0, -128, 5, 127)[number % 4], (1, 1, count, channels)
+        tensors = [T(shape, "int8", 0.05, zero)], [T(shape, "int8", 1 / 128, 0)]
+        path, part = one_op(tmp_path / "op.tflite", "L2_NORMALIZATION", *tensors), count // 4
+        given = rng.integers(-128, 128, shape)
+        given[0, 0, :part] = np.clip(zero + rng.integers(-2, 3, (part, channels)), -128, 127)
+        given[0, 0, part : 2 * part] = rng.choice([-128, 127], (part, channels))
+        given = given.astype(np.int8)
+        np.testing.assert_array_equal(simulate(load(path), [given])[0], reference("tflm", path).run([given])[0])
+        elements += given.size
+    assert elements > 10**6
+
+
+def test_l2_normalization_of_another_scale(tmp_path: Path) -> None:
+    x, y = T((1, 4), "int8", 0.05, 0), T((1, 4), "int8", 1 / 127, 0)
+    with pytest.raises(CompileError, match="1/128"):
+        load(one_op(tmp_path / "op.tflite", "L2_NORMALIZATION", [x], [y]))

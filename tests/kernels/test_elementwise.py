@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -103,3 +104,48 @@ def test_rows_of_channels_where_a_depthwise_reads_them(tmp_path: Path) -> None:
     built = climb(graph, tmp_path, rungs=("gcc", "cortex-m0plus", "cortex-m4", "cortex-m55"))
     (copy,) = [node for node in built["cortex-m4"].lowered.graph.nodes if isinstance(node.op, ops.Copy)]
     assert copy.inputs == (y,)  # what is made of the input is the only one that has its pixels
+
+
+ALPHAS = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 1, 1), (1, 0, 0), (1, 0, 1), (0, 1, 1)]
+
+
+def prelu(shape: tuple[int, int, int], spread: tuple[int, int, int], rounding: str, seed: int) -> Graph:
+    net = Net(shape, seed)
+    size = [n if wide else 1 for n, wide in zip(shape, spread, strict=True)]
+    net.consts["alpha"] = net.rng.choice([-128, 127, 0, *net.rng.integers(-128, 128, 8)], size).astype(np.int8)
+    scale, zero = float(net.rng.choice([0.0005, 0.01, 0.3])), int(net.rng.choice([-128, 0, 5, 127]))
+    op = ops.Prelu("alpha", scale, zero, rounding)  # type: ignore[arg-type]
+    out = float(net.rng.choice([0.004, 0.05, 0.06, 0.9]))
+    return net.graph(net.add("prelu", op, ("x",), out, int(net.rng.choice([-128, -3, 127]))))
+
+
+@pytest.mark.parametrize("rounding", ["double", "float32_even"])
+def test_prelu(tmp_path: Path, rounding: str) -> None:
+    shapes = [(5, 4, 6), (1, 1, 9), (3, 1, 1)]
+    graphs = [
+        prelu(shape, spread, rounding, 3 * n + m)  # type: ignore[arg-type]
+        for n, spread in enumerate(ALPHAS)
+        for m, shape in enumerate(shapes)
+    ]
+    climb(join(graphs), tmp_path)
+
+
+def test_tables_of_codes(tmp_path: Path) -> None:
+    """Tables of an int8 input: of few channels, which are written one by one, and of many."""
+    graphs = []
+    for n, (shape, count) in enumerate([((1, 1, 1), 1), ((3, 5, 3), 3), ((2, 7, 4), 1), ((4, 2, 7), 7)]):
+        net = Net(shape, n)
+        net.consts["p"] = net.rng.integers(-128, 128, (count, 256)).astype(np.int8)
+        graphs.append(net.graph(net.add("codes", ops.PixelTable("p"), ("x",))))
+    climb(join(graphs), tmp_path, rungs=("gcc", "cortex-m4"))
+
+
+def test_tables_of_pixels(tmp_path: Path) -> None:
+    """One table for all channels, and one for each, of a uint8 input."""
+    graphs = []
+    for n, (shape, count) in enumerate([((1, 1, 1), 1), ((3, 5, 3), 3), ((2, 7, 4), 1), ((4, 2, 2), 2)]):
+        net = Net(shape, n, dtype="uint8")
+        net.tensors["x"] = replace(net.tensors["x"], zero_point=17 * n)
+        net.consts["p"] = net.rng.integers(-128, 128, (count, 256)).astype(np.int8)
+        graphs.append(net.graph(net.add("pixels", ops.PixelTable("p"), ("x",))))
+    climb(join(graphs), tmp_path, rungs=("gcc", "cortex-m4"))

@@ -27,9 +27,13 @@ WINDOWS = [
 
 def site_of(op: Op, shapes: list[Shape], consts: dict[str, Array], dtype: str = "int8", out: str = "int8") -> Site:
     inputs = tuple(Tensor(f"x{n}", shape, dtype, 0.05, 3) for n, shape in enumerate(shapes))
-    scale, zero = (0.05, 3) if isinstance(op, ops.Concat | ops.Slice | ops.Resize | ops.MaxPool) else (0.07, -5)
+    scale, zero = (
+        (0.05, 3) if isinstance(op, ops.Concat | ops.Slice | ops.Gather | ops.Resize | ops.MaxPool) else (0.07, -5)
+    )
     if isinstance(op, ops.Softmax):
         scale, zero = 1 / 256, -128
+    if isinstance(op, ops.L2Normalization):
+        scale, zero = 1 / 128, 0
     return Site(inputs, Tensor("y", op.infer(inputs, consts), out, scale, zero), consts)
 
 
@@ -99,7 +103,7 @@ def _others() -> Iterator[tuple[Op, Site]]:
         yield prelu, site_of(prelu, [shape], consts)
     maximum = ops.Binary("max", "raw")
     yield maximum, site_of(maximum, [shape, shape], {})
-    for op in (ops.Table("t"), ops.Softmax("gemmlowp"), ops.Copy()):
+    for op in (ops.Table("t"), ops.Softmax("gemmlowp"), ops.L2Normalization(), ops.Copy()):
         yield op, site_of(op, [shape], codes)
     for least in (False, True):
         yield ops.ArgMax(least), site_of(ops.ArgMax(least), [shape], {}, out="int32")
@@ -131,6 +135,13 @@ def _movers() -> Iterator[tuple[Op, Site]]:
         yield ops.Concat(axis), site_of(ops.Concat(axis), shapes, {})  # type: ignore[arg-type]
     for cut in (ops.Slice((1, 0, 2), (5, 4, 3)), ops.Slice((0, 1, 0), (3, 2, 2), (2, 1, 3))):
         yield cut, site_of(cut, [shape], {})
+    for picked in (
+        ops.Gather(2, (5, 0, 3)),
+        ops.Gather(2, (1, 3, 5)),
+        ops.Gather(2, (1, 1, 0, 2, 5)),
+        ops.Gather(1, (3, 1, 2, 0)),
+    ):
+        yield picked, site_of(picked, [shape], {})
     for block in (1, 2):
         for blocks in (ops.DepthToSpace(block), ops.SpaceToDepth(block)):
             yield blocks, site_of(blocks, [(6, 4, 8)], {})

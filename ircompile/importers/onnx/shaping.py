@@ -24,7 +24,7 @@ from ircompile.importers.onnx.views import (
     order_of,
     row_major_axes,
 )
-from ircompile.ir.ops import Concat, DepthToSpace, Pad, Slice, SpaceToDepth, Transpose
+from ircompile.ir.ops import Concat, DepthToSpace, Gather, Pad, Slice, SpaceToDepth, Transpose
 from ircompile.ir.tensor import Array
 
 
@@ -135,22 +135,18 @@ def lower_split(context: Context, expr: Expr, target: Target) -> View:
 
 
 def lower_gather(context: Context, expr: Expr, target: Target) -> View:
-    """Gather of consecutive or evenly spaced constant indices: a slice."""
+    """Gather of constant indices on any axis; evenly spaced ones, and a single one, are a slice."""
     raw = expr.node
     real = context.preserved(expr.args[0], target, raw)
     axis = axis_attribute(raw, real.view.rank, 0)
     (indices,) = numbers_of(raw, expr.args[1:2])
     size = real.view.shape[axis]
     places = [int(i) + (size if i < 0 else 0) for i in indices.ravel()]
+    if indices.ndim > 1 or not places or not 0 <= min(places) <= max(places) < size:
+        raise CompileError(raw.where, f"gathers {places[:8]} of {size}", "one axis of indices, inside")
     steps = {b - a for a, b in pairwise(places)} or {1}
-    if (
-        indices.ndim > 1
-        or not places
-        or len(steps) > 1
-        or min(steps) < 1
-        or not 0 <= min(places) <= max(places) < size
-    ):
-        raise CompileError(raw.where, f"gathers {places[:8]} of {size}", "evenly spaced indices, upwards")
+    if len(steps) > 1 or min(steps) < 1:
+        return context.requantized(Real(_gathered(context, raw, real, axis, places), real.quant), target, raw)
     parts = [slice(None)] * real.view.rank
     parts[axis] = slice(places[0], places[-1] + 1, min(steps))
     real = Real(context.settled(real, raw), real.quant)
@@ -158,6 +154,18 @@ def lower_gather(context: Context, expr: Expr, target: Target) -> View:
     if indices.ndim == 0:
         found = found.moved(np.squeeze(found.index, axis=axis))
     return context.requantized(Real(found, real.quant), target, raw)
+
+
+def _gathered(context: Context, raw: Raw, real: Real, axis: int, places: list[int]) -> View:
+    """A view of the axis in another order: as channels, or as columns where they are the map's columns."""
+    view = context.settled(real, raw)
+    axes = long_axes(context, raw, view, axis)
+    node_axis = axes.index(axis)
+    if node_axis == 0:
+        axes, node_axis = (axes[1], axes[0], axes[2]), 1
+    source = context.builder.arrange(raw, view, axes)
+    out = context.builder.emit(raw, Gather(node_axis, tuple(places)), [source], context.builder.quant(view.tensor))
+    return placed(context, out, axes, view.rank)
 
 
 def lower_pad(context: Context, expr: Expr, target: Target) -> View:

@@ -15,7 +15,17 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.door import door
 from ircompile.importers.places import Place, Places
-from ircompile.importers.tflite import ends, moves, parts, pointwise, reductions, sizes, tables, windows
+from ircompile.importers.tflite import (
+    ends,
+    moves,
+    normalization,
+    parts,
+    pointwise,
+    reductions,
+    sizes,
+    tables,
+    windows,
+)
 from ircompile.importers.tflite.cut import cut_at
 from ircompile.importers.tflite.fold import fold
 from ircompile.importers.tflite.layout import Activation
@@ -28,6 +38,7 @@ NUMERICS = ("tflm", "litert-ref")
 LOWERINGS: dict[str, Callable[[Lowering, TfOperator], None]] = {
     **windows.LOWERINGS,
     **pointwise.LOWERINGS,
+    **normalization.LOWERINGS,
     **tables.LOWERINGS,
     **moves.LOWERINGS,
     **reductions.LOWERINGS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.reductions import axis_numbers
 from ircompile.importers.tflite.tables import CODES
 from ircompile.ir.numerics import round_half_away
-from ircompile.ir.ops import Concat, Slice, Table
+from ircompile.ir.ops import Concat, Gather, Slice, Table
 from ircompile.ir.tensor import Array, Shape, Tensor
 
 
@@ -231,11 +232,36 @@ def split(low: Lowering, op: TfOperator) -> None:
         start += size
 
 
+def gather(low: Lowering, op: TfOperator) -> None:
+    """Constant indices on any axis; evenly spaced ones, and a single one, are a slice."""
+    shape = low.model.tensors[op.inputs[0]].shape
+    axis = _axis(low, op, int(op.option("Axis", 0)), len(shape))
+    places = [int(place) for place in low.constant(op, 1, "list of indices").reshape(-1)]
+    if int(op.option("BatchDims", 0)):
+        raise low.error(op, f"{op.option('BatchDims')} batch dimensions", "none")
+    if not places or min(places) < 0 or max(places) >= shape[axis]:
+        raise low.error(op, f"gathers {places[:8]} of {shape[axis]}", "indices of elements that are there")
+    gaps = {after - before for before, after in pairwise(places)} or {1}
+    if len(gaps) == 1 and min(gaps) > 0:
+        slices = [slice(0, size, 1) for size in shape]
+        slices[axis] = slice(places[0], places[-1] + 1, min(gaps))
+        _cut(low, op, 0, slices)
+        return
+    source = low.ordered(op, 0)
+    low.check_same(op, source, low.target(op))
+    form, at = _folded(shape, [axis])
+    if at[axis] == 0:  # rows: they become columns of a single row
+        form, at = (1, form[0], form[1] * form[2]), {axis: 1}
+    node, viewed = Gather(at[axis], tuple(places)), low.reshape(op, source, form)
+    low.finish(op, low.emit(op, node, [viewed], like(source, node.infer((viewed,), {}))))
+
+
 LOWERINGS = {
     "CONCATENATION": concatenation,
     "PACK": pack,
     "TILE": tile,
     "BROADCAST_TO": tile,
+    "GATHER": gather,
     "SLICE": slice_,
     "STRIDED_SLICE": strided_slice,
     "SPLIT": split,

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.importers.tflite.layout import Activation, broadcast, rows_of
+from ircompile.importers.tflite.layout import Activation, broadcast
 from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.tables import CODES, emit_table
 from ircompile.importers.tflite.windows import clamp_of
-from ircompile.ir.ops import Binary, Constant, Prelu, Softmax
+from ircompile.ir.ops import Binary, Constant, Prelu
 from ircompile.ir.tensor import Shape, Site, Tensor
 
 
@@ -98,18 +98,6 @@ def dequantize(low: Lowering, op: TfOperator) -> None:
     low.stored(op, 0)
 
 
-def softmax(low: Lowering, op: TfOperator) -> None:
-    """Over the last axis; the output has scale 1/256 and zero point -128 (int8) or 0 (uint8)."""
-    form = rows_of(low.model.tensors[op.inputs[0]].shape)
-    source, target = low.source(op, 0, form), low.target(op, form)
-    if (target.scale, target.zero_point) != (1 / 256, -128):
-        raise low.error(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/256, -128")
-    beta = float(op.option("Beta", 1.0))
-    if not (np.isfinite(beta) and beta > 0):
-        raise low.error(op, f"beta {beta}", "finite, above 0")
-    low.finish(op, low.emit(op, Softmax("gemmlowp", beta), [source], target))
-
-
 def minimum(low: Lowering, op: TfOperator) -> None:
     """Of codes: equal quantization, as converters write it; two activations, or one and a constant."""
     _extreme(low, op, "min")
@@ -155,5 +143,4 @@ LOWERINGS = {
     "MAXIMUM": maximum,
     "PRELU": prelu,
     "DEQUANTIZE": dequantize,
-    "SOFTMAX": softmax,
 }

@@ -12,6 +12,8 @@ from ircompile.ir.ops.copy import Copy
 from ircompile.ir.ops.depthwise import Depthwise
 from ircompile.ir.ops.extreme import Extreme
 from ircompile.ir.ops.flip import Flip
+from ircompile.ir.ops.gather import Gather
+from ircompile.ir.ops.l2_normalization import L2Normalization
 from ircompile.ir.ops.mean import Lookup, Mean
 from ircompile.ir.ops.move import Reshape, Transpose
 from ircompile.ir.ops.op import Moving, Op, const_names
@@ -29,13 +31,15 @@ from ircompile.ir.ops.window import Window, Windowed, window_of
 
 OPS: tuple[type[Op], ...] = (
     Conv, Depthwise, TransposeConv, AveragePool, MaxPool, Mean, Extreme, Binary, Prelu, Table, PixelTable, Softmax,
-    ArgMax, Resize, Concat, Slice, Pad, DepthToSpace, SpaceToDepth, Reshape, Transpose, Flip, Copy,
+    L2Normalization, ArgMax, Resize, Concat, Slice, Gather, Pad, DepthToSpace, SpaceToDepth, Reshape, Transpose,
+    Flip, Copy,
 )  # fmt: skip
 
 
 __all__ = [
     "OPS", "ArgMax", "AveragePool", "Binary", "Concat", "Constant", "Conv", "Convolution", "Copy",
-    "DenseConvolution", "DepthToSpace", "Depthwise", "Extreme", "Flip", "Lookup", "MaxPool", "Mean", "Moving",
-    "Op", "Pad", "PixelTable", "Prelu", "Reduction", "Reshape", "Resize", "Slice", "Softmax", "SpaceToDepth",
-    "Table", "Transpose", "TransposeConv", "Window", "Windowed", "const_names", "window_of",
+    "DenseConvolution", "DepthToSpace", "Depthwise", "Extreme", "Flip", "Gather", "L2Normalization", "Lookup",
+    "MaxPool", "Mean", "Moving", "Op", "Pad", "PixelTable", "Prelu", "Reduction", "Reshape", "Resize", "Slice",
+    "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "Windowed", "const_names",
+    "window_of",
 ]  # fmt: skip

@@ -37,7 +37,7 @@ class Pad(Moving):
         return ((row, row + 1),) if 0 <= row < height else ((min(max(row, 0), height),) * 2,)
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        out = np.full((stop - start, *site.output.shape[1:]), self.value, np.int8)
+        out = np.full((stop - start, *site.output.shape[1:]), self.value, inputs[0].data.dtype)
         source = site.inputs[0]
         lo, hi = max(start, self.before[0]), min(stop, self.before[0] + source.height)
         if lo < hi:

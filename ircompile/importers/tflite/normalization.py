@@ -1,0 +1,37 @@
+"""Operators that normalize the last axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ircompile.importers.tflite.layout import rows_of
+from ircompile.importers.tflite.lowering import Lowering
+from ircompile.importers.tflite.reader import TfOperator
+from ircompile.ir.ops import L2Normalization, Softmax
+
+
+def softmax(low: Lowering, op: TfOperator) -> None:
+    """Over the last axis; the output has scale 1/256 and zero point -128 (int8) or 0 (uint8)."""
+    form = rows_of(low.model.tensors[op.inputs[0]].shape)
+    source, target = low.source(op, 0, form), low.target(op, form)
+    if (target.scale, target.zero_point) != (1 / 256, -128):
+        raise low.error(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/256, -128")
+    beta = float(op.option("Beta", 1.0))
+    if not (np.isfinite(beta) and beta > 0):
+        raise low.error(op, f"beta {beta}", "finite, above 0")
+    low.finish(op, low.emit(op, Softmax("gemmlowp", beta), [source], target))
+
+
+def l2_normalization(low: Lowering, op: TfOperator) -> None:
+    """Over the last axis; an int8 output of scale 1/128 and zero point 0."""
+    form = rows_of(low.model.tensors[op.inputs[0]].shape)
+    source, target = low.source(op, 0, form), low.target(op, form)
+    if op.option("FusedActivationFunction") or low.model.tensors[op.outputs[0]].dtype != "int8":
+        raise low.error(op, "fused activation, or a uint8 output", "int8 without an activation")
+    low.finish(op, low.emit(op, L2Normalization(), [source], target))
+
+
+LOWERINGS = {
+    "SOFTMAX": softmax,
+    "L2_NORMALIZATION": l2_normalization,
+}
