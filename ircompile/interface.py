@@ -85,6 +85,7 @@ class Interface:
     In mode 'rows' the (only) input is pushed row by row and has no place in the arena of its own.
     With ``blob`` the weights are NAME_weights.bin, to be bound before a run.
     ``regions`` hold everything the run needs except the stack, each aligned to ``arena_align``, a power of two.
+    The first ``state_bytes`` of the first region outlive a call: a network without memory has none.
     With one region functions take ``void *arena``, with several a struct of one pointer a region.
     """
 
@@ -95,6 +96,7 @@ class Interface:
     regions: tuple[ArenaRegion, ...]
     arena_align: int
     blob: bool = False
+    state_bytes: int = 0
 
     @property
     def arena_bytes(self) -> int:

@@ -25,14 +25,26 @@ OPTIONS = {
     "EXPAND_DIMS": "ExpandDimsOptions", "TRANSPOSE": "TransposeOptions",
     "RESHAPE": "ReshapeOptions", "SQUEEZE": "SqueezeOptions", "GATHER": "GatherOptions", "GELU": "GeluOptions",
     "L2_NORMALIZATION": "L2NormOptions",
+    "CALL_ONCE": "CallOnceOptions", "VAR_HANDLE": "VarHandleOptions", "READ_VARIABLE": "ReadVariableOptions",
+    "ASSIGN_VARIABLE": "AssignVariableOptions",
 }  # fmt: skip
 # LiteRT knows no second version of these.
 FIRST_VERSIONS = (
     "GELU",
     "HARD_SWISH", "ELU", "PRELU", "DEPTH_TO_SPACE", "RELU_0_TO_1", "RELU_N1_TO_1",
-    "RESHAPE", "SQUEEZE", "EXPAND_DIMS",
+    "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE",
 )  # fmt: skip
-TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int8": 9, "int4": 17}
+TYPES = {
+    "float32": 0,
+    "float16": 1,
+    "int32": 2,
+    "uint8": 3,
+    "int64": 4,
+    "int16": 7,
+    "int8": 9,
+    "resource": 13,
+    "int4": 17,
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,10 @@ class Op:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+Graph = tuple[Sequence[T], Sequence[Op]]
+"""Tensors and operators of another subgraph, which has no inputs and no outputs."""
+
+
 def const(values: Any, dtype: str = "int32", scale: Any = None, zero: Any = 0, axis: int = 0) -> T:
     """A constant tensor."""
     data = np.asarray(values, dtype)
@@ -67,10 +83,15 @@ def const(values: Any, dtype: str = "int32", scale: Any = None, zero: Any = 0, a
 
 
 def write(
-    path: Path, tensors: Sequence[T], ops: Sequence[Op], inputs: Sequence[int], outputs: Sequence[int]
+    path: Path,
+    tensors: Sequence[T],
+    ops: Sequence[Op],
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    others: Sequence[Graph] = (),
 ) -> Path:
-    """Writes a file of one subgraph."""
-    path.write_bytes(build(tensors, ops, inputs, outputs))
+    """Writes a file of one subgraph, and of `others`, which an operator of it may call by number from 1 on."""
+    path.write_bytes(build(tensors, ops, inputs, outputs, others))
     return path
 
 
@@ -82,24 +103,43 @@ def one_op(path: Path, kind: str, inputs: Sequence[T], outputs: Sequence[T], **o
     return write(path, tensors, [op], [i for i in first if inputs[i].data is None], [*last])
 
 
-def build(tensors: Sequence[T], ops: Sequence[Op], inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+def build(
+    tensors: Sequence[T],
+    ops: Sequence[Op],
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    others: Sequence[Graph] = (),
+) -> bytes:
     """The bytes of a file."""
     b = flatbuffers.Builder(1024)
     buffers = [_table(b, "Buffer")]
-    made = [_tensor(b, t, buffers, number) for number, t in enumerate(tensors)]
-    kinds = list(dict.fromkeys(op.kind for op in ops))
+    kinds = list(dict.fromkeys(op.kind for each in (ops, *(own for _, own in others)) for op in each))
     codes = [_code(b, kind) for kind in kinds]
-    operators = [_operator(b, op, kinds.index(op.kind)) for op in ops]
-    graph = _table(
-        b, "SubGraph", Tensors=_offsets(b, made), Inputs=_ints(b, inputs), Outputs=_ints(b, outputs),
-        Operators=_offsets(b, operators),
-    )  # fmt: skip
+    graphs = [_subgraph(b, kinds, buffers, tensors, ops, inputs, outputs)]
+    graphs += [_subgraph(b, kinds, buffers, *other, (), ()) for other in others]
     model = _table(
-        b, "Model", Version=3, OperatorCodes=_offsets(b, codes), Subgraphs=_offsets(b, [graph]),
+        b, "Model", Version=3, OperatorCodes=_offsets(b, codes), Subgraphs=_offsets(b, graphs),
         Buffers=_offsets(b, buffers),
     )  # fmt: skip
     b.Finish(model, b"TFL3")
     return bytes(b.Output())
+
+
+def _subgraph(
+    b: Any,
+    kinds: list[str],
+    buffers: list[int],
+    tensors: Sequence[T],
+    ops: Sequence[Op],
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+) -> int:
+    made = [_tensor(b, t, buffers, number) for number, t in enumerate(tensors)]
+    operators = [_operator(b, op, kinds.index(op.kind)) for op in ops]
+    return _table(
+        b, "SubGraph", Tensors=_offsets(b, made), Inputs=_ints(b, inputs), Outputs=_ints(b, outputs),
+        Operators=_offsets(b, operators),
+    )  # fmt: skip
 
 
 def _table(b: Any, name: str, **fields: Any) -> int:
@@ -157,6 +197,7 @@ def _operator(b: Any, op: Op, code: int) -> int:
     name = OPTIONS.get(op.kind)
     if name is not None:
         vectors = {k: _ints(b, v) for k, v in op.options.items() if isinstance(v, tuple)}
+        vectors |= {k: int(b.CreateString(v)) for k, v in op.options.items() if isinstance(v, str)}
         fields["BuiltinOptions"] = _table(b, name, **{**op.options, **vectors})
         fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, name)
     return _table(b, "Operator", **fields)

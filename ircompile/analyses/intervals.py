@@ -45,7 +45,9 @@ class Intervals:
 
 def analyze(graph: Graph) -> Intervals:
     """Walks the nodes once, in execution order."""
-    codes: dict[str, Range] = {name: full_range(graph.tensors[name]) for name in graph.input_names}
+    known = [*graph.input_names, *graph.history]
+    codes: dict[str, Range] = {name: full_range(graph.tensors[name]) for name in known}
+    initial = {state.tensor: graph.consts[state.initial].astype(np.int64) for state in graph.states}
     accumulators: dict[str, Range] = {}
     sums: dict[str, Range] = {}
     magnitude: dict[str, Array] = {}
@@ -58,6 +60,9 @@ def analyze(graph: Graph) -> Intervals:
             codes[node.output] = requantized(acc, node.op.requant, graph.consts)
         else:
             codes[node.output] = node.op.bounds(site, inputs)
+        if (held := initial.get(node.output)) is not None:
+            low, high = codes[node.output]
+            codes[node.output] = np.minimum(low, held.min((0, 1))), np.maximum(high, held.max((0, 1)))
     return Intervals(codes, accumulators, sums, magnitude)
 
 

@@ -57,9 +57,9 @@ def read_conv(op: DenseConvolution, site: Site, codes: Range, magnitude: Array) 
 
 
 def live_channels(graph: Graph, intervals: Intervals, readings: Mapping[str, Reading]) -> dict[str, Array]:
-    """bool (C,) by tensor: what stays. Inputs and outputs stay whole, and of every tensor at least one channel."""
+    """bool (C,) by tensor: what stays. Inputs, outputs and states stay whole; every tensor keeps a channel."""
     kept = {name: np.zeros(tensor.channels, bool) for name, tensor in graph.tensors.items()}
-    for name in (*graph.input_names, *graph.output_names):
+    for name in (*graph.input_names, *graph.lasting):
         kept[name][:] = True
     while True:
         _spread_until_stable(graph, intervals, readings, kept)

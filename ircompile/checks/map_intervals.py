@@ -46,10 +46,19 @@ class Map(NamedTuple):
 
 def map_intervals(graph: Graph) -> dict[str, Map]:
     """A Map of every tensor, for inputs of any code."""
-    maps = {name: _any_code(graph.tensors[name]) for name in graph.input_names}
+    maps = {name: _any_code(graph.tensors[name]) for name in (*graph.input_names, *graph.history)}
+    initial = {state.tensor: graph.consts[state.initial] for state in graph.states}
     for node in graph.nodes:
-        maps[node.output] = _output(node, graph.site(node), [maps[name] for name in node.inputs])
+        found = _output(node, graph.site(node), [maps[name] for name in node.inputs])
+        maps[node.output] = _of_all_calls(found, initial[node.output]) if node.output in initial else found
     return maps
+
+
+def _of_all_calls(fresh: Map, initial: Array) -> Map:
+    """A tensor with a state: each of its rows is one that some call computed, or one of the first."""
+    low, high = np.concatenate([fresh.low, initial]).min(axis=0), np.concatenate([fresh.high, initial]).max(axis=0)
+    shape = (len(fresh.low) + len(initial), *low.shape)
+    return Map(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
 
 
 def one_code(bounds: Map) -> dict[int, int]:

@@ -3,6 +3,10 @@
 The shadow says which byte of which tensor every arena byte holds. Each read must find what it reads, each write
 must spare what is read in the same firing, scratch and sums must be theirs alone while they are used. Nothing here
 is shared with the planner: it reads the tables that the C reads, and the receptive fields of the ops.
+
+A network with states is replayed for two calls. Between them all is forgotten but what outlives a call, and
+these must hold the rows that the next call counts on; so what holds for the second call holds for all that follow,
+with every row a few slots further round its ring.
 """
 
 from __future__ import annotations
@@ -21,23 +25,39 @@ from ircompile.plan.tables import Tables, schedule_tables
 
 Range = tuple[int, int]
 NOTHING, SCRATCH = -1, -2
+CALLS = 2
 
 
 def prove(plan: Plan, tables: Tables | None = None) -> None:
     """Raises CompileError, naming node, step and byte, unless every read of the plan finds what was written."""
-    shadow = _Shadow(plan)
-    rows = plan.input_mode == "rows"
-    for name in plan.graph.input_names[rows:]:
-        for row in range(plan.tensor(name).height):
+    shadow, graph, tables = _Shadow(plan), plan.graph, tables or schedule_tables(plan)
+    for state in graph.states:
+        for row in range(state.rows):
+            shadow.write("begin", state.tensor, row, plan.buffers[state.tensor].layout)
+    for call in range(CALLS if graph.states else 1):
+        shadow.begin(call)
+        _prove_call(shadow, tables)
+
+
+def _prove_call(shadow: _Shadow, tables: Tables) -> None:
+    plan, graph = shadow.plan, shadow.plan.graph
+    rows, before = plan.input_mode == "rows", graph.history
+    for name in graph.input_names[rows:]:
+        for row in range(before.get(name, 0), plan.tensor(name).height):
             shadow.write("the caller", name, row, "hwc")
-    for index, step in replay(plan, tables or schedule_tables(plan)):
+    for index, step in replay(plan, tables):
         if index < 0:
-            shadow.write("push_row", plan.graph.input_names[0], step, "hwc")
+            name = graph.input_names[0]
+            shadow.write("push_row", name, before.get(name, 0) + step, "hwc")
         else:
             shadow.run(plan.stages[index], step)
-    for name in plan.graph.output_names:
+    for name in graph.output_names:
         for row in range(plan.tensor(name).height):
             shadow.read("the caller", name, row, "hwc")
+    for state in graph.states:
+        height = plan.tensor(state.tensor).height
+        for row in range(height - state.rows, height):
+            shadow.read("the next call", state.tensor, row, plan.buffers[state.tensor].layout)
 
 
 def replay(plan: Plan, tables: Tables) -> Iterator[tuple[int, int]]:
@@ -96,13 +116,19 @@ class _Shadow:
         self.cells = np.full(plan.arena_bytes, NOTHING, np.int64)
         self.origin: dict[str, int] = {}
         self.sites = {node.name: plan.graph.site(node) for node in plan.graph.nodes}
-        total = 0
+        self.call, total = 0, 0
         for name, tensor in plan.graph.tensors.items():
             self.origin[name] = total
-            total += tensor.bytes
+            total += tensor.bytes + CALLS * plan.buffers[name].advance * tensor.row_bytes
+        self.positions = 2 * sum(buffer.position >= 0 for buffer in plan.buffers.values())
         self.sums = {name: total + i for i, name in enumerate(plan.states)}
         self.counters = (plan.counters.offset, plan.counters.offset + plan.counters.bytes)
         self.borders = [region.offset for region in plan.regions[1:]]
+
+    def begin(self, call: int) -> None:
+        """The next call begins: nothing is left but what outlives a call."""
+        self.call = call
+        self.cells[self.plan.state_bytes :] = NOTHING
 
     def run(self, stage: Stage, step: int) -> None:
         """One step of a stage: with `again`, first the rows of the window, in the memory of this step."""
@@ -118,7 +144,8 @@ class _Shadow:
             self._relabel(where, node, step)
             return
         demand = self.plan.demands[node.name]
-        written = range(*node.op.output_rows(site, step))
+        before = self.plan.graph.history.get(node.output, 0)
+        written = range(*(before + row for row in node.op.output_rows(site, step)))
         needs = node.op.needs(site, step)
         reads = []
         if lines:
@@ -229,22 +256,28 @@ class _Shadow:
         last = first + (tensor.width - 1) * (buffer.pixel_stride or size) + size
         return _Use(f"row {row} of {name}", (first, last), buffer.pixel_stride, size)
 
-    @staticmethod
-    def _slot(buffer: Buffer, row: int) -> Range:
-        first = buffer.offset + (row + buffer.slot_offset) % buffer.slots * buffer.pitch
+    def _slot(self, buffer: Buffer, row: int) -> Range:
+        first = buffer.offset + self._moved(buffer, row + buffer.slot_offset) % buffer.slots * buffer.pitch
         return first, first + buffer.pitch
 
     def _codes(self, name: str, row: int, layout: Layout) -> Array:
-        """What every byte of a row is: its number among all bytes of all tensors."""
+        """What every byte of a row is: its number among all bytes of all tensors, of all calls where they last."""
         tensor: Tensor = self.plan.tensor(name)
         codes = np.arange(tensor.row_bytes, dtype=np.int64).reshape(tensor.width, -1, tensor.itemsize)
         ordered = codes if layout == "hwc" else codes.transpose(1, 0, 2)
-        return ordered.reshape(-1) + (self.origin[name] + row * tensor.row_bytes)
+        return ordered.reshape(-1) + (
+            self.origin[name] + self._moved(self.plan.buffers[name], row) * tensor.row_bytes
+        )
+
+    def _moved(self, buffer: Buffer, row: int) -> int:
+        return row + self.call * buffer.advance
 
     def _cells(self, where: str, use: _Use) -> Array:
         first, last = use.bytes
         if first < 0 or last > len(self.cells):
             raise self._wrong(where, f"{use.what} lies outside of the arena")
+        if first < self.positions:
+            raise self._wrong(where, f"{use.what} lies over the positions of rings")
         if _meet(use.bytes, self.counters):
             raise self._wrong(where, f"{use.what} lies over the counters")
         if any(first < border < last for border in self.borders):
@@ -262,7 +295,8 @@ class _Shadow:
     def _name(self, cell: int) -> str:
         for name, origin in self.origin.items():
             tensor = self.plan.tensor(name)
-            if origin <= cell < origin + tensor.bytes:
+            advance = self.plan.buffers[name].advance
+            if origin <= cell < origin + tensor.bytes + CALLS * advance * tensor.row_bytes:
                 row, byte = divmod(cell - origin, tensor.row_bytes)
                 return f"byte {byte} of row {row} of {name}"
         return "never written" if cell == NOTHING else "scratch" if cell == SCRATCH else "sums"

@@ -47,14 +47,18 @@ def _frame_faults(original: Graph, pruned: Graph, kept: Mapping[str, Array]) -> 
     """Inputs and outputs are the same and whole; every tensor is the original's, fewer channels apart."""
     if (pruned.inputs, pruned.outputs, pruned.numerics) != (original.inputs, original.outputs, original.numerics):
         yield "inputs, outputs or numerics differ"
+    if pruned.states != original.states or any(
+        not np.array_equal(pruned.consts[s.initial], original.consts[s.initial]) for s in pruned.states
+    ):
+        yield "states differ"
     for name, small in pruned.tensors.items():
         old, channels = original.tensors[name], kept[name]
         if np.any(np.diff(channels) <= 0) or channels.min() < 0 or channels.max() >= old.channels:
             yield f"{name}: kept channels are not an ascending list of the original's"
         elif small != replace(old, shape=(*old.shape[:2], len(channels))):
             yield f"{name}: {small} does not hold {len(channels)} channels of {old}"
-        elif name in (*original.input_names, *original.output_names) and small != old:
-            yield f"{name}: an input or output lost channels"
+        elif name in (*original.input_names, *original.lasting) and small != old:
+            yield f"{name}: an input, output or state lost channels"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ def print_summary(data: dict[str, Any]) -> None:
         ("target", data["target"]),
         ("arena", f"{number(arena['bytes'])} bytes, everything in it, {kind}"),
         *memory_rows(arena["regions"]),
+        *state_rows(arena["state"]),
         *push_rows(data["push"]),
         ("flash", f"{number(flash['weights'])} bytes of constants{code}"),
         ("reads", f"about {number(data['weight_bytes_read'])} bytes of weights per inference, from flash"),
@@ -41,6 +42,11 @@ def push_rows(push: dict[str, int] | None) -> list[tuple[str, str]]:
         return []
     most, usual = number(push["largest"]), number(push["typical"])
     return [("push_row", f"at most {most} instructions (row {push['at_row']}), typically {usual}, estimated")]
+
+
+def state_rows(state: int) -> list[tuple[str, str]]:
+    """What outlives a call, where the network remembers."""
+    return [("state", f"{number(state)} bytes at its begin, to be kept from call to call")] if state else []
 
 
 def memory_rows(regions: list[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ircompile import __version__
 from ircompile.emit.calls import Calls
 from ircompile.emit.constants import Constants
@@ -14,6 +16,7 @@ from ircompile.emit.functions import Functions
 from ircompile.emit.memory import Arena, Memory
 from ircompile.interface import ArenaRegion, Interface, Port
 from ircompile.ir.graph import Graph
+from ircompile.ir.ops import Windowed, window_of
 from ircompile.ir.tensor import Tensor
 from ircompile.kernels.pack import Program
 from ircompile.plan import Plan
@@ -23,6 +26,7 @@ from ircompile.target import MemoryRegion
 
 POINTER_BYTES = 8
 """Room for a pointer in the arena, on 64-bit machines too."""
+TALL_WINDOW = 32
 BUILD = "0xB01DB01Du"
 """What stands for the hash of the files while they are rendered."""
 
@@ -34,12 +38,12 @@ def interface_of(plan: Plan, name: str, blob: bool = False) -> Interface:
         return Port(index, is_input, *tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)  # type: ignore[arg-type]
 
     graph = plan.graph
-    inputs = tuple(port(i, graph.tensors[n], True) for i, n in enumerate(graph.input_names))
+    inputs = tuple(port(i, graph.fresh(n), True) for i, n in enumerate(graph.input_names))
     outputs = tuple(port(i, graph.tensors[n], False) for i, n in enumerate(graph.output_names))
     sizes = [region.bytes for region in plan.regions]
     sizes[0] += POINTER_BYTES * blob
     regions = tuple(ArenaRegion(r.name, size) for r, size in zip(plan.regions, sizes, strict=True))
-    return Interface(name, inputs, outputs, plan.input_mode, regions, ARENA_ALIGN, blob)
+    return Interface(name, inputs, outputs, plan.input_mode, regions, ARENA_ALIGN, blob, plan.state_bytes)
 
 
 def emit(
@@ -70,16 +74,19 @@ def emit(
         "model_hash": graph_hash(plan.graph),
         "build": BUILD,
         "unverified": unverified,
+        "alone": f"{name.upper()}_ALONE " if _has_tall_window(plan) else "",
     }
     functions, constants = Functions(name, program.target, shared), Constants(name)
     calls = Calls(program, name, functions, constants)
     cases = [calls.case(i, stage) for i, stage in enumerate(plan.stages)]
+    states = _states(plan, calls.memory, constants)
     if blob:
         pointer = calls.arena.end_of_first()
         shared["blob"] = constants.blob_context(shared["model_hash"], pointer)
     else:
         shared["blob"] = None
-    driver = {**shared, **_driver(program, calls.memory), "cases": cases, "arrays": constants.arrays,
+    driver = {**shared, **_driver(program, calls.memory), "cases": cases, "states": states,
+              "arrays": constants.arrays,
               "functions": functions.texts, "layers": functions.geometry.constants,
               "arithmetic": functions.arithmetic(),
               "dsp": functions.dsp(), "helium": functions.is_helium()}  # fmt: skip
@@ -94,6 +101,14 @@ def emit(
                    "places": constants.places(plan, flash)}  # fmt: skip
         files[f"{name}_weights.c"] = functions.render("weights.c.j2", weights)
     return _sealed(files)
+
+
+def _has_tall_window(plan: Plan) -> bool:
+    """Whether the caller of kernels has many row pointers on its stack.
+
+    The variables of a kernel that is put in line there may lie too far from the stack pointer for its assembly.
+    """
+    return any(window_of(n.op).kernel[0] > TALL_WINDOW for n in plan.graph.nodes if isinstance(n.op, Windowed))
 
 
 def _sealed(files: dict[str, str | bytes]) -> dict[str, str | bytes]:
@@ -119,6 +134,14 @@ def _driver(program: Program, memory: Memory) -> dict[str, Any]:
         "uses_window": any(kernel.call == "window" for kernel in program.lowered.kernels.values()),
         "counters": max(stop - first for first, stop in plan.segments),
         "counters_place": memory.counters(),
+        "arena_start": memory.start(),
+        "moving": any(memory.moved(state.tensor) for state in graph.states),
+        "windows_move": any(
+            memory.moved(name)
+            for node in graph.nodes
+            for name in node.inputs
+            if program.lowered.kernels[node.name].call == "window"
+        ),
         "rows": not resident,
         "pushed_rows": tables.rows,
         "input_places": [memory.public(name) for name in graph.input_names] if resident else [],
@@ -131,6 +154,34 @@ def _driver(program: Program, memory: Memory) -> dict[str, Any]:
     context["segment_lines"] = textwrap.wrap(segments, 110)
     context["buffers"], context["offsets"], context["memory_map"] = memory.buffers, memory.offsets, memory.map()
     return context
+
+
+def _states(plan: Plan, memory: Memory, constants: Constants) -> list[dict[str, Any]]:
+    """What `begin` and the end of a call do to each tensor with a state.
+
+    `row`: the address of row number `row`; `code`: the one code of all first rows, or None where `initial` is an
+    array of them. `moved`: the constant that says where the number of moved slots stands, "" where there is none.
+    """
+    found = []
+    for state in plan.graph.states:
+        buffer, first = plan.buffers[state.tensor], plan.graph.consts[state.initial]
+        codes = np.ascontiguousarray(first if buffer.layout == "hwc" else first.transpose(0, 2, 1))
+        writer = next((node for node in plan.graph.nodes if node.output == state.tensor), plan.graph.nodes[0])
+        alike = bool((codes == codes.flat[0]).all())
+        found.append(
+            {
+                "tensor": state.tensor,
+                "rows": state.rows,
+                "row": memory.kept_row(state.tensor, "row"),
+                "code": int(codes.flat[0]) if alike else None,
+                "initial": "" if alike else constants.array(writer, f"state_{state.tensor}", codes).name,
+                "pitch": buffer.pitch,
+                "moved": memory.moved(state.tensor),
+                "advance": buffer.advance % buffer.slots,
+                "slots": buffer.slots,
+            }
+        )
+    return found
 
 
 def _span(first: int, last: int) -> str:

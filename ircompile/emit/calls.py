@@ -64,7 +64,7 @@ class Calls:
         lines, arguments = ([], ["rows"]) if stage.line_buffer else self._inputs(kernel, node)
         row = "0" if site.output.height == 1 else "step"  # one that accumulates has one row and many steps
         row = output_row(stage) if stage.line_buffer and row == "step" else row
-        arguments.append(self.memory.row(node.output, row))
+        arguments.append(self.memory.new_row(node.output, row))
         arguments += [self.constants.array(node, suffix, values).name for suffix, values in packed.arrays.items()]
         if packed.sizes:
             layer = self.functions.geometry.constant(struct, node.name, packed.sizes)
@@ -105,7 +105,8 @@ class Calls:
                 first = "step" if stride == 1 else f"step * {stride}"
                 first += f" - {top}" if top else ""
                 local = self.memory.local(buffer.offset)
-                lines += window_call(self.prefix, window, first, local, self.memory.tensor(name))
+                moved = self.memory.moved(name)
+                lines += window_call(self.prefix, window, first, local, self.memory.tensor(name), moved)
                 arguments.append("rows")
         return lines, arguments
 

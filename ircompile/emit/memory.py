@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from ircompile.plan.model import Buffer, Plan, Region
+from ircompile.plan.model import POSITION_BYTES, Block, Buffer, Plan, Region
 
 
 class Arena:
@@ -78,6 +78,10 @@ class Memory:
     def offsets(self) -> list[tuple[str, int, str]]:
         """Name, offset within its memory, and comment of everything that is no tensor."""
         found = [("COUNTERS", self.plan.counters, "steps done of every node")]
+        for name, buffer in self.plan.buffers.items():
+            if buffer.position >= 0:
+                note = f"by how many slots the rows of {self._names[name]} have moved"
+                found.append((f"MOVED_{self._names[name]}", Block(buffer.position, POSITION_BYTES), note))
         for kind, blocks in (("SCRATCH", self.plan.scratch), ("SUMS", self.plan.states)):
             found += [(f"{kind}_{node}", block, "") for node, block in blocks.items() if block.bytes]
         return [
@@ -112,7 +116,25 @@ class Memory:
 
     def row(self, name: str, row: str) -> str:
         """The address of a row of a tensor, as a C expression."""
-        return f"{self.prefix}_row({self.local(self.plan.buffers[name].offset)}, &{self.tensor(name)}, {row})"
+        return self._row(self.local(self.plan.buffers[name].offset), name, row)
+
+    def new_row(self, name: str, row: str) -> str:
+        """The same of a row that this call writes or is given; behind those of earlier calls, if there are any."""
+        return self.row(name, self._behind_history(name, row))
+
+    def moved(self, name: str) -> str:
+        """The constant that says where it stands by how much a tensor's rows have moved; "" where none does."""
+        return f"{self.prefix.upper()}_MOVED_{self._names[name]}" if self.plan.buffers[name].position >= 0 else ""
+
+    def _row(self, pointer: str, name: str, row: str) -> str:
+        moved = self.moved(name)
+        if moved:
+            return f"{self.prefix}_kept_row({pointer}, &{self.tensor(name)}, {row}, {moved})"
+        return f"{self.prefix}_row({pointer}, &{self.tensor(name)}, {row})"
+
+    def _behind_history(self, name: str, row: str) -> str:
+        before = self.plan.graph.history.get(name, 0)
+        return row if not before else str(before) if row == "0" else f"{row} + {before}"
 
     def line(self, node: str, height: int, row: str) -> str:
         """The address of a row in a line buffer."""
@@ -120,13 +142,26 @@ class Memory:
         return f"{self.prefix}_row({local}, &{self.lines(node, height)}, {row})"
 
     def public(self, name: str, constant: bool = False) -> str:
-        """The address of a tensor's first row, as public functions write it."""
+        """The address of a tensor's first row that the caller gives or takes, as public functions write it."""
+        if name in self.plan.graph.history:
+            return self._row(
+                self._pointer(self.plan.buffers[name].offset, False), name, self._behind_history(name, "0")
+            )
         return f"{self._pointer(self.plan.buffers[name].offset, constant)} + {self.tensor(name)}.offset"
 
     def public_row(self, name: str, row: str) -> str:
-        """The address of a row in public functions."""
-        pointer = self._pointer(self.plan.buffers[name].offset, False)
-        return f"{self.prefix}_row({pointer}, &{self.tensor(name)}, {row})"
+        """The address of a row that the caller gives, in public functions."""
+        return self._row(
+            self._pointer(self.plan.buffers[name].offset, False), name, self._behind_history(name, row)
+        )
+
+    def kept_row(self, name: str, row: str) -> str:
+        """The address of a row of a tensor with a state, in public functions."""
+        return self._row(self._pointer(self.plan.buffers[name].offset, False), name, row)
+
+    def start(self) -> str:
+        """The first memory, as public functions write it."""
+        return f"(int8_t *){self.arena.pointer(self.arena.regions[0])}"
 
     def counters(self) -> str:
         """The address of the schedule's counters, as public functions write it."""
@@ -156,12 +191,14 @@ class Memory:
         made = {node.output: i for i, node in enumerate(plan.graph.nodes)}
         for name, buffer in plan.buffers.items():
             readers = [layer[node.name] for node in plan.graph.nodes if name in node.inputs]
-            end = last if name in plan.graph.output_names else max(readers, default=made.get(name, 0))
+            end = last if name in plan.graph.lasting else max(readers, default=made.get(name, 0))
             shape = "x".join(map(str, plan.tensor(name).shape))
             kind = (
                 " input" if name in plan.graph.input_names else " output" if name in plan.graph.output_names else ""
             )
-            yield Place(buffer.offset, buffer.bytes, _rows(buffer), made.get(name, 0), end, f"{name} {shape}{kind}")
+            kind += " state" if name in plan.graph.history else ""
+            begin = 0 if name in plan.graph.history else made.get(name, 0)
+            yield Place(buffer.offset, buffer.bytes, _rows(buffer), begin, end, f"{name} {shape}{kind}")
         for node, lines in plan.line_buffers.items():
             yield Place(lines.offset, lines.bytes, _rows(lines), layer[node], layer[node], f"lines of {node}")
         for what, blocks in (("scratch", plan.scratch), ("sums", plan.states)):
@@ -169,6 +206,9 @@ class Memory:
                 if block.bytes:
                     yield Place(block.offset, block.bytes, "", layer[node], layer[node], f"{what} of {node}")
         yield Place(plan.counters.offset, plan.counters.bytes, "", 0, last, "steps done of every node")
+        moving = POSITION_BYTES * sum(buffer.position >= 0 for buffer in plan.buffers.values())
+        if moving:
+            yield Place(0, moving, "", 0, last, "by how much rows of states have moved")
 
     def _buffer(self, tail: str, buffer: Buffer, height: int) -> str:
         name = f"{self.prefix}_{tail}"

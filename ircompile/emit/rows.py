@@ -31,12 +31,16 @@ def before_again(stage: Stage, site: Site, call: Sequence[str]) -> list[str]:
     ]
 
 
-def window_call(prefix: str, window: Window, first: str, local: str, buffer: str) -> list[str]:
-    """Declares `rows` and fills it with pointers to the rows of a window from row `first` on."""
+def window_call(prefix: str, window: Window, first: str, local: str, buffer: str, moved: str = "") -> list[str]:
+    """Declares `rows` and fills it with pointers to the rows of a window from row `first` on.
+
+    `moved` is the constant that says where the number stands by which the rows have moved, if they do.
+    """
     taps, apart = window.kernel[0], window.dilation[0]
+    function, last = (f"{prefix}_kept_window", f", {moved}") if moved else (f"{prefix}_window", "")
     return [
         f"const int8_t *rows[{taps}];",
-        f"{prefix}_window(rows, {local}, &{buffer}, {first}, {taps}, {apart});",
+        f"{function}(rows, {local}, &{buffer}, {first}, {taps}, {apart}{last});",
     ]
 
 

@@ -11,7 +11,7 @@ from ircompile import __version__
 from ircompile.emit.templating import environment
 from ircompile.errors import CompileError
 from ircompile.interface import Port
-from ircompile.ir.simulate import run_graph
+from ircompile.ir.simulate import run_calls
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import Compiled
 
@@ -27,13 +27,14 @@ def selftest_files(compiled: Compiled, golden: Sequence[Codes] = (), seeded: int
     """NAME_selftest.h and .c: file name to text.
 
     `golden`: codes (H, W, C) by input name; their bytes are kept in flash. The `seeded` inputs are made on the
-    device. Expected outputs are those of `run_graph`. Raises CompileError where there is no vector at all.
+    device. Expected outputs are those of the simulated graph; for a network with memory
+    the vectors are calls, one after the other. Raises CompileError where there is no vector at all.
     """
     api = compiled.interface
     vectors = [*golden, *(seeded_codes(compiled, seed) for seed in range(seeded))]
     if not vectors:
         raise CompileError("self-test", "no input vector", "golden inputs, or one seeded input and more")
-    results = [run_graph(compiled.graph, dict(vector)) for vector in vectors]
+    results = list(run_calls(compiled.graph, vectors))
     expected = [_bytes(api.outputs, [result[n] for n in compiled.graph.output_names]) for result in results]
     sizes = [port.bytes for port in api.outputs]
     context = {

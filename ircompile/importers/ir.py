@@ -15,7 +15,7 @@ import math
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
@@ -23,12 +23,13 @@ from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_
 from ircompile.errors import CompileError
 from ircompile.importers.door import door, printable
 from ircompile.ir import ops
-from ircompile.ir.graph import Graph, IoBinding, Node, validate
+from ircompile.ir.graph import Graph, IoBinding, Node, State, validate
 from ircompile.ir.numerics import PROFILES, Requant
 from ircompile.ir.ops.limits import checked
 from ircompile.ir.tensor import Array, Tensor
 
-CLASSES = {cls.__name__: cls for cls in (*ops.OPS, ops.Window, ops.Constant, ops.Lookup, Requant, IoBinding)}
+CLASSES = {cls.__name__: cls for cls in (*ops.OPS, ops.Window, ops.Constant, ops.Lookup, Requant, IoBinding, State)}
+T = TypeVar("T")
 TEXT_BYTES, CONSTANT_BYTES = 2**24, 2**27
 """What a text and its constants, unpacked, may have; more is refused unread."""
 TENSOR = re.compile(r"([A-Za-z0-9_]+) (\(.*\)) (\w+) scale=(\S+) zero_point=(-?\d+)$")
@@ -41,6 +42,7 @@ def print_ir(graph: Graph) -> str:
     lines += [f"notice {text}" for text in graph.notices]
     for t in graph.tensors.values():
         lines.append(f"tensor {t.name} {t.shape} {t.dtype} scale={t.scale!r} zero_point={t.zero_point}")
+    lines += [f"state {state!r}" for state in graph.states]
     lines += [f"input {external!r}" for external in graph.inputs]
     for node in graph.nodes:
         comment = f"  # {node.source}" if node.source else ""
@@ -86,14 +88,16 @@ def _array(data: bytes) -> Array:
 def parse_ir(text: str, consts: dict[str, Array], where: str = "ir") -> Graph:
     """The graph of a text that `print_ir` wrote, and of its constants."""
     name, numerics = "", ""
-    parts: dict[str, list[Any]] = {"notice": [], "tensor": [], "input": [], "node": [], "output": []}
+    parts: dict[str, list[Any]] = {"notice": [], "tensor": [], "state": [], "input": [], "node": [], "output": []}
     for number, line in enumerate(text.split("\n"), 1):
         keyword, _, rest = printable(line).partition(" ")
         try:
             if keyword == "graph":
                 name, numerics = rest.split(" numerics=")
             elif keyword in ("input", "output"):
-                parts[keyword].append(_external(rest))
+                parts[keyword].append(_called(rest, IoBinding))
+            elif keyword == "state":
+                parts["state"].append(_called(rest, State))
             elif keyword == "tensor":
                 parts["tensor"].append(_tensor(rest))
             elif keyword == "node":
@@ -118,6 +122,7 @@ def parse_ir(text: str, consts: dict[str, Array], where: str = "ir") -> Graph:
         tuple(parts["output"]),
         numerics,
         tuple(parts["notice"]),
+        states=tuple(parts["state"]),
     )
     if not graph.inputs or not graph.outputs:
         raise CompileError(where, "has no inputs or no outputs", "one of each and more")
@@ -134,10 +139,10 @@ def _tensor(text: str) -> Tensor:
     return checked(Tensor(name, ast.literal_eval(shape), dtype, float(scale), int(zero_point)))
 
 
-def _external(text: str) -> IoBinding:
+def _called(text: str, kind: type[T]) -> T:
     held = _value(ast.parse(text, mode="eval").body)
-    if not isinstance(held, IoBinding):
-        raise ValueError("not an IoBinding")
+    if not isinstance(held, kind):
+        raise ValueError(f"not a {kind.__name__}")
     return held
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.graph import Graph, IoBinding, Node
+from ircompile.ir.graph import Graph, IoBinding, Node, State
 from ircompile.ir.names import Names
 from ircompile.ir.ops import Op
 from ircompile.ir.tensor import Array, Shape, Tensor
@@ -21,6 +21,7 @@ class GraphBuilder:
         self.tensors: dict[str, Tensor] = {}
         self.consts: dict[str, Array] = {}
         self.notices: list[str] = []
+        self.states: list[State] = []
         self.names = Names()
 
     def notice(self, text: str) -> None:
@@ -59,7 +60,8 @@ class GraphBuilder:
     ) -> Graph:
         """The finished graph, without the tensors and constants that no node names. It is not validated yet."""
         ends = (tuple(inputs), tuple(outputs))
-        whole = Graph(name, (), self.tensors, self.consts, *ends, numerics, tuple(self.notices))
+        notices, states = tuple(self.notices), tuple(self.states)
+        whole = Graph(name, (), self.tensors, self.consts, *ends, numerics, notices, states=states)
         return whole.rebuilt(self.nodes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 
 from ircompile.errors import CompileError
@@ -50,10 +51,28 @@ class IoBinding:
 
 
 @dataclass(frozen=True)
+class State:
+    """What one call of a network keeps for the next: rows of `tensor`.
+
+    The first `rows` rows of the tensor are its last ones of the call before; at the first call they are the
+    constant `initial` (rows, W, C). Its other rows are computed by a node, or are the caller's, as in any tensor: a
+    node that writes it gives only these. So a tensor of 21 rows with a state of 20 moves by one row each call.
+
+    call t      rows  [a b c d]  e      a window over five rows; e is new
+    call t + 1  rows    [b c d e]  f
+    """
+
+    tensor: str
+    rows: int
+    initial: str
+
+
+@dataclass(frozen=True)
 class Graph:
     """A quantized network. Every node's output is written once, by it; constants are integers or float64 scales.
 
-    `full_macs`: what nodes multiplied before channels were removed, by node name; for reports.
+    `full_macs`: what nodes multiplied before channels were removed, by node name; for reports. With `states`, the
+    network remembers: see `State`.
     """
 
     name: str
@@ -65,6 +84,7 @@ class Graph:
     numerics: str
     notices: tuple[str, ...] = field(default=())
     full_macs: Mapping[str, int] = field(default_factory=dict)
+    states: tuple[State, ...] = ()
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -76,9 +96,24 @@ class Graph:
         """The output tensors, in the model's order."""
         return tuple(external.tensor for external in self.outputs)
 
+    @cached_property
+    def history(self) -> dict[str, int]:
+        """By name of each tensor with a state, how many rows of it are of earlier calls."""
+        return {state.tensor: state.rows for state in self.states}
+
+    @property
+    def lasting(self) -> set[str]:
+        """The tensors that must stay as they are: outputs, and those with a state."""
+        return {*self.output_names, *self.history}
+
+    def fresh(self, name: str) -> Tensor:
+        """The rows of a tensor that one call computes or is given: all of them, but where it has a state."""
+        tensor, rows = self.tensors[name], self.history.get(name, 0)
+        return replace(tensor, shape=(tensor.height - rows, *tensor.shape[1:])) if rows else tensor
+
     def site(self, node: Node) -> Site:
-        """The tensors and constants that `node` works on."""
-        return Site(tuple(self.tensors[name] for name in node.inputs), self.tensors[node.output], self.consts)
+        """The tensors and constants that `node` works on; of its output the rows that it computes."""
+        return Site(tuple(self.tensors[name] for name in node.inputs), self.fresh(node.output), self.consts)
 
     def macs(self) -> int:
         """Multiply-accumulates of one inference."""
@@ -97,9 +132,11 @@ class Graph:
         changed = replace(self, nodes=tuple(nodes), **changes)  # type: ignore[arg-type]
         named = {name for node in changed.nodes for name in (*node.inputs, node.output)}
         named |= {*changed.input_names, *changed.output_names}
-        used = {name for node in changed.nodes for name in const_names(node.op)}
+        states = tuple(state for state in changed.states if state.tensor in named)
+        used = {name for node in changed.nodes for name in const_names(node.op)} | {s.initial for s in states}
         return replace(
             changed,
+            states=states,
             tensors={name: t for name, t in changed.tensors.items() if name in named},
             consts={name: c for name, c in changed.consts.items() if name in used},
         )
@@ -113,10 +150,11 @@ def validate(graph: Graph) -> Graph:
     known = set(graph.input_names)
     if len(known) < len(graph.inputs):
         raise CompileError(graph.name, "has an input twice")
+    _check_states(graph)
     for external in (*graph.inputs, *graph.outputs):
         _check_external(graph, external)
     for node in graph.nodes:
-        missing = [name for name in node.inputs if name not in known]
+        missing = [name for name in node.inputs if name not in known and not _reads_history(graph, node, name)]
         if missing or node.output in known or node.output not in graph.tensors:
             raise CompileError(
                 node.source or node.name,
@@ -128,7 +166,38 @@ def validate(graph: Graph) -> Graph:
     for name in graph.output_names:
         if name not in known:
             raise CompileError(graph.name, f"output {name!r} is computed by no node")
+    for state in graph.states:
+        if state.tensor not in known:
+            raise CompileError(graph.name, f"state {state.tensor!r} is computed by no node")
     return graph
+
+
+def _check_states(graph: Graph) -> None:
+    """Raises CompileError where a state is no part of a tensor, or begins with something else than codes of it."""
+    if len(graph.history) < len(graph.states):
+        raise CompileError(graph.name, "has two states of one tensor")
+    for state in graph.states:
+        tensor, initial = graph.tensors.get(state.tensor), graph.consts.get(state.initial)
+        where = f"{graph.name} state of {state.tensor!r}"
+        if tensor is None or initial is None or not 0 < state.rows < tensor.height:
+            raise CompileError(
+                where, f"{state.rows} rows, at first {state.initial!r}", "rows of a tensor, a constant"
+            )
+        if initial.dtype != tensor.dtype or initial.shape != (state.rows, *tensor.shape[1:]):
+            raise CompileError(where, f"begins as {initial.dtype} {initial.shape}", f"{tensor.dtype} like its rows")
+        if state.tensor in graph.output_names:
+            raise CompileError(where, "is an output", "outputs without a state")
+
+
+def _reads_history(graph: Graph, node: Node, name: str) -> bool:
+    """Whether a node reads only rows of earlier calls of a tensor: then it may stand before the tensor's writer."""
+    rows = graph.history.get(name, 0)
+    if not rows:
+        return False
+    site, places = graph.site(node), [i for i, other in enumerate(node.inputs) if other == name]
+    return all(
+        node.op.needs(site, step)[place][1] <= rows for step in range(node.op.steps(site)) for place in places
+    )
 
 
 def _check_sizes(graph: Graph) -> None:
@@ -162,6 +231,7 @@ def _check_external(graph: Graph, external: IoBinding) -> None:
     shape, axes = external.shape, external.axes
     named = [axis for axis in axes if axis >= 0]
     sound = all(type(size) is int for size in (*shape, *axes)) and len(set(named)) == len(named)
+    tensor = graph.fresh(external.tensor)
     if not (sound and all(axis < len(shape) for axis in named) and prod(shape) == prod(tensor.shape)):
         raise CompileError(where, f"shape {shape}, axes {axes} of {tensor.shape}", "as many elements")
     if any(shape[axis] > 1 for axis in range(len(shape)) if named and axis not in named):

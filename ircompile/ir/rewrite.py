@@ -9,8 +9,8 @@ from ircompile.ir.graph import Graph, Node
 
 
 def writers(graph: Graph) -> dict[str, Node]:
-    """The node that writes each tensor; graph inputs have none."""
-    return {node.output: node for node in graph.nodes}
+    """The node that writes each tensor whole; graph inputs have none, nor have tensors with a state."""
+    return {node.output: node for node in graph.nodes if node.output not in graph.history}
 
 
 def redirected(graph: Graph, nodes: Iterable[Node], renames: Mapping[str, str]) -> Graph:

@@ -35,6 +35,7 @@ def lower(graph: Graph, target: Target, frugal: bool = False) -> Lowered:
     """
     graph = with_whole(graph, target)
     nibbles = layers_of_nibbles(graph)
+    graph = _with_still_rows(graph, target, frugal, nibbles)
     chosen = {node.name: choose(node, graph, target, frugal, nibbles) for node in graph.nodes}
     kernels = _turned(graph, chosen)
     wanted: dict[str, set[Layout]] = {name: set() for name in graph.tensors}
@@ -53,6 +54,24 @@ def lower(graph: Graph, target: Target, frugal: bool = False) -> Lowered:
             kernels[node.name] = choose(node, lowered, target)
     demands = {n.name: kernels[n.name].demand(written[n.output]) for n in lowered.nodes}
     return Lowered(lowered, kernels, demands)
+
+
+def _with_still_rows(graph: Graph, target: Target, frugal: bool, nibbles: frozenset[str]) -> Graph:
+    """A copy of each tensor with a state for readers that find rows themselves, as its rows move round their ring.
+
+    Before: s (state) -> Transpose        After: s (state) -> Slice -> Transpose
+    """
+    tensors, nodes, copies = dict(graph.tensors), list[Node](), dict[str, str]()
+    for node in graph.nodes:
+        moving = graph.history.keys() & {*node.inputs}
+        if moving and choose(node, graph, target, frugal, nibbles).call in ("buffer", "map"):
+            for name in sorted(moving - copies.keys()):
+                copies[name] = still = f"{name}_still"
+                tensors[still] = replace(tensors[name], name=still)
+                nodes.append(Node(still, ops.Slice((0, 0, 0), tensors[name].shape), (name,), still, node.source))
+            node = replace(node, inputs=tuple(copies.get(name, name) for name in node.inputs))
+        nodes.append(node)
+    return replace(graph, nodes=tuple(nodes), tensors=tensors) if copies else graph
 
 
 def _turned(graph: Graph, kernels: Mapping[str, Kernel]) -> dict[str, Kernel]:

@@ -37,6 +37,8 @@ def with_whole(graph: Graph, target: Target) -> Graph:
         op = node.op
         if not isinstance(op, ops.Depthwise) or not stored(node.output):
             return node
+        if {node.output, *node.inputs} & graph.history.keys():
+            return node
         alone = len(consumers[node.inputs[0]]) == 1 and node.inputs[0] not in graph.input_names
         return replace(node, op=replace(op, whole=True)) if alone and can_be_whole(op, graph.site(node)) else node
 
@@ -44,7 +46,7 @@ def with_whole(graph: Graph, target: Target) -> Graph:
 
 
 def _reading_maps(graph: Graph, node: Node) -> Node:
-    if not isinstance(node.op, ops.Conv):
+    if not isinstance(node.op, ops.Conv) or node.inputs[0] in graph.history:  # whose rows lie anywhere in a ring
         return node
     height, width, _ = graph.tensors[node.inputs[0]].shape
     one = node.op.window.covers(height, width) and height * width > 1

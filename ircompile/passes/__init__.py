@@ -18,11 +18,13 @@ from ircompile.passes.fold_reshape import fold_reshape
 from ircompile.passes.merge_tables import merge_tables, scalar_tables
 from ircompile.passes.positive_scales import positive_scales
 from ircompile.passes.prune_channels import prune_channels
+from ircompile.passes.state_rings import state_rings
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_dead,
     positive_scales,
     drop_identities,
+    state_rings,
     absorb_transposes,
     scalar_tables,
     merge_tables,

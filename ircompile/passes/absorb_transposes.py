@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 from ircompile.ir.graph import Graph, IoBinding, Node
@@ -26,7 +27,7 @@ def _inputs(graph: Graph) -> Graph:
     for place, external in enumerate(graph.inputs):
         flip = _only(readers[external.tensor], Flip)
         name = flip.output if flip is not None else external.tensor
-        if {name, external.tensor} & set(graph.output_names) or not _told(external, tensors[name]):
+        if {name, external.tensor} & graph.lasting or not _told(external, tensors[name]):
             continue
         moves = [node.op.order for node in readers[name] if isinstance(node.op, Transpose)]
         if not moves or len(moves) != len(readers[name]) or any(order != moves[0] for order in moves):
@@ -54,7 +55,9 @@ def _permuted(tensor: Tensor, order: tuple[int, int, int]) -> Tensor:
 
 def _outputs(graph: Graph) -> Graph:
     written = writers(graph)
-    outputs = [_outward(external, graph.tensors[external.tensor], written) for external in graph.outputs]
+    outputs = [
+        _outward(external, graph.tensors[external.tensor], written, graph.history) for external in graph.outputs
+    ]
     return graph if tuple(outputs) == graph.outputs else graph.rebuilt(graph.nodes, outputs=tuple(outputs))
 
 
@@ -66,9 +69,9 @@ def _told(external: IoBinding, tensor: Tensor) -> bool:
     )
 
 
-def _outward(external: IoBinding, tensor: Tensor, written: dict[str, Node]) -> IoBinding:
+def _outward(external: IoBinding, tensor: Tensor, written: dict[str, Node], kept: Container[str]) -> IoBinding:
     node = written.get(external.tensor)
-    if node is None or not isinstance(node.op, Transpose) or not _told(external, tensor):
+    if node is None or not isinstance(node.op, Transpose) or not _told(external, tensor) or node.inputs[0] in kept:
         return external
     axes = [-1, -1, -1]
     for place, axis in enumerate(node.op.order):

@@ -95,7 +95,7 @@ def _macs(graph: Graph, chain: tuple[Node, ...]) -> int:
 def _offers(graph: Graph, dam: Dam) -> Iterator[tuple[int, tuple[Node, ...]]]:
     """Bytes at a dam, rows in between included, where a chain of nodes that ends in a kept tensor is cloned."""
     writer = writers(graph)
-    for name in sorted(dam.kept - set(graph.output_names)):
+    for name in sorted(dam.kept - graph.lasting):
         chain: tuple[Node, ...] = ()
         source, beside, between = name, frozenset[str](), 0
         while (node := writer.get(source)) and not node.op.state_bytes(graph.site(node)):

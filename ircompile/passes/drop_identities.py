@@ -13,7 +13,8 @@ def drop_identities(graph: Graph) -> Graph:
     r = Reshape(1, 1, 64) (x)        x: 1 x 1 x 64
     y = Conv (r)                ->   y = Conv (x)
 
-    A node whose output is quantized otherwise than its input stays: its readers would compute something else.
+    A node whose output is quantized otherwise than its input stays: its readers would compute something else. So
+    does one that gives out a tensor with a state, which is no output itself.
     """
     renames: dict[str, str] = {}
     kept: list[Node] = []
@@ -22,7 +23,7 @@ def drop_identities(graph: Graph) -> Graph:
         before = written.get(node.inputs[0]) if node.inputs else None
         if isinstance(node.op, Flip) and before is not None and isinstance(before.op, Flip):
             renames[node.output] = before.inputs[0]
-        elif _is_identity(graph, node):
+        elif _is_identity(graph, node) and not (node.output in graph.lasting and node.inputs[0] in graph.history):
             renames[node.output] = node.inputs[0]
         else:
             kept.append(node)

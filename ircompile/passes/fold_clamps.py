@@ -26,7 +26,7 @@ def fold_clamps(graph: Graph) -> Graph:
     renames: dict[str, str] = {}
     for node in graph.nodes:
         before = written.get(node.inputs[0]) if node.inputs else None
-        if before is None or not isinstance(node.op, Table) or before.output in graph.output_names:
+        if before is None or not isinstance(node.op, Table) or before.output in graph.lasting:
             continue
         bounds = clamp_of(graph.consts[node.op.table])
         source, target = graph.tensors[node.inputs[0]], graph.tensors[node.output]

@@ -22,7 +22,7 @@ def fold_lookups(graph: Graph) -> Graph:
         before = written.get(node.inputs[0]) if node.inputs else None
         if before is None or not isinstance(node.op, Mean) or not isinstance(before.op, Table) or node.op.lookup:
             continue
-        if len(readers[before.output]) == 1 and before.output not in graph.output_names:
+        if len(readers[before.output]) == 1 and before.output not in graph.lasting:
             codes = graph.tensors[before.output]
             lookup = Lookup(before.op.table, codes.scale, codes.zero_point)
             folded[node.name] = replace(node, op=replace(node.op, lookup=lookup), inputs=before.inputs)

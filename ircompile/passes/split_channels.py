@@ -27,11 +27,15 @@ def splittable(graph: Graph) -> dict[str, list[Node]]:
     consumers, writer = graph.consumers(), writers(graph)
     chains: dict[str, list[Node]] = {}
     for node in graph.nodes:
-        if not isinstance(node.op, Depthwise) or _channels(graph, node.output) != _channels(graph, node.inputs[0]):
+        if (
+            not isinstance(node.op, Depthwise)
+            or {node.inputs[0], node.output} & graph.history.keys()
+            or _channels(graph, node.output) != _channels(graph, node.inputs[0])
+        ):
             continue
         chain = [node]
         while (above := writer.get(chain[0].inputs[0])) and len(consumers[above.output]) == 1:
-            if above.output in graph.output_names or not isinstance(above.op, Conv | Table):
+            if above.output in graph.lasting or not isinstance(above.op, Conv | Table):
                 break
             chain.insert(0, above)
             if isinstance(above.op, Conv):

@@ -11,10 +11,10 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.ops import Concat
 from ircompile.plan.allocations import Allocation
 from ircompile.plan.bound import lower_bound
-from ircompile.plan.candidate import CandidatePlan
+from ircompile.plan.candidate import CandidatePlan, aligned
 from ircompile.plan.fast import shortcuts
 from ircompile.plan.memories import MemoryMap, one_arena
-from ircompile.plan.model import MOST_STEPS, Block, Buffer, Demand, Layout, Plan
+from ircompile.plan.model import MOST_STEPS, POSITION_BYTES, Block, Buffer, Demand, Layout, Plan
 from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
 from ircompile.plan.search import find_default, find_least
 
@@ -68,8 +68,9 @@ def lay_out(candidate: CandidatePlan, memory_map: MemoryMap | None = None) -> Pl
         counters=Block(memory_map.counters, candidate.counter_bytes),
         arena_bytes=sum(region.bytes for region in memory_map.regions),
         regions=memory_map.regions,
-        peak_live=candidate.peak_bytes + candidate.counter_bytes,
+        peak_live=candidate.peak_bytes + candidate.counter_bytes + candidate.state_bytes,
         lower_bound=lower_bound(plain, candidate.rows_input),
+        state_bytes=candidate.state_bytes,
     )
 
 
@@ -83,8 +84,11 @@ def buffers_of(candidate: CandidatePlan, bases: Mapping[str, int]) -> tuple[dict
     layouts: dict[str, Layout] = dict.fromkeys(graph.input_names, "hwc")
     layouts |= {node.output: scheduled.demands[node.name].writes for node in graph.nodes}
     rings = {ring.name: (ring, bases[found.name]) for found in candidate.allocations for ring in found.rings}
+    states = _state_buffers(candidate, layouts)
 
     def buffer(name: str, layout: Layout) -> Buffer:
+        if name in states:
+            return states[name]
         ring, base = rings[candidate.root_of(name)]
         return Buffer(base, ring.pitch, ring.slots, layout, ring.slot_offset)
 
@@ -96,6 +100,20 @@ def buffers_of(candidate: CandidatePlan, bases: Mapping[str, int]) -> tuple[dict
         at = buffers[name].offset + piece.channel * whole.itemsize
         buffers[name] = replace(buffers[name], offset=at, pixel_stride=whole.channels * whole.itemsize)
     return buffers, line_buffers
+
+
+def _state_buffers(candidate: CandidatePlan, layouts: Mapping[str, Layout]) -> dict[str, Buffer]:
+    """The ring buffers of states, one behind the other at the begin of the arena, behind their positions."""
+    found: dict[str, Buffer] = {}
+    at, position = candidate.position_bytes, 0
+    for ring in candidate.state_rings:
+        found[ring.name] = Buffer(
+            at, ring.pitch, ring.slots, layouts[ring.name], ring.slot_offset,
+            advance=ring.advance, position=position if ring.moves else -1,
+        )  # fmt: skip
+        at += aligned(ring.bytes)
+        position += POSITION_BYTES * ring.moves
+    return found
 
 
 def _blocks(allocations: Sequence[Allocation], bases: Mapping[str, int], kind: str) -> dict[str, Block]:

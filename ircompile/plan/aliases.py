@@ -33,13 +33,13 @@ def aliases_of(graph: Graph, demands: Mapping[str, Demand], line_buffers: Set[st
     found = []
     for node in graph.nodes:
         position = demands[node.name].in_place
-        if position is None or node.name in line_buffers:
+        if position is None or node.name in line_buffers or node.output in graph.history:
             continue
         names = [
             name
             for name in (node.inputs[position], *node.inputs)
             if _fits(graph, node, name, position, consumers[node.output])
-            and name not in graph.output_names
+            and name not in graph.lasting
             and node.inputs.count(name) == 1
         ]
         found.append(InPlaceAlias(node.output, tuple(sorted(names, key=lambda n: -len(consumers[n])))))
@@ -74,9 +74,9 @@ def slices_of(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, ChannelS
     demand_of = {node.output: demands[node.name] for node in graph.nodes}
     slices: dict[str, ChannelSlice] = {}
     for node in graph.nodes:
-        if not (isinstance(node.op, ops.Concat) and node.op.axis == 2):
+        if not (isinstance(node.op, ops.Concat) and node.op.axis == 2) or node.output in graph.history:
             continue
-        own = [len(consumers[name]) == 1 and name not in graph.output_names for name in node.inputs]
+        own = [len(consumers[name]) == 1 and name not in graph.lasting for name in node.inputs]
         written = [name in demand_of and demand_of[name].strided for name in node.inputs]
         dense = [name in demand_of and demand_of[name].writes == "hwc" for name in node.inputs]
         if all(own) and all(written) and all(dense) and len(set(node.inputs)) == len(node.inputs):

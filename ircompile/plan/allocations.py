@@ -50,11 +50,34 @@ class Allocation:
         return sum(rows.alive_at(time) for rows in self.intervals)
 
 
+class StateRing(NamedTuple):
+    """The ring buffer of a tensor with a state: row r of call t lives in slot (r + slot_offset + t * advance) mod
+    slots. It is there all the time, so it shares its bytes with nothing.
+    """
+
+    name: str
+    slots: int
+    pitch: int
+    slot_offset: int
+    advance: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all slots."""
+        return self.slots * self.pitch
+
+    @property
+    def moves(self) -> bool:
+        """Whether rows lie elsewhere in the next call, so that their place must be remembered."""
+        return self.advance % self.slots > 0
+
+
 class Allocations(NamedTuple):
-    """All that must be placed, and by name of a tensor the one in whose rows it lives."""
+    """All that must be placed, and by name of a tensor the one in whose rows it lives; and the rings of states."""
 
     all: list[Allocation]
     alias_roots: Mapping[str, str]
+    states: tuple[StateRing, ...] = ()
 
 
 class TemporaryBlock(NamedTuple):
@@ -79,7 +102,9 @@ def allocations_of(
     With `share_rings`, tensors whose rows have equally many bytes may share ring buffers. The other arguments are
     those of `live_ranges`.
     """
-    live, roots = root_live_ranges(scheduled, live_ranges(scheduled, times, end, whole, kept))
+    of_all = live_ranges(scheduled, times, end, whole, kept)
+    states = tuple(_state_ring(scheduled, name, of_all[name], name in whole) for name in scheduled.history)
+    live, roots = root_live_ranges(scheduled, of_all)
     found = []
     for names in ring_groups(scheduled, live, roots, share_rings):
         pitch = scheduled.rows[names[0]][0]
@@ -88,7 +113,18 @@ def allocations_of(
     for block in temporary_blocks(scheduled, times):
         rows = RowIntervals(block.live.first, block.live.last, 0, 1, block.live.bytes)
         found.append(Allocation(block.name, block.live.bytes, (rows,), block.rings, block.stage))
-    return Allocations(found, roots)
+    return Allocations(found, roots, states)
+
+
+def _state_ring(scheduled: ScheduledGraph, name: str, live: LiveRanges, given: bool) -> StateRing:
+    """The ring of a tensor with a state; rows that are `given` by the caller all at once lie side by side."""
+    pitch, height = scheduled.rows[name]
+    rows = scheduled.history[name]
+    new, slots, slot_offset = height - rows, live.slots, 0
+    if given:
+        slots = -(-slots // new) * new
+        slot_offset = -rows % slots
+    return StateRing(name, slots, pitch, slot_offset, new)
 
 
 def root_live_ranges(
@@ -96,8 +132,10 @@ def root_live_ranges(
 ) -> tuple[dict[str, LiveRanges], dict[str, str]]:
     """The live ranges of tensors that have rows of their own; and by name of each tensor in whose rows it lives.
 
-    The live range of a row covers all tensors that live in it.
+    The live range of a row covers all tensors that live in it. Tensors with a state are left out: their rings are
+    there all the time.
     """
+    live = {name: ranges for name, ranges in live.items() if name not in scheduled.history}
     first = {name: ranges.first for name, ranges in live.items()}
     last = {name: ranges.last for name, ranges in live.items()}
     roots = alias_roots_of(scheduled.aliases, scheduled.slices, scheduled.rows, first, last)

@@ -5,6 +5,9 @@ rows that are alive between two neighbours depend on the steps of these two only
 while node i takes step s, whatever all others have done, is a shortest path through the chain. Every run takes
 every step, so the greatest of these is a bound for all runs, cuts, interleavings and placements. Tensors beside
 the chain are not counted.
+
+Of a tensor with a state, the rows that the next call keeps count: all of them between two calls; during a call at
+least those that are neither new nor the oldest, which no step can spare.
 """
 
 from __future__ import annotations
@@ -97,6 +100,16 @@ def _range_minimum(values: Array, start: Array, stop: Array) -> Array:
 def lower_bound(scheduled: ScheduledGraph, rows_input: bool) -> int:
     """Bytes, without counters, that every plan needs which places whole rows and computes each of them once."""
     graph = scheduled.graph
+    between = during = 0
+    for state in graph.states:
+        new, row_bytes = graph.fresh(state.tensor).height, graph.tensors[state.tensor].row_bytes
+        between, during = between + state.rows * row_bytes, during + max(state.rows - new, 0) * row_bytes
+    return max(between, during + _of_one_call(scheduled, rows_input))
+
+
+def _of_one_call(scheduled: ScheduledGraph, rows_input: bool) -> int:
+    """The same of all but tensors with a state."""
+    graph = scheduled.graph
     chain = heaviest_chain(graph)
     if not chain:
         return 0
@@ -112,7 +125,8 @@ def lower_bound(scheduled: ScheduledGraph, rows_input: bool) -> int:
     for edge in reversed(edges[1:]):
         downstream.append(edge.least_after(downstream[-1]))
     downstream.reverse()
-    bound = 0 if rows_input else sum(graph.tensors[name].bytes for name in graph.input_names)
+    stored = [name for name in graph.input_names if name not in graph.history]
+    bound = 0 if rows_input else sum(graph.tensors[name].bytes for name in stored)
     for i, edge in enumerate(edges):
         last = i + 1 == len(edges)
         after = downstream[i][1:] if last else edges[i + 1].least_while_written(downstream[i + 1])
@@ -130,15 +144,16 @@ def _edge(scheduled: ScheduledGraph, source: int, node: int) -> Edge:
     rows = scheduled.step_rows[node]
     required = np.maximum.accumulate(np.array(rows.required[position], np.int64))
     dead = np.sort(rows.readers[position]).searchsorted(np.arange(stage.steps + 1))
-    there = np.arange(tensor.height + 1) if source < 0 else _rows_after(scheduled, source)
+    there = np.arange(graph.fresh(name).height + 1) if source < 0 else _rows_after(scheduled, source)
+    required = np.maximum(required - graph.history.get(name, 0), 0)
     demand, sums = scheduled.demands[stage.node.name], scheduled.sums[node]
     held = np.full(stage.steps, demand.scratch + sums, np.int64)
-    if demand.in_place is not None:
+    if demand.in_place is not None and not {name, stage.node.output} & graph.history.keys():
         written = np.diff(_rows_after(scheduled, node))
         held -= np.minimum(written, np.diff(dead)) * min(
             graph.tensors[stage.node.output].row_bytes, tensor.row_bytes
         )
-    return Edge(tensor.row_bytes, there, dead, required, held)
+    return Edge(0 if name in graph.history else tensor.row_bytes, there, dead, required, held)
 
 
 def _rows_after(scheduled: ScheduledGraph, node: int) -> Array:
@@ -148,14 +163,15 @@ def _rows_after(scheduled: ScheduledGraph, node: int) -> Array:
 
 def heaviest_chain(graph: Graph) -> list[int]:
     """The nodes on the path from an input to an output whose tensors have the most bytes in all."""
-    weight: dict[str, int] = {name: graph.tensors[name].bytes for name in graph.input_names}
+    own = {name: 0 if name in graph.history else tensor.bytes for name, tensor in graph.tensors.items()}
+    weight: dict[str, int] = {name: own[name] for name in graph.input_names}
     before: dict[str, int | None] = dict.fromkeys(graph.input_names)
     via: dict[int, str] = {}
     for i, node in enumerate(graph.nodes):
         reached = [name for name in node.inputs if name in weight]
         if reached:
             via[i] = max(reached, key=lambda n: weight[n])
-            weight[node.output] = weight[via[i]] + graph.tensors[node.output].bytes
+            weight[node.output] = weight[via[i]] + own[node.output]
             before[node.output] = i
     name = max(graph.output_names, key=lambda n: weight.get(n, 0))
     chain: list[int] = []

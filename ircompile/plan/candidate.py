@@ -12,8 +12,8 @@ import numpy as np
 from ircompile.ir.graph import Node
 from ircompile.ir.tensor import Array
 from ircompile.plan.allocate import Placement, allocate
-from ircompile.plan.allocations import Allocation, Allocations, allocations_of, live_bytes
-from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES
+from ircompile.plan.allocations import Allocation, Allocations, StateRing, allocations_of, live_bytes
+from ircompile.plan.model import ARENA_ALIGN, COUNTER_BYTES, POSITION_BYTES
 from ircompile.plan.schedule import Segment, StepTimes, one_after_other
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.settings import MANY_STAGES, QUICK_TRIALS, THOROUGH_TRIALS, WORTH_TRIALS
@@ -51,6 +51,27 @@ class CandidatePlan:
     def root_of(self, tensor: str) -> str:
         """The tensor in whose rows a tensor lives."""
         return self._allocations.alias_roots.get(tensor, tensor)
+
+    @property
+    def state_rings(self) -> tuple[StateRing, ...]:
+        """The ring buffers that outlive a call; they stand at the begin of the arena, behind `position_bytes`."""
+        return self._allocations.states
+
+    @property
+    def position_bytes(self) -> int:
+        """Bytes that say where the rows of those rings are."""
+        return aligned(POSITION_BYTES * sum(ring.moves for ring in self.state_rings))
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of all that outlives a call: where rows are pushed, the counters, too, which say how many came."""
+        rings = self.position_bytes + sum(aligned(ring.bytes) for ring in self.state_rings)
+        return rings + (aligned(self.counter_bytes) if self.counters_last else 0)
+
+    @property
+    def counters_last(self) -> bool:
+        """Whether the counters outlive a call."""
+        return self.rows_input and bool(self.state_rings)
 
     @property
     def counter_bytes(self) -> int:
@@ -116,7 +137,7 @@ class CandidatePlan:
 
     def quick_size_within(self, limit: float) -> int:
         """Arena bytes after a short search, which is shorter still if `limit` is out of reach."""
-        trials, worth = self._trials(QUICK_TRIALS), WORTH_TRIALS * limit
+        trials, worth = self._trials(QUICK_TRIALS), WORTH_TRIALS * limit - self.state_bytes
         shortcuts = self.scheduled.shortcuts
         return self.arena_bytes(allocate(self.allocations, trials, self.peak_bytes, worth, shortcuts=shortcuts)[1])
 
@@ -135,8 +156,8 @@ class CandidatePlan:
         return min(trials, trials * MANY_STAGES**2 // len(self.scheduled.stages) ** 2)
 
     def arena_bytes(self, top: int) -> int:
-        """Arena bytes if buffers need `top`: the counters follow, and both are aligned."""
-        return aligned(aligned(top) + self.counter_bytes)
+        """Arena bytes if buffers need `top`: states stand before them, the counters behind; all are aligned."""
+        return self.state_bytes + aligned(aligned(top) + (0 if self.counters_last else self.counter_bytes))
 
 
 def aligned(size: int) -> int:

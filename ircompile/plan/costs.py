@@ -26,7 +26,8 @@ class SegmentCosts:
     """The peaks of segments of one graph. Each segment is fired once, when its peak is asked for.
 
     A segment's own peak is that of the tensors that its stages read or write. To it are added the carried bytes:
-    tensors that are there before the segment and are needed after it, while no stage of it touches them.
+    tensors that are there before the segment and are needed after it, while no stage of it touches them. Tensors
+    with a state do not count: they are there in any case.
     """
 
     def __init__(self, scheduled: ScheduledGraph, rows_input: bool) -> None:
@@ -67,14 +68,16 @@ class SegmentCosts:
 
     def touched(self, segment: Segment, entering: Sequence[str]) -> list[str]:
         """What enters the segment, what its stages read, and what they write."""
-        stages = self.scheduled.stages[slice(*segment)]
-        return [*entering, *(name for stage in stages for name in (*stage.inputs, stage.node.output))]
+        stages, history = self.scheduled.stages[slice(*segment)], self.scheduled.history
+        names = (name for stage in stages for name in (*stage.inputs, stage.node.output))
+        return [*entering, *(name for name in names if name not in history)]
 
     def _entering(self, segment: Segment) -> list[str]:
         """The tensors that exist before the segment and that it reads; and slices, which share rows with others."""
         scheduled, (first, stop) = self.scheduled, segment
         pushed = scheduled.graph.input_names[0] if self.rows_input and first == 0 else None
-        read = dict.fromkeys(name for stage in scheduled.stages[first:stop] for name in stage.inputs)
+        inputs = (name for stage in scheduled.stages[first:stop] for name in stage.inputs)
+        read = dict.fromkeys(name for name in inputs if name not in scheduled.history)
         slices = (name for name in scheduled.slices if scheduled.last_reader[name] >= first)
         return [n for n in dict.fromkeys([*read, *slices]) if self._made[n] <= first and n != pushed]
 
@@ -82,8 +85,14 @@ class SegmentCosts:
         """Bytes of all other tensors that are there from the segment's begin to its end."""
         scheduled, (first, stop) = self.scheduled, segment
         names = [name for name in entering if scheduled.last_reader[name] >= stop]
-        if self.rows_input and first == 0 and scheduled.last_reader[scheduled.graph.input_names[0]] >= stop:
-            names.append(scheduled.graph.input_names[0])
+        pushed = scheduled.graph.input_names[0]
+        if (
+            self.rows_input
+            and first == 0
+            and scheduled.last_reader[pushed] >= stop
+            and pushed not in scheduled.history
+        ):
+            names.append(pushed)
         return int(self._spanning[segment]) - sum(scheduled.graph.tensors[name].bytes for name in names)
 
     @cached_property
@@ -98,7 +107,7 @@ class SegmentCosts:
         scheduled, count = self.scheduled, len(self.scheduled.stages)
         sizes = np.zeros((count + 1, count + 1), np.int64)
         for name, first in self._made.items():
-            if scheduled.last_reader[name] >= 0:
+            if scheduled.last_reader[name] >= 0 and name not in scheduled.history:
                 sizes[first, scheduled.last_reader[name]] += scheduled.graph.tensors[name].bytes
         return np.cumsum(np.cumsum(sizes, axis=0)[:, ::-1], axis=1)[:, ::-1]
 
@@ -115,10 +124,11 @@ class SegmentCosts:
         sums, whichever is most.
         """
         scheduled, count, spanning = self.scheduled, len(self.scheduled.stages), self._spanning.copy()
-        if self.rows_input:  # pushed rows come one by one
-            name = scheduled.graph.input_names[0]
+        name = scheduled.graph.input_names[0]
+        if self.rows_input and name not in scheduled.history:  # pushed rows come one by one
             spanning[:, : scheduled.last_reader[name] + 1] -= scheduled.graph.tensors[name].bytes
-        own = np.array(scheduled.sums) + [scheduled.rows[stage.node.output][0] for stage in scheduled.stages]
+        outputs = [stage.node.output for stage in scheduled.stages]
+        own = np.array(scheduled.sums) + [scheduled.rows[n][0] * (n not in scheduled.history) for n in outputs]
         own += [scheduled.demands[stage.node.name].scratch for stage in scheduled.stages]
         at_cut, bounds = np.diagonal(spanning), np.zeros((count, count + 1), np.int64)
         for first in range(count):

@@ -87,6 +87,9 @@ def live_ranges(
     `times` and `end` are those of `StepTimes`. Tensors in `whole` are there from the start; those in `kept` live on
     after the last step. A row that is written lives at least at the time of its step, so that it never stands where
     another row is read or written in this step.
+
+    Of a tensor with a state, the first rows are there from the start, and the last ones live on: the live range of
+    a row runs around the end of a call into the next one.
     """
     found: dict[str, LiveRanges] = {}
 
@@ -99,17 +102,28 @@ def live_ranges(
             np.minimum(ranges.first, first, out=ranges.first)
         np.maximum(ranges.last, last, out=ranges.last)
 
+    for name, earlier in scheduled.history.items():
+        height = scheduled.rows[name][1]
+        first, last = np.full(height, NEVER), np.full(height, -1, np.int64)
+        first[:earlier], last[:earlier], last[height - earlier :] = 0, 0, end
+        found[name] = LiveRanges(first, last)
     for name in whole:
         extend(name, 0, 0)
     for index, at in times.items():
         if index < 0:
             name = scheduled.graph.input_names[-1 - index]
-            unread = scheduled.rows[name][1] - len(at)  # rows that no step reads are never stored
-            extend(name, np.append(at, np.full(unread, NEVER)), np.append(at, np.full(unread, -1)))
+            earlier = scheduled.history.get(name, 0)
+            unread = scheduled.rows[name][1] - earlier - len(at)  # rows that no step reads are never stored
+            arrival = np.concatenate([np.full(earlier, NEVER), at, np.full(unread, NEVER)])
+            extend(name, arrival, np.where(arrival == NEVER, -1, arrival))
             continue
         stage, rows = scheduled.stages[index], scheduled.step_rows[index]
-        written = at[rows.writer]
-        found[stage.node.output] = LiveRanges(written, written.copy())
+        written, output = at[rows.writer], stage.node.output
+        if output in scheduled.history:
+            before = np.full(scheduled.history[output], NEVER)
+            extend(output, np.append(before, written), np.append(np.full(len(before), -1), written))
+        else:
+            found[output] = LiveRanges(written, written.copy())
         for name, readers in zip(stage.inputs, rows.readers, strict=True):
             extend(name, None, np.where(readers >= 0, at[readers], -1))
         if stage.line_buffer:

@@ -30,17 +30,20 @@ class MemoryMap:
 
 def one_arena(candidate: CandidatePlan) -> MemoryMap:
     """Everything in one block."""
-    bases, top = candidate.placement
-    return MemoryMap(bases, aligned(top), (Region("arena", 0, candidate.arena_bytes(top)),))
+    placed, top = candidate.placement
+    state = candidate.state_bytes
+    bases = {name: state + base for name, base in placed.items()}
+    counters = state - aligned(candidate.counter_bytes) if candidate.counters_last else state + aligned(top)
+    return MemoryMap(bases, counters, (Region("arena", 0, candidate.arena_bytes(top)),))
 
 
 def in_memories(candidate: CandidatePlan, memory: Sequence[MemoryRegion], reserved: int = 0) -> MemoryMap | None:
     """Everything in these memories, what is accessed most in the first; None if it does not fit.
 
-    Everything goes to the first memory if it fits there. The counters, and the `reserved` bytes of something else,
-    are always in the first.
+    Everything goes to the first memory if it fits there. The counters, what outlives a call, and the `reserved`
+    bytes of something else are always in the first.
     """
-    first_room = memory[0].bytes - aligned(candidate.counter_bytes) - reserved
+    first_room = memory[0].bytes - aligned(candidate.counter_bytes) - candidate.state_bytes - reserved
     if aligned(candidate.placement[1]) <= first_room:
         chosen: list[list[Allocation]] | None = [candidate.allocations, *([] for _ in memory[1:])]
     else:
@@ -106,15 +109,18 @@ def _one_after_other(
     bases: dict[str, int] = {}
     regions: list[Region] = []
     counters = 0
-    start = 0
+    start, before = 0, candidate.state_bytes
     for number, (region, group) in enumerate(zip(memory, chosen, strict=True)):
         if len(group) == len(candidate.allocations):
             placed, top = candidate.placement
         else:
             placed, top = allocate(group, THOROUGH_TRIALS) if group else ({}, 0)
         if number == 0:
-            counters, top = aligned(top), aligned(top) + candidate.counter_bytes
-        bases |= {name: start + base for name, base in placed.items()}
+            counters, top = before + aligned(top), aligned(top) + candidate.counter_bytes
+            if candidate.counters_last:
+                counters, top = before - aligned(candidate.counter_bytes), top - candidate.counter_bytes
+        bases |= {name: start + before + base for name, base in placed.items()}
+        top, before = before + top, 0
         regions.append(Region(region.name, start, aligned(top)))
         start += aligned(top)
     return MemoryMap(bases, counters, tuple(regions))

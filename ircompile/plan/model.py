@@ -14,6 +14,7 @@ from ircompile.ir.tensor import Tensor
 Layout = Literal["hwc", "chw"]
 ARENA_ALIGN = 4
 COUNTER_BYTES = 2
+POSITION_BYTES = 2
 MOST_STEPS = 2**15 - 1
 """Steps of one stage, and rows that are pushed: the tables in the C have 16 bits for them."""
 
@@ -85,6 +86,10 @@ class Stage:
 class Buffer:
     """Rows of a tensor in the arena: row r lives at offset + ((r + slot_offset) mod slots) * pitch, in `layout`.
 
+    Where the tensor has a state, its rows move on by `advance` with each call, before they are taken modulo slots:
+    they stay where they are and get new numbers. `position` is the arena offset of the 16-bit number of slots that
+    they have moved so far; -1 where rows have moved all the way round, so that nobody need know.
+
     Pixels are dense unless `pixel_stride` gives the bytes from one to the next: then the rows are channels of
     another tensor's rows.
     """
@@ -95,15 +100,17 @@ class Buffer:
     layout: Layout
     slot_offset: int = 0
     pixel_stride: int = 0
+    advance: int = 0
+    position: int = -1
 
     @property
     def bytes(self) -> int:
         """Bytes of all slots."""
         return self.pitch * self.slots
 
-    def row(self, index: int) -> int:
-        """Arena offset of row `index`."""
-        return self.offset + (index + self.slot_offset) % self.slots * self.pitch
+    def row(self, index: int, call: int = 0) -> int:
+        """Arena offset of row `index` in call number `call`."""
+        return self.offset + (index + self.slot_offset + call * self.advance) % self.slots * self.pitch
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,8 @@ class Plan:
     `segments` are half-open ranges of stages that stream together; one segment runs after the other. Nodes in
     `placed` have nothing to do, because their inputs were written where their output is. `peak_live` is the most
     bytes alive at one step of this schedule, so no placement of it can be smaller. `lower_bound` holds for every
-    plan that computes each row once and places whole rows, whatever its cuts, order and placement.
+    plan that computes each row once and places whole rows, whatever its cuts, order and placement. The first
+    `state_bytes` of the arena outlive a call.
     """
 
     graph: Graph
@@ -150,6 +158,7 @@ class Plan:
     regions: tuple[Region, ...]
     peak_live: int
     lower_bound: int
+    state_bytes: int = 0
 
     @cached_property
     def index(self) -> dict[str, int]:

@@ -13,7 +13,12 @@ from ircompile.ir.graph import Graph
 
 
 def orders_of(graph: Graph) -> list[Graph]:
-    """The graph with short branches first and, if that differs, the graph as it is."""
+    """The graph with short branches first and, if that differs, the graph as it is.
+
+    A graph with states stays as it is: who reads a state stands before who writes it, where the model has it so.
+    """
+    if graph.states:
+        return [graph]
     other = short_branches_first(graph)
     return [graph] if other.nodes == graph.nodes else [other, graph]
 

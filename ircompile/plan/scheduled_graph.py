@@ -20,7 +20,8 @@ class ScheduledGraph:
     `rows` are the bytes of a row and the number of rows, `slices` the tensor of whose rows it is a part,
     `last_reader` the last stage that reads it, the number of stages for an output, and -1 if nothing reads it.
     `written_over` are the inputs that it may be written over. `rows` has an entry for every line buffer, too.
-    Tensors in `unshifted` must have row r in slot r mod slots.
+    Tensors in `unshifted` must have row r in slot r mod slots. Tensors in `history` have a state: so many of their
+    rows are of earlier calls.
 
     Raises CompileError if a node has more than MOST_STEPS rows.
     """
@@ -33,7 +34,7 @@ class ScheduledGraph:
         recomputing: Set[str] = frozenset(),
         shortcuts: Shortcuts | None = None,
     ) -> None:
-        self.graph = graph
+        self.graph, self.history = graph, graph.history
         self.demands = demands
         self.line_buffers = frozenset(line_buffers)
         self.shortcuts = shortcuts or Shortcuts()

@@ -34,19 +34,26 @@ def stages_of(
     source = {stage.node.output: i for i, stage in enumerate(bare)}
     source |= {name: -1 - i for i, name in enumerate(graph.input_names)}
     stages = [
-        replace(stage, dependencies=_dependencies(stage, own, rows, source), resume_at=resume_at)
+        replace(stage, dependencies=_dependencies(graph, stage, own, rows, source), resume_at=resume_at)
         for stage, own, resume_at in zip(bare, rows, _resume_stages(bare, source), strict=True)
     ]
     return tuple(stages), rows
 
 
 def _dependencies(
-    stage: Stage, own: StepRows, rows: Sequence[StepRows], source: Mapping[str, int]
+    graph: Graph, stage: Stage, own: StepRows, rows: Sequence[StepRows], source: Mapping[str, int]
 ) -> tuple[Dependency, ...]:
-    """What a stage waits for, in the order of its sources; required rows become required steps of the source."""
+    """What a stage waits for, in the order of its sources; required rows become required steps of the source.
+
+    Rows of earlier calls are there; a stage that reads no others of a tensor does not wait for it.
+    """
     found = []
     for name, required in zip(stage.inputs, own.required, strict=True):
         number = source[name]
+        if name in graph.history:
+            required = tuple(max(count - graph.history[name], 0) for count in required)
+            if not any(required):
+                continue
         steps = required if number < 0 else tuple(rows[number].done[count] for count in required)
         found.append(Dependency(number, steps))
     return tuple(sorted(found, key=lambda dependency: dependency.source))
@@ -63,7 +70,7 @@ def _resume_stages(stages: Sequence[Stage], source: Mapping[str, int]) -> list[i
     readers: list[list[int]] = [[] for _ in stages]
     for i, stage in enumerate(stages):
         for name in stage.inputs:
-            if source[name] >= 0:
+            if 0 <= source[name] < i:  # else it reads rows of earlier calls only
                 readers[source[name]].append(i)
     end = len(stages)
     joins = [end] * (end + 1)
@@ -77,8 +84,13 @@ def _resume_stages(stages: Sequence[Stage], source: Mapping[str, int]) -> list[i
     return [joins[i] if short[i] and joins[i] < end else max(readers[i], default=i) for i in range(end)]
 
 
-def can_have_line_buffer(node: Node) -> bool:
-    """Whether the node's windows overlap from row to row, and the first one does not end above the picture."""
+def can_have_line_buffer(graph: Graph, node: Node) -> bool:
+    """Whether the node's windows overlap from row to row, and the first one does not end above the picture.
+
+    Rows of earlier calls stay where they are.
+    """
+    if any(name in graph.history for name in node.inputs):
+        return False
     if not isinstance(node.op, Windowed) or (isinstance(node.op, ops.Conv | ops.Depthwise) and node.op.whole):
         return False
     reach, stride = node.op.window.reach[0], node.op.window.stride[0]
@@ -90,9 +102,9 @@ def line_buffers_everywhere(graph: Graph) -> frozenset[str]:
     consumers = graph.consumers()
 
     def alone(node: Node) -> bool:
-        return sum(can_have_line_buffer(other) for other in consumers[node.inputs[0]]) == 1
+        return sum(can_have_line_buffer(graph, other) for other in consumers[node.inputs[0]]) == 1
 
-    return frozenset(node.name for node in graph.nodes if can_have_line_buffer(node) and alone(node))
+    return frozenset(node.name for node in graph.nodes if can_have_line_buffer(graph, node) and alone(node))
 
 
 def recomputable_producers(graph: Graph) -> dict[str, Node]:
@@ -100,7 +112,7 @@ def recomputable_producers(graph: Graph) -> dict[str, Node]:
     consumers, producer = graph.consumers(), {node.output: node for node in graph.nodes}
     found = {}
     for node in graph.nodes:
-        windowed = isinstance(node.op, Windowed) and can_have_line_buffer(node)
+        windowed = isinstance(node.op, Windowed) and can_have_line_buffer(graph, node)
         feeder = producer.get(node.inputs[0]) if windowed else None
         if feeder and isinstance(feeder.op, ops.Conv) and feeder.op.window == ops.Window((1, 1)):
             alone = len(consumers[feeder.output]) == 1 and feeder.output not in graph.output_names

@@ -24,9 +24,12 @@ def print_plan(plan: Plan) -> str:
             lines.append(
                 f"  {node.name}: {', '.join(stage.inputs)} -> {node.output} steps={stage.steps}{extras}{again}"
             )
+    if plan.state_bytes:
+        lines.append(f"state of {plan.state_bytes} bytes")
     for name, b in plan.buffers.items():
         height = plan.tensor(name).height
         kind = "stored" if b.slots >= height else f"ring of {b.slots}"
+        kind += f", on by {b.advance} a call," if b.advance else ""
         lines.append(f"buffer {name} at {b.offset} {b.layout} rows={height} {kind} x {b.pitch} bytes")
     lines.append(f"counters at {plan.counters.offset} {plan.counters.bytes} bytes")
     return "\n".join(lines) + "\n"

@@ -45,6 +45,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
                 {"name": region.name, "offset": place.offset, "bytes": region.bytes}
                 for region, place in zip(api.regions, plan.regions, strict=True)
             ],
+            "state": plan.state_bytes,
             "peak_live": plan.peak_live,
             "lower_bound": plan.lower_bound,
             "counters": {"offset": plan.counters.offset, "bytes": plan.counters.bytes},

@@ -184,6 +184,7 @@ def example(data: dict[str, Any]) -> str:
     if data["interface"]["input_mode"] == "rows":
         lines += [f"{name}_begin(memory);", f"while (!{name}_push_row(memory, next_row()))", "    ;", output]
     else:
+        lines += [f"{name}_begin(memory);   /* once */"] if arena["state"] else []
         lines += [f"{dtype}_t *input = {name}_input(memory);   /* write the codes here, H x W x C */",
                   f"{name}_run(memory);", output]  # fmt: skip
     return "\n".join(lines)

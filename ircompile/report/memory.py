@@ -9,7 +9,7 @@ import numpy as np
 
 from ircompile.ir.tensor import Array
 from ircompile.plan import Plan
-from ircompile.plan.model import Block, Buffer, Stage
+from ircompile.plan.model import POSITION_BYTES, Block, Buffer, Stage
 from ircompile.plan.schedule import Event, rows_pushed, whole_run
 from ircompile.plan.steps import last_use, needs_of, writes_of
 
@@ -70,6 +70,9 @@ def _tensors(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
     spans: dict[str, list[list[int]]] = {}
     for (name, row), (first, last) in _touched(plan, events).items():
         buffer = plan.buffers[name]
+        if name in plan.graph.history:  # there all the time, whichever row each slot holds
+            spans[name] = [[buffer.offset, buffer.bytes, 0, len(events)]]
+            continue
         spans.setdefault(name, []).append([buffer.row(row), buffer.pitch, first, last])
     layer = {stage.node.output: i for i, stage in enumerate(plan.stages)}
     return [
@@ -79,6 +82,8 @@ def _tensors(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
 
 
 def _kind(plan: Plan, name: str) -> str:
+    if name in plan.graph.history:
+        return "state"
     if name in plan.graph.input_names:
         return "input"
     if name in plan.graph.output_names:
@@ -103,6 +108,8 @@ def _others(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
         spans = _lines(plan, plan.stages[index], buffer, times[index])
         found.append({"name": name, "kind": "lines", "layer": index, "spans": spans})
     counters = [[plan.counters.offset, plan.counters.bytes, 0, len(events)]]
+    moved = POSITION_BYTES * sum(buffer.position >= 0 for buffer in plan.buffers.values())
+    counters += [[0, moved, 0, len(events)]] if moved else []
     return [*found, {"name": "schedule", "kind": "schedule", "layer": -1, "spans": counters}]
 
 

@@ -21,12 +21,12 @@ from ircompile.errors import CompileError
 from ircompile.importers import kind_of
 from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph
-from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import read
 from ircompile.verification.ladder import Codes, Difference, Rung, vectors_for
 from ircompile.verification.reference_process import SECONDS, Asked, Question
 from ircompile.verification.references.base import INSTALL_HINT
+from ircompile.verification.sequences import CALLS, restart_after, run_vectors
 
 NAMES = {"tflm": "TensorFlow Lite Micro", "litert-ref": "LiteRT's reference kernels", "ort": "ONNX Runtime"}
 MODULES = {"tflm": "tflite_micro", "litert-ref": "ai_edge_litert", "ort": "onnxruntime"}
@@ -83,7 +83,9 @@ class Confirmation:
         self.own = reference or graph.numerics
         self.vectors, self.seconds = list(vectors), SECONDS if reference is None else inf
         if reference is None:
-            some = vectors_for(graph, INPUTS)[::-1]  # random ones first: extremes hide errors of layout
+            some = vectors_for(graph, CALLS if graph.states else INPUTS)[
+                ::-1
+            ]  # random ones first: extremes hide errors of layout
             self.vectors = some[: max(1, min(len(some), MACS // max(graph.macs(), 1)))]
         profiles = OTHERS.get(self.own, (self.own,)) if kind_of(model, None) != "ir" else ()
         self.profiles = [n for n in profiles if n == reference or importlib.util.find_spec(MODULES[n]) is not None]
@@ -153,7 +155,7 @@ class Confirmation:
             if isinstance(answers, CompileError):
                 first = first or answers
                 note = f"{NAMES[name]} does not run the model"
-            elif all(answer is None for answer in answers):
+            elif all(answer is None for answer in answers) or (self.graph.states and None in answers):
                 note = f"{NAMES[name]} gave no result"
             elif note:
                 return (
@@ -174,7 +176,10 @@ class Confirmation:
 
     def _ask(self, name: str, layers: bool = False, feeds: Sequence[Sequence[Array]] | None = None) -> Asked:
         given = self._feeds(name) if feeds is None else feeds
-        return Asked(Question(self.model, name, tuple(map(tuple, given)), self.outputs, layers), self.seconds)
+        restart = restart_after(self.graph, len(given))
+        return Asked(
+            Question(self.model, name, tuple(map(tuple, given)), self.outputs, layers, restart), self.seconds
+        )
 
     def _answers(self, name: str) -> list[Any] | CompileError:
         asked = self._asked or self._ask(name)
@@ -204,11 +209,10 @@ class Confirmation:
         """Counts what differs over all inputs that the framework answered."""
         _, graph, _, vectors = self._sides(name)
         found = _Found()
-        for number, (answer, vector) in enumerate(zip(answers, vectors, strict=True)):
+        for number, (answer, codes) in enumerate(zip(answers, run_vectors(graph, vectors), strict=True)):
             if answer is None:
                 continue
             found.inputs += 1
-            codes = run_graph(graph, vector)
             for binding, theirs in zip(graph.outputs, answer, strict=True):
                 tensor = graph.tensors[binding.tensor]
                 ours = from_graph(binding, tensor, codes[binding.tensor])

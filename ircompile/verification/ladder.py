@@ -13,11 +13,12 @@ from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array, Tensor
 from ircompile.pipeline import Compiled, build
-from ircompile.plan.simulate import run_plan
+from ircompile.plan.simulate import POISON, new_arena, run_plan
 from ircompile.target import load_target
 from ircompile.verification.references import Reference
 from ircompile.verification.runners.host import run_host
 from ircompile.verification.runners.qemu import run_qemu
+from ircompile.verification.sequences import restart_after, run_vectors
 
 Codes = dict[str, Array]
 Runner = Callable[[Compiled, Sequence[Codes]], list[Codes]]
@@ -50,8 +51,11 @@ class Rung:
 
 
 def climb(compiled: Compiled, rungs: Sequence[str], vectors: Sequence[Codes]) -> Iterator[Rung]:
-    """Compares every asked rung ("numpy", "host", "qemu") with run_graph, one after the other."""
-    wanted = [run_graph(compiled.lowered.graph, vector) for vector in vectors]
+    """Compares every asked rung ("numpy", "host", "qemu") with run_graph, one after the other.
+
+    For a network with memory, vectors are calls, with a new begin in the middle.
+    """
+    wanted = run_vectors(compiled.lowered.graph, vectors)
     for name in rungs:
         runner = RUNNERS[name]
         found = runner(compiled, vectors)
@@ -79,6 +83,8 @@ def compare(name: str, wanted: Sequence[Codes], found: Sequence[Codes]) -> Rung:
 def locate(compiled: Compiled, runner: Runner, vectors: Sequence[Codes], found: Difference) -> Difference:
     """The first node whose own output differs, by bisecting the graph; `found` itself where none does alone."""
     graph, vector = compiled.graph, vectors[found.vector]
+    if graph.states:  # a call of a part of it would need the states of the whole
+        return found
     low, high, best = 0, len(graph.nodes) - 1, found
     while low <= high:
         middle = (low + high) // 2
@@ -106,7 +112,16 @@ def upto(graph: Graph, last: int) -> Graph:
 
 def on_numpy(compiled: Compiled, vectors: Sequence[Codes]) -> list[Codes]:
     """run_plan, in one poisoned byte arena."""
-    return [run_plan(compiled.plan, vector) for vector in vectors]
+    plan, restart = compiled.plan, restart_after(compiled.graph, len(vectors))
+    if not restart:
+        return [run_plan(plan, vector) for vector in vectors]
+    arena, found = new_arena(plan), list[Codes]()
+    for number, vector in enumerate(vectors):
+        if number % restart == 0:
+            arena = new_arena(plan)
+        arena[plan.state_bytes :] = POISON
+        found.append(run_plan(plan, vector, arena, number % restart))
+    return found
 
 
 def for_host(compiled: Compiled) -> Compiled:
@@ -119,10 +134,11 @@ def for_host(compiled: Compiled) -> Compiled:
 
 def on_host(compiled: Compiled, vectors: Sequence[Codes]) -> list[Codes]:
     """The emitted C under UBSan and ASan; see `for_host`."""
-    compiled = for_host(compiled)
+    compiled, restart = for_host(compiled), restart_after(compiled.graph, len(vectors))
+    api = compiled.interface
     with tempfile.TemporaryDirectory() as folder:
         compiled.write(Path(folder))
-        return _by_name(compiled, run_host(Path(folder), compiled.interface, _ported(compiled, vectors)).outputs)
+        return _by_name(compiled, run_host(Path(folder), api, _ported(compiled, vectors), restart=restart).outputs)
 
 
 def on_qemu(compiled: Compiled, vectors: Sequence[Codes]) -> list[Codes]:
@@ -130,7 +146,8 @@ def on_qemu(compiled: Compiled, vectors: Sequence[Codes]) -> list[Codes]:
     with tempfile.TemporaryDirectory() as folder:
         compiled.write(Path(folder))
         api, ported = compiled.interface, _ported(compiled, vectors)
-        return _by_name(compiled, run_qemu(Path(folder), api, ported, compiled.target).outputs)
+        restart = restart_after(compiled.graph, len(vectors))
+        return _by_name(compiled, run_qemu(Path(folder), api, ported, compiled.target, restart=restart).outputs)
 
 
 RUNNERS: Mapping[str, Runner] = {"numpy": on_numpy, "host": on_host, "qemu": on_qemu}
@@ -157,7 +174,7 @@ def framework_outputs(graph: Graph, oracle: Reference, feeds: Sequence[Array]) -
 def vectors_for(graph: Graph, count: int, seed: int = 0) -> list[Codes]:
     """Seeded inputs: all least, all greatest, checkered extremes, then random ones."""
     rng = np.random.default_rng(seed)
-    tensors = [graph.tensors[name] for name in graph.input_names]
+    tensors = [graph.fresh(name) for name in graph.input_names]
     kinds = [_least, _greatest, _checkered]
     return [{t.name: kinds[i](t) if i < len(kinds) else _random(t, rng) for t in tensors} for i in range(count)]
 

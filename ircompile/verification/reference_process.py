@@ -39,7 +39,8 @@ class Question:
     """A model's file, the framework to run it in, and inputs as the framework takes them.
 
     With `outputs` the model is cut at these tensors. With `layers`, the answer to each is what every layer alone
-    gave so far; else the model's outputs. `start` is the first input to be answered.
+    gave so far; else the model's outputs. With `restart`, inputs are calls of a model with memory, which begins
+    again before every so many. `start` is the first input to be answered.
     """
 
     model: Path
@@ -47,6 +48,7 @@ class Question:
     feeds: tuple[tuple[Array, ...], ...]
     outputs: tuple[str, ...] = ()
     layers: bool = False
+    restart: int = 0
     start: int = 0
 
 
@@ -125,6 +127,8 @@ def answer(folder: str) -> None:
             runner = _Runner(graph, places, question, Path(folder))
         for number in range(question.start, len(question.feeds)):
             feeds = question.feeds[number]
+            if question.restart and number % question.restart == 0:
+                runner = _Runner(graph, places, question, Path(folder))
             if question.layers:
                 isolated.run(feeds)
                 found: Any = [asdict(layer) for layer in isolated.layers]

@@ -24,6 +24,7 @@ from ircompile.importers.tflite import (
     reductions,
     sizes,
     tables,
+    variables,
     windows,
 )
 from ircompile.importers.tflite.cut import cut_at
@@ -44,7 +45,13 @@ LOWERINGS: dict[str, Callable[[Lowering, TfOperator], None]] = {
     **reductions.LOWERINGS,
     **parts.LOWERINGS,
     **sizes.LOWERINGS,
+    **variables.LOWERINGS,
 }
+
+
+WITH_FLOATS = ("DEQUANTIZE", "ASSIGN_VARIABLE")
+"""Operators that say themselves what a float operand means."""
+WITHOUT_OUTPUT = ("CALL_ONCE", "ASSIGN_VARIABLE")
 
 
 def read_tflite(path: Path, numerics: str = "tflm", name: str | None = None, outputs: Sequence[str] = ()) -> Graph:
@@ -89,14 +96,14 @@ def lower(low: Lowering, op: TfOperator) -> None:
     if fold(low, op):
         return
     values = [low.values.get(index) for index in op.inputs if index >= 0]
-    if any(isinstance(value, Floating | Cut) for value in values) and op.kind != "DEQUANTIZE":
+    if any(isinstance(value, Floating | Cut) for value in values) and op.kind not in WITH_FLOATS:
         ends.cut(low, op)
         return
     rule = LOWERINGS.get(op.kind)
     if rule is None:
         ends.refuse(low, op, sorted(LOWERINGS))
         return
-    if not op.outputs:
+    if not op.outputs and op.kind not in WITHOUT_OUTPUT:
         raise low.error(op, "has no output", "one output or more")
     try:
         rule(low, op)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ircompile.errors import CompileError
 from ircompile.importers.findings import no_tensor
-from ircompile.importers.tflite.reader import TfModel
+from ircompile.importers.tflite.reader import TfModel, TfOperator
 
 
 def cut_at(model: TfModel, names: Sequence[str]) -> TfModel:
@@ -18,13 +18,21 @@ def cut_at(model: TfModel, names: Sequence[str]) -> TfModel:
     if not names:
         return model
     outputs = tuple(_index(model, name) for name in names)
-    needed, kept = set(outputs), []
-    for operator in reversed(model.operators):
-        if needed & set(operator.outputs):
-            needed |= set(operator.inputs)
-            kept.append(operator)
+    needed, before = set(outputs), set[int]()
+    while needed != before:  # what a variable is set to may be computed behind the operator that reads it
+        before = set(needed)
+        for operator in reversed(model.operators):
+            if _is_needed(operator, needed):
+                needed |= set(operator.inputs)
+    kept = tuple(operator for operator in model.operators if _is_needed(operator, needed))
     inputs = tuple(index for index in model.inputs if index in needed)
-    return replace(model, operators=tuple(reversed(kept)), inputs=inputs, outputs=outputs)
+    return replace(model, operators=kept, inputs=inputs, outputs=outputs)
+
+
+def _is_needed(operator: TfOperator, needed: set[int]) -> bool:
+    """Whether an operator gives any of these tensors, or sets one of these variables."""
+    sets = operator.kind == "ASSIGN_VARIABLE" and operator.inputs[:1] and operator.inputs[0] in needed
+    return bool(needed & set(operator.outputs) or sets or operator.kind == "CALL_ONCE")
 
 
 def _index(model: TfModel, name: str) -> int:

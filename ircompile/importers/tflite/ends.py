@@ -6,10 +6,20 @@ from ircompile.errors import CompileError
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
 from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
+from ircompile.importers.tflite.variables import close_variables
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.names import sanitize
 from ircompile.ir.ops import Flip
 from ircompile.ir.tensor import Tensor
+
+INSTEAD = {
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "train a network of convolutions over time, with variables, or unroll it",
+    "LSTM": "train a network of convolutions over time, with variables, or unroll it",
+    "BASIC_LSTM": "train a network of convolutions over time, with variables, or unroll it",
+    "SVDF": "train depthwise convolutions over time, with variables, in its place: the same memory",
+    "CUSTOM Signal": "call the audio front end's own C and push its features into the network behind it",
+}
+"""What to do about operators that remember, or that belong to an audio front end, by how their names begin."""
 
 
 def open_inputs(low: Lowering) -> None:
@@ -98,12 +108,14 @@ def refuse(low: Lowering, op: TfOperator, supported: list[str]) -> None:
             op, "is a network that Vela has compiled for an Ethos-U: its operators are in the file no more",
             "the .tflite file that Vela was given", "compile the file from before Vela ran",
         )  # fmt: skip
-    if op.kind.startswith("CUSTOM") and any(isinstance(low.values.get(i), Activation) for i in op.inputs):
+    instead = next((hint for begin, hint in INSTEAD.items() if op.kind.startswith(begin)), "replace it")
+    known = any(isinstance(low.values.get(i), Activation) for i in op.inputs)
+    if op.kind.startswith("CUSTOM") and instead == "replace it" and known:
         cut(low, op)
         return
     raise low.error(
         op, "is not a supported operator", ", ".join(supported),
-        f"replace it, or cut the model before it: --outputs {_before(low, op)}",
+        f"{instead}, or cut the model before it: --outputs {_before(low, op)}",
     )  # fmt: skip
 
 
@@ -115,6 +127,7 @@ def _before(low: Lowering, op: TfOperator) -> str:
 
 def close(low: Lowering, name: str) -> Graph:
     """The finished graph."""
+    close_variables(low)
     for index in low.model.inputs:
         if index not in low.inputs:
             where = f"{low.model.path.name} input {low.model.tensors[index].name!r}"

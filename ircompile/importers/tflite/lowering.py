@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from ircompile.ir.graph import IoBinding
 from ircompile.ir.names import short
 from ircompile.ir.ops import Op, Reshape, Transpose
 from ircompile.ir.tensor import Array, Shape, Tensor
+
+if TYPE_CHECKING:
+    from ircompile.importers.tflite.variables import Variable
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,14 @@ class Batched:
     convolved: TfOperator | None = None
 
 
-Value = Activation | Floating | FloatInput | Cut | Batched
+@dataclass(frozen=True)
+class Handle:
+    """A variable, named by its `key`."""
+
+    key: str
+
+
+Value = Activation | Floating | FloatInput | Cut | Batched | Handle
 
 
 class Lowering(GraphBuilder):
@@ -60,6 +71,8 @@ class Lowering(GraphBuilder):
         self.values: dict[int, Value] = {}
         self.folded: dict[int, Array] = {}
         self.inputs: dict[int, IoBinding] = {}
+        self.variables: dict[str, Variable] = {}
+        self.initials: dict[str, TfTensor] = {}
         # Constants may grow (to dense weights, to tables), but a small file cannot ask for gigabytes.
         self._bytes_left = 2**26 + 32 * model.size
         self._moved: dict[tuple[str, Op], Tensor] = {}
@@ -256,8 +269,12 @@ class Lowering(GraphBuilder):
 
     def store(self, op: TfOperator, suffix: str, array: Array) -> str:
         """Adds a constant; returns its name."""
+        return self.store_as(op, f"{self.name_of(op)}_{suffix}", array)
+
+    def store_as(self, op: TfOperator, name: str, array: Array) -> str:
+        """Adds a constant by this name, or one like it; returns its name."""
         self.spend(op, array)
-        return self.const(f"{self.name_of(op)}_{suffix}", array)
+        return self.const(name, array)
 
     def spend(self, op: TfOperator, array: Array) -> None:
         """Counts a constant's bytes; fails where they are out of all proportion to the file."""

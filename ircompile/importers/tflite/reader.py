@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +79,16 @@ class TfOperator:
 
 
 @dataclass(frozen=True)
+class TfSubgraph:
+    """Another subgraph of a file, which an operator of the first one may call."""
+
+    tensors: tuple[TfTensor, ...]
+    operators: tuple[TfOperator, ...]
+
+
+@dataclass(frozen=True)
 class TfModel:
-    """The first subgraph of a file, which is the one that TFLite Micro runs."""
+    """The first subgraph of a file, which is the one that TFLite Micro runs, and those that it may call."""
 
     path: Path
     tensors: tuple[TfTensor, ...]
@@ -88,6 +96,7 @@ class TfModel:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     size: int
+    called: Mapping[int, TfSubgraph] = field(default_factory=dict)
 
     def where(self, operator: TfOperator) -> str:
         """The place of an operator, as error messages and `Node.source` name it."""
@@ -145,6 +154,19 @@ class _Reader:
         graph = root.Subgraphs(0)
         codes = [self._kind(root.OperatorCodes(i)) for i in range(self.spend(root.OperatorCodesLength()))]
         buffers = [self._buffer(root.Buffers(i)) for i in range(self.spend(root.BuffersLength()))]
+        first = self._subgraph(graph, codes, buffers)
+        tensors, operators = first.tensors, first.operators
+        inputs = self._indices(graph.InputsLength, graph.InputsAsNumpy, len(tensors), 0)
+        outputs = self._indices(graph.OutputsLength, graph.OutputsAsNumpy, len(tensors), 0)
+        if not inputs or not outputs:
+            raise ValueError("no inputs or no outputs")
+        numbers = {int(op.option("InitSubgraphIndex")) for op in operators if op.kind == "CALL_ONCE"}
+        if any(not 0 < number < root.SubgraphsLength() for number in numbers):
+            raise ValueError(f"calls subgraphs {sorted(numbers)} of {root.SubgraphsLength()}")
+        called = {number: self._subgraph(root.Subgraphs(number), codes, buffers) for number in numbers}
+        return TfModel(self.path, tensors, operators, inputs, outputs, len(self.data), called)
+
+    def _subgraph(self, graph: Any, codes: list[str], buffers: list[bytes]) -> TfSubgraph:
         tensors = tuple(
             self._tensor(i, graph.Tensors(i), buffers) for i in range(self.spend(graph.TensorsLength(), 16))
         )
@@ -152,11 +174,7 @@ class _Reader:
             self._operator(i, graph.Operators(i), codes, len(tensors))
             for i in range(self.spend(graph.OperatorsLength(), 16))
         )
-        inputs = self._indices(graph.InputsLength, graph.InputsAsNumpy, len(tensors), 0)
-        outputs = self._indices(graph.OutputsLength, graph.OutputsAsNumpy, len(tensors), 0)
-        if not inputs or not outputs:
-            raise ValueError("no inputs or no outputs")
-        return TfModel(self.path, tensors, operators, inputs, outputs, len(self.data))
+        return TfSubgraph(tensors, operators)
 
     def _kind(self, code: Any) -> str:
         # Read by hand: the package's BuiltinCode() overlooks numbers below 127 that only the new field holds.
@@ -245,7 +263,9 @@ class _Reader:
                 options[name.removesuffix("AsNumpy")] = self._vector(length, getattr(reader, name))
             else:
                 value = accessor(reader)
-                options[name] = value if isinstance(value, int | float) else None
+                options[name] = self._text(value) if isinstance(value, bytes) else value
+                if not isinstance(options[name], int | float | str):
+                    options[name] = None
         return options
 
 

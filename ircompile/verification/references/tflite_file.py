@@ -85,20 +85,24 @@ class TfliteFile:
     def upto(self, outputs: Sequence[int], inputs: Sequence[str]) -> bytes:
         """The model with these tensors as its outputs, without the operators that they do not need.
 
-        It keeps the inputs of these names, also those that only a removed operator read.
+        It keeps the inputs of these names, also those that only a removed operator read; and all operators of a
+        model with variables, as any of them may compute what a variable is set to.
         """
         needed, kept = set(outputs), []
+        remembers = any(operator.kind == "VAR_HANDLE" for operator in self.operators)
         for operator in reversed(self._graph.operators or []):
-            if needed & {int(i) for i in operator.outputs}:
+            if remembers or needed & {int(i) for i in operator.outputs}:
                 needed |= {int(i) for i in operator.inputs}
                 kept.append(copy.copy(operator))
         codes = sorted({operator.opcodeIndex for operator in kept})  # frameworks refuse unknown ones, used or not
+        codes = list(range(len(self._model.operatorCodes))) if remembers else codes  # its other subgraphs use them
         for operator in kept:
             operator.opcodeIndex = codes.index(operator.opcodeIndex)
         graph, model = copy.copy(self._graph), copy.copy(self._model)
         graph.operators, graph.outputs = kept[::-1], list(outputs)
         graph.inputs = [i for i in self.inputs if self.tensor_name(i) in inputs]
-        model.subgraphs, model.signatureDefs = [graph], None
+        others = self._model.subgraphs[1:] if remembers else []
+        model.subgraphs, model.signatureDefs = [graph, *others], None
         model.operatorCodes = [self._model.operatorCodes[code] for code in codes]
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")

@@ -57,8 +57,11 @@ def render(template: str, to: Path, **values: object) -> Path:
     return to
 
 
-def render_harness(api: Interface, to: Path, passes: int) -> Path:
-    """Write the harness's main for a model; the first vector runs ``passes`` times (1 or 2)."""
+def render_harness(api: Interface, to: Path, passes: int, restart: int = 0) -> Path:
+    """Write the harness's main for a model; the first vector runs ``passes`` times (1 or 2).
+
+    A network with memory goes on from vector to vector; with ``restart``, it begins again before every so many.
+    """
     if api.input_mode == "rows" and len(api.inputs) != 1:
         raise CompileError(api.name, f"{len(api.inputs)} inputs in rows mode", "one input")
     regions, memory_bytes = _placed(api)
@@ -70,6 +73,7 @@ def render_harness(api: Interface, to: Path, passes: int) -> Path:
         ports=(*api.inputs, *api.outputs),
         output_bytes=sum(port.bytes for port in api.outputs),
         passes=passes,
+        restart=restart,
         regions=regions,
         memory_bytes=memory_bytes,
     )
@@ -88,9 +92,9 @@ def _placed(api: Interface) -> tuple[list[dict[str, object]], int]:
     return regions, at
 
 
-def own_sources(api: Interface, model: Path, folder: Path, passes: int) -> list[Path]:
-    """The harness's own C files for the model in folder ``model``, written to ``folder``."""
-    sources = [render_harness(api, folder / "h_harness.c", passes)]
+def own_sources(api: Interface, model: Path, folder: Path, passes: int, restart: int = 0) -> list[Path]:
+    """The harness's own C files for the model in folder ``model``, written to ``folder``; see `render_harness`."""
+    sources = [render_harness(api, folder / "h_harness.c", passes, restart)]
     if api.blob:
         blob = (model / f"{api.name}_weights.bin").resolve()
         sources.append(folder / "h_blob_weights.c")

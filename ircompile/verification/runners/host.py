@@ -46,10 +46,12 @@ def host_program(
     compiler: str = "gcc",
     sanitize: bool = True,
     build_dir: Path | None = None,
+    restart: int = 0,
 ) -> Iterator[HostProgram]:
     """The model in ``directory``, compiled with ``compiler`` ('gcc' or 'clang'), until the block ends.
 
-    With ``sanitize`` off it is built with -O2, for long runs over many pictures. Raises CompileError, with the
+    With ``sanitize`` off it is built with -O2, for long runs over many pictures. With ``restart``, a network with
+    memory begins again before every so many vectors. Raises CompileError, with the
     tool's own words, for a missing compiler or any warning.
     """
     where = f"{api.name} on the host ({compiler})"
@@ -58,7 +60,8 @@ def host_program(
         sources = build.model_sources(directory, api.name)
         core: list[str | Path] = [*build.EMITTED_FLAGS, *flags]
         emitted = build.compile_all(compiler, core, sources, folder, where)
-        program = _link(directory, api, compiler, flags, emitted, folder, where)
+        mains = harness.own_sources(api, directory, folder, _PASSES, restart)
+        program = _link(mains, directory, compiler, flags, emitted, folder, where)
         sizes = None if sanitize else build.object_sizes(compiler, emitted, where)
         symbols = () if sanitize else build.undefined_symbols(compiler, emitted, where)
         yield HostProgram(api, program, where, sizes, symbols)
@@ -73,19 +76,22 @@ def run_host(
     sanitize: bool = True,
     build_dir: Path | None = None,
     timeout: float = 600.0,
+    restart: int = 0,
 ) -> RunResult:
     """Builds the model as `host_program` does, and runs every vector.
 
     Raises CompileError, besides, for a sanitizer's report, a byte written outside the arena, an output that
     depends on bytes never written, or more than ``timeout`` seconds.
     """
-    with host_program(directory, api, compiler=compiler, sanitize=sanitize, build_dir=build_dir) as program:
+    with host_program(
+        directory, api, compiler=compiler, sanitize=sanitize, build_dir=build_dir, restart=restart
+    ) as program:
         return program.run(vectors, timeout)
 
 
 def _link(
+    mains: Sequence[Path],
     directory: Path,
-    api: Interface,
     compiler: str,
     flags: Sequence[str],
     emitted: Sequence[Path],
@@ -93,7 +99,6 @@ def _link(
     where: str,
 ) -> Path:
     boards = templates_dir() / "boards"
-    mains = harness.own_sources(api, directory, folder, _PASSES)
     own_flags: list[str | Path] = [*build.HARNESS_FLAGS, *flags, "-I", directory, "-I", boards]
     own = build.compile_all(compiler, own_flags, [*mains, boards / "h_host.c"], folder, where)
     program = folder / "program"

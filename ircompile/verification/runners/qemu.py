@@ -35,6 +35,7 @@ class _Job:
     board: Board
     optimization: str
     where: str
+    restart: int = 0
 
 
 def run_qemu(
@@ -47,10 +48,12 @@ def run_qemu(
     optimization: str | None = None,
     build_dir: Path | None = None,
     timeout: float = 600.0,
+    restart: int = 0,
 ) -> RunResult:
     """Compile the model in ``directory`` for ``target`` and run every vector on its emulated board.
 
     With ``count``, two more runs over the first vector count its instructions, in all and per layer.
+    With ``restart``, a network with memory begins again before every so many vectors.
     ``optimization`` replaces the target's default -O flag. Raises CompileError, with the tool's own words, for
     a missing tool, any warning, a fault, a byte written outside the arena, an output that depends on bytes
     never written, or a run of more than ``timeout`` seconds.
@@ -59,7 +62,7 @@ def run_qemu(
     if target.board is None:
         raise CompileError(where, "the target has no emulated board", "targets with 'board' in their file")
     board = load_board(target.board)
-    job = _Job(directory.resolve(), api, target, board, optimization or target.optimization, where)
+    job = _Job(directory.resolve(), api, target, board, optimization or target.optimization, where, restart)
     inputs = harness.encode_inputs(api, vectors, passes=2)
     with harness.build_directory(build_dir) as folder:
         program = _build(job, folder / "run", passes=2, hooks=False)
@@ -93,7 +96,7 @@ def _build(job: _Job, folder: Path, passes: int, hooks: bool) -> _Program:
     hook = _hook_flags(api.macro, boards) if hooks else build.EMITTED_FLAGS
     sources = build.model_sources(job.directory, api.name)
     emitted = build.compile_all(target.compiler, [*core, *hook], sources, folder, job.where)
-    mains = harness.own_sources(api, job.directory, folder, passes)
+    mains = harness.own_sources(api, job.directory, folder, passes, job.restart)
     own_flags: list[str | Path] = [*core, *build.HARNESS_FLAGS, "-I", job.directory, "-I", boards]
     if not target.features.unaligned:
         own_flags.append("-DH_TRAP_UNALIGNED")  # the board's core may be more lenient than the target
