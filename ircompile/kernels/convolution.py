@@ -75,9 +75,13 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
     gather, pack = gather_of(op, site, dsp, request.frugal), pack_stream if dsp else pack_conv
     work = estimate(op, site, dsp, gather)
     if op.window == POINT and site.output.width == 1:
-        return Kernel("fully_connected", pack, "row", ("hwc",), ("hwc", "chw"), instructions=work, coding=coding)
+        return Kernel(
+            "fully_connected", pack, "row", ("hwc",), ("hwc", "chw"), instructions=work, strided=True, coding=coding
+        )
     if op.whole:
-        return Kernel("fully_connected", pack, "map", ("hwc",), ("hwc", "chw"), instructions=work, coding=coding)
+        return Kernel(
+            "fully_connected", pack, "map", ("hwc",), ("hwc", "chw"), instructions=work, strided=True, coding=coding
+        )
     template = "pointwise" if op.window == POINT else "stem" if dsp and is_stem(op, site) else "conv"
     if dsp:
         pixel = 0 if template == "stem" else site.inputs[0].channels
@@ -94,6 +98,7 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
         in_place=0 if dsp and can_overwrite(op, site) else None,
         instructions=work,
         extras=("scratch",) if scratch else (),
+        strided=True,
         frugal=request.frugal,
         coding=coding,
     )

@@ -35,7 +35,7 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
     if op.whole:
         return Kernel(
             "depthwise_strip", pack_strip, "buffer", ("hwc",), ("hwc",), strip_bytes(op, site), in_place=0,
-            instructions=strip_instructions(op, site), extras=("scratch",),
+            instructions=strip_instructions(op, site), extras=("scratch",), strided=True,
         )  # fmt: skip
     if features.dsp and (is_direct(op, site) or is_narrow(op, site)):
         return choose_direct(op, site)
@@ -43,11 +43,11 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
     if features.dsp and op.window.dilation[1] == 1:
         return Kernel(
             "depthwise_strip", pack_strip, "window", ("chw",), ("hwc", "chw"), strip,
-            instructions=strip_instructions(op, site), extras=("scratch",),
+            instructions=strip_instructions(op, site), extras=("scratch",), strided=True,
         )  # fmt: skip
     return Kernel(
         "depthwise", pack_plain, "window", ("chw",), ("hwc", "chw"), strip,
-        instructions=plain_instructions(op, site, features), extras=("scratch",),
+        instructions=plain_instructions(op, site, features), extras=("scratch",), strided=True,
     )  # fmt: skip
 
 
@@ -261,6 +261,7 @@ def choose_direct(op: ops.Depthwise, site: Site) -> Kernel:
         -(-site.inputs[0].width // 4) * 4 if outside else 0,
         instructions=site.output.height * (site.output.channels * (filters + 32) + 60),
         extras=("scratch",) if outside else (),
+        strided=True,
     )
 
 

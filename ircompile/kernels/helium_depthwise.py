@@ -134,6 +134,7 @@ def choose_strips(op: ops.Depthwise, site: Site) -> Kernel:
         size,
         instructions=count,
         extras=("scratch",),
+        strided=True,
     )
 
 
@@ -179,7 +180,7 @@ def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         sizes["zero_out"] = site.output.zero_point
     sizes["strip_bytes"] = strip_bytes(op.window, site)
     if not apart:
-        sizes["pixel_step"] = site.output.channels
+        sizes["pixel_step"] = context.steps(site)["pixel_step"]
     form = recipe.scalar.form if recipe.scalar else None
     marks = window_suffix(op.window) + f"_{'chw' if apart else 'hwc'}{4 * vectors if width >= 4 else 'n'}"
     marks += (f"_x{multiplier}" if multiplier > 1 else "") + f"_{recipe.lanes.key}"

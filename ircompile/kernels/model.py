@@ -27,8 +27,6 @@ Choose = Callable[[Any, Site, "Request"], "Kernel"]
 """Chooses the kernel of an op of one class."""
 Packer = Callable[[Any, Site, "Context"], "Packed"]
 """Packs the constants of an op of one class."""
-STRIDED = ("pointwise", "conv", "stem", "depthwise", "fully_connected")
-"""Begins of the names of templates that ask how far apart the pixels of their output are (see Context.steps)."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,7 @@ class Kernel:
     rows      with "row", which row of each input step s reads: (times, plus, over) for s * times // over + plus,
               clamped to the rows there are; row s where it says nothing.
     extras    what it is handed besides, last in its arguments, in this order.
+    strided   it asks how far apart the pixels of its output are (`Context.steps`), as parts of other pixels do.
     frugal    it is one that takes less scratch and more instructions than need be.
     coding    how its weights are to be stored; None leaves it to packing.
     """
@@ -72,14 +71,15 @@ class Kernel:
     extras: tuple[Extra, ...] = ()
     rows: tuple[RowLine, ...] = ()
     alike: bool = False
+    strided: bool = False
     frugal: bool = False
     coding: WeightCoding | None = None
 
     def demand(self, layout: Layout) -> Demand:
         """What planning must know, with the output written in `layout`; over an input in the best one only."""
-        pointers, strided = self.call in ("row", "window"), self.template.startswith(STRIDED)
+        pointers = self.call in ("row", "window")
         in_place = self.in_place if layout == self.writes[0] else None
-        return Demand(self.reads, layout, self.scratch, in_place, self.instructions, pointers, strided)
+        return Demand(self.reads, layout, self.scratch, in_place, self.instructions, pointers, self.strided)
 
 
 @dataclass(frozen=True)

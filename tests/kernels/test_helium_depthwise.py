@@ -8,6 +8,7 @@ import pytest
 from ladder import climb, join
 from nets import Net
 
+from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 
 pytestmark = pytest.mark.toolchain
@@ -35,6 +36,17 @@ def test_few(tmp_path: Path) -> None:
     ]  # fmt: skip
     graphs = [depthwise(*case, seed) for seed, case in enumerate(cases)]
     climb(join(graphs), tmp_path, rungs=("cortex-m55",))
+
+
+def test_side_by_side(tmp_path: Path) -> None:
+    """What a concatenation of channels joins is written where its output is: strips, and 16 channels at a time."""
+    for n, (width, channels) in enumerate([(9, 2), (16, 3), (3, 17), (6, 33), (2, 1)]):
+        net = Net((6, width, channels), n)
+        parts = tuple(net.depthwise("x", (3, 3)) for _ in range(3))
+        graph = net.graph(net.add("joined", ops.Concat(2), parts))
+        built = climb(graph, tmp_path / str(n), rungs=("cortex-m55",))["cortex-m55"]
+        kernels = [built.lowered.kernels[node.name] for node in graph.nodes if isinstance(node.op, ops.Depthwise)]
+        assert bool(built.plan.placed) == all(kernel.strided for kernel in kernels)
 
 
 @pytest.mark.slow
