@@ -49,6 +49,26 @@ class CycleCosts:
 
 
 @dataclass(frozen=True)
+class Pipeline:
+    """What a core overlaps, for the scoreboard of `timing/pipeline.py`; times are cycles.
+
+    `issue`: instructions a cycle; `narrow_pairs`: only two of 16 bits. `load_use` and `multiply_use`: how much
+    later than the next cycle a result can be read. `registers_a_cycle` of a list that is loaded or stored.
+    `vector`: for how long Helium's instruction holds its unit, `gather` one that loads or stores by a vector of
+    addresses; `vector_use`: when its result can be read.
+    """
+
+    issue: int
+    narrow_pairs: bool
+    load_use: int
+    multiply_use: int
+    registers_a_cycle: int
+    vector: int
+    vector_use: int
+    gather: int
+
+
+@dataclass(frozen=True)
 class MemoryRegion:
     """A memory of a device, by the name it has in C, and its bytes. Raises CompileError for another name."""
 
@@ -67,9 +87,9 @@ class Target:
     """A core to generate code for.
 
     ``cflags`` select the instruction set, ``optimization`` is the default ``-O`` flag, ``board`` names the
-    emulated board the target is checked on (None: the host itself), ``cycles`` is there where the core's
-    manual allows an estimate. ``memory`` are the RAMs to plan for and ``flash`` the memories for constants, the
-    fastest first; empty where there is one and its size does not matter.
+    emulated board the target is checked on (None: the host itself). ``cycles`` and, of a core that overlaps
+    instructions, ``pipeline`` are what cycles are estimated from. ``memory`` are the RAMs to plan for and
+    ``flash`` the memories for constants, the fastest first; empty where there is one and its size does not matter.
     """
 
     name: str
@@ -81,6 +101,7 @@ class Target:
     features: Features
     board: str | None = None
     cycles: CycleCosts | None = None
+    pipeline: Pipeline | None = None
     memory: tuple[MemoryRegion, ...] = ()
     flash: tuple[MemoryRegion, ...] = ()
 
@@ -104,8 +125,8 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Board:
-    """An emulated board: QEMU's machine name and its memory."""
+class EmulatedBoard:
+    """A board that QEMU emulates: its machine name and its memory. Real boards are in `timing/board.py`."""
 
     name: str
     description: str
@@ -144,18 +165,18 @@ def load_target(name: str) -> Target:
     raise CompileError(f"target '{name}'", "unknown target", ", ".join(known), hint)
 
 
-def load_board(name: str) -> Board:
-    """Return the board ``name``; raises CompileError when there is none or its file is faulty."""
-    path = targets_dir() / "boards" / f"{name}.toml"
+def load_emulated(name: str) -> EmulatedBoard:
+    """Return the emulated board ``name``; raises CompileError when there is none or its file is faulty."""
+    path = targets_dir() / "emulated" / f"{name}.toml"
     if not path.is_file():
         known = sorted(file.stem for file in path.parent.glob("*.toml"))
-        raise CompileError(f"board '{name}'", "unknown board", ", ".join(known))
-    data = _read_toml(path)
+        raise CompileError(f"emulated board '{name}'", "unknown", ", ".join(known))
+    data = read_toml(path)
     memory = data.pop("memory", {})
     if not isinstance(memory, dict):
         raise CompileError(str(path), "'memory' is not a table")
-    regions = {key: _build(Region, dict(value), path) for key, value in memory.items()}
-    return _build(Board, {**data, "name": name, "memory": _build(Memory, regions, path)}, path)
+    regions = {key: build_record(Region, dict(value), path) for key, value in memory.items()}
+    return build_record(EmulatedBoard, {**data, "name": name, "memory": build_record(Memory, regions, path)}, path)
 
 
 def _by_core(target: Target) -> tuple[bool, int]:
@@ -164,21 +185,23 @@ def _by_core(target: Target) -> tuple[bool, int]:
 
 
 def _read_target(path: Path) -> Target:
-    data = _read_toml(path)
-    data["features"] = _build(Features, _table(data, "features", path), path)
-    if "cycles" in data:
-        data["cycles"] = _build(CycleCosts, _table(data, "cycles", path), path)
+    data = read_toml(path)
+    data["features"] = build_record(Features, read_table(data, "features", path), path)
+    for key, kind in (("cycles", CycleCosts), ("pipeline", Pipeline)):
+        if key in data:
+            data[key] = build_record(kind, read_table(data, key, path), path)
     for key in ("aliases", "cflags"):
         value = data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise CompileError(str(path), f"'{key}' is not a list of strings")
         data[key] = tuple(value)
     for key in ("memory", "flash"):
-        data[key] = tuple(_build(MemoryRegion, row, path) for row in _tables(data, key, path))
-    return _build(Target, {**data, "name": path.stem}, path)
+        data[key] = tuple(build_record(MemoryRegion, row, path) for row in read_tables(data, key, path))
+    return build_record(Target, {**data, "name": path.stem}, path)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's tables; raises CompileError where it cannot be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -188,21 +211,23 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise CompileError(str(path), f"not valid TOML: {error}") from error
 
 
-def _table(data: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
+def read_table(data: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
+    """Return the table ``key``; raises CompileError where there is none."""
     value = data.get(key)
     if not isinstance(value, dict):
         raise CompileError(str(path), f"table [{key}] is missing")
     return value
 
 
-def _tables(data: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
+def read_tables(data: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
+    """Return the array of tables ``key``, empty where it is missing; raises CompileError for anything else."""
     value = data.get(key, [])
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise CompileError(str(path), f"'{key}' is not an array of tables", f"[[{key}]] with name and bytes")
     return value
 
 
-def _build(kind: type[_T], values: dict[str, Any], path: Path) -> _T:
+def build_record(kind: type[_T], values: dict[str, Any], path: Path) -> _T:
     """Make the dataclass ``kind`` from ``values``: no key missing, none unknown, plain values of its type."""
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - set(fields))
@@ -213,7 +238,7 @@ def _build(kind: type[_T], values: dict[str, Any], path: Path) -> _T:
             if field.default is dataclasses.MISSING:
                 raise CompileError(str(path), f"key '{name}' is missing")
             continue
-        expected = {"str": str, "int": int, "bool": bool}.get(str(field.type))
-        if expected and type(values[name]) is not expected:
+        expected = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float)}.get(str(field.type))
+        if expected and type(values[name]) not in expected:
             raise CompileError(str(path), f"'{name}' is {values[name]!r}", f"a value of type {field.type}")
     return kind(**values)

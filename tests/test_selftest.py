@@ -20,6 +20,7 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build
 from ircompile.target import load_target
+from ircompile.timing.measured import parse_log
 from ircompile.verification.runners.build import EMITTED_FLAGS
 from ircompile.verification.runners.firmware import run_firmware
 
@@ -86,6 +87,23 @@ def test_the_host_runs_it_without_a_warning(golden: int, seeded: int, mode: Inpu
     command = ["gcc", *flags, *map(str, sorted(tmp_path.glob("*.c"))), "-o", str(tmp_path / "test")]
     subprocess.run(command, check=True)
     assert subprocess.run([tmp_path / "test"], capture_output=True, check=True).stdout.startswith(b"PASS net")
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(("core", "mode"), [("m0plus", "resident"), ("m4", "rows"), ("m55", "resident")])
+def test_it_counts_the_cycles_of_every_layer(core: str, mode: InputMode, tmp_path: Path) -> None:
+    """On emulated boards SysTick runs, if not at the core's pace; DWT does not."""
+    compiled = written(tmp_path, core, mode)
+    sources = [tmp_path / f"net{end}.c" for end in ("", "_weights", "_selftest")]
+    for path in sources:  # what -include does, of which this runner knows nothing
+        path.write_text('#include "net_selftest.h"\n' + path.read_text())
+    defines = ["NET_SELFTEST_MAIN", "NET_SELFTEST_CYCLES", "NET_SELFTEST_SYSTICK"]
+    printed = run_firmware(sources, [tmp_path], compiled.target, defines=defines)
+    assert "PASS net" in printed
+    measured = parse_log(printed)
+    layers = [node.name for node in compiled.lowered.graph.nodes]
+    assert list(measured.layers) == layers
+    assert 0 < sum(measured.layers.values()) <= measured.total + len(layers)
 
 
 def test_the_command_line_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

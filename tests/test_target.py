@@ -6,7 +6,7 @@ import pytest
 
 from ircompile.errors import CompileError
 from ircompile.resources import targets_dir
-from ircompile.target import list_targets, load_board, load_target
+from ircompile.target import list_targets, load_emulated, load_target
 
 NAMES = [f"cortex-{core}" for core in ("m0plus", "m3", "m4", "m7", "m33", "m55", "m85")] + ["host"]
 
@@ -24,7 +24,7 @@ def test_aliases_name_the_same_target(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES[:-1])
 def test_every_core_has_a_board(name: str) -> None:
-    board = load_board(load_target(name).board or "")
+    board = load_emulated(load_target(name).board or "")
     assert board.memory.code.length >= 512 * 1024
 
 
@@ -42,7 +42,7 @@ def test_unknown_name_suggests_the_nearest() -> None:
 
 def test_unknown_board() -> None:
     with pytest.raises(CompileError, match="mps2-an385"):
-        load_board("arduino")
+        load_emulated("arduino")
 
 
 def test_own_file(tmp_path: Path) -> None:

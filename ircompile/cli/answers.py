@@ -11,11 +11,13 @@ from typing import Any
 from ircompile.cli.arguments import BUDGET, add_input, add_model_file, add_numerics, add_regions, add_target, size
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table, wrapped
+from ircompile.cli.models import board_of, target_of
+from ircompile.cli.timing import timing_rows
 from ircompile.emit.templating import shorten
 from ircompile.importers.findings import Finding
 from ircompile.pipeline import read
 from ircompile.report.support import Check, check_model
-from ircompile.target import load_target
+from ircompile.timing.network import time_of
 from ircompile.variants.estimate import Analysis, analyze_graph
 
 BASIS = {"planned": "", "estimated": " (estimated)", "in proportion": " (in proportion)"}
@@ -114,10 +116,11 @@ def _counted(findings: Sequence[Finding]) -> str:
 
 def analyze_model(arguments: argparse.Namespace) -> int:
     """Prints the analysis; 1 where the model does not fit as it is."""
-    target = load_target(arguments.target)
+    target, board = target_of(arguments), board_of(arguments)
     with doing(f"analyzing {arguments.model.name}"):
         graph = read(arguments.model, arguments.numerics, outputs=arguments.outputs)
-        found = analyze_graph(graph, target, arguments.input, arguments.ram, memory=arguments.memory)
+        timed = (lambda plan: time_of(plan, board).data) if board else None
+        found = analyze_graph(graph, target, arguments.input, arguments.ram, memory=arguments.memory, timed=timed)
     if arguments.json:
         print_json(analysis_data(found))
     else:
@@ -143,6 +146,7 @@ def _print_analysis(found: Analysis, model: str) -> None:
         ("flash", f"about {number(found.constants)} bytes of constants; code comes on top"),
         ("peak", f"at {found.peak_layer} ({shorten(found.peak_source)}); it holds {held}"),
     ]
+    rows += timing_rows(found.timing)
     if found.ram is not None:
         rows.append(("verdict", f"{_verdict(found)}: {number(found.ram)} bytes were asked for"))
     for key, value in rows:

@@ -11,6 +11,10 @@ from ircompile.ir.numerics import PROFILES
 from ircompile.target import MemoryRegion
 
 TARGET = "a core, such as cortex-m4 or m4 (ircompile targets lists them), or a file of your own, core.toml"
+BOARD = (
+    "a board, such as nucleo-f446re (ircompile targets --boards lists them), or a file of your own, board.toml: "
+    "its core, its memories, and the time of one inference"
+)
 FILES = (".c", ".h", ".bin", ".html", ".json", ".md", ".zip", ".pack")
 """How no folder is called that is to be made."""
 BUDGET = "bytes to fit in, such as 20000 or 64K"
@@ -80,8 +84,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def add_target(to: argparse._ActionsContainer) -> None:
-    """The target."""
-    to.add_argument("--target", required=True, metavar="T", help=TARGET)
+    """The target, or a board, which has one."""
+    one = to.add_mutually_exclusive_group(required=True)
+    one.add_argument("--target", metavar="T", help=TARGET)
+    one.add_argument("--board", metavar="B", help=BOARD)
 
 
 def add_input(to: argparse._ActionsContainer) -> None:

@@ -47,9 +47,11 @@ class Parser(argparse.ArgumentParser):
                 "", f"there is no option {unknown}", hint=f"did you mean {near[0]}?" if near else hint
             )
         missing = message.partition(MISSING)[2]
+        if message.startswith("one of the arguments --target"):
+            missing = "--target"
         if "--target" in missing:
             known = ", ".join(target.name for target in list_targets())
-            hint = "for instance --target m4; 'ircompile targets' describes them"
+            hint = "for instance --target m4; 'ircompile targets' describes them; or a --board"
             raise CompileError("", f"missing: {missing}; --target is the core to compile for", known, hint)
         raise CompileError("", f"missing: {missing}" if missing else message, hint=hint)
 

@@ -13,16 +13,19 @@ from ircompile.cli.arguments import add_comparisons, add_model, add_unverified, 
 from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.cli.explore import front_of
-from ircompile.cli.models import compiled_from, confirmed_from
+from ircompile.cli.models import board_of, compiled_from, confirmed_from
 from ircompile.cli.summary import print_summary
+from ircompile.cli.timing import list_the_boards, print_measured, read_text, timing_rows
 from ircompile.cli.verify import compare_more, rung_data, rungs_of, unlike
 from ircompile.emit.writing import sha256, write_files
+from ircompile.errors import CompileError
 from ircompile.export.selftest import selftest_files
 from ircompile.pipeline import Compiled
 from ircompile.report import html_report, memory_map, report_data
 from ircompile.target import list_targets
+from ircompile.timing.board import board_text
 from ircompile.verification import ladder
-from ircompile.verification.bench import count_instructions
+from ircompile.verification.bench import compare_measured, count_instructions, timing_of
 from ircompile.verification.references.tflm_arena import measured_arena
 from ircompile.verification.runners.sizes import measure_sizes
 
@@ -64,6 +67,8 @@ def compile_model(arguments: argparse.Namespace) -> int:
     if arguments.bench:
         with doing(f"counting instructions on {compiled.target.board}"):
             data["bench"] = count_instructions(compiled)
+    if board := board_of(arguments):
+        data["timing"] = timing_of(compiled, board, data.get("bench")).data
     if arguments.verify:
         data["verified"] = _climbed(compiled, arguments.verify)
     more = compare_more(arguments, compiled, ladder.vectors_for(compiled.graph, 5))
@@ -89,14 +94,34 @@ def _climbed(compiled: Compiled, words: str) -> list[dict[str, Any]]:
 def _fill_bench(to: argparse.ArgumentParser) -> None:
     add_model(to)
     to.add_argument("--layers", action="store_true", help="list every layer: MACs, instructions, cycles")
+    to.add_argument(
+        "--measured", type=Path, metavar="LOG",
+        help="what the self-test printed on the board (--board), counting cycles: put beside the estimates",
+    )  # fmt: skip
+    to.add_argument(
+        "--keep", type=Path, metavar="FILE.toml", help="write the board, its waiting times fitted to --measured"
+    )
     to.add_argument("--json", action="store_true", help="print the counts as JSON")
 
 
 def bench(arguments: argparse.Namespace) -> int:
     """Counts executed instructions, in all and by layer."""
+    board = board_of(arguments)
+    if arguments.measured and board is None:
+        raise CompileError("--measured", "was measured on a board, and none is named", hint="--board NAME")
+    if arguments.keep and not arguments.measured:
+        raise CompileError("--keep", "keeps what was fitted to a measurement", hint="--measured LOG")
+    log = read_text(arguments.measured) if arguments.measured else ""
     compiled = compiled_from(arguments)
     with doing(f"running on {compiled.target.board}"):
         result = count_instructions(compiled)
+    if board:
+        result["timing"] = timing_of(compiled, board, result).data
+    if board and log:
+        result["measured"], fitted = compare_measured(compiled, board, result, log)
+        if arguments.keep:
+            origin = f"Waiting times fitted to {arguments.measured.name}: {compiled.name} on {board.name}."
+            write_files(arguments.keep.parent, {arguments.keep.name: board_text(fitted.board, origin)})
     if arguments.json:
         print_json(result)
         return 0
@@ -111,15 +136,23 @@ def bench(arguments: argparse.Namespace) -> int:
     estimate = f", about {number(cycles)} cycles (estimated)" if cycles else ""
     total, stack = number(result["instructions"]), number(result["stack"])
     OUT.print(f"{result['target']}: {total} instructions{estimate}, stack {stack} bytes", markup=False)
+    for _, text in timing_rows(result["timing"]):
+        OUT.print(text, markup=False)
+    if result["measured"]:
+        print_measured(result["measured"], result["timing"])
     return 0
 
 
 def _fill_targets(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--boards", action="store_true", help="list the boards instead: what --board takes")
     to.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
 def targets(arguments: argparse.Namespace) -> int:
-    """Lists the targets."""
+    """Lists the targets, or the boards."""
+    if arguments.boards:
+        list_the_boards(arguments.json)
+        return 0
     known = list_targets()
     if arguments.json:
         print_json([{"name": t.name, "description": t.description, "aliases": list(t.aliases)} for t in known])
@@ -161,11 +194,14 @@ BENCH = Command(
     "count executed instructions, in all and by layer",
     """\
 Count the instructions that one inference executes on the target's emulated
-board, and the stack that it takes. Cycles are estimates, at zero wait states.""",
+board, and the stack that it takes. Cycles are estimates, at zero wait states;
+with --board, with what its memories make it wait, as milliseconds and a band.""",
     f"""\
 examples:
   ircompile bench net.tflite --target m4 --layers
   ircompile bench net.tflite --target m55 --json
+  ircompile bench net.tflite --board nucleo-f446re --measured log.txt --keep mine.toml
+      beside what the self-test printed on the board; a board file of one's own
 
 It needs the cross compiler and QEMU; make setup in a checkout installs them.
 
@@ -176,10 +212,11 @@ It needs the cross compiler and QEMU; make setup in a checkout installs them.
 TARGETS = Command(
     "targets",
     "list the cores that can be compiled for",
-    "List the cores that can be compiled for.",
+    "List the cores that can be compiled for, or the boards whose time is estimated.",
     f"""\
 examples:
   ircompile targets
+  ircompile targets --boards
   ircompile net.tflite --target path/to/mine.toml
       a core or a board of your own: a file as those in targets/
 

@@ -13,6 +13,7 @@ import shtab
 from ircompile.cli.command import EXIT, Command
 from ircompile.ir.families import FAMILIES
 from ircompile.target import list_targets
+from ircompile.timing.board import list_boards
 
 SHELLS = ("bash", "zsh", "fish")
 MODELS = ("*.tflite", "*.onnx", "*.ir")
@@ -123,6 +124,8 @@ def _complete(action: argparse.Action) -> Completion | None:
     if action.dest == "target":
         cores = [name for target in list_targets() for name in (target.name, *target.aliases)]
         return _words("targets", cores, ("*.toml",))
+    if action.dest == "board":
+        return _words("boards", [board.name for board in list_boards()], ("*.toml",))
     if action.dest in ("on", "verify"):
         return _words("rungs", RUNGS)
     if action.type is Path:

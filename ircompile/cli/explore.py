@@ -10,12 +10,12 @@ from typing import Literal
 from ircompile.cli.arguments import add_input, add_model_file, add_numbers, add_target
 from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import ERR, doing, number, print_json, print_table
-from ircompile.cli.models import graph_of
+from ircompile.cli.models import graph_of, target_of
 from ircompile.emit.writing import write_files
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.report import front_picture
-from ircompile.target import Target, load_target
+from ircompile.target import Target
 from ircompile.variants.choose import explore, fit
 from ircompile.variants.tradeoffs import PlanVariant
 
@@ -49,7 +49,7 @@ def _fill(to: argparse.ArgumentParser) -> None:
 
 def explore_model(arguments: argparse.Namespace) -> int:
     """Prints the front of memory and work, and where on it the plans of `--ram auto` and `--ram min` are."""
-    target = load_target(arguments.target)
+    target = target_of(arguments)
     graph = graph_of(arguments)
     with doing("planning"):
         front = front_of(graph, target, arguments.input)

@@ -10,9 +10,21 @@ from ircompile.interface import c_name
 from ircompile.ir.graph import Graph
 from ircompile.passes.fold_pixels import codes_of_pixels
 from ircompile.pipeline import Compiled, Pixels, build, read
-from ircompile.target import load_target
+from ircompile.target import Target, load_target
+from ircompile.timing.board import Board, load_board
 from ircompile.verification.accuracy import Original
 from ircompile.verification.confirm import Comparison, Confirmation
+
+
+def board_of(arguments: argparse.Namespace) -> Board | None:
+    """The board that a command was given; None where it was given a target."""
+    return load_board(arguments.board) if arguments.board else None
+
+
+def target_of(arguments: argparse.Namespace) -> Target:
+    """The target that a command was given, or its board's core with the board's memories."""
+    board = board_of(arguments)
+    return board.core if board else load_target(arguments.target)
 
 
 def graph_of(arguments: argparse.Namespace) -> Graph:
@@ -23,7 +35,7 @@ def graph_of(arguments: argparse.Namespace) -> Graph:
 
 def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None) -> Compiled:
     """Reads the model of a command, unless it is given, and compiles it."""
-    name, target = c_name(arguments.name, arguments.model.stem), load_target(arguments.target)
+    name, target = c_name(arguments.name, arguments.model.stem), target_of(arguments)
     graph = graph or graph_of(arguments)
     with doing(f"planning {len(graph.nodes)} layers"):
         return build(

@@ -6,6 +6,7 @@ from typing import Any
 
 from ircompile.cli import accuracy
 from ircompile.cli.console import OUT, number
+from ircompile.cli.timing import timing_rows
 from ircompile.report import compared_text, layer_count
 
 
@@ -22,6 +23,7 @@ def print_summary(data: dict[str, Any]) -> None:
         ("arena", f"{number(arena['bytes'])} bytes, everything in it, {kind}"),
         *memory_rows(arena["regions"]),
         *state_rows(arena["state"]),
+        *timing_rows(data["timing"]),
         *push_rows(data["push"]),
         ("flash", f"{number(flash['weights'])} bytes of constants{code}"),
         ("reads", f"about {number(data['weight_bytes_read'])} bytes of weights per inference, from flash"),

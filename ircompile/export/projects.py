@@ -15,7 +15,7 @@ from ircompile.errors import CompileError
 from ircompile.export.selftest import Codes, selftest_files
 from ircompile.pipeline import Compiled
 from ircompile.resources import templates_dir
-from ircompile.target import Target, load_board
+from ircompile.target import Target, load_emulated
 from ircompile.verification.runners.firmware import board_files
 
 Files = dict[str, str | bytes]
@@ -135,7 +135,7 @@ def _context(compiled: Compiled, files: list[str], folder: str, url: str) -> dic
         "target": target,
         "optimization": target.optimization,
         "arm": target.compiler.startswith("arm-none-eabi-"),
-        "board": load_board(target.board) if target.board else None,
+        "board": load_emulated(target.board) if target.board else None,
         "core": core_of(compiled),
         "camera": emit.pixel_range(api.inputs[0]),
         "sources": [file for file in files if file.endswith(".c")],

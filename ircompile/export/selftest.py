@@ -49,6 +49,7 @@ def selftest_files(compiled: Compiled, golden: Sequence[Codes] = (), seeded: int
         "input_bytes": sum(port.bytes for port in api.inputs),
         "output_bytes": sum(sizes),
         "output_offsets": [sum(sizes[:i]) for i in range(len(sizes))],
+        "layers": [node.name for node in compiled.lowered.graph.nodes],
         "multiplier": MULTIPLIER,
         "increment": INCREMENT,
     }

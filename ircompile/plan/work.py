@@ -77,24 +77,29 @@ def weight_bytes_read(plan: Plan, stored: Mapping[str, int] | None = None, pixel
     `stored` are the bytes that a node's weights take as its kernel stores them, by the node's name; without, those
     of the graph's constants. Those of recomputed rows count each time.
     """
+    return round(sum(weight_loads(plan, stored, pixels).values()))
+
+
+def weight_loads(
+    plan: Plan | ScheduledGraph, stored: Mapping[str, int] | None = None, pixels: int = 2
+) -> dict[str, float]:
+    """The same for every node that has weights, by its name."""
     stored = stored or {}
     times = {
         stage.recomputed_producer.name: times_recomputed(plan, stage)
         for stage in plan.stages
         if stage.recomputed_producer
     }
-    return round(
-        sum(
-            times.get(node.name, 1)
-            * weight_passes(plan, node, pixels)
-            * stored.get(node.name, int(plan.graph.consts[node.op.weights].nbytes))
-            for node in plan.graph.nodes
-            if isinstance(node.op, ops.Convolution)
-        )
-    )
+    return {
+        node.name: times.get(node.name, 1)
+        * weight_passes(plan, node, pixels)
+        * stored.get(node.name, int(plan.graph.consts[node.op.weights].nbytes))
+        for node in plan.graph.nodes
+        if isinstance(node.op, ops.Convolution)
+    }
 
 
-def weight_passes(plan: Plan, node: Node, pixels: int = 2) -> int:
+def weight_passes(plan: Plan | ScheduledGraph, node: Node, pixels: int = 2) -> int:
     """How often one inference loads a node's weights, where a convolution's kernel takes `pixels` at a time."""
     output = plan.graph.site(node).output
     match node.op:

@@ -53,6 +53,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "macs": macs(plan),
         "model_macs": sum(graph.full_macs.values()) or compiled.graph.macs(),
         "push": vars(push) if push else None,
+        "timing": None,
         "weight_bytes_read": weight_bytes_read(plan, weight_bytes(compiled.program)),
         "compared": None,
         "verified": [],

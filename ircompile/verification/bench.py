@@ -9,12 +9,16 @@ from typing import Any
 from ircompile.errors import CompileError
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
-from ircompile.kernels.pack import pack
+from ircompile.kernels.pack import pack, weight_bytes
 from ircompile.pipeline import Compiled
 from ircompile.plan import lay_out
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.target import Target
+from ircompile.timing.board import Board
+from ircompile.timing.measured import Fit, fit, parse_log
+from ircompile.timing.model import cycles_of
+from ircompile.timing.network import Executed, Timing, layer_works, time_of
 from ircompile.verification.ladder import vectors_for
 from ircompile.verification.runners.counts import BETWEEN_LAYERS
 from ircompile.verification.runners.qemu import run_qemu
@@ -43,6 +47,7 @@ def count_instructions(compiled: Compiled) -> dict[str, Any]:
                 "macs": node.op.macs(graph.site(node)) if node else 0,
                 "instructions": instructions,
                 "cycles_estimate": cycles.get(index),
+                "classes": dict(sorted(counts.kinds.get(index, {}).items())),
             }
         )
     return {
@@ -55,7 +60,47 @@ def count_instructions(compiled: Compiled) -> dict[str, Any]:
         "code": result.sizes.code + result.sizes.constants,
         "weights": result.sizes.weights,
         "layers": layers,
+        "timing": None,
+        "measured": None,
     }
+
+
+def timing_of(compiled: Compiled, board: Board, counts: dict[str, Any] | None = None) -> Timing:
+    """How long one inference takes on a board, from what `count_instructions` gave or from the plan alone."""
+    return time_of(compiled.plan, board, weight_bytes(compiled.program), counts and _executed(counts))
+
+
+def compare_measured(
+    compiled: Compiled, board: Board, counts: dict[str, Any], log: str
+) -> tuple[dict[str, Any], Fit]:
+    """A board's own cycles beside the estimates, and the board with its waiting times fitted to them.
+
+    Raises CompileError where the log is not that of this network's self-test.
+    """
+    measured = parse_log(log)
+    works = layer_works(compiled.plan, board, weight_bytes(compiled.program), _executed(counts))
+    fitted = fit(board, works, measured)
+    rows = [
+        {
+            "layer": name,
+            "measured": measured.layers.get(name),
+            "estimated": round(cycles_of(work, board)),
+            "fitted": round(cycles_of(work, fitted.board)),
+        }
+        for name, work in works.items()
+    ]
+    return {
+        "counter": measured.counter,
+        "cycles": measured.total,
+        "milliseconds": measured.total / board.mhz / 1000,
+        "fitted_terms": list(fitted.terms),
+        "fitted_error": fitted.error,
+        "layers": rows,
+    }, fitted  # fmt: skip
+
+
+def _executed(counts: dict[str, Any]) -> Executed:
+    return {layer["layer"]: (layer["instructions"], layer["cycles_estimate"] or 0) for layer in counts["layers"]}
 
 
 def layer_by_layer(graph: Graph, target: Target, name: str) -> Compiled:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.plan import check_input_mode
+from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.plan.work import instructions
 from ircompile.target import MemoryRegion, Target, check_names
 from ircompile.variants.estimate.advice import Option, options
 from ircompile.variants.estimate.estimate import Planner
 from ircompile.variants.estimate.memories import budget_of, only_if_sure, shares
 
+Timed = Callable[[ScheduledGraph], dict[str, Any]]
 Verdict = Literal["fits", "fits with changes", "may fit", "does not fit", "not asked"]
 
 
@@ -27,7 +30,8 @@ class Analysis:
     `lower_bound`: no plan of whole layers that computes nothing twice needs less. `peak_layer` is where most
     bytes are alive, `held` what they are. `constants` are weights, biases and what requantizes, about. `ram` is the
     budget asked about, `options` what needs less; for None nothing was asked and the verdict is "not asked".
-    `regions` are bytes in each of several memories, where these hold the plan.
+    `regions` are bytes in each of several memories, where these hold the plan. `instructions` are the plan's own
+    estimate of one inference, `timing` what a board makes of it, where one was asked about.
     """
 
     model: str
@@ -47,6 +51,8 @@ class Analysis:
     options: tuple[Option, ...]
     notices: tuple[str, ...]
     regions: tuple[tuple[str, int], ...] = ()
+    instructions: int = 0
+    timing: dict[str, Any] | None = None
 
     @property
     def fits(self) -> bool | None:
@@ -61,11 +67,13 @@ def analyze_graph(
     ram: int | None = None,
     advise: bool = True,
     memory: Sequence[MemoryRegion] = (),
+    timed: Timed | None = None,
 ) -> Analysis:
     """Analyzes a normalized graph. Without `advise`, no other ways to plan it are looked for.
 
     `memory` are the RAMs to fit in, the fastest first (default: the target's); without `ram`, all of their bytes
-    are the budget. Raises CompileError where the input mode does not suit the graph.
+    are the budget. `timed` says as plain values how long the plan takes on a board. Raises CompileError where the
+    input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
     found = Planner(lower(graph, target)).estimate(input_mode == "rows")
@@ -94,6 +102,8 @@ def analyze_graph(
         options=others,
         notices=graph.notices,
         regions=regions,
+        instructions=instructions(found.coarse.scheduled),
+        timing=timed(found.coarse.scheduled) if timed else None,
     )
 
 

@@ -6,12 +6,16 @@ import hashlib
 import os
 import re
 import tempfile
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 
 from ircompile.resources import templates_dir
-from ircompile.target import CycleCosts
+from ircompile.target import Target
+from ircompile.timing.instructions import Instruction, Kind, parse
+from ircompile.timing.pipeline import block_cycles, taken_cycles
 from ircompile.verification.runners import build
 
 BETWEEN_LAYERS = -1
@@ -26,24 +30,32 @@ class Counts:
 
     ``total`` and ``cycles_estimate`` come from a build without hooks and are exact counts (the cycles an
     estimate at zero wait states). The per-layer figures come from a build with hooks, whose calls are left out
-    but which may save a few registers more; layer BETWEEN_LAYERS is code outside every layer.
+    but which may save a few registers more; layer BETWEEN_LAYERS is code outside every layer. ``kinds`` are the
+    executed instructions of each class, per layer.
     """
 
     total: int
     per_layer: dict[int, int]
     cycles_estimate: int | None = None
     cycles_per_layer: dict[int, int] | None = None
+    kinds: dict[int, dict[Kind, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class _Instruction:
-    mnemonic: str
-    operands: str
-    next_address: int
+class Region:
+    """Executed instructions of each class, and their estimated cycles at zero wait states."""
+
+    kinds: dict[Kind, int]
+    cycles: int
+
+    @property
+    def instructions(self) -> int:
+        """All of them."""
+        return sum(self.kinds.values())
 
 
-Regions = dict[int, tuple[int, int]]
-"""Instructions and estimated cycles of each region: 0 between layers, n + 1 layer n."""
+Regions = dict[int, Region]
+"""What each region executed: 0 between layers, n + 1 layer n."""
 
 
 def plugin_path(folder: Path, where: str) -> Path:
@@ -83,94 +95,62 @@ def read_symbols(compiler: str, elf: Path, where: str) -> dict[str, int]:
 
 
 def sum_regions(
-    compiler: str, elf: Path, out: Path, symbols: dict[str, int], costs: CycleCosts | None, where: str
+    compiler: str, elf: Path, out: Path, symbols: dict[str, int], target: Target, where: str
 ) -> Regions:
     """Join the plugin's output with the disassembly; the harness's own code and marker calls do not count."""
-    listing = _disassemble(compiler, elf, where)
-    instructions: dict[int, int] = defaultdict(int)
-    cycles: dict[int, int] = defaultdict(int)
+    command: list[str | Path] = [build.tool_beside(compiler, "objdump"), "-d", "-z", "--no-show-raw-insn", elf]
+    listing = parse(build.call_checked(command, where, "disassembling"))
+    executed: dict[int, Counter[Kind]] = defaultdict(Counter)
+    cycles: dict[int, float] = defaultdict(float)
     own = range(symbols["h_code_start"], symbols["h_code_end"])
+    timed = cache(partial(_block_cycles, listing, target))
     for line in out.read_text(encoding="ascii").splitlines():
         region, start, end = (int(v, b) for v, b in zip(line.split()[:3], (10, 16, 16), strict=True))
-        executed, taken = (int(v) for v in line.split()[3:])
+        times, taken = (int(v) for v in line.split()[3:])
         if start in own:
             continue
-        address = start
-        while address < end:
-            instruction = listing[address]
-            if not _calls_marker(instruction):
-                instructions[region] += executed
-                if costs:
-                    branched = taken if instruction.next_address >= end else 0
-                    cost = _cycles(instruction, listing.get(instruction.next_address), costs)
-                    cycles[region] += executed * cost + branched * (costs.taken_branch - costs.other)
-            address = instruction.next_address
-    return {region: (instructions[region], cycles[region]) for region in sorted(instructions)}
+        block = _block(listing, start, end)
+        for instruction in block:
+            executed[region][instruction.kind] += times
+        once, branched = timed(start, end)
+        # The last instruction branches only where it counts, which a marker's call does not.
+        cycles[region] += times * once + (taken * branched if block and block[-1].next_address >= end else 0)
+    return {region: Region(dict(executed[region]), round(cycles[region])) for region in sorted(executed)}
+
+
+def _block(listing: Mapping[int, Instruction], start: int, end: int) -> list[Instruction]:
+    """The instructions of a block that count."""
+    block = []
+    while start < end:
+        instruction = listing[start]
+        if not _calls_marker(instruction):
+            block.append(instruction)
+        start = instruction.next_address
+    return block
+
+
+def _block_cycles(listing: Mapping[int, Instruction], target: Target, start: int, end: int) -> tuple[float, float]:
+    """Cycles of a block run once, and those that come on top where its last instruction branches."""
+    block = _block(listing, start, end)
+    if target.cycles is None or not block:
+        return 0.0, 0.0
+    following = listing.get(block[-1].next_address)
+    return (
+        block_cycles(block, following, target.cycles, target.pipeline),
+        taken_cycles(block[-1], target.cycles),
+    )
 
 
 def make_counts(plain: Regions, hooked: Regions, estimated: bool) -> Counts:
     """Combine a build without hooks (the totals) and one with hooks (the layers)."""
-    total = sum(instructions for instructions, _ in plain.values())
-    per_layer = {region - 1: instructions for region, (instructions, _) in hooked.items()}
+    total = sum(region.instructions for region in plain.values())
+    per_layer = {region - 1: found.instructions for region, found in hooked.items()}
+    kinds = {region - 1: found.kinds for region, found in hooked.items()}
     if not estimated:
-        return Counts(total, per_layer)
-    cycles = {region - 1: estimate for region, (_, estimate) in hooked.items()}
-    return Counts(total, per_layer, sum(estimate for _, estimate in plain.values()), cycles)
+        return Counts(total, per_layer, kinds=kinds)
+    cycles = {region - 1: found.cycles for region, found in hooked.items()}
+    return Counts(total, per_layer, sum(found.cycles for found in plain.values()), cycles, kinds)
 
 
-def _disassemble(compiler: str, elf: Path, where: str) -> dict[int, _Instruction]:
-    command: list[str | Path] = [build.tool_beside(compiler, "objdump"), "-d", "-z", "--no-show-raw-insn", elf]
-    rows = []
-    for line in build.call_checked(command, where, "disassembling").splitlines():
-        found = re.match(r" *([0-9a-f]+):\s+(\S+)\s*(.*)", line)  # without a mnemonic where objdump knows none
-        if found:
-            rows.append((int(found[1], 16), found[2], found[3]))
-    ends = [address for address, _, _ in rows[1:]] + [rows[-1][0] + 2]
-    return {row[0]: _Instruction(row[1], row[2], end) for row, end in zip(rows, ends, strict=True)}
-
-
-def _calls_marker(instruction: _Instruction) -> bool:
+def _calls_marker(instruction: Instruction) -> bool:
     return instruction.mnemonic == "bl" and re.search(r"<h_(marks|run)", instruction.operands) is not None
-
-
-_MULTIPLE = re.compile(r"(v?(ldm|stm|push|pop))")
-_SINGLE_LOAD = re.compile(r"v?ldr(?!d)")
-_SINGLE_ACCESS = re.compile(r"v?(ldr|str)(?!d)")
-_CLASSES = (
-    (re.compile(r"(ldrd|strd)"), "load_double"),
-    (re.compile(r"(sdiv|udiv)"), "divide"),
-    (re.compile(r"(vdiv|vsqrt)"), "float_divide"),
-    (re.compile(r"v(n?mla|n?mls|fn?ma|fn?ms)"), "float_multiply_accumulate"),
-    (re.compile(r"(smlal|umlal|umaal|smlsl)"), "multiply_accumulate_long"),
-    (re.compile(r"(smull|umull)"), "multiply_long"),
-    (re.compile(r"(mla|mls|smla|smls|smmla|smmls)"), "multiply_accumulate"),
-    (re.compile(r"(mul|smul|smmul|smu)"), "multiply"),
-)
-
-
-def _cycles(instruction: _Instruction, following: _Instruction | None, costs: CycleCosts) -> int:
-    name, operands = instruction.mnemonic, instruction.operands
-    if _MULTIPLE.match(name):
-        return costs.multiple_base + _registers(operands)
-    if _SINGLE_LOAD.match(name):
-        target = operands.split(",")[0].strip()
-        followed = (
-            following is not None
-            and _SINGLE_ACCESS.match(following.mnemonic)
-            and not re.search(rf"\b{target}\b", following.operands)
-        )
-        return costs.load_followed if followed else costs.load
-    for pattern, kind in _CLASSES:
-        if pattern.match(name):
-            return int(getattr(costs, kind))
-    return costs.other
-
-
-def _registers(operands: str) -> int:
-    """Count the registers of a list such as {r4-r7, lr}."""
-    inside = operands[operands.find("{") + 1 : operands.find("}")]
-    count = 0
-    for part in inside.split(","):
-        ends = [int(n) for n in re.findall(r"[rsd](\d+)", part)]
-        count += ends[1] - ends[0] + 1 if len(ends) == 2 else 1
-    return count

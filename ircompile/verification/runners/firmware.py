@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.resources import templates_dir
-from ircompile.target import Board, Region, Target, load_board
+from ircompile.target import EmulatedBoard, Region, Target, load_emulated
 from ircompile.verification.runners import build, harness
 
 _STACK_BYTES = 16 * 1024
@@ -28,7 +28,7 @@ def run_firmware(
     where = f"firmware on {target.name} under QEMU"
     if target.board is None:
         raise CompileError(where, "the target has no emulated board", "targets with 'board' in their file")
-    board = load_board(target.board)
+    board = load_emulated(target.board)
     core = [*target.cflags, target.optimization]
     with harness.build_directory(None) as folder:
         include = [*(f"-I{path.resolve()}" for path in includes), *(f"-D{macro}" for macro in defines)]
@@ -65,11 +65,11 @@ def run_firmware(
 def board_files(name: str) -> dict[str, str]:
     """The start-up code and the linker script of an emulated board, for a project of one's own."""
     with harness.build_directory(None) as folder:
-        script = _linker_script(load_board(name), folder / "board.ld").read_text()
+        script = _linker_script(load_emulated(name), folder / "board.ld").read_text()
     return {"start.c": (templates_dir() / "boards" / "f_start.c").read_text(), "board.ld": script}
 
 
-def _linker_script(board: Board, to: Path) -> Path:
+def _linker_script(board: EmulatedBoard, to: Path) -> Path:
     memory = board.memory
     regions: dict[str, Region] = {
         "code": memory.code,

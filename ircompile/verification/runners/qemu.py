@@ -10,7 +10,7 @@ from pathlib import Path
 from ircompile.errors import CompileError
 from ircompile.interface import Interface
 from ircompile.resources import templates_dir
-from ircompile.target import Board, Region, Target, load_board
+from ircompile.target import EmulatedBoard, Region, Target, load_emulated
 from ircompile.verification.runners import build, counts, harness
 from ircompile.verification.runners.harness import RunResult, Vector
 
@@ -32,7 +32,7 @@ class _Job:
     directory: Path
     api: Interface
     target: Target
-    board: Board
+    board: EmulatedBoard
     optimization: str
     where: str
     restart: int = 0
@@ -61,7 +61,7 @@ def run_qemu(
     where = f"{api.name} on {target.name} under QEMU"
     if target.board is None:
         raise CompileError(where, "the target has no emulated board", "targets with 'board' in their file")
-    board = load_board(target.board)
+    board = load_emulated(target.board)
     job = _Job(directory.resolve(), api, target, board, optimization or target.optimization, where, restart)
     inputs = harness.encode_inputs(api, vectors, passes=2)
     with harness.build_directory(build_dir) as folder:
@@ -86,7 +86,7 @@ def _count(job: _Job, folder: Path, inputs: bytes, timeout: float, hooks: bool) 
     plugin = counts.plugin_path(folder, job.where)
     argument = counts.plugin_argument(plugin, symbols, out)
     _execute(job, elf, inputs, timeout, ["-plugin", argument])
-    return counts.sum_regions(compiler, elf, out, symbols, job.target.cycles, job.where)
+    return counts.sum_regions(compiler, elf, out, symbols, job.target, job.where)
 
 
 def _build(job: _Job, folder: Path, passes: int, hooks: bool) -> _Program:

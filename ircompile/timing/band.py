@@ -1,0 +1,140 @@
+"""How far the model may be off: what it says for every public measurement, beside what the board took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+from typing import Any
+
+from ircompile.resources import targets_dir
+from ircompile.target import build_record, read_tables, read_toml
+from ircompile.timing.board import Board, load_board
+from ircompile.timing.model import Work, cycles_of
+
+LEFT_OUT = 10
+"""The worst of so many rows may lie outside of a core's band."""
+LEAST = 0.15
+"""No band is narrower: the terms of the boards' memories were fitted on some of the same measurements."""
+UNFITTED = 0.10
+"""On top for a board without a measurement of its own, whose terms are those of others: how far these differ."""
+WIDEST = 0.9
+"""No band is wider: a time is not negative."""
+UNMEASURED = 0.5
+"""The band of a core of which no public measurement is known: assumed."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What CMSIS-NN executes for a network, on a core: instructions, and cycles at zero wait states.
+
+    `weights` are, for each layer, its bytes of weights and how many it loads.
+    """
+
+    model: str
+    core: str
+    instructions: int
+    cycles: int
+    weights: list[list[int]]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A public measurement: `cycles` that a network took on a board, by which runtime, and who says so."""
+
+    board: str
+    runtime: str
+    model: str
+    cycles: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measurement beside what the model says."""
+
+    measurement: Measurement
+    core: str
+    instructions: int
+    estimate: float
+
+    @property
+    def error(self) -> float:
+        """How much more the board took: 0.1 is a tenth more than estimated."""
+        return self.measurement.cycles / self.estimate - 1
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A core's counted cycles for each instruction that the planner estimates, and how far that is off at most."""
+
+    core: str
+    cycles: float
+    error: float
+
+
+@dataclass(frozen=True)
+class _Public:
+    counted: tuple[Counted, ...]
+    measured: tuple[Measurement, ...]
+    planned: tuple[Planned, ...]
+
+
+def rows() -> list[Row]:
+    """Every public measurement that the model can be held against."""
+    public = _public()
+    counted = {(each.model, each.core): each for each in public.counted}
+    found = []
+    for measurement in public.measured:
+        board = load_board(measurement.board)
+        core = board.target.name
+        work = counted[measurement.model, core]
+        layers = [Work(0, 0, {board.flash[0].name: (size, loaded)}) for size, loaded in work.weights]
+        estimate = sum(cycles_of(each, board) for each in (Work(work.instructions, work.cycles), *layers))
+        found.append(Row(measurement, core, work.instructions, estimate))
+    return found
+
+
+def band_of(board: Board, counted: bool = True) -> float:
+    """The part by which a time on `board` may be off, either way: 0.2 is 20 %.
+
+    With `counted`, instructions were counted as they executed; else they were estimated from a plan.
+    """
+    band = core_band(board.target.name)
+    fitted = any(measurement.board == board.name for measurement in _public().measured)
+    if not fitted and band != UNMEASURED:
+        band += UNFITTED
+    if not counted:
+        band = min(WIDEST, band + planned_bands().get(board.target.name, UNMEASURED))
+    return ceil(round(100 * band, 6)) / 100
+
+
+def cycles_an_instruction(core: str) -> float:
+    """Cycles at zero wait states for each instruction that the planner estimates on a core."""
+    return next((each.cycles for each in _public().planned if each.core == core), 1.5)
+
+
+def planned_bands() -> dict[str, float]:
+    """By core, how far times from the plan's estimate of instructions are off those counted."""
+    return {each.core: each.error for each in _public().planned}
+
+
+@cache
+def core_band(core: str) -> float:
+    """The band of a core's measured boards: their largest error, the worst of ten rows left out."""
+    errors = sorted(abs(row.error) for row in rows() if row.core == core)
+    if not errors:
+        return UNMEASURED
+    kept = errors[: len(errors) - len(errors) // LEFT_OUT]
+    return max(LEAST, kept[-1])
+
+
+@cache
+def _public() -> _Public:
+    path = targets_dir() / "timing" / "measurements.toml"
+    data = read_toml(path)
+
+    def read(key: str, kind: type[Any]) -> tuple[Any, ...]:
+        return tuple(build_record(kind, row, path) for row in read_tables(data, key, path))
+
+    return _Public(read("counted", Counted), read("measured", Measurement), read("planned", Planned))

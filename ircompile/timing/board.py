@@ -1,0 +1,119 @@
+"""Real boards: a core, its clock, its memories and how long each is waited for.
+
+Each is a TOML file in targets/boards/. The emulated boards on which a target is checked are another kind:
+`EmulatedBoard` in `target.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ircompile.errors import CompileError
+from ircompile.resources import targets_dir
+from ircompile.target import MemoryRegion, Target, build_record, load_target, read_tables, read_toml
+
+
+@dataclass(frozen=True)
+class BoardMemory:
+    """A memory: its bytes, and `stall` cycles waited for each `line` bytes.
+
+    What `cache` bytes in front of it hold is not waited for.
+    """
+
+    name: str
+    bytes: int
+    line: int = 4
+    stall: float = 0
+    cache: int = 0
+
+
+@dataclass(frozen=True)
+class Board:
+    """A real board. `memory` are its RAMs and `flash` its memories for constants, the fastest first.
+
+    `fetch` are the cycles that one instruction waits for code, on average; `milliwatts` what it draws while it
+    computes, where that is published.
+    """
+
+    name: str
+    description: str
+    target: Target
+    mhz: float
+    fetch: float
+    memory: tuple[BoardMemory, ...]
+    flash: tuple[BoardMemory, ...]
+    milliwatts: float | None = None
+
+    @property
+    def core(self) -> Target:
+        """Its core, with its memories to plan for; of several flash memories, those that hold constants."""
+        several = self.flash if len(self.flash) > 1 else ()
+        return replace(
+            self.target,
+            memory=tuple(MemoryRegion(memory.name, memory.bytes) for memory in self.memory),
+            flash=tuple(MemoryRegion(memory.name, memory.bytes) for memory in several),
+        )
+
+
+@dataclass(frozen=True)
+class _File:
+    description: str
+    target: str
+    mhz: float
+    fetch: float
+    memory: tuple[BoardMemory, ...]
+    flash: tuple[BoardMemory, ...]
+    milliwatts: float | None = None
+
+
+def list_boards() -> list[Board]:
+    """Every board that ships with ircompile, by name."""
+    return [_read(path) for path in sorted(_folder().glob("*.toml"))]
+
+
+def load_board(name: str) -> Board:
+    """The board called `name`, or described by the file if `name` ends in .toml.
+
+    Raises CompileError for an unknown name, with the nearest known one, and for a faulty file.
+    """
+    if name.endswith(".toml"):
+        return _read(Path(name))
+    known = [path.stem for path in sorted(_folder().glob("*.toml"))]
+    if name.lower() in known:
+        return _read(_folder() / f"{name.lower()}.toml")
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    hint += "'ircompile targets --boards' describes them; a path to a .toml file of your own works too"
+    raise CompileError(f"board '{name}'", "unknown board", ", ".join(known), hint)
+
+
+def board_text(board: Board, fitted: str) -> str:
+    """A board as a file of one's own; `fitted` says in a comment where its waiting times come from."""
+    lines = [f"# {fitted}", f'description = "{board.description}"', f'target = "{board.target.name}"']
+    lines += [f"mhz = {board.mhz:g}", f"fetch = {board.fetch:.4g}"]
+    if board.milliwatts is not None:
+        lines.append(f"milliwatts = {board.milliwatts:g}")
+    for kind, memories in (("memory", board.memory), ("flash", board.flash)):
+        for memory in memories:
+            lines += ["", f"[[{kind}]]", f'name = "{memory.name}"', f"bytes = {memory.bytes}"]
+            lines += [f"line = {memory.line}", f"stall = {memory.stall:.4g}", f"cache = {memory.cache}"]
+    return "\n".join(lines) + "\n"
+
+
+def _folder() -> Path:
+    return targets_dir() / "boards"
+
+
+def _read(path: Path) -> Board:
+    data = read_toml(path)
+    for key in ("memory", "flash"):
+        data[key] = tuple(build_record(BoardMemory, row, path) for row in read_tables(data, key, path))
+        if not data[key]:
+            raise CompileError(str(path), f"no [[{key}]]", "at least one, with name and bytes")
+    file = build_record(_File, data, path)
+    return Board(
+        path.stem, file.description, load_target(file.target), file.mhz, file.fetch, file.memory, file.flash,
+        file.milliwatts,
+    )  # fmt: skip

@@ -1,0 +1,131 @@
+"""The time of a compiled network on a board, layer by layer: from counted instructions, or from the plan alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ircompile.ir import ops
+from ircompile.plan.model import Plan
+from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.plan.work import stage_instructions, times_recomputed, weight_loads, weight_passes
+from ircompile.timing.band import band_of, cycles_an_instruction
+from ircompile.timing.board import Board
+from ircompile.timing.model import Work, cycles_of
+
+Executed = Mapping[str, tuple[float, float]]
+"""Instructions, and cycles at zero wait states, of each layer by its name; "(schedule)" is what runs between."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one inference takes: `milliseconds`, right within `band` either way (0.2 is 20 %).
+
+    `layers` are the cycles of each. `millijoules` are there where the board's power is published. `counted`: from
+    executed instructions; else the plan's estimate of them.
+    """
+
+    board: str
+    mhz: float
+    cycles: float
+    layers: Mapping[str, float]
+    band: float
+    counted: bool
+    milliwatts: float | None
+
+    @property
+    def milliseconds(self) -> float:
+        """The estimate."""
+        return self.cycles / self.mhz / 1000
+
+    @property
+    def millijoules(self) -> float | None:
+        """Energy of the same."""
+        return None if self.milliwatts is None else self.milliwatts * self.milliseconds / 1000
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Plain values for reports."""
+        return {
+            "board": self.board,
+            "mhz": self.mhz,
+            "milliseconds": self.milliseconds,
+            "at_least": self.milliseconds * (1 - self.band),
+            "at_most": self.milliseconds * (1 + self.band),
+            "band": self.band,
+            "millijoules": self.millijoules,
+            "counted": self.counted,
+            "cycles": round(self.cycles),
+            "layers": [{"layer": name, "cycles": round(cycles)} for name, cycles in self.layers.items()],
+        }
+
+
+def time_of(
+    plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int] | None = None,
+    executed: Executed | None = None,
+) -> Timing:  # fmt: skip
+    """The time of one inference on a board.
+
+    `stored` are the bytes that a node's weights take as its kernel stores them (default: as the graph has them);
+    `executed` what was counted, layer by layer.
+    """
+    works = layer_works(plan, board, stored, executed)
+    layers = {name: cycles_of(work, board) for name, work in works.items()}
+    band = band_of(board, executed is not None)
+    return Timing(board.name, board.mhz, sum(layers.values()), layers, band, executed is not None, board.milliwatts)
+
+
+def layer_works(
+    plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int] | None, executed: Executed | None
+) -> dict[str, Work]:
+    """What every layer executes, loads and moves, by its name."""
+    loads = weight_loads(plan, stored, 4 if board.target.features.mve else 2)
+    homes = _flash_of(plan, board, stored or {})
+    each = cycles_an_instruction(board.target.name)
+    planned = {stage.node.name: stage_instructions(plan, stage) for stage in plan.stages}
+    found: Executed = executed or {name: (work, work * each) for name, work in planned.items()}
+    moved = _moved(plan, board)
+    works = {}
+    for name, (instructions, cycles) in found.items():
+        constants = {}
+        if name in loads:
+            constants = {homes[name][0]: (homes[name][1], loads[name])}
+        works[name] = Work(instructions, cycles, constants, moved.get(name, {}))
+    return works
+
+
+def _flash_of(plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int]) -> dict[str, tuple[str, int]]:
+    """The memory that holds each layer's weights, and their bytes: those read most are in the first with room."""
+    room = {memory.name: memory.bytes for memory in board.flash}
+    homes = {}
+    nodes = [node for node in plan.graph.nodes if isinstance(node.op, ops.Convolution)]
+    for node in sorted(nodes, key=lambda node: -weight_passes(plan, node)):
+        size = stored.get(node.name, int(plan.graph.consts[node.op.weights].nbytes))  # type: ignore[union-attr]
+        home = next((name for name, free in room.items() if free >= size), board.flash[-1].name)
+        homes[node.name] = home, size
+        room[home] -= size
+    return homes
+
+
+def _moved(plan: Plan | ScheduledGraph, board: Board) -> dict[str, dict[str, float]]:
+    """Bytes of rows that every layer reads and writes in each RAM; all in the first where no plan says more."""
+    moved: dict[str, dict[str, float]] = {}
+    for stage in plan.stages:
+        own = moved.setdefault(stage.node.name, {})
+        again = times_recomputed(plan, stage) if stage.recomputed_producer else 1.0
+        for tensor, times in ((stage.node.output, 1.0), *((name, again) for name in stage.inputs)):
+            home = _ram_of(plan, board, tensor)
+            size = plan.graph.tensors[tensor].row_bytes * plan.graph.tensors[tensor].height
+            own[home] = own.get(home, 0.0) + times * size
+    return moved
+
+
+def _ram_of(plan: Plan | ScheduledGraph, board: Board, tensor: str) -> str:
+    """The RAM in which a tensor's rows lie."""
+    if isinstance(plan, Plan) and len(plan.regions) > 1 and tensor in plan.buffers:
+        offset = plan.buffers[tensor].offset
+        for region in plan.regions:
+            if region.offset <= offset < region.offset + region.bytes:
+                return region.name
+    return board.memory[0].name

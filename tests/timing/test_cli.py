@@ -1,0 +1,87 @@
+"""`--board` on the command line: milliseconds never without their band, and a measurement beside the estimates."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+from referencing import Registry, Resource
+
+from ircompile.cli import main
+from ircompile.timing.board import load_board
+
+ROOT = Path(__file__).parents[2]
+DIGITS = ROOT / "examples" / "digits" / "digits.onnx"
+
+
+def run(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+def valid(text: str, schema: str) -> dict:  # type: ignore[type-arg]
+    files = {path.name: json.loads(path.read_text()) for path in (ROOT / "docs" / "schema").glob("*.json")}
+    registry = Registry().with_resources((name, Resource.from_contents(file)) for name, file in files.items())
+    found = json.loads(text)
+    wanted = {"$schema": files["verify.json"]["$schema"], "$ref": f"{schema}.json"}
+    jsonschema.Draft202012Validator(wanted, registry=registry).validate(found)
+    return found
+
+
+def test_analyze_on_a_board(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("analyze", DIGITS, "--board", "nucleo-h753zi") == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^time +about [\d.]+ ms, [\d.]+ to [\d.]+ \(\+-\d+ %\) on nucleo-h753zi$", out, re.MULTILINE)
+    assert run("analyze", DIGITS, "--board", "nucleo-l4r5zi", "--json") == 0
+    found = valid(capsys.readouterr().out, "analyze")
+    timing = found["timing"]
+    assert timing["at_least"] < timing["milliseconds"] < timing["at_most"]
+    assert timing["millijoules"] == pytest.approx(timing["milliseconds"] * 41.9 / 1000)
+    assert sum(layer["cycles"] for layer in timing["layers"]) == pytest.approx(timing["cycles"], abs=20)
+
+
+def test_compiling_for_a_board_plans_for_its_memories(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(DIGITS, "--board", "nucleo-h753zi", "--unverified", "--json", "-o", tmp_path) == 0
+    found = valid(capsys.readouterr().out, "compile")
+    assert [region["name"] for region in found["arena"]["regions"]] == ["dtcm", "axi"]
+    assert found["timing"]["board"] == "nucleo-h753zi"
+    assert found["timing"]["band"] > 0.1
+
+
+def test_a_target_or_a_board(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("analyze", DIGITS, "--board", "nucleo-f446re", "--target", "m4") == 2
+    assert "not allowed with argument --board" in capsys.readouterr().err
+    assert run("bench", DIGITS, "--target", "m4", "--measured", "log.txt") == 2
+    assert "hint: --board NAME" in capsys.readouterr().err
+    assert run("bench", DIGITS, "--board", "nucleo-f446re", "--keep", "mine.toml") == 2
+    assert "--measured LOG" in capsys.readouterr().err
+
+
+def test_the_list_of_boards(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("targets", "--boards") == 0
+    assert "nucleo-f446re" in capsys.readouterr().out
+    assert run("targets", "--boards", "--json") == 0
+    assert len(valid(capsys.readouterr().out, "boards")) >= 16
+
+
+@pytest.mark.toolchain
+def test_a_measurement_beside_the_estimates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A board that waits twice as long for its code, as its own file says afterwards."""
+    assert run("bench", DIGITS, "--board", "nucleo-f446re", "--json") == 0
+    found = valid(capsys.readouterr().out, "bench")
+    assert found["timing"]["counted"]
+    fetch = load_board("nucleo-f446re").fetch
+    cycles = {layer["layer"]: layer["cycles"] for layer in found["timing"]["layers"]}
+    counted = {layer["layer"]: layer["instructions"] for layer in found["layers"]}
+    slow = {name: round(cycles[name] + fetch * counted[name]) for name in cycles if name != "(schedule)"}
+    lines = [f"cycles digits {name} {count}" for name, count in slow.items()]
+    (tmp_path / "log.txt").write_text("\n".join([*lines, f"cycles digits (all) {sum(slow.values())} by dwt"]))
+    words = ("--measured", tmp_path / "log.txt", "--keep", tmp_path / "mine.toml")
+    assert run("bench", DIGITS, "--board", "nucleo-f446re", "--json", *words) == 0
+    measured = valid(capsys.readouterr().out, "bench")["measured"]
+    assert measured["fitted_error"] < 0.01
+    assert load_board(str(tmp_path / "mine.toml")).fetch == pytest.approx(2 * fetch, rel=0.05)
+    assert run("bench", DIGITS, "--board", tmp_path / "mine.toml", "--measured", tmp_path / "log.txt") == 0
+    assert "inside the band" in capsys.readouterr().out
