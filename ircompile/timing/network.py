@@ -98,10 +98,15 @@ def layer_works(
 def _flash_of(plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int]) -> dict[str, tuple[str, int]]:
     """The memory that holds each layer's weights, and their bytes: those read most are in the first with room."""
     room = {memory.name: memory.bytes for memory in board.flash}
+    sizes = {
+        node.name: stored.get(node.name, int(plan.graph.consts[node.op.weights].nbytes))
+        for node in plan.graph.nodes
+        if isinstance(node.op, ops.Convolution)
+    }
     homes = {}
-    nodes = [node for node in plan.graph.nodes if isinstance(node.op, ops.Convolution)]
+    nodes = [node for node in plan.graph.nodes if node.name in sizes]
     for node in sorted(nodes, key=lambda node: -weight_passes(plan, node)):
-        size = stored.get(node.name, int(plan.graph.consts[node.op.weights].nbytes))  # type: ignore[union-attr]
+        size = sizes[node.name]
         home = next((name for name, free in room.items() if free >= size), board.flash[-1].name)
         homes[node.name] = home, size
         room[home] -= size
