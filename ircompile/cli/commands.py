@@ -200,8 +200,8 @@ with --board, with what its memories make it wait, as milliseconds and a band.""
 examples:
   ircompile bench net.tflite --target m4 --layers
   ircompile bench net.tflite --target m55 --json
-  ircompile bench net.tflite --board nucleo-f446re --measured log.txt --keep mine.toml
-      beside what the self-test printed on the board; a board file of one's own
+  ircompile bench net.tflite --board nucleo-f446re --measured log.txt
+      beside what the self-test printed on the board; --keep writes a board file
 
 It needs the cross compiler and QEMU; make setup in a checkout installs them.
 
