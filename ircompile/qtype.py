@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-DType = Literal["int8", "uint8", "int32"]
+DType = Literal["int8", "uint8", "int16", "int32"]
 
 
 @dataclass(frozen=True)
@@ -55,5 +55,7 @@ INT8 = QType("int8", -(2**7), 2**7 - 1, 1)
 UINT8 = QType("uint8", 0, 2**8 - 1, 1)
 INT16 = QType("int16", -(2**15), 2**15 - 1, 2)
 INT32 = QType("int32", -(2**31), 2**31 - 1, 4)
-ACTIVATIONS = {qtype.name: qtype for qtype in (INT8, UINT8, INT32)}  # types that a tensor of the graph may have
+ACTIVATIONS = {
+    qtype.name: qtype for qtype in (INT8, UINT8, INT16, INT32)
+}  # types that a tensor of the graph may have
 FLIP = UINT8.low - INT8.low  # a uint8 code is the int8 code of the same bits, but for the top one, and this

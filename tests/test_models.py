@@ -13,7 +13,7 @@ from ircompile.interface import InputMode
 from ircompile.pipeline import read
 
 MODELS = Path(os.environ.get("IRCOMPILE_MODELS", Path(__file__).parents[2] / "shared" / "models"))
-# Here to be refused: an LSTM, and one whose input is int16.
+# Here to be refused: an LSTM, and one of SVDFs.
 REFUSED = {"tflm_mnist_lstm_int8", "tflm_keyword_scrambled_8bit"}
 # Minutes under an emulator: one input, in the hour-long run only.
 SLOW = {

@@ -32,7 +32,7 @@ def test_types_are_those_of_numpy_and_c(qtype: QType) -> None:
 
 def test_all_codes_of_a_type() -> None:
     assert np.array_equal(INT8.codes().astype(np.int8).view(np.uint8) ^ np.uint8(FLIP), UINT8.codes())
-    assert list(ACTIVATIONS) == ["int8", "uint8", "int32"]
+    assert list(ACTIVATIONS) == ["int8", "uint8", "int16", "int32"]
 
 
 def literals(source: str) -> Iterator[int]:

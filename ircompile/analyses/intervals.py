@@ -17,7 +17,7 @@ import numpy as np
 
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import Convolution
-from ircompile.ir.ops.ranges import Range, full_range, requantized, wrapped
+from ircompile.ir.ops.ranges import Range, full_range, requantized
 from ircompile.ir.tensor import Array
 from ircompile.qtype import INT32
 
@@ -28,7 +28,7 @@ class Intervals:
 
     `codes` by tensor name. `sums` by the name of a convolution of any kind: the sum with its bias, over all border
     classes. `accumulators`: the same as it enters the requantization, which is all of int32 where the sum can leave
-    that and wrap. `magnitude` bounds |any partial sum|, in whatever order the
+    that and wrap; accumulators of 64 bits do not. `magnitude` bounds |any partial sum|, in whatever order the
     taps and the bias are added.
     """
 
@@ -56,7 +56,7 @@ def analyze(graph: Graph) -> Intervals:
         inputs = [codes[name] for name in node.inputs]
         if isinstance(node.op, Convolution):
             sums[node.name], magnitude[node.name] = node.op.sum_bounds(site, inputs[0])
-            acc = accumulators[node.name] = wrapped(sums[node.name])
+            acc = accumulators[node.name] = node.op.accumulated(sums[node.name])
             codes[node.output] = requantized(acc, node.op.requant, graph.consts)
         else:
             codes[node.output] = node.op.bounds(site, inputs)
@@ -76,7 +76,7 @@ def check_overflow(graph: Graph, intervals: Intervals) -> tuple[str, ...]:
     """A notice for each node whose sum can leave int32, where it wraps in framework, simulation and C."""
     notices = []
     for node in graph.nodes:
-        if node.name not in intervals.sums:
+        if not isinstance(node.op, Convolution) or node.op.requant.rounding == "wide":
             continue
         low, high = intervals.sums[node.name]
         outside = np.flatnonzero((high > INT32.high) | (low < INT32.low))

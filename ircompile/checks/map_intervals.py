@@ -25,7 +25,9 @@ from ircompile.ir.ops import (
     Mean,
     Moving,
     Prelu,
+    Rescale,
     Resize,
+    Sigmoid,
     Table,
     TransposeConv,
 )
@@ -33,7 +35,7 @@ from ircompile.ir.tensor import Array, Consts, Rows, Site, Tensor
 from ircompile.qtype import INT8, INT32
 
 # Never decreasing in any code of their inputs, so that running them on both ends bounds their output.
-MONOTONE = (AveragePool, Extreme, Flip, MaxPool, Mean, Moving, Resize)
+MONOTONE = (AveragePool, Extreme, Flip, MaxPool, Mean, Moving, Resize, Sigmoid)
 SAFE = 2.0**30  # mbqm multiplies by m 2^s with m in [1/2, 1): a result below 2^30 was shifted below 2^31
 
 
@@ -117,6 +119,8 @@ def _output(node: Node, site: Site, inputs: list[Map]) -> Map:
         return _binary(op, site, inputs)
     if isinstance(op, Prelu):
         return _prelu(op, site, inputs[0])
+    if isinstance(op, Rescale):
+        return _rescale(op, site, inputs[0])
     if isinstance(op, MONOTONE) and not (isinstance(op, Mean) and _mean_may_wrap(op, site)):
         if isinstance(op, Mean) and op.lookup is not None:
             inputs = [_table(site.consts[op.lookup.name], inputs[0])]
@@ -133,16 +137,16 @@ def _codes(site: Site, bias: str, requant: Requant, low: Array, high: Array) -> 
     with np.errstate(over="ignore"):
         a, b = (requantize(end, requant, site.consts) for end in (low, high))
     wild = _wild(np.maximum(abs(low), abs(high)), requant, site.consts)
-    floor, ceiling = np.int8(requant.low), np.int8(requant.high)
-    return Map(np.where(wild, floor, np.minimum(a, b)), np.where(wild, ceiling, np.maximum(a, b)))
+    ends = (np.where(wild, requant.low, np.minimum(a, b)), np.where(wild, requant.high, np.maximum(a, b)))
+    return Map(*(end.astype(site.output.dtype) for end in ends))
 
 
 def _wild(largest: Array, requant: Requant, consts: Consts) -> Array:
     """Where an accumulator leaves int32, or grows so much when scaled that its shift may have wrapped."""
     grown = np.zeros_like(largest, bool)
-    if requant.rounding in ("double", "single"):
+    if requant.rounding in ("double", "single", "wide"):
         grown = largest * np.abs(consts[requant.scale]) >= SAFE
-    return grown | (largest > INT32.high)
+    return grown if requant.rounding == "wide" else grown | (largest > INT32.high)
 
 
 def _depthwise_sums(op: Depthwise, site: Site, bounds: Map) -> tuple[Array, Array]:
@@ -172,8 +176,8 @@ def _table(table: Array, bounds: Map) -> Map:
 
 def _binary(op: Binary, site: Site, inputs: list[Map]) -> Map:
     """Monotone in each operand, or bilinear in both: the ends are among those of the four corners."""
-    if op.rounding == "double" and _binary_may_wrap(op, site):
-        floor = np.full(site.output.shape, op.low, np.int8)
+    if op.kind == "squared_difference" or (op.rounding == "double" and _binary_may_wrap(op, site)):
+        floor = np.full(site.output.shape, op.low, site.output.dtype)
         return Map(floor, np.full_like(floor, op.high))
     corners = [
         op.simulate(site, [Rows(side) for side in corner], 0, site.output.height) for corner in product(*inputs)
@@ -183,9 +187,21 @@ def _binary(op: Binary, site: Site, inputs: list[Map]) -> Map:
 
 def _binary_may_wrap(op: Binary, site: Site) -> bool:
     (sa, _), (sb, _) = op.operands(site)
+    span = site.output.qtype.span
     if op.kind == "mul":
-        return INT8.span**2 * sa * sb / site.output.scale >= SAFE
-    return INT8.span * 2 * max(sa, sb) / site.output.scale >= SAFE
+        return span**2 * sa * sb / site.output.scale >= SAFE
+    return span * 2 * max(sa, sb) / site.output.scale >= SAFE
+
+
+def _rescale(op: Rescale, site: Site, bounds: Map) -> Map:
+    """Monotone on each side of the zero point: its extremes lie at the ends, or around the zero point."""
+    source = site.inputs[0]
+    if source.qtype.span * max(op.positive, abs(op.negative)) >= SAFE:
+        return Map(*(np.full(site.output.shape, end, site.output.dtype) for end in (op.low, op.high)))
+    zero = source.zero_point
+    codes = [*bounds, *(np.clip(around, *bounds) for around in (zero - 1, zero))]
+    ends = [op.simulate(site, [Rows(code)], 0, site.output.height) for code in codes]
+    return Map(np.minimum.reduce(ends), np.maximum.reduce(ends))
 
 
 def _prelu(op: Prelu, site: Site, bounds: Map) -> Map:
@@ -200,4 +216,6 @@ def _prelu(op: Prelu, site: Site, bounds: Map) -> Map:
 
 def _mean_may_wrap(op: Mean, site: Site) -> bool:
     source = op.source(site)
-    return op.rounding == "integer" and INT8.span * op.count(source) * source.scale / site.output.scale >= SAFE
+    return (
+        op.rounding == "integer" and source.qtype.span * op.count(source) * source.scale / site.output.scale >= SAFE
+    )

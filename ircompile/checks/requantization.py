@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ircompile.ir.numerics import Requant, quantize_multiplier
+from ircompile.ir.numerics import Requant, quantize_multiplier, scale_accumulator, wrap_int32
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.form import LINES, NO_EXCEPTION, Recipe
 from ircompile.kernels.requantize.model import compute, in_range
@@ -22,6 +22,9 @@ def prove(recipe: Recipe, requant: Requant, scale: Array, bias: Array, lo: Array
     """
     scale, bias = np.asarray(scale, np.float64), np.asarray(bias, np.int64)
     lo, hi = np.asarray(lo, np.int64), np.asarray(hi, np.int64)
+    if requant.rounding == "wide":
+        prove_wide(recipe, requant, scale, bias, lo, hi)
+        return
     if recipe.form.name in ("double", "single"):
         multiplier, shift = quantize_multiplier(scale)
         form = recipe.form
@@ -46,6 +49,47 @@ def prove(recipe: Recipe, requant: Requant, scale: Array, bias: Array, lo: Array
         if np.any(wrong):
             row, channel = np.argwhere(wrong)[0]
             raise AssertionError(f"channel {channel}: the code of accumulator {inside[row, channel]} differs")
+
+
+def prove_wide(recipe: Recipe, requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> None:
+    """The same of TFLite's rounding of int64 accumulators: one linear function rounded down, compared term by term.
+
+    The reference is floor((acc * m + 2^(t - 1)) / 2^t) + zero point, the form floor((x * Q + K) / 2^u) with x =
+    acc * 2^pre: they are one function if Q * 2^pre / m and (K - zero point * 2^u) / 2^(t - 1) are both 2^(u - t).
+    """
+    form, words = recipe.form, recipe.words.astype(np.int64)
+    multiplier, shift = quantize_multiplier(scale)
+    m, t = np.minimum((multiplier + 2**15) >> 16, 2**15 - 1), 15 - shift
+    clamps = [
+        np.clip(scale_accumulator(end, "wide", scale) + requant.zero_point, form.low, form.high) for end in (lo, hi)
+    ]
+    if form.shared:  # one code for all accumulators
+        assert requant.low == requant.high == recipe.common[1]
+        assert recipe.common[0] == 0
+        return
+    if form.name == "wide":
+        start = (words[:, 0] & 0xFFFFFFFF) + (words[:, 1] << 32) if form.long else words[:, 0]
+        assert np.array_equal(start, bias)
+        assert np.array_equal(words[:, form.starts :], np.stack([m, t], axis=1))
+        assert (form.low, form.high, *recipe.common) == (requant.low, requant.high, requant.zero_point)
+        return
+    value = dict(zip(form.fields, words[:, 1:].T, strict=True))
+    n = value["shift"] if form.shift is None else np.full(len(scale), form.shift)
+    unit = [32 + int(k) for k in n]
+    assert form.name == "high"
+    assert not form.kink
+    assert not form.exceptions
+    assert np.array_equal(words[:, 0], wrap_int32(bias))
+    for c in range(len(scale)):  # of unbounded integers
+        slope, constant = (
+            int(value["multiplier"][c]) << form.pre,
+            (int(value["offset"][c]) << 32) + form.rounded * 2**31,
+        )
+        assert slope << int(t[c]) == int(m[c]) << unit[c], f"channel {c}: another slope"
+        assert constant - (requant.zero_point << unit[c]) == 1 << (unit[c] - 1), f"channel {c}: another rounding"
+    for end, wanted in zip((lo, hi), clamps, strict=True):
+        got = compute(recipe, end - words[:, 0], in_range)
+        assert np.array_equal(got, np.clip(wanted, requant.low, requant.high)), "another clamp, or a value wraps"
 
 
 def assert_monotone(recipe: Recipe) -> None:

@@ -227,7 +227,7 @@ class PortView:
 
 def pixel_range(port: Port) -> tuple[str, str] | None:
     """The real values of a black and of a white pixel, if camera pixels can be the codes of this input."""
-    if port.channels not in (1, 3) or port.dtype == "int32" or port.height == 1:
+    if port.channels not in (1, 3) or port.qtype.bytes > 1 or port.height == 1:
         return None
     low, high = port.qtype.range
     return f"{port.scale * (low - port.zero_point):.4g}", f"{port.scale * (high - port.zero_point):.4g}"

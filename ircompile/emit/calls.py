@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ircompile.emit.constants import Constants
-from ircompile.emit.functions import Functions
+from ircompile.emit.functions import CodeTypes, Functions
 from ircompile.emit.memory import Arena, Memory
 from ircompile.emit.rows import before_again, output_row, window_call, with_lines
 from ircompile.ir.graph import Node
@@ -11,6 +11,7 @@ from ircompile.ir.ops import window_of
 from ircompile.kernels.model import Kernel
 from ircompile.kernels.pack import Program
 from ircompile.plan.model import Stage
+from ircompile.qtype import ACTIVATIONS
 
 
 class Calls:
@@ -59,12 +60,12 @@ class Calls:
     def _call(self, node: Node, stage: Stage) -> list[str]:
         """The lines that call a node's kernel."""
         kernel, packed = self.program.lowered.kernels[node.name], self.program.packed[node.name]
-        function, struct, reads = self.functions.of(kernel, packed)
         site = self.graph.site(node)
-        lines, arguments = ([], ["rows"]) if stage.line_buffer else self._inputs(kernel, node)
+        function, struct, reads, types = self.functions.of(kernel, packed, CodeTypes.of(site))
+        lines, arguments = ([], ["rows"]) if stage.line_buffer else self._inputs(kernel, node, types.source)
         row = "0" if site.output.height == 1 else "step"  # one that accumulates has one row and many steps
         row = output_row(stage) if stage.line_buffer and row == "step" else row
-        arguments.append(self.memory.new_row(node.output, row))
+        arguments.append(typed(self.memory.new_row(node.output, row), types.target))
         arguments += [self.constants.array(node, suffix, values).name for suffix, values in packed.arrays.items()]
         if packed.sizes:
             layer = self.functions.geometry.constant(struct, node.name, packed.sizes)
@@ -84,21 +85,23 @@ class Calls:
             return with_lines(self.prefix, self.memory, stage, lines)
         return ["{", *(f"    {line}" for line in lines), "}"] if kernel.call == "window" else lines
 
-    def _inputs(self, kernel: Kernel, node: Node) -> tuple[list[str], list[str]]:
-        """Statements before the call, and its arguments for the inputs."""
+    def _inputs(self, kernel: Kernel, node: Node, dtype: str) -> tuple[list[str], list[str]]:
+        """Statements before the call, and its arguments for the inputs, whose codes the kernel takes as `dtype`."""
         lines: list[str] = []
         arguments: list[str] = []
         for position, name in enumerate(node.inputs):
             buffer, tensor = self.plan.buffers[name], self.plan.tensor(name)
             if kernel.call == "buffer":
-                arguments += self.memory.base(name)
+                address, slots, pitch = self.memory.base(name)
+                size = ACTIVATIONS[dtype].bytes
+                arguments += [typed(address, dtype), slots, f"{pitch} / {size}" if size > 1 else pitch]
             elif kernel.call == "map":
                 assert buffer.pitch == tensor.row_bytes, name
                 assert buffer.slot_offset + tensor.height <= buffer.slots, name
-                arguments.append(self.memory.row(name, "0"))
+                arguments.append(typed(self.memory.row(name, "0"), dtype))
             elif kernel.call == "row":
                 row = self._row_of(kernel, node, position, tensor.height)
-                arguments.append(self.memory.row(name, row))
+                arguments.append(typed(self.memory.row(name, row), dtype))
             else:
                 window = window_of(node.op)
                 top, stride = window.padding[0], window.stride[0]
@@ -120,3 +123,8 @@ class Calls:
         last = (node.op.steps(self.graph.site(node)) - 1) * times // over + plus
         clamped = f"{line} < {height} ? {line} : {height - 1}" if last >= height else line
         return f"{line} < 0 ? 0 : {clamped}" if plus < 0 else clamped
+
+
+def typed(address: str, dtype: str) -> str:
+    """An address of the arena as a pointer to codes of a type."""
+    return address if dtype == "int8" else f"({ACTIVATIONS[dtype].c_type} *)(void *)({address})"

@@ -18,8 +18,8 @@ from ircompile.plan.candidate import aligned
 from ircompile.plan.work import weight_passes
 from ircompile.target import MemoryRegion
 
-C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t", "uint32": "uint32_t",
-           "float32": "float"}  # fmt: skip
+C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t", "uint16": "uint16_t",
+           "uint32": "uint32_t", "float32": "float"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, count
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import numpy as np
@@ -13,9 +14,11 @@ import numpy as np
 from ircompile.emit.geometry import Geometry, declarations
 from ircompile.emit.layout import lay_out
 from ircompile.emit.templating import environment
+from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import Form, PairForm
 from ircompile.kernels.weights import WeightCoding
+from ircompile.qtype import ACTIVATIONS
 from ircompile.resources import templates_dir
 from ircompile.target import Target
 
@@ -26,6 +29,54 @@ HELPERS = {
     "shift_away": (),
     "round_even": (),
 }
+
+
+@dataclass(frozen=True)
+class CodeTypes:
+    """The types of the codes that a function reads and writes, as the graph names them."""
+
+    source: str = "int8"
+    target: str = "int8"
+
+    @classmethod
+    def of(cls, site: Site) -> CodeTypes:
+        """Those of an op: a uint8 tensor is read and written as bytes, too."""
+        return cls(*(t.dtype.replace("uint8", "int8") for t in (site.inputs[0], site.output)))
+
+    @property
+    def mark(self) -> str:
+        """A part of a C identifier; "" for bytes alone."""
+        kinds = dict.fromkeys((self.source, self.target))
+        return "" if self == CodeTypes() or self.target == "int32" else "_to_".join(kinds)
+
+    @property
+    def context(self) -> dict[str, object]:
+        """What templates know: types in C, what a count of codes is multiplied by, how a window's row is cast."""
+        source, target = ACTIVATIONS[self.source], ACTIVATIONS[self.target]
+        wide = source.bytes > 1
+
+        def row_of(row: str) -> str:
+            return f"(const {source.c_type} *)(const void *){row}" if wide else row
+
+        return {
+            "code_in": source.c_type,
+            "code_out": target.c_type,
+            "size_of": f" * sizeof({source.c_type})" if wide else "",
+            "row_of": row_of,
+            "least": source.low,
+        }
+
+
+class Callee(NamedTuple):
+    """A kernel's function: its name, the struct of its layers, whether it reads that itself, types of its codes.
+
+    One that does not read the struct takes the fields one by one.
+    """
+
+    name: str
+    struct: str
+    reads: bool
+    types: CodeTypes
 
 
 class Functions:
@@ -73,20 +124,18 @@ class Functions:
         """Whether any function uses Helium's intrinsics."""
         return re.search(r"\bv\w+q_\w+\(", "\n".join(self.texts)) is not None
 
-    def of(self, kernel: Kernel, packed: Packed) -> tuple[str, str, bool]:
-        """The function of a kernel with these template parameters, and the struct of its layers, if it has any.
-
-        The last says whether it reads the struct itself; else it takes the fields one by one.
-        """
+    def of(self, kernel: Kernel, packed: Packed, types: CodeTypes) -> Callee:
+        """The function of a kernel with these template parameters for codes of these types."""
+        source = (templates_dir() / find_template(self.target, kernel.template)).read_text()
+        types = types if "code_in" in source else CodeTypes()
         names: dict[str, str] = {}
         for local, (template, key) in packed.shared.items():
-            names[local] = self._name(template, "", {**key, **names}, "", packed.form)
+            names[local] = self._name(template, "", {**key, **names}, "", packed.form, types)
         struct = self.geometry.type_of(kernel.template, tuple(packed.sizes)) if packed.sizes else ""
-        source = (templates_dir() / find_template(self.target, kernel.template)).read_text()
-        reads = "{{ layer }}" in source
         key = {**packed.key, **names}
         fields = tuple(packed.sizes)
-        return self._name(kernel.template, packed.suffix, key, struct, packed.form, fields), struct, reads
+        name = self._name(kernel.template, packed.suffix, key, struct, packed.form, types, fields)
+        return Callee(name, struct, "{{ layer }}" in source, types)
 
     def _name(
         self,
@@ -95,21 +144,24 @@ class Functions:
         key: Mapping[str, object],
         struct: str,
         form: Form | PairForm | None,
+        types: CodeTypes,
         fields: Sequence[str] = (),
     ) -> str:
         """The name of the function of a template, which is rendered unless one of this key and form is there."""
         path = find_template(self.target, template)
-        known = form if re.search(r"\bform\b", (templates_dir() / path).read_text()) else None
-        identity = (template, repr((sorted(key.items(), key=str), known, struct)))
+        source = (templates_dir() / path).read_text()
+        known = form if re.search(r"\bform\b", source) else None
+        types = types if "code_in" in source else CodeTypes()
+        identity = (template, repr((sorted(key.items(), key=str), known, struct, types)))
         if identity not in self.written:
             depends = form and (known or not self.formed.isdisjoint(map(str, key.values())))
-            parts = [self.prefix, template, suffix, form.key if form and depends else ""]
+            parts = [self.prefix, template, types.mark, suffix, form.key if form and depends else ""]
             stem = "_".join(part for part in parts if part)
             fn = self._unique(stem, key)
             self.formed |= {fn} if depends else set()
             sizes = ", ".join(f"int32_t {field}" for field in fields)
             geometry = {"layer": f"const {struct} *layer", "geometry": declarations(fields), "sizes": sizes}
-            context = {**self.shared, **key, **geometry, "fn": fn, "form": form}
+            context = {**self.shared, **types.context, **key, **geometry, "fn": fn, "form": form}
             self.written[identity] = (fn, self.geometry.text(struct) + self.render(path, context))
         return self.written[identity][0]
 

@@ -13,18 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ircompile.ir.tensor import Array, Consts
-from ircompile.qtype import INT8
+from ircompile.qtype import INT8, INT16
 
 IntLike = Array | np.integer[Any] | int
-Rounding = Literal["double", "single", "float32_even", "float64_away"]
+Rounding = Literal["double", "single", "wide", "float32_even", "float64_away"]
 PROFILES = ("tflm", "litert-ref", "ort")
 
 
 @dataclass(frozen=True)
 class Requant:
-    """How an int32 accumulator becomes an output code: clamp(round(acc * scale[c]) + zero_point, low, high).
+    """How an accumulator becomes an output code: clamp(round(acc * scale[c]) + zero_point, low, high).
 
     `scale` names a float64 constant of shape (C,); `rounding` says which framework's arithmetic `round` is.
+    Accumulators are int32, but int64 with "wide".
     """
 
     rounding: Rounding
@@ -35,18 +36,18 @@ class Requant:
 
     def problem(self) -> str:
         """What number is out of its range; "" where none is."""
-        zero_fits = INT8.low <= self.zero_point <= INT8.high
+        zero_fits = INT16.low <= self.zero_point <= INT16.high
         return clamp_problem(self.low, self.high) if zero_fits else f"zero point {self.zero_point}"
 
 
 def clamp_problem(low: int, high: int) -> str:
-    """What is wrong with a clamp of int8 codes; "" where nothing is."""
-    return "" if INT8.low <= low <= high <= INT8.high else f"codes from {low} to {high}"
+    """What is wrong with a clamp of codes, of 16 bits at most; "" where nothing is."""
+    return "" if INT16.low <= low <= high <= INT16.high else f"codes from {low} to {high}"
 
 
 def quantization_problem(scale: float, zero_point: int) -> str:
-    """What is wrong with the quantization of int8 codes; "" where nothing is."""
-    sound = scale > 0 and INT8.low <= zero_point <= INT8.high
+    """What is wrong with the quantization of codes, of 16 bits at most; "" where nothing is."""
+    sound = scale > 0 and INT16.low <= zero_point <= INT16.high
     return "" if sound else f"scale {scale}, zero point {zero_point}"
 
 
@@ -97,6 +98,17 @@ def mbqm_single(x: IntLike, multiplier: IntLike, shift: IntLike) -> Array:
     return np.asarray((x * multiplier + (np.int64(1) << (30 - shift))) >> (31 - shift))
 
 
+def reduced_multiplier(multiplier: IntLike) -> Array:
+    """A Q31 multiplier in 16 bits, as TFLite rounds it where accumulators have 64 bits: at most 0x7FFF."""
+    return np.asarray(np.minimum((multiplier + np.int64(2**15)) >> 16, 2**15 - 1))
+
+
+def mbqm_wide(x: IntLike, multiplier: IntLike, shift: IntLike) -> Array:
+    """TFLite MultiplyByQuantizedMultiplier of int64: (x * m + 2^(14-s)) >> (15-s), m of 16 bits, as an int32."""
+    product = x * reduced_multiplier(multiplier)
+    return wrap_int32((product + (np.int64(1) << (14 - shift))) >> (15 - shift))
+
+
 def round_half_away(value: Array) -> Array:
     """std::round: nearest integer, ties away from zero, as int64."""
     value = np.asarray(value, np.float64)
@@ -111,20 +123,23 @@ def scale_accumulator(acc: Array, rounding: Rounding, scale: Array) -> Array:
         return mbqm(acc, *quantize_multiplier(scale))
     if rounding == "single":
         return mbqm_single(acc, *quantize_multiplier(scale))
+    if rounding == "wide":
+        return mbqm_wide(acc, *quantize_multiplier(scale))
     if rounding == "float64_away":
         return round_half_away(np.clip(acc.astype(np.float64) * scale, -(2.0**40), 2.0**40))
     raise ValueError(f"rounding {rounding!r} has no unclamped form")
 
 
 def requantize(acc: Array, requant: Requant, consts: Consts) -> Array:
-    """Output codes (int8) of accumulators. acc: int64 (..., C); what leaves int32 wraps, as in the frameworks."""
-    scale, zero, acc = consts[requant.scale], requant.zero_point, wrap_int32(acc)
+    """Output codes (int64) of accumulators. acc: int64 (..., C); what leaves int32 wraps, as in the frameworks."""
+    scale, zero = consts[requant.scale], requant.zero_point
+    acc = acc if requant.rounding == "wide" else wrap_int32(acc)
     if requant.rounding == "float32_even":
         product = acc.astype(np.float32) * scale.astype(np.float32)
         bounded = np.clip(product, np.float32(requant.low - zero), np.float32(requant.high - zero))
-        return (np.rint(bounded).astype(np.int64) + zero).astype(INT8.dtype)
+        return np.asarray(np.rint(bounded).astype(np.int64) + zero)
     scaled = scale_accumulator(acc, requant.rounding, scale)
-    return np.clip(scaled + zero, requant.low, requant.high).astype(INT8.dtype)
+    return np.clip(scaled + zero, requant.low, requant.high)
 
 
 def quantize(real: Array, scale: float, zero_point: int, dtype: str, half_even: bool) -> Array:

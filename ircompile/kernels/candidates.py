@@ -17,6 +17,7 @@ from ircompile.kernels import (
     normalization,
     pooling,
     resize,
+    sixteen_bits,
     transpose_conv,
 )
 from ircompile.kernels.helium_dense import choose_dense
@@ -26,7 +27,8 @@ from ircompile.kernels.model import Choose, Kernel, Request
 from ircompile.target import Target
 
 FAMILIES = (
-    convolution, depthwise, transpose_conv, pooling, extremes, elementwise, normalization, resize, movement,
+    convolution, depthwise, transpose_conv, pooling, extremes, elementwise, sixteen_bits, normalization, resize,
+    movement,
 )  # fmt: skip
 KERNELS: dict[type[ops.Op], Choose] = {op: choose for family in FAMILIES for op, choose in family.KERNELS.items()}
 """For each op what chooses its kernel, of those in portable C and their variants of the same shape."""
@@ -40,16 +42,22 @@ assert set(KERNELS) == set(ops.OPS)
 
 
 def choose(
-    node: Node, graph: Graph, target: Target, frugal: bool = False, nibbles: frozenset[str] = frozenset()
+    node: Node,
+    graph: Graph,
+    target: Target,
+    frugal: bool = False,
+    nibbles: frozenset[str] = frozenset(),
+    long: frozenset[str] = frozenset(),
 ) -> Kernel:
     """The kernel of a node.
 
-    `frugal`: the one with the least scratch, where there are several; `nibbles`: nodes with weights of 4 bits.
+    `frugal`: the one with the least scratch, where there are several; `nibbles`: nodes with weights of 4 bits;
+    `long`: those whose sums need 64 bits.
     """
-    kind, site, request = type(node.op), graph.site(node), Request(target, frugal, node.name in nibbles)
-    if target.features.mve and kind in HELIUM and (kernel := HELIUM[kind](node.op, site, request)):
-        return kernel
-    return KERNELS[kind](node.op, site, request)
+    kind, site = type(node.op), graph.site(node)
+    request = Request(target, frugal, node.name in nibbles, node.name in long)
+    helium = HELIUM.get(kind) if target.features.mve and site.inputs[0].itemsize == 1 else None
+    return (helium and helium(node.op, site, request)) or KERNELS[kind](node.op, site, request)
 
 
 def families(op: type[ops.Op]) -> list[str]:

@@ -10,12 +10,13 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize.negate import negated
 from ircompile.kernels.tiles import run_order, stream_of, turned_in_pairs
 from ircompile.kernels.weights import WeightCoding, natural_coding
-from ircompile.qtype import INT8, UINT8
+from ircompile.qtype import UINT8
 
 POINT = ops.Window((1, 1))
 STRAIGHT = (4, 8)  # steps that expanding layers have code of their own for, without a loop, with int16 weights
@@ -70,6 +71,8 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
 
     Frugal windows are gathered in less scratch; with nibbles weights are stored in 4 bits.
     """
+    if request.long or (request.features.dsp and site.inputs[0].itemsize > 1):
+        return choose_long(op, site)
     coding = WeightCoding.INT4 if request.nibbles else None
     dsp, codes = request.features.dsp, site.consts[op.weights][0].size
     gather, pack = gather_of(op, site, dsp, request.frugal), pack_stream if dsp else pack_conv
@@ -87,7 +90,8 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
         pixel = 0 if template == "stem" else site.inputs[0].channels
         scratch = gather.scratch(order_of(op, site, gather), site.output.channels, pixel)
     else:
-        scratch = 4 * packed_codes(op, site, request.nibbles) + (0 if op.window == POINT else 2 * codes)
+        windows = 0 if op.window == POINT else 2 * codes * site.inputs[0].itemsize
+        scratch = 4 * packed_codes(op, site, request.nibbles) + windows
     return Kernel(
         template,
         pack,
@@ -173,7 +177,8 @@ def packed_codes(op: ops.Conv, site: Site, nibbles: bool = False) -> int:
         return -(-int(weights[0].size) // PER_WORD) * PER_WORD
     rows = np.abs(integers(weights)).reshape(len(weights), -1)
     rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
-    fits = weights.dtype == np.int8 and (rows[:, ::2] + rows[:, 1::2]).max() <= UINT8.high
+    fits = site.inputs[0].itemsize == 1 and weights.dtype == np.int8
+    fits = fits and (rows[:, ::2] + rows[:, 1::2]).max() <= UINT8.high
     return rows.shape[1] if fits else 0
 
 
@@ -184,7 +189,7 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
     words = integers(requant_words(recipe))
     starts = slice(len(recipe.common), None, recipe.words.shape[1])
     words[starts] -= site.inputs[0].zero_point * flat.sum(axis=1)
-    most = int((np.abs(words[starts]) - INT8.low * np.abs(flat).sum(axis=1)).max())
+    most = int((np.abs(words[starts]) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)).max())
     kernel = context.kernel
     coding = kernel.coding or natural_coding(weights)
     key: dict[str, object] = {"coding": coding}

@@ -11,10 +11,10 @@ from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
+from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.requantize import Recipe
 from ircompile.kernels.weights import WeightCoding, natural_coding
-from ircompile.qtype import INT8
 from ircompile.target import Features
 
 # The order of a 3 x 3 filter whose words, sign extended to halves, are the outer columns of the rows and the
@@ -32,6 +32,10 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
     What is done as a whole has all rows of a channel in the strip, and reads and writes pixels of channels.
     """
     features = request.features
+    if request.long:
+        return choose_long(op, site)
+    if site.inputs[0].itemsize > 1:
+        features = replace(features, dsp=False)
     if op.whole:
         return Kernel(
             "depthwise_strip", pack_strip, "buffer", ("hwc",), ("hwc",), strip_bytes(op, site), in_place=0,
@@ -56,13 +60,14 @@ def pack_plain(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     weights, recipe, zero = by_channel(op, site), context.recipe(op, site), site.inputs[0].zero_point
     outputs, multiplier = plain_outputs(op, site, context.features), multiplier_of(site)
     starts, flat = raw_starts(recipe, weights, zero), integers(weights).reshape(len(weights), -1)
-    largest = np.abs(starts) - INT8.low * np.abs(flat).sum(axis=1)
+    largest = np.abs(starts) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)
     key: dict[str, object] = {
         "window": op.window, "coding": natural_coding(weights), "multiplier": multiplier, "outputs": outputs,
         "unrolled": is_unrolled(op, outputs), "wraps": bool(np.any(largest >= 2**31)),
     }  # fmt: skip
     arrays = {"weights": weights, "requant": requant_words(raw_codes(recipe, weights, zero))}
-    gather: Shared = {"gather": ("gather", {})} if context.features.unaligned else {}
+    bytes_alone = site.inputs[0].itemsize == 1
+    gather: Shared = {"gather": ("gather", {})} if context.features.unaligned and bytes_alone else {}
     suffix = f"{suffix_of(op, site)}_by{outputs}"
     return Packed(suffix, key, arrays, sizes_of(site, context), recipe.form, recipe.exact, gather)
 
@@ -196,7 +201,7 @@ def strip_bytes(op: ops.Depthwise, site: Site) -> int:
     """The window's rows of one channel, or all, with their padding, and words to read over."""
     left, right = op.window.padding[2:]
     rows = site.inputs[0].height if op.whole else op.window.kernel[0]
-    strip = rows * (site.inputs[0].width + left + right) + 4
+    strip = rows * (site.inputs[0].width + left + right) * site.inputs[0].itemsize + 4
     return -(-strip // 4) * 4
 
 

@@ -22,8 +22,10 @@ def choose_binary(op: ops.Binary, site: Site, request: Request) -> Kernel:
     tall = op.constant is not None and site.consts[op.constant.name].shape[0] > 1
     extras: tuple[Extra, ...] = ("step",) if tall else ()
     reads: tuple[Layout, ...] = tuple("hwc" for _ in site.inputs)
-    each = {"add": 7, "sub": 7, "mul": 10, "min": 9, "max": 9}[op.kind] + 3 * (len(full) < 2)
-    instructions = each * site.output.bytes
+    each = {"add": 7, "sub": 7, "mul": 10, "min": 9, "max": 9, "squared_difference": 60}[op.kind]
+    if site.output.qtype != INT8 and op.rounding != "raw":
+        each = {"mul": 20}.get(op.kind, 60)
+    instructions = (each + 3 * (len(full) < 2)) * site.output.bytes // site.output.itemsize
     return Kernel(
         "binary", pack_binary, "row", reads, in_place=full[-1] if full else None, instructions=instructions,
         extras=extras, alike=len(full) == 2,
@@ -98,20 +100,23 @@ def pack_binary(op: ops.Binary, site: Site, context: Context) -> Packed:
         sizes |= {"zero_a": za, "zero_b": zb}
         counts = {product.form.key: site.output.channels}
         return Packed(suffix, {**key, "arithmetic": "product"}, arrays, sizes, product.form, counts)
-    pair = pairs_of(op, *site.inputs, site.output) if op.constant is None else pairs_with_constant(op, site)
+    pair = None
+    if site.output.qtype == INT8:
+        pair = pairs_of(op, *site.inputs, site.output) if op.constant is None else pairs_with_constant(op, site)
     if pair is not None:
         sizes |= dict(zip(pair.form.parameters, pair.values, strict=True))
         counts = {pair.form.key: site.output.channels}
         return Packed(suffix, {**key, "arithmetic": "pair"}, arrays, sizes, pair.form, counts)
     sizes |= {"zero_a": za, "zero_b": zb, "zero_out": site.output.zero_point, "low": op.low, "high": op.high}
     sizes |= exact_sum(op, site)
-    return Packed(f"{suffix}_{op.rounding}", {**key, "arithmetic": op.rounding}, arrays, sizes)
+    key |= {"arithmetic": op.rounding} | ({"left_shift": op.scaling(site)[0]} if op.rounding == "double" else {})
+    return Packed(f"{suffix}_{op.rounding}", key, arrays, sizes)
 
 
 def codes_of(op: ops.Binary, site: Site, first: bool) -> tuple[int, int]:
     """The least and the greatest code of an operand."""
     if op.constant is None or op.constant.first != first:
-        return INT8.range
+        return site.inputs[0].qtype.range
     values = site.consts[op.constant.name]
     return int(values.min()), int(values.max())
 
@@ -140,10 +145,8 @@ def exact_sum(op: ops.Binary, site: Site) -> dict[str, int]:
     if op.rounding == "raw":
         return {}
     if op.rounding == "double":
-        twice_max = 2.0 * max(sa, sb)
-        factors = (sa / twice_max, sb / twice_max, twice_max / ((1 << 20) * so))
         out: dict[str, int] = {}
-        for name, factor in zip(("a", "b", "out"), factors, strict=True):
+        for name, factor in zip(("a", "b", "out"), op.scaling(site)[1], strict=True):
             q31, left = quantize_multiplier(np.float64(factor))
             out |= {f"multiplier_{name}": int(q31), f"shift_{name}": int(left)}
         return out

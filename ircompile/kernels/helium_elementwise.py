@@ -13,7 +13,11 @@ from ircompile.qtype import INT8
 
 def choose_add(op: ops.Binary, site: Site, request: Request) -> Kernel | None:
     """ADD and SUB of two rows of one shape, where a sum of two products is the reference."""
-    if op.constant is not None or any(t.shape != site.output.shape for t in site.inputs):
+    if (
+        site.output.qtype != INT8
+        or op.constant is not None
+        or any(t.shape != site.output.shape for t in site.inputs)
+    ):
         return None
     if pairs(op, *site.inputs, site.output) is None:
         return None

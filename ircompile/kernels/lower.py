@@ -10,6 +10,7 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Tensor
 from ircompile.kernels.candidates import choose
+from ircompile.kernels.long_sums import long_sums
 from ircompile.kernels.model import Kernel
 from ircompile.kernels.nibbles import layers_of_nibbles
 from ircompile.kernels.whole import with_whole
@@ -34,9 +35,9 @@ def lower(graph: Graph, target: Target, frugal: bool = False) -> Lowered:
     Before: x -> Depthwise        After: x (hwc) -> Copy (chw) -> Depthwise
     """
     graph = with_whole(graph, target)
-    nibbles = layers_of_nibbles(graph)
+    nibbles, long = layers_of_nibbles(graph), long_sums(graph)
     graph = _with_still_rows(graph, target, frugal, nibbles)
-    chosen = {node.name: choose(node, graph, target, frugal, nibbles) for node in graph.nodes}
+    chosen = {node.name: choose(node, graph, target, frugal, nibbles, long) for node in graph.nodes}
     kernels = _turned(graph, chosen)
     wanted: dict[str, set[Layout]] = {name: set() for name in graph.tensors}
     for node in graph.nodes:

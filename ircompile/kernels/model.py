@@ -31,11 +31,15 @@ Packer = Callable[[Any, Site, "Context"], "Packed"]
 
 @dataclass(frozen=True)
 class Request:
-    """What a kernel is chosen for: a core, and whether with little scratch (`frugal`) or weights of 4 bits."""
+    """What a kernel is chosen for.
+
+    A core, and whether with little scratch (`frugal`), weights of 4 bits (`nibbles`) or sums of 64 bits (`long`).
+    """
 
     target: Target
     frugal: bool = False
     nibbles: bool = False
+    long: bool = False
 
     @property
     def features(self) -> Features:
@@ -132,10 +136,11 @@ class Context:
         return self.output.layout == "chw" and site.output.width > 1
 
     def steps(self, site: Site) -> dict[str, int]:
-        """How far apart neighbouring pixels and neighbouring channels of an output row are, in bytes."""
+        """How far apart neighbouring pixels and neighbouring channels of an output row are, in codes."""
         buffer = self.output
         if buffer.layout == "hwc":
-            return {"pixel_step": buffer.pixel_stride or site.output.channels, "channel_step": 1}
+            apart = buffer.pixel_stride // site.output.itemsize
+            return {"pixel_step": apart or site.output.channels, "channel_step": 1}
         return {"pixel_step": 1, "channel_step": site.output.width}
 
     def recipe(self, op: ops.Convolution, site: Site) -> Recipe:
@@ -144,8 +149,9 @@ class Context:
         features, bias = self.features, integers(site.consts[op.bias])
         scale = site.consts[op.requant.scale]
         return synthesize(
-            op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu
-        )
+            op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu,
+            code=site.output.qtype,
+        )  # fmt: skip
 
 
 def requant_words(recipe: Recipe) -> Array:

@@ -75,7 +75,9 @@ def pack_concat(op: ops.Concat, site: Site, context: Context) -> Packed:
     elif op.axis == 1:
         sizes = {f"bytes_{n}": site.inputs[n].row_bytes for n in numbers}
     else:
-        sizes = {"width": site.output.width} | {f"bytes_{n}": site.inputs[n].channels for n in numbers}
+        sizes = {"width": site.output.width} | {
+            f"bytes_{n}": site.inputs[n].channels * site.inputs[n].itemsize for n in numbers
+        }
     suffix = f"{('rows', 'columns', 'channels')[op.axis]}_{len(numbers)}"
     return Packed(suffix, {"axis": op.axis, "count": len(numbers)}, {}, sizes)
 

@@ -31,8 +31,10 @@ def layers_of_nibbles(graph: Graph) -> frozenset[str]:
 
 
 def saved_bytes(graph: Graph, node: Node) -> int:
-    """Bytes of flash that 4 bits save in a layer, with what pads words; 0 where its weights have more."""
-    if not isinstance(node.op, ops.Conv) or not has_nibbles(weights := graph.consts[node.op.weights]):
+    """Bytes of flash that 4 bits save in a layer, with what pads words; 0 where weights or codes have more."""
+    if not isinstance(node.op, ops.Conv) or graph.tensors[node.inputs[0]].itemsize > 1:
+        return 0
+    if not has_nibbles(weights := graph.consts[node.op.weights]):
         return 0
     words = words_of(weights.reshape(len(weights), -1))
     return natural_coding(weights).bytes(weights.size) - words.nbytes

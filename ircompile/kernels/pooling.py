@@ -6,6 +6,7 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Choose, Context, Extra, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.requantize import Core, synthesize_average, synthesize_mean
+from ircompile.qtype import INT8
 from ircompile.target import Features
 
 
@@ -24,7 +25,9 @@ def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, context: Context) -
     """For averages, a line for every count of pixels that a window may have; else a division."""
     arithmetic = "max" if isinstance(op, ops.MaxPool) else op.rounding
     sizes = {"width_in": site.inputs[0].width, "width_out": site.output.width, "channels": site.output.channels}
-    recipe = synthesize_average(op, site, core_of(context.features)) if isinstance(op, ops.AveragePool) else None
+    recipe = None
+    if isinstance(op, ops.AveragePool) and site.output.qtype == INT8:
+        recipe = synthesize_average(op, site, core_of(context.features))
     suffix = f"{arithmetic}_{window_suffix(op.window)}"
     if recipe is None:
         sizes |= {"low": op.low, "high": op.high}
@@ -41,7 +44,7 @@ def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
     key = {"axes": op.axes, "summed": summed, "lookup": op.lookup is not None}
     suffix = f"{op.axes}_{op.rounding}" + ("" if summed else "_row") + ("_lookup" if op.lookup else "")
     arrays = {"table": site.consts[op.lookup.name]} if op.lookup else {}
-    recipe = synthesize_mean(op, site, core_of(context.features))
+    recipe = synthesize_mean(op, site, core_of(context.features)) if target.qtype == INT8 else None
     if recipe is not None:
         arrays["requant"] = requant_words(recipe)
         counts = {recipe.form.key: target.channels}

@@ -23,11 +23,11 @@ def choose_resize(op: ops.Resize, site: Site, request: Request) -> Kernel:
 def pack_resize(op: ops.Resize, site: Site, context: Context) -> Packed:
     """Positions of all rows and columns, in 2^-shift of a pixel."""
     source, target = site.inputs[0], site.output
-    factors = whole_factors(op, site)
+    factors, pixel = whole_factors(op, site), source.channels * source.itemsize
     if factors:
-        return Packed("", {}, {}, {"width_in": source.width, "channels": source.channels, "factor": factors[1]})
+        return Packed("", {}, {}, {"width_in": source.width, "channels": pixel, "factor": factors[1]})
     lines = {"rows": _places(op, source.height, target.height), "columns": _places(op, source.width, target.width)}
-    sizes = {"width_out": target.width, "channels": source.channels}
+    sizes = {"width_out": target.width, "channels": pixel}
     if op.kind.startswith("nearest"):
         tables = {name: places[:, 0].astype(np.int16) for name, places in lines.items()}
         return Packed("nearest", {"kind": "nearest"}, tables, sizes)

@@ -37,7 +37,8 @@ def pack_transpose_conv(op: ops.TransposeConv, site: Site, context: Context) -> 
         "channels_out": site.output.channels,
         **context.steps(site),
     }
-    key = {"kernel": (kh, kw), "stride": op.stride, "coding": natural_coding(weights)}
+    key = {"kernel": (kh, kw), "stride": op.stride, "coding": natural_coding(weights),
+           "sum": "int64_t" if recipe.form.long else "int32_t"}  # fmt: skip
     (sh, sw), arrays = op.stride, {"weights": weights, "requant": requant_words(recipe)}
     suffix = f"{kh}x{kw}_s{sh}" + ("" if sh == sw else str(sw))
     return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact)

@@ -61,7 +61,8 @@ def can_be_whole(op: ops.Depthwise, site: Site) -> bool:
     source, output, window = site.inputs[0], site.output, op.window
     (top, bottom), rows = window.padding[:2], window.reach[0]
     return (
-        output.row_bytes == source.row_bytes
+        source.itemsize == 1
+        and output.row_bytes == source.row_bytes
         and output.channels == source.channels
         and window.dilation == (1, 1)
         and max(top, bottom) < rows

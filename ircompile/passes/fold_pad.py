@@ -7,7 +7,6 @@ from dataclasses import replace
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.ops import Binary, Conv, Depthwise, MaxPool, Mean, Op, Pad, Table, Window
 from ircompile.ir.rewrite import writers
-from ircompile.qtype import INT8
 
 
 def fold_pad(graph: Graph) -> Graph:
@@ -65,4 +64,4 @@ def lowest_code(graph: Graph, name: str, written: dict[str, Node]) -> int:
         case Table(table=table):
             return int(graph.consts[table].min())
         case _:
-            return INT8.low
+            return graph.tensors[name].qtype.low

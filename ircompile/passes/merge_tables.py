@@ -24,7 +24,10 @@ def scalar_tables(graph: Graph) -> Graph:
     consts: dict[str, Array] = {}
     for node in graph.nodes:
         op = node.op
-        if not isinstance(op, Binary) or op.constant is None or graph.consts[op.constant.name].size != 1:
+        if not isinstance(op, Binary) or op.constant is None or graph.tensors[node.output].qtype != INT8:
+            nodes.append(node)
+            continue
+        if graph.consts[op.constant.name].size != 1:
             nodes.append(node)
             continue
         value = graph.consts[op.constant.name].reshape(1, 1, 1)
@@ -68,7 +71,9 @@ def merge_tables(graph: Graph) -> Graph:
             merged, last = np.asarray(op.simulate(site, [Rows(codes[0])], 0, 1)), (op.function,)
         elif _relabels(graph, node) and names[0]:
             merged, last = codes[0], ()
-        elif isinstance(op, Binary) and op.constant is None and sources[0] == sources[1]:
+        elif (
+            isinstance(op, Binary) and site.output.qtype == INT8 and sources[0] == sources[-1] and len(sources) == 2
+        ):
             merged, last = op.combine(site, *codes), (op.kind,)
         if merged is not None:
             name = unique(replace(graph, consts=consts), f"{node.name}_merged")

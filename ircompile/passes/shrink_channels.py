@@ -32,7 +32,7 @@ def smallest_sums(sums: Array, requant: Requant, consts: Consts) -> Array:
 
     The importers' biases of constant channels are often as large as int32 allows; kernels like small ones.
     """
-    sums = np.clip(sums, *INT32.range)
+    sums = sums if requant.rounding == "wide" else np.clip(sums, *INT32.range)
     codes = requantize(sums, requant, consts)
     sums = np.where(requantize(np.zeros_like(sums), requant, consts) == codes, 0, sums)
     other = np.zeros_like(sums)

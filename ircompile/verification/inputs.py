@@ -47,6 +47,8 @@ def read_picture(path: Path, tensor: Tensor) -> Array:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise CompileError(str(path), "Pillow is not installed", hint="pip install 'ircompile[verify]'") from None
+    if tensor.itemsize > 1:
+        raise CompileError(str(path), f"a picture for {tensor.dtype} codes", "pictures for codes of 8 bits")
     if tensor.channels not in (1, 3):
         raise CompileError(str(path), f"a picture for {tensor.channels} channels", "inputs of 1 or 3 channels")
     try:

@@ -105,8 +105,8 @@ def test_types(tmp_path: Path) -> None:
     message = conv(tmp_path, x=T((1, 6, 6, 2), "float32", name="picture"), y=T((1, 6, 6, 4), "float32"))
     assert "'picture' is float32" in message
     assert "hint: quantize" in message
-    assert "int16" in conv(tmp_path, x=replace(X, dtype="int16"))
-    assert "to 8 bits instead of 16" in conv(tmp_path, y=replace(Y, dtype="int16"))
+    assert "zero point" in conv(tmp_path, x=replace(X, dtype="int16", zero=3))
+    assert "Conv of int8 to int16" in conv(tmp_path, y=replace(Y, dtype="int16", zero=0))
     assert "weights" in conv(tmp_path, weights=const(np.ones((4, 1, 1, 2)), "float32"))
     assert "is a variable" in conv(tmp_path, x=replace(X, variable=True))
 

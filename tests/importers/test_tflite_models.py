@@ -17,7 +17,7 @@ from ircompile.ir.graph import Graph
 from ircompile.passes import normalize
 
 FOLDER = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[3] / "shared" / "models")
-REFUSED = {"tflm_keyword_scrambled_8bit": "int16", "tflm_mnist_lstm_int8": "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+REFUSED = {"tflm_keyword_scrambled_8bit": "SVDF", "tflm_mnist_lstm_int8": "UNIDIRECTIONAL_SEQUENCE_LSTM"}
 MODELS = sorted(path for path in FOLDER.glob("*.tflite") if path.stem not in REFUSED)
 UNSIGNED = ("coral_deeplabv3_mnv2_dm05", "coral_mobilenet_v1_025_128_uint8")  # TFLite Micro has no uint8 kernels
 SLOW = ("cfu_hps_74ops", "infineon_deeplabv3_mnv3", "mcunet_320kb_1mb_imagenet", "openmv_blazeface_front_128")

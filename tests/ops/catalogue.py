@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ def site_of(op: Op, shapes: list[Shape], consts: dict[str, Array], dtype: str = 
         scale, zero = 1 / 256, -128
     if isinstance(op, ops.L2Normalization):
         scale, zero = 1 / 128, 0
+    if out == "int16":
+        scale, zero = 0.07, 0
+        inputs = tuple(replace(t, zero_point=0) if t.dtype == "int16" else t for t in inputs)
     return Site(inputs, Tensor("y", op.infer(inputs, consts), out, scale, zero), consts)
 
 
@@ -79,6 +83,7 @@ def sites() -> Iterator[tuple[Op, Site]]:
         yield op, site_of(op, [(5, 4, 3)], _weights((2, *kernel, 3), 2))
     yield from _others()
     yield from _movers()
+    yield from _wide()
 
 
 def _others() -> Iterator[tuple[Op, Site]]:
@@ -150,6 +155,30 @@ def _movers() -> Iterator[tuple[Op, Site]]:
             for align, half in ((False, False), (True, False), (False, True)):
                 resize = ops.Resize(kind, size, align, half)  # type: ignore[arg-type]
                 yield resize, site_of(resize, [shape], {})
+
+
+def _wide() -> Iterator[tuple[Op, Site]]:
+    """What reads or writes codes of 16 bits."""
+    requant, full = Requant("wide", "s", 0, -(2**15), 2**15 - 1), (-(2**15), 2**15 - 1)
+    window = Window((3, 3), (2, 1), (1, 1, 1, 0))
+    long = {**_weights((5, 3, 3, 3), 5), "b": np.arange(5) << 34}
+    thin = {**_weights((3, 3, 6), 6), "b": np.arange(6)}
+    shape = (6, 4, 3)
+    for op, consts in (
+        (ops.Conv(window, "w", "b", requant), long), (ops.Depthwise(window, "w", "b", requant), thin),
+        (ops.MaxPool(window, *full), {}), (ops.AveragePool(window, "integer", *full), {}),
+        (ops.Mean("h", "integer", *full), {}), (ops.Extreme("min", "hw"), {}),
+        (ops.Pad((1, 0, 2), (0, 1, 0), 999), {}),
+        (ops.Rescale(0.8, 0.3, *full), {}), (ops.Sigmoid("logistic", 20000, 5), {}),
+        (ops.Sigmoid("tanh", 3, 0), {}),
+        (ops.Softmax("interpolated"), {}),
+    ):  # fmt: skip
+        yield op, site_of(op, [shape], consts, "int16", "int16")
+    for kind in ("add", "sub", "mul", "squared_difference"):
+        pair = ops.Binary(kind, "double", *full)  # type: ignore[arg-type]
+        yield pair, site_of(pair, [shape, (1, 1, 3)], {}, "int16", "int16")
+    narrowing = ops.Rescale(0.5, 0.5, -128, 127)
+    yield narrowing, site_of(narrowing, [shape], {}, "int16")
 
 
 def random_inputs(site: Site, seed: int) -> list[Array]:

@@ -99,6 +99,11 @@ def reshaped(net: Net, x: str) -> ops.Op:
     return ops.Reshape((height * 2, width // 2, channels))
 
 
+def sigmoid(net: Net, x: str) -> str:
+    wide = net.add("widen", ops.Rescale(90.0, 90.0, -32768, 32767), (x,), 0.001, 0, "int16")
+    return net.add("sigmoid", ops.Sigmoid("logistic", 3, 0), (wide,), 2.0**-15, 0, "int16")
+
+
 STREAMS: dict[str, Step] = {
     "Conv": lambda net, x: net.conv(x, CHANNELS, (3, 3)),
     "Conv, dilation 5": lambda net, x: net.conv(x, CHANNELS, (3, 3), dilation=(5, 5)),
@@ -119,6 +124,8 @@ STREAMS: dict[str, Step] = {
     "Binary, raw": greater,
     "Prelu": one(prelu),
     "Table": one(table),
+    "Rescale": lambda net, x: net.add("rescale", ops.Rescale(0.9, 0.4, -128, 127), (x,), 0.05, 3),
+    "Sigmoid": lambda net, x: net.add("narrow", ops.Rescale(0.01, 0.01, -128, 127), (sigmoid(net, x),), 0.05, 3),
     "Softmax": lambda net, x: net.add("softmax", ops.Softmax("gemmlowp"), (x,), 1 / 256, -128),
     "L2Normalization": lambda net, x: net.add("l2", ops.L2Normalization(), (x,), 1 / 128, 0),
     "Resize, nearest": resized("nearest", 2),

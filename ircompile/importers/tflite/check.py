@@ -11,10 +11,8 @@ from ircompile.importers.findings import Finding, Verdict, refused
 from ircompile.importers.tflite import ends, lower
 from ircompile.importers.tflite.cut import cut_at
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
-from ircompile.importers.tflite.lowering import Cut, Lowering
+from ircompile.importers.tflite.lowering import CODES, Cut, Lowering, held_type
 from ircompile.importers.tflite.reader import TfOperator, TfTensor, read_model
-
-CODES = ("int8", "uint8")
 
 
 def check_tflite(path: Path, numerics: str, outputs: Sequence[str] = ()) -> list[Finding]:
@@ -68,7 +66,7 @@ def _check_types(low: Lowering, op: TfOperator) -> None:
     for index in op.inputs:
         tensor = low.model.tensors[index] if index >= 0 else None
         if tensor and isinstance(low.values.get(index), Activation) and tensor.dtype not in CODES:
-            raise low.error(op, f"input {tensor.name!r} is {tensor.dtype}", "int8 and uint8 quantized tensors")
+            raise low.error(op, f"input {tensor.name!r} is {tensor.dtype}", "quantized tensors")
 
 
 def _assume(low: Lowering, tensor: TfTensor) -> None:
@@ -77,5 +75,6 @@ def _assume(low: Lowering, tensor: TfTensor) -> None:
         scale, zero_point = low.quantization("", tensor)
     except CompileError:
         scale, zero_point = 1.0, 0
-    name = low.tensor(f"assumed_{tensor.index}", default_shape(tensor.shape), "int8", scale, zero_point).name
+    dtype = held_type(tensor) if tensor.dtype in CODES else "int8"
+    name = low.tensor(f"assumed_{tensor.index}", default_shape(tensor.shape), dtype, scale, zero_point).name
     low.values[tensor.index] = Activation(name, default_axes(tensor.shape))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ircompile.errors import CompileError
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
-from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInput, Lowering
+from ircompile.importers.tflite.lowering import CODES, Batched, Cut, Floating, FloatInput, Lowering, held_type
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
 from ircompile.importers.tflite.variables import close_variables
 from ircompile.ir.graph import Graph, IoBinding
@@ -36,7 +36,7 @@ def open_input(low: Lowering, index: int) -> None:
         low.values[index] = FloatInput(index)
         return
     scale, zero_point = low.quantization(f"{low.model.path.name} input {tensor.name!r}", tensor)
-    held = _input_tensor(low, tensor, scale, zero_point)
+    held = _input_tensor(low, tensor, held_type(tensor), scale, zero_point)
     if tensor.dtype == "uint8":
         outer = low.tensor(f"{held.name}_uint8", held.shape, "uint8", scale, zero_point + 128)
         low.node(Flip(), [outer.name], held, f"input {tensor.name!r}")
@@ -54,15 +54,15 @@ def _check_input(low: Lowering, tensor: TfTensor) -> None:
         raise CompileError(
             where, f"has dynamic axes {tensor.dynamic}", "static shapes", "convert with a fixed shape"
         )
-    if tensor.dtype not in ("int8", "uint8", "float32"):
-        raise CompileError(where, f"is {tensor.dtype}", "int8, uint8 and float32")
+    if tensor.dtype not in (*CODES, "float32"):
+        raise CompileError(where, f"is {tensor.dtype}", f"{', '.join(CODES)} and float32")
     if (len(tensor.shape) >= 4 and tensor.shape[0] != 1) or min(tensor.shape, default=1) < 1:
         raise CompileError(where, f"has shape {list(tensor.shape)}", "batch 1, sizes of 1 and more")
 
 
-def _input_tensor(low: Lowering, tensor: TfTensor, scale: float, zero_point: int) -> Tensor:
+def _input_tensor(low: Lowering, tensor: TfTensor, dtype: str, scale: float, zero_point: int) -> Tensor:
     name = sanitize(tensor.name.split(":")[0], "input")
-    return low.tensor(name, default_shape(tensor.shape), "int8", scale, zero_point)
+    return low.tensor(name, default_shape(tensor.shape), dtype, scale, zero_point)
 
 
 def _external_input(low: Lowering, tensor: TfTensor, name: str) -> None:
@@ -74,10 +74,10 @@ def quantize_input(low: Lowering, op: TfOperator, value: FloatInput) -> None:
     """A float32 input of the model: its quantized form becomes the graph's input."""
     tensor, target = low.model.tensors[value.index], low.target(op)
     if value.index not in low.inputs:
-        held = _input_tensor(low, tensor, target.scale, target.zero_point)
+        held = _input_tensor(low, tensor, target.dtype, target.scale, target.zero_point)
         _external_input(low, tensor, held.name)
     held = low.tensors[low.inputs[value.index].tensor]
-    if (held.scale, held.zero_point) != (target.scale, target.zero_point):
+    if (held.dtype, held.scale, held.zero_point) != (target.dtype, target.scale, target.zero_point):
         raise low.error(op, "quantizes an input a second time, otherwise", "one QUANTIZE an input")
     low.finish(op, held)
 

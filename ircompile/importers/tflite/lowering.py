@@ -16,6 +16,10 @@ from ircompile.ir.graph import IoBinding
 from ircompile.ir.names import short
 from ircompile.ir.ops import Op, Reshape, Transpose
 from ircompile.ir.tensor import Array, Shape, Tensor
+from ircompile.qtype import ACTIVATIONS, FLIP
+
+CODES = ("int8", "uint8", "int16", "int32")
+"""Types of quantized tensors; int32 only as what a QUANTIZE reads."""
 
 if TYPE_CHECKING:
     from ircompile.importers.tflite.variables import Variable
@@ -112,7 +116,7 @@ class Lowering(GraphBuilder):
             return value
         if isinstance(value, Floating | FloatInput) or tensor.dtype == "float32":
             raise self.error(
-                op, f"input {tensor.name!r} is float32", "int8 and uint8 quantized tensors",
+                op, f"input {tensor.name!r} is float32", "quantized tensors",
                 "quantize the whole model: TFLite converter with int8 ops, inputs and outputs may stay float",
             )  # fmt: skip
         if isinstance(value, Batched):
@@ -198,19 +202,18 @@ class Lowering(GraphBuilder):
     # Writing
 
     def target(self, op: TfOperator, shape: Shape | None = None, position: int = 0) -> Tensor:
-        """The tensor that the operator's output will be: int8, a uint8 zero point moved by 128; no name yet."""
+        """The tensor that the operator's output will be, uint8 as int8 with a zero point 128 less; no name yet."""
         tensor = self.model.tensors[op.outputs[position]]
         scale, zero_point = self.quantization(op, tensor)
-        return Tensor("", shape or default_shape(tensor.shape), "int8", scale, zero_point)
+        return Tensor("", shape or default_shape(tensor.shape), held_type(tensor), scale, zero_point)
 
     def quantization(self, place: TfOperator | str, tensor: TfTensor) -> tuple[float, int]:
-        """Scale and int8 zero point of a per-tensor quantized int8 or uint8 tensor."""
+        """Scale and zero point, as `held_type` has it, of a per-tensor quantized tensor of codes."""
         where = place if isinstance(place, str) else f"{self.model.path.name} {self.model.where(place)}"
         what = f"tensor {tensor.index} {tensor.name!r}"
-        if tensor.dtype not in ("int8", "uint8"):
-            raise CompileError(
-                where, f"{what} is {tensor.dtype}", "int8 and uint8 quantized tensors", _hint(tensor)
-            )
+        if tensor.dtype not in CODES or (tensor.dtype == "int16" and self.numerics != "tflm"):
+            supported = "int8, uint8 and int16 quantized tensors, int16 with --numerics tflm"
+            raise CompileError(where, f"{what} is {tensor.dtype}", supported, _hint(tensor))
         if not tensor.quantized:
             raise CompileError(where, f"{what} has no quantization", "a scale and a zero point for every tensor")
         scale = float(tensor.scales[0])
@@ -219,10 +222,10 @@ class Lowering(GraphBuilder):
         if not (np.isfinite(scale) and scale > 0):
             raise CompileError(where, f"{what} has scale {scale}", "finite scales above 0")
         zero_point = int(tensor.zero_points[0]) if len(tensor.zero_points) else 0
-        low, high = (0, 255) if tensor.dtype == "uint8" else (-128, 127)
+        low, high = (0, 0) if tensor.dtype in ("int16", "int32") else ACTIVATIONS[tensor.dtype].range
         if not low <= zero_point <= high:
             raise CompileError(where, f"{what} has zero point {zero_point}", f"{low} to {high}")
-        return scale, zero_point - 128 if tensor.dtype == "uint8" else zero_point
+        return scale, zero_point - FLIP if tensor.dtype == "uint8" else zero_point
 
     def emit(self, op: TfOperator, node: Op, inputs: list[Tensor], output: Tensor, name: str = "") -> Tensor:
         """Adds a node; returns its output tensor, named after it."""
@@ -295,6 +298,9 @@ def like(tensor: Tensor, shape: Shape) -> Tensor:
 def _hint(tensor: TfTensor) -> str:
     if tensor.dtype == "float32":
         return "quantize the model: post-training integer quantization in the TFLite converter"
-    if tensor.dtype == "int16":
-        return "quantize activations to 8 bits instead of 16"
     return ""
+
+
+def held_type(tensor: TfTensor) -> str:
+    """The type of the graph's tensor that holds a quantized one of the file."""
+    return "int8" if tensor.dtype == "uint8" else tensor.dtype

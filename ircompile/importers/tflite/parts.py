@@ -84,6 +84,8 @@ def _at_scale(low: Lowering, op: TfOperator, source: Tensor, target: Tensor) -> 
     """An input in the output's quantization: round(code * (sx / sy) - zx * (sx / sy)) + zy in float32."""
     if (source.scale, source.zero_point) == (target.scale, target.zero_point):
         return source
+    if source.dtype != "int8":
+        raise low.error(op, "joins int16 tensors of other scales", "equal quantization")
     # TFLite computes with uint8 codes; int8 inputs of another scale it refuses.
     if low.model.tensors[op.outputs[0]].dtype == "int8":
         low.notice(

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from ircompile.importers.tflite.layout import Activation, broadcast
-from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInput, Lowering
+from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInput, Lowering, held_type
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.tables import CODES, emit_table
 from ircompile.importers.tflite.windows import clamp_of
 from ircompile.ir.ops import Binary, Constant, Prelu
 from ircompile.ir.tensor import Shape, Site, Tensor
+from ircompile.qtype import INT16
 
 
 def _operands(low: Lowering, op: TfOperator) -> list[Tensor | Constant]:
@@ -35,11 +36,11 @@ def _operand(low: Lowering, op: TfOperator, position: int, form: Shape) -> Tenso
     value = low.constant_of(tensor.index) if tensor is not None else None
     if tensor is None or value is None:
         return low.source(op, position, form)
-    if tensor.dtype not in ("int8", "uint8"):
-        raise low.error(op, f"constant {tensor.name!r} is {tensor.dtype}", "int8 and uint8 constants")
+    if tensor.dtype not in ("int8", "uint8", "int16"):
+        raise low.error(op, f"constant {tensor.name!r} is {tensor.dtype}", "int8, uint8 and int16 constants")
     scale, zero_point = low.quantization(op, tensor)
     codes = value.astype(np.int64) - (128 if tensor.dtype == "uint8" else 0)
-    codes = codes.reshape(form).astype(np.int8)
+    codes = codes.reshape(form).astype(held_type(tensor))
     return Constant(low.store(op, "constant", codes), scale, zero_point, first=position == 0)
 
 
@@ -66,6 +67,12 @@ def add(low: Lowering, op: TfOperator) -> None:
 def sub(low: Lowering, op: TfOperator) -> None:
     """As ADD."""
     _binary(low, op, "sub")
+
+
+def squared_difference(low: Lowering, op: TfOperator) -> None:
+    """As ADD, without activations."""
+    bounds = low.target(op).qtype.range
+    _emit(low, op, Binary("squared_difference", "double", *bounds), _operands(low, op))
 
 
 def mul(low: Lowering, op: TfOperator) -> None:
@@ -115,12 +122,14 @@ def _extreme(low: Lowering, op: TfOperator, kind: str) -> None:
             f"{low.model.where(op)}: operands and output are quantized differently; their codes are compared all "
             "the same, as TensorFlow Lite does"
         )
-    _emit(low, op, Binary(kind, "raw"), operands)  # type: ignore[arg-type]
+    _emit(low, op, Binary(kind, "raw", *target.qtype.range), operands)  # type: ignore[arg-type]
 
 
 def prelu(low: Lowering, op: TfOperator) -> None:
     """Constant int8 or uint8 slopes: one, one a channel, or one an element."""
     source, slope = _operands(low, op)
+    if isinstance(source, Tensor) and source.qtype == INT16:
+        raise low.error(op, "16-bit activations", "8-bit activations")
     if isinstance(source, Constant):
         raise low.error(op, "constant input", "an activation")
     if not isinstance(slope, Constant):
@@ -139,6 +148,7 @@ LOWERINGS = {
     "ADD": add,
     "SUB": sub,
     "MUL": mul,
+    "SQUARED_DIFFERENCE": squared_difference,
     "MINIMUM": minimum,
     "MAXIMUM": maximum,
     "PRELU": prelu,

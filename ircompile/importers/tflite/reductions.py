@@ -28,7 +28,8 @@ def axis_numbers(low: Lowering, op: TfOperator, position: int, rank: int) -> lis
 
 def mean(low: Lowering, op: TfOperator) -> None:
     """Over any axes that stand next to each other, dropped or kept."""
-    _reduce(low, op, lambda axes: Mean(axes, "integer"))
+    low_high = low.target(op).qtype.range
+    _reduce(low, op, lambda axes: Mean(axes, "integer", *low_high))
 
 
 def reduce_extreme(low: Lowering, op: TfOperator) -> None:

@@ -14,11 +14,13 @@ from ircompile.importers.tflite.ends import quantize_input
 from ircompile.importers.tflite.gemmlowp import logistic_q4, reciprocal, tanh_q4
 from ircompile.importers.tflite.lowering import FloatInput, Lowering
 from ircompile.importers.tflite.reader import TfOperator
+from ircompile.importers.tflite.sixteen_bits import emit_rescale, emit_sigmoid, wide_ends
 from ircompile.importers.tflite.windows import CLAMPS, clamp_codes, clamp_of
 from ircompile.ir.numerics import mbqm, quantize_multiplier, rdbpot, round_half_away, srdhm
 from ircompile.ir.ops import Table
 from ircompile.ir.ops.limits import check_multiplier
 from ircompile.ir.tensor import Array, Tensor
+from ircompile.qtype import INT8
 
 CODES = np.arange(-128, 128, dtype=np.int64)
 
@@ -26,6 +28,8 @@ CODES = np.arange(-128, 128, dtype=np.int64)
 def emit_table(low: Lowering, op: TfOperator, codes: Array, function: str) -> None:
     """Adds a Table of 256 codes, clamped to int8, on the operator's first input."""
     stored = low.stored(op, 0)
+    if stored.form.qtype != INT8:
+        raise low.error(op, f"{stored.form.dtype} activations", "8-bit activations")
     table = low.store(op, "table", np.clip(codes, -128, 127).astype(np.int8))
     low.in_place(op, Table(table, function), low.target(op, stored.form.shape), stored.axes)
 
@@ -51,14 +55,17 @@ def requantized(source: Tensor, target: Tensor, ratio: float) -> Array:
 
 
 def quantize(low: Lowering, op: TfOperator) -> None:
-    """float32 inputs of the model; int8 and uint8 to int8 and uint8 at any scales."""
+    """float32 inputs of the model; int8, uint8 and int16 to these at any scales, int32 to int8 and int16."""
     value = low.values.get(op.inputs[0])
     if isinstance(value, FloatInput):
         quantize_input(low, op, value)
         return
     source, target = _ends(low, op)
-    if (source.scale, source.zero_point) == (target.scale, target.zero_point):
+    if (source.dtype, source.scale, source.zero_point) == (target.dtype, target.scale, target.zero_point):
         low.relabel(op, low.stored(op, 0).axes)
+        return
+    if wide_ends(low, op):
+        emit_rescale(low, op, source.scale / target.scale, source.scale / target.scale)
         return
     emit_table(low, op, requantized(source, target, source.scale / target.scale), "quantize")
 
@@ -66,6 +73,15 @@ def quantize(low: Lowering, op: TfOperator) -> None:
 def relu(low: Lowering, op: TfOperator) -> None:
     """Standing alone: requantized by mbqm(x - zx, sx / sy), clamped. RELU6 of TFLite Micro only clamps."""
     source, target = _ends(low, op)
+    if wide_ends(low, op):
+        if op.kind == "RELU6":
+            emit_rescale(low, op, 1.0, 1.0, clamp_codes((0.0, 6.0), source))
+        elif op.kind == "RELU":
+            ratio = source.scale / target.scale  # PyPI's TFLite Micro divides in float64, which 16 bits show
+            emit_rescale(low, op, ratio, ratio, clamp_codes(CLAMPS["RELU"], target))
+        else:
+            raise low.error(op, "16-bit activations", "8-bit activations")
+        return
     if op.kind == "RELU6" and low.numerics == "tflm":
         emit_table(low, op, np.clip(CODES, *clamp_codes((0.0, 6.0), source)), "relu6")
         return
@@ -81,6 +97,10 @@ def leaky_relu(low: Lowering, op: TfOperator) -> None:
     if not np.isfinite(alpha):
         raise low.error(op, f"slope {alpha}", "finite slopes")
     sx, sy = np.float32(source.scale), np.float32(target.scale)
+    if wide_ends(low, op):
+        ratio = source.scale / target.scale
+        emit_rescale(low, op, ratio, source.scale * alpha / target.scale)
+        return
     x = CODES - source.zero_point
     positive = mbqm(x, *multiplier_of(np.float64(sx / sy)))
     m, s = multiplier_of(np.float64(abs(sx * np.float32(alpha) / sy)))
@@ -89,8 +109,12 @@ def leaky_relu(low: Lowering, op: TfOperator) -> None:
 
 
 def logistic(low: Lowering, op: TfOperator) -> None:
-    """Fixed point in Q4.27; the output has scale 1/256 and zero point -128 (int8) or 0 (uint8)."""
+    """Fixed point in Q4.27; the output has scale 1/256 and zero point -128 (int8) or 0 (uint8). 16 bits: between
+    256 values of a table; the output has scale 2^-15."""
     source, target = _ends(low, op)
+    if wide_ends(low, op):
+        emit_sigmoid(low, op, "logistic", (0,))
+        return
     if (target.scale, target.zero_point) != (1 / 256, -128):
         raise low.error(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/256, -128")
     if unsigned(low, op):
@@ -100,8 +124,12 @@ def logistic(low: Lowering, op: TfOperator) -> None:
 
 
 def tanh(low: Lowering, op: TfOperator) -> None:
-    """Fixed point in Q4.27; the output has scale 1/128 and zero point 0 (int8) or 128 (uint8)."""
+    """Fixed point in Q4.27; the output has scale 1/128 and zero point 0 (int8) or 128 (uint8). 16 bits: as
+    LOGISTIC."""
     source, target = _ends(low, op)
+    if wide_ends(low, op):
+        emit_sigmoid(low, op, "tanh", (0, 1))
+        return
     if (target.scale, target.zero_point) != (1 / 128, 0):
         raise low.error(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/128, 0")
     if unsigned(low, op):

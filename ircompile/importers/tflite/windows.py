@@ -9,7 +9,7 @@ import numpy as np
 
 from ircompile.importers.tflite.lowering import Batched, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
-from ircompile.ir.numerics import Requant, Rounding
+from ircompile.importers.tflite.requantization import bias_of, requant_of
 from ircompile.ir.ops import AveragePool, Conv, Depthwise, MaxPool, Mean, Window
 from ircompile.ir.tensor import Array, Tensor
 
@@ -19,7 +19,7 @@ CLAMPS = {"NONE": (-np.inf, np.inf), "RELU": (0.0, np.inf), "RELU_N1_TO_1": (-1.
 
 
 def clamp_of(low: Lowering, op: TfOperator, target: Tensor) -> tuple[int, int]:
-    """Lowest and highest code of the fused activation: zp + round(f / scale) in float32, within int8."""
+    """Lowest and highest code of the fused activation: zp + round(f / scale) in float32, within the codes' type."""
     name = ACTIVATIONS.get(op.option("FusedActivationFunction"), "?")
     if name not in CLAMPS:
         raise low.error(op, f"fused activation {name}", ", ".join(CLAMPS))
@@ -27,15 +27,16 @@ def clamp_of(low: Lowering, op: TfOperator, target: Tensor) -> tuple[int, int]:
 
 
 def clamp_codes(bounds: tuple[float, float], target: Tensor) -> tuple[int, int]:
-    """The codes of two real bounds, infinite ones being the ends of int8."""
+    """The codes of two real bounds, infinite ones being the ends of the codes' type."""
     codes = []
-    for bound, end in zip(bounds, (-128, 127), strict=True):
+    least, most = target.qtype.range
+    for bound, end in zip(bounds, (least, most), strict=True):
         ratio = np.float32(bound) / np.float32(target.scale)
         if not np.isfinite(ratio) or abs(ratio) > 2**20:
-            codes.append(127 if ratio > 0 else -128)
+            codes.append(most if ratio > 0 else least)
         else:
             codes.append(target.zero_point + int(math.copysign(math.floor(abs(float(ratio)) + 0.5), ratio)))
-        codes[-1] = end if not np.isfinite(bound) else min(max(codes[-1], -128), 127)
+        codes[-1] = end if not np.isfinite(bound) else min(max(codes[-1], least), most)
     return codes[0], codes[1]
 
 
@@ -92,43 +93,6 @@ def narrow(weights: Array) -> Array:
     return weights.astype(np.int8 if fits else np.int16)
 
 
-def bias_of(low: Lowering, op: TfOperator, count: int, position: int = 2) -> Array:
-    """The int32 bias, zeros where there is none."""
-    if low.file_tensor(op, position) is None:
-        return np.zeros(count, np.int32)
-    bias = low.constant(op, position, "bias")
-    if bias.dtype != np.int32 or bias.size != count:
-        raise low.error(op, f"bias is {bias.dtype} of {bias.size} values", f"int32 of {count}")
-    return bias.reshape(-1)
-
-
-def requant_of(
-    low: Lowering,
-    op: TfOperator,
-    weights: TfTensor,
-    count: int,
-    clamp: tuple[int, int],
-    rounding: Rounding = "double",
-) -> Requant:
-    """The requantization of `count` channels; a uint8 model's scales multiply in float32 first."""
-    source, target = low.model.tensors[op.inputs[_data_position(op)]], low.model.tensors[op.outputs[0]]
-    target_scale, zero_point = low.quantization(op, target)
-    source_scale, _ = low.quantization(op, source)
-    scales = weights.scales
-    if len(scales) not in (1, count):
-        raise low.error(op, f"{len(scales)} weight scales for {count} channels", "one, or one a channel")
-    if source.dtype == "uint8":
-        product = (np.float32(source_scale) * scales.astype(np.float32)).astype(np.float64)
-    else:
-        product = np.float64(source_scale) * scales
-    effective = np.broadcast_to(product / np.float64(target_scale), (count,)).copy()
-    return Requant(rounding, low.store(op, "scale", effective), zero_point, *clamp)
-
-
-def _data_position(op: TfOperator) -> int:
-    return 2 if op.kind == "TRANSPOSE_CONV" else 0
-
-
 def conv(low: Lowering, op: TfOperator) -> None:
     """Any kernel, stride, padding and dilation; groups become dense or depthwise weights; int8 or int4 weights per
     channel or per tensor, uint8 per tensor with any zero point; fused RELU, RELU6, RELU_N1_TO_1."""
@@ -179,8 +143,7 @@ def convolve(
     count = weights.shape[0]
     target = low.target(op, (*window.output_size(source.height, source.width), count))
     clamp = clamp_of(low, op, target)
-    fully = op.kind == "FULLY_CONNECTED" and low.numerics == "litert-ref"
-    requant = requant_of(low, op, tensor, count, clamp, "float64_away" if fully else "double")
+    requant = requant_of(low, op, tensor, count, clamp)
     node = Conv(
         window, low.store(op, "weights", narrow(weights)), low.store(op, "bias", bias_of(low, op, count)), requant
     )

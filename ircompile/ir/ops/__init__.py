@@ -22,7 +22,9 @@ from ircompile.ir.ops.pixel_table import PixelTable
 from ircompile.ir.ops.pool import AveragePool, MaxPool
 from ircompile.ir.ops.prelu import Prelu
 from ircompile.ir.ops.reduction import Reduction
+from ircompile.ir.ops.rescale import Rescale
 from ircompile.ir.ops.resize import Resize
+from ircompile.ir.ops.sigmoid import Sigmoid
 from ircompile.ir.ops.slice import Slice
 from ircompile.ir.ops.softmax import Softmax
 from ircompile.ir.ops.table import Table
@@ -30,16 +32,17 @@ from ircompile.ir.ops.transpose_conv import TransposeConv
 from ircompile.ir.ops.window import Window, Windowed, window_of
 
 OPS: tuple[type[Op], ...] = (
-    Conv, Depthwise, TransposeConv, AveragePool, MaxPool, Mean, Extreme, Binary, Prelu, Table, PixelTable, Softmax,
-    L2Normalization, ArgMax, Resize, Concat, Slice, Gather, Pad, DepthToSpace, SpaceToDepth, Reshape, Transpose,
-    Flip, Copy,
+    Conv, Depthwise, TransposeConv, AveragePool, MaxPool, Mean, Extreme, Binary, Prelu, Table, PixelTable, Rescale,
+    Sigmoid, Softmax, L2Normalization, ArgMax, Resize, Concat, Slice, Gather, Pad, DepthToSpace, SpaceToDepth,
+    Reshape, Transpose, Flip, Copy,
 )  # fmt: skip
 
 
 __all__ = [
     "OPS", "ArgMax", "AveragePool", "Binary", "Concat", "Constant", "Conv", "Convolution", "Copy",
     "DenseConvolution", "DepthToSpace", "Depthwise", "Extreme", "Flip", "Gather", "L2Normalization", "Lookup",
-    "MaxPool", "Mean", "Moving", "Op", "Pad", "PixelTable", "Prelu", "Reduction", "Reshape", "Resize", "Slice",
+    "MaxPool", "Mean", "Moving", "Op", "Pad", "PixelTable", "Prelu", "Reduction", "Rescale", "Reshape", "Resize",
+    "Sigmoid", "Slice",
     "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "Windowed", "const_names",
     "window_of",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ class ArgMax(RowByRow):
     least: bool = False
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input, over its channels; the output is int32."""
+        """One int8 or int16 input, over its channels; the output is int32."""
         return inputs[0].height, inputs[0].width, 1
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
@@ -33,4 +33,4 @@ class ArgMax(RowByRow):
         return None
 
     def takes(self, inputs: set[str], output: str) -> bool:
-        return inputs == {"int8"} and output == "int32"
+        return inputs in ({"int8"}, {"int16"}) and output == "int32"

@@ -10,18 +10,21 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import clamp_problem, mbqm, quantization_problem, quantize_multiplier
-from ircompile.ir.ops.op import Const, Op
+from ircompile.ir.numerics import clamp_problem, mbqm, quantization_problem, quantize_multiplier, wrap_int32
+from ircompile.ir.ops.op import Const, Op, of_one_type
 from ircompile.ir.ops.ranges import Range, hull, shift_wraps
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
-from ircompile.qtype import INT8
+from ircompile.qtype import INT8, INT16
 
-LEFT_SHIFT = 20
+LEFT_SHIFTS = {
+    "add": {1: 20, 2: 15}, "sub": {1: 20, 2: 15}, "squared_difference": {1: 7, 2: 0},
+}  # fmt: skip
+"""Bits by which TFLite shifts both operands left before it scales them, by the bytes of a code."""
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A constant operand: `name` of an int8 array (H or 1, W or 1, C or 1) and its quantization."""
+    """A constant operand: `name` of an array (H or 1, W or 1, C or 1) of the other's type, and its quantization."""
 
     name: str
     scale: float
@@ -37,20 +40,21 @@ class Constant:
 class Binary(Op):
     """out = kind(a, b), requantized and clamped to [low, high].
 
-    "double" is TFLite's: ADD/SUB scale both operands by 2^20 * s / (2 * max(s1, s2)) and the sum back, each with
-    double rounding; MUL is mbqm((a - za) * (b - zb), s1 * s2 / so). "float32_even" is ONNX Runtime's:
-    ADD/SUB rint(ra * (a - za) +- rb * (b - zb)) + zo with float32 ratios ra = sa / so and an exact sum, MUL
+    "double" is TFLite's: ADD/SUB scale both operands by 2^20 * s / (2 * max(s1, s2)), 16-bit ones with 2^15, and
+    the sum back, each with double rounding; SQUARED_DIFFERENCE the same with 2^7 or 2^0, the difference squared;
+    MUL is mbqm((a - za) * (b - zb), s1 * s2 / so). "float32_even" is ONNX Runtime's: ADD/SUB
+    rint(ra * (a - za) +- rb * (b - zb)) + zo with float32 ratios ra = sa / so and an exact sum, MUL
     rint(float32(product) * float32(sa * sb / so)) + zo. "raw" compares codes (min, max), equal quantization.
     """
 
-    kind: Literal["add", "sub", "mul", "min", "max"]
+    kind: Literal["add", "sub", "mul", "min", "max", "squared_difference"]
     rounding: Literal["double", "float32_even", "raw"]
     low: int = INT8.low
     high: int = INT8.high
     constant: Constant | None = None
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """Two int8 operands, one of which may be constant; sizes equal or 1 on every axis."""
+        """Two int8 or two int16 operands, one of which may be constant; sizes equal or 1 on every axis."""
         shapes = [t.shape for t in inputs]
         if self.constant is not None:
             shapes.append(consts[self.constant.name].shape)
@@ -75,32 +79,45 @@ class Binary(Op):
         return quant[0], quant[1]
 
     def combine(self, site: Site, a: Array, b: Array) -> Array:
-        """int8 codes of two broadcastable arrays of codes: all that the op is."""
-        (sa, za), (sb, zb) = self.operands(site)
+        """Codes of two broadcastable arrays of codes: all that the op is."""
+        (_, za), (_, zb) = self.operands(site)
         a, b = a.astype(np.int64), b.astype(np.int64)
         if self.rounding == "raw":
             out = np.minimum(a, b) if self.kind == "min" else np.maximum(a, b)
         elif self.rounding == "double":
-            out = self._double(a - za, b - zb, sa, sb, site.output.scale) + site.output.zero_point
+            out = self._double(a - za, b - zb, site) + site.output.zero_point
         else:
-            out = self._float32(a - za, b - zb, sa, sb, site.output.scale) + site.output.zero_point
-        return np.clip(out, self.low, self.high).astype(np.int8)
+            out = self._float32(a - za, b - zb, site) + site.output.zero_point
+        return np.clip(out, self.low, self.high).astype(site.output.dtype)
 
-    def _double(self, a: Array, b: Array, sa: float, sb: float, so: float) -> Array:
+    def scaling(self, site: Site) -> tuple[int, tuple[float, float, float]]:
+        """Of "double", but for MUL: the left shift of both operands, then their factors and that of the result."""
+        (sa, _), (sb, _) = self.operands(site)
+        shift, twice_max = LEFT_SHIFTS[self.kind][site.output.itemsize], 2.0 * max(sa, sb)
+        if self.kind == "squared_difference":
+            out = twice_max * twice_max / ((1 << 2 * shift) * site.output.scale)
+        else:
+            out = twice_max / ((1 << shift) * site.output.scale)
+        return shift, (sa / twice_max, sb / twice_max, out)
+
+    def _double(self, a: Array, b: Array, site: Site) -> Array:
         if self.kind == "mul":
-            return mbqm(a * b, *quantize_multiplier(np.float64(sa) * np.float64(sb) / np.float64(so)))
-        twice_max = 2.0 * max(sa, sb)
-        left = mbqm(a << LEFT_SHIFT, *quantize_multiplier(np.float64(sa / twice_max)))
-        right = mbqm(b << LEFT_SHIFT, *quantize_multiplier(np.float64(sb / twice_max)))
+            (sa, _), (sb, _) = self.operands(site)
+            ratio = np.float64(sa) * np.float64(sb) / np.float64(site.output.scale)
+            return mbqm(a * b, *quantize_multiplier(ratio))
+        shift, factors = self.scaling(site)
+        first, second, back = (quantize_multiplier(np.float64(factor)) for factor in factors)
+        left, right = mbqm(a << shift, *first), mbqm(b << shift, *second)
         total = left + right if self.kind == "add" else left - right
-        return mbqm(total, *quantize_multiplier(np.float64(twice_max / ((1 << LEFT_SHIFT) * so))))
+        return mbqm(wrap_int32(total * total) if self.kind == "squared_difference" else total, *back)
 
-    def _float32(self, a: Array, b: Array, sa: float, sb: float, so: float) -> Array:
+    def _float32(self, a: Array, b: Array, site: Site) -> Array:
+        (sa, _), (sb, _), so = *self.operands(site), site.output.scale
         if self.kind == "mul":
             factor = np.float32(np.float32(sa) * np.float32(sb)) / np.float32(so)
             return np.rint((a * b).astype(np.float32) * factor).astype(np.int64)
         ra, rb = (float(np.float32(s) / np.float32(so)) for s in (sa, sb))
-        # exact in float64: 24-bit ratios times 9-bit integers
+        # exact in float64: 24-bit ratios times 17-bit integers
         total = a * ra + b * rb if self.kind == "add" else a * ra - b * rb
         return np.rint(total).astype(np.int64)
 
@@ -123,18 +140,18 @@ class Binary(Op):
             value = site.consts[self.constant.name].astype(np.int64)
             ranges.insert(0 if self.constant.first else 1, (value.min(axis=(0, 1)), value.max(axis=(0, 1))))
         low, high = hull(*(self.combine(site, a, b) for a, b in product(*ranges)))
-        if self.rounding == "double" and self._may_wrap(site):
+        if self.kind == "squared_difference" or (self.rounding == "double" and self._may_wrap(site)):
             low, high = np.full_like(low, self.low), np.full_like(high, self.high)
         return np.broadcast_to(low, site.output.channels), np.broadcast_to(high, site.output.channels)
 
     def _may_wrap(self, site: Site) -> bool:
         """Whether the requantization of an extreme sum or product shifts out of int32."""
-        (sa, _), (sb, _) = self.operands(site)
+        (sa, _), (sb, _), span = *self.operands(site), site.output.qtype.span
         if self.kind == "mul":
-            scale, largest = np.float64(sa) * np.float64(sb) / np.float64(site.output.scale), INT8.span**2
+            scale, largest = np.float64(sa) * np.float64(sb) / np.float64(site.output.scale), span**2
         else:
-            scale = np.float64(2.0 * max(sa, sb) / ((1 << LEFT_SHIFT) * site.output.scale))
-            largest = INT8.span << LEFT_SHIFT
+            shift, (_, _, out) = self.scaling(site)
+            scale, largest = np.float64(out), span << shift
         return bool(shift_wraps(largest, quantize_multiplier(scale)[1]))
 
     def lanes(self, site: Site) -> tuple[Array, ...] | None:
@@ -150,17 +167,29 @@ class Binary(Op):
         return 2 if self.constant is None else 1
 
     def constants(self) -> tuple[Const, ...]:
-        return (Const(self.constant.name, 3),) if self.constant else ()
+        return (Const(self.constant.name, 3, (INT8.name, INT16.name)),) if self.constant else ()
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return of_one_type(inputs, output)
+
+    def check(self, site: Site) -> None:
+        """Raises CompileError where a constant is of another type than the other operand."""
+        if self.constant and str(site.consts[self.constant.name].dtype) != site.output.dtype:
+            raise CompileError(self.constant.name, "is of another type", site.output.dtype)
 
     def problem(self) -> str:
+        known = {"raw": ("min", "max"), "double": (*LEFT_SHIFTS, "mul"), "float32_even": ("add", "sub", "mul")}
+        if self.kind not in known[self.rounding]:
+            return f"{self.kind} with rounding {self.rounding}"
         return clamp_problem(self.low, self.high)
 
     def factors(self, site: Site) -> Array:
         if self.rounding != "double":
             return super().factors(site)
+        if self.kind != "mul":
+            return np.array(self.scaling(site)[1])
         (first, _), (second, _) = self.operands(site)
-        product = 2.0 * max(first, second) / 2.0**LEFT_SHIFT if self.kind != "mul" else float(first) * float(second)
-        return np.array([product / site.output.scale])
+        return np.array([float(first) * float(second) / site.output.scale])
 
     def exact(self, site: Site, inputs: Sequence[Array]) -> Array | None:
         if self.rounding == "raw":
@@ -170,4 +199,6 @@ class Binary(Op):
             codes.insert(0 if self.constant.first else 1, site.consts[self.constant.name])
         quantized = zip(codes, self.operands(site), strict=True)
         a, b = ((c.astype(np.float64) - zero) * scale for c, (scale, zero) in quantized)
+        if self.kind == "squared_difference":
+            return np.asarray((a - b) ** 2)
         return np.asarray({"add": np.add, "sub": np.subtract, "mul": np.multiply}[self.kind](a, b))

@@ -23,8 +23,8 @@ class Conv(DenseConvolution, Windowed):
     """acc[o] = bias[o] + sum (x - zero_point) * weights[o]; the output is its requantization.
 
     `weights` names an int8 or int16 constant (C_out, kh, kw, C_in) whose own zero point is subtracted already;
-    `bias` an int32 constant (C_out,). Padding reads as the input's zero point. With `whole`, which changes no code,
-    its one window is the map, which is read as it lies.
+    `bias` an int32 or int64 constant (C_out,). Padding reads as the input's zero point. With `whole`, which changes
+    no code, its one window is the map, which is read as it lies.
     """
 
     window: Window
@@ -34,7 +34,7 @@ class Conv(DenseConvolution, Windowed):
     whole: bool = False
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input; any kernel, stride, padding and dilation; weights for its channel count."""
+        """One int8 or int16 input; any kernel, stride, padding and dilation; weights for its channel count."""
         weights = consts[self.weights]
         if weights.ndim != 4 or weights.shape[1:3] != self.window.kernel or weights.shape[3] != inputs[0].channels:
             raise CompileError(
@@ -53,7 +53,7 @@ class Conv(DenseConvolution, Windowed):
     def sums(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         source, weights = site.inputs[0], site.consts[self.weights]
         windows = self.window.gather(inputs[0], start, stop, source.height, source.zero_point)
-        # float64 is exact here: |sum| < 2^9 * 2^16 * K stays far below 2^53, and BLAS is quick.
+        # float64 is exact here: |sum| < 2^16 * 2^15 * K stays far below 2^53, and BLAS is quick.
         matrix = weights.reshape(len(weights), -1).astype(np.float64).T
         total = np.empty((stop - start, site.output.width, len(weights)), np.int64)
         width = max(1, min(site.output.width, AT_ONCE // weights[0].size))

@@ -12,7 +12,8 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.ops.borders import class_sums
-from ircompile.ir.ops.op import Const, Op
+from ircompile.ir.ops.limits import WIDE_SHIFT, check_multiplier
+from ircompile.ir.ops.op import Const, Op, of_one_type
 from ircompile.ir.ops.ranges import Range, requantized, wrapped
 from ircompile.ir.tensor import Array, Rows, Site
 
@@ -47,14 +48,15 @@ class Convolution(Op):
         return np.expand_dims(values, [axis for axis in range(self.weight_rank) if axis != self.channel_axis])
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        return requantize(self.sums(site, inputs, start, stop), self.requant, site.consts)
+        codes = requantize(self.sums(site, inputs, start, stop), self.requant, site.consts)
+        return codes.astype(site.output.dtype)
 
     def sum_bounds(self, site: Site, codes: Range) -> tuple[Range, Array]:
         """Bounds of the sum with its bias, and a bound of |any partial sum|, in whatever order it is added up."""
         source, bias = site.inputs[0], site.consts[self.bias].astype(np.int64)
         low, high = (bound - source.zero_point for bound in codes)
         # An input in [low, high] is (low + high) / 2 +- (high - low) / 2; doubled, all sums are integers, exact in
-        # float64: below 2^9 * 2^16 * the taps.
+        # float64: below 2^17 * 2^15 * the taps.
         spread = np.stack([low + high, high - low, np.maximum(np.abs(low), np.abs(high))]).astype(np.float64)
         middle, radius, bound = self._weighed(site.consts[self.weights].astype(np.float64), spread)
         ends = np.stack([middle - radius, middle + radius], axis=-1).astype(np.int64) // 2
@@ -68,12 +70,19 @@ class Convolution(Op):
 
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         sums, _ = self.sum_bounds(site, inputs[0])
-        return requantized(wrapped(sums), self.requant, site.consts)
+        return requantized(self.accumulated(sums), self.requant, site.consts)
+
+    def accumulated(self, sums: Range) -> Range:
+        """The interval of accumulators that hold sums of an interval: those of 32 bits wrap, those of 64 do not."""
+        return sums if self.requant.rounding == "wide" else wrapped(sums)
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return of_one_type(inputs, output)
 
     def constants(self) -> tuple[Const, ...]:
         return (
             Const(self.weights, self.weight_rank, ("int8", "int16")),
-            Const(self.bias, 1, ("int32",)),
+            Const(self.bias, 1, ("int32", "int64") if self.requant.rounding == "wide" else ("int32",)),
             Const(self.requant.scale, 1, ("float64",)),
         )
 
@@ -85,6 +94,8 @@ class Convolution(Op):
             raise CompileError(self.weights, f"{bias.size} biases, {scale.size} scales", f"{count} of each")
         if not np.isfinite(scale).all():
             raise CompileError(self.requant.scale, "has a scale that is no number", "finite scales")
+        if self.requant.rounding == "wide":
+            check_multiplier(scale, WIDE_SHIFT)
         super().check(site)
 
     def factors(self, site: Site) -> Array:

@@ -19,8 +19,8 @@ from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor, intege
 class Depthwise(Convolution, Windowed):
     """Output channel o reads input channel o // multiplier only.
 
-    `weights` names an int8 or int16 constant (kh, kw, C_out), `bias` an int32 constant (C_out,). With `whole`,
-    which lowering chooses, one step reads and writes all rows, channel after channel.
+    `weights` names an int8 or int16 constant (kh, kw, C_out), `bias` an int32 or int64 one (C_out,). With
+    `whole`, which lowering chooses, one step reads and writes all rows, channel after channel.
     """
 
     window: Window
@@ -32,7 +32,7 @@ class Depthwise(Convolution, Windowed):
     channel_axis: ClassVar[int] = 2
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input; any kernel, stride, padding, dilation and channel multiplier."""
+        """One int8 or int16 input; any kernel, stride, padding, dilation and channel multiplier."""
         weights = consts[self.weights]
         channels = inputs[0].channels
         if weights.ndim != 3 or weights.shape[:2] != self.window.kernel or weights.shape[2] % channels:

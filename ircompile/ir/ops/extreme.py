@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from ircompile.ir.ops.op import of_one_type
 from ircompile.ir.ops.ranges import Range
 from ircompile.ir.ops.reduction import Reduction
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
@@ -20,7 +21,7 @@ class Extreme(Reduction):
     axes: Literal["h", "w", "hw"] = "hw"
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input; axes height, width or both."""
+        """One int8 or int16 input; axes height, width or both."""
         return super().infer(inputs, consts)
 
     def state_bytes(self, site: Site) -> int:
@@ -28,10 +29,14 @@ class Extreme(Reduction):
         return site.output.row_bytes if self.keeps_rows(site) else 0
 
     def accumulate(self, site: Site, state: Array, step: int, row: Array) -> Array | None:
-        found, last = state.view(np.int8).reshape(site.output.shape[1:]), step == site.inputs[0].height - 1
+        found, last = state.view(site.output.dtype), step == site.inputs[0].height - 1
+        found = found.reshape(site.output.shape[1:])
         row = self.reduce(row, (0,) if "w" in self.axes else ())
         found[:] = row if step == 0 else self.reduce(np.stack([found, row]), (0,))[0]
         return found if last else None
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return of_one_type(inputs, output)
 
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         return inputs[0]

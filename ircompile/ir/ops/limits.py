@@ -16,7 +16,7 @@ from ircompile.errors import CompileError
 from ircompile.ir.numerics import quantize_multiplier
 from ircompile.ir.ops.op import Op
 from ircompile.ir.tensor import Array, Consts, Site, Tensor
-from ircompile.qtype import ACTIVATIONS, INT8
+from ircompile.qtype import ACTIVATIONS
 
 LARGEST = 2**20
 """Strides, paddings, kernels and the like above this are refused as nonsense."""
@@ -26,7 +26,8 @@ WORK = 2**35
 """Codes that all windows of one operator may take in: more than any microcontroller computes."""
 MOST_SHIFT = 30
 """Bits that TFLite's arithmetic can shift an int32 left by; more is undefined in C, in the frameworks' too."""
-CODES = range(INT8.low, INT8.high + 1)
+WIDE_SHIFT = 7
+"""The same of its arithmetic of int64 accumulators."""
 
 
 def check_op(op: Op, inputs: Sequence[Tensor], output: Tensor, consts: Consts) -> None:
@@ -38,6 +39,7 @@ def check_op(op: Op, inputs: Sequence[Tensor], output: Tensor, consts: Consts) -
     if missing:
         raise CompileError("", f"names the constant {missing[0]!r}, which is not there")
     _check_operands(op, inputs, output)
+    _check_codes(op, output)
     for name, rank, dtypes in op.constants():
         _check_array(name, consts[name], dtypes, rank)
     site = Site(tuple(inputs), output, consts)
@@ -107,12 +109,22 @@ def _check_operands(op: Op, inputs: Sequence[Tensor], output: Tensor) -> None:
         )
 
 
-def check_multiplier(real: npt.ArrayLike) -> None:
-    """Raises CompileError where the fixed-point form of a factor shifts left by more than `MOST_SHIFT` bits."""
+def _check_codes(op: Op, output: Tensor) -> None:
+    """Raises CompileError where an op names codes that its output cannot hold."""
+    parts = [op, getattr(op, "requant", None), getattr(op, "constant", None)]
+    named = [getattr(part, name, 0) for part in parts for name in ("low", "high", "zero_point", "value")]
+    low, high = output.qtype.range
+    outside = [code for code in named if not low <= code <= high]
+    if outside:
+        raise CompileError("", f"{type(op).__name__} names the code {outside[0]}", f"{low} to {high}")
+
+
+def check_multiplier(real: npt.ArrayLike, most: int = MOST_SHIFT) -> None:
+    """Raises CompileError where the fixed-point form of a factor shifts left by more than `most` bits."""
     shift = int(np.max(quantize_multiplier(real)[1]))
-    if shift > MOST_SHIFT:
+    if shift > most:
         raise CompileError(
-            "", f"the quotient of its scales needs a left shift of {shift} bits", f"up to {MOST_SHIFT} bits",
+            "", f"the quotient of its scales needs a left shift of {shift} bits", f"up to {most} bits",
             "quantize again: an output whose scale is that small was probably never calibrated",
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import clamp_problem, mbqm, quantization_problem, quantize_multiplier
-from ircompile.ir.ops.op import Const
+from ircompile.ir.ops.op import Const, of_one_type
 from ircompile.ir.ops.ranges import Range, hull, looked_up, shift_wraps
 from ircompile.ir.ops.reduction import Reduction
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
@@ -48,13 +48,14 @@ class Mean(Reduction):
     lookup: Lookup | None = None
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input; axes height, width or both; fewer than 2^23 elements a mean."""
+        """One int8 or int16 input; axes height, width or both; fewer than 2^23 (int8) or 2^15 elements a mean."""
         if self.lookup is not None and consts[self.lookup.name].shape != (INT8.count,):
             raise CompileError(
                 self.lookup.name, f"table of shape {consts[self.lookup.name].shape}", f"{INT8.count} entries"
             )
-        if self.count(inputs[0]) >= 2**23:
-            raise CompileError(inputs[0].name, f"mean of {self.count(inputs[0])} elements", "fewer than 2^23")
+        bits = 31 - 8 * inputs[0].itemsize  # so that the sum fits int32
+        if self.count(inputs[0]) >= 2**bits:
+            raise CompileError(inputs[0].name, f"mean of {self.count(inputs[0])} elements", f"fewer than 2^{bits}")
         return super().infer(inputs, consts)
 
     def count(self, source: Tensor) -> int:
@@ -83,6 +84,9 @@ class Mean(Reduction):
             low, high = np.where(wraps, self.low, low), np.where(wraps, self.high, high)
         return low, high
 
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return of_one_type(inputs, output) and (self.lookup is None or output == INT8.name)
+
     def constants(self) -> tuple[Const, ...]:
         return (Const(self.lookup.name, 1),) if self.lookup else ()
 
@@ -104,7 +108,7 @@ class Mean(Reduction):
         return replace(source, scale=lookup.scale, zero_point=lookup.zero_point) if lookup else source
 
     def codes(self, site: Site, codes: Array) -> Array:
-        """int8 codes as the mean sees them, any shape."""
+        """Codes as the mean sees them, any shape."""
         return site.consts[self.lookup.name][codes.astype(int) - INT8.low] if self.lookup else codes
 
     def partial(self, site: Site, row: Array) -> Array:
@@ -113,7 +117,7 @@ class Mean(Reduction):
         return wide.sum(axis=0, keepdims=True) if "w" in self.axes else wide
 
     def finish(self, site: Site, total: Array) -> Array:
-        """int8 codes of the int64 sums of raw codes."""
+        """Codes of the int64 sums of raw codes."""
         source, target, n = self.source(site), site.output, self.count(site.inputs[0])
         if self.rounding == "code":
             mean = np.where(total > 0, (total + n // 2) // n, -((n // 2 - total) // n))
@@ -125,7 +129,7 @@ class Mean(Reduction):
             mean = mean + target.zero_point
         else:
             mean = mbqm(total - n * source.zero_point, *self.multiplier(site)) + target.zero_point
-        return np.clip(mean, self.low, self.high).astype(np.int8)
+        return np.clip(mean, self.low, self.high).astype(target.dtype)
 
     def multiplier(self, site: Site) -> tuple[int, int]:
         """Q31 multiplier and shift of the "integer" rounding, the division by n folded in."""

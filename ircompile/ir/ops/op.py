@@ -11,6 +11,7 @@ import numpy as np
 
 from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import INT8, INT16
 
 RowRange = tuple[int, int]
 """Rows [first, stop) of a tensor."""
@@ -144,6 +145,11 @@ class Moving(Op):
                 for side in zip(*inputs, strict=True)]  # fmt: skip
         low, high = (self.simulate(site, rows, 0, site.output.height) for rows in maps)
         return low.min(axis=(0, 1)), high.max(axis=(0, 1))
+
+
+def of_one_type(inputs: set[str], output: str) -> bool:
+    """Whether inputs and output are all codes of 8 bits, or all of 16."""
+    return inputs == {output} and output in (INT8.name, INT16.name)
 
 
 def channels_within(channels: Array, source: Tensor) -> Array:

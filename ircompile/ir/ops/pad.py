@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.ops.limits import CODES, LARGEST
-from ircompile.ir.ops.op import Moving, Op, channels_within
+from ircompile.ir.ops.limits import LARGEST
+from ircompile.ir.ops.op import Moving, Op, channels_within, of_one_type
 from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import INT16
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Pad(Moving):
     value: int
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input; padding of height, width and channels with one constant."""
+        """One int8 or int16 input; padding of height, width and channels with one constant."""
         if min(*self.before, *self.after) < 0:
             raise CompileError(inputs[0].name, f"padding {self.before}, {self.after}", "padding of 0 and more")
         height, width, channels = (
@@ -46,6 +47,9 @@ class Pad(Moving):
             inner[...] = inputs[0].take(lo - self.before[0], hi - self.before[0])
         return out
 
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return of_one_type(inputs, output)
+
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         low, high = inputs[0]
         if any(self.before[:2]) or any(self.after[:2]):
@@ -62,7 +66,7 @@ class Pad(Moving):
         return replace(self, before=(*self.before[:2], before), after=(*self.after[:2], after))
 
     def problem(self) -> str:
-        if self.value in CODES and max(*self.before, *self.after) <= LARGEST:
+        if INT16.low <= self.value <= INT16.high and max(*self.before, *self.after) <= LARGEST:
             return ""
         return f"value {self.value}, {self.before} before, {self.after} after"
 

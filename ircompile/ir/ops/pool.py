@@ -11,7 +11,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import clamp_problem
 from ircompile.ir.ops.borders import pixel_counts
-from ircompile.ir.ops.op import ChannelByChannel, Op
+from ircompile.ir.ops.op import ChannelByChannel, Op, of_one_type
 from ircompile.ir.ops.ranges import Range, hull
 from ircompile.ir.ops.window import Window, Windowed
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
@@ -27,24 +27,28 @@ class MaxPool(Windowed, ChannelByChannel):
     high: int = INT8.high
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input with the quantization of the output; padding smaller than the kernel."""
+        """One int8 or int16 input with the quantization of the output; padding smaller than the kernel."""
         return (*pooled_size(self.window, inputs[0]), inputs[0].channels)
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
-        windows = self.window.gather(inputs[0], start, stop, site.inputs[0].height, INT8.low)
+        source = site.inputs[0]
+        windows = self.window.gather(inputs[0], start, stop, source.height, source.qtype.low)
         return np.clip(windows.max(axis=(2, 3)), self.low, self.high)
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return of_one_type(inputs, output)
 
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         low, high = (np.clip(bound, self.low, self.high) for bound in inputs[0])
         if pixel_counts(self.window, site.inputs[0]).min() == 0:  # a dilated window that sees padding alone
-            low = np.minimum(low, max(INT8.low, self.low))
+            low = np.minimum(low, max(site.output.qtype.low, self.low))
         return low, high
 
     def problem(self) -> str:
         return clamp_problem(self.low, self.high)
 
     def is_identity(self, site: Site) -> bool:
-        return self.window.kernel == (1, 1) and (self.low, self.high) == INT8.range
+        return self.window.kernel == (1, 1) and (self.low, self.high) == site.output.qtype.range
 
     def resized(self, before: Shape, after: Shape, output: Shape) -> Op:
         return replace(self, window=self.window.resized(before, after))
@@ -65,7 +69,7 @@ class AveragePool(Windowed, ChannelByChannel):
     high: int = INT8.high
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input; padding smaller than the kernel."""
+        """One int8 or int16 input; padding smaller than the kernel."""
         return (*pooled_size(self.window, inputs[0]), inputs[0].channels)
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
@@ -76,7 +80,10 @@ class AveragePool(Windowed, ChannelByChannel):
         first, last = inputs[0].first, inputs[0].first + len(inputs[0].data)
         inside = self.window.gather(Rows(ones[first:last], first), start, stop, source.height, 0)
         count = inside.sum(axis=(2, 3), dtype=np.int64)
-        return np.clip(self.divide(total, count, source, target), self.low, self.high).astype(np.int8)
+        return np.clip(self.divide(total, count, source, target), self.low, self.high).astype(target.dtype)
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return of_one_type(inputs, output)
 
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         source, codes = site.inputs[0], inputs[0]

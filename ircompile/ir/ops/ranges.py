@@ -62,5 +62,7 @@ def requantized(acc: Range, requant: Requant, consts: Consts) -> Range:
         if requant.rounding == "double":
             factor = 2.0 ** np.maximum(shift, 0)
             wraps |= (acc[1] * factor > INT32.high) | (acc[0] * factor < INT32.low)
+    if requant.rounding == "wide":
+        wraps |= np.maximum(np.abs(acc[0]), np.abs(acc[1])) * np.abs(consts[requant.scale]) >= 2.0**30
     low = np.where(wraps, requant.low, ends.min(axis=0))
     return low, np.where(wraps, requant.high, ends.max(axis=0))

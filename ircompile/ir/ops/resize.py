@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.ops.op import ChannelByChannel, Op
+from ircompile.ir.ops.op import ChannelByChannel, Op, of_one_type
 from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 from ircompile.qtype import FLIP, INT8
@@ -38,7 +38,7 @@ class Resize(ChannelByChannel):
     rounding: Literal["nearest", "floor", "truncate", "ceil", "prefer_floor", "prefer_ceil"] = "nearest"
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input; any sizes up to 2^15; align_corners and half_pixel not both when bilinear."""
+        """One int8 input, or int16 to the nearest; sizes up to 2^15; align_corners or half_pixel when bilinear."""
         if not self.kind.startswith("nearest") and self.align_corners and self.half_pixel:
             raise CompileError(inputs[0].name, "both align_corners and half_pixel_centers", "one of them")
         if max(*self.size, inputs[0].height, inputs[0].width) >= 2**15:
@@ -51,6 +51,9 @@ class Resize(ChannelByChannel):
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
         lower, upper, _ = self.positions(step, site.inputs[0].height, site.output.height)
         return ((min(lower, upper), max(lower, upper) + 1),)
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return of_one_type(inputs, output) and (self.kind.startswith("nearest") or output == INT8.name)
 
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         """Each code is one of the map, or a rounded mean of some."""
@@ -117,7 +120,7 @@ class Resize(ChannelByChannel):
         columns = [self.positions(x, source.width, target.width) for x in range(target.width)]
         left, right = ([column[k] for column in columns] for k in (0, 1))
         across = np.array([column[2] for column in columns])[:, np.newaxis]
-        out = np.empty((stop - start, *target.shape[1:]), np.int8)
+        out = np.empty((stop - start, *target.shape[1:]), target.dtype)
         for row in range(start, stop):
             upper, lower, down = self.positions(row, source.height, target.height)
             above, below = inputs[0].take(upper, upper + 1)[0], inputs[0].take(lower, lower + 1)[0]

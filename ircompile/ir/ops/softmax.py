@@ -1,22 +1,24 @@
 """Softmax over the channels of every pixel.
 
 "gemmlowp" is TFLite's `reference/softmax.h`: exponentials in Q5.26, their sum in Q12.19, a Newton reciprocal.
+"interpolated" is TFLite's of 16 bits: exponentials and a reciprocal out of two tables of 513 entries, in Q0.15.
 "table" is ours for ONNX models, within one code of ONNX Runtime's float softmax: E[d] = round(2^20 * exp(-d * s)),
 out = floor((2 * E[max - x] * K + S) / (2 * S)) + zp with S the sum of the E times 2^8, K = 2^8 * floor(1 / s_out).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from ircompile.ir.numerics import quantize_multiplier, rdbpot, srdhm
+from ircompile.ir.numerics import mbqm, quantize_multiplier, rdbpot, round_half_away, srdhm
 from ircompile.ir.ops.op import RowByRow
 from ircompile.ir.ops.ranges import Range, full_range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
-from ircompile.qtype import INT8
+from ircompile.qtype import INT8, INT16
 
 EXP_BARREL = (
     (-2, 1672461947),
@@ -28,22 +30,26 @@ EXP_BARREL = (
     (4, 242),
 )
 ONE = 2**31 - 1
+LINE_BITS = 7  # of a code within a line of an interpolated table
+LINES = 2 ** (16 - LINE_BITS)
 
 
 @dataclass(frozen=True)
 class Softmax(RowByRow):
     """exp(beta * x) / sum over the channels, for each pixel."""
 
-    rounding: Literal["gemmlowp", "table"]
+    rounding: Literal["gemmlowp", "interpolated", "table"]
     beta: float = 1.0
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input, softmax over its channels; at most 4096 of them."""
+        """One int8 or (with "interpolated") int16 input, softmax over its channels; at most 4096 of them."""
         return inputs[0].shape
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         codes = inputs[0].take(start, stop).astype(np.int64)
         below_max = codes.max(axis=-1, keepdims=True) - codes
+        if self.rounding == "interpolated":
+            return self._interpolated(site, below_max)
         if self.rounding == "table":
             exps = self.exp_table(site)[below_max]
             total = exps.sum(axis=-1, keepdims=True) << 8
@@ -58,11 +64,30 @@ class Softmax(RowByRow):
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         return full_range(site.output)
 
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return inputs == {output} and output == ("int16" if self.rounding == "interpolated" else "int8")
+
     def lanes(self, site: Site) -> tuple[Array, ...] | None:
         return None
 
     def problem(self) -> str:
         return "" if self.beta > 0 else f"beta {self.beta}"
+
+    def _interpolated(self, site: Site, below_max: Array) -> Array:
+        """Codes of 16 bits of int64 distances from the greatest code, (..., C)."""
+        exp_table, reciprocal_table = interpolation_tables()
+        scaled = mbqm(-below_max, *quantize_multiplier(self.distance_factor(site)))
+        exps = interpolate(np.clip(scaled + INT16.high, *INT16.range), exp_table)
+        total = exps.sum(axis=-1, keepdims=True)
+        headroom = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
+        shifted = ((total << (headroom - 1)) + (1 << 13)) >> 14
+        scale = interpolate(np.clip(shifted - 3 * 2**15, *INT16.range), reciprocal_table)
+        right = 31 - headroom
+        return np.clip((exps * scale + (1 << (right - 1))) >> right, 0, INT16.high).astype(INT16.dtype)
+
+    def distance_factor(self, site: Site) -> np.float64:
+        """What makes 65,535 of a distance of 10."""
+        return np.float64(site.inputs[0].scale) * np.float64(self.beta) / np.float64(10.0 / 65535.0)
 
     def factor(self, site: Site) -> int:
         """Steps of the output, times 2^8: ONNX Runtime's QLinearSoftmax rounds 1 / scale down, so do we."""
@@ -79,6 +104,41 @@ class Softmax(RowByRow):
         inside = -distance >= lowest
         scaled = srdhm(np.where(inside, -distance, 0) << shift, multiplier)
         return np.where(inside, exp_on_negative_values(scaled), 0)
+
+
+def interpolate(codes: Array, table: Array) -> Array:
+    """Values of 16-bit codes: table[k] at code 128 * (k - 256), int64 (513,), straight lines between them."""
+    place, rest = LINES // 2 + (codes >> LINE_BITS), codes & (2**LINE_BITS - 1)
+    base = table[place]
+    return np.asarray(base + (((table[place + 1] - base) * rest + 2 ** (LINE_BITS - 1)) >> LINE_BITS))
+
+
+def interpolation_tables() -> tuple[Array, Array]:
+    """int64 (513,) each: exp on [-10, 0] and 1 / (1 + x) on [0, 1], in 2^-15."""
+    span = np.float32(INT16.span)
+    exp = interpolation_table(np.float32(10) / span, INT16.high, lambda x: np.exp(x.astype(np.float64)))
+    return exp, interpolation_table(np.float32(1) / span, INT16.low, lambda x: np.float32(1) / (np.float32(1) + x))
+
+
+def interpolation_table(scale: np.float32, zero_point: int, function: Callable[[Array], Array]) -> Array:
+    """A function's values at every 128th 16-bit code, less half of what straight lines miss between them.
+
+    In float32, as TFLite's LUTPopulate. The output's scale is 2 / 65535; codes mean scale * (code - zero_point).
+    """
+    least, greatest = (scale * np.float32(end - zero_point) for end in INT16.range)
+    step = (greatest - least) / np.float32(LINES)
+    unit = np.float32(2) / np.float32(INT16.span)
+    inverse = np.float32(INT16.count) / (unit * np.float32(INT16.high) - unit * np.float32(INT16.low))
+    place = np.arange(LINES, dtype=np.float32)
+
+    def value(x: Array) -> Array:
+        return function(x).astype(np.float32) * inverse
+
+    first, following = value(least + place * step), value(least + (place + np.float32(1)) * step)
+    middle = round_half_away(value(least + place * step + step / np.float32(2)))
+    line = round_half_away((following + round_half_away(first).astype(np.float32)) / np.float32(2))
+    table = round_half_away(first) - round_half_away((line - middle) / 2)
+    return np.clip(np.append(table, round_half_away(value(np.asarray(greatest)))), *INT16.range)
 
 
 def exp_on_negative_values(a: Array, integer_bits: int = 5) -> Array:

@@ -18,8 +18,8 @@ from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor, intege
 class TransposeConv(DenseConvolution):
     """Input pixel (y, x) adds x * weights to output rows y * stride - padding ... + kernel, columns likewise.
 
-    `weights` names an int8 or int16 constant (C_out, kh, kw, C_in), `bias` an int32 constant (C_out,); `padding`
-    is what is cut off at the top and on the left, `size` the output's height and width.
+    `weights` names an int8 or int16 constant (C_out, kh, kw, C_in), `bias` an int32 or int64 one (C_out,);
+    `padding` is what is cut off at the top and on the left, `size` the output's height and width.
     """
 
     size: tuple[int, int]
@@ -30,7 +30,7 @@ class TransposeConv(DenseConvolution):
     requant: Requant
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 input; any kernel, stride, padding and output size."""
+        """One int8 or int16 input; any kernel, stride, padding and output size."""
         weights = consts[self.weights]
         if weights.ndim != 4 or weights.shape[3] != inputs[0].channels or min(*self.stride, *self.size) < 1:
             raise CompileError(

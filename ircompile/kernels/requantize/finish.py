@@ -9,7 +9,7 @@ from ircompile.ir.ops import AveragePool, Binary, Mean
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.requantize.form import Recipe
 from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
-from ircompile.qtype import INT8
+from ircompile.qtype import INT8, QType
 
 Codes = tuple[int, int]
 EVERY_CODE = INT8.range
@@ -25,14 +25,16 @@ def synthesize_product(op: Binary, site: Site, core: Core, a: Codes = EVERY_CODE
     else:
         scale = np.float64(np.float32(np.float32(sa) * np.float32(sb)) / np.float32(site.output.scale))
     ends = np.outer(np.array(a, np.int64) - za, np.array(b, np.int64) - zb)
-    requant = Requant(op.rounding, "", site.output.zero_point, op.low, op.high)
-    return _requantized(requant, np.array([scale]), np.zeros(1, np.int64), ends.min(), ends.max(), core)
+    requant, code = Requant(op.rounding, "", site.output.zero_point, op.low, op.high), site.output.qtype
+    return _requantized(requant, np.array([scale]), np.zeros(1, np.int64), ends.min(), ends.max(), core, code)
 
 
-def _requantized(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, core: Core) -> Recipe:
+def _requantized(
+    requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, core: Core, code: QType = INT8
+) -> Recipe:
     lo, hi = np.reshape(lo, -1), np.reshape(hi, -1)
     return synthesize(
-        requant, scale, bias, lo, hi, dsp=core.dsp, mul64=core.mul64, fpu=core.fpu, prefer=core.prefer
+        requant, scale, bias, lo, hi, dsp=core.dsp, mul64=core.mul64, fpu=core.fpu, prefer=core.prefer, code=code
     )
 
 

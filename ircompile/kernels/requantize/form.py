@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ircompile.ir.tensor import Array
-from ircompile.qtype import INT8
+from ircompile.qtype import INT8, QType
 
-Name = Literal["high", "split", "double", "single", "float32", "steps"]
+Name = Literal["high", "split", "double", "single", "wide", "float32", "steps"]
 LINES = ("high", "split")
 NO_EXCEPTION = -(2**31)  # an accumulator that never occurs
 
@@ -20,10 +20,12 @@ class Form:
 
     name        "high":  (offset + high word of x * multiplier) >> shift, saturated, with x = acc << pre;
                 "split": the same from 32-bit products of x with the `limb`-bit parts of the multiplier.
-                Long forms: "double" and "single" (TFLite's arithmetic with a 64-bit product), "float32" (ONNX
+                Long forms: "double", "single" and "wide" (TFLite's with a 64-bit product), "float32" (ONNX
                 Runtime's, in the FPU or in integers), "steps" (a binary search of 255 thresholds: any monotone
                 function, no multiply).
-    low, high   the clamp, where saturation to int8 is not enough.
+    low, high   the clamp, where saturation to the type of the codes is not enough.
+    code        that type.
+    long        "wide": accumulators have 64 bits, and start with two words, the low one first.
     shift       the immediate; None where each channel brings its own.
     pre         left shift of the accumulator, which a kernel may have in its weights for nothing.
     rounded     "high": the high word is rounded (SMMLAR), not floored (SMMLA).
@@ -45,6 +47,8 @@ class Form:
     parts: int = 0
     limb: int = 0
     shared: bool = False
+    code: QType = INT8
+    long: bool = False
 
     @property
     def key(self) -> str:
@@ -55,7 +59,8 @@ class Form:
             parts += [f"{self.parts}x{self.limb}"] if self.parts else []
             parts += [] if self.shift is None else [str(self.shift)]
             parts += [f"but{self.exceptions}"] if self.exceptions else []
-        if (self.low, self.high) != INT8.range:
+        parts += ["long"] * self.long + [self.code.name] * (self.code != INT8)
+        if (self.low, self.high) != self.code.range:
             parts += [f"{self.low}_{self.high}".replace("-", "m")]
         return "_".join(parts)
 
@@ -90,12 +95,17 @@ class Form:
     @property
     def fields_count(self) -> int:
         """int32 words of a channel."""
-        return INT8.count if self.name == "steps" else 1 + len(self.fields)
+        return INT8.count if self.name == "steps" else self.starts + len(self.fields)
+
+    @property
+    def starts(self) -> int:
+        """Words that an accumulator starts with."""
+        return 2 if self.long else 1
 
     @property
     def common(self) -> tuple[str, ...]:
         """What the layer's common words hold."""
-        if self.name in ("double", "single", "float32"):
+        if self.name in ("double", "single", "wide", "float32"):
             return ("zero_point",)
         return self.parameters if self.shared else ()
 
@@ -104,7 +114,8 @@ class Form:
 class Recipe:
     """How the accumulators of one layer become codes.
 
-    words   int32 (C, k): word 0 starts the accumulator (the bias, possibly moved), the others are `form.fields`.
+    words   int32 (C, k): word 0 (of a long form, and word 1) starts the accumulator (the bias, possibly moved), the
+            others are `form.fields`.
     common  int32 (k,): what all channels of the layer share, `form.common`.
     exact   channels counted by how they were matched, for the report.
     """

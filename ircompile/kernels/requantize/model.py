@@ -12,29 +12,40 @@ from ircompile.kernels.requantize.form import LINES, Form, Recipe
 from ircompile.qtype import INT8
 
 Wrap = Callable[[Array], Array]
+UINT32_MAX = 2**32 - 1
 
 
 def evaluate(recipe: Recipe, acc_without_bias: Array) -> Array:
-    """int8 codes that the C computes. acc_without_bias: int64 (..., C), the sum of products without any bias."""
+    """Codes that the C computes. acc_without_bias: int64 (..., C), the sum of products without any bias."""
     return compute(recipe, acc_without_bias, wrap_int32)
 
 
 def compute(recipe: Recipe, acc_without_bias: Array, wrap: Wrap) -> Array:
     """As `evaluate`, with every 32-bit intermediate passed through `wrap`."""
     form, words = recipe.form, recipe.words.astype(np.int64)
-    acc = wrap(acc_without_bias + words[:, 0])
+    if form.long:
+        acc = acc_without_bias + (words[:, 0] & UINT32_MAX) + (words[:, 1] << 32)
+    else:
+        acc = wrap(acc_without_bias + words[:, 0])
     if form.name == "steps":
         return (form.low + _count(acc, words[:, 1:])).astype(np.int8)
     value = dict(zip(form.common, recipe.common.astype(np.int64), strict=True))
-    value |= dict(zip(form.fields, words[:, 1:].T, strict=True))
+    value |= dict(zip(form.fields, words[:, form.starts :].T, strict=True))
     if form.name in LINES:
-        return np.clip(_line(form, acc, value, wrap), form.low, form.high).astype(np.int8)
-    if form.name == "float32":
+        code = _line(form, acc, value, wrap)
+    elif form.name == "float32":
         code = wrap(_float32(acc, value["scale"]) + value["zero_point"])
-        return np.clip(code, form.low, form.high).astype(np.int8)
-    scaling = mbqm if form.name == "double" else mbqm_single
-    code = wrap(scaling(acc, value["multiplier"], value["shift"]) + value["zero_point"])
-    return np.clip(code, form.low, form.high).astype(np.int8)
+    elif form.name == "wide":
+        code = wrap(scale_wide(acc, value["multiplier"], value["shift"]) + value["zero_point"])
+    else:
+        scaling = mbqm if form.name == "double" else mbqm_single
+        code = wrap(scaling(acc, value["multiplier"], value["shift"]) + value["zero_point"])
+    return np.clip(code, form.low, form.high).astype(form.code.dtype)
+
+
+def scale_wide(acc: Array, multiplier: Array, shift: Array) -> Array:
+    """TFLite's arithmetic of int64 accumulators: a multiplier of 16 bits, rounded once, `shift` to the right."""
+    return wrap_int32((acc * multiplier + (np.int64(1) << (shift - 1))) >> shift)
 
 
 def in_range(value: Array) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.ops import Binary
 from ircompile.ir.tensor import Array, Site
-from ircompile.qtype import INT8
+from ircompile.qtype import INT8, QType
 
 Ties = Literal["up", "away", "even"]
 MOST_SHIFT, LEAST_SHIFT = 22, 15
@@ -39,6 +39,11 @@ class PairForm:
     low: int = INT8.low
     high: int = INT8.high
     name: Literal["pair"] = "pair"
+
+    @property
+    def code(self) -> QType:
+        """The type of the codes."""
+        return INT8
 
     @property
     def key(self) -> str:

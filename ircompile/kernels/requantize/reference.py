@@ -58,7 +58,7 @@ def function_of(requant: Requant, scale: Array) -> Function:
     """The requantization as a function of accumulators and channels."""
 
     def codes(acc: Array, channel: Array) -> Array:
-        return requantize(acc, requant, {requant.scale: scale[channel]}).astype(np.int64)
+        return requantize(acc, requant, {requant.scale: scale[channel]})
 
     return codes
 

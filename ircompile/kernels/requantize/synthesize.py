@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import Requant, quantize_multiplier
+from ircompile.ir.numerics import Requant, quantize_multiplier, wrap_int32
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.attempts import Attempt, high_attempts, split_attempts
 from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.kernels.requantize.model import evaluate
 from ircompile.kernels.requantize.reference import Function, Steps, locate, steps_of, wraps
 from ircompile.kernels.requantize.solve import solve
-from ircompile.qtype import INT8, INT32
+from ircompile.kernels.requantize.wide import wide_recipe
+from ircompile.qtype import INT8, INT32, QType
 
 # Three instructions each: no more than what the exact arithmetic of float32 costs, with an FPU and without.
 MOST_EXCEPTIONS = {True: 1, False: 6}
@@ -44,12 +45,17 @@ def synthesize(
     mul64: bool = True,
     fpu: bool = False,
     prefer: Sequence[int] = PREFERRED,
+    code: QType = INT8,
 ) -> Recipe:
-    """The recipe of a layer: scale float64, bias int32, lo and hi int64 of the accumulator with bias, all (C,)."""
+    """The recipe of a layer: scale float64, bias int64, lo and hi int64 of the accumulator with bias, all (C,)."""
     core = Core(dsp, mul64, fpu, tuple(prefer))
     scale, lo, hi = np.asarray(scale, np.float64), np.asarray(lo, np.int64), np.asarray(hi, np.int64)
     if requant.low == requant.high:
-        return constant_form(requant.low, bias)
+        return constant_form(requant.low, bias, code)
+    if requant.rounding == "wide":
+        return wide_recipe(requant, scale, np.asarray(bias, np.int64), lo, hi, code, dsp)
+    if code != INT8:  # thresholds would be too many to look at
+        return long_form(requant, scale, bias, code)
     recipe, patch = None, requant.rounding != "double"
     if np.all(scale == scale[0]):
         recipe = shared_line(requant, scale[:1], bias, lo.min(keepdims=True), hi.max(keepdims=True), core)
@@ -143,11 +149,11 @@ def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array
     return search_form(steps, bias)
 
 
-def constant_form(code: int, bias: Array) -> Recipe:
+def constant_form(value: int, bias: Array, code: QType = INT8) -> Recipe:
     """A clamp that leaves one code."""
-    words = np.asarray(bias, np.int32)[:, np.newaxis]
-    form = Form("high", shift=0, shared=True)
-    return Recipe(form, words, np.array([0, code], np.int32), {form.key: len(words)})
+    words = wrap_int32(np.asarray(bias, np.int64)).astype(np.int32)[:, np.newaxis]
+    form = Form("high", *code.range, shift=0, shared=True, code=code)
+    return Recipe(form, words, np.array([0, value], np.int32), {form.key: len(words)})
 
 
 def equals(recipe: Recipe, steps: Steps, sign: Array, bias: Array) -> bool:
@@ -158,11 +164,11 @@ def equals(recipe: Recipe, steps: Steps, sign: Array, bias: Array) -> bool:
     return bool(np.all(reached | (t > steps.hi)) and np.all(before | (t <= steps.lo)))
 
 
-def long_form(requant: Requant, scale: Array, bias: Array) -> Recipe:
+def long_form(requant: Requant, scale: Array, bias: Array, code: QType = INT8) -> Recipe:
     """TFLite's own arithmetic: equal by construction for every accumulator."""
     multiplier, shift = quantize_multiplier(scale)
     words = np.stack([np.asarray(bias, np.int64), multiplier, shift], axis=1).astype(np.int32)
-    form = Form("double" if requant.rounding == "double" else "single", requant.low, requant.high)
+    form = Form("double" if requant.rounding == "double" else "single", requant.low, requant.high, code=code)
     return Recipe(form, words, np.array([requant.zero_point], np.int32), {form.name: len(words)})
 
 
