@@ -127,4 +127,7 @@ class Calls:
 
 def typed(address: str, dtype: str) -> str:
     """An address of the arena as a pointer to codes of a type."""
-    return address if dtype == "int8" else f"({ACTIVATIONS[dtype].c_type} *)(void *)({address})"
+    if dtype == "int8":
+        return address
+    whole = f"({address})" if " + " in address and not address.endswith(")") else address
+    return f"({ACTIVATIONS[dtype].c_type} *)(void *){whole}"

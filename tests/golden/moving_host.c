@@ -19,7 +19,7 @@
  *   [0, 3136)     28 x 112      5 - 5  argmax5 28x28x1 output
  */
 #include "moving.h"
-#if MOVING_BUILD != 0xc69bafc1u
+#if MOVING_BUILD != 0xfc464983u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -431,15 +431,14 @@ struct moving_argmax_layer {
     int32_t channels; /* of a pixel */
 };
 /* The first channel that holds the greatest code of each pixel. */
-static void moving_argmax(const int8_t *in, int8_t *out, int32_t width, int32_t channels)
+static void moving_argmax(const int8_t *in, int32_t *out, int32_t width, int32_t channels)
 {
-    int32_t *const found = (int32_t *)(void *)out;
     for (int32_t x = 0; x < width; x++, in += channels) {
         int32_t best = 0;
         for (int32_t c = 1; c < channels; c++)
             if (in[c] > in[best])
                 best = c;
-        found[x] = best;
+        out[x] = best;
     }
 }
 
@@ -520,7 +519,8 @@ static void moving_fire(int8_t *arena, int32_t node, int32_t step)
          * Reads transposed4 [3136, 3248), writes argmax5 [0, 3136). */
         MOVING_HOOK(5, 0);
         moving_argmax(moving_row(arena, &moving_transposed4_buffer, step),
-            moving_row(arena, &moving_argmax5_buffer, step), moving_argmax5_layer.width, moving_argmax5_layer.channels);
+            (int32_t *)(void *)moving_row(arena, &moving_argmax5_buffer, step), moving_argmax5_layer.width,
+            moving_argmax5_layer.channels);
         MOVING_HOOK(5, 1);
         break;
     default:
