@@ -14,7 +14,7 @@ from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize.negate import negated
-from ircompile.kernels.tiles import run_order, stream_of, turned_in_pairs
+from ircompile.kernels.tiles import pair_order, run_order, stream_of, turned_in_pairs
 from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import UINT8
 
@@ -42,14 +42,15 @@ class Gather(NamedTuple):
     runs: int
     passes: int
 
-    def scratch(self, order: Array, outputs: int, pixel: int) -> int:
+    def scratch(self, order: Array, outputs: int, pixel: int, size: int) -> int:
         """Bytes: halfwords of two pixels, their sums, and runs that lie in part outside of the picture, if any can.
 
         order     of a pass, as from `run_order`,
-        pixel     codes that are never so: those of an input pixel, where it is taken as a whole.
+        pixel     codes that are never so: those of an input pixel, where it is taken as a whole,
+        size      bytes of a code.
         """
         sums = 8 * (outputs + outputs % 2) if self.passes > 1 else 0
-        return 8 * len(order) + sums + (2 * self.run if self.run > pixel else 0)
+        return 8 * len(order) + sums + (2 * self.run * size if self.run > pixel else 0)
 
 
 def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False) -> Gather:
@@ -61,7 +62,7 @@ def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False) -> Gath
     if not dsp or is_stem(op, site):
         return whole
     ways = [whole, Gather(channels, kw, kw, kh), Gather(channels, kw, 1, kh * kw)]
-    sizes = [way.scratch(order_of(op, site, way), site.output.channels, channels) for way in ways]
+    sizes = [way.scratch(order_of(op, site, way), site.output.channels, channels, site.inputs[0].itemsize) for way in ways]
     room = LITTLE_ROOM if frugal else ROOM
     return next((way for way, size in zip(ways, sizes, strict=True) if size <= room), ways[sizes.index(min(sizes))])
 
@@ -71,7 +72,7 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
 
     Frugal windows are gathered in less scratch; with nibbles weights are stored in 4 bits.
     """
-    if request.long or (request.features.dsp and site.inputs[0].itemsize > 1):
+    if request.long:
         return choose_long(op, site)
     coding = WeightCoding.INT4 if request.nibbles else None
     dsp, codes = request.features.dsp, site.consts[op.weights][0].size
@@ -88,7 +89,7 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
     template = "pointwise" if op.window == POINT else "stem" if dsp and is_stem(op, site) else "conv"
     if dsp:
         pixel = 0 if template == "stem" else site.inputs[0].channels
-        scratch = gather.scratch(order_of(op, site, gather), site.output.channels, pixel)
+        scratch = gather.scratch(order_of(op, site, gather), site.output.channels, pixel, site.inputs[0].itemsize)
     else:
         windows = 0 if op.window == POINT else 2 * codes * site.inputs[0].itemsize
         scratch = 4 * packed_codes(op, site, request.nibbles) + windows
@@ -155,7 +156,8 @@ def is_stem(op: ops.Conv, site: Site) -> bool:
     """Windows with rows of few codes have code of their own."""
     kw = op.window.kernel[1]
     return (
-        not op.whole
+        site.inputs[0].itemsize == 1
+        and not op.whole
         and op.window.kernel != (1, 1)
         and op.window.dilation[1] == 1
         and kw * site.inputs[0].channels < SHORT_RUN
@@ -164,6 +166,8 @@ def is_stem(op: ops.Conv, site: Site) -> bool:
 
 def order_of(op: ops.Conv, site: Site, gather: Gather) -> Array:
     """The order in which the DSP kernels multiply the codes of a pass."""
+    if site.inputs[0].itemsize > 1:
+        return pair_order([gather.run] * gather.runs)
     return run_order([gather.run] * gather.runs, together=is_stem(op, site))
 
 
@@ -241,7 +245,8 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     passes = [np.where(order >= 0, order + first, -1) for first in firsts]
     stream = stream_of(weights, passes, source.zero_point, recipe, coding)
     if kernel.template == "conv":
-        outside = np.full(-(-gather.run // 4) * 4, source.zero_point, np.int8)
+        each = 4 // source.itemsize
+        outside = np.full(-(-gather.run // each) * each, source.zero_point, source.dtype)
         stream = np.concatenate([outside.view(np.int32), stream])
     return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared)
 

@@ -47,6 +47,16 @@ def run_order(runs: Sequence[int], together: bool = False) -> Array:
     return np.array(steps + [(-1, -1)] * (len(steps) % 2), np.int64)
 
 
+def pair_order(runs: Sequence[int]) -> Array:
+    """The same for codes of 16 bits, which are halfwords already: neighbours of each run, as they lie."""
+    steps: list[tuple[int, int]] = []
+    first = 0
+    for length in runs:
+        steps += [(k, k + 1 if k + 1 < first + length else -1) for k in range(first, first + length, 2)]
+        first += length
+    return np.array(steps + [(-1, -1)] * (len(steps) % 2), np.int64)
+
+
 def turned_in_pairs(weights: Array, recipe: Recipe, bias: Array, low: Array, high: Array) -> Array | None:
     """Which channels are to have the other sign, bool (C,), so that halfwords hold two channels each; else None.
 
