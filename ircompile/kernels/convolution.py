@@ -62,9 +62,12 @@ def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False) -> Gath
     if not dsp or is_stem(op, site):
         return whole
     ways = [whole, Gather(channels, kw, kw, kh), Gather(channels, kw, 1, kh * kw)]
-    sizes = [way.scratch(order_of(op, site, way), site.output.channels, channels, site.inputs[0].itemsize) for way in ways]
+    outputs, size = site.output.channels, site.inputs[0].itemsize
+    sizes = [way.scratch(order_of(op, site, way), outputs, channels, size) for way in ways]
     room = LITTLE_ROOM if frugal else ROOM
-    return next((way for way, size in zip(ways, sizes, strict=True) if size <= room), ways[sizes.index(min(sizes))])
+    return next(
+        (way for way, needed in zip(ways, sizes, strict=True) if needed <= room), ways[sizes.index(min(sizes))]
+    )
 
 
 def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
