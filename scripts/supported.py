@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from dis import get_instructions
 from functools import cache
 from inspect import isclass
 from pathlib import Path
@@ -133,7 +134,7 @@ def becomes(function: Any) -> tuple[str, ...]:
 
 def names_of(code: CodeType) -> Iterator[str]:
     """Global names that a function's code, and functions within it, mention."""
-    yield from code.co_names
+    yield from (str(step.argval) for step in get_instructions(code) if step.opname == "LOAD_GLOBAL")
     for value in code.co_consts:
         if isinstance(value, CodeType):
             yield from names_of(value)

@@ -12,7 +12,7 @@ from onnx_files import Calibration, Net
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx import read_onnx
-from ircompile.importers.onnx.views import factored
+from ircompile.importers.onnx.layout import factored
 
 
 def test_gemm_with_turned_weights_of_many_scales(tmp_path: Path) -> None:

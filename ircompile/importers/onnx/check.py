@@ -8,13 +8,13 @@ from pathlib import Path
 from ircompile.errors import CompileError
 from ircompile.importers.findings import Finding, Verdict, refused
 from ircompile.importers.onnx import ports, quantizers
-from ircompile.importers.onnx.context import NONSENSE, nonsense
 from ircompile.importers.onnx.functions import sized
+from ircompile.importers.onnx.layout import natural_axes, size_along, view_of
+from ircompile.importers.onnx.lowering import NONSENSE, nonsense
 from ircompile.importers.onnx.model import Raw, read_model
 from ircompile.importers.onnx.qoperators import form_of
 from ircompile.importers.onnx.reader import Reader, check_quantized, hinted, sound
 from ircompile.importers.onnx.values import Codes, Const, Weights
-from ircompile.importers.onnx.views import natural_axes, size_along, view_of
 from ircompile.ir.names import sanitize
 
 UNKNOWN = "depends on what is not supported before it"

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import Context
 from ircompile.importers.onnx.functions import axes_of, reshaped
+from ircompile.importers.onnx.layout import View
+from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.proto import product
 from ircompile.importers.onnx.values import Expr, Target, Value, Weights, constant
-from ircompile.importers.onnx.views import View
 from ircompile.ir.tensor import Array
 
 NOISE = frozenset({"Identity", "Dropout", "Cast"})

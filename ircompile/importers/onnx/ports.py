@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.builder import Builder
+from ircompile.importers.onnx.ends import leaves_of
 from ircompile.importers.onnx.functions import ELEMENTWISE
-from ircompile.importers.onnx.model import Model, Port
-from ircompile.importers.onnx.tails import leaves_of
-from ircompile.importers.onnx.values import Codes, Entry, Quant, Real
-from ircompile.importers.onnx.views import (
+from ircompile.importers.onnx.layout import (
     Axes,
     axes_of,
     natural_axes,
@@ -20,6 +18,8 @@ from ircompile.importers.onnx.views import (
     size_along,
     view_of,
 )
+from ircompile.importers.onnx.model import Model, Port
+from ircompile.importers.onnx.values import Codes, Entry, Quant, Real
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.names import sanitize
 from ircompile.ir.ops import Flip

@@ -11,8 +11,9 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx import ports, quantizers, reductions
-from ircompile.importers.onnx.builder import Builder
-from ircompile.importers.onnx.context import (
+from ircompile.importers.onnx.builder import Builder, labels
+from ircompile.importers.onnx.folding import Shapes, fold, foldable
+from ircompile.importers.onnx.lowering import (
     HINT_CONSTANT,
     HINT_DAMAGED,
     HINT_FORM,
@@ -21,13 +22,10 @@ from ircompile.importers.onnx.context import (
     Context,
     nonsense,
 )
-from ircompile.importers.onnx.folding import fold, foldable
-from ircompile.importers.onnx.labels import labels
 from ircompile.importers.onnx.model import Model, Raw, read_model
 from ircompile.importers.onnx.movement import MOVES, move, move_weights
 from ircompile.importers.onnx.qoperators import form_of
 from ircompile.importers.onnx.rules import PRESERVING, RULES
-from ircompile.importers.onnx.shapes import Shapes
 from ircompile.importers.onnx.tables import lower_island
 from ircompile.importers.onnx.values import Codes, Const, Entry, Expr, Quant, Real, Target, Value, Weights, constant
 from ircompile.importers.places import Place, Places

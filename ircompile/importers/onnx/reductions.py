@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import Context
 from ircompile.importers.onnx.functions import axes_of
+from ircompile.importers.onnx.layout import Axes, View, natural_axes
+from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.normalization import softmax_axes
 from ircompile.importers.onnx.pooling import placed
-from ircompile.importers.onnx.softmax import softmax_axes
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, constant
-from ircompile.importers.onnx.views import Axes, View, natural_axes
 from ircompile.ir.ops import ArgMax, Extreme, Mean
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ircompile.importers.onnx.binary import KINDS, codes_of
-from ircompile.importers.onnx.context import Context
+from ircompile.importers.onnx.elementwise import KINDS, codes_of
 from ircompile.importers.onnx.islands import Island, evaluate, tabulate
+from ircompile.importers.onnx.layout import View
+from ircompile.importers.onnx.lowering import Context
+from ircompile.importers.onnx.normalization import softmax_axes
 from ircompile.importers.onnx.pooling import placed
-from ircompile.importers.onnx.softmax import softmax_axes
 from ircompile.importers.onnx.values import Expr, Real, Target, Weights
-from ircompile.importers.onnx.views import View
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.ops import Binary, Constant, Depthwise, Op, PixelTable, Prelu, Table, Window
 from ircompile.ir.tensor import Array, Rows, Site, Tensor

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ircompile.importers.onnx.layout import View
 from ircompile.importers.onnx.model import Raw
-from ircompile.importers.onnx.views import View
 from ircompile.ir.tensor import Array
 
 

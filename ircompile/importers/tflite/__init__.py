@@ -16,19 +16,20 @@ from ircompile.errors import CompileError
 from ircompile.importers.door import door
 from ircompile.importers.places import Place, Places
 from ircompile.importers.tflite import (
+    convolution,
+    elementwise,
     ends,
-    moves,
+    functions,
+    movement,
     normalization,
     parts,
-    pointwise,
+    pooling,
     reductions,
-    sizes,
-    tables,
+    resize,
     variables,
-    windows,
 )
 from ircompile.importers.tflite.cut import cut_at
-from ircompile.importers.tflite.fold import fold
+from ircompile.importers.tflite.folding import fold
 from ircompile.importers.tflite.layout import Activation
 from ircompile.importers.tflite.lowering import Cut, Floating, Lowering
 from ircompile.importers.tflite.reader import TfOperator, read_model
@@ -37,14 +38,15 @@ from ircompile.ir.graph import Graph, IoBinding, validate
 
 NUMERICS = ("tflm", "litert-ref")
 LOWERINGS: dict[str, Callable[[Lowering, TfOperator], None]] = {
-    **windows.LOWERINGS,
-    **pointwise.LOWERINGS,
+    **convolution.LOWERINGS,
+    **pooling.LOWERINGS,
+    **elementwise.LOWERINGS,
     **normalization.LOWERINGS,
-    **tables.LOWERINGS,
-    **moves.LOWERINGS,
+    **functions.LOWERINGS,
+    **movement.LOWERINGS,
     **reductions.LOWERINGS,
     **parts.LOWERINGS,
-    **sizes.LOWERINGS,
+    **resize.LOWERINGS,
     **variables.LOWERINGS,
 }
 

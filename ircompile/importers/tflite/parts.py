@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from ircompile.importers.tflite.fold import slice_bounds
+from ircompile.importers.tflite.folding import slice_bounds
+from ircompile.importers.tflite.functions import CODES
 from ircompile.importers.tflite.layout import default_axes, default_shape, fold, steps
 from ircompile.importers.tflite.lowering import Lowering, like
-from ircompile.importers.tflite.moves import padded
+from ircompile.importers.tflite.movement import padded
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.reductions import axis_numbers
-from ircompile.importers.tflite.tables import CODES
 from ircompile.ir.numerics import round_half_away
 from ircompile.ir.ops import Concat, Gather, Slice, Table
 from ircompile.ir.tensor import Array, Shape, Tensor

@@ -7,14 +7,13 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import Context, interpolates
-from ircompile.importers.onnx.geometry import spatial
+from ircompile.importers.onnx.layout import Axes, View, natural_axes, row_major_axes, size_along
+from ircompile.importers.onnx.lowering import Context, interpolates
 from ircompile.importers.onnx.model import Raw
-from ircompile.importers.onnx.parameters import bias_codes, narrow, per_channel, weights_of
-from ircompile.importers.onnx.pooling import placed
-from ircompile.importers.onnx.shaping import numbers_of
+from ircompile.importers.onnx.parts import numbers_of
+from ircompile.importers.onnx.pooling import placed, spatial
 from ircompile.importers.onnx.values import Expr, Real, Target
-from ircompile.importers.onnx.views import Axes, View, natural_axes, row_major_axes, size_along
+from ircompile.importers.onnx.weights import bias_codes, narrow, per_channel, weights_of
 from ircompile.ir.numerics import Requant
 from ircompile.ir.ops import Resize, TransposeConv
 

@@ -12,13 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import Context
 from ircompile.importers.onnx.functions import check_inference
-from ircompile.importers.onnx.geometry import spatial, window
-from ircompile.importers.onnx.model import Raw
-from ircompile.importers.onnx.parameters import bias_codes, narrow, per_channel, ungrouped, weights_of
-from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
-from ircompile.importers.onnx.views import (
+from ircompile.importers.onnx.layout import (
     View,
     is_identity,
     natural_axes,
@@ -27,6 +22,11 @@ from ircompile.importers.onnx.views import (
     size_along,
     view_of,
 )
+from ircompile.importers.onnx.lowering import Context
+from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.pooling import spatial, window
+from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
+from ircompile.importers.onnx.weights import bias_codes, narrow, per_channel, ungrouped, weights_of
 from ircompile.ir.numerics import Requant
 from ircompile.ir.ops import Conv, Depthwise, Window
 from ircompile.ir.tensor import Array

@@ -8,13 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import Context, pad_value
 from ircompile.importers.onnx.folding import slices
 from ircompile.importers.onnx.functions import axes_of as given_axes
-from ircompile.importers.onnx.model import Raw
-from ircompile.importers.onnx.pooling import placed
-from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
-from ircompile.importers.onnx.views import (
+from ircompile.importers.onnx.layout import (
     NONE,
     Axes,
     View,
@@ -24,6 +20,10 @@ from ircompile.importers.onnx.views import (
     order_of,
     row_major_axes,
 )
+from ircompile.importers.onnx.lowering import Context, pad_value
+from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
 from ircompile.ir.ops import Concat, DepthToSpace, Gather, Pad, Slice, SpaceToDepth, Transpose
 from ircompile.ir.tensor import Array
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import Context
+from ircompile.importers.onnx.layout import NONE, Axes, View, axes_of, is_identity, order_of
+from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.values import Expr, Target
-from ircompile.importers.onnx.views import NONE, Axes, View, axes_of, is_identity, order_of
 from ircompile.ir.ops import Softmax
 
 

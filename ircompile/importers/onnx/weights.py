@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import HINT_QDQ
+from ircompile.importers.onnx.lowering import HINT_QDQ
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.values import Const, Value, Weights, constant
 from ircompile.ir.tensor import Array

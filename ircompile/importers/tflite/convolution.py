@@ -1,4 +1,4 @@
-"""Sliding-window operators: convolutions, fully connected layers, pooling."""
+"""Convolutions and fully connected layers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ircompile.importers.tflite.lowering import Batched, Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
 from ircompile.importers.tflite.requantization import bias_of, requant_of
-from ircompile.ir.ops import AveragePool, Conv, Depthwise, MaxPool, Mean, Window
+from ircompile.ir.ops import Conv, Depthwise, Window
 from ircompile.ir.tensor import Array, Tensor
 
 SAME = 0
@@ -209,33 +209,8 @@ def fully_connected(low: Lowering, op: TfOperator) -> None:
     low.finish(op, convolve(low, op, Window((1, 1)), tensor, weights.reshape(count, 1, 1, depth), source))
 
 
-def average_pool(low: Lowering, op: TfOperator) -> None:
-    """Any kernel, stride and padding, padding not counted; fused activations."""
-    source = low.picture(op, 0)
-    window = window_of(low, op, source, (op.option("FilterHeight"), op.option("FilterWidth")))
-    target = low.target(op, (*window.output_size(source.height, source.width), source.channels))
-    bounds = clamp_of(low, op, target)
-    unsigned = low.model.tensors[op.inputs[0]].dtype == "uint8"  # a uint8 sum is never negative: it rounds up
-    low.check_same(op, source, target)
-    if window.covers(source.height, source.width):
-        low.finish(op, low.emit(op, Mean("hw", "code_up" if unsigned else "code", *bounds), [source], target))
-    else:
-        node = AveragePool(window, "half_up" if unsigned else "integer", *bounds)
-        low.finish(op, low.emit(op, node, [source], target))
-
-
-def max_pool(low: Lowering, op: TfOperator) -> None:
-    """Any kernel, stride and padding; fused activations."""
-    source = low.picture(op, 0)
-    window = window_of(low, op, source, (op.option("FilterHeight"), op.option("FilterWidth")))
-    target = low.target(op, (*window.output_size(source.height, source.width), source.channels))
-    low.finish(op, low.emit(op, MaxPool(window, *clamp_of(low, op, target)), [source], target))
-
-
 LOWERINGS = {
     "CONV_2D": conv,
     "DEPTHWISE_CONV_2D": depthwise,
     "FULLY_CONNECTED": fully_connected,
-    "AVERAGE_POOL_2D": average_pool,
-    "MAX_POOL_2D": max_pool,
 }

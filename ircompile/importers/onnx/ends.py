@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import HINT_QDQ, Context
+from ircompile.importers.onnx.convolution import Linear, linear_of
 from ircompile.importers.onnx.functions import ELEMENTWISE
 from ircompile.importers.onnx.islands import leaf_of
-from ircompile.importers.onnx.linear import Linear, linear_of
+from ircompile.importers.onnx.lowering import HINT_QDQ, Context
 from ircompile.importers.onnx.movement import MOVES
-from ircompile.importers.onnx.parameters import bias_codes
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Value, constant
+from ircompile.importers.onnx.weights import bias_codes
 
 Range = tuple[float, float]
 # Left to the caller, besides functions of one code.

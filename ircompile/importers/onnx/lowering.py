@@ -10,6 +10,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.builder import Builder
 from ircompile.importers.onnx.functions import ELEMENTWISE, clip_bounds
 from ircompile.importers.onnx.islands import Island, evaluate, island_of, leaf_of, tabulate
+from ircompile.importers.onnx.layout import Axes, View
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.values import (
     Codes,
@@ -22,7 +23,6 @@ from ircompile.importers.onnx.values import (
     Weights,
     constant,
 )
-from ircompile.importers.onnx.views import Axes, View
 from ircompile.ir.ops import Table
 from ircompile.ir.tensor import Array
 

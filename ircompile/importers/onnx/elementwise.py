@@ -1,4 +1,4 @@
-"""Add, Sub, Mul, Min and Max of two activations, or of an activation and a constant."""
+"""Add, Sub, Mul, Min and Max of two activations, or of an activation and a constant; PRelu."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.context import HINT_CONSTANT, Context
-from ircompile.importers.onnx.linear import emit, linear_of
+from ircompile.importers.onnx.convolution import emit, linear_of
+from ircompile.importers.onnx.layout import Axes, View, axes_of, natural_axes, order_of, size_along
+from ircompile.importers.onnx.lowering import HINT_CONSTANT, Context
 from ircompile.importers.onnx.model import Raw
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Weights, constant
-from ircompile.importers.onnx.views import Axes, View, axes_of, natural_axes, order_of, size_along
-from ircompile.ir.ops import Binary, Constant, Table
+from ircompile.ir.ops import Binary, Constant, Prelu, Table
 from ircompile.ir.tensor import Array
 
 KINDS = {"Add": "add", "Sub": "sub", "Mul": "mul", "Min": "min", "Max": "max"}
@@ -156,3 +156,19 @@ def lower_batch_normalization(context: Context, expr: Expr, target: Target) -> V
         context.real(expr.args[0], expr.node)
         raise CompileError(expr.node.where, "has parameters that are no constants a channel", "constants")
     return emit(context, folded, target)
+
+
+def lower_prelu(context: Context, expr: Expr, target: Target) -> View:
+    """PRelu with a constant slope: one number, one a channel; one an element where they are quantized."""
+    raw, builder = expr.node, context.builder
+    real = context.real(expr.args[0], raw)
+    slope = constant(expr.args[1]) if expr.args[1] is not None else None
+    if slope is None or slope.ndim > real.view.rank or (target.low, target.high) != (-128, 127):
+        raise CompileError(raw.where, "its slope is computed, or its output clipped", "constant slopes")
+    view = context.settled(real, raw)
+    axes = axes_of(view, builder.tensors[view.tensor].shape) or natural_axes(view.rank)
+    codes, quant = codes_of(raw, expr.args[1])
+    name = builder.const(f"{builder.name(raw)}_slope", placed_constant(raw, codes, view.rank, axes))
+    op = Prelu(name, quant.scale, quant.zero, "float32_even")
+    out = builder.emit(raw, op, [builder.arrange(raw, view, axes)], target.quant)
+    return placed(context, out, axes, view.rank)
