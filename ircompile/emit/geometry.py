@@ -39,6 +39,7 @@ MEANINGS = {
     "row": "bytes of an output row",
     "row_bytes": "of an input row",
     "row_step": "bytes from an output row to the next",
+    "run": "codes of a row",
     "runs": "runs of codes that the patch has room for",
     "shift": "how far products are shifted",
     "source_row": "bytes of an input row",

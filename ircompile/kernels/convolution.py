@@ -12,6 +12,7 @@ from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
+from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize.negate import negated
 from ircompile.kernels.tiles import pair_order, run_order, stream_of, turned_in_pairs
@@ -89,6 +90,8 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
         return Kernel(
             "fully_connected", pack, "map", ("hwc",), ("hwc", "chw"), instructions=work, strided=True, coding=coding
         )
+    if is_dense_column(op, site, dsp) and not request.nibbles:
+        return choose_dense_column(op, site, pack, dsp)
     template = "pointwise" if op.window == POINT else "stem" if dsp and is_stem(op, site) else "conv"
     if dsp:
         pixel = 0 if template == "stem" else site.inputs[0].channels
@@ -200,9 +203,11 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
     kernel = context.kernel
     coding = kernel.coding or natural_coding(weights)
     key: dict[str, object] = {"coding": coding}
-    sums = {**key, "wraps": most >= 2**31}
+    sums, suffix = {**key, "wraps": most >= 2**31}, ""
     shared: Shared = {}
-    if kernel.template != "fully_connected":
+    if kernel.template == "dense_column":
+        key, suffix = {**sums, **column_key(op)}, str(op.window.kernel[0])
+    elif kernel.template != "fully_connected":
         key["packed"] = packed_codes(op, site, coding.nibbles) > 0
         shared["tile"] = ("tile", sums) if not key["packed"] else ("tile_packed", {})
     if coding.nibbles and "tile" in shared:
@@ -214,19 +219,21 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
     if coding.nibbles:
         weights = words_of(flat)
     arrays = {"weights": weights, "requant": wrap_int32(words).astype(np.int32)}
-    return Packed("", key, arrays, sizes_of(op, site, context), recipe.form, recipe.exact, shared)
+    return Packed(suffix, key, arrays, sizes_of(op, site, context), recipe.form, recipe.exact, shared)
 
 
 def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     """For the DSP kernels: one stream of sums, weights and requantization words."""
     recipe, source, kernel = context.recipe(op, site), site.inputs[0], context.kernel
     weights: Array = site.consts[op.weights].reshape(site.output.channels, -1)
-    gather = gather_of(op, site, True, kernel.frugal)
-    order = order_of(op, site, gather)
+    column = kernel.template == "dense_column"
+    gather = Gather(weights.shape[1], 1, 1, 1) if column else gather_of(op, site, True, kernel.frugal)
+    order = order_of(op, site, gather) if not column else run_order([gather.run])
     steps = len(order) if is_straight(op, site) else 0
     interval = context.intervals.accumulators[context.node.name]
-    turn = None if is_wide(op, site) else turned_in_pairs(weights, recipe, site.consts[op.bias], *interval)
-    coding = WeightCoding.INT16 if is_wide(op, site) else natural_coding(weights)
+    wide = is_wide(op, site) and not column
+    turn = None if wide else turned_in_pairs(weights, recipe, site.consts[op.bias], *interval)
+    coding = WeightCoding.INT16 if wide else natural_coding(weights)
     if turn is not None:
         coding = WeightCoding.PAIRS
         weights, recipe = np.where(turn[:, np.newaxis], -integers(weights), weights), negated(recipe, turn)
@@ -235,7 +242,10 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         shared["pixel"] = ("pixel", {"coding": coding})
     key: dict[str, object] = {"coding": coding}
     sizes, suffix = sizes_of(op, site, context), ""
-    if kernel.template != "fully_connected":
+    if column:
+        key |= column_key(op)
+        suffix = str(op.window.kernel[0])
+    elif kernel.template != "fully_connected":
         sizes["words"] = 2 * len(order)
     if kernel.template == "pointwise":
         key["steps"] = steps
@@ -260,6 +270,9 @@ def sizes_of(op: ops.Conv, site: Site, context: Context) -> dict[str, int]:
     sizes = {"channels_in": source.channels, "channels_out": site.output.channels}
     if template == "fully_connected":
         return sizes | {"channels_in": site.consts[op.weights][0].size}
+    if template == "dense_column":
+        outside = {"zero_in": source.zero_point} if any(op.window.padding[:2]) else {}
+        return {"channels_out": site.output.channels, "run": source.row_bytes, **outside}
     sizes |= {"width": site.output.width, **context.steps(site)}
     if template == "stem":
         del sizes["channels_in"]

@@ -13,6 +13,7 @@ from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
+from ircompile.kernels.narrow import choose_column, is_narrow_column
 from ircompile.kernels.requantize import Recipe
 from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.target import Features
@@ -43,6 +44,8 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
         )  # fmt: skip
     if features.dsp and (is_direct(op, site) or is_narrow(op, site)):
         return choose_direct(op, site)
+    if is_narrow_column(op, site):
+        return choose_column(op, site, request)
     strip = strip_bytes(op, site)
     if features.dsp and op.window.dilation[1] == 1:
         return Kernel(

@@ -78,13 +78,24 @@ def strips_estimate(op: ops.Depthwise, site: Site) -> int:
 def channels_estimate(op: ops.Depthwise, site: Site) -> int:
     """Instructions of a row."""
     kh, kw = op.window.kernel
+    if is_direct(op, site):
+        return int(-(-site.output.channels // VECTOR) * (11 * kh * kw + 75))
     copied = kh * (site.inputs[0].width + sum(op.window.padding[2:])) * 5
     return int(-(-site.output.channels // VECTOR) * (site.output.width * (9.6 * kh * kw + 52) + copied + 40))
 
 
+def is_direct(op: ops.Depthwise, site: Site) -> bool:
+    """A window as wide as the rows, one pixel of output each: nothing is copied."""
+    return (
+        site.output.width == 1 and op.window.kernel[1] == site.inputs[0].width and op.window.padding[2:] == (0, 0)
+    )
+
+
 def choose_channels(op: ops.Depthwise, site: Site) -> Kernel:
-    """The scratch holds 16 channels of the window's rows with their padding."""
+    """The scratch holds 16 channels of the window's rows with their padding; or a row of padding, or nothing."""
     size = op.window.kernel[0] * (site.inputs[0].width + sum(op.window.padding[2:])) * VECTOR
+    if is_direct(op, site):
+        size = -(-site.inputs[0].row_bytes // 4) * 4 if any(op.window.padding[:2]) else 0
     count = channels_estimate(op, site) * site.output.height
     return Kernel(
         "depthwise_channels",
@@ -94,7 +105,7 @@ def choose_channels(op: ops.Depthwise, site: Site) -> Kernel:
         ("hwc",),
         size,
         instructions=count,
-        extras=("scratch",),
+        extras=("scratch",) if size else (),
     )
 
 
@@ -113,7 +124,13 @@ def pack_channels(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     pairs = len(taps) > 1 and bool(two.max() * -INT8.low <= INT16.high)
     key = {"window": op.window, "lanes": recipe.lanes, "pairs": pairs}
     sizes = {"zero_in": site.inputs[0].zero_point, "channels": channels}
-    sizes |= {"width_in": site.inputs[0].width, "width_out": site.output.width}
+    if is_direct(op, site):
+        outside = any(op.window.padding[:2])
+        key |= {"direct": True, "outside": outside}
+        sizes = sizes if outside else {"channels": channels}
+    else:
+        key["direct"] = False
+        sizes |= {"width_in": site.inputs[0].width, "width_out": site.output.width}
     if recipe.lanes.adds_zero:
         sizes["zero_out"] = site.output.zero_point
     suffix = f"{window_suffix(op.window)}_{recipe.lanes.key}"
