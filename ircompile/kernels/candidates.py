@@ -23,6 +23,7 @@ from ircompile.kernels import (
 from ircompile.kernels.helium_dense import choose_dense
 from ircompile.kernels.helium_depthwise import choose_depthwise_lanes
 from ircompile.kernels.helium_elementwise import choose_add
+from ircompile.kernels.helium_wide import choose_wide_dense, choose_wide_depthwise
 from ircompile.kernels.model import Choose, Kernel, Request
 from ircompile.target import Target
 
@@ -38,6 +39,11 @@ HELIUM: dict[type[ops.Op], Callable[[Any, Site, Request], Kernel | None]] = {
     ops.Binary: choose_add,
 }
 """What chooses among Helium's kernels of another shape (Armv8.1-M vectors); None where they do not serve."""
+WIDE_HELIUM: dict[type[ops.Op], Callable[[Any, Site, Request], Kernel | None]] = {
+    ops.Conv: choose_wide_dense,
+    ops.Depthwise: choose_wide_depthwise,
+}
+"""The same for codes of 16 bits."""
 assert set(KERNELS) == set(ops.OPS)
 
 
@@ -56,11 +62,11 @@ def choose(
     """
     kind, site = type(node.op), graph.site(node)
     request = Request(target, frugal, node.name in nibbles, node.name in long)
-    helium = HELIUM.get(kind) if target.features.mve and site.inputs[0].itemsize == 1 else None
+    helium = (HELIUM if site.inputs[0].itemsize == 1 else WIDE_HELIUM).get(kind) if target.features.mve else None
     return (helium and helium(node.op, site, request)) or KERNELS[kind](node.op, site, request)
 
 
 def families(op: type[ops.Op]) -> list[str]:
     """The files of this folder that have kernels of an op; tests/kernels has one of the same name for each."""
-    choices = [KERNELS[op], *([HELIUM[op]] if op in HELIUM else [])]
+    choices = [KERNELS[op], *(table[op] for table in (HELIUM, WIDE_HELIUM) if op in table)]
     return [choice.__module__.rpartition(".")[2] for choice in choices]

@@ -107,8 +107,8 @@ def dense_key(
     return key | {"mode": "channels", "tile": best_tile(count), "rest": channels % 4 > 0}
 
 
-def interleaved(flat: Array, key: Key) -> Array:
-    """Filters (C, K) in the order of the tiles, 16 codes of each channel of a pass and then of it again.
+def interleaved(flat: Array, key: Key, vector: int = VECTOR) -> Array:
+    """Filters (C, K) in the order of the tiles, `vector` codes of each channel of a pass and then of it again.
 
     Channels that are missing to the last tile are zero. In 4 bits the upper half of a byte is that of the pass's
     next channel.
@@ -125,14 +125,14 @@ def interleaved(flat: Array, key: Key) -> Array:
         passes = (tuple(range(tile)),)
     elif key["tile"] == 1:
         passes = ((0, 2, 1, 3),)
-    whole = flat.shape[1] // VECTOR * VECTOR
+    whole = flat.shape[1] // vector * vector
     padded = np.pad(flat, ((0, -len(flat) % tile), (0, 0))).reshape(-1, tile, flat.shape[1])
     parts = []
     for channels in passes:
         some = padded[:, channels]
         if nibbles:
             some = two_a_byte(some)
-        steps = some[..., :whole].reshape(len(some), some.shape[1], -1, VECTOR).transpose(0, 2, 1, 3)
+        steps = some[..., :whole].reshape(len(some), some.shape[1], -1, vector).transpose(0, 2, 1, 3)
         parts += [steps.reshape(len(some), -1), some[..., whole:].reshape(len(some), -1)]
     return np.concatenate(parts, axis=1)
 

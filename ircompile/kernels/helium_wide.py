@@ -1,0 +1,151 @@
+"""Convolutions of 16-bit codes for Helium, whose sums fit 32 bits.
+
+VQRDMULH is floor((2 * acc * Q + 2^31) / 2^32). With Q = m << (31 - t) it is (acc * m + 2^(t - 1)) >> t, TFLite's
+requantization of int64 accumulators, for every t from 15 to 31: there is nothing to search, and nothing to prove.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ircompile.ir import ops
+from ircompile.ir.numerics import wrap_int32
+from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.helium_dense import POINTWISE, best_tile, interleaved
+from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
+from ircompile.kernels.requantize.wide import fixed_point
+from ircompile.qtype import INT8, INT16
+
+VECTOR = 8  # codes
+LEAST, MOST = 15, 31  # right shifts that one VQRDMULH does
+UNROLLED = 25  # taps of a depthwise window that need no loop over its rows
+SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """How a vector of accumulators becomes codes: a channel's words are its bias and its multiplier."""
+
+    low: int
+    high: int
+    zero_point: int
+    words: int = 2
+
+
+def serves(op: ops.Conv | ops.Depthwise, site: Site, request: Request) -> bool:
+    """Whether sums have 32 bits, weights 8, and every channel's shift is one of VQRDMULH's."""
+    if request.long or op.requant.rounding != "wide" or site.consts[op.weights].dtype != INT8.dtype:
+        return False
+    m, t = fixed_point(site.consts[op.requant.scale])
+    return bool(np.all((m == 0) | ((t >= LEAST) & (t <= MOST))))
+
+
+def choose_wide_dense(op: ops.Conv, site: Site, request: Request) -> Kernel | None:
+    """Pixels where they are, or some windows gathered in scratch."""
+    if not serves(op, site, request):
+        return None
+    count = op.macs(site) // 2
+    if op.whole or op.window == POINTWISE:
+        call = "map" if op.whole else "row"
+        return Kernel("wide_dense", pack_wide_dense, call, ("hwc",), ("hwc", "chw"), instructions=count)  # type: ignore[arg-type]
+    size = -(-2 * windows(op, site) * site.consts[op.weights][0].size // 4) * 4
+    return Kernel(
+        "wide_windows", pack_wide_dense, "window", ("hwc",), ("hwc", "chw"), size, instructions=count,
+        extras=("scratch",),
+    )  # fmt: skip
+
+
+def windows(op: ops.Conv, site: Site) -> int:
+    """How many windows are gathered at once."""
+    return min(site.output.width, 6)
+
+
+def pack_wide_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
+    """Filters in the order of the tiles, words channel by channel or four channels beside each other."""
+    flat: Array = site.consts[op.weights].reshape(site.output.channels, -1)
+    pointwise, depth, width = op.whole or op.window == POINTWISE, flat.shape[1], site.output.width
+    count = width if pointwise else windows(op, site)
+    apart = context.apart(site)
+    pixels = apart and count >= 4
+    key: dict[str, object] = {
+        "lanes": lanes_of(op), "apart": apart, "tail": depth % VECTOR > 0, "whole": depth >= VECTOR,
+        "mode": "pixels" if pixels else "channels", "tile": best_tile(len(flat) if pixels else count),
+        "rest": len(flat) % 4 > 0, "coding": None, "depth": 0,
+    }  # fmt: skip
+    words = words_of(op, site)
+    padding = -len(words) % (int(str(key["tile"])) if pixels else 4)
+    words = np.pad(words, ((0, padding), (0, 0)))
+    if not pixels:
+        words = np.ascontiguousarray(words.reshape(-1, 4, 2).transpose(0, 2, 1))
+    arrays = {"weights": interleaved(flat, key, VECTOR), "requant": words}
+    sizes = {"count": width, "channels_out": len(flat), "depth": depth} | ({"apart": width} if apart else {})
+    shared: dict[str, tuple[str, dict[str, object]]] = dict(SUPPORT)
+    suffix, counts = f"{key['mode']}_{key['tile']}", {"wide": len(flat)}
+    if pointwise:
+        return Packed(suffix, key, arrays, sizes, None, counts, shared)
+    shared["dense"] = ("wide_dense", {**key, "support": "helium_support"})
+    taps = op.window.kernel[1] if op.window.dilation[1] > 1 else 1
+    key = {"window": op.window, "together": count, "taps": taps, "apart": apart, "lanes": key["lanes"]}
+    sizes |= {"zero_in": site.inputs[0].zero_point, "width_in": site.inputs[0].width}
+    sizes |= {"channels_in": site.inputs[0].channels}
+    return Packed(f"{window_suffix(op.window)}_{suffix}", key, arrays, sizes, None, counts, shared)
+
+
+def choose_wide_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel | None:
+    """The scratch holds a channel's rows with their padding, and what is read over their end."""
+    if not serves(op, site, request):
+        return None
+    return Kernel(
+        "wide_depthwise", pack_wide_depthwise, "window", ("chw",), ("hwc", "chw"),
+        -(-2 * op.window.kernel[0] * pitch_of(op, site) // 4) * 4, instructions=op.macs(site), extras=("scratch",),
+        strided=True,
+    )  # fmt: skip
+
+
+def pitch_of(op: ops.Depthwise, site: Site) -> int:
+    """Codes of a strip's row: with padding, and as far as the last vector of a narrow row reads."""
+    left, right = op.window.padding[2:]
+    read = (max(site.output.width, 4) - 1) * op.window.stride[1] + op.window.reach[1]
+    return max(site.inputs[0].width + left + right, read)
+
+
+def pack_wide_depthwise(op: ops.Depthwise, site: Site, context: Context) -> Packed:
+    """Filters channel after channel."""
+    source, width, apart = site.inputs[0], site.output.width, context.apart(site)
+    multiplier, taps = site.output.channels // source.channels, op.window.kernel[0] * op.window.kernel[1]
+    vectors = 2 if width >= 8 and -(-width // 8) * 8 <= width + 4 else 1
+    key: dict[str, object] = {
+        "window": op.window, "lanes": lanes_of(op), "multiplier": multiplier, "apart": apart,
+        "vectors": vectors, "narrow": width < 4, "unrolled": taps <= UNROLLED,
+    }  # fmt: skip
+    sizes = {
+        "zero_in": source.zero_point, "channels": source.channels, "width_in": source.width, "width_out": width,
+        "pitch": pitch_of(op, site), **context.steps(site),
+    }  # fmt: skip
+    if apart:
+        del sizes["pixel_step"]
+    weights = np.ascontiguousarray(site.consts[op.weights].transpose(2, 0, 1))
+    suffix = window_suffix(op.window) + f"_{'chw' if apart else 'hwc'}{4 * vectors}"
+    suffix += f"_x{multiplier}" if multiplier > 1 else ""
+    arrays = {"weights": weights, "requant": words_of(op, site)}
+    return Packed(suffix, key, arrays, sizes, None, {"wide": site.output.channels}, dict(SUPPORT))
+
+
+def lanes_of(op: ops.Conv | ops.Depthwise) -> Lanes:
+    """The clamp and the zero point of a layer."""
+    return Lanes(op.requant.low, op.requant.high, op.requant.zero_point)
+
+
+def words_of(op: ops.Conv | ops.Depthwise, site: Site) -> Array:
+    """int32 (C, 2): what an accumulator over raw codes starts with, and the multiplier of each channel."""
+    weights = integers(site.consts[op.weights])
+    sums = weights.sum(axis=tuple(axis for axis in range(weights.ndim) if axis != op.channel_axis))
+    start = integers(site.consts[op.bias]) - site.inputs[0].zero_point * sums
+    m, t = fixed_point(site.consts[op.requant.scale])
+    multiplier = np.where(m > 0, m << np.clip(MOST - t, 0, MOST - LEAST), 0)
+    return np.stack([wrap_int32(start), multiplier], axis=1).astype(np.int32)
+
+
+assert INT16.bytes * VECTOR == 16

@@ -1,0 +1,102 @@
+"""Helium's convolutions of 16-bit codes on the emulated Cortex-M55: all tiles, tails, borders and layouts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ladder import climb, join
+from test_sixteen_bits import Wide
+
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.kernels.helium_wide import words_of
+from ircompile.pipeline import build
+from ircompile.qtype import INT16
+from ircompile.target import load_target
+
+POINT, SAME = ops.Window((1, 1)), ops.Window((3, 3), (1, 1), (1, 1, 1, 1))
+
+
+def pointwise(width: int, depth: int, channels: int, turned: bool = False) -> Graph:
+    """A pointwise layer; `turned`: a depthwise one behind it, so that channels of pixels come out."""
+    net = Wide((3, width, depth), width + depth)
+    x = net.dense("x", channels, POINT, low=-500 if channels % 2 else INT16.low)
+    return net.graph(net.thin(x, SAME) if turned else x)
+
+
+def windowed(width: int, depth: int, channels: int, window: ops.Window) -> Graph:
+    net = Wide((5, width, depth), width)
+    return net.graph(net.dense("x", channels, window))
+
+
+def depthwise(width: int, channels: int, window: ops.Window, multiplier: int = 1, pixels: bool = True) -> Graph:
+    """A depthwise layer; without `pixels` another one behind it, so that channels of pixels come out."""
+    net = Wide((6, width, channels), width)
+    x = net.thin("x", window, multiplier, low=0 if width % 2 else INT16.low)
+    return net.graph(x if pixels else net.thin(x, SAME))
+
+
+POINTWISE = [
+    pointwise(width, depth, channels, turned)
+    for width, depth, channels, turned in [
+        (1, 8, 4, False), (2, 3, 5, False), (3, 16, 8, False), (4, 19, 1, False), (7, 40, 9, False),
+        (4, 8, 3, True), (5, 19, 4, True), (9, 24, 7, True), (3, 10, 6, True), (12, 7, 2, True),
+    ]
+]  # fmt: skip
+WINDOWED = [
+    windowed(7, 3, 5, SAME),
+    windowed(9, 8, 4, ops.Window((3, 3), (2, 2), (0, 1, 0, 1))),
+    windowed(8, 5, 3, ops.Window((2, 3), (1, 1), (1, 1, 4, 4), (2, 4))),
+    windowed(3, 4, 6, ops.Window((5, 5), (1, 1), (2, 2, 2, 2))),
+]
+DEPTHWISE = [
+    depthwise(2, 3, SAME),
+    depthwise(5, 4, SAME, pixels=False),
+    depthwise(8, 3, SAME, 2),
+    depthwise(13, 2, ops.Window((3, 3), (2, 2), (0, 1, 0, 1)), pixels=False),
+    depthwise(9, 3, ops.Window((3, 2), (1, 3), (1, 1, 1, 0))),
+    depthwise(11, 2, ops.Window((7, 5), (1, 1), (3, 3, 2, 2)), pixels=False),
+    depthwise(10, 3, ops.Window((3, 3), (1, 1), (2, 2, 3, 3), (2, 3))),
+]
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("graphs", [POINTWISE, WINDOWED, DEPTHWISE], ids=["pointwise", "windowed", "depthwise"])
+def test_on_the_board(graphs: list[Graph], tmp_path: Path) -> None:
+    climb(join(graphs), tmp_path, rungs=("cortex-m55",))
+
+
+def test_kernels_are_taken() -> None:
+    """Those of this file, and not where a sum needs 64 bits or a scale another shift."""
+    target = load_target("cortex-m55")
+
+    def templates(graph: Graph) -> list[str]:
+        return [kernel.template for kernel in build(graph, target, "net").lowered.kernels.values()]
+
+    assert templates(POINTWISE[0]) == ["wide_dense"]
+    assert templates(WINDOWED[0]) == ["wide_windows"]
+    assert sorted(templates(DEPTHWISE[1])) == ["copy", "wide_depthwise", "wide_depthwise"]
+    net = Wide((2, 4, 8))
+    net.largest_bias = 2**40
+    assert templates(net.graph(net.dense("x", 4, POINT))) == ["long_sums"]
+    steep = Wide((2, 4, 8))
+    steep.dense("x", 4, POINT)
+    steep.consts["s0"] = np.full(4, 3.0)
+    assert templates(steep.graph()) == ["pointwise"]
+
+
+def test_multipliers_are_the_reference() -> None:
+    """VQRDMULH of the words is TFLite's rounding, over random accumulators and at their ends."""
+    graph = POINTWISE[4]
+    node = graph.nodes[0]
+    assert isinstance(node.op, ops.Conv)
+    site = graph.site(node)
+    words = words_of(node.op, site).astype(np.int64)
+    rng = np.random.default_rng(1)
+    acc = np.concatenate([rng.integers(-(2**31), 2**31, (2000, len(words))), np.full((1, len(words)), 2**31 - 1)])
+    found = np.clip((2 * acc * words[:, 1] + 2**31) >> 32, node.op.requant.low, node.op.requant.high)
+    from ircompile.ir.numerics import requantize
+
+    np.testing.assert_array_equal(found, requantize(acc, node.op.requant, site.consts))
