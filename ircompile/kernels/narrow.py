@@ -28,10 +28,10 @@ def of_bytes(site: Site) -> bool:
 
 def is_narrow_column(op: ops.Depthwise, site: Site) -> bool:
     """Rows of up to four pixels, of which each output channel takes one input channel."""
-    kh, kw = op.window.kernel
-    return (
-        site.inputs[0].width <= WIDEST and site.output.channels == site.inputs[0].channels and kh * kw <= MOST_TAPS
-    )
+    (kh, kw), source = op.window.kernel, site.inputs[0]
+    if not of_bytes(site):
+        return False
+    return source.width <= WIDEST and site.output.channels == source.channels and kh * kw <= MOST_TAPS
 
 
 def choose_column(op: ops.Depthwise, site: Site, request: Request) -> Kernel:

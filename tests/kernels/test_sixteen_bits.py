@@ -94,6 +94,8 @@ STEPS: dict[str, Step] = {
     "Depthwise": lambda net, x: net.thin(x, SAME),
     "Depthwise, strided": lambda net, x: net.thin(x, ops.Window((5, 3), (2, 2), (2, 2, 1, 1)), 2),
     "Depthwise, dilated": lambda net, x: net.thin(x, ops.Window((2, 2), (1, 1), (1, 1, 1, 1), (2, 2)), low=-7),
+    "Depthwise, a column": lambda net, x: net.thin(net.op(ops.Slice((0, 2, 0), (6, 2, 5)), x), SAME),
+    "Conv, a column": lambda net, x: net.dense(x, 4, ops.Window((2, 7))),
     "TransposeConv": transposed,
     "ADD": pair("add", scale=0.09),
     "SUB": pair("sub", scale=0.0513),
