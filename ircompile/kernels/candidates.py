@@ -11,6 +11,7 @@ from ircompile.ir.tensor import Site
 from ircompile.kernels import (
     convolution,
     depthwise,
+    depthwise_plain,
     elementwise,
     extremes,
     movement,
@@ -45,6 +46,13 @@ WIDE_HELIUM: dict[type[ops.Op], Callable[[Any, Site, Request], Kernel | None]] =
 }
 """The same for codes of 16 bits."""
 assert set(KERNELS) == set(ops.OPS)
+
+
+def reads_nibbles(node: Node, graph: Graph, target: Target) -> bool:
+    """Whether a node has weights and a kernel that can read them in 4 bits."""
+    if isinstance(node.op, ops.Depthwise):
+        return depthwise_plain.reads_nibbles(node.op, graph.site(node), target.features)
+    return isinstance(node.op, ops.Conv)
 
 
 def choose(

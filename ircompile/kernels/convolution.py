@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,60 +14,23 @@ from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, re
 from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize.negate import negated
-from ircompile.kernels.tiles import pair_order, run_order, stream_of, turned_in_pairs
-from ircompile.kernels.weights import WeightCoding, natural_coding
-from ircompile.qtype import UINT8
+from ircompile.kernels.tiles import run_order, stream_of, turned_in_pairs
+from ircompile.kernels.weights import WeightCoding, excess_in, least_coding, natural_coding
+from ircompile.kernels.windows import (
+    POINT,
+    Gather,
+    can_overwrite,
+    gather_of,
+    is_point,
+    is_stem,
+    is_straight,
+    is_wide,
+    order_of,
+)
+from ircompile.qtype import INT8, UINT8
 
-POINT = ops.Window((1, 1))
-STRAIGHT = (4, 8)  # steps that expanding layers have code of their own for, without a loop, with int16 weights
-SHORT_RUN = 16  # codes; windows with shorter rows have code of their own
-FEW_WEIGHTS = 1024  # of such a window: int16 is worth their bytes
-ROOM, LITTLE_ROOM = 1024, 512  # bytes of scratch that a window may take, where there is a way that takes as few
 TOGETHER = 24  # products with weights of 4 bits that the halves of a word have room for, in whole words of them
 Shared = dict[str, tuple[str, Mapping[str, object]]]
-
-
-class Gather(NamedTuple):
-    """How the DSP kernels gather windows of two pixels: runs of codes, some of them at a time, as a pass over all
-    output channels; between passes the sums of all these are kept.
-
-    run       codes that lie side by side,
-    taps      runs of each of a window's rows,
-    runs      runs of a pass,
-    passes    passes of a window.
-    """
-
-    run: int
-    taps: int
-    runs: int
-    passes: int
-
-    def scratch(self, order: Array, outputs: int, pixel: int, size: int) -> int:
-        """Bytes: halfwords of two pixels, their sums, and runs that lie in part outside of the picture, if any can.
-
-        order     of a pass, as from `run_order`,
-        pixel     codes that are never so: those of an input pixel, where it is taken as a whole,
-        size      bytes of a code.
-        """
-        sums = 8 * (outputs + outputs % 2) if self.passes > 1 else 0
-        return 8 * len(order) + sums + (2 * self.run * size if self.run > pixel else 0)
-
-
-def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False) -> Gather:
-    """The whole window at once where its scratch has room, else a row of it, else a tap; else what takes least."""
-    (kh, kw), channels = op.window.kernel, site.inputs[0].channels
-    if op.whole:
-        return Gather(kh * kw * channels, 1, 1, 1)
-    whole = Gather(channels, kw, kh * kw, 1) if op.window.dilation[1] > 1 else Gather(kw * channels, 1, kh, 1)
-    if not dsp or is_stem(op, site):
-        return whole
-    ways = [whole, Gather(channels, kw, kw, kh), Gather(channels, kw, 1, kh * kw)]
-    outputs, size = site.output.channels, site.inputs[0].itemsize
-    sizes = [way.scratch(order_of(op, site, way), outputs, channels, size) for way in ways]
-    room = LITTLE_ROOM if frugal else ROOM
-    return next(
-        (way for way, needed in zip(ways, sizes, strict=True) if needed <= room), ways[sizes.index(min(sizes))]
-    )
 
 
 def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
@@ -81,7 +43,7 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
     coding = WeightCoding.INT4 if request.nibbles else None
     dsp, codes = request.features.dsp, site.consts[op.weights][0].size
     gather, pack = gather_of(op, site, dsp, request.frugal), pack_stream if dsp else pack_conv
-    work = estimate(op, site, dsp, gather)
+    work = estimate(op, site, dsp, gather, request.nibbles)
     if op.window == POINT and site.output.width == 1:
         return Kernel(
             "fully_connected", pack, "row", ("hwc",), ("hwc", "chw"), instructions=work, strided=True, coding=coding
@@ -115,16 +77,7 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
     )
 
 
-def can_overwrite(op: ops.Conv, site: Site) -> bool:
-    """Whether pixels, gathered two by two, may be written over the row that they are read from.
-
-    A single one at the end is read while its channels are written, and must not meet them.
-    """
-    inputs, outputs, width = site.inputs[0].channels, site.output.channels, site.output.width
-    return op.window == POINT and outputs <= inputs and (width % 2 == 0 or width * outputs <= (width - 1) * inputs)
-
-
-def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather) -> int:
+def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather, nibbles: bool = False) -> int:
     """Executed instructions of the whole layer, fitted to counts within 10 % for all but tiny layers."""
     rows, width, channels = site.output.shape
     runs, codes = gather.runs * gather.passes, site.consts[op.weights][0].size
@@ -132,7 +85,7 @@ def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather) -> int:
     pairs = (width - single + 1) // 2
     if not dsp:
         gathered = 0 if is_point(op) else 2 * codes + 70 * runs
-        two = (channels + channels % 2) * (4.4 * codes + 32) + 2 * gathered + 6 * codes + 50
+        two = (channels + channels % 2) * ((3.4 if nibbles else 4.4) * codes + 32) + 2 * gathered + 6 * codes + 50
         return int(rows * (pairs * two + single * channels * (2.5 * codes + 23)))
     steps, tiles, pair = gather.passes * len(order_of(op, site, gather)), channels // 4, (channels % 4 + 1) // 2
     tile = (11 * steps + 45) if is_straight(op, site) else (12 - is_wide(op, site) + 0.75) * steps + 66
@@ -140,41 +93,6 @@ def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather) -> int:
     collect = 5 * steps + 45 + (0 if is_point(op) else 20 * runs) + again
     one = tiles * (9 * steps + 47) + pair * (6 * steps + 40)
     return int(rows * (pairs * (tiles * tile + pair * (9.5 * steps + 45) + collect) + single * one))
-
-
-def is_straight(op: ops.Conv, site: Site) -> bool:
-    """Short pixels and many outputs: code without a loop, and int16 weights."""
-    expands = op.window == POINT and site.output.channels > site.inputs[0].channels and site.output.width > 1
-    return expands and len(order_of(op, site, gather_of(op, site, True))) in STRAIGHT
-
-
-def is_wide(op: ops.Conv, site: Site) -> bool:
-    """Few weights are stored as int16: quicker than unpacking them."""
-    return is_straight(op, site) or (is_stem(op, site) and site.consts[op.weights].size <= FEW_WEIGHTS)
-
-
-def is_point(op: ops.Conv) -> bool:
-    """Whether what a window holds lies in one run, so that nothing is gathered."""
-    return op.whole or op.window == POINT
-
-
-def is_stem(op: ops.Conv, site: Site) -> bool:
-    """Windows with rows of few codes have code of their own."""
-    kw = op.window.kernel[1]
-    return (
-        site.inputs[0].itemsize == 1
-        and not op.whole
-        and op.window.kernel != (1, 1)
-        and op.window.dilation[1] == 1
-        and kw * site.inputs[0].channels < SHORT_RUN
-    )
-
-
-def order_of(op: ops.Conv, site: Site, gather: Gather) -> Array:
-    """The order in which the DSP kernels multiply the codes of a pass."""
-    if site.inputs[0].itemsize > 1:
-        return pair_order([gather.run] * gather.runs)
-    return run_order([gather.run] * gather.runs, together=is_stem(op, site))
 
 
 def packed_codes(op: ops.Conv, site: Site, nibbles: bool = False) -> int:
@@ -185,9 +103,10 @@ def packed_codes(op: ops.Conv, site: Site, nibbles: bool = False) -> int:
     weights = site.consts[op.weights]
     if nibbles:
         return -(-int(weights[0].size) // PER_WORD) * PER_WORD
-    rows = np.abs(integers(weights)).reshape(len(weights), -1)
+    coding = least_coding(weights)
+    rows = np.abs(integers(weights) - excess_in(weights, coding)).reshape(len(weights), -1)
     rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
-    fits = site.inputs[0].itemsize == 1 and weights.dtype == np.int8
+    fits = site.inputs[0].itemsize == 1 and not coding.wide
     fits = fits and (rows[:, ::2] + rows[:, 1::2]).max() <= UINT8.high
     return rows.shape[1] if fits else 0
 
@@ -200,16 +119,22 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
     starts = slice(len(recipe.common), None, recipe.words.shape[1])
     words[starts] -= site.inputs[0].zero_point * flat.sum(axis=1)
     most = int((np.abs(words[starts]) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)).max())
-    kernel = context.kernel
-    coding = kernel.coding or natural_coding(weights)
-    key: dict[str, object] = {"coding": coding}
+    kernel, sizes = context.kernel, sizes_of(op, site, context)
+    least = site.inputs[0].itemsize == 1 and kernel.template != "dense_column"
+    coding = kernel.coding or (least_coding(weights) if least else natural_coding(weights))
+    excess = excess_in(weights, coding)
+    if excess:
+        sizes["excess"] = excess
+    most -= INT8.low * 2 * abs(excess) * flat.shape[1]
+    weights = flat - excess if coding.nibbles else (flat - excess).astype(coding.qtype.dtype)
+    key: dict[str, object] = {"coding": coding, "totals": excess != 0}
     sums, suffix = {**key, "wraps": most >= 2**31}, ""
     shared: Shared = {}
     if kernel.template == "dense_column":
         key, suffix = {**sums, **column_key(op)}, str(op.window.kernel[0])
     elif kernel.template != "fully_connected":
         key["packed"] = packed_codes(op, site, coding.nibbles) > 0
-        shared["tile"] = ("tile", sums) if not key["packed"] else ("tile_packed", {})
+        shared["tile"] = ("tile", sums) if not key["packed"] else ("tile_packed", {"totals": excess != 0})
     if coding.nibbles and "tile" in shared:
         shared["tile"] = ("tile_nibbles", {"together": TOGETHER})
     elif "tile" in shared:
@@ -217,9 +142,9 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
     if is_point(op) and single_pixels(context):
         shared["pixel"] = ("pixel_nibbles" if coding.nibbles else "pixel", sums)
     if coding.nibbles:
-        weights = words_of(flat)
+        weights = words_of(weights)
     arrays = {"weights": weights, "requant": wrap_int32(words).astype(np.int32)}
-    return Packed(suffix, key, arrays, sizes_of(op, site, context), recipe.form, recipe.exact, shared)
+    return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact, shared)
 
 
 def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:

@@ -10,26 +10,26 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.depthwise_plain import is_unrolled, plain_instructions, plain_outputs, reads_nibbles
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.narrow import choose_column, is_narrow_column
+from ircompile.kernels.nibbles import bytes_of
 from ircompile.kernels.requantize import Recipe
 from ircompile.kernels.weights import WeightCoding, natural_coding
-from ircompile.target import Features
 
 # The order of a 3 x 3 filter whose words, sign extended to halves, are the outer columns of the rows and the
 # middles of the first two; the middle of the last row stands alone.
 SIDES_FIRST = (0, 3, 2, 5, 6, 1, 8, 4, 7)
 SIDES_FIRST_WIDE = (0, 2, 3, 5, 6, 8, 1, 4, 7)
-MOST_TOGETHER = 6  # outputs a block of the portable kernel
 Shared = dict[str, tuple[str, Mapping[str, object]]]
-UNROLLED = 54  # products of such a block: no loop over the rows of its windows
 
 
 def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
     """3 x 3 windows directly on the rows; other windows, and very narrow rows, in a padded strip.
 
+    With nibbles weights are stored in 4 bits, where the kernel can read them so.
     What is done as a whole has all rows of a channel in the strip, and reads and writes pixels of channels.
     """
     features = request.features
@@ -44,7 +44,8 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
         )  # fmt: skip
     if features.dsp and (is_direct(op, site) or is_narrow(op, site)):
         return choose_direct(op, site)
-    if is_narrow_column(op, site):
+    nibbles = request.nibbles and reads_nibbles(op, site, features)
+    if is_narrow_column(op, site) and not nibbles:
         return choose_column(op, site, request)
     strip = strip_bytes(op, site)
     if features.dsp and op.window.dilation[1] == 1:
@@ -55,6 +56,7 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
     return Kernel(
         "depthwise", pack_plain, "window", ("chw",), ("hwc", "chw"), strip,
         instructions=plain_instructions(op, site, features), extras=("scratch",), strided=True,
+        coding=WeightCoding.INT4 if nibbles else None,
     )  # fmt: skip
 
 
@@ -64,11 +66,13 @@ def pack_plain(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     outputs, multiplier = plain_outputs(op, site, context.features), multiplier_of(site)
     starts, flat = raw_starts(recipe, weights, zero), integers(weights).reshape(len(weights), -1)
     largest = np.abs(starts) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)
+    coding = context.kernel.coding or natural_coding(weights)
     key: dict[str, object] = {
-        "window": op.window, "coding": natural_coding(weights), "multiplier": multiplier, "outputs": outputs,
+        "window": op.window, "coding": coding, "multiplier": multiplier, "outputs": outputs,
         "unrolled": is_unrolled(op, outputs), "wraps": bool(np.any(largest >= 2**31)),
     }  # fmt: skip
-    arrays = {"weights": weights, "requant": requant_words(raw_codes(recipe, weights, zero))}
+    stored = bytes_of(flat) if coding.nibbles else weights
+    arrays = {"weights": stored, "requant": requant_words(raw_codes(recipe, weights, zero))}
     bytes_alone = site.inputs[0].itemsize == 1
     gather: Shared = {"gather": ("gather", {})} if context.features.unaligned and bytes_alone else {}
     suffix = f"{suffix_of(op, site)}_by{outputs}"
@@ -169,35 +173,6 @@ def raw_starts(recipe: Recipe, weights: Array, zero_point: int) -> Array:
     """What those sums start with, before it wraps to int32."""
     sums: Array = integers(weights).reshape(len(weights), -1).sum(axis=1)
     return recipe.words[:, 0].astype(np.int64) - zero_point * sums
-
-
-def plain_outputs(op: ops.Depthwise, site: Site, features: Features) -> int:
-    """Outputs a block of the portable kernel, so that a row takes the fewest instructions."""
-    most = MOST_TOGETHER if features.mul64 and op.window.kernel[1] <= 4 else 4
-    width = site.output.width
-    return min(range(1, min(width, most) + 1), key=lambda n: -(-width // n) * plain_block(op, n))
-
-
-def plain_block(op: ops.Depthwise, outputs: int) -> int:
-    """Instructions of one block of outputs of the portable kernel."""
-    (rows, taps), stride, dilation = op.window.kernel, op.window.stride[1], op.window.dilation[1]
-    columns = {o * stride + j * dilation for o in range(outputs) for j in range(taps)}
-    row = outputs * taps + taps + len(columns) + (1 if is_unrolled(op, outputs) else 6)
-    return rows * row + 9 * outputs + 14
-
-
-def is_unrolled(op: ops.Depthwise, outputs: int) -> bool:
-    """Windows of few codes need no loop over their rows."""
-    rows, taps = op.window.kernel
-    return rows * taps * outputs <= UNROLLED
-
-
-def plain_instructions(op: ops.Depthwise, site: Site, features: Features) -> int:
-    """Gathering, and then block after block."""
-    outputs = plain_outputs(op, site, features)
-    filters = -(-site.output.width // outputs) * plain_block(op, outputs) + 16
-    gather = op.window.kernel[0] * (site.inputs[0].width // 2 + 16) + 10
-    return site.output.height * (site.output.channels * filters + site.inputs[0].channels * gather)
 
 
 def strip_bytes(op: ops.Depthwise, site: Site) -> int:

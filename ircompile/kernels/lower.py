@@ -9,7 +9,7 @@ from ircompile.errors import CompileError
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Tensor
-from ircompile.kernels.candidates import choose
+from ircompile.kernels.candidates import choose, reads_nibbles
 from ircompile.kernels.long_sums import long_sums
 from ircompile.kernels.model import Kernel
 from ircompile.kernels.nibbles import layers_of_nibbles
@@ -35,7 +35,7 @@ def lower(graph: Graph, target: Target, frugal: bool = False) -> Lowered:
     Before: x -> Depthwise        After: x (hwc) -> Copy (chw) -> Depthwise
     """
     graph = with_whole(graph, target)
-    nibbles, long = layers_of_nibbles(graph), long_sums(graph)
+    nibbles, long = layers_of_nibbles(graph, lambda node: reads_nibbles(node, graph, target)), long_sums(graph)
     graph = _with_still_rows(graph, target, frugal, nibbles)
     chosen = {node.name: choose(node, graph, target, frugal, nibbles, long) for node in graph.nodes}
     kernels = _turned(graph, chosen)

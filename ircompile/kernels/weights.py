@@ -11,7 +11,9 @@ from ircompile.qtype import INT8, INT16, INT32, QType
 class WeightCoding(Enum):
     """How weights are stored: one value, which packing, templates and reports share.
 
-    INT4    a nibble each, eight a word, the first in its lowest bits; see `ircompile.kernels.nibbles`.
+    INT4    a nibble each; see `ircompile.kernels.nibbles`. In the streams of the DSP kernels a halfword has those
+            of four channels.
+    QUADS   the same halfwords; sums of four channels come out of one; see `ircompile.kernels.tiles`.
     INT8    a byte each; in the streams of the DSP kernels two channels' weights are the bytes of a halfword.
     INT16   a halfword each.
     PAIRS   two channels' weights make one halfword, low + 256 * high; see `ircompile.kernels.tiles`.
@@ -21,6 +23,7 @@ class WeightCoding(Enum):
     INT8 = "int8"
     INT16 = "int16"
     PAIRS = "pairs"
+    QUADS = "quads"
 
     @property
     def qtype(self) -> QType:
@@ -46,7 +49,7 @@ class WeightCoding(Enum):
     @property
     def nibbles(self) -> bool:
         """Whether a weight has four bits."""
-        return self is WeightCoding.INT4
+        return self in (WeightCoding.INT4, WeightCoding.QUADS)
 
     def bytes(self, count: int) -> int:
         """Bytes of `count` weights, without what a kernel may pad them with."""
@@ -55,6 +58,27 @@ class WeightCoding(Enum):
         return INT16.bytes * count if self.wide else count
 
 
+def excess_of(weights: Array, qtype: QType) -> int | None:
+    """What weights are more than numbers of a type, as little as can be; None where they lie too far apart.
+
+    A sum of products with codes is that of such numbers, and the sum of the codes times the excess.
+    """
+    low, high = int(weights.min(initial=0)), int(weights.max(initial=0))
+    if high - low > qtype.span:
+        return None
+    return max(high - qtype.high, min(0, low - qtype.low))
+
+
 def natural_coding(weights: Array) -> WeightCoding:
     """The coding of weights that are stored as the graph has them; raises KeyError for floats."""
     return {INT8.dtype: WeightCoding.INT8, INT16.dtype: WeightCoding.INT16}[weights.dtype]
+
+
+def least_coding(weights: Array) -> WeightCoding:
+    """INT8 where all weights are bytes and one excess, else the natural one."""
+    return WeightCoding.INT8 if excess_of(weights, INT8) is not None else natural_coding(weights)
+
+
+def excess_in(weights: Array, coding: WeightCoding) -> int:
+    """What weights are more than the numbers that are stored of them."""
+    return 0 if coding.wide else excess_of(weights, INT8) or 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kernel_nets import shuffled
 from ladder import climb
 from nets import Net
 
@@ -52,7 +53,7 @@ def windows(width: int, rounding: str) -> Graph:
     net = Net((6, width, 3), width, rounding)
     stem = narrow(net, net.conv("x", 9, (3, 3), (2, 2), relu=True), width % 2 == 0)
     outputs = [narrow(net, net.conv(stem, 6, (3, 3))), narrow(net, net.conv("x", 21, (5, 5)), True)]
-    wide = narrow(net, net.conv(stem, 70), True)
+    wide = shuffled(net, narrow(net, net.conv(stem, 80), True))
     outputs.append(narrow(net, net.conv(wide, 7, (3, 3)), width % 2 == 1))
     rows, columns = net.tensors[stem].shape[:2]
     outputs.append(narrow(net, net.conv(stem, 10, (rows, columns), (1, 1), (0, 0, 0, 0)), True))
@@ -60,10 +61,11 @@ def windows(width: int, rounding: str) -> Graph:
     return net.graph(*outputs)
 
 
-def codings(compiled: Compiled) -> set[object]:
+def codings(compiled: Compiled) -> set[WeightCoding]:
     """How the weights of convolutions are stored."""
     convolutions = [node for node in compiled.graph.nodes if isinstance(node.op, ops.Conv)]
-    return {compiled.program.packed[node.name].key["coding"] for node in convolutions}
+    found = {compiled.program.packed[node.name].key["coding"] for node in convolutions}
+    return {coding for coding in found if isinstance(coding, WeightCoding)}
 
 
 @pytest.mark.toolchain
@@ -79,11 +81,39 @@ def codings(compiled: Compiled) -> set[object]:
 )
 def test_pointwise(tmp_path: Path, width: int, rounding: str, counts: tuple[int, ...]) -> None:
     built = climb(pointwise(width, rounding, counts), tmp_path, rungs=RUNGS)
-    assert all(WeightCoding.INT4 in codings(compiled) for compiled in built.values())
+    assert all(any(coding.nibbles for coding in codings(compiled)) for compiled in built.values())
+
+
+def depthwise_net(width: int, rounding: str) -> Graph:
+    """Windows around those without a loop, with strides, several outputs a channel and apart taps."""
+    net = Net((9, width, 5), width, rounding)
+    outputs = []
+    layers = (
+        ((3, 3), (1, 1), 1, (1, 1)),
+        ((3, 3), (2, 2), 2, (1, 1)),
+        ((5, 5), (1, 1), 1, (1, 1)),
+        ((1, 5), (1, 1), 1, (1, 1)),
+        ((2, 2), (1, 1), 1, (1, 1)),
+        ((3, 3), (1, 1), 1, (1, 2)),
+        ((3, 2), (2, 1), 3, (1, 1)),
+    )
+    for n, (kernel, stride, multiplier, apart) in enumerate(layers):
+        y = net.depthwise("x", kernel, stride, dilation=apart, multiplier=multiplier, relu=n % 2 == 0)
+        outputs.append(narrow(net, y, n % 2 == 0))
+    return net.graph(*outputs)
 
 
 @pytest.mark.toolchain
-@pytest.mark.parametrize(("width", "rounding"), [(7, "double"), (8, "float32_even")])
+@pytest.mark.parametrize(("width", "rounding"), [(3, "double"), (8, "float32_even")])
+def test_depthwise(tmp_path: Path, width: int, rounding: str) -> None:
+    built = climb(depthwise_net(width, rounding), tmp_path, rungs=RUNGS)
+    for core in ("cortex-m0plus", "cortex-m3"):
+        packed = built[core].program.packed.values()
+        assert WeightCoding.INT4 in {constants.key.get("coding") for constants in packed}
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(("width", "rounding"), [(7, "double"), (9, "float32_even")])
 def test_windows(tmp_path: Path, width: int, rounding: str) -> None:
     built = climb(windows(width, rounding), tmp_path, rungs=RUNGS)
     assert all(WeightCoding.INT4 in codings(compiled) for compiled in built.values())
