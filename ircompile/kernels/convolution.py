@@ -14,7 +14,7 @@ from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, re
 from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize.negate import negated
-from ircompile.kernels.tiles import run_order, stream_of, turned_in_pairs
+from ircompile.kernels.tiles import coding_of_nibbles, run_order, stream_of, turned_in_pairs
 from ircompile.kernels.weights import WeightCoding, excess_in, least_coding, natural_coding
 from ircompile.kernels.windows import (
     POINT,
@@ -27,7 +27,7 @@ from ircompile.kernels.windows import (
     is_wide,
     order_of,
 )
-from ircompile.qtype import INT8, UINT8
+from ircompile.qtype import INT4, INT8, UINT8
 
 TOGETHER = 24  # products with weights of 4 bits that the halves of a word have room for, in whole words of them
 Shared = dict[str, tuple[str, Mapping[str, object]]]
@@ -88,7 +88,13 @@ def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather, nibbles: bool 
         two = (channels + channels % 2) * ((3.4 if nibbles else 4.4) * codes + 32) + 2 * gathered + 6 * codes + 50
         return int(rows * (pairs * two + single * channels * (2.5 * codes + 23)))
     steps, tiles, pair = gather.passes * len(order_of(op, site, gather)), channels // 4, (channels % 4 + 1) // 2
-    tile = (11 * steps + 45) if is_straight(op, site) else (12 - is_wide(op, site) + 0.75) * steps + 66
+    tile = (
+        13.25 * steps + 76
+        if nibbles and not is_wide(op, site, True)
+        else (11 * steps + 45)
+        if is_straight(op, site)
+        else (12 - is_wide(op, site) + 0.75) * steps + 66
+    )
     again = (gather.passes - 1) * (tiles + pair) * 45
     collect = 5 * steps + 45 + (0 if is_point(op) else 20 * runs) + again
     one = tiles * (9 * steps + 47) + pair * (6 * steps + 40)
@@ -157,15 +163,21 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     steps = len(order) if is_straight(op, site) else 0
     interval = context.intervals.accumulators[context.node.name]
     wide = is_wide(op, site) and not column
-    turn = None if wide else turned_in_pairs(weights, recipe, site.consts[op.bias], *interval)
-    coding = WeightCoding.INT16 if wide else natural_coding(weights)
-    if turn is not None:
+    bytes_in = source.itemsize == 1 and not column
+    coding = WeightCoding.INT16 if wide else least_coding(weights) if bytes_in else natural_coding(weights)
+    turn = None if coding.wide else turned_in_pairs(weights, recipe, site.consts[op.bias], *interval)
+    nibbles = coding_of_nibbles(weights, recipe, site.consts[op.bias], *interval) if kernel.coding else None
+    if nibbles is not None and not is_wide(op, site, True):
+        coding = nibbles
+    elif turn is not None:
         coding = WeightCoding.PAIRS
         weights, recipe = np.where(turn[:, np.newaxis], -integers(weights), weights), negated(recipe, turn)
+    excess = excess_in(site.consts[op.weights], coding)
+    totals = excess != 0 or coding.nibbles
     shared: Shared = {"unpack": ("unpack", {})}
     if is_point(op) and single_pixels(context):
-        shared["pixel"] = ("pixel", {"coding": coding})
-    key: dict[str, object] = {"coding": coding}
+        shared["pixel"] = ("pixel", {"coding": coding, "totals": totals})
+    key: dict[str, object] = {"coding": coding, "totals": totals}
     sizes, suffix = sizes_of(op, site, context), ""
     if column:
         key |= column_key(op)
@@ -179,9 +191,11 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     if kernel.template == "stem":
         key |= {"window": op.window, "channels": source.channels}
         suffix = f"{window_suffix(op.window)}_c{source.channels}"
+    if totals:
+        sizes["excess"] = excess + (INT4.low if coding.nibbles else 0)
     firsts = range(0, gather.passes * gather.runs * gather.run, gather.runs * gather.run)
     passes = [np.where(order >= 0, order + first, -1) for first in firsts]
-    stream = stream_of(weights, passes, source.zero_point, recipe, coding)
+    stream = stream_of(weights, passes, source.zero_point, recipe, coding, excess)
     if kernel.template == "conv":
         each = 4 // source.itemsize
         outside = np.full(-(-gather.run // each) * each, source.zero_point, source.dtype)

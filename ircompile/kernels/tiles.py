@@ -8,6 +8,12 @@ With PAIRS a halfword holds the weights of two channels, low + 256 * high. Its p
 high's: one SXTB16 and one subtraction an output save an unpacking a weight. Exact where high's sum fits 24 bits.
 With INT8 its bytes are the weights of two channels, both to be unpacked: exact for any, in 15 instructions where
 PAIRS takes 12.
+
+With QUADS a halfword holds weights of 4 bits of four channels; the lower three are 8 more than they are, so that
+none borrows from the next. Its products sum to 1, 16, 256 and 4096 times the sums of the channels; without its
+upper nibbles, one after the other, to those of fewer channels: a difference of two such sums is one channel's, and
+8 times the sum of the codes is too much. Exact where sums fit 31, 27, 23 and 19 bits. With INT4 two channels are
+taken apart at a time: 27 bits are enough.
 """
 
 from __future__ import annotations
@@ -20,8 +26,15 @@ from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, integers
 from ircompile.kernels.requantize import Recipe
 from ircompile.kernels.requantize.negate import can_negate
-from ircompile.kernels.weights import WeightCoding
-from ircompile.qtype import INT8, INT16, UINT8
+from ircompile.kernels.weights import WeightCoding, excess_of
+from ircompile.qtype import INT4, INT8, INT16, UINT8
+
+BITS = 4
+PLACES = BITS * np.arange(4).reshape(4, 1, 1)
+BASES = {
+    WeightCoding.QUADS: INT4.count ** np.arange(4),
+    WeightCoding.INT4: INT4.count ** (np.arange(4) % 2),
+}  # how many times its own a channel's sum is
 
 
 def run_order(runs: Sequence[int], together: bool = False) -> Array:
@@ -63,18 +76,27 @@ def turned_in_pairs(weights: Array, recipe: Recipe, bias: Array, low: Array, hig
     The sums of the high channels, every second one, must fit 24 bits. A halfword has no room for a high weight of
     -128 over a low one below zero; with the other sign, 128, there is room for it.
 
-    weights (C, K); low and high bound the accumulators with bias, int64 (C,).
+    weights (C, K) of 8 bits and one excess; low and high bound the accumulators with bias, int64 (C,).
     """
-    moved = integers(recipe.words[:, 0]) - integers(bias)
-    least, most = (low + moved)[1::2], (high + moved)[1::2]
-    if weights.dtype != INT8.dtype or least.min(initial=0) < -(2**23) or most.max(initial=0) >= 2**23:
+    excess = excess_of(weights, INT8)
+    if excess is None:
+        return None
+    moved, beside = integers(recipe.words[:, 0]) - integers(bias), -INT8.low * abs(excess) * weights.shape[1]
+    weights = integers(weights) - excess
+    least, most = (low + moved - beside)[1::2], (high + moved + beside)[1::2]
+    if least.min(initial=0) < -(2**23) or most.max(initial=0) >= 2**23:
         return None
     halves = integers(weights[: len(weights) // 2 * 2])
     lows, highs = halves[0::2], UINT8.count * halves[1::2]
     spills = (lows + highs).min(axis=1) < INT16.low
     if spills.any():
         others = (lows - highs)[spills]
-        fits = others.min() >= INT16.low and others.max() <= INT16.high and least[spills].min() > -(2**23)
+        fits = (
+            excess == 0
+            and others.min() >= INT16.low
+            and others.max() <= INT16.high
+            and least[spills].min() > -(2**23)
+        )
         if not (fits and can_negate(recipe.form)):
             return None
     turn = np.zeros(len(weights), bool)
@@ -83,15 +105,16 @@ def turned_in_pairs(weights: Array, recipe: Recipe, bias: Array, low: Array, hig
 
 
 def stream_of(
-    weights: Array, passes: Sequence[Array], zero_point: int, recipe: Recipe, coding: WeightCoding
+    weights: Array, passes: Sequence[Array], zero_point: int, recipe: Recipe, coding: WeightCoding, excess: int = 0
 ) -> Array:
     """The stream of a layer, int32: weights (C, K) integers; steps, as from `run_order`, of each pass over all C.
 
+    `excess` is what weights are more than what is stored of them: see `ircompile.kernels.weights.excess_of`.
     Sums to start from stand in the first pass only, words of requantization in the last.
     """
     flat = integers(weights)
     sums = integers(recipe.words[:, 0]) - zero_point * flat.sum(axis=1)
-    padded = np.concatenate([flat, np.zeros((len(flat), 1), np.int64)], axis=1)
+    padded = np.concatenate([flat - excess, np.zeros((len(flat), 1), np.int64)], axis=1)
     parts = [integers(recipe.common).reshape(-1)]
     for number, order in enumerate(passes):
         first = 0
@@ -102,6 +125,9 @@ def stream_of(
             tile = np.pad(padded[group][:, order], ((0, missing), (0, 0), (0, 0)))
             start = np.pad(sums[group], (0, missing))
             fields = np.pad(integers(recipe.words[group, 1:]), ((0, missing), (0, 0)))
+            if coding.nibbles:
+                used = np.broadcast_to(order >= 0, tile.shape)
+                tile, start = quads(tile, used, count), quad_starts(start, coding)
             if coding is WeightCoding.INT8:
                 tile = (tile[0::2] & UINT8.high) | (tile[1::2] & UINT8.high) << 8
             if coding.pairs:
@@ -111,3 +137,47 @@ def stream_of(
             parts += [start] * (number == 0) + [words] + [fields.reshape(-1)] * (number == len(passes) - 1)
             first += count
     return wrap_int32(np.concatenate(parts)).astype(np.int32)
+
+
+def quads(tile: Array, used: Array, count: int) -> Array:
+    """Halfwords of four channels, int64 (1, steps, 2), or of two steps of two channels, int64 (1, steps / 2, 2).
+
+    tile    weights of 4 bits, int64 (count, steps, 2),
+    used    where there is a code: elsewhere a nibble is 0, whatever it is multiplied with.
+    """
+    signed = INT4.count - 1
+    nibbles = np.where(used, tile - INT4.low, 0)
+    if count == 4:
+        nibbles[3] = tile[3] & signed
+        return np.asarray((nibbles << PLACES).sum(axis=0, keepdims=True))
+    both = nibbles[0] | nibbles[1] << BITS
+    return np.asarray(both[0::2] | both[1::2] << 2 * BITS)[np.newaxis]
+
+
+def quad_starts(start: Array, coding: WeightCoding) -> Array:
+    """What the sums of `quads` start with, int64 (4,) or (2,): those of all channels that are in them."""
+    factors = BASES[coding][: len(start)]
+    sums = [(factors[: j + 1] * start[: j + 1])[alone(coding, j) :].sum() for j in range(len(start))]
+    return np.array(sums, np.int64)
+
+
+def alone(coding: WeightCoding, channel: int) -> int:
+    """The first channel whose weights are in the sum of this one."""
+    return channel // 2 * 2 if coding is WeightCoding.INT4 else 0
+
+
+def coding_of_nibbles(weights: Array, recipe: Recipe, bias: Array, low: Array, high: Array) -> WeightCoding | None:
+    """QUADS or INT4, whose sums fit; None where neither does.
+
+    weights (C, K) of 4 bits; low and high bound the accumulators with bias, int64 (C,).
+    """
+    flat, moved = integers(weights), integers(recipe.words[:, 0]) - integers(bias)
+    own = np.maximum(np.abs(low + moved), np.abs(high + moved))
+    raised = np.abs(integers(recipe.words[:, 0])) - INT8.low * (flat - INT4.low).sum(axis=1)
+    starts = np.abs(flat).sum(axis=1) * -INT8.low  # of a zero point
+    most = np.where(np.arange(len(own)) % 4 == 3, own, raised + starts)
+    for coding in (WeightCoding.QUADS, WeightCoding.INT4):
+        factors = np.resize(BASES[coding], len(most))
+        if np.all(most * factors < 2**31):
+            return coding
+    return None

@@ -22,7 +22,7 @@
  *   [0, 6)      1 x 6        7 - 7  softmax7 1x1x6 output
  */
 #include "pooled.h"
-#if POOLED_BUILD != 0x6883889cu
+#if POOLED_BUILD != 0x50b7a340u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -460,7 +460,11 @@ static void pooled_extreme_max(const int8_t *in, int8_t *out, int32_t pixels, in
     }
 }
 
-/* All channels of one pixel of `count` codes, four at a time and then one. */
+/* All channels c of one pixel of `count` codes, four at a time and then one:
+ *
+ *   out[c * channel_step] = requant(start[c] + sum over k of in[k] * weights[c][k])
+ *
+ * start[c], the first word of a channel's in requant, is without the input's zero point; the others requantize. */
 static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_t *weights, const int32_t *requant,
     int8_t *out, int32_t channels, int32_t channel_step)
 {

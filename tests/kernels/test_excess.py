@@ -18,7 +18,7 @@ from ircompile.pipeline import build
 from ircompile.qtype import INT8
 from ircompile.target import load_target
 
-RUNGS = ("gcc", "cortex-m0plus", "cortex-m3")
+RUNGS = ("gcc", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m33", "cortex-m55")
 
 
 def shift(net: Net, x: str, zero: int, small: bool = False) -> str:
@@ -58,7 +58,7 @@ def test_ladder(tmp_path: Path, width: int, rounding: str, zero: int) -> None:
     climb(network(width, rounding, zero), tmp_path, rungs=RUNGS)
 
 
-@pytest.mark.parametrize("target", ["cortex-m0plus", "cortex-m3"])
+@pytest.mark.parametrize("target", ["cortex-m0plus", "cortex-m4"])
 def test_a_weight_takes_a_byte(target: str) -> None:
     program = build(network(6, "double", 140), load_target(target), "net").program
     graph = program.plan.graph

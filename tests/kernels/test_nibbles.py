@@ -7,16 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kernel_nets import shuffled
-from ladder import climb
+from ladder import climb, codes_for
 from nets import Net
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.kernels import nibbles
 from ircompile.kernels.weights import WeightCoding
-from ircompile.pipeline import Compiled
+from ircompile.pipeline import Compiled, build
+from ircompile.target import load_target
+from ircompile.verification.runners.host import run_host
 
-RUNGS = ("gcc", "cortex-m0plus", "cortex-m3", "cortex-m55")
+RUNGS = ("gcc", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m33", "cortex-m55")
 COUNTS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 25, 33, 49)
 
 
@@ -117,6 +120,20 @@ def test_depthwise(tmp_path: Path, width: int, rounding: str) -> None:
 def test_windows(tmp_path: Path, width: int, rounding: str) -> None:
     built = climb(windows(width, rounding), tmp_path, rungs=RUNGS)
     assert all(WeightCoding.INT4 in codings(compiled) for compiled in built.values())
+
+
+@pytest.mark.toolchain
+def test_the_c_of_a_dsp_core_on_a_pc(tmp_path: Path) -> None:
+    """What stands beside the assembly computes the same, with sanitizers."""
+    for number, graph in enumerate((pointwise(5, "double", (3, 9, 17, 24)), windows(7, "float32_even"))):
+        compiled = build(graph, load_target("cortex-m4"), "net")
+        compiled.write(folder := tmp_path / str(number))
+        vectors = codes_for(graph, 4)
+        result = run_host(folder, compiled.interface, [[vector["x"]] for vector in vectors], compiler="gcc")
+        for vector, outputs in zip(vectors, result.outputs, strict=True):
+            wanted = run_graph(graph, vector)
+            for name, got in zip(graph.output_names, outputs, strict=True):
+                np.testing.assert_array_equal(got, wanted[name])
 
 
 def by_channels(width: int, rounding: str) -> Graph:
