@@ -186,12 +186,14 @@ def test_every_schema_is_one_and_describes_every_key() -> None:
     assert [path.stem for path in paths] == [
         "analyze",
         "bench",
+        "boards",
         "check",
         "compile",
         "explore",
         "quantize",
         "sweep",
         "targets",
+        "timing",
         "verify",
     ]
     for path in paths:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,12 +14,14 @@ from test_answers import run, valid
 from ircompile.cli import parse
 from ircompile.errors import CompileError
 from ircompile.importers.ir import write_ir
-from ircompile.ir.families import FAMILIES, rounded
-from ircompile.ir.ops import Depthwise
+from ircompile.ir.families import FAMILIES, SPACES, rounded
+from ircompile.ir.ops import Depthwise, Table
 from ircompile.ir.simulate import run_graph
 from ircompile.passes import normalize
 from ircompile.pipeline import build
 from ircompile.plan.simulate import run_plan
+from ircompile.sweeps.front import front, picture, ranked
+from ircompile.sweeps.space import Candidate, draw
 from ircompile.target import load_target
 from ircompile.variants.estimate import analyze_graph
 
@@ -90,5 +94,167 @@ def test_files_are_swept_and_bad_ones_said(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_lists_of_nothing_are_refused() -> None:
-    with pytest.raises(CompileError, match="no list of numbers"):
-        parse(["sweep", "mobilenet_v2", "--target", "m4", "--widths", "a,b"])
+    for words in (("--widths", "a,b"), ("--space", "expand"), ("--space", "=3")):
+        with pytest.raises(CompileError, match="is no"):
+            parse(["sweep", "mobilenet_v2", "--target", "m4", *words])
+
+
+@pytest.mark.parametrize(
+    ("family", "macs", "weights"),
+    [
+        ("mobilenet_v3_small", 56e6, 2.5e6),  # Howard et al. 2019: 56 M, 2.5 M
+        ("mobilenet_v3_large", 219e6, 5.4e6),  # 219 M, 5.4 M
+        ("mobilenet_v4_small", 190e6, 3.8e6),  # Qin et al. 2024: 0.2 G, 3.8 M
+        ("efficientnet_lite", 407e6, 4.7e6),  # google's README: 407 M, 4.7 M
+    ],
+)
+def test_families_have_the_published_work_and_size(family: str, macs: float, weights: float) -> None:
+    graph = FAMILIES[family](1.0, 224, classes=1000)
+    assert graph.macs() == pytest.approx(macs, rel=0.06)
+    assert sum(a.size for a in graph.consts.values() if a.dtype == np.int8) == pytest.approx(weights, rel=0.04)
+
+
+def test_families_follow_their_parameters() -> None:
+    v2, mcunet = FAMILIES["mobilenet_v2"], FAMILIES["mcunet"]
+    assert v2(0.5, 64, depth=0.34).macs() < v2(0.5, 64).macs()
+    assert v2(0.5, 64, expand=3).macs() < v2(0.5, 64).macs()
+    found = mcunet(0.5, 64, kernels="35735", depths="11111")
+    assert [n.op.window.kernel[0] for n in found.nodes if isinstance(n.op, Depthwise)] == [3, 3, 5, 7, 3, 5]
+    tables = [
+        sum(isinstance(n.op, Table) for n in FAMILIES["mobilenet_v3_small"](0.5, 64, excite=e).nodes)
+        for e in (True, False)
+    ]
+    assert tables[0] > tables[1] > 0
+    assert FAMILIES["fomo"](0.35, 96).tensors[FAMILIES["fomo"](0.35, 96).output_names[0]].shape == (12, 12, 2)
+    for family, space in SPACES.items():
+        parameters = {name: values[0] for name, values in space.items()}
+        assert FAMILIES[family](**parameters).nodes
+
+
+def test_random_candidates_are_different_and_the_same_for_a_seed() -> None:
+    spaces = {"mobilenet_v2": SPACES["mobilenet_v2"], "fomo": SPACES["fomo"]}
+    found = draw(spaces, 300, seed=1)
+    assert len(set(found)) == len({candidate.key for candidate in found}) == 300
+    assert found == draw(spaces, 300, seed=1) != draw(spaces, 300, seed=2)
+    assert {candidate.family for candidate in found} == set(spaces)
+    assert len(draw({"x": {"a": (1, 2), "b": (1, 2)}}, 100, 0)) == 4
+
+
+def test_the_order_of_parameters_makes_no_other_candidate() -> None:
+    one, two = Candidate("x", (("a", 1), ("b", 2))), Candidate("x", (("b", 2), ("a", 1)))
+    assert one.key == two.key
+
+
+def test_the_front_is_what_nothing_else_beats() -> None:
+    points = [(10, 1.0), (20, 3.0), (20, 2.0), (30, 3.0), (40, 5.0)]
+    results = [{"model": str(i), "arena": a, "proxy": p, "fits": None} for i, (a, p) in enumerate(points)]
+    assert [r["model"] for r in front(results)] == ["0", "1", "4"]
+    results[4]["fits"] = False
+    results[1]["fits"] = True
+    assert [r["model"] for r in front([*results, {"model": "x", "error": "?"}])] == ["1"]
+    assert ranked(results)[0]["model"] == "1"
+    assert "<polyline" in picture(results, "a & b", "macs", 25)
+    ElementTree.fromstring(picture(results, "a & b", "macs", 25))
+
+
+FAMILY = f"{Path(__file__).parent / 'sweep_family.py'}:net"
+SMALL = ("--space", "width=1,2,3", "--space", "size=8,9", "--target", "m4")
+POINTS = [f"{width} {size}" for width in (1, 2, 3) for size in (8, 9)]
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """What was computed, in which the family of tests/sweep_family.py notes its calls."""
+    monkeypatch.setenv("IRCOMPILE_TEST_SWEEP", str(tmp_path))
+    return lambda: (tmp_path / "calls").read_text().splitlines()
+
+
+def test_a_function_and_a_proxy_of_one_s_own(
+    tmp_path: Path, calls: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    proxy = FAMILY.replace(":net", ":score")
+    words = ("sweep", FAMILY, *SMALL, "-j", 1, "--rank", proxy, "--mhz", 100, "--ms", 1000)
+    picture_file = tmp_path / "all.svg"
+    assert run(*words, "--json", "--picture", picture_file) == 0
+    found = valid(capsys.readouterr().out, "sweep")
+    assert [each["parameters"] for each in found] == [
+        {"width": width, "size": size} for width in (1, 2, 3) for size in (8, 9)
+    ]
+    assert [each["proxy"] for each in found] == [w / s for w in (1, 2, 3) for s in (8, 9)]
+    assert all(each["fits"] and each["milliseconds"] > 0 and each["band"] > 0.1 for each in found)
+    ElementTree.parse(picture_file)
+    assert run(*words, "--top", 2) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("net_3_8\t")
+    assert lines[-1].startswith("6 candidates, 6 fit")
+    assert run(*words[:-1], 1e-6) == 1
+    assert sorted(calls()) == sorted(3 * POINTS)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("nowhere.py:net", "--space", "width=1"), "names no Python file and function"),
+        ((FAMILY.replace(":net", ":nest"), "--space", "width=1"), "no function 'nest'"),
+        ((FAMILY,), "has no parameters to sweep"),
+        (("mobilenet_v2", "--space", "colour=1"), "is no parameter of mobilenet_v2"),
+        (("mobilenet_v2", "--ms", "3"), "hint: --board NAME, or --mhz with --target"),
+        (("mobilenet_v2", "--store", __file__), "is no store of a sweep"),
+        (("mobilenet_v2", "--scheduler", "tcp://127.0.0.1:1"), "nobody answers"),
+    ],
+)
+def test_what_cannot_be_swept_is_said(
+    words: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("sweep", *words, "--target", "m4", "-j", 1) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_what_fails_is_a_result_too(calls: object, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (FAMILY.replace(":net", ":nothing"), *SMALL[:2], "--space", "size=8", "--target", "m4", "-j", 1)
+    assert run("sweep", *words, "--json") == 0
+    found = valid(capsys.readouterr().out, "sweep")
+    assert all("returned NoneType" in each["error"] for each in found)
+
+
+def test_an_interrupted_sweep_goes_on(
+    tmp_path: Path, calls: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ("--store", tmp_path / "s.sqlite", "-j", 1)
+    assert run("sweep", FAMILY, "--space", "width=1,2", *SMALL[2:], *store) == 0
+    assert run("sweep", FAMILY, *SMALL, *store, "--json") == 0
+    assert sorted(calls()) == POINTS  # none twice
+    assert run("sweep", FAMILY, *SMALL, *store, "--ram", "9K") == 2
+    assert "another target, board, limit or proxy" in capsys.readouterr().err
+
+
+@pytest.mark.thorough
+def test_workers_that_die_lose_nothing(
+    tmp_path: Path, calls: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One dies once in the middle; another candidate kills whoever computes it, and is given up."""
+    (tmp_path / "die-2-8").touch()
+    (tmp_path / "die-always-3-9").touch()
+    assert run("sweep", FAMILY, *SMALL, "-j", 2, "--json") == 0
+    found = valid(capsys.readouterr().out, "sweep")
+    assert [each["model"] for each in found if "error" in each] == ["net_3_9"]
+    assert "its worker died 2 times" in found[-1]["error"]
+    assert sorted(calls()) == [point for point in POINTS if point != "3 9"]  # each once
+    assert not (tmp_path / "die-2-8").exists()
+
+
+@pytest.mark.thorough
+def test_a_dask_cluster_gives_the_same_and_survives_a_worker(
+    tmp_path: Path, calls: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    distributed = pytest.importorskip("dask.distributed")
+    (tmp_path / "die-2-8").touch()
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, env={"IRCOMPILE_TEST_SWEEP": str(tmp_path)}
+    ) as cluster:
+        words = ("sweep", FAMILY, *SMALL, "--json")
+        assert run(*words, "--scheduler", cluster.scheduler_address) == 0
+        found = valid(capsys.readouterr().out, "sweep")
+        assert sorted(calls()) == POINTS
+    assert run(*words, "-j", 1) == 0
+    assert valid(capsys.readouterr().out, "sweep") == found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ircompile.analyses.intervals import notice_overflow
 from ircompile.errors import CompileError
@@ -54,8 +55,20 @@ def each_pass(graph: Graph, prune: bool = True) -> Iterator[tuple[str, Graph]]:
     """The name of every pass that runs, in order, and the graph behind it."""
     for run in PASSES:
         if prune or run not in LOOK_AT_VALUES:
-            graph = validate(run(graph))
+            changed = run(graph)
+            if not _same(graph, changed):
+                graph = validate(changed)
             yield run.__name__, graph
+
+
+def _same(before: Graph, after: Graph) -> bool:
+    """Whether a pass has changed nothing, so that a graph that holds need not be checked again."""
+    if before is after:
+        return True
+    consts = before.consts.keys() == after.consts.keys() and all(
+        before.consts[name] is array for name, array in after.consts.items()
+    )
+    return consts and replace(after, consts=before.consts) == before
 
 
 def working(graph: Graph) -> Graph:

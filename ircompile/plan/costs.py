@@ -27,11 +27,12 @@ class SegmentCosts:
 
     A segment's own peak is that of the tensors that its stages read or write. To it are added the carried bytes:
     tensors that are there before the segment and are needed after it, while no stage of it touches them. Tensors
-    with a state do not count: they are there in any case.
+    with a state do not count: they are there in any case. Without `with_rings`, which is quicker, the bytes of ring
+    buffers are not estimated, and stand as those of live rows.
     """
 
-    def __init__(self, scheduled: ScheduledGraph, rows_input: bool) -> None:
-        self.scheduled, self.rows_input = scheduled, rows_input
+    def __init__(self, scheduled: ScheduledGraph, rows_input: bool, with_rings: bool = True) -> None:
+        self.scheduled, self.rows_input, self.with_rings = scheduled, rows_input, with_rings
         self.found: dict[Segment, PeakBytes] = {}
 
     def peaks(self, segment: Segment) -> PeakBytes:
@@ -39,7 +40,8 @@ class SegmentCosts:
         if segment not in self.found:
             entering = self._entering(segment)
             facts = self, segment, entering
-            own = self.scheduled.shortcuts.recall("segment peaks", facts, lambda: self._own(segment, entering))
+            what = "segment peaks" if self.with_rings else "segment live bytes"
+            own = self.scheduled.shortcuts.recall(what, facts, lambda: self._own(segment, entering))
             carried = self._carried_bytes(segment, entering)
             self.found[segment] = PeakBytes(*(peak + carried for peak in own))
         return self.found[segment]
@@ -60,6 +62,9 @@ class SegmentCosts:
         live, roots = root_live_ranges(scheduled, live_ranges(scheduled, times, end, set(entering), kept))
         temporary = [block.live for block in temporary_blocks(scheduled, times)]
         rows = [LiveBlocks(ranges.first, ranges.last, scheduled.rows[name][0]) for name, ranges in live.items()]
+        if not self.with_rings:
+            alive = int(live_bytes_over_time(temporary + rows).max())
+            return PeakBytes(alive, alive)
         rings = []
         for names in ring_groups(scheduled, live, roots, True):
             rings += estimated_rings([live[name] for name in names], scheduled.rows[names[0]][0])

@@ -34,6 +34,7 @@ class PlanCache(Shortcuts):
         self.keys: dict[str, Callable[..., Hashable]] = {
             "step rows": self._step_rows,
             "segment peaks": self._segment_peaks,
+            "segment live bytes": self._segment_peaks,
             "shared ring": self._shared_ring,
             "forbidden distances": self._forbidden_distances,
         }

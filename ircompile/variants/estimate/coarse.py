@@ -22,10 +22,9 @@ from ircompile.plan.allocations import Allocation, root_live_ranges
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.liveness import live_ranges
-from ircompile.plan.partition import best_partition
 from ircompile.plan.schedule import Segment, StepTimes
 from ircompile.plan.scheduled_graph import ScheduledGraph
-from ircompile.plan.settings import FIRING_EFFORT, FIRING_OVERHEAD, FORMULA_SHARE
+from ircompile.plan.settings import FIRING_EFFORT, FIRING_OVERHEAD, FORMULA_SHARE, PEAK_EXPONENT
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,13 @@ class CoarsePlan:
 
 def find_coarse(scheduled: ScheduledGraph, rows_input: bool) -> CoarsePlan:
     """A schedule of few live bytes."""
-    costs = SegmentCosts(scheduled, rows_input)
+    costs = SegmentCosts(scheduled, rows_input, with_rings=False)
     formula = FORMULA_SHARE * segment_bytes(scheduled, rows_input)
-    count = len(scheduled.stages)
     steps = np.cumsum([0, *(stage.steps for stage in scheduled.stages)])
     best: tuple[int, list[Segment]] | None = None
     effort = FIRING_EFFORT
     while effort > 0:
-        segments = best_partition(range(count + 1), formula, lambda segment: float(formula[segment]), count)
+        segments = _cheapest(formula)
         new = [segment for segment in segments if segment not in costs.found]
         for first, stop in new:
             formula[first, stop] = costs.live((first, stop))
@@ -88,6 +86,29 @@ def find_coarse(scheduled: ScheduledGraph, rows_input: bool) -> CoarsePlan:
             break
     assert best
     return CoarsePlan(scheduled, tuple(best[1]), rows_input)
+
+
+def _cheapest(costs: Array) -> list[Segment]:
+    """The segments whose greatest cost is least; of those, the ones whose sum of powers of costs is least.
+
+    `costs` are those of every segment, [first, stop]. `partition.best_partition` finds the same while it asks for
+    as few as it can; where all are known, it is quicker to look at all that end at a place at once.
+    """
+    count = len(costs)
+    powers = costs**PEAK_EXPONENT
+    worst, total = np.zeros(count + 1), np.zeros(count + 1)
+    begins = np.zeros(count + 1, int)
+    for stop in range(1, count + 1):
+        greatest = np.maximum(worst[:stop], costs[:stop, stop])
+        sums = np.where(greatest == greatest.min(), total[:stop] + powers[:stop, stop], np.inf)
+        first = int(sums.argmin())
+        begins[stop], worst[stop], total[stop] = first, greatest[first], sums[first]
+    segments: list[Segment] = []
+    stop = count
+    while stop:
+        segments.append((int(begins[stop]), stop))
+        stop = int(begins[stop])
+    return segments[::-1]
 
 
 def segment_bytes(scheduled: ScheduledGraph, rows_input: bool) -> Array:
