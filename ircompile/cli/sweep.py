@@ -233,8 +233,10 @@ widths and input sizes, or random ones; which fit, and which are best.""",
     f"""\
 examples:
   ircompile sweep mobilenet_v2 --target m4 --ram 64K
-  ircompile sweep mobilenet_v2 mcunet --board nucleo-f446re --ram 64K \\
-      --flash 512K --ms 100 --random 2000 --store v2.sqlite --picture front.svg
+  ircompile sweep mcunet --board nucleo-f446re --ram 64K --flash 512K --ms 100
+      three limits
+  ircompile sweep mobilenet_v2 --target m4 --random 2000 --store v2.sqlite
+      random ones; the same command goes on after an interruption
   ircompile sweep mobilenet_v1 --target m7 --widths 0.25,0.5 --space channels=1
   ircompile sweep mine.py:net --space width=1,2 --target m4 --rank mine.py:score
   ircompile sweep runs/*.tflite --target m4 --ram 64K --input rows
