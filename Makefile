@@ -48,8 +48,11 @@ test: lint .venv/.browser ## what CI runs: check, and the tests that compile C a
 fuzz: setup ## damaged files and random networks, for hours; damaged files go on where they stopped
 	PYTHONPATH=. .venv/bin/python tests/fuzz_files.py tflite 0 100000 --compile 5 --state .venv/.fuzz-tflite
 	PYTHONPATH=. .venv/bin/python tests/fuzz_files.py ir 0 100000 --compile 5 --state .venv/.fuzz-ir
-	PYTHONPATH=. .venv/bin/python tests/tflite_fuzz.py 0 20000
-	PYTHONPATH=. .venv/bin/python tests/onnx_fuzz.py 0 5000
+	PYTHONPATH=. .venv/bin/python tests/onnx_mutation.py 0 100000
+	PYTHONPATH=. .venv/bin/python tests/tflite_fuzz.py chains 0 20000
+	PYTHONPATH=. .venv/bin/python tests/tflite_fuzz.py any 0 20000
+	PYTHONPATH=. .venv/bin/python tests/onnx_fuzz.py quantizer 0 5000
+	PYTHONPATH=. .venv/bin/python tests/onnx_fuzz.py any 0 5000
 
 test-pythons: setup ## the unit tests on the wheel, under the other Pythons that are installed
 	@scripts/test-pythons.sh

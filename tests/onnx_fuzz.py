@@ -1,8 +1,9 @@
-"""Random ONNX networks through ONNX Runtime's quantizer, each compared with ONNX Runtime bit for bit, or refused.
+"""Random quantized ONNX networks, each compared with ONNX Runtime bit for bit, or refused.
 
-Many at once, in a checkout:
+Many at once, in a checkout; KIND is `quantizer` (through ONNX Runtime's quantizer) or `any` (as other writers and
+hand-made files have them):
 
-    PYTHONPATH=. .venv/bin/python tests/onnx_fuzz.py FIRST COUNT
+    PYTHONPATH=. .venv/bin/python tests/onnx_fuzz.py KIND FIRST COUNT
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnx_any import draw_any
 from onnx_compare import Comparison, run
 from onnx_drawing import Drawing, draw
 from onnx_files import Calibration
@@ -71,10 +73,20 @@ def quantized(d: Drawing, folder: Path) -> Path | None:
     return target
 
 
-def judge(seed: int, folder: Path) -> str:
+def odd(seed: int, folder: Path) -> Path | None:
+    """The file of a seed of kind `any`, or None where ONNX Runtime does not run it."""
+    path = folder / "any.onnx"
+    try:
+        onnx.save(draw_any(seed)[1], path)
+        OrtReference(path)
+    except Exception:  # its errors have no common base
+        return None
+    return path
+
+
+def judge(seed: int, folder: Path, kind: str = "quantizer") -> str:
     """ "equal", "ties", "one off", or why it is refused; AssertionError where an output is wrong."""
-    d = draw(seed)
-    path = quantized(d, folder)
+    path = odd(seed, folder) if kind == "any" else quantized(draw(seed), folder)
     if path is None:
         return "(ONNX Runtime refuses)"
     try:
@@ -111,7 +123,7 @@ def verdict(comparison: Comparison) -> str:
     return "equal"
 
 
-def main(first: int, count: int) -> int:
+def main(kind: str, first: int, count: int) -> int:
     """Judges networks, tells failures and refusals; 1 where there are failures."""
     logging.disable(logging.WARNING)
     found: Counter[str] = Counter()
@@ -119,7 +131,7 @@ def main(first: int, count: int) -> int:
     for seed in range(first, first + count):
         with tempfile.TemporaryDirectory() as folder:
             try:
-                found[judge(seed, Path(folder))] += 1
+                found[judge(seed, Path(folder), kind)] += 1
             except Exception as error:  # every kind is a find
                 failed += 1
                 where = traceback.extract_tb(error.__traceback__)[-1]
@@ -132,4 +144,4 @@ def main(first: int, count: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -21,7 +21,7 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array, Rows, Tensor
 from ircompile.qtype import FLIP
 from ircompile.verification.references import Reference, open_reference
-from ircompile.verification.rounding_ties import exact_value, is_tie
+from ircompile.verification.rounding_ties import Span, carried, exact_value, is_tie, may_be
 
 NO_CODE = "(no code)"
 """What stands for our op where the framework's operator only renames bytes."""
@@ -33,7 +33,8 @@ Exact = Callable[[], Array | None]
 class Layer:
     """An operator of the framework and the op of ours that gives its output, over all inputs so far.
 
-    `ties` of the `differing` elements are off by one where the exact value is half way between two codes.
+    `ties` of the `differing` elements are off by one where the exact value is half way between two codes, here or
+    in an operator before it whose codes the framework does not keep.
     """
 
     name: str
@@ -50,15 +51,22 @@ class Layer:
         """Differing elements that are no ties."""
         return self.differing - self.ties
 
-    def plus(self, ours: Array, theirs: Array, exact: Exact) -> Layer:
-        """With more codes compared; `exact` gives the real values in codes, or None where nothing is rounded."""
+    def plus(self, ours: Array, theirs: Array, exact: Exact, span: Span | None = None) -> Layer:
+        """With more codes compared.
+
+        `exact` gives the real values in codes, or None where nothing is rounded; `span` the codes that the
+        framework may have as well, because of what came before.
+        """
         distance = np.abs(ours.astype(np.int64) - theirs.astype(np.int64))
         real = exact() if distance.any() else None
+        ties = np.zeros(distance.shape, bool) if real is None else is_tie(real, ours, theirs)
+        if span is not None:
+            ties |= (distance > 0) & (span[0] <= theirs) & (theirs <= span[1])
         return replace(
             self,
             compared=self.compared + distance.size,
             differing=self.differing + int(np.count_nonzero(distance)),
-            ties=self.ties + (0 if real is None else int(np.count_nonzero(is_tie(real, ours, theirs)))),
+            ties=self.ties + int(np.count_nonzero(ties)),
             largest=max(self.largest, int(distance.max(initial=0))),
         )
 
@@ -72,6 +80,8 @@ class Isolated:
         self._places: dict[str, dict[str, Place]] = {}
         for key, place in places.items():
             self._places.setdefault(place.tensor, {})[key] = place
+        ends = graph.outputs if graph.numerics == "ort" else ()  # whose tensors have names, as outputs have
+        self._ends = {e.tensor: e for e in ends if e.dtype == "float32" and not e.rounded}
         self._found: dict[str, Layer] = {}
 
     @property
@@ -88,6 +98,7 @@ class Isolated:
         """Compares every layer that has a counterpart, on one set of inputs as the framework takes them."""
         graph, theirs = self.graph, self.reference.intermediates(feeds)
         values: dict[str, Array] = {}
+        spans: dict[str, Span] = {}
         for external, array in zip(graph.inputs, feeds, strict=True):
             tensor = graph.tensors[external.tensor]
             layer = Layer(tensor.name, f"input {external.name!r}", "", "(input)")
@@ -97,12 +108,22 @@ class Isolated:
             ours = np.asarray(node.op.simulate(site, [Rows(i) for i in inputs], 0, site.output.height))
             layer = Layer(node.name, node.source, "", type(node.op).__name__)
             exact = partial(exact_value, node.op, site, inputs)
-            values[node.output] = self._compare(layer, site.output, ours, theirs, exact)
+            span = carried(node.op, site, inputs, [spans.get(name) for name in node.inputs])
+            values[node.output] = self._compare(layer, site.output, ours, theirs, exact, span)
+            found = span or may_be(node.op, exact(), ours) if values[node.output] is ours else None
+            if found is not None:
+                spans[node.output] = found
 
     def _compare(
-        self, layer: Layer, tensor: Tensor, ours: Array, theirs: Mapping[str, Array], exact: Exact = lambda: None
+        self,
+        layer: Layer,
+        tensor: Tensor,
+        ours: Array,
+        theirs: Mapping[str, Array],
+        exact: Exact = lambda: None,
+        span: Span | None = None,
     ) -> Array:
-        """Counts what differs; returns the framework's codes of the tensor, ours where it has none.
+        """Counts what differs; returns the framework's codes of the tensor, `ours` itself where it has none.
 
         The first of the framework's tensors is the op's output, others are the same bytes under other names.
         """
@@ -114,8 +135,13 @@ class Isolated:
             if key in self.kinds:
                 fresh = replace(layer, kind=self.kinds[key], op=layer.op if value is None else NO_CODE)
                 found = self._found.get(key, fresh)
-                self._found[key] = found.plus(ours if value is None else value, codes, exact)
+                self._found[key] = found.plus(ours if value is None else value, codes, exact, span)
             value = codes if value is None else value
+        end = self._ends.get(tensor.name)
+        if value is None and end is not None and end.name in theirs:
+            value = to_graph(end, tensor, theirs[end.name])  # the codes behind a DequantizeLinear
+            fresh = replace(layer, kind=self.kinds.get(end.name, ""))
+            self._found[end.name] = self._found.get(end.name, fresh).plus(ours, value, exact, span)
         return ours if value is None else value
 
 

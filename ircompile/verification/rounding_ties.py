@@ -6,8 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ircompile.ir.ops import Op
-from ircompile.ir.tensor import Array, Site
+from ircompile.ir.ops import Binary, Extreme, Flip, Gather, MaxPool, Op, Resize, Softmax, Table
+from ircompile.ir.ops.op import Moving
+from ircompile.ir.tensor import Array, Rows, Site, integers
+
+Span = tuple[Array, Array]
+"""The lowest and the highest code that a framework may have."""
+ORDERED = (Moving, Gather, Flip, Extreme, MaxPool)
+"""Ops that copy and compare codes: they keep the order of codes."""
 
 NEAR = 1e-4
 """In codes: float32 arithmetic on codes errs by less, so that only here it can round to the other side."""
@@ -18,6 +24,39 @@ def is_tie(exact: Array, ours: Array, theirs: Array) -> Array:
     ours, theirs = ours.astype(np.int64), theirs.astype(np.int64)
     middle = np.abs(exact - (ours + theirs) / 2) < NEAR
     return np.asarray(middle & (np.abs(ours - theirs) == 1))
+
+
+def may_be(op: Op, exact: Array | None, ours: Array) -> Span | None:
+    """The codes that docs/numerics.md lets a framework have for an output that it does not show; None where one."""
+    if isinstance(op, Softmax | Resize):
+        loose = np.ones(ours.shape, bool)
+    elif exact is None:
+        return None
+    else:
+        loose = np.abs(exact - np.floor(exact) - 0.5) < NEAR
+    codes = integers(ours)
+    ends = np.iinfo(ours.dtype)
+    low, high = (np.clip(codes + step, ends.min, ends.max) for step in (-loose.astype(np.int64), loose))
+    return low.astype(ours.dtype), high.astype(ours.dtype)
+
+
+def carried(op: Op, site: Site, inputs: Sequence[Array], spans: Sequence[Span | None]) -> Span | None:
+    """The codes that an op may give where its inputs have spans; None where none has, or the op sums codes."""
+    monotone = isinstance(op, ORDERED) or (isinstance(op, Binary) and op.rounding == "raw")
+    if all(span is None for span in spans) or not (monotone or isinstance(op, Table)):
+        return None
+    ends = [
+        op.simulate(
+            site,
+            [Rows(codes if span is None else span[end]) for codes, span in zip(inputs, spans, strict=True)],
+            0,
+            site.output.height,
+        )
+        for end in (0, 1)
+    ]
+    if isinstance(op, Table):  # a function may fall
+        return np.minimum(*ends), np.maximum(*ends)
+    return ends[0], ends[1]
 
 
 def exact_value(op: Op, site: Site, inputs: Sequence[Array]) -> Array | None:

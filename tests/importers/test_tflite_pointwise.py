@@ -122,6 +122,18 @@ def test_function_of_every_code(kind: str, profile: str, dtype: str, tmp_path: P
         np.testing.assert_array_equal(ours, theirs, err_msg=f"{x} {y} {options}")
 
 
+@pytest.mark.parametrize("profile", ["tflm", "litert-ref"])
+@pytest.mark.parametrize("power", [4, 6, 8, 10])
+def test_curves_at_ties(power: int, profile: str, tmp_path: Path) -> None:
+    """At scales of powers of two TFLite Micro's fixed point and LiteRT's float32 part."""
+    shape, given = (1, 1, 1, 256), [np.arange(-128, 128).astype(np.int8).reshape(1, 1, 1, 256)]
+    for kind, y in (("LOGISTIC", T(shape, "int8", 1 / 256, -128)), ("TANH", T(shape, "int8", 1 / 128, 0))):
+        for zero in (-128, 0, 127):
+            path = one_op(tmp_path / "op.tflite", kind, [T(shape, "int8", 2.0**-power, zero)], [y])
+            (ours,), (theirs,) = simulate(load(path, profile), given), reference(profile, path).run(given)
+            np.testing.assert_array_equal(ours, theirs, err_msg=f"{kind} {zero}")
+
+
 @pytest.mark.parametrize(("source", "target"), [("uint8", "int8"), ("int8", "uint8")])
 @pytest.mark.parametrize("equal", [False, True])
 def test_quantize_between_signed_and_unsigned(source: str, target: str, equal: bool, tmp_path: Path) -> None:

@@ -53,7 +53,11 @@ def narrow(raw: Raw, weights: Array) -> Array:
 
 
 def bias_codes(raw: Raw, value: Value | None, step: Array, gain: float = 1.0) -> Array:
-    """int64 (C_out,) bias in units of `step` (C_out,): the file's own integers, or its float numbers rounded."""
+    """int64 (C_out,) bias in units of `step` (C_out,): the file's own integers, or its float numbers rounded.
+
+    Raises CompileError where a quantized bias is no whole multiple of the unit, and where it is int32 of another
+    scale, whose integers ONNX Runtime takes all the same.
+    """
     if value is None:
         return np.zeros(step.shape, np.int64)
     integer = isinstance(value, Const) and value.array.dtype == np.int32
@@ -68,7 +72,19 @@ def bias_codes(raw: Raw, value: Value | None, step: Array, gain: float = 1.0) ->
         codes = np.rint(real if integer else real / np.where(step == 0, 1, step.astype(np.float64)))
     if not np.all(np.isfinite(codes)):
         raise CompileError(raw.where, "its bias is not finite", "finite numbers")
+    if isinstance(value, Weights) and gain == 1 and (value.codes.dtype == np.int32 or not _whole(real, step)):
+        raise CompileError(
+            raw.where, f"its bias has a scale of {float(value.scale.flat[0]):.6g} where input and weights have "
+            f"{float(step.flat[0]):.6g}", "the product of the scales of input and weights",
+            "write the bias as int32 of that scale, or in float",
+        )  # fmt: skip
     return np.clip(codes, -(2.0**31), 2.0**31 - 1).astype(np.int64)
+
+
+def _whole(real: Array, step: Array) -> bool:
+    """Whether numbers are multiples of the units, but for float32 rounding."""
+    ratio = real / np.where(step == 0, 1, step.astype(np.float64))
+    return bool(np.all(np.abs(ratio - np.rint(ratio)) <= 1e-5 * np.maximum(np.abs(ratio), 1)))
 
 
 def _matching(bias: Weights, step: Array) -> bool:

@@ -109,30 +109,30 @@ def leaky_relu(low: Lowering, op: TfOperator) -> None:
 
 
 def logistic(low: Lowering, op: TfOperator) -> None:
-    """Fixed point in Q4.27; the output has scale 1/256 and zero point -128 (int8) or 0 (uint8). 16 bits: between
-    256 values of a table; the output has scale 2^-15."""
+    """Fixed point in Q4.27, in LiteRT and of uint8 float32; the output has scale 1/256 and zero point -128 (int8)
+    or 0 (uint8). 16 bits: between 256 values of a table; the output has scale 2^-15."""
     source, target = _ends(low, op)
     if wide_ends(low, op):
         emit_sigmoid(low, op, "logistic", (0,))
         return
     if (target.scale, target.zero_point) != (1 / 256, -128):
         raise low.error(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/256, -128")
-    if unsigned(low, op):
+    if unsigned(low, op) or low.numerics == "litert-ref":
         emit_table(low, op, _by_float32(source, target, lambda x: 1 / (1 + _exp(-x))), "logistic")
         return
     emit_table(low, op, _fixed_point(source, logistic_q4, 8, 0) - 128, "logistic")
 
 
 def tanh(low: Lowering, op: TfOperator) -> None:
-    """Fixed point in Q4.27; the output has scale 1/128 and zero point 0 (int8) or 128 (uint8). 16 bits: as
-    LOGISTIC."""
+    """Fixed point in Q4.27, in LiteRT and of uint8 float32; the output has scale 1/128 and zero point 0 (int8) or
+    128 (uint8). 16 bits: as LOGISTIC."""
     source, target = _ends(low, op)
     if wide_ends(low, op):
         emit_sigmoid(low, op, "tanh", (0, 1))
         return
     if (target.scale, target.zero_point) != (1 / 128, 0):
         raise low.error(op, f"output scale {target.scale}, zero point {target.zero_point}", "1/128, 0")
-    if unsigned(low, op):
+    if unsigned(low, op) or low.numerics == "litert-ref":
         emit_table(low, op, _by_float32(source, target, lambda x: np.tanh(x.astype(np.float64))), "tanh")
         return
     emit_table(low, op, _fixed_point(source, tanh_q4, 7, -128), "tanh")

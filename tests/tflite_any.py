@@ -1,0 +1,326 @@
+"""Random TFLite networks of every supported operator: one a seed.
+
+The operators of `tflite_chains` and all others, in any geometry that the format allows: windows, scales and zero
+points at their ends, int8 and uint8 in one network, operands twice, shared weights, outputs that are read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from tflite_chains import RULES
+from tflite_drawing import ELEMENTS, Chain, fits
+from tflite_files import T
+
+FUNCTIONS = ("RELU", "RELU6", "RELU_N1_TO_1", "ABS", "LEAKY_RELU", "HARD_SWISH", "ELU", "LOGISTIC", "TANH")
+
+
+def scale(c: Chain) -> float:
+    """A scale: often one that users meet, now and then a power of two, or one far off."""
+    kind = c.below(8)
+    if kind == 0:
+        return float(2.0 ** c.rng.integers(-10, 2))
+    spread = (-7.0, 1.0) if kind == 1 else (-4.0, -1.0)
+    return float(np.float32(np.exp(c.rng.uniform(*spread))))
+
+
+def zero(c: Chain, dtype: str) -> int:
+    """A zero point: at an end, in the middle, or any."""
+    info = np.iinfo(dtype)
+    middle = (info.min + info.max + 1) // 2
+    return [info.min, info.max, middle, int(c.rng.integers(info.min, info.max + 1))][c.below(4)]
+
+
+def fresh(c: Chain, x: int, shape: tuple[int, ...]) -> int:
+    """A new tensor of the type of `x`, quantized anew."""
+    dtype = c.tensors[x].dtype
+    c.tensors.append(T(shape, dtype, scale(c), zero(c, dtype)))
+    return len(c.tensors) - 1
+
+
+def picture(c: Chain, x: int) -> bool:
+    shape = c.shape(x)
+    return len(shape) == 4 and shape[0] == 1
+
+
+def window(c: Chain, x: int, dilated: bool) -> tuple[dict[str, Any], tuple[int, int], tuple[int, int]]:
+    """Options of a window, its kernel, and the size of what it gives; sizes of 0 and less where it does not fit."""
+    size = c.shape(x)[1:3]
+    kernel = [1 + c.below(min(5, n + 2)) for n in size]
+    stride = [1 + c.below(3) if c.chance(2) else 1 for _ in size]
+    dilation = [1 + c.below(3) if dilated and c.chance(3) else 1 for _ in size]
+    if max(dilation) > 1 and max(stride) > 1:
+        dilation = [1, 1]
+    padding = c.below(2)
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    out = [-(-n // s) if padding == 0 else (n - r) // s + 1 for n, s, r in zip(size, stride, reach, strict=True)]
+    options = {
+        "Padding": padding,
+        "StrideH": stride[0],
+        "StrideW": stride[1],
+        "FusedActivationFunction": c.below(4),
+    }
+    if dilated:
+        options |= {"DilationHFactor": dilation[0], "DilationWFactor": dilation[1]}
+    return options, (kernel[0], kernel[1]), (out[0], out[1])
+
+
+def weights(c: Chain, x: int, shape: tuple[int, ...], count: int, axis: int) -> tuple[list[int], float | Any]:
+    """Weights and, often, a bias; int8 a tensor or a channel, or uint8 with any zero point."""
+    if c.tensors[x].dtype == "uint8":
+        values = c.rng.integers(0, 256, shape)
+        one = scale(c) / 8
+        made = [c.constant(values, "uint8", one, int(c.rng.integers(0, 256)))]
+        scales: Any = np.full(1, one)
+    else:
+        values = c.rng.choice([-128, -127, 127], shape) if c.chance(6) else c.rng.integers(-128, 128, shape)
+        many = np.exp(c.rng.uniform(-9, -3, count)) if c.chance(2) else np.full(1, scale(c) / 8)
+        c.tensors.append(T(shape, "int8", many.astype(np.float32), 0, values.astype(np.int8), axis=axis))
+        made, scales = [len(c.tensors) - 1], many
+    if not c.chance(4):
+        limit = int(10 ** c.rng.uniform(1, 5))
+        bias = c.rng.integers(-limit, limit + 1, count)
+        made.append(c.constant(bias, "int32", (np.float32(c.tensors[x].scale) * scales.astype(np.float32))))
+    return made, scales
+
+
+def convolution(c: Chain, x: int) -> None:
+    if not picture(c, x):
+        return
+    depth, deep = c.shape(x)[3], c.tensors[x].dtype == "int8" and c.chance(2)
+    options, kernel, size = window(c, x, True)
+    if min(size) < 1:
+        return
+    if deep:
+        multiplier = 1 + c.below(3) if c.chance(3) else 1
+        count = depth * multiplier
+        shape: tuple[int, ...] = (1, *kernel, count)
+        kind, options = "DEPTHWISE_CONV_2D", options | {"DepthMultiplier": multiplier}
+    else:
+        groups = [g for g in range(1, depth + 1) if depth % g == 0]
+        group = groups[c.below(len(groups))] if c.chance(4) and c.tensors[x].dtype == "int8" else 1
+        count = group * (1 + c.below(9 if group == 1 else 3))
+        shape, kind = (count, *kernel, depth // group), "CONV_2D"
+    made, _ = weights(c, x, shape, count, 3 if deep else 0)
+    c.add(kind, [x, *made], [fresh(c, x, (1, *size, count))], **options)
+
+
+def twins(c: Chain, x: int) -> None:
+    """Two 1 x 1 convolutions of one weight tensor, with and without a bias."""
+    if not picture(c, x) or c.tensors[x].dtype == "uint8":
+        return
+    depth = c.shape(x)[3]
+    made, _ = weights(c, x, (depth, 1, 1, depth), depth, 0)
+    options = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}
+    y = fresh(c, x, c.shape(x))
+    c.add("CONV_2D", [x, *made], [y], **options)
+    c.add("CONV_2D", [y, made[0]], [fresh(c, x, c.shape(x))], FusedActivationFunction=c.below(4), **options)
+
+
+def dense(c: Chain, x: int) -> None:
+    shape = c.shape(x)
+    depth = shape[-1] if c.chance(2) else math.prod(shape)
+    count, rows = 1 + c.below(8), math.prod(shape) // depth
+    made, _ = weights(c, x, (count, depth), count, 0)
+    keep = depth == shape[-1] and c.chance(2)
+    output = (*shape[:-1], count) if keep else (rows, count)
+    options = {"FusedActivationFunction": c.below(4), "KeepNumDims": keep}
+    c.add("FULLY_CONNECTED", [x, *made], [fresh(c, x, output)], **options)
+
+
+def pool(c: Chain, x: int) -> None:
+    if not picture(c, x):
+        return
+    options, kernel, size = window(c, x, False)
+    if min(size) > 0:
+        y = c.moved(x, (1, *size, c.shape(x)[3]))
+        options |= {"FilterHeight": kernel[0], "FilterWidth": kernel[1]}
+        c.add(["MAX_POOL_2D", "AVERAGE_POOL_2D"][c.below(2)], [x], [y], **options)
+
+
+def function(c: Chain, x: int) -> None:
+    kind, dtype = FUNCTIONS[c.below(len(FUNCTIONS))], c.tensors[x].dtype
+    if dtype == "uint8" and kind in ("ABS", "ELU", "RELU_N1_TO_1"):
+        kind = "LOGISTIC"
+    if kind in ("LOGISTIC", "TANH"):
+        quantized = (1 / 256, -128) if kind == "LOGISTIC" else (1 / 128, 0)
+        c.tensors.append(T(c.shape(x), dtype, quantized[0], quantized[1] + 128 * (dtype == "uint8")))
+        y = len(c.tensors) - 1
+    else:
+        y = c.moved(x, c.shape(x)) if c.chance(3) or kind == "RELU6" else fresh(c, x, c.shape(x))
+    c.add(kind, [x], [y], **({"Alpha": float(c.rng.uniform(-1, 1.5))} if kind == "LEAKY_RELU" else {}))
+
+
+def requantize(c: Chain, x: int) -> None:
+    """QUANTIZE to another scale or type."""
+    y = fresh(c, x, c.shape(x))
+    other = ["int8", "uint8"][c.below(2)]
+    if c.chance(2):
+        kept = c.tensors[x].zero + 128 * ((other == "uint8") - (c.tensors[x].dtype == "uint8"))
+        c.tensors[y] = replace(c.tensors[y], dtype=other, scale=c.tensors[x].scale, zero=kept)
+    else:
+        c.tensors[y] = replace(c.tensors[y], dtype=other, zero=zero(c, other))
+    c.add("QUANTIZE", [x], [y])
+
+
+def softmax(c: Chain, x: int) -> None:
+    dtype = c.tensors[x].dtype
+    c.tensors.append(T(c.shape(x), dtype, 1 / 256, 0 if dtype == "uint8" else -128))
+    beta = [1.0, 1.0, 0.5, 3.0][c.below(4)]
+    c.add("SOFTMAX", [x], [len(c.tensors) - 1], Beta=beta)
+
+
+def resize(c: Chain, x: int) -> None:
+    if not picture(c, x):
+        return
+    _, height, width, channels = c.shape(x)
+    size = [height * (1 + c.below(3)), width * 2] if c.chance(2) else [1 + c.below(9), 1 + c.below(9)]
+    corners, half = [(False, False), (True, False), (False, True)][c.below(3)]
+    kind = ["RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"][c.below(2)]
+    y = c.moved(x, (1, *size, channels))
+    c.add(kind, [x, c.constant(size)], [y], AlignCorners=corners, HalfPixelCenters=half)
+
+
+def spread(c: Chain, x: int) -> None:
+    """TRANSPOSE_CONV."""
+    if not picture(c, x) or c.tensors[x].dtype == "uint8":
+        return
+    _, height, width, depth = c.shape(x)
+    kernel, stride = [1 + c.below(4), 1 + c.below(4)], [1 + c.below(3), 1 + c.below(3)]
+    padding, count = c.below(2), 1 + c.below(4)
+    size = [
+        n * s if padding == 0 else n * s + max(k - s, 0)
+        for n, s, k in zip((height, width), stride, kernel, strict=True)
+    ]
+    made, _ = weights(c, x, (count, *kernel, depth), count, 0)
+    y = fresh(c, x, (1, *size, count))
+    options = {"Padding": padding, "StrideH": stride[0], "StrideW": stride[1]}
+    c.add("TRANSPOSE_CONV", [c.constant([1, *size, count]), made[0], x, *made[1:]], [y], **options)
+
+
+def blocks(c: Chain, x: int) -> None:
+    if not picture(c, x):
+        return
+    _, height, width, channels = c.shape(x)
+    size = 2 + c.below(2)
+    if channels % size**2 == 0:
+        y = c.moved(x, (1, height * size, width * size, channels // size**2))
+        c.add("DEPTH_TO_SPACE", [x], [y], BlockSize=size)
+    elif height % size == 0 and width % size == 0:
+        y = c.moved(x, (1, height // size, width // size, channels * size**2))
+        c.add("SPACE_TO_DEPTH", [x], [y], BlockSize=size)
+
+
+def arithmetic(c: Chain, x: int) -> None:
+    """ADD, SUB, MUL, MINIMUM, MAXIMUM of values, itself, or constants, in either order."""
+    shape, tensor = c.shape(x), c.tensors[x]
+    kind = ["ADD", "SUB", "MUL", "MINIMUM", "MAXIMUM"][c.below(5)]
+    fitting = [v for v in c.values if fits(c.shape(v), shape) and c.tensors[v].dtype == tensor.dtype]
+    raw = kind in ("MINIMUM", "MAXIMUM")
+    if raw:
+        fitting = [v for v in fitting if c.quantization(v) == c.quantization(x)]
+    if c.chance(2):
+        other = fitting[c.below(len(fitting))]
+    else:
+        trimmed = shape[c.below(len(shape)) if c.chance(2) else 0 :]
+        sizes = tuple(1 if c.chance(3) else size for size in trimmed)
+        info = np.iinfo(tensor.dtype)
+        values = c.rng.integers(info.min, info.max + 1, sizes)
+        quantized = c.quantization(x) if raw else (scale(c), zero(c, tensor.dtype))
+        other = c.constant(values, tensor.dtype, *quantized)
+    pair = [other, x] if c.chance(2) else [x, other]
+    y = c.moved(x, shape) if raw else fresh(c, x, shape)
+    c.add(kind, pair, [y], **({} if raw else {"FusedActivationFunction": c.below(4)}))
+
+
+def rectifier(c: Chain, x: int) -> None:
+    """PRELU with a slope for all, a channel, or an element."""
+    shape, dtype = c.shape(x), c.tensors[x].dtype
+    if len(shape) != 4:
+        return
+    sizes = [(1, 1, 1), (1, 1, shape[3]), shape[1:]][c.below(3)]
+    info = np.iinfo(dtype)
+    slopes = c.constant(c.rng.integers(info.min, info.max + 1, sizes), dtype, scale(c), zero(c, dtype))
+    c.add("PRELU", [x, slopes], [fresh(c, x, shape)])
+
+
+def joined(c: Chain, x: int) -> None:
+    """CONCATENATION of values of any scale."""
+    shape, dtype = c.shape(x), c.tensors[x].dtype
+    axis = c.below(len(shape))
+    rest = (*shape[:axis], *shape[axis + 1 :])
+    fitting = [
+        v for v in c.values
+        if len(c.shape(v)) == len(shape) and (*c.shape(v)[:axis], *c.shape(v)[axis + 1 :]) == rest
+        and c.tensors[v].dtype == dtype and (dtype == "uint8" or c.quantization(v) == c.quantization(x))
+    ]  # fmt: skip
+    parts = [fitting[c.below(len(fitting))] for _ in range(1 + c.below(3))] + [x]
+    total = (*shape[:axis], sum(c.shape(v)[axis] for v in parts), *shape[axis + 1 :])
+    y = fresh(c, x, total) if dtype == "uint8" else c.moved(x, total)
+    c.add("CONCATENATION", parts, [y], Axis=axis)
+
+
+def copies(c: Chain, x: int) -> None:
+    """TILE, which TensorFlow Lite Micro has not."""
+    shape = c.shape(x)
+    times = [1 + c.below(3) if c.chance(2) else 1 for _ in shape]
+    output = tuple(n * t for n, t in zip(shape, times, strict=True))
+    if len(shape) < 5 and math.prod(output) < ELEMENTS:
+        c.add("TILE", [x, c.constant(times)], [c.moved(x, output)])
+
+
+def index(c: Chain, x: int) -> None:
+    """ARG_MAX or ARG_MIN over the last axis; nothing reads it."""
+    shape = c.shape(x)
+    if len(shape) > 1:
+        axis = c.constant(len(shape) - 1)
+        c.tensors.append(T(shape[:-1], "int32"))
+        kind = ["ARG_MAX", "ARG_MIN"][c.below(2)]
+        c.add(kind, [x, axis], [len(c.tensors) - 1], OutputType=2)
+        c.values.pop()
+
+
+def real(c: Chain, x: int) -> None:
+    """DEQUANTIZE; nothing reads it."""
+    c.tensors.append(T(c.shape(x), "float32"))
+    c.add("DEQUANTIZE", [x], [len(c.tensors) - 1])
+    c.values.pop()
+
+
+OTHERS: tuple[Callable[[Chain, int], None], ...] = (
+    convolution, convolution, convolution, convolution, twins, dense, dense, pool, pool, function, function,
+    requantize, softmax, resize, spread, blocks, arithmetic, arithmetic, rectifier, joined, copies, index, real,
+)  # fmt: skip
+
+
+def draw_any(seed: int) -> Chain:
+    """The network of a seed: up to 7 operators on one or two inputs, maps more often than not."""
+    rng = np.random.default_rng([seed, 77])
+    dtype = "uint8" if rng.integers(5) == 0 else "int8"
+    c = Chain(rng, dtype, 0)
+    for _ in range(1 + c.chance(4)):
+        sizes = (1 + c.below(9), 1 + c.below(9), [1 + c.below(9), 4, 8, 16, 17][c.below(5)])
+        shape = (1, *sizes) if not c.chance(5) else sizes[: 1 + c.below(3)]
+        kind = dtype if not c.chance(6) else "int8"
+        c.tensors.append(T(shape, kind, scale(c), zero(c, kind)))
+        if c.chance(4):  # a float end
+            c.tensors.append(replace(c.tensors[-1]))
+            c.tensors[-2] = T(shape, "float32")
+            c.inputs.append(len(c.tensors) - 2)
+            c.add("QUANTIZE", [len(c.tensors) - 2], [len(c.tensors) - 1])
+        else:
+            c.inputs.append(len(c.tensors) - 1)
+            c.values.append(len(c.tensors) - 1)
+    c.values += [index for op in c.ops for index in op.outputs if index not in c.values]
+    wanted, rules = len(c.ops) + 1 + c.below(7), (*OTHERS, *OTHERS, *RULES)
+    while len(c.ops) < wanted:
+        newest = c.values[-1 - c.below(min(3, len(c.values)))]
+        source = newest if not c.chance(5) else c.values[c.below(len(c.values))]
+        if math.prod(c.shape(source)) <= ELEMENTS and len(c.shape(source)) > 0:
+            c.dtype, c.zero = c.tensors[source].dtype, c.tensors[source].zero
+            rules[c.below(len(rules))](c, source)
+    return c
