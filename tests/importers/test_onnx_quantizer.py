@@ -127,3 +127,11 @@ def test_activations_of_4_bits_are_refused(tmp_path: Path) -> None:
     y = net.node("QuantizeLinear", net.node("Conv", x, net.weights(4, 3, 1, 1)), scale, zero)
     net.output(net.node("DequantizeLinear", y, scale, zero))
     onnx_files.refused(net.save(tmp_path), "int4", "quantize to 8 bits")
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16])
+def test_activations_of_16_bits(dtype: Any, tmp_path: Path) -> None:
+    """ONNX Runtime has no integer operators for these."""
+    net = onnx_files.Net(1)
+    net.output(net.qdq(net.node("Sigmoid", net.qdq(net.input([1, 4]), 0.01, 0, dtype)), 0.01, 0, dtype))
+    onnx_files.refused(net.save(tmp_path), f"quantizes to {np.dtype(dtype).name}", "in float32")

@@ -153,6 +153,16 @@ def test_transpose_convolution(g: tuple[int, ...], padding: int, bias: bool, tmp
     assert_equal_to("tflm", one_op(tmp_path / "op.tflite", "TRANSPOSE_CONV", operands, [y], **options), [x])
 
 
+def test_shape_of_a_transposed_convolution_as_an_input(tmp_path: Path) -> None:
+    """Models cut out of larger ones ask for the shape that the output has anyway."""
+    rng = np.random.default_rng(5)
+    x, y = quantized(rng, (1, 4, 3, 3)), quantized(rng, (1, 8, 6, 5))
+    operands = [T((4,), "int32", name="shape"), const(rng.integers(-128, 128, (5, 3, 3, 3)), "int8", 0.01), x]
+    path = one_op(tmp_path / "op.tflite", "TRANSPOSE_CONV", operands, [y], Padding=0, StrideH=2, StrideW=2)
+    graph = assert_equal_to("tflm", path, [x])
+    assert [external.shape for external in graph.inputs] == [x.shape]
+
+
 @pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D"])
 @pytest.mark.parametrize(("h", "w", "block"), [(5, 7, 2), (6, 6, 3), (4, 9, 4)])
 def test_space_to_batch_is_dilation(kind: str, h: int, w: int, block: int, tmp_path: Path) -> None:

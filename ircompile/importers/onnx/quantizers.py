@@ -41,7 +41,7 @@ def activation(raw: Raw, scale: Value | None, zero: Value | None, dtype: str) ->
         raise CompileError(raw.where, f"quantizes an activation with {scales.size} scales", "one scale")
     if type_name(zeros) not in EIGHT_BITS:
         raise CompileError(
-            raw.where, f"quantizes to {type_name(zeros)}", "int8 and uint8 activations", "quantize to 8 bits"
+            raw.where, f"quantizes to {type_name(zeros)}", "int8 and uint8 activations", _hint(zeros)
         )
     unsigned = zeros.dtype == np.uint8
     number = np.float32(scales.reshape(-1)[0])
@@ -50,6 +50,12 @@ def activation(raw: Raw, scale: Value | None, zero: Value | None, dtype: str) ->
             raw.where, f"its scale is {number}", "normal float32 numbers", "quantize the model again"
         )
     return Quant(float(number), int(zeros.reshape(-1)[0]) - (128 if unsigned else 0)), unsigned
+
+
+def _hint(zeros: Array) -> str:
+    if zeros.dtype.itemsize == 2:
+        return "quantize to 8 bits, or to 16x8 in TFLite: ONNX Runtime computes 16 bits in float32"
+    return "quantize to 8 bits"
 
 
 def output_type(raw: Raw) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ircompile.errors import CompileError
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
 from ircompile.importers.tflite.lowering import CODES, Batched, Cut, Floating, FloatInput, Lowering, held_type
@@ -10,7 +12,7 @@ from ircompile.importers.tflite.variables import close_variables
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.names import sanitize
 from ircompile.ir.ops import Flip
-from ircompile.ir.tensor import Tensor
+from ircompile.ir.tensor import Array, Tensor
 
 INSTEAD = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "train a network of convolutions over time, with variables, or unroll it",
@@ -29,8 +31,12 @@ def open_inputs(low: Lowering) -> None:
 
 
 def open_input(low: Lowering, index: int) -> None:
-    """Declares one input; a uint8 one is followed by a Flip."""
+    """Declares one input; a uint8 one is followed by a Flip, a shape that the file knows is none."""
     tensor = low.model.tensors[index]
+    known = known_shape(low, index)
+    if known is not None:
+        low.folded[index] = known
+        return
     _check_input(low, tensor)
     if tensor.dtype == "float32":
         low.values[index] = FloatInput(index)
@@ -44,6 +50,15 @@ def open_input(low: Lowering, index: int) -> None:
     else:
         _external_input(low, tensor, held.name)
     low.values[index] = Activation(held.name, default_axes(tensor.shape))
+
+
+def known_shape(low: Lowering, index: int) -> Array | None:
+    """The shape that an input asks TRANSPOSE_CONV for, where that is all it does: the output's, which is static."""
+    readers = [op for op in low.model.operators if index in op.inputs]
+    shapes = {low.model.tensors[op.outputs[0]].shape for op in readers if op.outputs}
+    if len(shapes) != 1 or any((op.kind, op.inputs[0]) != ("TRANSPOSE_CONV", index) for op in readers):
+        return None
+    return np.array(shapes.pop(), np.int32)
 
 
 def _check_input(low: Lowering, tensor: TfTensor) -> None:
@@ -129,7 +144,7 @@ def close(low: Lowering, name: str) -> Graph:
     """The finished graph."""
     close_variables(low)
     for index in low.model.inputs:
-        if index not in low.inputs:
+        if index not in low.inputs and index not in low.folded:
             where = f"{low.model.path.name} input {low.model.tensors[index].name!r}"
             raise CompileError(where, "is float32 and never quantized", "a QUANTIZE on it")
     outputs: list[int] = []
@@ -140,7 +155,7 @@ def close(low: Lowering, name: str) -> Graph:
         outputs = list(dict.fromkeys(outputs))
     outer: dict[str, str] = {}
     externals = tuple(_output(low, index, outer) for index in outputs)
-    inputs = tuple(low.inputs[i] for i in low.model.inputs)
+    inputs = tuple(low.inputs[i] for i in low.model.inputs if i in low.inputs)
     return low.build(name, inputs, externals, low.numerics)
 
 

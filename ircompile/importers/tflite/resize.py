@@ -70,7 +70,7 @@ def batch_to_space(low: Lowering, op: TfOperator) -> None:
 
 
 def transpose_conv(low: Lowering, op: TfOperator) -> None:
-    """Any kernel, stride and padding; weights as CONV_2D; fused activations; constant output shape."""
+    """Any kernel, stride and padding; weights as CONV_2D; fused activations; the shape a constant or an input."""
     shape = [int(v) for v in low.constant(op, 0, "output shape").reshape(-1)]
     tensor, weights = weights_of(low, op)
     source = low.picture(op, 2)

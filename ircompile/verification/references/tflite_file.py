@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import flatbuffers
+import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.verification.references.base import Operator, read_model
@@ -22,12 +23,33 @@ class TfliteFile:
         self.path = path
         self.data = read_model(path)
         self._schema = schema
+        names = vars(schema.BuiltinOperator).items()
+        self._kinds = {code: name for name, code in names if not name.startswith("_")}
         self._model = _unpack(path, self.data, schema)
         self._graph = self._model.subgraphs[0]
+        if self._settle():
+            self.data = _pack(self._model)
         self.inputs: tuple[int, ...] = tuple(int(i) for i in self._graph.inputs)
         self.outputs: tuple[int, ...] = tuple(int(i) for i in self._graph.outputs)
-        kinds = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-        self.operators = tuple(self._describe(index, kinds) for index in range(len(self._graph.operators or [])))
+        self.operators = tuple(self._describe(index) for index in range(len(self._graph.operators or [])))
+
+    def _settle(self) -> bool:
+        """Makes constants of inputs that only ask TRANSPOSE_CONV for its output's shape; whether there were any."""
+        known = {int(index): self._shape_asked(int(index)) for index in self._graph.inputs}
+        for index, shape in known.items():
+            if shape is not None:
+                buffer = self._schema.BufferT()
+                buffer.data = np.array(shape, "<i4").view(np.uint8)
+                self._graph.tensors[index].buffer = len(self._model.buffers)
+                self._model.buffers.append(buffer)
+        self._graph.inputs = [index for index, shape in known.items() if shape is None]
+        return len(self._graph.inputs) < len(known)
+
+    def _shape_asked(self, index: int) -> Any:
+        readers = [operator for operator in self._graph.operators or [] if index in operator.inputs]
+        if not readers or any(self._kind(r) != "TRANSPOSE_CONV" or r.inputs[0] != index for r in readers):
+            return None
+        return self._graph.tensors[readers[0].outputs[0]].shape
 
     def activations(self) -> tuple[int, ...]:
         """The tensors which hold run-time values: the model's inputs and every operator's outputs."""
@@ -78,9 +100,7 @@ class TfliteFile:
         model.version = self._model.version
         model.operatorCodes = [self._model.operatorCodes[source.opcodeIndex]]
         model.subgraphs, model.buffers = [graph], buffers
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return _pack(model)
 
     def upto(self, outputs: Sequence[int], inputs: Sequence[str]) -> bytes:
         """The model with these tensors as its outputs, without the operators that they do not need.
@@ -104,27 +124,33 @@ class TfliteFile:
         others = self._model.subgraphs[1:] if remembers else []
         model.subgraphs, model.signatureDefs = [graph, *others], None
         model.operatorCodes = [self._model.operatorCodes[code] for code in codes]
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return _pack(model)
 
     def _constant(self, index: int) -> bool:
         data = self._model.buffers[self._graph.tensors[index].buffer].data
         return data is not None and len(data) > 0
 
-    def _describe(self, index: int, kinds: dict[int, str]) -> Operator:
-        operator = self._graph.operators[index]
+    def _kind(self, operator: Any) -> str:
         code = self._model.operatorCodes[operator.opcodeIndex]
-        kind = kinds.get(max(int(code.builtinCode), int(code.deprecatedBuiltinCode)), "UNKNOWN")
+        return self._kinds.get(max(int(code.builtinCode), int(code.deprecatedBuiltinCode)), "UNKNOWN")
+
+    def _describe(self, index: int) -> Operator:
+        operator = self._graph.operators[index]
         activations = (int(i) for i in operator.inputs if i >= 0 and not self._constant(int(i)))
         outputs = tuple(int(i) for i in operator.outputs)
         return Operator(
             index=index,
-            kind=kind,
+            kind=self._kind(operator),
             name=self.tensor_name(outputs[0]) if outputs else "",
             inputs=tuple(str(i) for i in dict.fromkeys(activations)),
             outputs=tuple(str(i) for i in outputs),
         )
+
+
+def _pack(model: Any) -> bytes:
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 def _unpack(path: Path, data: bytes, schema: Any) -> Any:
