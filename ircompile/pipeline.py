@@ -15,6 +15,7 @@ from ircompile.kernels.lower import Lowered
 from ircompile.kernels.pack import Program, pack
 from ircompile.passes import normalize, working
 from ircompile.passes.fold_pixels import fold_pixels
+from ircompile.passes.stream_in_time import stream_in_time
 from ircompile.plan import Plan
 from ircompile.target import MemoryRegion, Target, check_names
 from ircompile.variants.choose import Ram, fit
@@ -53,14 +54,19 @@ class Compiled:
 
 
 def read(
-    path: Path, numerics: str | None = None, pixels: Pixels | None = None, outputs: Sequence[str] = ()
+    path: Path,
+    numerics: str | None = None,
+    pixels: Pixels | None = None,
+    outputs: Sequence[str] = (),
+    stream: int = 0,
 ) -> Graph:
     """The model in the normal form that planning relies on; with `pixels`, its input is raw 8-bit pixels.
 
-    With `outputs`, names of tensors of the file, it is cut there.
+    With `outputs`, names of tensors of the file, it is cut there. With `stream`, it takes so many new rows a call.
     """
     graph = working(normalize(load(path, numerics, outputs=outputs)))
-    return normalize(fold_pixels(graph, *pixels)) if pixels else graph
+    graph = normalize(fold_pixels(graph, *pixels)) if pixels else graph
+    return stream_in_time(graph, stream) if stream else graph
 
 
 def build(

@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ircompile.cli.arguments import BUDGET, add_input, add_model_file, add_numerics, add_regions, add_target, size
+from ircompile.cli.arguments import (
+    BUDGET,
+    add_input,
+    add_model_file,
+    add_numerics,
+    add_regions,
+    add_stream,
+    add_target,
+    size,
+)
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table, wrapped
 from ircompile.cli.models import board_of, target_of
@@ -36,6 +45,7 @@ def _fill_analyze(to: argparse.ArgumentParser) -> None:
     to.add_argument("--ram", type=size, metavar="BYTES", help=BUDGET)
     add_regions(to)
     add_input(to)
+    add_stream(to)
     add_numerics(to)
     to.add_argument("--json", action="store_true", help="print the analysis as JSON")
 
@@ -118,7 +128,7 @@ def analyze_model(arguments: argparse.Namespace) -> int:
     """Prints the analysis; 1 where the model does not fit as it is."""
     target, board = target_of(arguments), board_of(arguments)
     with doing(f"analyzing {arguments.model.name}"):
-        graph = read(arguments.model, arguments.numerics, outputs=arguments.outputs)
+        graph = read(arguments.model, arguments.numerics, outputs=arguments.outputs, stream=arguments.stream)
         timed = (lambda plan: time_of(plan, board).data) if board else None
         found = analyze_graph(graph, target, arguments.input, arguments.ram, memory=arguments.memory, timed=timed)
     if arguments.json:

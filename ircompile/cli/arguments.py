@@ -99,6 +99,15 @@ def add_input(to: argparse._ActionsContainer) -> None:
     )  # fmt: skip
 
 
+def add_stream(to: argparse._ActionsContainer) -> None:
+    """How a window of time moves on."""
+    to.add_argument(
+        "--stream", type=int, default=0, metavar="HOP",
+        help="the input is a window of time: take HOP new rows a call, and keep what the last call computed of the "
+        "others; every output is that of the whole window",
+    )  # fmt: skip
+
+
 def add_numerics(to: argparse._ActionsContainer) -> None:
     """Whose rounding."""
     to.add_argument(
@@ -123,6 +132,7 @@ def add_model(to: argparse.ArgumentParser) -> None:
 def _add_memory(to: argparse._ActionsContainer) -> None:
     add_target(to)
     add_input(to)
+    add_stream(to)
     to.add_argument(
         "--ram", type=ram, default="auto", metavar="BYTES",
         help="auto: the fastest of the small plans; min: the least without computing windows anew; or bytes to "

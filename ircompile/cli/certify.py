@@ -41,7 +41,7 @@ def certify(arguments: argparse.Namespace) -> int:
     if comparison.reference:
         original = original_of(arguments)
         graph = original[0] if original else compiled.graph
-        codes = [original[1](vector) for vector in vectors] if original else vectors
+        codes = original[1](vectors) if original else vectors
         alone = layers.compare(graph, arguments.model, comparison.reference, codes, arguments.outputs)
     report = {**report_data(compiled), "compared": asdict(comparison), "verified": climbed, "isolated": alone}
     with doing("writing the evidence"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ircompile.cli.console import doing
@@ -14,6 +15,8 @@ from ircompile.target import Target, load_target
 from ircompile.timing.board import Board, load_board
 from ircompile.verification.accuracy import Original
 from ircompile.verification.confirm import Comparison, Confirmation
+from ircompile.verification.ladder import Codes
+from ircompile.verification.windows import windows_of
 
 
 def board_of(arguments: argparse.Namespace) -> Board | None:
@@ -30,7 +33,7 @@ def target_of(arguments: argparse.Namespace) -> Target:
 def graph_of(arguments: argparse.Namespace) -> Graph:
     """Reads the model of a command."""
     with doing(f"reading {arguments.model.name}"):
-        return read(arguments.model, arguments.numerics, pixels_of(arguments), arguments.outputs)
+        return read(arguments.model, arguments.numerics, pixels_of(arguments), arguments.outputs, arguments.stream)
 
 
 def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None) -> Compiled:
@@ -73,10 +76,17 @@ def pixels_of(arguments: argparse.Namespace) -> Pixels | None:
 
 
 def original_of(arguments: argparse.Namespace) -> Original | None:
-    """With --mean or --std: the model as it is in its file, and how its own input codes come of pixels."""
-    pixels = pixels_of(arguments)
-    if pixels is None:
+    """With --mean, --std or --stream: the model as in its file, and how its own inputs come of the graph's."""
+    pixels, stream = pixels_of(arguments), arguments.stream
+    if pixels is None and not stream:
         return None
     graph = read(arguments.model, arguments.numerics, outputs=arguments.outputs)
+    whole = read(arguments.model, arguments.numerics, pixels, arguments.outputs) if pixels else graph
+    streamed = graph_of(arguments) if stream else whole
     name = graph.input_names[0]
-    return graph, lambda codes: {name: codes_of_pixels(graph, *pixels, codes[name])}
+
+    def own(vectors: Sequence[Codes]) -> list[Codes]:
+        windows = windows_of(whole, streamed, vectors) if stream else list(vectors)
+        return [{name: codes_of_pixels(graph, *pixels, codes[name])} for codes in windows] if pixels else windows
+
+    return graph, own

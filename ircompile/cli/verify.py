@@ -70,7 +70,7 @@ def compare_more(
     if arguments.isolated:
         profile, original = against or compiled.graph.numerics, original_of(arguments)
         graph = original[0] if original else compiled.graph
-        codes = [original[1](vector) for vector in vectors] if original else vectors
+        codes = original[1](vectors) if original else vectors
         extra["isolated"] = layers.compare(graph, arguments.model, profile, codes, arguments.outputs)
     if arguments.accuracy:
         extra["accuracy"] = accuracy.measure(arguments, compiled, against)

@@ -160,21 +160,24 @@ def _states(plan: Plan, memory: Memory, constants: Constants) -> list[dict[str, 
     """What `begin` and the end of a call do to each tensor with a state.
 
     `row`: the address of row number `row`; `code`: the one code of all first rows, or None where `initial` is an
-    array of them. `moved`: the constant that says where the number of moved slots stands, "" where there is none.
+    array of them, each `step` bytes behind the one before, 0 where all are alike. `moved`: the constant that says
+    where the number of moved slots stands, "" where there is none.
     """
     found = []
     for state in plan.graph.states:
         buffer, first = plan.buffers[state.tensor], plan.graph.consts[state.initial]
         codes = np.ascontiguousarray(first if buffer.layout == "hwc" else first.transpose(0, 2, 1))
         writer = next((node for node in plan.graph.nodes if node.output == state.tensor), plan.graph.nodes[0])
-        alike = bool((codes == codes.flat[0]).all())
+        alike, one = bool((codes == codes.flat[0]).all()), bool((codes == codes[:1]).all())
+        stored = codes[:1] if one else codes
         found.append(
             {
                 "tensor": state.tensor,
                 "rows": state.rows,
                 "row": memory.kept_row(state.tensor, "row"),
                 "code": int(codes.flat[0]) if alike else None,
-                "initial": "" if alike else constants.array(writer, f"state_{state.tensor}", codes).name,
+                "initial": "" if alike else constants.array(writer, f"state_{state.tensor}", stored).name,
+                "step": 0 if one else buffer.pitch,
                 "pitch": buffer.pitch,
                 "moved": memory.moved(state.tensor),
                 "advance": buffer.advance % buffer.slots,

@@ -11,6 +11,7 @@ KINDS = (
     ("input", "input", "#4a88cf"),
     ("ring", "ring of rows", "#2f9a75"),
     ("stored", "stored whole", "#d4912a"),
+    ("state", "kept for the next call", "#c2603d"),
     ("output", "output", "#b1559a"),
     ("lines", "rows kept", "#2b8fa8"),
     ("again", "computed anew", "#c2574b"),

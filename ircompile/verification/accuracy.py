@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from ircompile.verification.runners.host import host_program
 BATCH = 64
 """Inputs in memory at once, and run by one process."""
 
-Original = tuple[Graph, Callable[[Codes], Codes]]
+Original = tuple[Graph, Callable[[Sequence[Codes]], list[Codes]]]
 """The graph whose input is the file's own, and its codes of the compiled graph's."""
 
 
@@ -98,6 +98,10 @@ def measure_accuracy(
     `reference` is the framework (default: the model's own). Raises CompileError where the model's output is no
     scores of classes, where a file does not fit its input, or where a tool is missing.
     """
+    if compiled.graph.states:
+        raise CompileError(
+            "--accuracy", "the network remembers: a file is no input of its own", "networks without memory"
+        )
     decision = _decision(compiled.graph)
     data = read_dataset(folder, decision.count, labels)
     name = reference or compiled.graph.numerics
@@ -157,7 +161,7 @@ def _pairs(
 
 
 def _framework_scores(graph: Graph, oracle: Reference, codes: Codes, original: Original | None) -> Array:
-    source, own = (original[0], original[1](codes)) if original else (graph, codes)
+    source, own = (original[0], original[1]([codes])[0]) if original else (graph, codes)
     feeds = [from_graph(e, source.tensors[e.tensor], own[e.tensor]) for e in source.inputs]
     (result,) = framework_outputs(graph, oracle, feeds)
     tensor = graph.tensors[graph.output_names[0]]

@@ -40,7 +40,7 @@ INPUTS = 5
 MACS = 100_000_000
 """Of all inputs together: about two seconds in the reference kernels. One input is compared in any case."""
 
-Original = tuple[Graph, Callable[[Codes], Codes]]
+Original = tuple[Graph, Callable[[Sequence[Codes]], list[Codes]]]
 Layers = Sequence[dict[str, Any]]
 
 
@@ -194,7 +194,7 @@ class Confirmation:
         """The graph whose inputs are the file's, the graph to be compared, and the codes of either's inputs."""
         source, codes = self.graph, self.vectors
         if self.original:
-            source, codes = self.original[0], [self.original[1](vector) for vector in self.vectors]
+            source, codes = self.original[0], self.original[1](self.vectors)
         if name == self.own:
             return source, self.graph, codes, self.vectors
         other = read(self.model, name, outputs=self.outputs)
