@@ -61,5 +61,15 @@ def bytes_of(weights: Array) -> Array:
 
 def weights_of(words: Array, count: int) -> Array:
     """The `count` weights of each channel, int8 (C, count), out of what `words_of` gives."""
-    nibbles = (words[..., np.newaxis].astype(np.int64) >> SHIFTS).reshape(len(words), -1)[:, :count] & (2**BITS - 1)
-    return np.where(nibbles > INT4.high, nibbles - 2**BITS, nibbles).astype(np.int8)
+    return signed((words[..., np.newaxis].astype(np.int64) >> SHIFTS).reshape(len(words), -1)[:, :count])
+
+
+def weights_in(pairs: Array, count: int) -> Array:
+    """The `count` weights of each channel, int8 (C, count), out of what `bytes_of` gives."""
+    return signed((pairs[..., np.newaxis].astype(np.int64) >> SHIFTS[:2]).reshape(len(pairs), -1)[:, :count])
+
+
+def signed(nibbles: Array) -> Array:
+    """The lowest four bits of integers as numbers from -8 to 7, int8."""
+    low = nibbles & (2**BITS - 1)
+    return np.where(low > INT4.high, low - 2**BITS, low).astype(np.int8)

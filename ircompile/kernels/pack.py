@@ -34,12 +34,17 @@ def pack(lowered: Lowered, plan: Plan, target: Target) -> Program:
     return Program(plan, lowered, target, packed)
 
 
+def coding_of(packed: Packed) -> WeightCoding | None:
+    """How the weights of a node are stored; None where it has none."""
+    coding = packed.key.get("coding")
+    return coding if isinstance(coding, WeightCoding) else None
+
+
 def weight_bytes(program: Program) -> dict[str, int]:
     """Bytes of the weights of every node that says how they are stored, without what pads them."""
     graph = program.plan.graph
     return {
         node.name: coding.bytes(graph.consts[node.op.weights].size)
         for node in graph.nodes
-        if isinstance(node.op, ops.Convolution)
-        and isinstance(coding := program.packed[node.name].key.get("coding"), WeightCoding)
+        if isinstance(node.op, ops.Convolution) and (coding := coding_of(program.packed[node.name]))
     }

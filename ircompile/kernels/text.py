@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ircompile.kernels.lower import Lowered
-from ircompile.kernels.pack import Program
+from ircompile.kernels.pack import Program, coding_of
 
 
 def print_lowered(lowered: Lowered) -> str:
@@ -29,6 +29,8 @@ def print_program(program: Program) -> str:
         lines.append(
             f"  {node.name}: {program.lowered.kernels[node.name].template} {packed.suffix}{sizes}".rstrip()
         )
+        if coding := coding_of(packed):
+            lines.append(f"    weights of {coding.stored}, stored as {coding.value}")
         for name, array in packed.arrays.items():
             lines.append(f"    {name}: {array.dtype} {' x '.join(map(str, array.shape))}, {array.nbytes} bytes")
         if packed.form:

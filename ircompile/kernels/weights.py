@@ -51,6 +51,11 @@ class WeightCoding(Enum):
         """Whether a weight has four bits."""
         return self in (WeightCoding.INT4, WeightCoding.QUADS)
 
+    @property
+    def stored(self) -> str:
+        """The type of a weight in flash, for reports: "int4", "int8" or "int16"."""
+        return "int4" if self.nibbles else "int16" if self.wide else "int8"
+
     def bytes(self, count: int) -> int:
         """Bytes of `count` weights, without what a kernel may pad them with."""
         if self.nibbles:

@@ -9,7 +9,7 @@ from typing import Any
 from ircompile import __version__, emit
 from ircompile.interface import Port
 from ircompile.ir.graph import Graph, Node
-from ircompile.kernels.pack import weight_bytes
+from ircompile.kernels.pack import coding_of, weight_bytes
 from ircompile.passes.split_channels import base_name
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs, push_work, weight_bytes_read
@@ -126,6 +126,7 @@ def _layer(compiled: Compiled, node: Node) -> dict[str, Any]:
         "kernel": compiled.lowered.kernels[node.name].template,
         "requantization": packed.form.key if packed.form else None,
         "requantization_channels": dict(packed.recipe_channels),
+        "weights": coding.stored if (coding := coding_of(packed)) else None,
         "constant_bytes": sum(a.nbytes for a in packed.arrays.values()),
         "scratch": compiled.lowered.demands[node.name].scratch,
     }

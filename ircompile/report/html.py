@@ -101,6 +101,7 @@ COLUMNS: tuple[Column, ...] = (
     ("output", False, "height x width x channels"),
     ("kernel", False, "template of the C function"),
     ("requantization", False, "form of the arithmetic that rounds sums to codes"),
+    ("weights", False, "how many bits a weight takes in flash"),
     ("model's MACs", True, "multiply-accumulates before dead and constant channels were removed"),
     ("live MACs", True, "multiply-accumulates that are left"),
     ("flash B", True, "bytes of constants"),
@@ -120,8 +121,8 @@ def layer_table(data: dict[str, Any]) -> tuple[list[dict[str, Any]], list[list[d
     rows = []
     for i, layer in enumerate(data["layers"]):
         cells: list[Any] = [i, layer["name"], layer["op"], " x ".join(map(str, layer["output"])), layer["kernel"],
-                            layer["requantization"] or "-", layer["model_macs"], layer["macs"],
-                            layer["constant_bytes"]]  # fmt: skip
+                            layer["requantization"] or "-", layer["weights"] or "-", layer["model_macs"],
+                            layer["macs"], layer["constant_bytes"]]  # fmt: skip
         if counts:
             found = counts.get(layer["name"], {"instructions": 0, "cycles_estimate": None})
             each = found["instructions"] / layer["macs"] if layer["macs"] else 0.0

@@ -14,6 +14,8 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.kernels import nibbles
+from ircompile.kernels.requantize import Form, Recipe
+from ircompile.kernels.tiles import run_order, stream_of, weights_of_quads
 from ircompile.kernels.weights import WeightCoding
 from ircompile.pipeline import Compiled, build
 from ircompile.target import load_target
@@ -159,3 +161,27 @@ def test_words_hold_the_weights(count: int) -> None:
     words = nibbles.words_of(weights)
     assert words.shape == (5, -(-count // nibbles.PER_WORD))
     np.testing.assert_array_equal(nibbles.weights_of(words, count), weights)
+    np.testing.assert_array_equal(nibbles.weights_in(nibbles.bytes_of(weights), count), weights)
+
+
+@pytest.mark.parametrize("coding", [WeightCoding.QUADS, WeightCoding.INT4])
+@pytest.mark.parametrize(("channels", "count"), [(4, 1), (4, 7), (5, 9), (6, 16), (11, 3), (2, 30)])
+def test_streams_hold_the_weights(coding: WeightCoding, channels: int, count: int) -> None:
+    """Between the sums and the words of requantization of each group of four channels, and of two."""
+    rng = np.random.default_rng([channels, count])
+    weights = rng.integers(-8, 8, (channels, count))
+    recipe = Recipe(
+        Form("high", shift=2), rng.integers(-99, 99, (channels, 3)).astype(np.int32), np.zeros(0, np.int32)
+    )
+    order = run_order([count])
+    stream, at = stream_of(weights, [order], -3, recipe, coding), 0
+    for first in range(0, channels // 4 * 4, 4):
+        words = stream[at + 4 : at + 4 + len(order)]
+        np.testing.assert_array_equal(weights_of_quads(words, 4, order), weights[first : first + 4])
+        at += 4 + len(order) + 4 * 2
+    for first in range(channels // 4 * 4, channels, 2):
+        words = stream[at + 2 : at + 2 + len(order) // 2]
+        found = weights_of_quads(words, 2, order)
+        np.testing.assert_array_equal(found[: channels - first], weights[first : first + 2])
+        at += 2 + len(order) // 2 + 2 * 2
+    assert at == len(stream)
