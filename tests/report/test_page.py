@@ -124,11 +124,11 @@ def check_layers(page: Any, data: dict[str, Any]) -> None:
     assert len(rows) == len(data["layers"])
     for index, (cells, layer) in enumerate(zip(rows, data["layers"], strict=True)):
         assert cells[:3] == [str(index), layer["name"], layer["op"]]
-        assert cells[4:6] == [layer["kernel"], layer["requantization"] or "-"]
+        assert cells[4:7] == [layer["kernel"], layer["requantization"] or "-", layer["weights"] or "-"]
         bench = counts.get(layer["name"], {"instructions": 0, "cycles_estimate": None})
         wanted = [layer["model_macs"], layer["macs"], layer["constant_bytes"], bench["instructions"]]
-        assert [number(cell) for cell in cells[6:10]] == wanted
-        assert len(cells) == 11 or number(cells[11]) == (bench["cycles_estimate"] or 0)
+        assert [number(cell) for cell in cells[7:11]] == wanted
+        assert len(cells) == 12 or number(cells[12]) == (bench["cycles_estimate"] or 0)
 
 
 def test_front_verification_and_hashes_are_the_json_s(page: Any, report: tuple[Path, dict[str, Any]]) -> None:
