@@ -1,1 +1,1 @@
-"""What is known of a graph for every input: intervals of codes and sums, channels that live."""
+"""What is known of a graph for every input: intervals of codes and sums, live channels, pipeline breakers."""

@@ -147,6 +147,8 @@ class _Shadow:
         before = self.plan.graph.history.get(node.output, 0)
         written = range(*(before + row for row in node.op.output_rows(site, step)))
         needs = node.op.needs(site, step)
+        if demand.whole:
+            written, needs = range(site.output.height), ((0, site.inputs[0].height),)
         reads = []
         if lines:
             written = self._due(node, site, step)

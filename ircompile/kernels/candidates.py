@@ -26,7 +26,6 @@ from ircompile.kernels.helium_depthwise import choose_depthwise_lanes
 from ircompile.kernels.helium_elementwise import choose_add
 from ircompile.kernels.helium_wide import choose_wide_dense, choose_wide_depthwise
 from ircompile.kernels.model import Choose, Kernel, Request
-from ircompile.target import Target
 
 FAMILIES = (
     convolution, depthwise, transpose_conv, pooling, extremes, elementwise, sixteen_bits, normalization, resize,
@@ -48,29 +47,18 @@ WIDE_HELIUM: dict[type[ops.Op], Callable[[Any, Site, Request], Kernel | None]] =
 assert set(KERNELS) == set(ops.OPS)
 
 
-def reads_nibbles(node: Node, graph: Graph, target: Target) -> bool:
+def reads_nibbles(node: Node, graph: Graph, request: Request) -> bool:
     """Whether a node has weights and a kernel that can read them in 4 bits."""
     if isinstance(node.op, ops.Depthwise):
-        return depthwise_plain.reads_nibbles(node.op, graph.site(node), target.features)
+        plain = depthwise_plain.reads_nibbles(node.op, graph.site(node), request.features)
+        return plain and not request.whole
     return isinstance(node.op, ops.Conv)
 
 
-def choose(
-    node: Node,
-    graph: Graph,
-    target: Target,
-    frugal: bool = False,
-    nibbles: frozenset[str] = frozenset(),
-    long: frozenset[str] = frozenset(),
-) -> Kernel:
-    """The kernel of a node.
-
-    `frugal`: the one with the least scratch, where there are several; `nibbles`: nodes with weights of 4 bits;
-    `long`: those whose sums need 64 bits.
-    """
+def choose(node: Node, graph: Graph, request: Request) -> Kernel:
+    """The kernel of a node."""
     kind, site = type(node.op), graph.site(node)
-    request = Request(target, frugal, node.name in nibbles, node.name in long)
-    helium = (HELIUM if site.inputs[0].itemsize == 1 else WIDE_HELIUM).get(kind) if target.features.mve else None
+    helium = (HELIUM if site.inputs[0].itemsize == 1 else WIDE_HELIUM).get(kind) if request.features.mve else None
     return (helium and helium(node.op, site, request)) or KERNELS[kind](node.op, site, request)
 
 

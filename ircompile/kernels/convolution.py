@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.long_sums import choose_long
-from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
+from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize.negate import negated
@@ -40,17 +41,16 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
     """
     if request.long:
         return choose_long(op, site)
+    if request.whole:
+        op, site = flattened(op, site)
     coding = WeightCoding.INT4 if request.nibbles else None
     dsp, codes = request.features.dsp, site.consts[op.weights][0].size
     gather, pack = gather_of(op, site, dsp, request.frugal), pack_stream if dsp else pack_conv
     work = estimate(op, site, dsp, gather, request.nibbles)
     if op.window == POINT and site.output.width == 1:
+        call: Call = "map" if request.whole else "row"
         return Kernel(
-            "fully_connected", pack, "row", ("hwc",), ("hwc", "chw"), instructions=work, strided=True, coding=coding
-        )
-    if op.whole:
-        return Kernel(
-            "fully_connected", pack, "map", ("hwc",), ("hwc", "chw"), instructions=work, strided=True, coding=coding
+            "fully_connected", pack, call, ("hwc",), ("hwc", "chw"), instructions=work, strided=True, coding=coding
         )
     if is_dense_column(op, site, dsp) and not request.nibbles:
         return choose_dense_column(op, site, pack, dsp)
@@ -75,6 +75,14 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
         frugal=request.frugal,
         coding=coding,
     )
+
+
+def flattened(op: ops.Conv, site: Site) -> tuple[ops.Conv, Site]:
+    """A convolution whose only window is the map, as a fully connected layer on the map's codes as they lie."""
+    source, weights = site.inputs[0], site.consts[op.weights]
+    flat = replace(source, shape=(1, 1, source.height * source.width * source.channels))
+    consts = {**site.consts, op.weights: weights.reshape(len(weights), 1, 1, -1)}
+    return replace(op, window=POINT), Site((flat,), site.output, consts)
 
 
 def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather, nibbles: bool = False) -> int:
@@ -119,6 +127,8 @@ def packed_codes(op: ops.Conv, site: Site, nibbles: bool = False) -> int:
 
 def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
     """For the portable kernels: weights as they are, and words of requantization."""
+    if context.kernel.call == "map":
+        op, site = flattened(op, site)
     weights, recipe = site.consts[op.weights], context.recipe(op, site)
     flat = integers(weights).reshape(len(weights), -1)
     words = integers(requant_words(recipe))
@@ -155,6 +165,8 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
 
 def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     """For the DSP kernels: one stream of sums, weights and requantization words."""
+    if context.kernel.call == "map":
+        op, site = flattened(op, site)
     recipe, source, kernel = context.recipe(op, site), site.inputs[0], context.kernel
     weights: Array = site.consts[op.weights].reshape(site.output.channels, -1)
     column = kernel.template == "dense_column"
@@ -250,8 +262,11 @@ def in_passes(context: Context) -> bool:
 def single_pixels(context: Context) -> bool:
     """Whether any pointwise layer has an odd pixel: all share code that can deal with one, or none has it."""
     graph = context.plan.graph
-    pointwise = [node for node in graph.nodes if isinstance(node.op, ops.Conv) and is_point(node.op)]
-    return any(graph.tensors[node.output].width % 2 for node in pointwise)
+    return any(
+        (is_point(node.op) or context.kernels[node.name].call == "map") and graph.tensors[node.output].width % 2
+        for node in graph.nodes
+        if isinstance(node.op, ops.Conv)
+    )
 
 
 KERNELS: dict[type[ops.Op], Choose] = {ops.Conv: choose_conv}

@@ -37,10 +37,10 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
         return choose_long(op, site)
     if site.inputs[0].itemsize > 1:
         features = replace(features, dsp=False)
-    if op.whole:
+    if request.whole:
         return Kernel(
-            "depthwise_strip", pack_strip, "buffer", ("hwc",), ("hwc",), strip_bytes(op, site), in_place=0,
-            instructions=strip_instructions(op, site), extras=("scratch",), strided=True,
+            "depthwise_strip", pack_strip, "buffer", ("hwc",), ("hwc",), strip_bytes(op, site, True), in_place=0,
+            instructions=strip_instructions(op, site, True), extras=("scratch",), strided=True, whole=True,
         )  # fmt: skip
     if features.dsp and (is_direct(op, site) or is_narrow(op, site)):
         return choose_direct(op, site)
@@ -107,6 +107,7 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     weights, recipe = by_channel(op, site), context.recipe(op, site)
     source, window, coding = site.inputs[0], op.window, natural_coding(weights)
     sizes, suffix, multiplier = sizes_of(site, context), suffix_of(op, site), multiplier_of(site)
+    whole = context.kernel.whole
     outputs = best_outputs(window.kernel, window.stride[1], site.output.width, coding)
     steps = row_steps(window.kernel[1], window.stride[1], outputs)
     assembly = allocated(window.kernel[1], window.stride[1], outputs)
@@ -115,9 +116,9 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         "coding": coding, "multiplier": multiplier, "outputs": outputs,
         "steps": steps, "assembly": assembly,
         "registers": registers_of(assembly, window.kernel),
-        "outside": any(window.padding[:2]), "whole": op.whole,
+        "outside": any(window.padding[:2]), "whole": whole,
     }  # fmt: skip
-    if op.whole:
+    if whole:
         key |= {"top": window.padding[0], "down": window.stride[0]}
         sizes |= {"height_in": source.height, "height_out": site.output.height}
         sizes |= {"row_step": context.output.pitch}
@@ -127,7 +128,7 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         "weights": padded(weights[:, :, order]),
         "requant": requant_words(raw_codes(recipe, weights, source.zero_point)),
     }
-    shared: Shared = {**helpers(coding), "gather": ("gather_pixels" if op.whole else "gather", {})}
+    shared: Shared = {**helpers(coding), "gather": ("gather_pixels" if whole else "gather", {})}
     shared |= {"mix": ("mix", {})} if any(step.kind == "mix" for step in steps) else {}
     return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, shared)
 
@@ -175,15 +176,15 @@ def raw_starts(recipe: Recipe, weights: Array, zero_point: int) -> Array:
     return recipe.words[:, 0].astype(np.int64) - zero_point * sums
 
 
-def strip_bytes(op: ops.Depthwise, site: Site) -> int:
+def strip_bytes(op: ops.Depthwise, site: Site, whole: bool = False) -> int:
     """The window's rows of one channel, or all, with their padding, and words to read over."""
     left, right = op.window.padding[2:]
-    rows = site.inputs[0].height if op.whole else op.window.kernel[0]
+    rows = site.inputs[0].height if whole else op.window.kernel[0]
     strip = rows * (site.inputs[0].width + left + right) * site.inputs[0].itemsize + 4
     return -(-strip // 4) * 4
 
 
-def strip_instructions(op: ops.Depthwise, site: Site) -> int:
+def strip_instructions(op: ops.Depthwise, site: Site, whole: bool = False) -> int:
     """Gathering, and then block after block."""
     window, width = op.window, site.output.width
     coding = natural_coding(site.consts[op.weights])
@@ -192,9 +193,7 @@ def strip_instructions(op: ops.Depthwise, site: Site) -> int:
     filters = blocks * block_cost(window.kernel, window.stride[1], outputs, coding) + 16
     rows, width_in, channels = site.inputs[0].shape
     gather = (
-        rows * (5 * width_in // 2 + 12)
-        if op.whole
-        else site.output.height * window.kernel[0] * (width_in // 2 + 12)
+        rows * (5 * width_in // 2 + 12) if whole else site.output.height * window.kernel[0] * (width_in // 2 + 12)
     )
     return site.output.height * site.output.channels * filters + channels * gather
 

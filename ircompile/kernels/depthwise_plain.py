@@ -27,7 +27,7 @@ def plain_block(op: ops.Depthwise, outputs: int) -> int:
 
 def reads_nibbles(op: ops.Depthwise, site: Site, features: Features) -> bool:
     """Whether the kernel of a layer can read weights of 4 bits: the portable one, without a loop over rows."""
-    plain = not features.mve and not op.whole and (not features.dsp or op.window.dilation[1] > 1)
+    plain = not features.mve and (not features.dsp or op.window.dilation[1] > 1)
     return plain and is_unrolled(op, plain_outputs(op, site, features))
 
 

@@ -29,7 +29,7 @@ def choose_dense(op: ops.Conv, site: Site, request: Request) -> Kernel | None:
         return None
     coding = WeightCoding.INT4 if request.nibbles else WeightCoding.INT8
     count = op.macs(site) // 4
-    if op.whole:
+    if request.whole:
         return Kernel("dense", pack_dense, "map", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
     if op.window == POINTWISE:
         return Kernel("dense", pack_dense, "row", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
@@ -60,7 +60,8 @@ def pack_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     weights: Array = site.consts[op.weights]
     flat = weights.reshape(len(weights), -1)
     correction = -site.inputs[0].zero_point * flat.astype(np.int64).sum(axis=1)
-    pointwise, depth, width = op.whole or op.window == POINTWISE, flat.shape[1], site.output.width
+    pointwise = context.kernel.call == "map" or op.window == POINTWISE
+    depth, width = flat.shape[1], site.output.width
     count = width if pointwise else windows(op, site)
     key = dense_key(recipe, depth, count, len(flat), apart, coding)
     if coding.nibbles and key["mode"] != "resident":

@@ -47,8 +47,8 @@ def choose_wide_dense(op: ops.Conv, site: Site, request: Request) -> Kernel | No
     if not serves(op, site, request):
         return None
     count = op.macs(site) // 2
-    if op.whole or op.window == POINTWISE:
-        call = "map" if op.whole else "row"
+    if request.whole or op.window == POINTWISE:
+        call = "map" if request.whole else "row"
         return Kernel("wide_dense", pack_wide_dense, call, ("hwc",), ("hwc", "chw"), instructions=count)  # type: ignore[arg-type]
     size = -(-2 * windows(op, site) * site.consts[op.weights][0].size // 4) * 4
     return Kernel(
@@ -65,7 +65,8 @@ def windows(op: ops.Conv, site: Site) -> int:
 def pack_wide_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     """Filters in the order of the tiles, words channel by channel or four channels beside each other."""
     flat: Array = site.consts[op.weights].reshape(site.output.channels, -1)
-    pointwise, depth, width = op.whole or op.window == POINTWISE, flat.shape[1], site.output.width
+    pointwise = context.kernel.call == "map" or op.window == POINTWISE
+    depth, width = flat.shape[1], site.output.width
     count = width if pointwise else windows(op, site)
     apart = context.apart(site)
     pixels = apart and count >= 4

@@ -11,9 +11,9 @@ from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Tensor
 from ircompile.kernels.candidates import choose, reads_nibbles
 from ircompile.kernels.long_sums import long_sums
-from ircompile.kernels.model import Kernel
+from ircompile.kernels.model import Kernel, Request
 from ircompile.kernels.nibbles import layers_of_nibbles
-from ircompile.kernels.whole import with_whole
+from ircompile.kernels.whole import whole_layers
 from ircompile.plan.model import Demand, Layout
 from ircompile.target import Target
 
@@ -34,10 +34,10 @@ def lower(graph: Graph, target: Target, frugal: bool = False) -> Lowered:
 
     Before: x -> Depthwise        After: x (hwc) -> Copy (chw) -> Depthwise
     """
-    graph = with_whole(graph, target)
-    nibbles, long = layers_of_nibbles(graph, lambda node: reads_nibbles(node, graph, target)), long_sums(graph)
-    graph = _with_still_rows(graph, target, frugal, nibbles)
-    chosen = {node.name: choose(node, graph, target, frugal, nibbles, long) for node in graph.nodes}
+    requests = _requests(graph, target, frugal)
+    graph = _with_still_rows(graph, requests)
+    plain = Request(target, frugal)
+    chosen = {node.name: choose(node, graph, requests.get(node.name, plain)) for node in graph.nodes}
     kernels = _turned(graph, chosen)
     wanted: dict[str, set[Layout]] = {name: set() for name in graph.tensors}
     for node in graph.nodes:
@@ -52,12 +52,22 @@ def lower(graph: Graph, target: Target, frugal: bool = False) -> Lowered:
     lowered = replace(graph, nodes=tuple(nodes), tensors=tensors)
     for node in lowered.nodes:
         if isinstance(node.op, ops.Copy):
-            kernels[node.name] = choose(node, lowered, target)
+            kernels[node.name] = choose(node, lowered, plain)
     demands = {n.name: kernels[n.name].demand(written[n.output]) for n in lowered.nodes}
     return Lowered(lowered, kernels, demands)
 
 
-def _with_still_rows(graph: Graph, target: Target, frugal: bool, nibbles: frozenset[str]) -> Graph:
+def _requests(graph: Graph, target: Target, frugal: bool) -> dict[str, Request]:
+    """What the kernel of each node is chosen for."""
+    long, whole = long_sums(graph), whole_layers(graph, target)
+    requests = {
+        node.name: Request(target, frugal, long=node.name in long, whole=node.name in whole) for node in graph.nodes
+    }
+    nibbles = layers_of_nibbles(graph, lambda node: reads_nibbles(node, graph, requests[node.name]))
+    return {name: replace(request, nibbles=name in nibbles) for name, request in requests.items()}
+
+
+def _with_still_rows(graph: Graph, requests: Mapping[str, Request]) -> Graph:
     """A copy of each tensor with a state for readers that find rows themselves, as its rows move round their ring.
 
     Before: s (state) -> Transpose        After: s (state) -> Slice -> Transpose
@@ -65,7 +75,7 @@ def _with_still_rows(graph: Graph, target: Target, frugal: bool, nibbles: frozen
     tensors, nodes, copies = dict(graph.tensors), list[Node](), dict[str, str]()
     for node in graph.nodes:
         moving = graph.history.keys() & {*node.inputs}
-        if moving and choose(node, graph, target, frugal, nibbles).call in ("buffer", "map"):
+        if moving and choose(node, graph, requests[node.name]).call in ("buffer", "map"):
             for name in sorted(moving - copies.keys()):
                 copies[name] = still = f"{name}_still"
                 tensors[still] = replace(tensors[name], name=still)

@@ -33,13 +33,15 @@ Packer = Callable[[Any, Site, "Context"], "Packed"]
 class Request:
     """What a kernel is chosen for.
 
-    A core, and whether with little scratch (`frugal`), weights of 4 bits (`nibbles`) or sums of 64 bits (`long`).
+    A core, and whether with little scratch (`frugal`), weights of 4 bits (`nibbles`), sums of 64 bits (`long`) or
+    all rows of a map at once (`whole`).
     """
 
     target: Target
     frugal: bool = False
     nibbles: bool = False
     long: bool = False
+    whole: bool = False
 
     @property
     def features(self) -> Features:
@@ -60,6 +62,7 @@ class Kernel:
               clamped to the rows there are; row s where it says nothing.
     extras    what it is handed besides, last in its arguments, in this order.
     strided   it asks how far apart the pixels of its output are (`Context.steps`), as parts of other pixels do.
+    whole     a single step reads all rows and writes all rows.
     frugal    it is one that takes less scratch and more instructions than need be.
     coding    how its weights are to be stored; None leaves it to packing.
     """
@@ -76,14 +79,15 @@ class Kernel:
     rows: tuple[RowLine, ...] = ()
     alike: bool = False
     strided: bool = False
+    whole: bool = False
     frugal: bool = False
     coding: WeightCoding | None = None
 
     def demand(self, layout: Layout) -> Demand:
         """What planning must know, with the output written in `layout`; over an input in the best one only."""
-        pointers = self.call in ("row", "window")
+        pointers, wanted = self.call in ("row", "window"), (self.strided, self.whole)
         in_place = self.in_place if layout == self.writes[0] else None
-        return Demand(self.reads, layout, self.scratch, in_place, self.instructions, pointers, self.strided)
+        return Demand(self.reads, layout, self.scratch, in_place, self.instructions, pointers, *wanted)
 
 
 @dataclass(frozen=True)

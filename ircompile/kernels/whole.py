@@ -9,22 +9,20 @@ one map. The input is read as pixels of channels, as element-wise kernels write 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from ircompile.analyses.pipeline_breakers import pipeline_breakers
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Site
 from ircompile.kernels.depthwise import is_direct, is_narrow
-from ircompile.passes.compute_twice import dams
 from ircompile.target import Target
 
 
-def with_whole(graph: Graph, target: Target) -> Graph:
-    """The graph with `whole` set where that saves memory and the target has the kernel."""
-    graph = replace(graph, nodes=tuple(_reading_maps(graph, node) for node in graph.nodes))
+def whole_layers(graph: Graph, target: Target) -> frozenset[str]:
+    """The nodes that take a map at once: those whose window is the map, and those that save memory by it."""
+    reading = {node.name for node in graph.nodes if isinstance(node.op, ops.Conv) and _is_map(graph, node, node.op)}
     if not target.features.dsp or target.features.mve:
-        return graph
-    kept = {name for dam in dams(graph) for name in dam.kept}
+        return frozenset(reading)
+    kept = {name for breaker in pipeline_breakers(graph) for name in breaker.kept}
     consumers = graph.consumers()
 
     def stored(name: str) -> bool:
@@ -33,24 +31,21 @@ def with_whole(graph: Graph, target: Target) -> Graph:
         follows = len(readers) == 1 and isinstance(readers[0].op, ops.Table)
         return name in kept or (follows and stored(readers[0].output))
 
-    def replaced(node: Node) -> Node:
-        op = node.op
-        if not isinstance(op, ops.Depthwise) or not stored(node.output):
-            return node
+    def saves(node: Node) -> bool:
+        if not isinstance(node.op, ops.Depthwise) or not stored(node.output):
+            return False
         if {node.output, *node.inputs} & graph.history.keys():
-            return node
+            return False
         alone = len(consumers[node.inputs[0]]) == 1 and node.inputs[0] not in graph.input_names
-        return replace(node, op=replace(op, whole=True)) if alone and can_be_whole(op, graph.site(node)) else node
+        return alone and can_be_whole(node.op, graph.site(node))
 
-    return replace(graph, nodes=tuple(map(replaced, graph.nodes)))
+    return frozenset(reading | {node.name for node in graph.nodes if saves(node)})
 
 
-def _reading_maps(graph: Graph, node: Node) -> Node:
-    if not isinstance(node.op, ops.Conv) or node.inputs[0] in graph.history:  # whose rows lie anywhere in a ring
-        return node
+def _is_map(graph: Graph, node: Node, op: ops.Conv) -> bool:
+    """Whether the only window is the map, of more than a pixel, whose rows do not lie anywhere in a ring."""
     height, width, _ = graph.tensors[node.inputs[0]].shape
-    one = node.op.window.covers(height, width) and height * width > 1
-    return replace(node, op=replace(node.op, whole=True)) if one else node
+    return op.window.covers(height, width) and height * width > 1 and node.inputs[0] not in graph.history
 
 
 def can_be_whole(op: ops.Depthwise, site: Site) -> bool:

@@ -44,8 +44,6 @@ class Gather(NamedTuple):
 def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False) -> Gather:
     """The whole window at once where its scratch has room, else a row of it, else a tap; else what takes least."""
     (kh, kw), channels = op.window.kernel, site.inputs[0].channels
-    if op.whole:
-        return Gather(kh * kw * channels, 1, 1, 1)
     whole = Gather(channels, kw, kh * kw, 1) if op.window.dilation[1] > 1 else Gather(kw * channels, 1, kh, 1)
     if not dsp or is_stem(op, site):
         return whole
@@ -81,7 +79,7 @@ def is_wide(op: ops.Conv, site: Site, nibbles: bool = False) -> bool:
 
 def is_point(op: ops.Conv) -> bool:
     """Whether what a window holds lies in one run, so that nothing is gathered."""
-    return op.whole or op.window == POINT
+    return op.window == POINT
 
 
 def is_stem(op: ops.Conv, site: Site) -> bool:
@@ -89,7 +87,6 @@ def is_stem(op: ops.Conv, site: Site) -> bool:
     kw = op.window.kernel[1]
     return (
         site.inputs[0].itemsize == 1
-        and not op.whole
         and op.window.kernel != (1, 1)
         and op.window.dilation[1] == 1
         and kw * site.inputs[0].channels < SHORT_RUN

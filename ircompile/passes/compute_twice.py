@@ -5,17 +5,18 @@
     m = Mean(b)                      =>    a_again = Resize(x);  b_again = Conv(1x1) (a_again)
     y = Binary(mul) (b, m)                 y = Binary(mul) (b_again, m)
 
-A mean over all rows is a dam: what it is computed from and what is read behind it, too, must be stored whole. If
-little stands at the source of such a tensor, or what does is stored anyway, that is kept and the tensor streams
-twice. Looked at is the dam with most bytes, until that cannot be lowered.
+A mean over all rows breaks the pipeline: what it is computed from and what is read behind it, too, must be stored
+whole. If little stands at the source of such a tensor, or what does is stored anyway, that is kept and the tensor
+streams twice. Looked at is the pipeline breaker with most bytes, until that cannot be lowered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 
+from ircompile.analyses.pipeline_breakers import PipelineBreaker, pipeline_breakers
 from ircompile.ir.graph import Graph, Node, validate
 from ircompile.ir.rewrite import writers
 
@@ -23,24 +24,12 @@ MOST_MACS = 0.2  # of the graph's own, that may be added in all
 ENDING = "_again"
 
 
-@dataclass(frozen=True)
-class Dam:
-    """A node that needs all rows, what is stored whole across it, and the tensors that are computed behind it.
-
-    Behind it is, too, what it does not need and nodes behind it do, up to other such nodes.
-    """
-
-    node: Node
-    kept: frozenset[str]
-    behind: frozenset[str]
-
-
 def compute_twice(graph: Graph) -> Graph:
-    """The graph with all clones that lower its highest dam; itself where there are none."""
+    """The graph with all clones that lower its highest pipeline breaker; itself where there are none."""
     left = MOST_MACS * graph.macs()
     best, changed, least = graph, graph, None
-    while found := dams(changed):
-        highest = max(found, key=lambda dam: _bytes(changed, dam.kept))
+    while found := pipeline_breakers(changed):
+        highest = max(found, key=lambda breaker: _bytes(changed, breaker.kept))
         height = _bytes(changed, highest.kept)
         if least is None or height < least:
             best, least = changed, height
@@ -57,33 +46,6 @@ def compute_twice(graph: Graph) -> Graph:
     return best
 
 
-def dams(graph: Graph) -> list[Dam]:
-    """All of a graph."""
-    consumers, read = graph.consumers(), {node.output: list(node.inputs) for node in graph.nodes}
-    following = {name: [reader.output for reader in readers] for name, readers in consumers.items()}
-    nodes = [node for node in graph.nodes if node.op.state_bytes(graph.site(node))]
-    ends = {node.output for node in nodes}
-    streamed = {name: [t for t in names if t not in ends] for name, names in read.items()}
-    found = []
-    for node in nodes:
-        before, behind = _reached(node.output, read), _reached(node.output, following)
-        behind |= set().union(*(_reached(t, streamed) for t in behind)) - before - ends
-        kept = {t for t in before if any(reader.output in behind for reader in consumers[t])}
-        found.append(Dam(node, frozenset(kept), frozenset(behind)))
-    return found
-
-
-def _reached(start: str, following: Mapping[str, list[str]]) -> set[str]:
-    """All that follows, `start` left out."""
-    reached: set[str] = set()
-    ahead = [start]
-    while ahead:
-        new = set(following.get(ahead.pop(), ())) - reached
-        reached |= new
-        ahead += new
-    return reached
-
-
 def _bytes(graph: Graph, names: frozenset[str]) -> int:
     return sum(graph.tensors[name].bytes for name in names)
 
@@ -92,10 +54,10 @@ def _macs(graph: Graph, chain: tuple[Node, ...]) -> int:
     return sum(node.op.macs(graph.site(node)) for node in chain)
 
 
-def _offers(graph: Graph, dam: Dam) -> Iterator[tuple[int, tuple[Node, ...]]]:
-    """Bytes at a dam, rows in between included, where a chain of nodes that ends in a kept tensor is cloned."""
+def _offers(graph: Graph, breaker: PipelineBreaker) -> Iterator[tuple[int, tuple[Node, ...]]]:
+    """Bytes at a breaker, rows in between included, where a chain of nodes that ends in a kept tensor is cloned."""
     writer = writers(graph)
-    for name in sorted(dam.kept - graph.lasting):
+    for name in sorted(breaker.kept - graph.lasting):
         chain: tuple[Node, ...] = ()
         source, beside, between = name, frozenset[str](), 0
         while (node := writer.get(source)) and not node.op.state_bytes(graph.site(node)):
@@ -104,7 +66,7 @@ def _offers(graph: Graph, dam: Dam) -> Iterator[tuple[int, tuple[Node, ...]]]:
             beside |= {t for t in node.inputs if t != source}
             between += _rows_held(graph, node, source) * graph.tensors[source].row_bytes
             if not {source, *beside} & set(graph.input_names):
-                yield _bytes(graph, (dam.kept - {name}) | {source} | beside) + between, chain
+                yield _bytes(graph, (breaker.kept - {name}) | {source} | beside) + between, chain
 
 
 def _rows_held(graph: Graph, node: Node, name: str) -> int:
@@ -115,7 +77,7 @@ def _rows_held(graph: Graph, node: Node, name: str) -> int:
 
 
 def _cloned(graph: Graph, chain: tuple[Node, ...], behind: frozenset[str]) -> Graph:
-    """With the chain once more; what stands behind the dam reads that."""
+    """With the chain once more; what stands behind the pipeline breaker reads that."""
     last, tensors = chain[-1].output, dict(graph.tensors)
     endings = (ENDING * times for times in count(1))
     ending = next(e for e in endings if not any(node.output + e in tensors for node in chain))

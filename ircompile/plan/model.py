@@ -27,7 +27,8 @@ class Demand:
     The `scratch` bytes are used during each step only. The output may be written over the rows of input number
     `in_place`. `instructions` estimates the executed instructions of all steps together. With `row_pointers` the
     kernel is handed pointers to rows; else it finds rows itself, and row r must stand in slot r mod slots.
-    A `strided` kernel can write pixels any number of bytes apart.
+    A `strided` kernel can write pixels any number of bytes apart. A `whole` one reads all rows of its input and
+    writes all rows of its output in a single step.
     """
 
     reads: tuple[Layout, ...]
@@ -37,6 +38,7 @@ class Demand:
     instructions: int = 0
     row_pointers: bool = True
     strided: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Stage:
     A stage with a `line_buffer` takes one input row a step. It keeps those rows that later windows need in memory
     of its own, so that the ring buffer of its input need not hold them. A stage with a `recomputed_producer`
     computes the input rows of its window again at each step, by that pointwise convolution, into memory that is
-    used during this step only.
+    used during this step only. A `whole` stage reads all rows of its input and writes all rows of its output in a
+    single step.
     """
 
     node: Node
@@ -70,6 +73,7 @@ class Stage:
     resume_at: int
     line_buffer: bool = False
     recomputed_producer: Node | None = None
+    whole: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:

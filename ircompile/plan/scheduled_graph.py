@@ -38,7 +38,7 @@ class ScheduledGraph:
         self.demands = demands
         self.line_buffers = frozenset(line_buffers)
         self.shortcuts = shortcuts or Shortcuts()
-        self.stages, self.step_rows = stages_of(graph, line_buffers, recomputing, self.shortcuts)
+        self.stages, self.step_rows = stages_of(graph, demands, line_buffers, recomputing, self.shortcuts)
         for stage in self.stages:
             if stage.steps > MOST_STEPS:
                 where = stage.node.source or stage.node.name

@@ -65,7 +65,7 @@ def find_least(
     graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode, shortcuts: Shortcuts | None = None
 ) -> CandidatePlan:
     """The candidate that needs the fewest bytes without recomputing: it has line buffers wherever they can be."""
-    scheduled = ScheduledGraph(graph, demands, line_buffers_everywhere(graph), shortcuts=shortcuts)
+    scheduled = ScheduledGraph(graph, demands, line_buffers_everywhere(graph, demands), shortcuts=shortcuts)
     return find_candidate(scheduled, input_mode)
 
 

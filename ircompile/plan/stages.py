@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.ops import Windowed, window_of
-from ircompile.plan.model import Dependency, Stage
+from ircompile.plan.model import Demand, Dependency, Stage
 from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.steps import StepRows, lead_of, step_count, step_rows
 
 
 def stages_of(
-    graph: Graph, line_buffers: Set[str], recomputing: Set[str], shortcuts: Shortcuts
+    graph: Graph,
+    demands: Mapping[str, Demand],
+    line_buffers: Set[str],
+    recomputing: Set[str],
+    shortcuts: Shortcuts,
 ) -> tuple[tuple[Stage, ...], list[StepRows]]:
     """One stage for each node, and the rows of all its steps.
 
@@ -27,8 +32,9 @@ def stages_of(
     bare, rows = [], []
     for node in graph.nodes:
         if node.name not in without_stage:
-            site, buffered = graph.site(node), node.name in line_buffers
-            stage = Stage(node, step_count(node, site, buffered), (), 0, buffered, recomputed.get(node.name))
+            site, buffered, whole = graph.site(node), node.name in line_buffers, demands[node.name].whole
+            steps = step_count(node, site, buffered, whole)
+            stage = Stage(node, steps, (), 0, buffered, recomputed.get(node.name), whole)
             bare.append(stage)
             rows.append(shortcuts.recall("step rows", (stage, site), lambda: step_rows(stage, site)))  # noqa: B023
     source = {stage.node.output: i for i, stage in enumerate(bare)}
@@ -84,35 +90,32 @@ def _resume_stages(stages: Sequence[Stage], source: Mapping[str, int]) -> list[i
     return [joins[i] if short[i] and joins[i] < end else max(readers[i], default=i) for i in range(end)]
 
 
-def can_have_line_buffer(graph: Graph, node: Node) -> bool:
+def can_have_line_buffer(graph: Graph, node: Node, demand: Demand) -> bool:
     """Whether the node's windows overlap from row to row, and the first one does not end above the picture.
 
-    Rows of earlier calls stay where they are.
+    Rows of earlier calls stay where they are, and so do those that a kernel finds itself.
     """
     if any(name in graph.history for name in node.inputs):
         return False
-    if not isinstance(node.op, Windowed) or (isinstance(node.op, ops.Conv | ops.Depthwise) and node.op.whole):
+    if not isinstance(node.op, Windowed) or not demand.row_pointers:
         return False
     reach, stride = node.op.window.reach[0], node.op.window.stride[0]
     return reach > stride and lead_of(node) >= 0
 
 
-def line_buffers_everywhere(graph: Graph) -> frozenset[str]:
+def line_buffers_everywhere(graph: Graph, demands: Mapping[str, Demand]) -> frozenset[str]:
     """All nodes that can have a line buffer, unless another such node reads the same input; a ring serves both."""
-    consumers = graph.consumers()
-
-    def alone(node: Node) -> bool:
-        return sum(can_have_line_buffer(graph, other) for other in consumers[node.inputs[0]]) == 1
-
-    return frozenset(node.name for node in graph.nodes if can_have_line_buffer(graph, node) and alone(node))
+    possible = [node for node in graph.nodes if can_have_line_buffer(graph, node, demands[node.name])]
+    readers = Counter(node.inputs[0] for node in possible)
+    return frozenset(node.name for node in possible if readers[node.inputs[0]] == 1)
 
 
-def recomputable_producers(graph: Graph) -> dict[str, Node]:
+def recomputable_producers(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, Node]:
     """By name of each node with a window: the pointwise convolution before it, if only this node reads it."""
     consumers, producer = graph.consumers(), {node.output: node for node in graph.nodes}
     found = {}
     for node in graph.nodes:
-        windowed = isinstance(node.op, Windowed) and can_have_line_buffer(graph, node)
+        windowed = can_have_line_buffer(graph, node, demands[node.name])
         feeder = producer.get(node.inputs[0]) if windowed else None
         if feeder and isinstance(feeder.op, ops.Conv) and feeder.op.window == ops.Window((1, 1)):
             alone = len(consumers[feeder.output]) == 1 and feeder.output not in graph.output_names

@@ -34,14 +34,18 @@ def lead_of(node: Node) -> int:
 
 def needs_of(stage: Stage, site: Site, step: int) -> tuple[tuple[int, int], ...]:
     """The rows [first, stop) of each input that a step reads from the input's own buffer."""
+    height = site.inputs[0].height
+    if stage.whole:
+        return ((0, height),)
     if not stage.line_buffer:
         return stage.node.op.needs(site, step)
-    height = site.inputs[0].height
     return ((min(step, height), min(step + 1, height)),)
 
 
 def writes_of(stage: Stage, site: Site, step: int) -> tuple[int, int]:
     """The output rows [first, stop) that a step completes."""
+    if stage.whole:
+        return 0, site.output.height
     if not stage.line_buffer:
         return stage.node.op.output_rows(site, step)
     row, rest = divmod(step - lead_of(stage.node), stride_of(stage.node))
@@ -54,8 +58,10 @@ def last_use(stage: Stage, site: Site, row: int) -> int:
     return max(newest * stride_of(stage.node) + lead_of(stage.node), row)
 
 
-def step_count(node: Node, site: Site, line_buffer: bool) -> int:
-    """The steps of a node, with a line buffer or without."""
+def step_count(node: Node, site: Site, line_buffer: bool, whole: bool) -> int:
+    """The steps of a node, with a line buffer or without; one if it works as a whole."""
+    if whole:
+        return 1
     if not line_buffer:
         return node.op.steps(site)
     return (site.output.height - 1) * stride_of(node) + lead_of(node) + 1

@@ -99,7 +99,7 @@ def without_recomputing(
     yield variant(lowered, frozenset(), False)
     if differ:
         yield variant(frugal, frozenset(), True)
-    last = variant(frugal, line_buffers_everywhere(frugal.graph), differ)
+    last = variant(frugal, line_buffers_everywhere(frugal.graph, frugal.demands), differ)
     yield last
     yield from _smaller_and_smaller(graph, target, last, recompute=False, most=MOST_WORK * last.work)
 
@@ -179,11 +179,13 @@ def _changed(
 ) -> PlanVariant | None:
     """The same cuts in another form of the graph; None if a producer of that form cannot be recomputed."""
     lowered = lower(split_channels(graph, parts), target, variant.frugal)
-    names = frozenset(n for n in recomputable_producers(lowered.graph) if base_name(n) in recomputing)
+    names = frozenset(
+        n for n in recomputable_producers(lowered.graph, lowered.demands) if base_name(n) in recomputing
+    )
     if {base_name(name) for name in names} != recomputing:
         return None
     candidate = variant.candidate
-    line_buffers = line_buffers_everywhere(lowered.graph) - names
+    line_buffers = line_buffers_everywhere(lowered.graph, lowered.demands) - names
     remembered = candidate.scheduled.shortcuts
     scheduled = ScheduledGraph(lowered.graph, lowered.demands, line_buffers, names, remembered)
     stages = reversed(list(enumerate(scheduled.stages)))

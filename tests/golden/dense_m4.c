@@ -23,7 +23,7 @@
  *   [0, 10)     1 x 10      4 - 4  conv4 1x1x10 output
  */
 #include "dense.h"
-#if DENSE_BUILD != 0x5544e8fbu
+#if DENSE_BUILD != 0xce051304u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 

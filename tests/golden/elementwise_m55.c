@@ -22,7 +22,7 @@
  *   [0, 384)    8 x 48      8 - 8  sub8 8x8x6 output
  */
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x9575c879u
+#if ELEMENTWISE_BUILD != 0x5c0b5dccu
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 

@@ -19,7 +19,7 @@
  *   [0, 3136)     28 x 112      5 - 5  argmax5 28x28x1 output
  */
 #include "moving.h"
-#if MOVING_BUILD != 0xfc464983u
+#if MOVING_BUILD != 0x2de2175bu
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 

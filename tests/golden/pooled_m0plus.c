@@ -22,7 +22,7 @@
  *   [0, 6)      1 x 6        7 - 7  softmax7 1x1x6 output
  */
 #include "pooled.h"
-#if POOLED_BUILD != 0x50b7a340u
+#if POOLED_BUILD != 0x4551ad44u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 

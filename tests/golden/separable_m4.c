@@ -27,7 +27,7 @@
  *   [384, 896)    8 x 64       7 - 7  dw7 8x8x8 output
  */
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x96d105fau
+#if SEPARABLE_BUILD != 0xf0808602u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 

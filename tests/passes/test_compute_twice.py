@@ -9,11 +9,12 @@ import pytest
 from ladder import climb, codes_for
 from nets import Net
 
+from ircompile.analyses.pipeline_breakers import pipeline_breakers
 from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
-from ircompile.passes.compute_twice import MOST_MACS, compute_twice, dams
+from ircompile.passes.compute_twice import MOST_MACS, compute_twice
 from ircompile.plan.settings import WORTH_COMPUTING_TWICE
 from ircompile.target import load_target
 from ircompile.variants.choose import explore, fit
@@ -38,26 +39,26 @@ def decoder() -> Graph:
 
 
 def height(graph: Graph) -> int:
-    return max(sum(graph.tensors[name].bytes for name in dam.kept) for dam in dams(graph))
+    return max(sum(graph.tensors[name].bytes for name in breaker.kept) for breaker in pipeline_breakers(graph))
 
 
-def test_dams_know_what_is_stored() -> None:
+def test_breakers_know_what_is_stored() -> None:
     net = Net((8, 8, 4))
     x = net.conv("x", 8)
     y = gated(net, x, x)
-    (dam,) = dams(net.graph(net.conv(net.sum(y, x), 4)))
-    assert dam.node.op == ops.Mean()
-    assert dam.kept == {x}  # y is behind; the input is only read before
+    (breaker,) = pipeline_breakers(net.graph(net.conv(net.sum(y, x), 4)))
+    assert breaker.node.op == ops.Mean()
+    assert breaker.kept == {x}  # y is behind; the input is only read before
 
 
-def test_dams_know_what_stands_beside() -> None:
-    """A function of x that only the gated product reads needs x behind the dam; another mean does not."""
+def test_breakers_know_what_stands_beside() -> None:
+    """A function of x that only the gated product reads needs x behind the mean; another mean does not."""
     net = Net((8, 8, 4))
     x = net.conv("x", 8)
     beside = net.depthwise(x)
     other = net.add("mean", ops.Mean(), (net.conv(x, 8),))
     y = net.sum(gated(net, beside, net.depthwise(x)), other, "mul")
-    first, second = dams(net.graph(y))
+    first, second = pipeline_breakers(net.graph(y))
     assert first.kept == {x}
     assert {beside, y} <= second.behind
     assert other not in second.behind | second.kept

@@ -39,7 +39,7 @@ def forms(graph: Graph, cache: PlanCache | None) -> list[ScheduledGraph]:
     scheduled = []
     for form in graphs:
         lowered = lower(form, load_target("cortex-m4"))
-        for lines in (frozenset[str](), line_buffers_everywhere(lowered.graph)):
+        for lines in (frozenset[str](), line_buffers_everywhere(lowered.graph, lowered.demands)):
             scheduled.append(ScheduledGraph(lowered.graph, lowered.demands, lines, shortcuts=cache))
     return scheduled
 

@@ -30,7 +30,7 @@ def residual() -> Graph:
 @pytest.mark.parametrize("make", [residual, lambda: mobilenet_v2(0.35, 48, 10)])
 def test_no_cut_is_lost_to_the_bounds(make: object, rows: bool) -> None:
     lowered = lower(make(), load_target("cortex-m4"))  # type: ignore[operator]
-    for lines in (frozenset[str](), line_buffers_everywhere(lowered.graph)):
+    for lines in (frozenset[str](), line_buffers_everywhere(lowered.graph, lowered.demands)):
         scheduled = ScheduledGraph(lowered.graph, lowered.demands, lines)
         pruned, every = SegmentCosts(scheduled, rows), SegmentCosts(scheduled, rows)
         every.lower_bounds = np.zeros_like(pruned.lower_bounds)

@@ -39,9 +39,13 @@ def blocks() -> Graph:
 def test_compiled(mode: InputMode, tmp_path: Path) -> None:
     target, graph = load_target("host"), blocks()
     lowered = lower(graph, target)
-    recomputing = frozenset(recomputable_producers(lowered.graph))
+    recomputing = frozenset(recomputable_producers(lowered.graph, lowered.demands))
     assert len(recomputing) == 4
-    line_buffers = {node.name for node in lowered.graph.nodes if can_have_line_buffer(node)} - recomputing
+    line_buffers = {
+        node.name
+        for node in lowered.graph.nodes
+        if can_have_line_buffer(lowered.graph, node, lowered.demands[node.name])
+    } - recomputing
     plan = lay_out(find_candidate(ScheduledGraph(lowered.graph, lowered.demands, line_buffers, recomputing), mode))
     prove(plan)
     assert macs(plan) > graph.macs()

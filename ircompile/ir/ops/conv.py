@@ -23,15 +23,13 @@ class Conv(DenseConvolution, Windowed):
     """acc[o] = bias[o] + sum (x - zero_point) * weights[o]; the output is its requantization.
 
     `weights` names an int8 or int16 constant (C_out, kh, kw, C_in) whose own zero point is subtracted already;
-    `bias` an int32 or int64 constant (C_out,). Padding reads as the input's zero point. With `whole`, which changes
-    no code, its one window is the map, which is read as it lies.
+    `bias` an int32 or int64 constant (C_out,). Padding reads as the input's zero point.
     """
 
     window: Window
     weights: str
     bias: str
     requant: Requant
-    whole: bool = False
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """One int8 or int16 input; any kernel, stride, padding and dilation; weights for its channel count."""

@@ -19,15 +19,13 @@ from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor, intege
 class Depthwise(Convolution, Windowed):
     """Output channel o reads input channel o // multiplier only.
 
-    `weights` names an int8 or int16 constant (kh, kw, C_out), `bias` an int32 or int64 one (C_out,). With
-    `whole`, which lowering chooses, one step reads and writes all rows, channel after channel.
+    `weights` names an int8 or int16 constant (kh, kw, C_out), `bias` an int32 or int64 one (C_out,).
     """
 
     window: Window
     weights: str
     bias: str
     requant: Requant
-    whole: bool = False
     weight_rank: ClassVar[int] = 3
     channel_axis: ClassVar[int] = 2
 
@@ -43,18 +41,6 @@ class Depthwise(Convolution, Windowed):
             )
         height, width = self.window.output_size(inputs[0].height, inputs[0].width)
         return height, width, weights.shape[2]
-
-    def steps(self, site: Site) -> int:
-        """One step an output row, or one for all."""
-        return 1 if self.whole else site.output.height
-
-    def output_rows(self, site: Site, step: int) -> tuple[int, int]:
-        return (0, site.output.height) if self.whole else (step, step + 1)
-
-    def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
-        if self.whole:
-            return ((0, site.inputs[0].height),)
-        return (self.window.rows_needed(step, site.inputs[0].height),)
 
     def macs(self, site: Site) -> int:
         kh, kw = self.window.kernel

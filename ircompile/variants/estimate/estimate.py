@@ -21,7 +21,7 @@ class Planner:
 
     def __init__(self, lowered: Lowered) -> None:
         self.lowered = lowered
-        self.line_buffers = line_buffers_everywhere(lowered.graph)
+        self.line_buffers = line_buffers_everywhere(lowered.graph, lowered.demands)
         self.shortcuts = shortcuts()
 
     @cached_property
@@ -100,7 +100,7 @@ class Estimate:
 def recomputing(start: Estimate, ram: int | None, most: int) -> Estimate:
     """Recomputes one producer after the other that is wide at the peak, until it fits; returns the least found."""
     rows_input = start.coarse.rows_input
-    possible = recomputable_producers(start.planner.lowered.graph)
+    possible = recomputable_producers(start.planner.lowered.graph, start.planner.lowered.demands)
     best = now = start
     for _ in range(most):
         wide = {feeder.output: name for name, feeder in possible.items() if name not in now.recomputing}
