@@ -16,6 +16,7 @@ from ircompile.kernels.pack import Program, pack
 from ircompile.passes import normalize, working
 from ircompile.passes.fold_pixels import fold_pixels
 from ircompile.passes.stream_in_time import stream_in_time
+from ircompile.passes.tie_states import Pair, tie_states
 from ircompile.plan import Plan
 from ircompile.target import MemoryRegion, Target, check_names
 from ircompile.variants.choose import Ram, fit
@@ -59,12 +60,14 @@ def read(
     pixels: Pixels | None = None,
     outputs: Sequence[str] = (),
     stream: int = 0,
+    states: Sequence[Pair] = (),
 ) -> Graph:
     """The model in the normal form that planning relies on; with `pixels`, its input is raw 8-bit pixels.
 
     With `outputs`, names of tensors of the file, it is cut there. With `stream`, it takes so many new rows a call.
+    `states` are pairs of an input and the output that is this input of the next call, by their names in the file.
     """
-    graph = working(normalize(load(path, numerics, outputs=outputs)))
+    graph = working(normalize(tie_states(load(path, numerics, outputs=outputs), states)))
     graph = normalize(fold_pixels(graph, *pixels)) if pixels else graph
     return stream_in_time(graph, stream) if stream else graph
 

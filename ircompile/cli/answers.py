@@ -14,6 +14,7 @@ from ircompile.cli.arguments import (
     add_model_file,
     add_numerics,
     add_regions,
+    add_state,
     add_stream,
     add_target,
     size,
@@ -46,6 +47,7 @@ def _fill_analyze(to: argparse.ArgumentParser) -> None:
     add_regions(to)
     add_input(to)
     add_stream(to)
+    add_state(to)
     add_numerics(to)
     to.add_argument("--json", action="store_true", help="print the analysis as JSON")
 
@@ -128,7 +130,13 @@ def analyze_model(arguments: argparse.Namespace) -> int:
     """Prints the analysis; 1 where the model does not fit as it is."""
     target, board = target_of(arguments), board_of(arguments)
     with doing(f"analyzing {arguments.model.name}"):
-        graph = read(arguments.model, arguments.numerics, outputs=arguments.outputs, stream=arguments.stream)
+        graph = read(
+            arguments.model,
+            arguments.numerics,
+            outputs=arguments.outputs,
+            stream=arguments.stream,
+            states=arguments.state,
+        )
         timed = (lambda plan: time_of(plan, board).data) if board else None
         found = analyze_graph(graph, target, arguments.input, arguments.ram, memory=arguments.memory, timed=timed)
     if arguments.json:

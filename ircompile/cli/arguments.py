@@ -108,6 +108,22 @@ def add_stream(to: argparse._ActionsContainer) -> None:
     )  # fmt: skip
 
 
+def add_state(to: argparse._ActionsContainer) -> None:
+    """What is fed back."""
+    to.add_argument(
+        "--state", type=_pair, action="append", default=[], metavar="IN=OUT",
+        help="the model's output OUT is its input IN of the next call: kept in the arena; once for each",
+    )  # fmt: skip
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """IN=OUT."""
+    given, equals, taken = text.partition("=")
+    if not (given and equals and taken):
+        raise argparse.ArgumentTypeError(f"{text!r} is no IN=OUT such as h=h_next")
+    return given, taken
+
+
 def add_numerics(to: argparse._ActionsContainer) -> None:
     """Whose rounding."""
     to.add_argument(
@@ -133,6 +149,7 @@ def _add_memory(to: argparse._ActionsContainer) -> None:
     add_target(to)
     add_input(to)
     add_stream(to)
+    add_state(to)
     to.add_argument(
         "--ram", type=ram, default="auto", metavar="BYTES",
         help="auto: the fastest of the small plans; min: the least without computing windows anew; or bytes to "

@@ -15,6 +15,7 @@ from ircompile.target import Target, load_target
 from ircompile.timing.board import Board, load_board
 from ircompile.verification.accuracy import Original
 from ircompile.verification.confirm import Comparison, Confirmation
+from ircompile.verification.fed_back import fed_back
 from ircompile.verification.ladder import Codes
 from ircompile.verification.windows import windows_of
 
@@ -33,7 +34,14 @@ def target_of(arguments: argparse.Namespace) -> Target:
 def graph_of(arguments: argparse.Namespace) -> Graph:
     """Reads the model of a command."""
     with doing(f"reading {arguments.model.name}"):
-        return read(arguments.model, arguments.numerics, pixels_of(arguments), arguments.outputs, arguments.stream)
+        return read(
+            arguments.model,
+            arguments.numerics,
+            pixels_of(arguments),
+            arguments.outputs,
+            arguments.stream,
+            arguments.state,
+        )
 
 
 def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None) -> Compiled:
@@ -76,8 +84,11 @@ def pixels_of(arguments: argparse.Namespace) -> Pixels | None:
 
 
 def original_of(arguments: argparse.Namespace) -> Original | None:
-    """With --mean, --std or --stream: the model as in its file, and how its own inputs come of the graph's."""
-    pixels, stream = pixels_of(arguments), arguments.stream
+    """With --mean, --std, --stream or --state: the model as in its file, and how its inputs come of the graph's."""
+    pixels, stream, states = pixels_of(arguments), arguments.stream, arguments.state
+    if states:
+        own_graph, tied = read(arguments.model, arguments.numerics, outputs=arguments.outputs), graph_of(arguments)
+        return own_graph, lambda vectors: fed_back(own_graph, tied, states, vectors)
     if pixels is None and not stream:
         return None
     graph = read(arguments.model, arguments.numerics, outputs=arguments.outputs)

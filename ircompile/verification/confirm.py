@@ -207,13 +207,15 @@ class Confirmation:
 
     def _compared(self, name: str, answers: Sequence[list[Array] | None]) -> _Found:
         """Counts what differs over all inputs that the framework answered."""
-        _, graph, _, vectors = self._sides(name)
+        source, graph, _, vectors = self._sides(name)
+        theirs_of = [external.name for external in source.outputs]
         found = _Found()
         for number, (answer, codes) in enumerate(zip(answers, run_vectors(graph, vectors), strict=True)):
             if answer is None:
                 continue
             found.inputs += 1
-            for binding, theirs in zip(graph.outputs, answer, strict=True):
+            for place, binding in enumerate(graph.outputs):
+                theirs = answer[place if len(answer) == len(graph.outputs) else theirs_of.index(binding.name)]
                 tensor = graph.tensors[binding.tensor]
                 ours = from_graph(binding, tensor, codes[binding.tensor])
                 if binding.rounded and theirs.shape == ours.shape:
