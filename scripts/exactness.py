@@ -29,7 +29,7 @@ from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import build, read
 from ircompile.target import load_target
 from ircompile.verification.ladder import RUNNERS, Codes, compare, vectors_for
-from ircompile.verification.per_layer import Isolated, by_kind
+from ircompile.verification.per_layer import LayerComparison, by_kind
 from ircompile.verification.references import Reference, open_reference
 
 ROOT = Path(__file__).parents[1]
@@ -99,7 +99,7 @@ def isolated(path: Path) -> dict[str, Any]:
     """Every layer alone, and the whole model, against the framework, as plain values."""
     graph = read(path)
     reference = framework(path, graph.numerics)
-    found = Isolated(*trace(path), reference)
+    found = LayerComparison(*trace(path), reference)
     codes, ends = [], []
     for vector in inputs_of(path, graph):
         feeds = [from_graph(e, graph.tensors[e.tensor], vector[e.tensor]) for e in graph.inputs]

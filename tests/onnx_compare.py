@@ -13,7 +13,7 @@ from ircompile.ir.bindings import from_graph, to_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array
-from ircompile.verification.per_layer import NO_CODE, Isolated, Layer
+from ircompile.verification.per_layer import NO_CODE, Layer, LayerComparison
 from ircompile.verification.references.ort import OrtReference
 
 # What ONNX Runtime computes in integers with one documented rounding: nothing may differ.
@@ -42,7 +42,7 @@ class Comparison:
     def __init__(self, path: Path, **options: Mapping[str, tuple[int, ...]]) -> None:
         self.graph, places = trace_onnx(path, **options)
         self.reference = OrtReference(path)
-        self.isolated = Isolated(self.graph, places, self.reference)
+        self.isolated = LayerComparison(self.graph, places, self.reference)
         self.ends = Tally()
 
     @property

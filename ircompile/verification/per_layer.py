@@ -71,7 +71,7 @@ class Layer:
         )
 
 
-class Isolated:
+class LayerComparison:
     """A model in both worlds."""
 
     def __init__(self, graph: Graph, places: Places, reference: Reference) -> None:
@@ -158,12 +158,12 @@ def codes_of(tensor: Tensor, place: Place, array: Array | None) -> Array | None:
 
 def isolate(
     path: Path, numerics: str | None, reference: str, inputs: Iterable[Sequence[Array]], outputs: Sequence[str] = ()
-) -> Isolated:
+) -> LayerComparison:
     """Compares a model's layers with a framework, on inputs as the framework takes them.
 
     With `outputs`, only the layers that these tensors of the file need.
     """
-    found = Isolated(*trace(path, numerics, outputs), open_reference(reference, path))
+    found = LayerComparison(*trace(path, numerics, outputs), open_reference(reference, path))
     for feeds in inputs:
         found.run(feeds)
     return found

@@ -24,7 +24,7 @@ from ircompile.importers.places import Place, Places
 from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.ops import Flip
-from ircompile.verification.per_layer import Isolated, codes_of
+from ircompile.verification.per_layer import LayerComparison, codes_of
 from ircompile.verification.references import Reference, open_reference
 from ircompile.verification.references.base import Array
 from ircompile.verification.references.tflite_file import TfliteFile
@@ -122,7 +122,7 @@ def answer(folder: str) -> None:
     try:
         graph, places = trace(question.model, question.reference, question.outputs)
         if question.layers:
-            isolated = Isolated(graph, places, open_reference(question.reference, question.model))
+            isolated = LayerComparison(graph, places, open_reference(question.reference, question.model))
         else:
             runner = _Runner(graph, places, question, Path(folder))
         for number in range(question.start, len(question.feeds)):

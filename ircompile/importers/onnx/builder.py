@@ -23,7 +23,7 @@ from ircompile.importers.onnx.layout import (
     transposition,
     view_of,
 )
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.proto import MAX_ELEMENTS, product
 from ircompile.importers.onnx.values import Quant
 from ircompile.ir.builder import GraphBuilder
@@ -54,13 +54,13 @@ class Builder(GraphBuilder):
         found = self.tensors[tensor]
         return Quant(found.scale, found.zero_point)
 
-    def name(self, raw: Raw, suffix: str = "") -> str:
+    def name(self, raw: OnnxNode, suffix: str = "") -> str:
         """A free name for what a node becomes."""
         telling = self._labels.get(raw.index, raw.kind.lower())
         return telling if not suffix else f"{telling}_{suffix}"
 
     def emit(
-        self, raw: Raw, op: Op, inputs: Sequence[str], quant: Quant, suffix: str = "", dtype: str = "int8"
+        self, raw: OnnxNode, op: Op, inputs: Sequence[str], quant: Quant, suffix: str = "", dtype: str = "int8"
     ) -> str:
         """Adds a node and the tensor that it writes, whose name is returned."""
         shape = self.infer(op, inputs, raw.where)
@@ -69,12 +69,12 @@ class Builder(GraphBuilder):
         name = self.activation(self.name(raw, suffix), shape, quant, dtype)
         return self.node(op, inputs, self.tensors[name], raw.where).name
 
-    def alias(self, raw: Raw, view: View, quant: Quant) -> View:
+    def alias(self, raw: OnnxNode, view: View, quant: Quant) -> View:
         """The same codes with another meaning; no byte moves."""
         shape = self.tensors[view.tensor].shape
         return view.on(self.emit(raw, Reshape(shape), [view.tensor], quant, "scale"))
 
-    def arrange(self, raw: Raw, view: View, axes: Axes) -> str:
+    def arrange(self, raw: OnnxNode, view: View, axes: Axes) -> str:
         """A tensor that holds the view's elements in the order of `axes`: itself, reshaped, or transposed."""
         order = order_of(view, axes)
         if order is None:
@@ -85,7 +85,7 @@ class Builder(GraphBuilder):
             )
         return self.ordered(raw, view.tensor, order, size_along(view.shape, axes))
 
-    def ordered(self, raw: Raw, tensor: str, order: Array, shape: Shape) -> str:
+    def ordered(self, raw: OnnxNode, tensor: str, order: Array, shape: Shape) -> str:
         """A tensor of the given shape that lists `tensor`'s elements in `order`."""
         source = self.tensors[tensor]
         if is_identity(order):
@@ -103,11 +103,11 @@ class Builder(GraphBuilder):
         moved = self._once(raw, Transpose(axes), tensor, "nchw")
         return moved if self.tensors[moved].shape == shape else self.reshape(raw, moved, shape)
 
-    def reshape(self, raw: Raw, tensor: str, shape: Shape) -> str:
+    def reshape(self, raw: OnnxNode, tensor: str, shape: Shape) -> str:
         """The tensor under another shape, the same bytes."""
         return self._once(raw, Reshape(shape), tensor, "flat")
 
-    def _once(self, raw: Raw, op: Op, tensor: str, suffix: str) -> str:
+    def _once(self, raw: OnnxNode, op: Op, tensor: str, suffix: str) -> str:
         key = (repr(op), tensor, suffix)
         if key not in self._arranged:
             self._arranged[key] = self.emit(raw, op, [tensor], self.quant(tensor), suffix)
@@ -133,7 +133,7 @@ MADE_UP = re.compile(r"(PPQ_\w+_|generated_name_|MatMulAddFusion|node_)\w*", re.
 QUANTIZERS = ("QuantizeLinear", "DequantizeLinear", "Constant")
 
 
-def labels(nodes: Sequence[Raw]) -> dict[int, str]:
+def labels(nodes: Sequence[OnnxNode]) -> dict[int, str]:
     """A name for every node that computes, by its index."""
     found: dict[int, str] = {}
     waiting = {raw.index: (raw, _parts(raw)) for raw in nodes if raw.kind not in QUANTIZERS}
@@ -149,11 +149,11 @@ def labels(nodes: Sequence[Raw]) -> dict[int, str]:
     return found
 
 
-def _kind(raw: Raw) -> str:
+def _kind(raw: OnnxNode) -> str:
     return sanitize(raw.kind.removeprefix("QLinear").lower(), "node")
 
 
-def _parts(raw: Raw) -> list[str]:
+def _parts(raw: OnnxNode) -> list[str]:
     """The path of a node without an end that only says what operator it is; empty where there is nothing else."""
     for text in (raw.name, raw.outputs[0]):
         parts = [p for p in NOISE.sub("", text.split(";")[0].split(":")[0]).split("/") if p]
@@ -164,11 +164,11 @@ def _parts(raw: Raw) -> list[str]:
     return []
 
 
-def _says_little(raw: Raw, part: str) -> bool:
+def _says_little(raw: OnnxNode, part: str) -> bool:
     return bool(GENERIC.fullmatch(part) or MADE_UP.fullmatch(part)) or part.lower().split("_")[0] == _kind(raw)
 
 
-def _joined(raw: Raw, parts: Sequence[str]) -> str:
+def _joined(raw: OnnxNode, parts: Sequence[str]) -> str:
     kept: list[str] = []
     for part in parts:
         if kept and part.startswith(kept[-1]):  # 'body', 'body.3': say it once

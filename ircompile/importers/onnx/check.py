@@ -11,7 +11,7 @@ from ircompile.importers.onnx import ports, quantizers
 from ircompile.importers.onnx.functions import sized
 from ircompile.importers.onnx.layout import natural_axes, size_along, view_of
 from ircompile.importers.onnx.lowering import NONSENSE, nonsense
-from ircompile.importers.onnx.model import Raw, read_model
+from ircompile.importers.onnx.model import OnnxNode, read_model
 from ircompile.importers.onnx.qoperators import form_of
 from ircompile.importers.onnx.reader import Reader, check_quantized, hinted, sound
 from ircompile.importers.onnx.values import Codes, Const, Weights
@@ -52,7 +52,7 @@ class _Walk:
                 self._end(port.name, "output", lambda port=port: ports.leave(reader, port))  # type: ignore[misc]
         return [*self.ends, *(self._verdict(raw) for raw in reader.model.nodes)]
 
-    def _visit(self, raw: Raw) -> None:
+    def _visit(self, raw: OnnxNode) -> None:
         if any(name in self.lost for name in raw.inputs):
             self.unchecked.add(raw.index)
             self._assume(raw)
@@ -79,17 +79,17 @@ class _Walk:
             return nonsense(self.reader.model.nodes[0], error)
         return None
 
-    def _note(self, raw: Raw | None, error: CompileError) -> None:
+    def _note(self, raw: OnnxNode | None, error: CompileError) -> None:
         """Blames the operator that the error names, which may stand before the one that was visited."""
         culprit = self._culprit(error) or raw
         assert culprit
         finding = refused(culprit.index, culprit.name or culprit.outputs[0], culprit.label or culprit.kind, error)
         self.problems.setdefault(culprit.index, finding)
 
-    def _culprit(self, error: CompileError) -> Raw | None:
+    def _culprit(self, error: CompileError) -> OnnxNode | None:
         return next((raw for raw in self.reader.model.nodes if error.where.startswith(raw.where)), None)
 
-    def _assume(self, raw: Raw) -> None:
+    def _assume(self, raw: OnnxNode) -> None:
         """Goes on as if the operator had given codes of its output, where scale and shape are known."""
         reader = self.reader
         form = form_of(raw)
@@ -109,7 +109,7 @@ class _Walk:
         tensor = reader.builder.activation(view.tensor, size_along(shape, axes), quant)
         reader.values[name] = Codes(view.on(tensor), unsigned, quant)
 
-    def _verdict(self, raw: Raw) -> Finding:
+    def _verdict(self, raw: OnnxNode) -> Finding:
         name, kind = raw.name or raw.outputs[0], raw.label or raw.kind
         if raw.index in self.problems:
             return self.problems[raw.index]

@@ -23,7 +23,7 @@ from ircompile.importers.onnx.layout import (
     view_of,
 )
 from ircompile.importers.onnx.lowering import Context
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.pooling import spatial, window
 from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
 from ircompile.importers.onnx.weights import bias_codes, narrow, per_channel, ungrouped, weights_of
@@ -38,7 +38,7 @@ ONE = Window((1, 1))
 class Linear:
     """A convolution in the making. `weights` int64 (C_out, kh, kw, C_in), or (kh, kw, C_out) where depthwise."""
 
-    raw: Raw
+    raw: OnnxNode
     source: Real
     weights: Array
     scale: Array
@@ -196,7 +196,7 @@ def _matmul(context: Context, expr: Expr) -> Linear:
     return _dense(raw, real, codes.reshape(codes.shape[-2:]).T, scale, None)
 
 
-def _dense(raw: Raw, real: Real, codes: Array, scale: Array, bias: Value | None) -> Linear:
+def _dense(raw: OnnxNode, real: Real, codes: Array, scale: Array, bias: Value | None) -> Linear:
     rank = real.view.rank
     axes = row_major_axes(rank) if rank != 2 else (0, -1, 1)
     if codes.shape[1] != real.view.shape[-1]:

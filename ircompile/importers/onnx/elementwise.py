@@ -10,7 +10,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.convolution import emit, linear_of
 from ircompile.importers.onnx.layout import Axes, View, axes_of, natural_axes, order_of, size_along
 from ircompile.importers.onnx.lowering import HINT_CONSTANT, Context
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Weights, constant
 from ircompile.ir.ops import Binary, Constant, Prelu, Table
@@ -54,7 +54,9 @@ def _of_two(context: Context, expr: Expr, target: Target) -> View:
     return placed(context, out, axes, len(shape))
 
 
-def aligned(context: Context, raw: Raw, views: Sequence[View]) -> tuple[list[str], Axes | None, tuple[int, ...]]:
+def aligned(
+    context: Context, raw: OnnxNode, views: Sequence[View]
+) -> tuple[list[str], Axes | None, tuple[int, ...]]:
     """Tensors of the views in one order, the axes of that order, and the broadcast shape.
 
     Axes are None where the views lie alike: then nothing has to move, whatever their order is.
@@ -97,7 +99,7 @@ def _with_constant(context: Context, expr: Expr, at: int, number: Array, target:
     return placed(context, out, axes, rank)
 
 
-def placed_constant(raw: Raw, codes: Array, rank: int, axes: Axes) -> Array:
+def placed_constant(raw: OnnxNode, codes: Array, rank: int, axes: Axes) -> Array:
     """A constant operand as height x width x channels, each the operand's size or 1."""
     flat = codes.reshape((1,) * (rank - codes.ndim) + codes.shape)
     order = order_of(View("", flat), axes)
@@ -106,7 +108,7 @@ def placed_constant(raw: Raw, codes: Array, rank: int, axes: Axes) -> Array:
     return order.reshape(size_along(flat.shape, axes))
 
 
-def codes_of(raw: Raw, value: object) -> tuple[Array, Quant]:
+def codes_of(raw: OnnxNode, value: object) -> tuple[Array, Quant]:
     """int8 codes of a constant operand and their scale: the file's own; raises CompileError where it has none."""
     if isinstance(value, Weights):
         if (value.scale.size > 1 and np.ptp(value.scale) > 0) or value.codes.dtype.itemsize > 1:
@@ -118,7 +120,7 @@ def codes_of(raw: Raw, value: object) -> tuple[Array, Quant]:
     raise CompileError(raw.where, problem, "one along one axis, or a quantized one", HINT_CONSTANT)
 
 
-def _as_table(context: Context, raw: Raw, real: Real, codes: Array, quant: Quant, target: Target) -> View:
+def _as_table(context: Context, raw: OnnxNode, real: Real, codes: Array, quant: Quant, target: Target) -> View:
     """Add, Mul of one fused constant on all 256 codes, as ONNX Runtime computes it: a function of one code."""
     every, number = np.arange(-128, 128), codes.astype(np.int64).reshape(())
     fused = fused_add if raw.kind == "Add" else fused_mul

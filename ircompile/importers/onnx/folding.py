@@ -21,12 +21,12 @@ from ircompile.importers.onnx.functions import (
     reshaped,
     sized,
 )
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.values import Codes, Entry, Real, Value
 from ircompile.ir.tensor import Array
 
 
-def _constant(node: Raw, x: Inputs) -> Array:
+def _constant(node: OnnxNode, x: Inputs) -> Array:
     for name, dtype in (("value_int", np.int64), ("value_ints", np.int64), ("value_float", np.float32),
                         ("value_floats", np.float32)):  # fmt: skip
         if name in node.attributes:
@@ -37,41 +37,41 @@ def _constant(node: Raw, x: Inputs) -> Array:
     return value
 
 
-def _cast(node: Raw, x: Inputs) -> Array:
+def _cast(node: OnnxNode, x: Inputs) -> Array:
     if node.get("to") not in CASTS:
         raise CompileError(node.where, f"cast to type {node.get('to')}", "integers, float and bool")
     with np.errstate(all="ignore"):
         return x[0].astype(CASTS[node.attributes["to"]])
 
 
-def _constant_of_shape(node: Raw, x: Inputs) -> Array:
+def _constant_of_shape(node: OnnxNode, x: Inputs) -> Array:
     value = np.asarray(node.get("value", np.zeros(1, np.float32))).ravel()
     return np.full(list(sized(node, x[0])), value[0], value.dtype)
 
 
-def _expand(node: Raw, x: Inputs) -> Array:
+def _expand(node: OnnxNode, x: Inputs) -> Array:
     shape = np.broadcast_shapes(x[0].shape, sized(node, x[1]))
     return np.broadcast_to(x[0], sized(node, shape)).copy()
 
 
-def _tile(node: Raw, x: Inputs) -> Array:
+def _tile(node: OnnxNode, x: Inputs) -> Array:
     sized(node, [int(s) * int(r) for s, r in zip(x[0].shape, x[1], strict=True)])
     return np.tile(x[0], x[1])
 
 
-def _range(node: Raw, x: Inputs) -> Array:
+def _range(node: OnnxNode, x: Inputs) -> Array:
     start, stop, step = (v.reshape(-1)[0].item() for v in x)
     if not step or abs((stop - start) / step) > 2**20:
         raise CompileError(node.where, f"range({start}, {stop}, {step})", "up to 2^20 numbers")
     return np.arange(start, stop, step, dtype=x[0].dtype)
 
 
-def _gather(node: Raw, x: Inputs) -> Array:
+def _gather(node: OnnxNode, x: Inputs) -> Array:
     sized(node, [x[0].size, max(x[1].size, 1)] if x[0].ndim else [1])
     return np.take(x[0], x[1].astype(np.int64), axis=node.get("axis", 0))
 
 
-def slices(node: Raw, x: Sequence[Array], rank: int) -> list[slice]:
+def slices(node: OnnxNode, x: Sequence[Array], rank: int) -> list[slice]:
     """One slice an axis; `x` holds data (not looked at), starts, ends, axes, steps, or attributes do."""
     if len(x) > 2:
         starts, ends = np.ravel(x[1]), np.ravel(x[2])
@@ -88,20 +88,20 @@ def slices(node: Raw, x: Sequence[Array], rank: int) -> list[slice]:
     return found
 
 
-def _squeeze(node: Raw, x: Inputs) -> Array:
+def _squeeze(node: OnnxNode, x: Inputs) -> Array:
     axes = axes_of(node, x)
     return np.squeeze(x[0], axis=axes)
 
 
 def _reduce(function: Function) -> Function:
-    def apply(node: Raw, x: Inputs) -> Array:
+    def apply(node: OnnxNode, x: Inputs) -> Array:
         axes = axes_of(node, x)
         return np.asarray(function(node, [x[0], np.asarray(axes if axes else range(x[0].ndim))])).astype(x[0].dtype)
 
     return apply
 
 
-def _keep(node: Raw) -> bool:
+def _keep(node: OnnxNode) -> bool:
     return bool(node.get("keepdims", 1))
 
 
@@ -140,12 +140,12 @@ FOLDS: dict[str, Function] = {
 }
 
 
-def foldable(node: Raw) -> bool:
+def foldable(node: OnnxNode) -> bool:
     """Whether a node of constants can be computed at compile time."""
     return node.kind in FOLDS or node.kind in ELEMENTWISE
 
 
-def fold(node: Raw, inputs: Inputs) -> Array:
+def fold(node: OnnxNode, inputs: Inputs) -> Array:
     """The value of a node of constants; raises CompileError where it makes no sense."""
     try:
         if node.kind in FOLDS:
@@ -171,13 +171,13 @@ class Shapes:
         self._path = path
         self._inferred: dict[str, tuple[int, ...]] | None = None
 
-    def of(self, name: str, value: Value, raw: Raw) -> tuple[int, ...]:
+    def of(self, name: str, value: Value, raw: OnnxNode) -> tuple[int, ...]:
         """The shape of a tensor; raises CompileError where nothing tells it."""
         if isinstance(value, Codes | Real | Entry):
             return value.view.shape
         return self.inferred(name, raw)
 
-    def inferred(self, name: str, raw: Raw) -> tuple[int, ...]:
+    def inferred(self, name: str, raw: OnnxNode) -> tuple[int, ...]:
         """The shape by ONNX's own inference; raises CompileError where that does not tell it."""
         if self._inferred is None:
             self._inferred = self._infer()

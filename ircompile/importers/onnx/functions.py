@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.proto import MAX_ELEMENTS, MAX_RANK, product
 from ircompile.ir.tensor import Array
 
 Inputs = Sequence[Array]
-Function = Callable[[Raw, Inputs], Array]
+Function = Callable[[OnnxNode, Inputs], Array]
 CASTS = {1: np.float32, 2: np.uint8, 3: np.int8, 5: np.int16, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16,
          11: np.float64, 12: np.uint32, 13: np.uint64}  # fmt: skip
 
@@ -26,50 +26,50 @@ def f32(value: float) -> np.float32:
     return np.float32(value)
 
 
-def _sigmoid(node: Raw, x: Inputs) -> Array:
+def _sigmoid(node: OnnxNode, x: Inputs) -> Array:
     # Both branches are finite where they are taken: exp of a number that is not positive.
     small = np.exp(-np.abs(x[0]))
     return np.where(x[0] >= 0, 1 / (1 + small), small / (1 + small)).astype(x[0].dtype)
 
 
-def _hard_sigmoid(node: Raw, x: Inputs) -> Array:
+def _hard_sigmoid(node: OnnxNode, x: Inputs) -> Array:
     return np.clip(x[0] * f32(node.get("alpha", 0.2)) + f32(node.get("beta", 0.5)), f32(0), f32(1))
 
 
-def _hard_swish(node: Raw, x: Inputs) -> Array:
+def _hard_swish(node: OnnxNode, x: Inputs) -> Array:
     return x[0] * np.clip(x[0] * f32(1 / 6) + f32(0.5), f32(0), f32(1))
 
 
-def _elu(node: Raw, x: Inputs) -> Array:
+def _elu(node: OnnxNode, x: Inputs) -> Array:
     return np.where(x[0] > 0, x[0], f32(node.get("alpha", 1.0)) * np.expm1(np.minimum(x[0], 0)))
 
 
-def _selu(node: Raw, x: Inputs) -> Array:
+def _selu(node: OnnxNode, x: Inputs) -> Array:
     alpha, gamma = f32(node.get("alpha", 1.6732632)), f32(node.get("gamma", 1.0507010))
     return gamma * np.where(x[0] > 0, x[0], alpha * np.expm1(np.minimum(x[0], 0)))
 
 
-def _leaky(node: Raw, x: Inputs) -> Array:
+def _leaky(node: OnnxNode, x: Inputs) -> Array:
     return np.where(x[0] >= 0, x[0], x[0] * f32(node.get("alpha", 0.01)))
 
 
-def _softplus(node: Raw, x: Inputs) -> Array:
+def _softplus(node: OnnxNode, x: Inputs) -> Array:
     return np.maximum(x[0], 0) + np.log1p(np.exp(-np.abs(x[0])))
 
 
-def _erf(node: Raw, x: Inputs) -> Array:
+def _erf(node: OnnxNode, x: Inputs) -> Array:
     import math
 
     return np.vectorize(math.erf, otypes=[np.float64])(x[0].astype(np.float64)).astype(x[0].dtype)
 
 
-def _gelu(node: Raw, x: Inputs) -> Array:
+def _gelu(node: OnnxNode, x: Inputs) -> Array:
     if node.get("approximate", "none") == "tanh":
         return f32(0.5) * x[0] * (1 + np.tanh(f32(0.7978845608) * (x[0] + f32(0.044715) * x[0] ** 3)))
     return f32(0.5) * x[0] * (1 + _erf(node, [x[0] * f32(0.70710678)]))
 
 
-def clip_bounds(node: Raw, x: Inputs) -> tuple[Array | float, Array | float]:
+def clip_bounds(node: OnnxNode, x: Inputs) -> tuple[Array | float, Array | float]:
     """Lowest and highest value that a Clip or ReluN lets through; `x` holds its inputs, the first unused."""
     if node.kind == "Relu":
         return 0.0, np.inf
@@ -79,12 +79,12 @@ def clip_bounds(node: Raw, x: Inputs) -> tuple[Array | float, Array | float]:
     return low, high
 
 
-def _clip(node: Raw, x: Inputs) -> Array:
+def _clip(node: OnnxNode, x: Inputs) -> Array:
     low, high = clip_bounds(node, x)
     return np.minimum(np.maximum(x[0], np.asarray(low, x[0].dtype)), np.asarray(high, x[0].dtype))
 
 
-def _div(node: Raw, x: Inputs) -> Array:
+def _div(node: OnnxNode, x: Inputs) -> Array:
     if x[0].dtype.kind in "iu":
         if not np.all(x[1]):
             raise CompileError(node.where, "divides by zero")
@@ -92,11 +92,11 @@ def _div(node: Raw, x: Inputs) -> Array:
     return x[0] / x[1]
 
 
-def _mish(node: Raw, x: Inputs) -> Array:
+def _mish(node: OnnxNode, x: Inputs) -> Array:
     return x[0] * np.tanh(_softplus(node, x))
 
 
-def _swish(node: Raw, x: Inputs) -> Array:
+def _swish(node: OnnxNode, x: Inputs) -> Array:
     return x[0] * _sigmoid(node, [x[0] * f32(node.get("alpha", 1.0))])
 
 
@@ -144,7 +144,7 @@ ELEMENTWISE: dict[str, Function] = {
 }
 
 
-def check_inference(node: Raw) -> None:
+def check_inference(node: OnnxNode) -> None:
     """Raises CompileError for a BatchNormalization that computes the mean and variance of its input."""
     if node.get("training_mode", 0) or len([name for name in node.outputs if name]) > 1:
         raise CompileError(
@@ -153,7 +153,7 @@ def check_inference(node: Raw) -> None:
         )  # fmt: skip
 
 
-def _normalized(node: Raw, x: Inputs) -> Array:
+def _normalized(node: OnnxNode, x: Inputs) -> Array:
     """BatchNormalization in ONNX Runtime's order: x * (1 / sqrt(var + epsilon) * scale) + (b - mean * that)."""
     check_inference(node)
     _, scale, offset, mean, variance = x
@@ -165,7 +165,7 @@ def _normalized(node: Raw, x: Inputs) -> Array:
 CHANNELWISE: dict[str, Function] = {"BatchNormalization": _normalized}
 
 
-def elementwise(node: Raw, inputs: Inputs) -> Array:
+def elementwise(node: OnnxNode, inputs: Inputs) -> Array:
     """The value of an element-wise operator; float results are float32, never with a NumPy warning."""
     function = ELEMENTWISE.get(node.kind) or CHANNELWISE[node.kind]
     with np.errstate(all="ignore"):
@@ -173,7 +173,7 @@ def elementwise(node: Raw, inputs: Inputs) -> Array:
     return out.astype(np.float32) if out.dtype == np.float64 and inputs[0].dtype == np.float32 else out
 
 
-def axes_of(node: Raw, inputs: Inputs, position: int = 1) -> tuple[int, ...] | None:
+def axes_of(node: OnnxNode, inputs: Inputs, position: int = 1) -> tuple[int, ...] | None:
     """Axes given as an input (newer opsets) or as an attribute; None where they are absent."""
     if len(inputs) > position and inputs[position].size:
         return tuple(int(a) for a in np.ravel(inputs[position]))
@@ -181,7 +181,7 @@ def axes_of(node: Raw, inputs: Inputs, position: int = 1) -> tuple[int, ...] | N
     return tuple(axes) if axes else None
 
 
-def reshaped(node: Raw, shape: Sequence[int], target: Array) -> tuple[int, ...]:
+def reshaped(node: OnnxNode, shape: Sequence[int], target: Array) -> tuple[int, ...]:
     """The new shape of a Reshape: 0 keeps a size, -1 takes what is left."""
     wanted = [int(t) for t in np.ravel(target)]
     keep = not node.get("allowzero", 0)
@@ -194,7 +194,7 @@ def reshaped(node: Raw, shape: Sequence[int], target: Array) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def sized(node: Raw, shape: Sequence[int] | Array) -> tuple[int, ...]:
+def sized(node: OnnxNode, shape: Sequence[int] | Array) -> tuple[int, ...]:
     """The shape, if a constant of it may be made."""
     sizes = tuple(int(s) for s in shape)
     if min(sizes, default=1) < 0 or product(sizes) > MAX_ELEMENTS or len(sizes) > MAX_RANK:

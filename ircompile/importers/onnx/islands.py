@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.importers.onnx.functions import CHANNELWISE, ELEMENTWISE, elementwise
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.values import Entry, Expr, Real, Target, Value, constant
 from ircompile.ir.tensor import Array
 
@@ -68,7 +68,7 @@ def island_of(expr: Expr) -> Island | None:
     if expr.node.kind not in ELEMENTWISE and expr.node.kind not in CHANNELWISE:
         return None
     leaves: list[Real] = []
-    numbers: list[tuple[Raw, Array]] = []
+    numbers: list[tuple[OnnxNode, Array]] = []
     for reader, value in _operands(expr):
         known = constant(value)
         if known is not None:
@@ -89,7 +89,7 @@ def island_of(expr: Expr) -> Island | None:
     return Island(leaves[0], axis, rank) if fitting and full[axis] <= MAX_TABLES else None
 
 
-def _operands(expr: Expr) -> Iterator[tuple[Raw, Value]]:
+def _operands(expr: Expr) -> Iterator[tuple[OnnxNode, Value]]:
     """What the element-wise operators of an expression read that none of them computes, and who reads it."""
     stack, seen = [expr], {id(expr)}
     while stack:
@@ -103,7 +103,7 @@ def _operands(expr: Expr) -> Iterator[tuple[Raw, Value]]:
                 yield node.node, value
 
 
-def _varying(reader: Raw, number: Array, rank: int) -> list[int]:
+def _varying(reader: OnnxNode, number: Array, rank: int) -> list[int]:
     """The axes along which a constant varies, counted in a tensor of the given rank."""
     if reader.kind in CHANNELWISE:
         return [1] if number.size > 1 else []

@@ -11,7 +11,7 @@ from ircompile.importers.onnx.builder import Builder
 from ircompile.importers.onnx.functions import ELEMENTWISE, clip_bounds
 from ircompile.importers.onnx.islands import Island, evaluate, island_of, leaf_of, tabulate
 from ircompile.importers.onnx.layout import Axes, View
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.values import (
     Codes,
     Entry,
@@ -60,14 +60,14 @@ class Context:
         self._done: dict[tuple[int, Target], tuple[Value, View]] = {}
         self._entered: set[str] = set()
 
-    def materialize(self, value: Value, target: Target, raw: Raw) -> View:
+    def materialize(self, value: Value, target: Target, raw: OnnxNode) -> View:
         """The codes of a float value under the given scale; emits what computes them, once."""
         key = (id(value), target)
         if key not in self._done:
             self._done[key] = value, self._make(value, target, raw)
         return self._done[key][1]
 
-    def _make(self, value: Value, target: Target, raw: Raw) -> View:
+    def _make(self, value: Value, target: Target, raw: OnnxNode) -> View:
         if isinstance(value, Real):
             return self.requantized(value, target, raw)
         if isinstance(value, Entry):
@@ -94,7 +94,7 @@ class Context:
         except NONSENSE as error:
             raise nonsense(value.node, error) from error
 
-    def _enter(self, entry: Entry, target: Target, raw: Raw) -> View:
+    def _enter(self, entry: Entry, target: Target, raw: OnnxNode) -> View:
         """A float graph input behind its QuantizeLinear: the graph input is the quantized tensor."""
         name = entry.view.tensor
         if name in self._entered and self.builder.quant(name) != target.quant:
@@ -107,7 +107,7 @@ class Context:
             return entry.view
         return self.requantized(Real(entry.view, target.quant), target, raw)
 
-    def requantized(self, real: Real, target: Target, raw: Raw) -> View:
+    def requantized(self, real: Real, target: Target, raw: OnnxNode) -> View:
         """Codes of one scale as codes of another; themselves where nothing changes."""
         if real.quant == target.quant and (target.low, target.high) == (-128, 127):
             return self.settled(real, raw)
@@ -120,7 +120,9 @@ class Context:
         kinds = expr.node.kind
         return self._look_up(expr.node, leaf, tabulate(real, target), target, kinds.lower())
 
-    def _look_up(self, raw: Raw, leaf: Real, table: Array, target: Target, function: str, suffix: str = "") -> View:
+    def _look_up(
+        self, raw: OnnxNode, leaf: Real, table: Array, target: Target, function: str, suffix: str = ""
+    ) -> View:
         name = self.builder.const(f"{self.builder.name(raw)}_table", table.astype(np.int8))
         out = self.builder.emit(raw, Table(name, function), [leaf.view.tensor], target.quant, suffix)
         return leaf.view.on(out)
@@ -143,7 +145,7 @@ class Context:
         low, high = clip_bounds(expr.node, [empty if n is None else n for n in numbers])
         return expr.args[0], float(np.reshape(low, ())), float(np.reshape(high, ()))
 
-    def real(self, value: Value | None, raw: Raw) -> Real:
+    def real(self, value: Value | None, raw: OnnxNode) -> Real:
         """A value as codes with a scale of its own; raises CompileError where a QuantizeLinear is missing."""
         found = self.found(value)
         if found is not None:
@@ -201,17 +203,17 @@ class Context:
         reals = [self.found(a) for a in expr.args if a is not None]
         return all(real is not None and real.quant == quant for real in reals)
 
-    def settled(self, real: Real, raw: Raw) -> View:
+    def settled(self, real: Real, raw: OnnxNode) -> View:
         """The view of codes on a tensor that has their scale."""
         if self.builder.quant(real.view.tensor) == real.quant:
             return real.view
         return self.builder.alias(raw, real.view, real.quant)
 
-    def source(self, real: Real, raw: Raw, axes: Axes) -> str:
+    def source(self, real: Real, raw: OnnxNode, axes: Axes) -> str:
         """The tensor of settled codes, in the order of `axes`."""
         return self.builder.arrange(raw, self.settled(real, raw), axes)
 
-    def preserved(self, value: Value | None, target: Target, raw: Raw) -> Real:
+    def preserved(self, value: Value | None, target: Target, raw: OnnxNode) -> Real:
         """The operand of an operator that keeps codes: with its own scale if it has one, else with the target's."""
         found = self.found(value)
         if found is not None and found.quant in (self.builder.quant(found.view.tensor), target.quant):
@@ -232,7 +234,7 @@ def fused(expr: Expr) -> bool:
     return expr.node.label in ("QLinearAdd", "QLinearMul") and kinds == {Real, Weights}
 
 
-def pad_value(raw: Raw, values: Sequence[Array]) -> np.generic:
+def pad_value(raw: OnnxNode, values: Sequence[Array]) -> np.generic:
     """What a Pad pads with: a float32, of integers an integer. `values` are its inputs but the first."""
     return values[1].reshape(-1)[0] if len(values) > 1 and values[1].size else np.float32(raw.get("value", 0.0))
 
@@ -247,17 +249,17 @@ def _has_code(pad: Expr, quant: Quant) -> bool:
     return bool(quant.real(np.asarray(quant.code(float(fill)))) == np.float32(fill))
 
 
-def interpolates(raw: Raw) -> bool:
+def interpolates(raw: OnnxNode) -> bool:
     """Whether an operator gives numbers between those of its input: a linear Resize."""
     return raw.kind in ("Resize", "Upsample") and raw.get("mode", "nearest") != "nearest"
 
 
-def nonsense(raw: Raw, error: BaseException) -> CompileError:
+def nonsense(raw: OnnxNode, error: BaseException) -> CompileError:
     """The error of a node whose attributes or operands are of no known form."""
     return CompileError(raw.where, f"does not make sense: {error!r}", "what ONNX's operator list has", HINT_DAMAGED)
 
 
-def unsupported(raw: Raw, rules: Mapping[str, Rule]) -> CompileError:
+def unsupported(raw: OnnxNode, rules: Mapping[str, Rule]) -> CompileError:
     """The error of an operator that there is no rule for."""
     return CompileError(
         raw.where, "operator is not supported", ", ".join(sorted({*rules, *ELEMENTWISE})),

@@ -20,7 +20,7 @@ HINT_SHAPE = "export the model with fixed sizes, or give the input's shape"
 
 
 @dataclass(frozen=True, eq=False)
-class Raw:
+class OnnxNode:
     """One node of the file. `kind` is the operator, of whatever domain; a missing input is ''.
 
     A QLinearConv is read as a Conv between quantizers: then `label` keeps the file's name of the operator.
@@ -67,7 +67,7 @@ class Model:
     path: Path
     name: str
     opset: int
-    nodes: tuple[Raw, ...]
+    nodes: tuple[OnnxNode, ...]
     constants: Mapping[str, Array]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -104,18 +104,18 @@ def read_model(path: Path, input_shapes: Shapes, cut: Sequence[str] = ()) -> Mod
     )  # fmt: skip
 
 
-def _raw(index: int, node: Any, folder: Path) -> Raw:
+def _raw(index: int, node: Any, folder: Path) -> OnnxNode:
     where = f"node {index} {node.name or ''.join(node.output[:1])!r} {node.op_type}"
     if not node.output:
         raise CompileError(where, "has no output")
     attributes = proto.attributes(node, folder, where)
     name = "".join(c if c.isprintable() else "?" for c in node.name)
-    return Raw(index, node.op_type, name, tuple(node.input), tuple(node.output), attributes)
+    return OnnxNode(index, node.op_type, name, tuple(node.input), tuple(node.output), attributes)
 
 
-def _live(nodes: Sequence[Raw], outputs: Sequence[str], path: str) -> list[Raw]:
+def _live(nodes: Sequence[OnnxNode], outputs: Sequence[str], path: str) -> list[OnnxNode]:
     """The nodes that an output depends on, in the file's order; raises CompileError where two write one name."""
-    writer: dict[str, Raw] = {}
+    writer: dict[str, OnnxNode] = {}
     for node in nodes:
         for name in node.outputs:
             if name and name in writer:
@@ -130,7 +130,7 @@ def _live(nodes: Sequence[Raw], outputs: Sequence[str], path: str) -> list[Raw]:
     return [node for node in nodes if node.index in found]
 
 
-def _sorted(nodes: Sequence[Raw], known: set[str], path: str) -> Iterator[Raw]:
+def _sorted(nodes: Sequence[OnnxNode], known: set[str], path: str) -> Iterator[OnnxNode]:
     """The nodes in an order in which they can run, near the file's own."""
     readers: dict[str, list[int]] = {}
     missing: list[int] = []

@@ -10,7 +10,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.functions import axes_of, reshaped
 from ircompile.importers.onnx.layout import View
 from ircompile.importers.onnx.lowering import Context
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.proto import product
 from ircompile.importers.onnx.values import Expr, Target, Value, Weights, constant
 from ircompile.ir.tensor import Array
@@ -19,7 +19,7 @@ NOISE = frozenset({"Identity", "Dropout", "Cast"})
 MOVES = frozenset({"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", *NOISE})
 
 
-def move(raw: Raw, index: Array, rest: Sequence[Value | None]) -> Array:
+def move(raw: OnnxNode, index: Array, rest: Sequence[Value | None]) -> Array:
     """The index of a view behind a moving operator; `rest` are its other inputs."""
     numbers = [None if a is None else constant(a) for a in rest]
     if any(a is not None and n is None for a, n in zip(rest, numbers, strict=True)) and raw.kind != "Dropout":
@@ -31,7 +31,7 @@ def move(raw: Raw, index: Array, rest: Sequence[Value | None]) -> Array:
         raise CompileError(raw.where, f"does not fit a tensor of shape {list(index.shape)}: {error}") from None
 
 
-def _move(raw: Raw, index: Array, inputs: Sequence[Array]) -> Array:
+def _move(raw: OnnxNode, index: Array, inputs: Sequence[Array]) -> Array:
     match raw.kind:
         case "Transpose":
             return index.transpose(raw.get("perm") or None)
@@ -48,7 +48,7 @@ def _move(raw: Raw, index: Array, inputs: Sequence[Array]) -> Array:
             return index
 
 
-def move_weights(raw: Raw, weights: Weights, rest: Sequence[Value | None]) -> Weights:
+def move_weights(raw: OnnxNode, weights: Weights, rest: Sequence[Value | None]) -> Weights:
     """A dequantized constant behind a moving operator."""
     full = [np.broadcast_to(part, weights.codes.shape) for part in (weights.codes, weights.scale, weights.zero)]
     codes, scale, zero = (move(raw, part, rest) for part in full)

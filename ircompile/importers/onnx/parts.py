@@ -21,14 +21,14 @@ from ircompile.importers.onnx.layout import (
     row_major_axes,
 )
 from ircompile.importers.onnx.lowering import Context, pad_value
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
 from ircompile.ir.ops import Concat, DepthToSpace, Gather, Pad, Slice, SpaceToDepth, Transpose
 from ircompile.ir.tensor import Array
 
 
-def axis_attribute(raw: Raw, rank: int, default: int) -> int:
+def axis_attribute(raw: OnnxNode, rank: int, default: int) -> int:
     """The attribute `axis`, not negative; raises CompileError outside of the rank."""
     axis = raw.get("axis", default)
     axis = axis if axis >= 0 else axis + rank
@@ -37,7 +37,7 @@ def axis_attribute(raw: Raw, rank: int, default: int) -> int:
     return int(axis)
 
 
-def long_axes(context: Context, raw: Raw, view: View, *needed: int) -> Axes:
+def long_axes(context: Context, raw: OnnxNode, view: View, *needed: int) -> Axes:
     """Height, width and channels for an operator on the `needed` axes: that move nothing, if possible."""
     own = axes_of(view, context.builder.tensors[view.tensor].shape)
     candidates = [own, natural_axes(view.rank), row_major_axes(view.rank)]
@@ -56,7 +56,7 @@ def long_axes(context: Context, raw: Raw, view: View, *needed: int) -> Axes:
     return height, width, channels
 
 
-def numbers_of(raw: Raw, values: Sequence[Value | None]) -> list[Array]:
+def numbers_of(raw: OnnxNode, values: Sequence[Value | None]) -> list[Array]:
     """Constant inputs as arrays, absent ones empty; raises CompileError where one is computed."""
     found = [np.zeros(0, np.int64) if value is None else constant(value) for value in values]
     if any(number is None for number in found):
@@ -80,7 +80,7 @@ def lower_concat(context: Context, expr: Expr, target: Target) -> View:
     return placed(context, out, axes, rank)
 
 
-def cut(context: Context, raw: Raw, real: Real, parts: Sequence[slice]) -> View:
+def cut(context: Context, raw: OnnxNode, real: Real, parts: Sequence[slice]) -> View:
     """The part of a tensor that one slice an axis leaves."""
     view = real.view
     ranges = [range(size)[part] for size, part in zip(view.shape, parts, strict=True)]
@@ -156,7 +156,7 @@ def lower_gather(context: Context, expr: Expr, target: Target) -> View:
     return context.requantized(Real(found, real.quant), target, raw)
 
 
-def _gathered(context: Context, raw: Raw, real: Real, axis: int, places: list[int]) -> View:
+def _gathered(context: Context, raw: OnnxNode, real: Real, axis: int, places: list[int]) -> View:
     """A view of the axis in another order: as channels, or as columns where they are the map's columns."""
     view = context.settled(real, raw)
     axes = long_axes(context, raw, view, axis)
@@ -215,7 +215,7 @@ def lower_blocks(context: Context, expr: Expr, target: Target) -> View:
     return context.requantized(Real(placed(context, out, axes, rank), real.quant), target, raw)
 
 
-def _regrouped(context: Context, raw: Raw, source: str, inner: int) -> str:
+def _regrouped(context: Context, raw: OnnxNode, source: str, inner: int) -> str:
     """Channels c * inner + i moved to i * C + c."""
     builder = context.builder
     height, width, channels = builder.tensors[source].shape

@@ -8,20 +8,20 @@ from dataclasses import replace
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.layout import Axes, View, natural_axes, view_of
 from ircompile.importers.onnx.lowering import Context
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.values import Expr, Real, Target
 from ircompile.ir.ops import AveragePool, MaxPool, Mean, Pad, Window
 from ircompile.ir.tensor import Shape
 
 
-def spatial(raw: Raw, rank: int) -> int:
+def spatial(raw: OnnxNode, rank: int) -> int:
     """1 or 2 spatial axes of an N x C x ... tensor; raises CompileError otherwise."""
     if rank not in (3, 4):
         raise CompileError(raw.where, f"works on a tensor of rank {rank}", "1 or 2 spatial axes: rank 3 or 4")
     return rank - 2
 
 
-def window(raw: Raw, kernel: Sequence[int], size: Sequence[int], pool: bool = False) -> Window:
+def window(raw: OnnxNode, kernel: Sequence[int], size: Sequence[int], pool: bool = False) -> Window:
     """The window of a convolution or pool over `size` (spatial sizes); one spatial axis becomes the width."""
     count = len(kernel)
     strides = raw.ints("strides", (1,) * count)
@@ -43,7 +43,7 @@ def window(raw: Raw, kernel: Sequence[int], size: Sequence[int], pool: bool = Fa
 
 
 def padding(
-    raw: Raw, reach: Sequence[int], strides: Sequence[int], size: Sequence[int]
+    raw: OnnxNode, reach: Sequence[int], strides: Sequence[int], size: Sequence[int]
 ) -> tuple[list[int], list[int]]:
     """Padding before and after on each spatial axis."""
     mode, count = raw.get("auto_pad", "NOTSET") or "NOTSET", len(reach)
@@ -78,7 +78,7 @@ def placed(context: Context, out: str, axes: Axes, rank: int) -> View:
     return view_of(out, shape, axes)
 
 
-def _window(raw: Raw, view: View) -> Window:
+def _window(raw: OnnxNode, view: View) -> Window:
     count = spatial(raw, view.rank)
     kernel = raw.ints("kernel_shape", (0,) * count)
     return window(raw, kernel, view.shape[2:], pool=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 
 Places = Sequence[int]
 
@@ -38,11 +38,11 @@ FORMS: dict[str, Form] = {
 }
 
 
-def form_of(raw: Raw) -> Form | None:
+def form_of(raw: OnnxNode) -> Form | None:
     """The form of a QLinear operator; None for any other. QLinearConcat has as many operands as it likes."""
     if raw.kind == "QLinearConcat":
         return Form("Concat", tuple(range(2, len(raw.inputs), 3)), 0)
     return FORMS.get(raw.kind)
 
 
-Rename = Callable[[Raw, str], Raw]
+Rename = Callable[[OnnxNode, str], OnnxNode]

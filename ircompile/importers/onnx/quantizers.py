@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.proto import type_name
 from ircompile.importers.onnx.values import Const, Quant, Value, Weights, constant
 from ircompile.ir.tensor import Array
@@ -16,7 +16,7 @@ OUTPUT_TYPES = {0: "", 2: "uint8", 3: "int8"}
 HINT_STATIC = "quantize statically: with scales that are constants"
 
 
-def parameters(raw: Raw, scale: Value | None, zero: Value | None, dtype: str) -> tuple[Array, Array]:
+def parameters(raw: OnnxNode, scale: Value | None, zero: Value | None, dtype: str) -> tuple[Array, Array]:
     """Scale (float32) and zero point of a quantizer; a missing zero point is 0 of type `dtype`."""
     scales = None if scale is None else constant(scale)
     zeros = np.zeros(1, dtype) if zero is None else constant(zero)
@@ -34,7 +34,7 @@ def parameters(raw: Raw, scale: Value | None, zero: Value | None, dtype: str) ->
     return scales.astype(np.float32), zeros
 
 
-def activation(raw: Raw, scale: Value | None, zero: Value | None, dtype: str) -> tuple[Quant, bool]:
+def activation(raw: OnnxNode, scale: Value | None, zero: Value | None, dtype: str) -> tuple[Quant, bool]:
     """An activation's quantization, and whether the file has it as uint8."""
     scales, zeros = parameters(raw, scale, zero, dtype)
     if scales.size != 1 or zeros.size != 1:
@@ -58,7 +58,7 @@ def _hint(zeros: Array) -> str:
     return "quantize to 8 bits"
 
 
-def output_type(raw: Raw) -> str:
+def output_type(raw: OnnxNode) -> str:
     """The type of QuantizeLinear's output where it has no zero point."""
     found = OUTPUT_TYPES.get(raw.get("output_dtype", 0))
     if found is None:
@@ -66,7 +66,7 @@ def output_type(raw: Raw) -> str:
     return found or "uint8"
 
 
-def along(raw: Raw, values: Array, rank: int, size_of: tuple[int, ...], default: int) -> Array:
+def along(raw: OnnxNode, values: Array, rank: int, size_of: tuple[int, ...], default: int) -> Array:
     """Scales or zero points shaped to broadcast against a constant: one number, or one an index of the axis."""
     if values.size == 1:
         return values.reshape((1,) * rank)
@@ -79,7 +79,7 @@ def along(raw: Raw, values: Array, rank: int, size_of: tuple[int, ...], default:
     return values.reshape([values.size if i == axis else 1 for i in range(rank)])
 
 
-def dequantized(raw: Raw, codes: Array, scale: Value | None, zero: Value | None, default: int = 1) -> Weights:
+def dequantized(raw: OnnxNode, codes: Array, scale: Value | None, zero: Value | None, default: int = 1) -> Weights:
     """A constant behind DequantizeLinear."""
     if codes.dtype.kind not in "iu":
         raise CompileError(raw.where, f"dequantizes {codes.dtype}", "integers")
@@ -88,7 +88,7 @@ def dequantized(raw: Raw, codes: Array, scale: Value | None, zero: Value | None,
     return Weights(codes, along(raw, scales, rank, shape, default), along(raw, zeros, rank, shape, default))
 
 
-def quantized(raw: Raw, real: Array, scale: Value | None, zero: Value | None) -> Const:
+def quantized(raw: OnnxNode, real: Array, scale: Value | None, zero: Value | None) -> Const:
     """A constant behind QuantizeLinear: fake-quantized weights."""
     scales, zeros = parameters(raw, scale, zero, output_type(raw))
     rank, shape = real.ndim, tuple(real.shape)

@@ -22,7 +22,7 @@ from ircompile.importers.onnx.lowering import (
     Context,
     nonsense,
 )
-from ircompile.importers.onnx.model import Model, Raw, read_model
+from ircompile.importers.onnx.model import Model, OnnxNode, read_model
 from ircompile.importers.onnx.movement import MOVES, move, move_weights
 from ircompile.importers.onnx.qoperators import form_of
 from ircompile.importers.onnx.rules import PRESERVING, RULES
@@ -69,7 +69,7 @@ class Reader:
         for name, array in self.model.constants.items():
             self.values[name] = Const(array)
 
-    def node(self, raw: Raw) -> None:
+    def node(self, raw: OnnxNode) -> None:
         """Enters the values that a node computes; raises CompileError where it, or what it needs, cannot be."""
         try:
             self._node(raw)
@@ -80,7 +80,7 @@ class Reader:
         """Notes a tensor whose scale the file tells later."""
         self._open.add(tensor)
 
-    def _node(self, raw: Raw) -> None:
+    def _node(self, raw: OnnxNode) -> None:
         if raw.kind in CONTROL or "graph" in raw.attributes.values():
             raise CompileError(
                 raw.where, "has a graph inside", "plain operators", "export without control flow: torch.jit.trace"
@@ -95,7 +95,7 @@ class Reader:
         for name in raw.outputs[len(results) :]:
             self.values[name] = Expr(raw, tuple(arguments), raw.outputs.index(name))
 
-    def _constant(self, raw: Raw, arguments: list[Value | None]) -> Value:
+    def _constant(self, raw: OnnxNode, arguments: list[Value | None]) -> Value:
         weights = arguments[0] if arguments else None
         if isinstance(weights, Weights) and raw.kind in MOVES:
             return move_weights(raw, weights, arguments[1:])
@@ -104,7 +104,7 @@ class Reader:
         numbers = [np.zeros(0, np.int64) if a is None else constant(a) for a in arguments]
         return Const(fold(raw, [n for n in numbers if n is not None]))
 
-    def _computed(self, raw: Raw, arguments: list[Value | None]) -> list[Value]:
+    def _computed(self, raw: OnnxNode, arguments: list[Value | None]) -> list[Value]:
         first = arguments[0] if arguments else None
         form = form_of(raw)
         if form is not None:
@@ -125,13 +125,13 @@ class Reader:
             return [Codes(view, False, Quant(1.0, 0))]
         return [Expr(raw, tuple(arguments), part) for part in range(len(raw.outputs))]
 
-    def _moved(self, raw: Raw, first: Codes | Real | Entry, arguments: list[Value | None]) -> Value:
+    def _moved(self, raw: OnnxNode, first: Codes | Real | Entry, arguments: list[Value | None]) -> Value:
         if raw.kind == "Cast" and isinstance(first, Codes):
             return self._cast(raw, first)
         view = first.view.moved(move(raw, first.view.index, arguments[1:]))
         return replace(first, view=view)
 
-    def _cast(self, raw: Raw, codes: Codes) -> Value:
+    def _cast(self, raw: OnnxNode, codes: Codes) -> Value:
         """Integers as they are: a cast to float is a DequantizeLinear of scale 1."""
         if self.builder.tensors[codes.view.tensor].dtype == "int32":
             return codes
@@ -139,7 +139,7 @@ class Reader:
             raise CompileError(raw.where, "casts codes to another integer type", "casts to float")
         return self._as_real(codes, Quant(1.0, -128 if codes.unsigned else 0))
 
-    def _on_codes(self, raw: Raw, first: Codes, arguments: list[Value | None]) -> list[Value]:
+    def _on_codes(self, raw: OnnxNode, first: Codes, arguments: list[Value | None]) -> list[Value]:
         """A float operator's name on integers: MaxPool, Concat, Slice, Clip ... in the QOperator dialect."""
         if raw.kind != "Clip" and raw.kind not in PRESERVING:
             raise CompileError(
@@ -168,7 +168,7 @@ class Reader:
             found.append(Codes(view, first.unsigned, quant))
         return found
 
-    def _quantize(self, raw: Raw, arguments: list[Value | None]) -> Value:
+    def _quantize(self, raw: OnnxNode, arguments: list[Value | None]) -> Value:
         value, scale, zero = (*arguments, None, None)[:3]
         numbers = None if value is None else constant(value)
         if numbers is not None:
@@ -177,7 +177,7 @@ class Reader:
         assert value is not None
         return Codes(self.context.materialize(value, Target(quant), raw), unsigned, quant)
 
-    def _dequantize(self, raw: Raw, arguments: list[Value | None]) -> Value:
+    def _dequantize(self, raw: OnnxNode, arguments: list[Value | None]) -> Value:
         value, scale, zero = (*arguments, None, None)[:3]
         if isinstance(value, Const):
             return quantizers.dequantized(raw, value.array, scale, zero)
@@ -196,7 +196,7 @@ class Reader:
             ports.meaning(self.builder, tensor, quant)
         return Real(codes.view, quant)
 
-    def _qlinear(self, raw: Raw, arguments: list[Value | None]) -> Value:
+    def _qlinear(self, raw: OnnxNode, arguments: list[Value | None]) -> Value:
         form = form_of(raw)
         assert form is not None
         padded = [*arguments, *([None] * 12)]

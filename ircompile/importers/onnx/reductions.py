@@ -10,14 +10,14 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.functions import axes_of
 from ircompile.importers.onnx.layout import Axes, View, natural_axes
 from ircompile.importers.onnx.lowering import Context
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.normalization import softmax_axes
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, constant
 from ircompile.ir.ops import ArgMax, Extreme, Mean
 
 
-def reduced_axes(raw: Raw, expr: Expr, rank: int) -> tuple[int, ...]:
+def reduced_axes(raw: OnnxNode, expr: Expr, rank: int) -> tuple[int, ...]:
     """The axes of a reduction, not negative; all of them where none is given."""
     numbers = [np.zeros(0) if a is None else constant(a) for a in expr.args[1:]]
     if any(n is None for n in numbers):
@@ -53,7 +53,7 @@ def lower_reduce_extreme(context: Context, expr: Expr, target: Target) -> View:
     return context.requantized(Real(found, real.quant), target, raw)
 
 
-def arg_max(context: Context, raw: Raw, value: Expr) -> View:
+def arg_max(context: Context, raw: OnnxNode, value: Expr) -> View:
     """ArgMax and ArgMin over one axis, the first of equals: int32 positions."""
     real = context.real(value.args[0], raw)
     rank, axis = real.view.rank, raw.get("axis", 0)
@@ -69,7 +69,7 @@ def arg_max(context: Context, raw: Raw, value: Expr) -> View:
     return found.moved(np.squeeze(found.index, axis=axis))
 
 
-def _plan(raw: Raw, expr: Expr, view: View) -> tuple[Axes, Over, int]:
+def _plan(raw: OnnxNode, expr: Expr, view: View) -> tuple[Axes, Over, int]:
     """Axes as height, width, channels; which of them are reduced; how many elements go into one."""
     gone = reduced_axes(raw, expr, view.rank)
     over = [a for a in gone if view.shape[a] > 1]
@@ -78,7 +78,7 @@ def _plan(raw: Raw, expr: Expr, view: View) -> tuple[Axes, Over, int]:
     return axes, which, int(np.prod([view.shape[a] for a in over], dtype=np.int64))
 
 
-def _kept(raw: Raw, expr: Expr, found: View) -> View:
+def _kept(raw: OnnxNode, expr: Expr, found: View) -> View:
     """The output without the reduced axes, where the operator drops them."""
     if raw.get("keepdims", 1):
         return found
@@ -90,7 +90,7 @@ Over = Literal["h", "w", "hw"]
 NAMES: dict[tuple[bool, bool], Over] = {(True, True): "hw", (True, False): "h", (False, True): "w"}
 
 
-def _reduction_axes(raw: Raw, view: View, over: list[int], kept: list[int]) -> tuple[Axes, Over]:
+def _reduction_axes(raw: OnnxNode, view: View, over: list[int], kept: list[int]) -> tuple[Axes, Over]:
     """Height, width and channels for a reduction over axes longer than 1, and which of them it takes."""
     if len(over) > 2 or len(over) + len(kept) > 3:
         raise CompileError(raw.where, f"reduction over axes {over} of shape {list(view.shape)}", "height and width")

@@ -9,7 +9,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.layout import Axes, View, natural_axes, row_major_axes, size_along
 from ircompile.importers.onnx.lowering import Context, interpolates
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.parts import numbers_of
 from ircompile.importers.onnx.pooling import placed, spatial
 from ircompile.importers.onnx.values import Expr, Real, Target
@@ -39,7 +39,7 @@ def lower_resize(context: Context, expr: Expr, target: Target) -> View:
     return context.requantized(Real(placed(context, out, axes, view.rank), real.quant), target, raw)
 
 
-def _new_shape(raw: Raw, expr: Expr, view: View) -> tuple[int, ...]:
+def _new_shape(raw: OnnxNode, expr: Expr, view: View) -> tuple[int, ...]:
     values = numbers_of(raw, expr.args[1:])
     if raw.kind == "Upsample" or len(values) == 1:
         scales, sizes = (values[0] if values else np.asarray(raw.get("scales", ()))), np.zeros(0)
@@ -59,7 +59,7 @@ def _new_shape(raw: Raw, expr: Expr, view: View) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _resized_axes(raw: Raw, view: View, shape: tuple[int, ...]) -> Axes:
+def _resized_axes(raw: OnnxNode, view: View, shape: tuple[int, ...]) -> Axes:
     changed = [a for a in range(view.rank) if shape[a] != view.shape[a]]
     for axes in (natural_axes(view.rank), row_major_axes(view.rank)):
         if set(changed) <= set(axes[:2]):
@@ -67,7 +67,7 @@ def _resized_axes(raw: Raw, view: View, shape: tuple[int, ...]) -> Axes:
     raise CompileError(raw.where, f"resizes {list(view.shape)} to {list(shape)}", "height and width")
 
 
-def _operator(raw: Raw, view: View, axes: Axes, size: tuple[int, int]) -> Resize:
+def _operator(raw: OnnxNode, view: View, axes: Axes, size: tuple[int, int]) -> Resize:
     """The resize that places pixels as the attributes say, or CompileError with what there is."""
     mode = raw.get("mode", "nearest")
     place = raw.get("coordinate_transformation_mode", "asymmetric" if raw.kind == "Upsample" else "half_pixel")
@@ -99,7 +99,7 @@ PLACES = {
 }
 
 
-def _nearest(raw: Raw, place: str, rounding: str, old: tuple[int, int], size: tuple[int, int]) -> Resize:
+def _nearest(raw: OnnxNode, place: str, rounding: str, old: tuple[int, int], size: tuple[int, int]) -> Resize:
     """The resize that takes the lines that ONNX takes: of whole factors, if one does."""
     tensorflow = place == "tf_half_pixel_for_nn"
     special = (tensorflow and rounding != "floor") or (place == "pytorch_half_pixel" and 1 in size)
@@ -149,7 +149,7 @@ def lower_transposed(context: Context, expr: Expr, target: Target) -> View:
 
 
 def _transposed_size(
-    raw: Raw, view: View, kernel: tuple[int, ...], strides: tuple[int, ...], count: int
+    raw: OnnxNode, view: View, kernel: tuple[int, ...], strides: tuple[int, ...], count: int
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Output height and width, and what is cut off at the top and on the left."""
     sizes = (1,) * (2 - count) + view.shape[2:]

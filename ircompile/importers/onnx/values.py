@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.importers.onnx.layout import View
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.ir.tensor import Array
 
 
@@ -105,7 +105,7 @@ class Real:
 class Expr:
     """A float operator that waits for the QuantizeLinear behind it."""
 
-    node: Raw
+    node: OnnxNode
     args: tuple[Value | None, ...]
     part: int = 0
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.lowering import HINT_QDQ
-from ircompile.importers.onnx.model import Raw
+from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.values import Const, Value, Weights, constant
 from ircompile.ir.tensor import Array
 
 
-def weights_of(raw: Raw, value: Value | None) -> Weights:
+def weights_of(raw: OnnxNode, value: Value | None) -> Weights:
     """The quantized weights of an operator; raises CompileError where they are float or computed."""
     if isinstance(value, Weights):
         if value.codes.dtype.itemsize > 1:
@@ -21,7 +21,7 @@ def weights_of(raw: Raw, value: Value | None) -> Weights:
     raise CompileError(raw.where, problem, "constant weights behind DequantizeLinear", HINT_QDQ)
 
 
-def per_channel(raw: Raw, weights: Weights, axis: int) -> Array:
+def per_channel(raw: OnnxNode, weights: Weights, axis: int) -> Array:
     """float32 scale of each index along `axis`; raises CompileError if it varies along another."""
     full = np.moveaxis(np.broadcast_to(weights.scale, weights.codes.shape), axis, 0)
     rows = full.reshape(full.shape[0], -1)
@@ -42,7 +42,7 @@ def ungrouped(codes: Array, group: int) -> Array:
     return dense
 
 
-def narrow(raw: Raw, weights: Array) -> Array:
+def narrow(raw: OnnxNode, weights: Array) -> Array:
     """Weights as int8 if they fit, else as int16."""
     low, high = int(weights.min(initial=0)), int(weights.max(initial=0))
     if low >= -128 and high <= 127:
@@ -52,7 +52,7 @@ def narrow(raw: Raw, weights: Array) -> Array:
     raise CompileError(raw.where, f"weights from {low} to {high}", "weights of 8 bits")
 
 
-def bias_codes(raw: Raw, value: Value | None, step: Array, gain: float = 1.0) -> Array:
+def bias_codes(raw: OnnxNode, value: Value | None, step: Array, gain: float = 1.0) -> Array:
     """int64 (C_out,) bias in units of `step` (C_out,): the file's own integers, or its float numbers rounded.
 
     Raises CompileError where a quantized bias is no whole multiple of the unit, and where it is int32 of another

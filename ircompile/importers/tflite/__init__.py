@@ -31,8 +31,9 @@ from ircompile.importers.tflite import (
 from ircompile.importers.tflite.cut import cut_at
 from ircompile.importers.tflite.folding import fold
 from ircompile.importers.tflite.layout import Activation
-from ircompile.importers.tflite.lowering import Cut, Floating, Lowering
+from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator, read_model
+from ircompile.importers.tflite.values import Cut, Floating
 from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph, IoBinding, validate
 

@@ -11,8 +11,9 @@ from ircompile.importers.findings import Finding, Verdict, refused
 from ircompile.importers.tflite import ends, lower
 from ircompile.importers.tflite.cut import cut_at
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
-from ircompile.importers.tflite.lowering import CODES, Cut, Lowering, held_type
+from ircompile.importers.tflite.lowering import CODES, Lowering, held_type
 from ircompile.importers.tflite.reader import TfOperator, TfTensor, read_model
+from ircompile.importers.tflite.values import Cut
 
 
 def check_tflite(path: Path, numerics: str, outputs: Sequence[str] = ()) -> list[Finding]:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ircompile.importers.tflite.lowering import Batched, Lowering
+from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
 from ircompile.importers.tflite.requantization import bias_of, requant_of
+from ircompile.importers.tflite.values import Batched
 from ircompile.ir.ops import Conv, Depthwise, Window
 from ircompile.ir.tensor import Array, Tensor
 

@@ -9,8 +9,9 @@ import numpy as np
 from ircompile.importers.tflite.convolution import clamp_of
 from ircompile.importers.tflite.functions import CODES, emit_table
 from ircompile.importers.tflite.layout import Activation, broadcast
-from ircompile.importers.tflite.lowering import Batched, Cut, Floating, FloatInput, Lowering, held_type
+from ircompile.importers.tflite.lowering import Lowering, held_type
 from ircompile.importers.tflite.reader import TfOperator
+from ircompile.importers.tflite.values import Batched, Cut, Floating, FloatInput
 from ircompile.ir.ops import Binary, Constant, Prelu
 from ircompile.ir.tensor import Shape, Site, Tensor
 from ircompile.qtype import INT16

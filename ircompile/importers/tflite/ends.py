@@ -6,8 +6,9 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
-from ircompile.importers.tflite.lowering import CODES, Batched, Cut, Floating, FloatInput, Lowering, held_type
+from ircompile.importers.tflite.lowering import CODES, Lowering, held_type
 from ircompile.importers.tflite.reader import TfOperator, TfTensor
+from ircompile.importers.tflite.values import Batched, Cut, Floating, FloatInput
 from ircompile.importers.tflite.variables import close_variables
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.names import sanitize

@@ -13,9 +13,10 @@ import numpy as np
 from ircompile.importers.tflite.convolution import CLAMPS, clamp_codes, clamp_of
 from ircompile.importers.tflite.ends import quantize_input
 from ircompile.importers.tflite.gemmlowp import logistic_q4, reciprocal, tanh_q4
-from ircompile.importers.tflite.lowering import FloatInput, Lowering
+from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.sixteen_bits import emit_rescale, emit_sigmoid, wide_ends
+from ircompile.importers.tflite.values import FloatInput
 from ircompile.ir.numerics import mbqm, quantize_multiplier, rdbpot, round_half_away, srdhm
 from ircompile.ir.ops import Table
 from ircompile.ir.ops.limits import check_multiplier

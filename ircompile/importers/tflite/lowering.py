@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.tflite.layout import Activation, Axes, Stored, default_axes, default_shape, holds
 from ircompile.importers.tflite.reader import TfModel, TfOperator, TfTensor
+from ircompile.importers.tflite.values import Batched, Floating, FloatInput, Value
 from ircompile.ir.builder import GraphBuilder
 from ircompile.ir.graph import IoBinding
 from ircompile.ir.names import short
@@ -23,47 +23,6 @@ CODES = ("int8", "uint8", "int16", "int32")
 
 if TYPE_CHECKING:
     from ircompile.importers.tflite.variables import Variable
-
-
-@dataclass(frozen=True)
-class Floating:
-    """A float32 view of a quantized value: what DEQUANTIZE gives. `source` is the index it was made from."""
-
-    source: int
-
-
-@dataclass(frozen=True)
-class FloatInput:
-    """A float32 input of the model, until a QUANTIZE says its codes."""
-
-    index: int
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A value behind the last quantized tensor, which the caller computes from the tensors `sources`."""
-
-    sources: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Batched:
-    """A map that SPACE_TO_BATCH_ND spread over the batch: (dilation, padding) wait for the convolution."""
-
-    source: int
-    dilation: tuple[int, int]
-    padding: tuple[int, int, int, int]
-    convolved: TfOperator | None = None
-
-
-@dataclass(frozen=True)
-class Handle:
-    """A variable, named by its `key`."""
-
-    key: str
-
-
-Value = Activation | Floating | FloatInput | Cut | Batched | Handle
 
 
 class Lowering(GraphBuilder):

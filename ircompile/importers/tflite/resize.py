@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ircompile.importers.tflite.convolution import SAME, batched_convolution, clamp_of, narrow, weights_of
 from ircompile.importers.tflite.functions import unsigned
-from ircompile.importers.tflite.lowering import Batched, Lowering
+from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.requantization import bias_of, requant_of
+from ircompile.importers.tflite.values import Batched
 from ircompile.ir.ops import DepthToSpace, Resize, SpaceToDepth, TransposeConv
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
-from ircompile.importers.tflite.lowering import Handle, Lowering
+from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator, TfSubgraph, TfTensor
+from ircompile.importers.tflite.values import Handle
 from ircompile.ir.graph import State
 from ircompile.ir.names import sanitize
 from ircompile.ir.ops import Reshape, Slice

@@ -17,7 +17,7 @@ from ircompile.importers import trace
 from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
-from ircompile.verification.per_layer import NO_CODE, Isolated, by_kind
+from ircompile.verification.per_layer import NO_CODE, LayerComparison, by_kind
 
 ROOT = Path(__file__).parents[1]
 DIGITS = ROOT / "examples" / "digits" / "digits.onnx"
@@ -64,7 +64,7 @@ def network(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("profile", ["tflm", "litert-ref"])
 def test_a_tflite_network_layer_by_layer(network: Path, profile: str) -> None:
     graph, places = trace(network, profile)
-    found = Isolated(graph, places, reference(profile, network))
+    found = LayerComparison(graph, places, reference(profile, network))
     for seed in range(2):
         found.run(feeds(graph, seed))
     assert [(layer.kind, layer.compared) for layer in found.layers] == [
@@ -82,7 +82,7 @@ def test_a_difference_stays_in_its_layer() -> None:
     graph, places = trace(DIGITS)
     target = next(node for node in graph.nodes if type(node.op).__name__ == "Depthwise")
     wrong = {**graph.consts, target.op.bias: graph.consts[target.op.bias] + 400}  # type: ignore[union-attr]
-    found = Isolated(replace(graph, consts=wrong), places, reference("ort", DIGITS))
+    found = LayerComparison(replace(graph, consts=wrong), places, reference("ort", DIGITS))
     found.run(feeds(graph))
     differing = [layer for layer in found.layers if layer.differing]
     assert [layer.name for layer in differing] == [target.name]
@@ -94,7 +94,7 @@ def test_a_difference_stays_in_its_layer() -> None:
 
 def test_every_layer_of_the_example_has_a_counterpart() -> None:
     graph, places = trace(DIGITS)
-    found = Isolated(graph, places, reference("ort", DIGITS))
+    found = LayerComparison(graph, places, reference("ort", DIGITS))
     found.run(feeds(graph))
     assert {node.name for node in graph.nodes} <= {layer.name for layer in found.layers}
     assert all(layer.compared > 0 and layer.differing == 0 for layer in found.layers)
