@@ -10,7 +10,14 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.depthwise_plain import is_unrolled, plain_instructions, plain_outputs, reads_nibbles
+from ircompile.kernels.depthwise_plain import (
+    is_unrolled,
+    pairs_block,
+    pairs_outputs,
+    plain_instructions,
+    plain_outputs,
+    reads_nibbles,
+)
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
@@ -35,6 +42,8 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
     features = request.features
     if request.long:
         return choose_long(op, site)
+    if features.dsp and takes_pairs(op, site):
+        return choose_pairs(op, site)
     if site.inputs[0].itemsize > 1:
         features = replace(features, dsp=False)
     if request.whole:
@@ -77,6 +86,39 @@ def pack_plain(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     gather: Shared = {"gather": ("gather", {})} if context.features.unaligned and bytes_alone else {}
     suffix = f"{suffix_of(op, site)}_by{outputs}"
     return Packed(suffix, key, arrays, sizes_of(site, context), recipe.form, recipe.exact, gather)
+
+
+def takes_pairs(op: ops.Depthwise, site: Site) -> bool:
+    """16-bit codes under rows of three bytes, a word of two codes at a time."""
+    three = op.window.kernel[1] == 3 and op.window.dilation[1] == 1
+    return three and site.inputs[0].itemsize == 2 and not natural_coding(site.consts[op.weights]).wide
+
+
+def choose_pairs(op: ops.Depthwise, site: Site) -> Kernel:
+    """The window slides along a padded strip of each channel, as in the portable kernel."""
+    blocks = -(-site.output.width // pairs_outputs(op, site))
+    filters = blocks * pairs_block(op, pairs_outputs(op, site)) + 6 * op.window.kernel[0] + 16
+    gather = op.window.kernel[0] * (2 * site.inputs[0].width + 20) + 10
+    return Kernel(
+        "depthwise_pairs", pack_pairs, "window", ("chw",), ("hwc", "chw"), strip_bytes(op, site),
+        instructions=site.output.height * (site.output.channels * filters + site.inputs[0].channels * gather),
+        extras=("scratch",), strided=True,
+    )  # fmt: skip
+
+
+def pack_pairs(op: ops.Depthwise, site: Site, context: Context) -> Packed:
+    """Weights channel after channel."""
+    weights, recipe, outputs = by_channel(op, site), context.recipe(op, site), pairs_outputs(op, site)
+    window = op.window
+    key: dict[str, object] = {
+        "kernel": window.kernel, "stride": window.stride[1], "left": window.padding[2], "right": window.padding[3],
+        "multiplier": multiplier_of(site), "outputs": outputs,
+    }  # fmt: skip
+    requant = requant_words(raw_codes(recipe, weights, site.inputs[0].zero_point))
+    arrays = {"weights": weights, "requant": requant}
+    shared: Shared = {"halves": ("halves", {}), "gather": ("gather", {})}
+    suffix = f"{suffix_of(op, site)}_by{outputs}"
+    return Packed(suffix, key, arrays, sizes_of(site, context), recipe.form, recipe.exact, shared)
 
 
 def multiplier_of(site: Site) -> int:

@@ -16,6 +16,7 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.numerics import Requant
 from ircompile.ir.simulate import run_graph
+from ircompile.kernels.lower import lower
 from ircompile.pipeline import build
 from ircompile.plan.simulate import run_plan
 from ircompile.qtype import INT16
@@ -161,6 +162,22 @@ def test_in_numpy(name: str) -> None:
 def test_on_every_rung(rung: str, first: int, tmp_path: Path) -> None:
     steps = list(STEPS.values())[first : first + TOGETHER]
     climb(join([network(step) for step in steps]), tmp_path, rungs=(rung,))
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("rung", ["gcc", "cortex-m4"])
+def test_depthwise_in_pairs(rung: str, tmp_path: Path) -> None:
+    """Rows of three taps over all small widths, so that windows begin in both halves of words."""
+    graphs = []
+    for width in (1, 2, 3, 5, 8):
+        for kh, stride, pads in ((3, 1, (1, 1)), (1, 2, (1, 0)), (5, 1, (0, 2)), (2, 3, (2, 2))):
+            if width + sum(pads) >= 3:
+                net = Wide((6, width, 3))
+                window = ops.Window((kh, 3), (1, stride), (1, kh // 2, *pads))
+                graphs.append(net.graph(net.thin("x", window, 1 + (width + kh) % 2)))
+    lowered = [lower(graph, load_target("cortex-m4")) for graph in graphs]
+    assert {kernel.template for one in lowered for kernel in one.kernels.values()} == {"copy", "depthwise_pairs"}
+    climb(join(graphs), tmp_path, rungs=(rung,))
 
 
 def both(mode: str = "plain") -> Graph:
