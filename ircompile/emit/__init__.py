@@ -13,14 +13,14 @@ from ircompile import __version__
 from ircompile.emit.calls import Calls
 from ircompile.emit.constants import Constants
 from ircompile.emit.functions import Functions
-from ircompile.emit.memory import Arena, Memory
+from ircompile.emit.memory import Memory
 from ircompile.interface import ArenaRegion, Interface, Port
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import Windowed, window_of
 from ircompile.ir.tensor import Tensor
 from ircompile.kernels.pack import Program
 from ircompile.plan import Plan
-from ircompile.plan.model import ARENA_ALIGN, Region
+from ircompile.plan.model import ARENA_ALIGN
 from ircompile.plan.tables import schedule_tables
 from ircompile.target import MemoryRegion
 
@@ -76,7 +76,7 @@ def emit(
         "unverified": unverified,
         "alone": f"{name.upper()}_ALONE " if _has_tall_window(plan) else "",
     }
-    functions, constants = Functions(name, program.target, shared), Constants(name)
+    functions, constants = Functions(name, program.target, shared), Constants(name, blob)
     calls = Calls(program, name, functions, constants)
     cases = [calls.case(i, stage) for i, stage in enumerate(plan.stages)]
     states = _states(plan, calls.memory, constants)
@@ -86,9 +86,7 @@ def emit(
     else:
         shared["blob"] = None
     driver = {**shared, **_driver(program, calls.memory), "cases": cases, "states": states,
-              "arrays": constants.arrays,
-              "functions": functions.texts, "layers": functions.geometry.constants,
-              "arithmetic": functions.arithmetic(),
+              "arrays": constants.arrays, "functions": functions.texts, "arithmetic": functions.arithmetic(),
               "dsp": functions.dsp(), "helium": functions.is_helium()}  # fmt: skip
     files: dict[str, str | bytes] = {
         f"{name}.h": functions.render_code("model.h.j2", {**shared, **_ports(plan.graph, api)}),
@@ -122,13 +120,12 @@ def _sealed(files: dict[str, str | bytes]) -> dict[str, str | bytes]:
 
 def _driver(program: Program, memory: Memory) -> dict[str, Any]:
     """What model.c.j2 needs besides functions and calls: the schedule's tables, and where things stand."""
-    plan, packed, arena = program.plan, program.packed.values(), memory.arena
+    plan, packed = program.plan, program.packed.values()
     graph = plan.graph
     forms = {p.form.key: p.form for p in packed if p.form}
     tables, resident = schedule_tables(plan), plan.input_mode == "resident"
     context: dict[str, Any] = {
         **vars(tables),
-        "locals": [(arena.local(r), arena.pointer(r)) for r in _used(plan, arena)] if arena.several else [],
         "forms": [forms[key] for key in sorted(forms)],
         "keeps_lines": bool(plan.line_buffers),
         "uses_window": any(kernel.call == "window" for kernel in program.lowered.kernels.values()),
@@ -196,14 +193,6 @@ def _weights_macros(name: str, flash: Sequence[MemoryRegion]) -> list[str]:
     """The macros that place constants, one a memory."""
     stem = f"{name.upper()}_WEIGHTS"
     return [f"{stem}_{region.name.upper()}" for region in flash] if len(flash) > 1 else [stem]
-
-
-def _used(plan: Plan, arena: Arena) -> list[Region]:
-    """The regions in which anything but the counters lies."""
-    offsets = [place.offset for places in (plan.buffers, plan.line_buffers) for place in places.values()]
-    offsets += [block.offset for blocks in (plan.scratch, plan.states) for block in blocks.values()]
-    used = {arena.region_of(offset) for offset in offsets}
-    return [region for region in plan.regions if region in used]
 
 
 def _ports(graph: Graph, api: Interface) -> dict[str, Any]:

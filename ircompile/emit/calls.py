@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from ircompile.emit.constants import Constants
 from ircompile.emit.functions import CodeTypes, Functions
+from ircompile.emit.geometry import constant
 from ircompile.emit.memory import Arena, Memory
 from ircompile.emit.rows import before_again, output_row, window_call, with_lines
 from ircompile.ir.graph import Node
@@ -25,15 +28,28 @@ class Calls:
         self.functions, self.constants = functions, constants
 
     def case(self, index: int, stage: Stage) -> dict[str, object]:
-        """The case of the driver's switch that fires a stage: its number, comments, and lines."""
-        if stage.node.name in self.plan.placed:
-            return {"index": index, "comments": [f"{self._told(stage.node)}: its inputs are in place"], "lines": []}
-        lines = self._call(stage.node, stage)
+        """The function that fires a stage: its name, comments and lines, and the numbers of stage and layer."""
+        node = stage.node
+        told = {"index": index, "layer": self.graph.nodes.index(node), "node": node.name,
+                "fn": f"{self.prefix}_layer_{self.graph.nodes.index(node)}_{node.name}"}  # fmt: skip
+        if node.name in self.plan.placed:
+            return {**told, "comments": [f"{self._told(node)}: its inputs are in place"], "lines": []}
+        lines = self._call(node, stage)
         if producer := stage.recomputed_producer:
             call = self._call(producer, Stage(producer, 0, (), 0))
-            lines = before_again(stage, self.graph.site(stage.node), call) + lines
-        comments = [text for node in stage.nodes[::-1] for text in (self._told(node), self._moved(node))]
-        return {"index": index, "comments": comments, "lines": lines}
+            lines = before_again(stage, self.graph.site(node), call) + lines
+        comments = [text for each in stage.nodes[::-1] for text in (self._told(each), self._moved(each))]
+        return {**told, "comments": comments, "lines": [*self._locals(lines), *lines]}
+
+    def _locals(self, lines: list[str]) -> list[str]:
+        """Statements before the others of a function: the memories it names, the blob, what it does not use."""
+        text = "\n".join(lines)
+        regions = [region for region in self.plan.regions if f"{self.arena.local(region)} + " in text
+                   or f"{self.arena.local(region)}," in text] if self.arena.several else []  # fmt: skip
+        found = [f"int8_t *const {self.arena.local(r)} = (int8_t *){self.arena.pointer(r)};" for r in regions]
+        if self.constants.in_blob and any(re.search(rf"\b{array.name}\b", text) for array in self.constants.arrays):
+            found.insert(0, f"const uint8_t *const weights = {self.prefix}_weights_of({self.arena.parameter});")
+        return found + ([] if re.search(r"\bstep\b", text) else ["(void)step;"])
 
     def _told(self, node: Node) -> str:
         """A layer's number and name, its operator, its shapes."""
@@ -66,10 +82,11 @@ class Calls:
         row = "0" if site.output.height == 1 else "step"  # one that accumulates has one row and many steps
         row = output_row(stage) if stage.line_buffer and row == "step" else row
         arguments.append(typed(self.memory.new_row(node.output, row), types.target))
-        arguments += [self.constants.array(node, suffix, values).name for suffix, values in packed.arrays.items()]
+        for suffix, values in packed.arrays.items():
+            arguments.append(self.constants.array(node, suffix, values, packed.layouts.get(suffix, "")).name)
         if packed.sizes:
-            layer = self.functions.geometry.constant(struct, node.name, packed.sizes)
-            arguments += [f"&{layer}"] if reads else [f"{layer}.{field}" for field in packed.sizes]
+            lines.insert(0, constant(struct, packed.sizes))
+            arguments += ["&layer"] if reads else [f"layer.{field}" for field in packed.sizes]
         blocks = {"scratch": ("SCRATCH", self.plan.scratch), "sums": ("SUMS", self.plan.states)}
         for extra in kernel.extras:
             if extra == "step":
@@ -83,7 +100,7 @@ class Calls:
         lines.append(f"{self.prefix.upper()}_HOOK({number}, 1);")
         if stage.line_buffer:
             return with_lines(self.prefix, self.memory, stage, lines)
-        return ["{", *(f"    {line}" for line in lines), "}"] if kernel.call == "window" else lines
+        return lines
 
     def _inputs(self, kernel: Kernel, node: Node, dtype: str) -> tuple[list[str], list[str]]:
         """Statements before the call, and its arguments for the inputs, whose codes the kernel takes as `dtype`."""

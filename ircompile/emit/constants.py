@@ -64,8 +64,8 @@ def literal(value: int | float) -> str:
 class Constants:
     """All constant arrays of a model; equal contents are written once."""
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
+    def __init__(self, prefix: str, in_blob: bool = False) -> None:
+        self.prefix, self.in_blob = prefix, in_blob
         self._arrays: dict[bytes, CArray] = {}
 
     @property
@@ -73,12 +73,12 @@ class Constants:
         """In the order in which they were asked for."""
         return list(self._arrays.values())
 
-    def array(self, node: Node, suffix: str, values: Array) -> CArray:
-        """The array with these values."""
+    def array(self, node: Node, suffix: str, values: Array, layout: str = "") -> CArray:
+        """The array with these values; `layout` says in its comment what they are."""
         values = np.ascontiguousarray(values)
         key = values.dtype.name.encode() + values.tobytes()
         if key not in self._arrays:
-            comment = f"{node.name}: {suffix}, {' x '.join(map(str, values.shape))}"
+            comment = f"{node.name}: {suffix}, {layout or ' x '.join(map(str, values.shape))}"
             self._arrays[key] = CArray(f"{self.prefix}_{node.name}_{suffix}", values, comment, node.name)
         return self._arrays[key]
 

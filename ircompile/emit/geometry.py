@@ -62,11 +62,10 @@ MEANINGS = {
 
 
 class Geometry:
-    """Collects struct types and their constants while calls are written."""
+    """Collects struct types while calls are written."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        self.constants: list[str] = []
         self._types: dict[tuple[str, tuple[str, ...]], str] = {}
         self._texts: dict[str, str] = {}
 
@@ -87,12 +86,11 @@ class Geometry:
         """The C of a struct type, for the first time only."""
         return self._texts.pop(struct, "")
 
-    def constant(self, struct: str, node: str, sizes: Mapping[str, int]) -> str:
-        """The name of a layer's constant."""
-        name = f"{self.prefix}_{node}_layer"
-        fields = ", ".join(f".{field} = {value}" for field, value in sizes.items())
-        self.constants.append(f"static const {struct} {name} = {{{fields}}};")
-        return name
+
+def constant(struct: str, sizes: Mapping[str, int]) -> str:
+    """The statement that says the geometry of a layer, within the function that computes it."""
+    fields = ", ".join(f".{field} = {value}" for field, value in sizes.items())
+    return f"static const {struct} layer = {{{fields}}};"
 
 
 def declarations(fields: Sequence[str]) -> str:

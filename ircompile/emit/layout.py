@@ -57,6 +57,7 @@ class Layout:
     state: State = field(default_factory=State)
     conditionals: list[State] = field(default_factory=list)
     comment: int | None = None
+    carried: str = ""
     directive: bool = False
     lines: list[str] = field(default_factory=list)
 
@@ -64,12 +65,16 @@ class Layout:
         """Adds one line."""
         text = raw.strip()
         if self.comment is not None:
-            self.lines.append((" " * self.comment + " " + text).rstrip())
+            self._comment(text, self.comment)
             self.comment = None if "*/" in text else self.comment
         elif self.directive or text.startswith("#"):
             self._directive(raw.rstrip())
         elif not text:
-            self.lines.append("")
+            if not self.state.brackets:  # functions are dense
+                self.lines.append("")
+        elif text.startswith("/*") and self.state.complete and text.find("*/") in (-1, len(text) - 2):
+            self.comment = self._column(text) if "*/" not in text else None
+            self._comment(text, self._column(text))
         else:
             self._code(text)
 
@@ -86,11 +91,32 @@ class Layout:
         self.directive = text.endswith("\\")
         self.lines.append(text)
 
+    def _comment(self, text: str, column: int) -> None:
+        """A line of a comment. What has no room begins the next line of its paragraph, or one of its own."""
+        if self.carried:
+            goes_on = re.match(r"\* (?=\S)(?!- )", text)
+            first = f"* {self.carried} {text[2:]}" if goes_on else f"* {self.carried}"
+            self.carried = ""
+            self._comment(first, column)
+            if goes_on:
+                return
+            if self.carried:
+                self._comment("* " + self.carried, column)
+                self.carried = ""
+        pad = " " * column + ("" if text.startswith("/*") else " ")
+        at = text.rfind(" ", 3, WIDTH + 1 - len(pad)) if len(pad + text) > WIDTH else -1
+        if at > 0 and text[at:] == " */":
+            at = text.rfind(" ", 3, at)
+        if at > 0:
+            text, self.carried = text[:at].rstrip(), text[at + 1 :]
+        self.lines.append((pad + text).rstrip())
+        if self.carried.endswith("*/"):
+            self.carried, rest = "", self.carried
+            self._comment("* " + rest, column)
+
     def _code(self, text: str) -> None:
         column = first = self._column(text)
         code = QUOTED.sub(blank, text)
-        if text.startswith("/*") and "*/" not in text:
-            self.comment = column
         for part in wrapped(text, column):
             self.lines.append(" " * column + part)
             column = first + INDENT
@@ -199,6 +225,12 @@ def wrapped(text: str, column: int) -> list[str]:
                 + sum(text[:best].count(char) for char in "({")
                 - sum(text[:best].count(char) for char in ")}")
             )
+        if not best and (match := re.search(r"= \{(?=\.)", text[: WIDTH - column])):
+            best, lowest = match.end(), depth + 1
+            parts.append(text[:best])
+            text, depth = text[best:], lowest
+            column += 0 if len(parts) > 1 else INDENT
+            continue
         if not best or (operands and '"' in text and text[best - 1] != ","):
             break
         depth = lowest

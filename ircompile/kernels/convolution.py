@@ -15,7 +15,7 @@ from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Reque
 from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize.negate import negated
-from ircompile.kernels.tiles import coding_of_nibbles, run_order, stream_of, turned_in_pairs
+from ircompile.kernels.tiles import coding_of_nibbles, run_order, stream_layout, stream_of, turned_in_pairs
 from ircompile.kernels.weights import WeightCoding, excess_in, least_coding, natural_coding
 from ircompile.kernels.windows import (
     POINT,
@@ -208,11 +208,14 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     firsts = range(0, gather.passes * gather.runs * gather.run, gather.runs * gather.run)
     passes = [np.where(order >= 0, order + first, -1) for first in firsts]
     stream = stream_of(weights, passes, source.zero_point, recipe, coding, excess)
+    before = np.zeros(0, np.int32)
     if kernel.template == "conv":
         each = 4 // source.itemsize
         outside = np.full(-(-gather.run // each) * each, source.zero_point, source.dtype)
-        stream = np.concatenate([outside.view(np.int32), stream])
-    return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared)
+        before = outside.view(np.int32)
+        stream = np.concatenate([before, stream])
+    layout = stream_layout(len(weights), len(passes), len(order), recipe.form, coding, len(before))
+    return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared, {"stream": layout})
 
 
 def sizes_of(op: ops.Conv, site: Site, context: Context) -> dict[str, int]:

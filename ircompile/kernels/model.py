@@ -99,6 +99,7 @@ class Packed:
     sizes   C integer arguments after them, in order, by parameter name.
     shared  functions that the kernel calls and may share with others, by the name under which the template knows
             them: their own template and key; all of one kernel have its form.
+    layouts what the words of an array are, for the comment above it, where its shape does not tell.
     """
 
     suffix: str
@@ -108,6 +109,7 @@ class Packed:
     form: Form | PairForm | None = None
     recipe_channels: Mapping[str, int] = field(default_factory=dict)
     shared: Mapping[str, tuple[str, Mapping[str, object]]] = field(default_factory=dict)
+    layouts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

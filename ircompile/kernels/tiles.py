@@ -24,7 +24,7 @@ import numpy as np
 
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, integers
-from ircompile.kernels.requantize import Recipe
+from ircompile.kernels.requantize import Form, Recipe
 from ircompile.kernels.requantize.negate import can_negate
 from ircompile.kernels.weights import WeightCoding, excess_of
 from ircompile.qtype import INT4, INT8, INT16, UINT8
@@ -36,6 +36,20 @@ BASES = {
     WeightCoding.QUADS: INT4.count ** np.arange(4),
     WeightCoding.INT4: INT4.count ** (np.arange(4) % 2),
 }  # how many times its own a channel's sum is
+
+NIBBLES = (
+    "A word of weights: halves of four nibbles, one of each channel, for two codes of a pixel; of two channels "
+    "those of two steps."
+)
+CODINGS = {
+    WeightCoding.INT8: "A word of weights: the bytes of each half are two channels, halves two codes of a pixel.",
+    WeightCoding.INT16: "A word of weights: one channel, halves two codes of a pixel.",
+    WeightCoding.PAIRS: "A word of weights: halves low + 256 * high of two channels, for two codes of a pixel; "
+    "a high channel starts with 256 times its own start and the low one's.",
+    WeightCoding.INT4: f"{NIBBLES} Every second channel starts with 16 times its own and that of the one before.",
+    WeightCoding.QUADS: f"{NIBBLES} Channels start with 1, 16, 256, 4096 times their own and those before.",
+}
+"""What the comment above a stream says of the words of weights."""
 
 
 def run_order(runs: Sequence[int], together: bool = False) -> Array:
@@ -202,3 +216,30 @@ def weights_of_quads(words: Array, channels: int, order: Array) -> Array:
         weights[3] = np.where(nibbles[3] > INT4.high, nibbles[3] - INT4.count, nibbles[3])
     places = np.argsort(order[order >= 0])
     return np.asarray(weights[:, order >= 0][:, places])
+
+
+def stream_layout(
+    channels: int, passes: int, steps: int, form: Form, coding: WeightCoding, outside: int = 0
+) -> str:
+    """What the words of such a stream are, where `outside` words stand before it: ranges of words, in order."""
+    place, parts = 0, list[str]()
+
+    def add(words: int, what: str) -> None:
+        nonlocal place
+        parts.append(f"[{place}, {place + words}) {what}")
+        place += words
+
+    if outside:
+        add(outside, "a run of codes outside of the picture")
+    if form.common:
+        add(len(form.common), f"{', '.join(form.common)} of all channels")
+    for number in range(passes):
+        for count, groups in ((4, channels // 4), (2, (channels % 4 + 1) // 2)):
+            weights = steps * count // (1 if coding.wide else 4 if coding.nibbles else 2)
+            told = [f"{count} starts of sums"] * (number == 0) + [f"{weights} words of weights, {steps} steps"]
+            told += [f"{count} x ({', '.join(form.fields)})"] * (number == passes - 1 and bool(form.fields))
+            words = count * (number == 0) + weights + count * len(form.fields) * (number == passes - 1)
+            if groups:
+                of = f", part {number + 1} of {passes} of the window" if passes > 1 else ""
+                add(groups * words, f"{count} channels at a time{of}, {words} words: {' + '.join(told)}")
+    return f"words {'; '.join(parts)}. {CODINGS[coding]}"

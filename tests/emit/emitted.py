@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from nets import Net, mobilenet_v2
 from ops.catalogue import sites
@@ -36,9 +37,9 @@ def networks() -> Iterator[Graph]:
     yield net.graph(net.inverted_residual(x, 2, 8))
 
 
-def emitted(core: str, mode: InputMode = "resident") -> Iterator[tuple[str, str]]:
+@cache
+def emitted(core: str, mode: InputMode = "resident") -> tuple[tuple[str, str], ...]:
     """File name and text of everything in C; of networks only where rows are pushed."""
-    for graph in graphs() if mode == "resident" else networks():
-        for name, text in build(graph, load_target(core), "net", mode).files().items():
-            if isinstance(text, str) and name.endswith((".c", ".h")):
-                yield name, text
+    found = graphs() if mode == "resident" else networks()
+    files = [file for graph in found for file in build(graph, load_target(core), "net", mode).files().items()]
+    return tuple((name, text) for name, text in files if isinstance(text, str) and name.endswith((".c", ".h")))

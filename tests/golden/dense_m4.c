@@ -1,11 +1,12 @@
 /* dense: dense, compiled by ircompile 0.1.0 for cortex-m4.
  *
  * Layers run in segments, one segment after the other. Within a segment they take turns, row by row, as the last one
- * needs their rows; dense_fire below says what each layer calls. The segments are these layers:
+ * needs their rows; dense_layer_0 and on are the layers. The segments are these layers:
  *   0 to 3, 4
  *
- * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all that lies
- * there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x channels:
+ * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
+ * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
+ * channels:
  *
  *   bytes       rows       layers  what
  *   [0, 132)                0 - 0  scratch of conv0
@@ -23,7 +24,7 @@
  *   [0, 10)     1 x 10      4 - 4  conv4 1x1x10 output
  */
 #include "dense.h"
-#if DENSE_BUILD != 0xce051304u
+#if DENSE_BUILD != 0x019096a5u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -41,21 +42,27 @@ extern const int32_t dense_conv2_stream[257];
 extern const int32_t dense_mean3_requant[4];
 extern const int32_t dense_conv4_stream[60];
 
-#if defined(__GNUC__)
+/* Small functions are part of their callers; without optimization they are functions, for the debugger to step into. */
+#if defined(__GNUC__) && defined(__OPTIMIZE__)
 #define DENSE_INLINE static inline __attribute__((always_inline))
 #else
 #define DENSE_INLINE static inline
 #endif
+#if defined(__GNUC__)
+#define DENSE_NOINLINE static __attribute__((noinline))
+#else
+#define DENSE_NOINLINE static
+#endif
 
 #if defined(__ARM_FEATURE_DSP)
 #include <arm_acle.h>
-/* sum + bottom * bottom + top * top */
+/* sum + bottom * bottom + top * top. */
 DENSE_INLINE int32_t dense_smlad(int32_t a, int32_t b, int32_t sum)
 {
     return __smlad(a, b, sum);
 }
 
-/* the bytes 0 and 2 of a word as signed halfwords */
+/* Bytes 0 and 2 of a word as signed halfwords. */
 DENSE_INLINE int32_t dense_sxtb16(int32_t word)
 {
     return __sxtb16(word);
@@ -65,33 +72,37 @@ DENSE_INLINE int32_t dense_sxtb16(int32_t word)
 #else
 /* The same in plain C: this code runs on a PC, too, with the same results. */
 
+/* The lower halfword, signed. */
 DENSE_INLINE int32_t dense_bottom(int32_t word)
 {
     return (int16_t)(uint16_t)((uint32_t)word & 0xFFFFu);
 }
 
+/* The upper halfword, signed. */
 DENSE_INLINE int32_t dense_top(int32_t word)
 {
     return word >> 16;
 }
 
+/* sum + first + second, modulo 2^32. */
 DENSE_INLINE int32_t dense_wrap(int32_t sum, int32_t first, int32_t second)
 {
     return (int32_t)((uint32_t)sum + (uint32_t)first + (uint32_t)second);
 }
 
+/* Two halfwords as a word. */
 DENSE_INLINE int32_t dense_pair(int32_t low, int32_t high)
 {
     return (int32_t)(((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16);
 }
 
-/* sum + bottom * bottom + top * top */
+/* sum + bottom * bottom + top * top. */
 DENSE_INLINE int32_t dense_smlad(int32_t a, int32_t b, int32_t sum)
 {
     return dense_wrap(sum, dense_bottom(a) * dense_bottom(b), dense_top(a) * dense_top(b));
 }
 
-/* the bytes 0 and 2 of a word as signed halfwords */
+/* Bytes 0 and 2 of a word as signed halfwords. */
 DENSE_INLINE int32_t dense_sxtb16(int32_t word)
 {
     return dense_pair((int8_t)(uint8_t)word, (int8_t)(uint8_t)((uint32_t)word >> 16));
@@ -106,6 +117,7 @@ DENSE_INLINE int32_t dense_sxtb16(int32_t word)
 #define DENSE_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
 #else
 #define DENSE_SATURATE(value, shift) dense_saturate((value) >> (shift))
+/* value within the codes of int8. */
 static inline int32_t dense_saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
@@ -124,9 +136,8 @@ static inline int32_t dense_high_word(int32_t x, int32_t multiplier)
     return high * upper + (middle >> 16) + (other >> 16);
 }
 #endif
-
-/* offset + round(x * multiplier / 2^32), which fits int32. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+/* offset + round(x * multiplier / 2^32), which fits int32: one instruction. */
 static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum;
@@ -134,23 +145,28 @@ static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int
     return sum;
 }
 #elif defined(__ARM_ARCH_6M__)
+/* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + dense_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
+/* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
 }
 #endif
 
+/* (offset + round(x * multiplier / 2^32)) >> 2, saturated. */
 static inline int32_t dense_requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum = dense_rounded_high_word(x, multiplier, offset);
     return DENSE_SATURATE(sum, 2);
 }
 
+/* (offset + round(x * multiplier / 2^32), less 1 where x < 0) >> shift, saturated. x is the accumulator times a power
+ * of two. */
 static inline int32_t dense_requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
 {
     int32_t sum = dense_rounded_high_word(x, multiplier, offset);
@@ -197,11 +213,7 @@ DENSE_INLINE int8_t *dense_row(int8_t *arena, const struct dense_buffer *buffer,
 }
 
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
-#if defined(__GNUC__)
-__attribute__((noinline))
-#endif
-
-static void dense_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
+DENSE_NOINLINE void dense_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
     int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
@@ -290,8 +302,13 @@ static const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_2_border(int8_t *to, c
     return to;
 }
 
-/* 3 x 3 convolution of one row of 3 channels, stride 2, two pixels at a time, the last of an odd row
- * twice. Their windows are gathered in a patch: whole words of each row, then what is left over of all rows. */
+/* A row of a 3 x 3 convolution of 3 channels, two pixels x at a time, the last of an odd row twice:
+ *
+ *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * 2 + j][k] * weights[c][i][j][k])
+ *
+ * rows: pixels of channels, NULL outside of the picture, where codes are zero_in. out: any layout, see the steps.
+ * stream: how it is laid out stands above its array. Their windows are gathered in a patch: whole words of each row,
+ * then what is left over of all rows. */
 static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int32_t *stream,
     const struct dense_stem_layer *layer, int8_t *scratch)
 {
@@ -600,11 +617,9 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 int8_t *to = kept.out;
                 const int32_t across = kept.pixel_step;
                 const int32_t down = kept.channel_step;
-
                 {
                     const int32_t multiplier_c = (w - 1)[1];
                     const int32_t offset_c = (w - 1)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
                     to[across] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
                 }
@@ -613,7 +628,6 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 {
                     const int32_t multiplier_c = (w + 1)[1];
                     const int32_t offset_c = (w + 1)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
                     to[across] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
                 }
@@ -622,7 +636,6 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 {
                     const int32_t multiplier_c = (w + 3)[1];
                     const int32_t offset_c = (w + 3)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a2, multiplier_c, offset_c);
                     to[across] = (int8_t)dense_requant_high_rounded_2(b2, multiplier_c, offset_c);
                 }
@@ -631,7 +644,6 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 {
                     const int32_t multiplier_c = (w + 5)[1];
                     const int32_t offset_c = (w + 5)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a3, multiplier_c, offset_c);
                     to[across] = (int8_t)dense_requant_high_rounded_2(b3, multiplier_c, offset_c);
                 }
@@ -644,7 +656,6 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
                 w += 2;
                 int8_t *to = kept.out;
-
                 for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
                     a0 = dense_smlad(w[0], codes[0], a0);
                     a1 = dense_smlad(w[1], codes[0], a1);
@@ -655,7 +666,6 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 {
                     const int32_t multiplier_c = (w - 1)[1];
                     const int32_t offset_c = (w - 1)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
                     to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
                 }
@@ -665,7 +675,6 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 {
                     const int32_t multiplier_c = (w + 1)[1];
                     const int32_t offset_c = (w + 1)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
                     to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
                 }
@@ -677,13 +686,13 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
     }
 }
 
-/* All channels of one pixel of `count` codes; the stream is that of two pixels. */
+/* All channels c of one pixel of `count` codes: out[c * channel_step] = requant(start[c] + sum over k of in[k] *
+ * weights[c][k]). The stream is that of two pixels. */
 static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out,
     int32_t channels, int32_t channel_step)
 {
     const int8_t *const end = in + (count & ~3);
     int32_t tail0 = 0, tail1 = 0;
-
     const int32_t *w = stream;
     if ((count & 3) != 0) {
         tail0 = (count & 3) > 1 ? (int32_t)(((uint32_t)end[1] << 16) | (uint16_t)end[0]) : end[0];
@@ -777,28 +786,24 @@ static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const in
         {
             const int32_t multiplier_c = (w - 1)[1];
             const int32_t offset_c = (w - 1)[2];
-
             out[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
         }
         out += channel_step;
         {
             const int32_t multiplier_c = (w + 1)[1];
             const int32_t offset_c = (w + 1)[2];
-
             out[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
         }
         out += channel_step;
         {
             const int32_t multiplier_c = (w + 3)[1];
             const int32_t offset_c = (w + 3)[2];
-
             out[0] = (int8_t)dense_requant_high_rounded_2(a2, multiplier_c, offset_c);
         }
         out += channel_step;
         {
             const int32_t multiplier_c = (w + 5)[1];
             const int32_t offset_c = (w + 5)[2];
-
             out[0] = (int8_t)dense_requant_high_rounded_2(a3, multiplier_c, offset_c);
         }
         out += channel_step;
@@ -836,7 +841,6 @@ static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const in
         {
             const int32_t multiplier_c = (w - 1)[1];
             const int32_t offset_c = (w - 1)[2];
-
             out[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
         }
         if (channels == 1)
@@ -845,7 +849,6 @@ static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const in
         {
             const int32_t multiplier_c = (w + 1)[1];
             const int32_t offset_c = (w + 1)[2];
-
             out[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
         }
         out += channel_step;
@@ -862,7 +865,12 @@ struct dense_pointwise_layer {
     int32_t channel_step; /* bytes from a channel of a pixel to the next */
     int32_t words; /* of the patch: pairs of codes of two pixels */
 };
-/* 1 x 1 convolution of one row, two pixels at a time. */
+/* A row of a 1 x 1 convolution, two pixels x at a time:
+ *
+ *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k]), start[c] without the input's zero point
+ *
+ * in: pixels of channels; out: any layout, see the steps. stream: how it is laid out stands above its array. scratch: a
+ * patch, the codes of two pixels as halfwords. */
 static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct dense_pointwise_layer *layer, int8_t *scratch)
 {
@@ -1011,11 +1019,9 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
                 int8_t *to = kept.out;
                 const int32_t across = kept.pixel_step;
                 const int32_t down = kept.channel_step;
-
                 {
                     const int32_t multiplier_c = (w - 1)[1];
                     const int32_t offset_c = (w - 1)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
                     to[across] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
                 }
@@ -1024,7 +1030,6 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
                 {
                     const int32_t multiplier_c = (w + 1)[1];
                     const int32_t offset_c = (w + 1)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
                     to[across] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
                 }
@@ -1033,7 +1038,6 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
                 {
                     const int32_t multiplier_c = (w + 3)[1];
                     const int32_t offset_c = (w + 3)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a2, multiplier_c, offset_c);
                     to[across] = (int8_t)dense_requant_high_rounded_2(b2, multiplier_c, offset_c);
                 }
@@ -1042,7 +1046,6 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
                 {
                     const int32_t multiplier_c = (w + 5)[1];
                     const int32_t offset_c = (w + 5)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a3, multiplier_c, offset_c);
                     to[across] = (int8_t)dense_requant_high_rounded_2(b3, multiplier_c, offset_c);
                 }
@@ -1055,7 +1058,6 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
                 int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
                 w += 2;
                 int8_t *to = kept.out;
-
                 for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
                     a0 = dense_smlad(w[0], codes[0], a0);
                     a1 = dense_smlad(w[1], codes[0], a1);
@@ -1066,7 +1068,6 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
                 {
                     const int32_t multiplier_c = (w - 1)[1];
                     const int32_t offset_c = (w - 1)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
                     to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
                 }
@@ -1076,7 +1077,6 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
                 {
                     const int32_t multiplier_c = (w + 1)[1];
                     const int32_t offset_c = (w + 1)[2];
-
                     to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
                     to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
                 }
@@ -1123,8 +1123,13 @@ static const int8_t *dense_conv_high_rounded_kink_run(int8_t *to, const int8_t *
     return to;
 }
 
-/* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered in a
- * patch, `taps` runs of `tap_width` pixels from each row. */
+/* A row of a convolution, two pixels x at a time, the last of an odd row twice:
+ *
+ *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * stride - left + j * apart][k] * weights[c][i][j][k])
+ *
+ * rows: pixels of channels, NULL outside of the picture, where codes are those of zero. out: any layout, see the steps.
+ * stream: how it is laid out stands above its array. scratch: the windows of two pixels are gathered in a patch, `taps`
+ * runs of `tap_width` pixels from each row. */
 static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int32_t *stream,
     const struct dense_conv_layer *layer, int8_t *scratch)
 {
@@ -1321,12 +1326,10 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
                 int8_t *to = kept.out;
                 const int32_t across = kept.pixel_step;
                 const int32_t down = kept.channel_step;
-
                 {
                     const int32_t multiplier_c = (w - 1)[1];
                     const int32_t offset_c = (w - 1)[2];
                     const int32_t shift_c = (w - 1)[3];
-
                     to[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
                         offset_c, shift_c);
                     to[across] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1), multiplier_c,
@@ -1338,7 +1341,6 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
                     const int32_t multiplier_c = (w + 2)[1];
                     const int32_t offset_c = (w + 2)[2];
                     const int32_t shift_c = (w + 2)[3];
-
                     const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
                     to[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
                     const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
@@ -1350,7 +1352,6 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
                     const int32_t multiplier_c = (w + 5)[1];
                     const int32_t offset_c = (w + 5)[2];
                     const int32_t shift_c = (w + 5)[3];
-
                     to[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c,
                         offset_c, shift_c);
                     to[across] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(b2) << 1), multiplier_c,
@@ -1362,7 +1363,6 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
                     const int32_t multiplier_c = (w + 8)[1];
                     const int32_t offset_c = (w + 8)[2];
                     const int32_t shift_c = (w + 8)[3];
-
                     const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
                     to[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
                     const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 7;
@@ -1377,7 +1377,6 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
                 int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
                 w += 2;
                 int8_t *to = kept.out;
-
                 for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
                     const int32_t high0 = w[0];
                     const int32_t low0 = dense_sxtb16(high0);
@@ -1391,7 +1390,6 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
                     const int32_t multiplier_c = (w - 1)[1];
                     const int32_t offset_c = (w - 1)[2];
                     const int32_t shift_c = (w - 1)[3];
-
                     to[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
                         offset_c, shift_c);
                     to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1),
@@ -1404,7 +1402,6 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
                     const int32_t multiplier_c = (w + 2)[1];
                     const int32_t offset_c = (w + 2)[2];
                     const int32_t shift_c = (w + 2)[3];
-
                     const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
                     to[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
                     const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
@@ -1425,7 +1422,11 @@ struct dense_mean_layer {
     int32_t channels; /* of a pixel */
     int32_t width; /* pixels of a row */
 };
-/* Mean over rows and columns; the sums grow while rows pass, the last one writes the output. */
+/* Mean over rows and columns x, with s[i] the sum of in[x][i]:
+ *
+ *   out[i] = requant(start + s[i])
+ *
+ * in: pixels of channels, i is a channel. The sums grow in `state` while rows pass; the last step writes the output. */
 static void dense_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last,
     int32_t channels, int32_t width, int32_t step, int8_t *state)
 {
@@ -1435,7 +1436,6 @@ static void dense_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *ou
     const int32_t multiplier = requant[0];
     const int32_t offset = requant[1];
     const int32_t shift = requant[2];
-
     const int32_t *const words = requant + 3;
     const int32_t start = words[0];
     for (; i + 4 <= each; i += 4) {
@@ -1481,13 +1481,13 @@ static void dense_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *ou
     }
 }
 
-/* All channels of one pixel of `count` codes; the stream is that of two pixels. */
+/* All channels c of one pixel of `count` codes: out[c * channel_step] = requant(start[c] + sum over k of in[k] *
+ * weights[c][k]). The stream is that of two pixels. */
 static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out,
     int32_t channels, int32_t channel_step)
 {
     const int8_t *const end = in + (count & ~3);
     int32_t tail0 = 0, tail1 = 0;
-
     const int32_t *w = stream;
     if ((count & 3) != 0) {
         tail0 = (count & 3) > 1 ? (int32_t)(((uint32_t)end[1] << 16) | (uint16_t)end[0]) : end[0];
@@ -1602,7 +1602,6 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
             const int32_t multiplier_c = (w - 1)[1];
             const int32_t offset_c = (w - 1)[2];
             const int32_t shift_c = (w - 1)[3];
-
             out[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c,
                 shift_c);
         }
@@ -1611,7 +1610,6 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
             const int32_t multiplier_c = (w + 2)[1];
             const int32_t offset_c = (w + 2)[2];
             const int32_t shift_c = (w + 2)[3];
-
             const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
             out[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
         }
@@ -1620,7 +1618,6 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
             const int32_t multiplier_c = (w + 5)[1];
             const int32_t offset_c = (w + 5)[2];
             const int32_t shift_c = (w + 5)[3];
-
             out[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c, offset_c,
                 shift_c);
         }
@@ -1629,7 +1626,6 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
             const int32_t multiplier_c = (w + 8)[1];
             const int32_t offset_c = (w + 8)[2];
             const int32_t shift_c = (w + 8)[3];
-
             const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
             out[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
         }
@@ -1677,7 +1673,6 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
             const int32_t multiplier_c = (w - 1)[1];
             const int32_t offset_c = (w - 1)[2];
             const int32_t shift_c = (w - 1)[3];
-
             out[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c,
                 shift_c);
         }
@@ -1688,7 +1683,6 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
             const int32_t multiplier_c = (w + 2)[1];
             const int32_t offset_c = (w + 2)[2];
             const int32_t shift_c = (w + 2)[3];
-
             const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
             out[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
         }
@@ -1702,7 +1696,7 @@ struct dense_fully_connected_layer {
     int32_t channels_in; /* of an input pixel */
     int32_t channels_out; /* of an output pixel */
 };
-/* Fully connected: a row of one pixel. */
+/* A row of one pixel: out[c] = requant(start[c] + sum over k of in[k] * weights[c][k]). */
 static void dense_fully_connected_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct dense_fully_connected_layer *layer)
 {
@@ -1711,78 +1705,101 @@ static void dense_fully_connected_high_rounded_kink(const int8_t *in, int8_t *ou
     dense_pixel_high_rounded_kink(in, channels_in, stream, out, channels_out, 1);
 }
 
-static const struct dense_stem_layer dense_conv0_layer = {.channels_out = 8, .width = 6, .pixel_step = 8,
-    .channel_step = 1, .zero_in = -2, .row_bytes = 36, .words = 28};
-static const struct dense_pointwise_layer dense_conv1_layer = {.channels_in = 8, .channels_out = 12, .width = 6,
-    .pixel_step = 12, .channel_step = 1, .words = 8};
-static const struct dense_conv_layer dense_conv2_layer = {.channels_in = 12, .channels_out = 8, .width = 6,
-    .pixel_step = 8, .channel_step = 1, .width_in = 6, .height = 3, .taps = 1, .tap_width = 3, .apart = 1, .stride = 1,
-    .left = 1, .words = 108};
-static const struct dense_mean_layer dense_mean3_layer = {.last = 5, .channels = 8, .width = 6};
-static const struct dense_fully_connected_layer dense_conv4_layer = {.channels_in = 8, .channels_out = 10};
+/* Layer 0, conv0: Conv 3x3, 12x12x3 -> 6x6x8.
+ * Reads x [132, 168), writes conv0 [756, 804), scratch [0, 132), keeps rows in [648, 720). */
+static void dense_layer_0_conv0(int8_t *arena, int32_t step)
+{
+    if (step >= 2 && (step - 2) % 2 == 0) {
+        const int8_t *rows[3];
+        dense_window(rows, arena, &dense_conv0_lines, step - 2, 3, 1);
+        if (step < 12) rows[2] = dense_row(arena, &dense_x_buffer, step);
+        static const struct dense_stem_layer layer = {.channels_out = 8, .width = 6, .pixel_step = 8, .channel_step = 1,
+            .zero_in = -2, .row_bytes = 36, .words = 28};
+        DENSE_HOOK(0, 0);
+        dense_stem_3x3_s2_p0_c3_high_rounded_2(rows, dense_row(arena, &dense_conv0_buffer, (step - 2) / 2),
+            dense_conv0_stream, &layer, arena + DENSE_SCRATCH_conv0);
+        DENSE_HOOK(0, 1);
+    }
+    if (step < 12)
+        dense_keep(dense_row(arena, &dense_conv0_lines, step), dense_row(arena, &dense_x_buffer, step),
+            dense_conv0_lines.pitch);
+}
 
-/* Computes step `step` of a node. */
+/* Layer 1, conv1: Conv 1x1, 6x6x8 -> 6x6x12.
+ * Reads conv0 [756, 804), writes conv1 [684, 756), scratch [0, 32). */
+static void dense_layer_1_conv1(int8_t *arena, int32_t step)
+{
+    static const struct dense_pointwise_layer layer = {.channels_in = 8, .channels_out = 12, .width = 6,
+        .pixel_step = 12, .channel_step = 1, .words = 8};
+    DENSE_HOOK(1, 0);
+    dense_pointwise_high_rounded_2(dense_row(arena, &dense_conv0_buffer, step),
+        dense_row(arena, &dense_conv1_buffer, step), dense_conv1_stream, &layer, arena + DENSE_SCRATCH_conv1);
+    DENSE_HOOK(1, 1);
+}
+
+/* Layer 2, conv2: Conv 3x3, 6x6x12 -> 6x6x8.
+ * Reads conv1 [684, 756), writes conv2 [756, 804), scratch [0, 504), keeps rows in [504, 648). */
+static void dense_layer_2_conv2(int8_t *arena, int32_t step)
+{
+    if (step >= 1) {
+        const int8_t *rows[3];
+        dense_window(rows, arena, &dense_conv2_lines, step - 2, 3, 1);
+        if (step < 6) rows[2] = dense_row(arena, &dense_conv1_buffer, step);
+        static const struct dense_conv_layer layer = {.channels_in = 12, .channels_out = 8, .width = 6, .pixel_step = 8,
+            .channel_step = 1, .width_in = 6, .height = 3, .taps = 1, .tap_width = 3, .apart = 1, .stride = 1,
+            .left = 1, .words = 108};
+        DENSE_HOOK(2, 0);
+        dense_conv_high_rounded_kink(rows, dense_row(arena, &dense_conv2_buffer, (step - 1)), dense_conv2_stream,
+            &layer, arena + DENSE_SCRATCH_conv2);
+        DENSE_HOOK(2, 1);
+    }
+    if (step < 6)
+        dense_keep(dense_row(arena, &dense_conv2_lines, step), dense_row(arena, &dense_conv1_buffer, step),
+            dense_conv2_lines.pitch);
+}
+
+/* Layer 3, mean3: Mean, 6x6x8 -> 1x1x8.
+ * Reads conv2 [756, 804), writes mean3 [12, 20), sums [804, 836). */
+static void dense_layer_3_mean3(int8_t *arena, int32_t step)
+{
+    static const struct dense_mean_layer layer = {.last = 5, .channels = 8, .width = 6};
+    DENSE_HOOK(3, 0);
+    dense_mean_hw_integer_high_rounded_kink(dense_row(arena, &dense_conv2_buffer, step),
+        dense_row(arena, &dense_mean3_buffer, 0), dense_mean3_requant, layer.last, layer.channels, layer.width, step,
+        arena + DENSE_SUMS_mean3);
+    DENSE_HOOK(3, 1);
+}
+
+/* Layer 4, conv4: Conv 1x1, 1x1x8 -> 1x1x10.
+ * Reads mean3 [12, 20), writes conv4 [0, 10). */
+static void dense_layer_4_conv4(int8_t *arena, int32_t step)
+{
+    (void)step;
+    static const struct dense_fully_connected_layer layer = {.channels_in = 8, .channels_out = 10};
+    DENSE_HOOK(4, 0);
+    dense_fully_connected_high_rounded_kink(dense_row(arena, &dense_mean3_buffer, 0),
+        dense_row(arena, &dense_conv4_buffer, 0), dense_conv4_stream, &layer);
+    DENSE_HOOK(4, 1);
+}
+
+/* Computes step `step` of a node. Nodes are the layers in the order of their turns. */
 static void dense_fire(int8_t *arena, int32_t node, int32_t step)
 {
-    (void)step; /* where every node takes one step */
     switch (node) {
     case 0:
-        /* Layer 0, conv0: Conv 3x3, 12x12x3 -> 6x6x8.
-         * Reads x [132, 168), writes conv0 [756, 804), scratch [0, 132), keeps rows in [648, 720). */
-        if (step >= 2 && (step - 2) % 2 == 0) {
-            const int8_t *rows[3];
-            dense_window(rows, arena, &dense_conv0_lines, step - 2, 3, 1);
-            if (step < 12) rows[2] = dense_row(arena, &dense_x_buffer, step);
-            DENSE_HOOK(0, 0);
-            dense_stem_3x3_s2_p0_c3_high_rounded_2(rows, dense_row(arena, &dense_conv0_buffer, (step - 2) / 2),
-                dense_conv0_stream, &dense_conv0_layer, arena + DENSE_SCRATCH_conv0);
-            DENSE_HOOK(0, 1);
-        }
-        if (step < 12)
-            dense_keep(dense_row(arena, &dense_conv0_lines, step), dense_row(arena, &dense_x_buffer, step),
-                dense_conv0_lines.pitch);
+        dense_layer_0_conv0(arena, step);
         break;
     case 1:
-        /* Layer 1, conv1: Conv 1x1, 6x6x8 -> 6x6x12.
-         * Reads conv0 [756, 804), writes conv1 [684, 756), scratch [0, 32). */
-        DENSE_HOOK(1, 0);
-        dense_pointwise_high_rounded_2(dense_row(arena, &dense_conv0_buffer, step),
-            dense_row(arena, &dense_conv1_buffer, step), dense_conv1_stream, &dense_conv1_layer,
-            arena + DENSE_SCRATCH_conv1);
-        DENSE_HOOK(1, 1);
+        dense_layer_1_conv1(arena, step);
         break;
     case 2:
-        /* Layer 2, conv2: Conv 3x3, 6x6x12 -> 6x6x8.
-         * Reads conv1 [684, 756), writes conv2 [756, 804), scratch [0, 504), keeps rows in [504, 648). */
-        if (step >= 1) {
-            const int8_t *rows[3];
-            dense_window(rows, arena, &dense_conv2_lines, step - 2, 3, 1);
-            if (step < 6) rows[2] = dense_row(arena, &dense_conv1_buffer, step);
-            DENSE_HOOK(2, 0);
-            dense_conv_high_rounded_kink(rows, dense_row(arena, &dense_conv2_buffer, (step - 1)), dense_conv2_stream,
-                &dense_conv2_layer, arena + DENSE_SCRATCH_conv2);
-            DENSE_HOOK(2, 1);
-        }
-        if (step < 6)
-            dense_keep(dense_row(arena, &dense_conv2_lines, step), dense_row(arena, &dense_conv1_buffer, step),
-                dense_conv2_lines.pitch);
+        dense_layer_2_conv2(arena, step);
         break;
     case 3:
-        /* Layer 3, mean3: Mean, 6x6x8 -> 1x1x8.
-         * Reads conv2 [756, 804), writes mean3 [12, 20), sums [804, 836). */
-        DENSE_HOOK(3, 0);
-        dense_mean_hw_integer_high_rounded_kink(dense_row(arena, &dense_conv2_buffer, step),
-            dense_row(arena, &dense_mean3_buffer, 0), dense_mean3_requant, dense_mean3_layer.last,
-            dense_mean3_layer.channels, dense_mean3_layer.width, step, arena + DENSE_SUMS_mean3);
-        DENSE_HOOK(3, 1);
+        dense_layer_3_mean3(arena, step);
         break;
     case 4:
-        /* Layer 4, conv4: Conv 1x1, 1x1x8 -> 1x1x10.
-         * Reads mean3 [12, 20), writes conv4 [0, 10). */
-        DENSE_HOOK(4, 0);
-        dense_fully_connected_high_rounded_kink(dense_row(arena, &dense_mean3_buffer, 0),
-            dense_row(arena, &dense_conv4_buffer, 0), dense_conv4_stream, &dense_conv4_layer);
-        DENSE_HOOK(4, 1);
+        dense_layer_4_conv4(arena, step);
         break;
     default:
         break;
@@ -1793,11 +1810,11 @@ static void dense_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, last_wait, join;
 } dense_nodes[] = {
-    {13, 0, 1, 1},
-    {6, 1, 2, 2},
-    {7, 2, 3, 3},
-    {6, 3, 4, 3},
-    {1, 4, 4, 4},
+    {13, 0, 1, 1}, /* 0 conv0 */
+    {6, 1, 2, 2}, /* 1 conv1 */
+    {7, 2, 3, 3}, /* 2 conv2 */
+    {6, 3, 4, 3}, /* 3 mean3 */
+    {1, 4, 4, 4}, /* 4 conv4 */
 };
 
 /* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */
@@ -1813,7 +1830,8 @@ static const struct {
 static const uint16_t dense_segments[] = {0, 4, 5};
 
 /* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
- * where none does: it has done all of its steps, or waits for the input. `done` counts the steps of nodes `first` and on. */
+ * where none does: it has done all of its steps, or waits for the input. `done` counts the steps of nodes `first` and
+ * on. */
 static int32_t dense_next(const uint16_t *done, int32_t first, int32_t node, int32_t pushed)
 {
     const int32_t step = done[node - first];
@@ -1850,6 +1868,7 @@ struct dense_state {
     uint16_t pushed, ready, done[4];
 };
 
+/* Where it lies. */
 static struct dense_state *dense_state_of(void *arena)
 {
     return (struct dense_state *)(void *)((int8_t *)arena + DENSE_COUNTERS);

@@ -1,11 +1,12 @@
 /* elementwise: elementwise, compiled by ircompile 0.1.0 for cortex-m55.
  *
  * Layers run in segments, one segment after the other. Within a segment they take turns, row by row, as the last one
- * needs their rows; elementwise_fire below says what each layer calls. The segments are these layers:
+ * needs their rows; elementwise_layer_0 and on are the layers. The segments are these layers:
  *   0, 1 to 4, 5 to 8
  *
- * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all that lies
- * there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x channels:
+ * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
+ * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
+ * channels:
  *
  *   bytes       rows       layers  what
  *   [0, 384)    8 x 48      0 - 4  conv0 8x8x6
@@ -22,7 +23,7 @@
  *   [0, 384)    8 x 48      8 - 8  sub8 8x8x6 output
  */
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x5c0b5dccu
+#if ELEMENTWISE_BUILD != 0x4ed81448u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -49,7 +50,8 @@ extern const int8_t elementwise_conv5_weights[48];
 extern const int32_t elementwise_conv5_requant[32];
 extern const int8_t elementwise_prelu6_alpha[6];
 
-#if defined(__GNUC__)
+/* Small functions are part of their callers; without optimization they are functions, for the debugger to step into. */
+#if defined(__GNUC__) && defined(__OPTIMIZE__)
 #define ELEMENTWISE_INLINE static inline __attribute__((always_inline))
 #else
 #define ELEMENTWISE_INLINE static inline
@@ -85,6 +87,7 @@ static inline int32_t elementwise_scale_double(int32_t x, int32_t multiplier, in
 #define ELEMENTWISE_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
 #else
 #define ELEMENTWISE_SATURATE(value, shift) elementwise_saturate((value) >> (shift))
+/* value within the codes of int8. */
 static inline int32_t elementwise_saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
@@ -103,9 +106,8 @@ static inline int32_t elementwise_high_word(int32_t x, int32_t multiplier)
     return high * upper + (middle >> 16) + (other >> 16);
 }
 #endif
-
-/* offset + round(x * multiplier / 2^32), which fits int32. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+/* offset + round(x * multiplier / 2^32), which fits int32: one instruction. */
 static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum;
@@ -113,23 +115,28 @@ static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplie
     return sum;
 }
 #elif defined(__ARM_ARCH_6M__)
+/* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + elementwise_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
+/* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
 }
 #endif
 
+/* (offset + round(x * multiplier / 2^32)) >> 2, saturated. */
 static inline int32_t elementwise_requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum = elementwise_rounded_high_word(x, multiplier, offset);
     return ELEMENTWISE_SATURATE(sum, 2);
 }
 
+/* (offset + round(x * multiplier / 2^32), less 1 where x < 0) >> shift, saturated. x is the accumulator times a power
+ * of two. */
 static inline int32_t elementwise_requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset,
     int32_t shift)
 {
@@ -219,8 +226,8 @@ ELEMENTWISE_INLINE int8_t *elementwise_row(int8_t *arena, const struct elementwi
 #define ELEMENTWISE_ROUND_32(v, n) ((v) = vreinterpretq_s32_s16(vqrshrnbq_n_s32(vreinterpretq_s16_s32(v), v, n)))
 #endif
 
-/* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define ELEMENTWISE_NO_ASM
- * to do without it. */
+/* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define
+ * ELEMENTWISE_NO_ASM to do without it. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(ELEMENTWISE_NO_ASM)
 #define ELEMENTWISE_HELIUM_ASM 1
 #else
@@ -233,7 +240,12 @@ struct elementwise_dense_layer {
     int32_t channels_out; /* of an output pixel */
     int32_t depth; /* codes of a dot product */
 };
-/* Dot products of `count` pixels with the filters of all channels, four channels a vector. */
+/* All channels c of pixels x:
+ *
+ *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k])
+ *
+ * start[c], the first word of a channel's in requant, is without the input's zero point; words of four channels stand
+ * side by side. Dot products of `count` pixels with the filters of all channels, four channels a vector. */
 static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
 {
@@ -246,7 +258,6 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
             int8_t *place = out + x * channels_out + c;
             int32x4_t sum_p0;
             int32x4_t sum_p1;
-
             {
                 const int8_t *p0 = pixel;
                 const int8_t *p1 = pixel + 1 * depth;
@@ -268,7 +279,6 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
                     acc_p1_0 = vmladavaq_s8(acc_p1_0, v_p1, v_0);
                     acc_p1_1 = vmladavaq_s8(acc_p1_1, v_p1, v_1);
                 }
-
                 ELEMENTWISE_PAIR_FIRST(sum_p0, 0, 2, acc_p0_0, acc_p0_1);
                 ELEMENTWISE_PAIR_FIRST(sum_p1, 0, 2, acc_p1_0, acc_p1_1);
             }
@@ -293,32 +303,26 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
                     acc_p1_0 = vmladavaq_s8(acc_p1_0, v_p1, v_0);
                     acc_p1_1 = vmladavaq_s8(acc_p1_1, v_p1, v_1);
                 }
-
                 ELEMENTWISE_PAIR(sum_p0, 1, 3, acc_p0_0, acc_p0_1);
                 ELEMENTWISE_PAIR(sum_p1, 1, 3, acc_p1_0, acc_p1_1);
             }
             const int32x4_t multiplier_w = vldrwq_s32(words + 4);
             const int32x4_t offset_w = vldrwq_s32(words + 8);
             const int32x4_t shift_w = vldrwq_s32(words + 12);
-
             const int32x4_t sign_sum_p0 = vshrq_n_s32(sum_p0, 31); /* ties of negative numbers go down */
             sum_p0 = vaddq_s32(vqrdmulhq_s32(sum_p0, multiplier_w), offset_w);
             sum_p0 = vaddq_s32(sum_p0, sign_sum_p0);
             sum_p0 = vshlq_s32(sum_p0, shift_w);
-
             ELEMENTWISE_NARROW_32(sum_p0);
             ELEMENTWISE_NARROW_16(sum_p0);
-
             vstrbq_p_s32(place, sum_p0, there);
             place += channels_out;
             const int32x4_t sign_sum_p1 = vshrq_n_s32(sum_p1, 31); /* ties of negative numbers go down */
             sum_p1 = vaddq_s32(vqrdmulhq_s32(sum_p1, multiplier_w), offset_w);
             sum_p1 = vaddq_s32(sum_p1, sign_sum_p1);
             sum_p1 = vshlq_s32(sum_p1, shift_w);
-
             ELEMENTWISE_NARROW_32(sum_p1);
             ELEMENTWISE_NARROW_16(sum_p1);
-
             vstrbq_p_s32(place, sum_p1, there);
             if (x + 2 >= count)
                 break;
@@ -333,7 +337,11 @@ struct elementwise_mean_layer {
     int32_t channels; /* of a pixel */
     int32_t width; /* pixels of a row */
 };
-/* Mean over rows and columns; the sums grow while rows pass, the last one writes the output. */
+/* Mean over rows and columns x, with s[i] the sum of in[x][i]:
+ *
+ *   out[i] = requant(start + s[i])
+ *
+ * in: pixels of channels, i is a channel. The sums grow in `state` while rows pass; the last step writes the output. */
 static void elementwise_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant,
     int32_t last, int32_t channels, int32_t width, int32_t step, int8_t *state)
 {
@@ -343,7 +351,6 @@ static void elementwise_mean_hw_integer_high_rounded_kink(const int8_t *in, int8
     const int32_t multiplier = requant[0];
     const int32_t offset = requant[1];
     const int32_t shift = requant[2];
-
     const int32_t *const words = requant + 3;
     const int32_t start = words[0];
     for (; i + 4 <= each; i += 4) {
@@ -389,7 +396,12 @@ static void elementwise_mean_hw_integer_high_rounded_kink(const int8_t *in, int8
     }
 }
 
-/* Dot products of `count` pixels with the filters of all channels, four channels a vector. */
+/* All channels c of pixels x:
+ *
+ *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k])
+ *
+ * start[c], the first word of a channel's in requant, is without the input's zero point; words of four channels stand
+ * side by side. Dot products of `count` pixels with the filters of all channels, four channels a vector. */
 static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
 {
@@ -401,7 +413,6 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
             const int8_t *w = weights + c * depth;
             int8_t *place = out + x * channels_out + c;
             int32x4_t sum_p0;
-
             {
                 const int8_t *p0 = pixel;
                 int32_t acc_p0_0 = words[0];
@@ -425,22 +436,18 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
                     acc_p0_2 = vmladavaq_s8(acc_p0_2, v_p0, v_2);
                     acc_p0_3 = vmladavaq_s8(acc_p0_3, v_p0, v_3);
                 }
-
                 ELEMENTWISE_PAIR_FIRST(sum_p0, 0, 2, acc_p0_0, acc_p0_1);
                 ELEMENTWISE_PAIR(sum_p0, 1, 3, acc_p0_2, acc_p0_3);
             }
             const int32x4_t multiplier_w = vldrwq_s32(words + 4);
             const int32x4_t offset_w = vldrwq_s32(words + 8);
             const int32x4_t shift_w = vldrwq_s32(words + 12);
-
             const int32x4_t sign_sum_p0 = vshrq_n_s32(sum_p0, 31); /* ties of negative numbers go down */
             sum_p0 = vaddq_s32(vqrdmulhq_s32(sum_p0, multiplier_w), offset_w);
             sum_p0 = vaddq_s32(sum_p0, sign_sum_p0);
             sum_p0 = vshlq_s32(sum_p0, shift_w);
-
             ELEMENTWISE_NARROW_32(sum_p0);
             ELEMENTWISE_NARROW_16(sum_p0);
-
             vstrbq_p_s32(place, sum_p0, there);
             if (x + 1 >= count)
                 break;
@@ -453,7 +460,7 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
 struct elementwise_table_layer {
     int32_t count; /* of codes or pixels */
 };
-/* A function of one code, looked up. */
+/* A function of one code, looked up: out[i] = table[in[i] + 128]. */
 static void elementwise_table(const int8_t *in, int8_t *out, const int8_t *table, int32_t count)
 {
     const int8_t *const middle = table + 128;
@@ -479,13 +486,16 @@ struct elementwise_binary_layer {
     int32_t zero_a;
     int32_t zero_b;
 };
-/* mul of two rows, element by element. */
+/* mul of two rows, element by element:
+ *
+ *   out[x][c] = requant(start + (a[x][c] - zero_a) * (b[x][c] - zero_b))
+ *
+ * All lie alike, in any order; an operand that is one for all pixels or channels is repeated. */
 static void elementwise_binary_mul_xc_high_rounded_2(const int8_t *a, const int8_t *b, int8_t *out,
     const int32_t *requant, int32_t width, int32_t channels, int32_t zero_a, int32_t zero_b)
 {
     const int32_t multiplier = requant[0];
     const int32_t offset = requant[1];
-
     const int32_t *const words = requant + 2;
     const int32_t start = words[0];
     for (int32_t x = 0; x < width; x++) {
@@ -509,7 +519,11 @@ struct elementwise_prelu_layer {
     int32_t multiplier_down; /* a factor, fixed-point */
     int32_t shift_down; /* how far products are shifted */
 };
-/* Codes at and above zero rescaled, those below times a slope a channel. */
+/* Codes at and above zero rescaled, those below times a slope a channel; with v = in[x][c] - zero_in:
+ *
+ *   out[x][c] = saturate(zero_out + (v >= 0 ? scale_up(v) : scale_down(v * (alpha[c] - zero_alpha))))
+ *
+ * in and out: pixels of channels. */
 static void elementwise_prelu_double_c(const int8_t *in, int8_t *out, const int8_t *alpha, int32_t width,
     int32_t channels, int32_t zero_in, int32_t zero_alpha, int32_t zero_out, int32_t multiplier_up, int32_t shift_up,
     int32_t multiplier_down, int32_t shift_down)
@@ -535,7 +549,11 @@ struct elementwise_binary_layer_v2 {
     int32_t low; /* the least code */
     int32_t high; /* the greatest code */
 };
-/* max of two rows, element by element. */
+/* max of two rows, element by element:
+ *
+ *   out[x][c] = max(a[x][c], b[x][c]), within [low, high]
+ *
+ * All lie alike, in any order. */
 static void elementwise_binary_max_xx_raw(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t zero_a,
     int32_t zero_b, int32_t zero_out, int32_t low, int32_t high)
 {
@@ -553,22 +571,18 @@ static void elementwise_binary_max_xx_raw(const int8_t *a, const int8_t *b, int8
             const int32_t code = p0 > q0 ? p0 : q0;
             out[0] = (int8_t)(code < low ? low : code > high ? high : code);
         }
-
         {
             const int32_t code = p1 > q1 ? p1 : q1;
             out[1] = (int8_t)(code < low ? low : code > high ? high : code);
         }
-
         {
             const int32_t code = p2 > q2 ? p2 : q2;
             out[2] = (int8_t)(code < low ? low : code > high ? high : code);
         }
-
         {
             const int32_t code = p3 > q3 ? p3 : q3;
             out[3] = (int8_t)(code < low ? low : code > high ? high : code);
         }
-
         a += 4, b += 4, out += 4;
     }
     for (int32_t i = 0; i < (count & 3); i++) {
@@ -589,8 +603,8 @@ struct elementwise_add_lanes_layer {
     int32_t multiplier_b; /* of the second input, fixed-point */
     int32_t offset; /* added to the sum of products */
 };
-/* SUB of two rows, four codes a vector: code = saturate((a * multiplier_a + b * multiplier_b + offset) >> -shift), equal
- * to the reference for every pair of codes. */
+/* SUB of two rows, four codes a vector: out[i] = saturate((a[i] * multiplier_a + b[i] * multiplier_b + offset) >>
+ * -shift), equal to the reference for every pair of codes. */
 static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t shift,
     int32_t multiplier_a, int32_t multiplier_b, int32_t offset)
 {
@@ -632,118 +646,150 @@ static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *o
     }
 }
 
-static const struct elementwise_dense_layer elementwise_conv0_layer = {.count = 8, .channels_out = 6, .depth = 6};
-static const struct elementwise_mean_layer elementwise_mean1_layer = {.last = 7, .channels = 6, .width = 8};
-static const struct elementwise_dense_layer elementwise_conv2_layer = {.count = 1, .channels_out = 6, .depth = 6};
-static const struct elementwise_table_layer elementwise_table3_layer = {.count = 6};
-static const struct elementwise_binary_layer elementwise_mul4_layer = {.width = 8, .channels = 6, .zero_a = 26,
-    .zero_b = 23};
-static const struct elementwise_dense_layer elementwise_conv5_layer = {.count = 8, .channels_out = 6, .depth = 6};
-static const struct elementwise_prelu_layer elementwise_prelu6_layer = {.width = 8, .channels = 6, .zero_in = -15,
-    .zero_alpha = 0, .zero_out = -12, .multiplier_up = 1073741824, .shift_up = 1, .multiplier_down = 1374389535,
-    .shift_down = -6};
-static const struct elementwise_binary_layer_v2 elementwise_max7_layer = {.count = 48, .zero_a = -12, .zero_b = -12,
-    .zero_out = -12, .low = -128, .high = 127};
-static const struct elementwise_add_lanes_layer elementwise_sub8_layer = {.count = 48, .shift = -22,
-    .multiplier_a = 4194304, .multiplier_b = -4194304, .offset = -102760449};
+/* Layer 0, conv0: Conv 1x1, 8x8x6 -> 8x8x6.
+ * Reads x [48, 432), writes conv0 [0, 384). */
+static void elementwise_layer_0_conv0(int8_t *arena, int32_t step)
+{
+    static const struct elementwise_dense_layer layer = {.count = 8, .channels_out = 6, .depth = 6};
+    ELEMENTWISE_HOOK(0, 0);
+    elementwise_dense_channels_2_line_kink(elementwise_row(arena, &elementwise_x_buffer, step),
+        elementwise_row(arena, &elementwise_conv0_buffer, step), elementwise_conv0_weights, elementwise_conv0_requant,
+        layer.count, layer.channels_out, layer.depth);
+    ELEMENTWISE_HOOK(0, 1);
+}
 
-/* Computes step `step` of a node. */
+/* Layer 1, mean1: Mean, 8x8x6 -> 1x1x6.
+ * Reads conv0 [0, 384), writes mean1 [408, 414), sums [384, 408). */
+static void elementwise_layer_1_mean1(int8_t *arena, int32_t step)
+{
+    static const struct elementwise_mean_layer layer = {.last = 7, .channels = 6, .width = 8};
+    ELEMENTWISE_HOOK(1, 0);
+    elementwise_mean_hw_integer_high_rounded_kink(elementwise_row(arena, &elementwise_conv0_buffer, step),
+        elementwise_row(arena, &elementwise_mean1_buffer, 0), elementwise_mean1_requant, layer.last, layer.channels,
+        layer.width, step, arena + ELEMENTWISE_SUMS_mean1);
+    ELEMENTWISE_HOOK(1, 1);
+}
+
+/* Layer 2, conv2: Conv 1x1, 1x1x6 -> 1x1x6.
+ * Reads mean1 [408, 414), writes conv2 [384, 390). */
+static void elementwise_layer_2_conv2(int8_t *arena, int32_t step)
+{
+    (void)step;
+    static const struct elementwise_dense_layer layer = {.count = 1, .channels_out = 6, .depth = 6};
+    ELEMENTWISE_HOOK(2, 0);
+    elementwise_dense_channels_1_line_kink(elementwise_row(arena, &elementwise_mean1_buffer, 0),
+        elementwise_row(arena, &elementwise_conv2_buffer, 0), elementwise_conv2_weights, elementwise_conv2_requant,
+        layer.count, layer.channels_out, layer.depth);
+    ELEMENTWISE_HOOK(2, 1);
+}
+
+/* Layer 3, table3: Table, 1x1x6 -> 1x1x6.
+ * Reads conv2 [384, 390), writes table3 [384, 390). */
+static void elementwise_layer_3_table3(int8_t *arena, int32_t step)
+{
+    (void)step;
+    static const struct elementwise_table_layer layer = {.count = 6};
+    ELEMENTWISE_HOOK(3, 0);
+    elementwise_table(elementwise_row(arena, &elementwise_conv2_buffer, 0),
+        elementwise_row(arena, &elementwise_table3_buffer, 0), elementwise_table3_table, layer.count);
+    ELEMENTWISE_HOOK(3, 1);
+}
+
+/* Layer 4, mul4: Binary, 8x8x6 + 1x1x6 -> 8x8x6.
+ * Reads conv0 [0, 384) and table3 [384, 390), writes mul4 [0, 384). */
+static void elementwise_layer_4_mul4(int8_t *arena, int32_t step)
+{
+    static const struct elementwise_binary_layer layer = {.width = 8, .channels = 6, .zero_a = 26, .zero_b = 23};
+    ELEMENTWISE_HOOK(4, 0);
+    elementwise_binary_mul_xc_high_rounded_2(elementwise_row(arena, &elementwise_conv0_buffer, step),
+        elementwise_row(arena, &elementwise_table3_buffer, 0), elementwise_row(arena, &elementwise_mul4_buffer, step),
+        elementwise_mul4_requant, layer.width, layer.channels, layer.zero_a, layer.zero_b);
+    ELEMENTWISE_HOOK(4, 1);
+}
+
+/* Layer 5, conv5: Conv 1x1, 8x8x6 -> 8x8x6.
+ * Reads mul4 [0, 384), writes conv5 [384, 432). */
+static void elementwise_layer_5_conv5(int8_t *arena, int32_t step)
+{
+    static const struct elementwise_dense_layer layer = {.count = 8, .channels_out = 6, .depth = 6};
+    ELEMENTWISE_HOOK(5, 0);
+    elementwise_dense_channels_2_line_kink(elementwise_row(arena, &elementwise_mul4_buffer, step),
+        elementwise_row(arena, &elementwise_conv5_buffer, step), elementwise_conv5_weights, elementwise_conv5_requant,
+        layer.count, layer.channels_out, layer.depth);
+    ELEMENTWISE_HOOK(5, 1);
+}
+
+/* Layer 6, prelu6: Prelu, 8x8x6 -> 8x8x6.
+ * Reads conv5 [384, 432), writes prelu6 [384, 432). */
+static void elementwise_layer_6_prelu6(int8_t *arena, int32_t step)
+{
+    static const struct elementwise_prelu_layer layer = {.width = 8, .channels = 6, .zero_in = -15, .zero_alpha = 0,
+        .zero_out = -12, .multiplier_up = 1073741824, .shift_up = 1, .multiplier_down = 1374389535, .shift_down = -6};
+    ELEMENTWISE_HOOK(6, 0);
+    elementwise_prelu_double_c(elementwise_row(arena, &elementwise_conv5_buffer, step),
+        elementwise_row(arena, &elementwise_prelu6_buffer, step), elementwise_prelu6_alpha, layer.width, layer.channels,
+        layer.zero_in, layer.zero_alpha, layer.zero_out, layer.multiplier_up, layer.shift_up, layer.multiplier_down,
+        layer.shift_down);
+    ELEMENTWISE_HOOK(6, 1);
+}
+
+/* Layer 7, max7: Binary, 8x8x6 + 8x8x6 -> 8x8x6.
+ * Reads mul4 [0, 384) and prelu6 [384, 432), writes max7 [384, 432). */
+static void elementwise_layer_7_max7(int8_t *arena, int32_t step)
+{
+    static const struct elementwise_binary_layer_v2 layer = {.count = 48, .zero_a = -12, .zero_b = -12, .zero_out = -12,
+        .low = -128, .high = 127};
+    ELEMENTWISE_HOOK(7, 0);
+    elementwise_binary_max_xx_raw(elementwise_row(arena, &elementwise_mul4_buffer, step),
+        elementwise_row(arena, &elementwise_prelu6_buffer, step),
+        elementwise_row(arena, &elementwise_max7_buffer, step), layer.count, layer.zero_a, layer.zero_b, layer.zero_out,
+        layer.low, layer.high);
+    ELEMENTWISE_HOOK(7, 1);
+}
+
+/* Layer 8, sub8: Binary, 8x8x6 + 8x8x6 -> 8x8x6.
+ * Reads mul4 [0, 384) and max7 [384, 432), writes sub8 [0, 384). */
+static void elementwise_layer_8_sub8(int8_t *arena, int32_t step)
+{
+    static const struct elementwise_add_lanes_layer layer = {.count = 48, .shift = -22, .multiplier_a = 4194304,
+        .multiplier_b = -4194304, .offset = -102760449};
+    ELEMENTWISE_HOOK(8, 0);
+    elementwise_add_lanes_up(elementwise_row(arena, &elementwise_mul4_buffer, step),
+        elementwise_row(arena, &elementwise_max7_buffer, step), elementwise_row(arena, &elementwise_sub8_buffer, step),
+        layer.count, layer.shift, layer.multiplier_a, layer.multiplier_b, layer.offset);
+    ELEMENTWISE_HOOK(8, 1);
+}
+
+/* Computes step `step` of a node. Nodes are the layers in the order of their turns. */
 static void elementwise_fire(int8_t *arena, int32_t node, int32_t step)
 {
-    (void)step; /* where every node takes one step */
     switch (node) {
     case 0:
-        /* Layer 0, conv0: Conv 1x1, 8x8x6 -> 8x8x6.
-         * Reads x [48, 432), writes conv0 [0, 384). */
-        ELEMENTWISE_HOOK(0, 0);
-        elementwise_dense_channels_2_line_kink(elementwise_row(arena, &elementwise_x_buffer, step),
-            elementwise_row(arena, &elementwise_conv0_buffer, step), elementwise_conv0_weights,
-            elementwise_conv0_requant, elementwise_conv0_layer.count, elementwise_conv0_layer.channels_out,
-            elementwise_conv0_layer.depth);
-        ELEMENTWISE_HOOK(0, 1);
+        elementwise_layer_0_conv0(arena, step);
         break;
     case 1:
-        /* Layer 1, mean1: Mean, 8x8x6 -> 1x1x6.
-         * Reads conv0 [0, 384), writes mean1 [408, 414), sums [384, 408). */
-        ELEMENTWISE_HOOK(1, 0);
-        elementwise_mean_hw_integer_high_rounded_kink(elementwise_row(arena, &elementwise_conv0_buffer, step),
-            elementwise_row(arena, &elementwise_mean1_buffer, 0), elementwise_mean1_requant,
-            elementwise_mean1_layer.last, elementwise_mean1_layer.channels, elementwise_mean1_layer.width, step,
-            arena + ELEMENTWISE_SUMS_mean1);
-        ELEMENTWISE_HOOK(1, 1);
+        elementwise_layer_1_mean1(arena, step);
         break;
     case 2:
-        /* Layer 2, conv2: Conv 1x1, 1x1x6 -> 1x1x6.
-         * Reads mean1 [408, 414), writes conv2 [384, 390). */
-        ELEMENTWISE_HOOK(2, 0);
-        elementwise_dense_channels_1_line_kink(elementwise_row(arena, &elementwise_mean1_buffer, 0),
-            elementwise_row(arena, &elementwise_conv2_buffer, 0), elementwise_conv2_weights, elementwise_conv2_requant,
-            elementwise_conv2_layer.count, elementwise_conv2_layer.channels_out, elementwise_conv2_layer.depth);
-        ELEMENTWISE_HOOK(2, 1);
+        elementwise_layer_2_conv2(arena, step);
         break;
     case 3:
-        /* Layer 3, table3: Table, 1x1x6 -> 1x1x6.
-         * Reads conv2 [384, 390), writes table3 [384, 390). */
-        ELEMENTWISE_HOOK(3, 0);
-        elementwise_table(elementwise_row(arena, &elementwise_conv2_buffer, 0),
-            elementwise_row(arena, &elementwise_table3_buffer, 0), elementwise_table3_table,
-            elementwise_table3_layer.count);
-        ELEMENTWISE_HOOK(3, 1);
+        elementwise_layer_3_table3(arena, step);
         break;
     case 4:
-        /* Layer 4, mul4: Binary, 8x8x6 + 1x1x6 -> 8x8x6.
-         * Reads conv0 [0, 384) and table3 [384, 390), writes mul4 [0, 384). */
-        ELEMENTWISE_HOOK(4, 0);
-        elementwise_binary_mul_xc_high_rounded_2(elementwise_row(arena, &elementwise_conv0_buffer, step),
-            elementwise_row(arena, &elementwise_table3_buffer, 0),
-            elementwise_row(arena, &elementwise_mul4_buffer, step), elementwise_mul4_requant,
-            elementwise_mul4_layer.width, elementwise_mul4_layer.channels, elementwise_mul4_layer.zero_a,
-            elementwise_mul4_layer.zero_b);
-        ELEMENTWISE_HOOK(4, 1);
+        elementwise_layer_4_mul4(arena, step);
         break;
     case 5:
-        /* Layer 5, conv5: Conv 1x1, 8x8x6 -> 8x8x6.
-         * Reads mul4 [0, 384), writes conv5 [384, 432). */
-        ELEMENTWISE_HOOK(5, 0);
-        elementwise_dense_channels_2_line_kink(elementwise_row(arena, &elementwise_mul4_buffer, step),
-            elementwise_row(arena, &elementwise_conv5_buffer, step), elementwise_conv5_weights,
-            elementwise_conv5_requant, elementwise_conv5_layer.count, elementwise_conv5_layer.channels_out,
-            elementwise_conv5_layer.depth);
-        ELEMENTWISE_HOOK(5, 1);
+        elementwise_layer_5_conv5(arena, step);
         break;
     case 6:
-        /* Layer 6, prelu6: Prelu, 8x8x6 -> 8x8x6.
-         * Reads conv5 [384, 432), writes prelu6 [384, 432). */
-        ELEMENTWISE_HOOK(6, 0);
-        elementwise_prelu_double_c(elementwise_row(arena, &elementwise_conv5_buffer, step),
-            elementwise_row(arena, &elementwise_prelu6_buffer, step), elementwise_prelu6_alpha,
-            elementwise_prelu6_layer.width, elementwise_prelu6_layer.channels, elementwise_prelu6_layer.zero_in,
-            elementwise_prelu6_layer.zero_alpha, elementwise_prelu6_layer.zero_out,
-            elementwise_prelu6_layer.multiplier_up, elementwise_prelu6_layer.shift_up,
-            elementwise_prelu6_layer.multiplier_down, elementwise_prelu6_layer.shift_down);
-        ELEMENTWISE_HOOK(6, 1);
+        elementwise_layer_6_prelu6(arena, step);
         break;
     case 7:
-        /* Layer 7, max7: Binary, 8x8x6 + 8x8x6 -> 8x8x6.
-         * Reads mul4 [0, 384) and prelu6 [384, 432), writes max7 [384, 432). */
-        ELEMENTWISE_HOOK(7, 0);
-        elementwise_binary_max_xx_raw(elementwise_row(arena, &elementwise_mul4_buffer, step),
-            elementwise_row(arena, &elementwise_prelu6_buffer, step),
-            elementwise_row(arena, &elementwise_max7_buffer, step), elementwise_max7_layer.count,
-            elementwise_max7_layer.zero_a, elementwise_max7_layer.zero_b, elementwise_max7_layer.zero_out,
-            elementwise_max7_layer.low, elementwise_max7_layer.high);
-        ELEMENTWISE_HOOK(7, 1);
+        elementwise_layer_7_max7(arena, step);
         break;
     case 8:
-        /* Layer 8, sub8: Binary, 8x8x6 + 8x8x6 -> 8x8x6.
-         * Reads mul4 [0, 384) and max7 [384, 432), writes sub8 [0, 384). */
-        ELEMENTWISE_HOOK(8, 0);
-        elementwise_add_lanes_up(elementwise_row(arena, &elementwise_mul4_buffer, step),
-            elementwise_row(arena, &elementwise_max7_buffer, step),
-            elementwise_row(arena, &elementwise_sub8_buffer, step), elementwise_sub8_layer.count,
-            elementwise_sub8_layer.shift, elementwise_sub8_layer.multiplier_a, elementwise_sub8_layer.multiplier_b,
-            elementwise_sub8_layer.offset);
-        ELEMENTWISE_HOOK(8, 1);
+        elementwise_layer_8_sub8(arena, step);
         break;
     default:
         break;
@@ -754,15 +800,15 @@ static void elementwise_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, last_wait, join;
 } elementwise_nodes[] = {
-    {8, 0, 0, 0},
-    {8, 0, 0, 2},
-    {1, 0, 1, 3},
-    {1, 1, 2, 4},
-    {8, 2, 3, 4},
-    {8, 3, 3, 6},
-    {8, 3, 4, 7},
-    {8, 4, 5, 8},
-    {8, 5, 6, 8},
+    {8, 0, 0, 0}, /* 0 conv0 */
+    {8, 0, 0, 2}, /* 1 mean1 */
+    {1, 0, 1, 3}, /* 2 conv2 */
+    {1, 1, 2, 4}, /* 3 table3 */
+    {8, 2, 3, 4}, /* 4 mul4 */
+    {8, 3, 3, 6}, /* 5 conv5 */
+    {8, 3, 4, 7}, /* 6 prelu6 */
+    {8, 4, 5, 8}, /* 7 max7 */
+    {8, 5, 6, 8}, /* 8 sub8 */
 };
 
 /* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */

@@ -1,11 +1,12 @@
 /* moving: moving, compiled by ircompile 0.1.0 for host.
  *
  * Layers run in segments, one segment after the other. Within a segment they take turns, row by row, as the last one
- * needs their rows; moving_fire below says what each layer calls. The segments are these layers:
+ * needs their rows; moving_layer_0 and on are the layers. The segments are these layers:
  *   0 to 2, 3 to 5
  *
- * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all that lies
- * there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x channels:
+ * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
+ * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
+ * channels:
  *
  *   bytes         rows         layers  what
  *   [0, 216)                    0 - 0  scratch of conv0
@@ -19,7 +20,7 @@
  *   [0, 3136)     28 x 112      5 - 5  argmax5 28x28x1 output
  */
 #include "moving.h"
-#if MOVING_BUILD != 0x2de2175bu
+#if MOVING_BUILD != 0x07eb3f87u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -36,10 +37,16 @@ extern const int32_t moving_conv0_requant[32];
 extern const int8_t moving_transposed4_weights[72];
 extern const int32_t moving_transposed4_requant[6];
 
-#if defined(__GNUC__)
+/* Small functions are part of their callers; without optimization they are functions, for the debugger to step into. */
+#if defined(__GNUC__) && defined(__OPTIMIZE__)
 #define MOVING_INLINE static inline __attribute__((always_inline))
 #else
 #define MOVING_INLINE static inline
+#endif
+#if defined(__GNUC__)
+#define MOVING_NOINLINE static __attribute__((noinline))
+#else
+#define MOVING_NOINLINE static
 #endif
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
@@ -50,6 +57,7 @@ extern const int32_t moving_transposed4_requant[6];
 #define MOVING_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
 #else
 #define MOVING_SATURATE(value, shift) moving_saturate((value) >> (shift))
+/* value within the codes of int8. */
 static inline int32_t moving_saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
@@ -74,9 +82,8 @@ static inline int32_t moving_high_word(int32_t x, int32_t multiplier)
     return (int32_t)(((int64_t)x * multiplier) >> 32);
 }
 #endif
-
-/* offset + round(x * multiplier / 2^32), which fits int32. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+/* offset + round(x * multiplier / 2^32), which fits int32: one instruction. */
 static inline int32_t moving_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum;
@@ -84,23 +91,28 @@ static inline int32_t moving_rounded_high_word(int32_t x, int32_t multiplier, in
     return sum;
 }
 #elif defined(__ARM_ARCH_6M__)
+/* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t moving_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + moving_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
+/* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t moving_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
 }
 #endif
 
+/* (offset + floor(x * multiplier / 2^32)) >> 2, saturated. */
 static inline int32_t moving_requant_high_2(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum = offset + moving_high_word(x, multiplier);
     return MOVING_SATURATE(sum, 2);
 }
 
+/* (offset + round(x * multiplier / 2^32), less 1 where x < 0) >> shift, saturated. x is the accumulator times a power
+ * of two. */
 static inline int32_t moving_requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
 {
     int32_t sum = moving_rounded_high_word(x, multiplier, offset);
@@ -142,12 +154,8 @@ MOVING_INLINE int8_t *moving_row(int8_t *arena, const struct moving_buffer *buff
 }
 
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
-#if defined(__GNUC__)
-__attribute__((noinline))
-#endif
-
-static void moving_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
-    int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
+MOVING_NOINLINE void moving_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart,
+    const int8_t *base, int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
         rows[i] = first < 0 || first >= height ? NULL : base + (first + slot_offset) % slots * pitch;
@@ -169,15 +177,19 @@ MOVING_INLINE void moving_window(const int8_t **rows, const int8_t *arena, const
 #define MOVING_TILE_ASM 0
 #endif
 
-/* All channels of two pixels of `count` codes, two channels at a time, the last of an odd number twice. A word of `codes`
- * is a code of both, b's in the upper half: one product is that of both pixels. The weights are such that the sum of two
- * products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside those. */
+/* All channels c of two pixels a and b of `count` codes, two channels at a time, the last of an odd number twice:
+ *
+ *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step bytes from there
+ *
+ * start[c], the first word of a channel's in requant, is without the input's zero point. A word of `codes`
+ * is a code of both, b's in the upper half: one product is that of both pixels. The weights are such that the sum of
+ * two products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside
+ * those. */
 static void moving_tile_packed_high_rounded_kink(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights,
     const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
 {
     const int32_t *words = requant + 0;
     uint32_t *end = codes;
-
     for (int32_t k = 0; k < count; k++)
         *end++ = (uint32_t)a[k] + ((uint32_t)b[k] << 16);
     for (; ((end - codes) & 3) != 0; end++)
@@ -252,7 +264,6 @@ static void moving_tile_packed_high_rounded_kink(const int8_t *a, const int8_t *
             const int32_t multiplier_c = words[1];
             const int32_t offset_c = words[2];
             const int32_t shift_c = words[3];
-
             out[0] = (int8_t)moving_requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(both0 - (b0 << 16))) << 1),
                 multiplier_c, offset_c, shift_c);
             out[pixel_step] = (int8_t)moving_requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(b0
@@ -265,7 +276,6 @@ static void moving_tile_packed_high_rounded_kink(const int8_t *a, const int8_t *
             const int32_t multiplier_c = second[1];
             const int32_t offset_c = second[2];
             const int32_t shift_c = second[3];
-
             out[0] = (int8_t)moving_requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(both1 - (b1 << 16))) << 1),
                 multiplier_c, offset_c, shift_c);
             out[pixel_step] = (int8_t)moving_requant_high_rounded_kink((int32_t)((uint32_t)((int32_t)(b1
@@ -293,8 +303,13 @@ struct moving_conv_layer {
     int32_t stride; /* pixels from a window to the next */
     int32_t left; /* columns of padding before a row */
 };
-/* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered, `taps`
- * runs of `tap_width` pixels from each row; what lies outside of the picture reads as the zero point. */
+/* A row of a convolution, two pixels x at a time, the last of an odd row twice:
+ *
+ *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * stride - left + j * apart][k] * weights[c][i][j][k])
+ *
+ * start[c], the first word of a channel's in requant, is without the input's zero point. rows: pixels of channels, NULL
+ * outside of the picture, where codes are zero_in. out: any layout, see the steps. scratch: the windows of two pixels,
+ * `taps` runs of `tap_width` pixels from each row. */
 static void moving_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step,
     int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width,
@@ -331,7 +346,8 @@ struct moving_depth_to_space_layer {
     int32_t width; /* pixels of a row */
     int32_t bytes; /* of a run that is copied in one piece */
 };
-/* Row `step` mod `block` of the blocks that a row of pixels unfolds to. */
+/* A row of the blocks that a row of pixels unfolds to: out[x][i] = in[x][step mod block][i], i below `bytes`: block
+ * pixels. */
 static void moving_depth_to_space(const int8_t *in, int8_t *out, int32_t block, int32_t width, int32_t bytes,
     int32_t step)
 {
@@ -345,7 +361,7 @@ struct moving_slice_layer {
     int32_t first; /* bytes before the part */
     int32_t bytes; /* of a run that is copied in one piece */
 };
-/* A part of a row, in one piece. */
+/* A part of a row, in one piece: out[i] = in[first + i]. */
 static void moving_slice_row(const int8_t *in, int8_t *out, int32_t first, int32_t bytes)
 {
     in += first;
@@ -364,7 +380,8 @@ struct moving_pad_layer {
     int32_t back; /* channels of padding behind those of a pixel */
     int32_t value; /* the code of padding */
 };
-/* One row with its padding. */
+/* A row with its padding: out[left + x][front + c] = in[x][c], and `value` around it and in rows above and below. Both
+ * are pixels of channels. */
 static void moving_pad(const int8_t *in, int8_t *out, int32_t top, int32_t height, int32_t left, int32_t width,
     int32_t right, int32_t front, int32_t channels, int32_t back, int32_t value, int32_t step)
 {
@@ -389,7 +406,12 @@ struct moving_transpose_conv_layer {
     int32_t pixel_step; /* bytes from a pixel to the next */
     int32_t channel_step; /* bytes from a channel of a pixel to the next */
 };
-/* 3 x 3 transposed convolution of one output row, stride 2: output pixel p gathers the input pixels q with q * stride + tap = p + padding. */
+/* A row of a 3 x 3 transposed convolution, stride 2, which gathers what each input pixel gives to an output pixel:
+ *
+ *   out[x][c] = requant(start[c] + sum over i, j, k of (in[i][j][k] - zero_in)
+ *     * weights[c][step + top - i * 2][x + left - j * 2][k])
+ *
+ * over the i and j whose weights there are. in: pixels of channels; out: any layout, see the steps. */
 static void moving_transpose_conv_3x3_s2_high_2(const int8_t *in, int32_t slots, int32_t pitch, int8_t *out,
     const int8_t *weights, const int32_t *requant, int32_t zero_in, int32_t height_in, int32_t width_in,
     int32_t channels_in, int32_t top, int32_t left, int32_t width_out, int32_t channels_out, int32_t pixel_step,
@@ -397,14 +419,12 @@ static void moving_transpose_conv_3x3_s2_high_2(const int8_t *in, int32_t slots,
 {
     const int32_t multiplier = requant[0];
     const int32_t offset = requant[1];
-
     const int32_t row = step + top;
     const int32_t first_row = row < 3 ? 0 : (row - 3) / 2 + 1;
     const int32_t last_row = row / 2 < height_in ? row / 2 : height_in - 1;
     for (int32_t c = 0; c < channels_out; c++) {
         const int8_t *const filter = weights + c * (9 * channels_in);
         const int32_t *const words = requant + 2 + c * 1;
-
         for (int32_t x = 0; x < width_out; x++) {
             const int32_t column = x + left;
             const int32_t first_column = column < 3 ? 0 : (column - 3) / 2 + 1;
@@ -430,7 +450,7 @@ struct moving_argmax_layer {
     int32_t width; /* pixels of a row */
     int32_t channels; /* of a pixel */
 };
-/* The first channel that holds the greatest code of each pixel. */
+/* out[x] = the first c of those with the greatest in[x][c]. in: pixels of channels; out: an int32 of each pixel. */
 static void moving_argmax(const int8_t *in, int32_t *out, int32_t width, int32_t channels)
 {
     for (int32_t x = 0; x < width; x++, in += channels) {
@@ -442,86 +462,104 @@ static void moving_argmax(const int8_t *in, int32_t *out, int32_t width, int32_t
     }
 }
 
-static const struct moving_conv_layer moving_conv0_layer = {.channels_in = 4, .channels_out = 8, .width = 8,
-    .pixel_step = 8, .channel_step = 1, .zero_in = 6, .width_in = 8, .height = 3, .taps = 1, .tap_width = 3, .apart = 1,
-    .stride = 1, .left = 1};
-static const struct moving_depth_to_space_layer moving_blocks1_layer = {.block = 2, .width = 8, .bytes = 4};
-static const struct moving_slice_layer moving_slice2_layer = {.first = 4, .bytes = 24};
-static const struct moving_pad_layer moving_pad3_layer = {.top = 1, .height = 12, .left = 0, .width = 12, .right = 2,
-    .front = 0, .channels = 2, .back = 0, .value = 18};
-static const struct moving_transpose_conv_layer moving_transposed4_layer = {.zero_in = 18, .height_in = 14,
-    .width_in = 14, .channels_in = 2, .top = 0, .left = 0, .width_out = 28, .channels_out = 4, .pixel_step = 4,
-    .channel_step = 1};
-static const struct moving_argmax_layer moving_argmax5_layer = {.width = 28, .channels = 4};
+/* Layer 0, conv0: Conv 3x3, 8x8x4 -> 8x8x8.
+ * Reads x [216, 312), writes conv0 [312, 376), scratch [0, 216). */
+static void moving_layer_0_conv0(int8_t *arena, int32_t step)
+{
+    static const struct moving_conv_layer layer = {.channels_in = 4, .channels_out = 8, .width = 8, .pixel_step = 8,
+        .channel_step = 1, .zero_in = 6, .width_in = 8, .height = 3, .taps = 1, .tap_width = 3, .apart = 1, .stride = 1,
+        .left = 1};
+    const int8_t *rows[3];
+    moving_window(rows, arena, &moving_x_buffer, step - 1, 3, 1);
+    MOVING_HOOK(0, 0);
+    moving_conv_high_rounded_kink(rows, moving_row(arena, &moving_conv0_buffer, step), moving_conv0_weights,
+        moving_conv0_requant, layer.channels_in, layer.channels_out, layer.width, layer.pixel_step, layer.channel_step,
+        layer.zero_in, layer.width_in, layer.height, layer.taps, layer.tap_width, layer.apart, layer.stride, layer.left,
+        arena + MOVING_SCRATCH_conv0);
+    MOVING_HOOK(0, 1);
+}
 
-/* Computes step `step` of a node. */
+/* Layer 1, blocks1: DepthToSpace, 8x8x8 -> 16x16x2.
+ * Reads conv0 [312, 376), writes blocks1 [0, 32). */
+static void moving_layer_1_blocks1(int8_t *arena, int32_t step)
+{
+    static const struct moving_depth_to_space_layer layer = {.block = 2, .width = 8, .bytes = 4};
+    MOVING_HOOK(1, 0);
+    moving_depth_to_space(moving_row(arena, &moving_conv0_buffer, step / 2),
+        moving_row(arena, &moving_blocks1_buffer, step), layer.block, layer.width, layer.bytes, step);
+    MOVING_HOOK(1, 1);
+}
+
+/* Layer 2, slice2: Slice, 16x16x2 -> 12x12x2.
+ * Reads blocks1 [0, 32), writes slice2 [2424, 2712). */
+static void moving_layer_2_slice2(int8_t *arena, int32_t step)
+{
+    static const struct moving_slice_layer layer = {.first = 4, .bytes = 24};
+    MOVING_HOOK(2, 0);
+    moving_slice_row(moving_row(arena, &moving_blocks1_buffer, step + 1),
+        moving_row(arena, &moving_slice2_buffer, step), layer.first, layer.bytes);
+    MOVING_HOOK(2, 1);
+}
+
+/* Layer 3, pad3: Pad, 12x12x2 -> 14x14x2.
+ * Reads slice2 [2424, 2712), writes pad3 [2996, 3052). */
+static void moving_layer_3_pad3(int8_t *arena, int32_t step)
+{
+    static const struct moving_pad_layer layer = {.top = 1, .height = 12, .left = 0, .width = 12, .right = 2,
+        .front = 0, .channels = 2, .back = 0, .value = 18};
+    MOVING_HOOK(3, 0);
+    moving_pad(moving_row(arena, &moving_slice2_buffer, step - 1 < 0 ? 0 : step - 1 < 12 ? step - 1 : 11),
+        moving_row(arena, &moving_pad3_buffer, step), layer.top, layer.height, layer.left, layer.width, layer.right,
+        layer.front, layer.channels, layer.back, layer.value, step);
+    MOVING_HOOK(3, 1);
+}
+
+/* Layer 4, transposed4: TransposeConv, 14x14x2 -> 28x28x4.
+ * Reads pad3 [2996, 3052), writes transposed4 [3136, 3248). */
+static void moving_layer_4_transposed4(int8_t *arena, int32_t step)
+{
+    static const struct moving_transpose_conv_layer layer = {.zero_in = 18, .height_in = 14, .width_in = 14,
+        .channels_in = 2, .top = 0, .left = 0, .width_out = 28, .channels_out = 4, .pixel_step = 4, .channel_step = 1};
+    MOVING_HOOK(4, 0);
+    moving_transpose_conv_3x3_s2_high_2(arena + moving_pad3_buffer.offset, moving_pad3_buffer.slots,
+        moving_pad3_buffer.pitch, moving_row(arena, &moving_transposed4_buffer, step), moving_transposed4_weights,
+        moving_transposed4_requant, layer.zero_in, layer.height_in, layer.width_in, layer.channels_in, layer.top,
+        layer.left, layer.width_out, layer.channels_out, layer.pixel_step, layer.channel_step, step);
+    MOVING_HOOK(4, 1);
+}
+
+/* Layer 5, argmax5: ArgMax, 28x28x4 -> 28x28x1.
+ * Reads transposed4 [3136, 3248), writes argmax5 [0, 3136). */
+static void moving_layer_5_argmax5(int8_t *arena, int32_t step)
+{
+    static const struct moving_argmax_layer layer = {.width = 28, .channels = 4};
+    MOVING_HOOK(5, 0);
+    moving_argmax(moving_row(arena, &moving_transposed4_buffer, step),
+        (int32_t *)(void *)moving_row(arena, &moving_argmax5_buffer, step), layer.width, layer.channels);
+    MOVING_HOOK(5, 1);
+}
+
+/* Computes step `step` of a node. Nodes are the layers in the order of their turns. */
 static void moving_fire(int8_t *arena, int32_t node, int32_t step)
 {
-    (void)step; /* where every node takes one step */
     switch (node) {
     case 0:
-        /* Layer 0, conv0: Conv 3x3, 8x8x4 -> 8x8x8.
-         * Reads x [216, 312), writes conv0 [312, 376), scratch [0, 216). */
-        {
-            const int8_t *rows[3];
-            moving_window(rows, arena, &moving_x_buffer, step - 1, 3, 1);
-            MOVING_HOOK(0, 0);
-            moving_conv_high_rounded_kink(rows, moving_row(arena, &moving_conv0_buffer, step), moving_conv0_weights,
-                moving_conv0_requant, moving_conv0_layer.channels_in, moving_conv0_layer.channels_out,
-                moving_conv0_layer.width, moving_conv0_layer.pixel_step, moving_conv0_layer.channel_step,
-                moving_conv0_layer.zero_in, moving_conv0_layer.width_in, moving_conv0_layer.height,
-                moving_conv0_layer.taps, moving_conv0_layer.tap_width, moving_conv0_layer.apart,
-                moving_conv0_layer.stride, moving_conv0_layer.left, arena + MOVING_SCRATCH_conv0);
-            MOVING_HOOK(0, 1);
-        }
+        moving_layer_0_conv0(arena, step);
         break;
     case 1:
-        /* Layer 1, blocks1: DepthToSpace, 8x8x8 -> 16x16x2.
-         * Reads conv0 [312, 376), writes blocks1 [0, 32). */
-        MOVING_HOOK(1, 0);
-        moving_depth_to_space(moving_row(arena, &moving_conv0_buffer, step / 2),
-            moving_row(arena, &moving_blocks1_buffer, step), moving_blocks1_layer.block, moving_blocks1_layer.width,
-            moving_blocks1_layer.bytes, step);
-        MOVING_HOOK(1, 1);
+        moving_layer_1_blocks1(arena, step);
         break;
     case 2:
-        /* Layer 2, slice2: Slice, 16x16x2 -> 12x12x2.
-         * Reads blocks1 [0, 32), writes slice2 [2424, 2712). */
-        MOVING_HOOK(2, 0);
-        moving_slice_row(moving_row(arena, &moving_blocks1_buffer, step + 1),
-            moving_row(arena, &moving_slice2_buffer, step), moving_slice2_layer.first, moving_slice2_layer.bytes);
-        MOVING_HOOK(2, 1);
+        moving_layer_2_slice2(arena, step);
         break;
     case 3:
-        /* Layer 3, pad3: Pad, 12x12x2 -> 14x14x2.
-         * Reads slice2 [2424, 2712), writes pad3 [2996, 3052). */
-        MOVING_HOOK(3, 0);
-        moving_pad(moving_row(arena, &moving_slice2_buffer, step - 1 < 0 ? 0 : step - 1 < 12 ? step - 1 : 11),
-            moving_row(arena, &moving_pad3_buffer, step), moving_pad3_layer.top, moving_pad3_layer.height,
-            moving_pad3_layer.left, moving_pad3_layer.width, moving_pad3_layer.right, moving_pad3_layer.front,
-            moving_pad3_layer.channels, moving_pad3_layer.back, moving_pad3_layer.value, step);
-        MOVING_HOOK(3, 1);
+        moving_layer_3_pad3(arena, step);
         break;
     case 4:
-        /* Layer 4, transposed4: TransposeConv, 14x14x2 -> 28x28x4.
-         * Reads pad3 [2996, 3052), writes transposed4 [3136, 3248). */
-        MOVING_HOOK(4, 0);
-        moving_transpose_conv_3x3_s2_high_2(arena + moving_pad3_buffer.offset, moving_pad3_buffer.slots,
-            moving_pad3_buffer.pitch, moving_row(arena, &moving_transposed4_buffer, step), moving_transposed4_weights,
-            moving_transposed4_requant, moving_transposed4_layer.zero_in, moving_transposed4_layer.height_in,
-            moving_transposed4_layer.width_in, moving_transposed4_layer.channels_in, moving_transposed4_layer.top,
-            moving_transposed4_layer.left, moving_transposed4_layer.width_out, moving_transposed4_layer.channels_out,
-            moving_transposed4_layer.pixel_step, moving_transposed4_layer.channel_step, step);
-        MOVING_HOOK(4, 1);
+        moving_layer_4_transposed4(arena, step);
         break;
     case 5:
-        /* Layer 5, argmax5: ArgMax, 28x28x4 -> 28x28x1.
-         * Reads transposed4 [3136, 3248), writes argmax5 [0, 3136). */
-        MOVING_HOOK(5, 0);
-        moving_argmax(moving_row(arena, &moving_transposed4_buffer, step),
-            (int32_t *)(void *)moving_row(arena, &moving_argmax5_buffer, step), moving_argmax5_layer.width,
-            moving_argmax5_layer.channels);
-        MOVING_HOOK(5, 1);
+        moving_layer_5_argmax5(arena, step);
         break;
     default:
         break;
@@ -532,12 +570,12 @@ static void moving_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, last_wait, join;
 } moving_nodes[] = {
-    {8, 0, 1, 1},
-    {16, 1, 2, 2},
-    {12, 2, 3, 2},
-    {14, 3, 3, 4},
-    {28, 3, 4, 5},
-    {28, 4, 5, 5},
+    {8, 0, 1, 1}, /* 0 conv0 */
+    {16, 1, 2, 2}, /* 1 blocks1 */
+    {12, 2, 3, 2}, /* 2 slice2 */
+    {14, 3, 3, 4}, /* 3 pad3 */
+    {28, 3, 4, 5}, /* 4 transposed4 */
+    {28, 4, 5, 5}, /* 5 argmax5 */
 };
 
 /* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */
@@ -554,7 +592,8 @@ static const struct {
 static const uint16_t moving_segments[] = {0, 3, 6};
 
 /* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
- * where none does: it has done all of its steps, or waits for the input. `done` counts the steps of nodes `first` and on. */
+ * where none does: it has done all of its steps, or waits for the input. `done` counts the steps of nodes `first` and
+ * on. */
 static int32_t moving_next(const uint16_t *done, int32_t first, int32_t node, int32_t pushed)
 {
     const int32_t step = done[node - first];
@@ -591,6 +630,7 @@ struct moving_state {
     uint16_t pushed, ready, done[3];
 };
 
+/* Where it lies. */
 static struct moving_state *moving_state_of(void *arena)
 {
     return (struct moving_state *)(void *)((int8_t *)arena + MOVING_COUNTERS);

@@ -1,11 +1,12 @@
 /* pooled: pooled, compiled by ircompile 0.1.0 for cortex-m0plus.
  *
  * Layers run in segments, one segment after the other. Within a segment they take turns, row by row, as the last one
- * needs their rows; pooled_fire below says what each layer calls. The segments are these layers:
+ * needs their rows; pooled_layer_0 and on are the layers. The segments are these layers:
  *   0 to 5, 6 to 7
  *
- * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all that lies
- * there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x channels:
+ * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
+ * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
+ * channels:
  *
  *   bytes       rows        layers  what
  *   [0, 240)    3 x 80       0 - 2  conv0 12x10x8
@@ -22,7 +23,7 @@
  *   [0, 6)      1 x 6        7 - 7  softmax7 1x1x6 output
  */
 #include "pooled.h"
-#if POOLED_BUILD != 0x4551ad44u
+#if POOLED_BUILD != 0x194a02e6u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -41,10 +42,16 @@ extern const int8_t pooled_conv6_weights[96];
 extern const int32_t pooled_conv6_requant[30];
 extern const int32_t pooled_softmax7_exps[256];
 
-#if defined(__GNUC__)
+/* Small functions are part of their callers; without optimization they are functions, for the debugger to step into. */
+#if defined(__GNUC__) && defined(__OPTIMIZE__)
 #define POOLED_INLINE static inline __attribute__((always_inline))
 #else
 #define POOLED_INLINE static inline
+#endif
+#if defined(__GNUC__)
+#define POOLED_NOINLINE static __attribute__((noinline))
+#else
+#define POOLED_NOINLINE static
 #endif
 
 /* round(a * b / 2^31), ties up; a and b are not both INT32_MIN. */
@@ -70,18 +77,21 @@ static inline int32_t pooled_shift_away(int32_t x, int32_t n)
 #define POOLED_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
 #else
 #define POOLED_SATURATE(value, shift) pooled_saturate((value) >> (shift))
+/* value within the codes of int8. */
 static inline int32_t pooled_saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 #endif
 
+/* (x * upper + floor(x * lower / 2^12) + offset) >> shift, saturated. */
 static inline int32_t pooled_requant_split_2x12(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift)
 {
     int32_t sum = x * upper + ((x * lower) >> 12) + offset;
     return POOLED_SATURATE(sum, shift);
 }
 
+/* (x * upper + floor(x * lower / 2^12) + offset) >> shift, saturated; one more where x is an exception. */
 static inline int32_t pooled_requant_split_2x12_but1(int32_t x, int32_t upper, int32_t lower, int32_t offset,
     int32_t shift, int32_t exception0)
 {
@@ -92,6 +102,7 @@ static inline int32_t pooled_requant_split_2x12_but1(int32_t x, int32_t upper, i
     return POOLED_SATURATE(sum, shift);
 }
 
+/* (x * upper + floor(x * lower / 2^14) + offset) >> shift, saturated. */
 static inline int32_t pooled_requant_split_2x14(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift)
 {
     int32_t sum = x * upper + ((x * lower) >> 14) + offset;
@@ -137,12 +148,8 @@ POOLED_INLINE int8_t *pooled_row(int8_t *arena, const struct pooled_buffer *buff
 }
 
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
-#if defined(__GNUC__)
-__attribute__((noinline))
-#endif
-
-static void pooled_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
-    int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
+POOLED_NOINLINE void pooled_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart,
+    const int8_t *base, int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
         rows[i] = first < 0 || first >= height ? NULL : base + (first + slot_offset) % slots * pitch;
@@ -164,15 +171,19 @@ POOLED_INLINE void pooled_window(const int8_t **rows, const int8_t *arena, const
 #define POOLED_TILE_ASM 0
 #endif
 
-/* All channels of two pixels of `count` codes, two channels at a time, the last of an odd number twice. A word of `codes`
- * is a code of both, b's in the upper half: one product is that of both pixels. The weights are such that the sum of two
- * products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside those. */
+/* All channels c of two pixels a and b of `count` codes, two channels at a time, the last of an odd number twice:
+ *
+ *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step bytes from there
+ *
+ * start[c], the first word of a channel's in requant, is without the input's zero point. A word of `codes`
+ * is a code of both, b's in the upper half: one product is that of both pixels. The weights are such that the sum of
+ * two products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside
+ * those. */
 static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights,
     const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
 {
     const int32_t *words = requant + 0;
     uint32_t *end = codes;
-
     for (int32_t k = 0; k < count; k++)
         *end++ = (uint32_t)a[k] + ((uint32_t)b[k] << 16);
     for (; ((end - codes) & 3) != 0; end++)
@@ -249,7 +260,6 @@ static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b,
             const int32_t offset_c = words[3];
             const int32_t shift_c = words[4];
             const int32_t exception0_c = words[5];
-
             out[0] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(both0 - (b0 << 16)), upper_c, lower_c, offset_c,
                 shift_c, exception0_c);
             out[pixel_step] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(b0 + (uint32_t)words[0]), upper_c,
@@ -264,7 +274,6 @@ static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b,
             const int32_t offset_c = second[3];
             const int32_t shift_c = second[4];
             const int32_t exception0_c = second[5];
-
             out[0] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(both1 - (b1 << 16)), upper_c, lower_c, offset_c,
                 shift_c, exception0_c);
             out[pixel_step] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(b1 + (uint32_t)second[0]), upper_c,
@@ -292,8 +301,13 @@ struct pooled_conv_layer {
     int32_t stride; /* pixels from a window to the next */
     int32_t left; /* columns of padding before a row */
 };
-/* Convolution of one output row, two pixels at a time, the last of an odd row twice. Their windows are gathered, `taps`
- * runs of `tap_width` pixels from each row; what lies outside of the picture reads as the zero point. */
+/* A row of a convolution, two pixels x at a time, the last of an odd row twice:
+ *
+ *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * stride - left + j * apart][k] * weights[c][i][j][k])
+ *
+ * start[c], the first word of a channel's in requant, is without the input's zero point. rows: pixels of channels, NULL
+ * outside of the picture, where codes are zero_in. out: any layout, see the steps. scratch: the windows of two pixels,
+ * `taps` runs of `tap_width` pixels from each row. */
 static void pooled_conv_split_2x12_but1(const int8_t *const *rows, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step,
     int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width,
@@ -330,7 +344,11 @@ struct pooled_pool_layer {
     int32_t width_out; /* pixels of an output row */
     int32_t channels; /* of a pixel */
 };
-/* 3 x 3 average pooling of one output row; padding does not count. */
+/* A row of 3 x 3 average pooling, over the n codes of a window, padding left out:
+ *
+ *   out[x][c] = requant_n(start_n + sum over i, j of rows[i][x - 1 + j][c])
+ *
+ * rows: pixels of channels, NULL outside of the picture. requant: words for n = 1, 2, ... */
 static void pooled_pool_integer_3x3_p1_split_2x14(const int8_t *const *rows, int8_t *out, const int32_t *requant,
     int32_t width_in, int32_t width_out, int32_t channels)
 {
@@ -374,7 +392,11 @@ struct pooled_pool_layer_v2 {
     int32_t low; /* the least code */
     int32_t high; /* the greatest code */
 };
-/* 2 x 2 maximum pooling of one output row; padding does not count. */
+/* A row of 2 x 2 maximum pooling, over the n codes of a window, padding left out:
+ *
+ *   out[x][c] = max over i, j of rows[i][x * 2 + j][c], within [low, high]
+ *
+ * rows: pixels of channels, NULL outside of the picture. */
 static void pooled_pool_max_2x2_s2_p0(const int8_t *const *rows, int8_t *out, int32_t width_in, int32_t width_out,
     int32_t channels, int32_t low, int32_t high)
 {
@@ -409,7 +431,7 @@ struct pooled_upsample_layer {
     int32_t channels; /* of a pixel */
     int32_t factor; /* how often a pixel is written */
 };
-/* A row of an enlarged map: every pixel `factor` times. */
+/* A row of an enlarged map, every pixel `factor` times: out[x * factor + i] = in[x], pixels of channels. */
 static void pooled_upsample(const int8_t *in, int8_t *out, int32_t width_in, int32_t channels, int32_t factor)
 {
     for (int32_t x = 0; x < width_in; x++, in += channels)
@@ -423,7 +445,8 @@ struct pooled_concat_layer {
     int32_t bytes_0; /* of a run that is copied in one piece */
     int32_t bytes_1; /* of a run that is copied in one piece */
 };
-/* 2 inputs joined on the channel axis: one output row. */
+/* A row of 2 inputs joined on the channel axis: out[x] = in_0[x], in_1[x] and so on, one behind the other.
+ * Rows are pixels of channels. */
 static void pooled_concat_channels_2(const int8_t *in_0, const int8_t *in_1, int8_t *out, int32_t width,
     int32_t bytes_0, int32_t bytes_1)
 {
@@ -443,7 +466,7 @@ struct pooled_extreme_layer {
     int32_t codes; /* that a row's pixels share places of */
     int32_t last; /* the number of the last step, which writes the output */
 };
-/* The greatest of the `pixels` codes of a row that share a place, then of all rows; the last one writes the output. */
+/* out[i] = max over x of in[x][i], x below `pixels`, and over all rows, of which the last one writes the output. */
 static void pooled_extreme_max(const int8_t *in, int8_t *out, int32_t pixels, int32_t codes, int32_t last, int32_t step,
     int8_t *state)
 {
@@ -470,7 +493,6 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
 {
     const int8_t *const end = in + (count & ~3);
     const int32_t *words = requant + 0;
-
     for (; channels >= 4; channels -= 4) {
         const int8_t *w0 = weights, *w1 = w0 + count, *w2 = w1 + count, *w3 = w2 + count;
         int32_t sum0 = (int32_t)words[0];
@@ -511,7 +533,6 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
             const int32_t lower_c = words[2];
             const int32_t offset_c = words[3];
             const int32_t shift_c = words[4];
-
             *out = (int8_t)pooled_requant_split_2x12((int32_t)sum0, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
@@ -520,7 +541,6 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
             const int32_t lower_c = (words + 5)[2];
             const int32_t offset_c = (words + 5)[3];
             const int32_t shift_c = (words + 5)[4];
-
             *out = (int8_t)pooled_requant_split_2x12((int32_t)sum1, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
@@ -529,7 +549,6 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
             const int32_t lower_c = (words + 10)[2];
             const int32_t offset_c = (words + 10)[3];
             const int32_t shift_c = (words + 10)[4];
-
             *out = (int8_t)pooled_requant_split_2x12((int32_t)sum2, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
@@ -538,7 +557,6 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
             const int32_t lower_c = (words + 15)[2];
             const int32_t offset_c = (words + 15)[3];
             const int32_t shift_c = (words + 15)[4];
-
             *out = (int8_t)pooled_requant_split_2x12((int32_t)sum3, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
@@ -553,7 +571,6 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
         const int32_t lower_c = words[2];
         const int32_t offset_c = words[3];
         const int32_t shift_c = words[4];
-
         *out = (int8_t)pooled_requant_split_2x12((int32_t)sum, upper_c, lower_c, offset_c, shift_c);
         out += channel_step;
         words += 5;
@@ -565,7 +582,7 @@ struct pooled_fully_connected_layer {
     int32_t channels_in; /* of an input pixel */
     int32_t channels_out; /* of an output pixel */
 };
-/* Fully connected: a row of one pixel. */
+/* A row of one pixel: out[c] = requant(start[c] + sum over k of in[k] * weights[c][k]). */
 static void pooled_fully_connected_split_2x12(const int8_t *in, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out)
 {
@@ -577,7 +594,11 @@ struct pooled_softmax_layer {
     int32_t width; /* pixels of a row */
     int32_t channels; /* of a pixel */
 };
-/* Softmax over the channels of each pixel. */
+/* Softmax over the channels of each pixel, with m the greatest of its codes:
+ *
+ *   out[x][c] = round(256 * e(m - in[x][c]) / sum over k of e(m - in[x][k])) - 128, as gemmlowp's fixed point has it
+ *
+ * exps: e(d) = exp(-scale * d) for d = 0 to 255, fixed point. */
 static void pooled_softmax_gemmlowp(const int8_t *in, int8_t *out, const int32_t *exps, int32_t width, int32_t channels)
 {
     for (int32_t x = 0; x < width; x++, in += channels, out += channels) {
@@ -607,109 +628,136 @@ static void pooled_softmax_gemmlowp(const int8_t *in, int8_t *out, const int32_t
     }
 }
 
-static const struct pooled_conv_layer pooled_conv0_layer = {.channels_in = 4, .channels_out = 8, .width = 10,
-    .pixel_step = 8, .channel_step = 1, .zero_in = 12, .width_in = 10, .height = 3, .taps = 1, .tap_width = 3,
-    .apart = 1, .stride = 1, .left = 1};
-static const struct pooled_pool_layer pooled_average3_layer = {.width_in = 10, .width_out = 10, .channels = 8};
-static const struct pooled_pool_layer_v2 pooled_pool1_layer = {.width_in = 10, .width_out = 5, .channels = 8,
-    .low = -128, .high = 127};
-static const struct pooled_upsample_layer pooled_resize2_layer = {.width_in = 5, .channels = 8, .factor = 2};
-static const struct pooled_concat_layer pooled_concat4_layer = {.width = 10, .bytes_0 = 8, .bytes_1 = 8};
-static const struct pooled_extreme_layer pooled_extreme5_layer = {.pixels = 10, .codes = 16, .last = 11};
-static const struct pooled_fully_connected_layer pooled_conv6_layer = {.channels_in = 16, .channels_out = 6};
-static const struct pooled_softmax_layer pooled_softmax7_layer = {.width = 1, .channels = 6};
+/* Layer 0, conv0: Conv 3x3, 12x10x4 -> 12x10x8.
+ * Reads x [336, 456), writes conv0 [0, 240), scratch [456, 672). */
+static void pooled_layer_0_conv0(int8_t *arena, int32_t step)
+{
+    static const struct pooled_conv_layer layer = {.channels_in = 4, .channels_out = 8, .width = 10, .pixel_step = 8,
+        .channel_step = 1, .zero_in = 12, .width_in = 10, .height = 3, .taps = 1, .tap_width = 3, .apart = 1,
+        .stride = 1, .left = 1};
+    const int8_t *rows[3];
+    pooled_window(rows, arena, &pooled_x_buffer, step - 1, 3, 1);
+    POOLED_HOOK(0, 0);
+    pooled_conv_split_2x12_but1(rows, pooled_row(arena, &pooled_conv0_buffer, step), pooled_conv0_weights,
+        pooled_conv0_requant, layer.channels_in, layer.channels_out, layer.width, layer.pixel_step, layer.channel_step,
+        layer.zero_in, layer.width_in, layer.height, layer.taps, layer.tap_width, layer.apart, layer.stride, layer.left,
+        arena + POOLED_SCRATCH_conv0);
+    POOLED_HOOK(0, 1);
+}
 
-/* Computes step `step` of a node. */
+/* Layer 1, average3: AveragePool 3x3, 12x10x8 -> 12x10x8.
+ * Reads conv0 [0, 240), writes average3 [256, 336). */
+static void pooled_layer_1_average3(int8_t *arena, int32_t step)
+{
+    static const struct pooled_pool_layer layer = {.width_in = 10, .width_out = 10, .channels = 8};
+    const int8_t *rows[3];
+    pooled_window(rows, arena, &pooled_conv0_buffer, step - 1, 3, 1);
+    POOLED_HOOK(1, 0);
+    pooled_pool_integer_3x3_p1_split_2x14(rows, pooled_row(arena, &pooled_average3_buffer, step),
+        pooled_average3_requant, layer.width_in, layer.width_out, layer.channels);
+    POOLED_HOOK(1, 1);
+}
+
+/* Layer 2, pool1: MaxPool 2x2, 12x10x8 -> 6x5x8.
+ * Reads conv0 [0, 240), writes pool1 [696, 736). */
+static void pooled_layer_2_pool1(int8_t *arena, int32_t step)
+{
+    static const struct pooled_pool_layer_v2 layer = {.width_in = 10, .width_out = 5, .channels = 8, .low = -128,
+        .high = 127};
+    const int8_t *rows[2];
+    pooled_window(rows, arena, &pooled_conv0_buffer, step * 2, 2, 1);
+    POOLED_HOOK(2, 0);
+    pooled_pool_max_2x2_s2_p0(rows, pooled_row(arena, &pooled_pool1_buffer, step), layer.width_in, layer.width_out,
+        layer.channels, layer.low, layer.high);
+    POOLED_HOOK(2, 1);
+}
+
+/* Layer 3, resize2: Resize, 6x5x8 -> 12x10x8.
+ * Reads pool1 [696, 736), writes resize2 [616, 696). */
+static void pooled_layer_3_resize2(int8_t *arena, int32_t step)
+{
+    static const struct pooled_upsample_layer layer = {.width_in = 5, .channels = 8, .factor = 2};
+    POOLED_HOOK(3, 0);
+    pooled_upsample(pooled_row(arena, &pooled_pool1_buffer, step / 2), pooled_row(arena, &pooled_resize2_buffer, step),
+        layer.width_in, layer.channels, layer.factor);
+    POOLED_HOOK(3, 1);
+}
+
+/* Layer 4, concat4: Concat, 12x10x8 + 12x10x8 -> 12x10x16.
+ * Reads resize2 [616, 696) and average3 [256, 336), writes concat4 [456, 616). */
+static void pooled_layer_4_concat4(int8_t *arena, int32_t step)
+{
+    static const struct pooled_concat_layer layer = {.width = 10, .bytes_0 = 8, .bytes_1 = 8};
+    POOLED_HOOK(4, 0);
+    pooled_concat_channels_2(pooled_row(arena, &pooled_resize2_buffer, step),
+        pooled_row(arena, &pooled_average3_buffer, step), pooled_row(arena, &pooled_concat4_buffer, step), layer.width,
+        layer.bytes_0, layer.bytes_1);
+    POOLED_HOOK(4, 1);
+}
+
+/* Layer 5, extreme5: Extreme, 12x10x16 -> 1x1x16.
+ * Reads concat4 [456, 616), writes extreme5 [8, 24), sums [240, 256). */
+static void pooled_layer_5_extreme5(int8_t *arena, int32_t step)
+{
+    static const struct pooled_extreme_layer layer = {.pixels = 10, .codes = 16, .last = 11};
+    POOLED_HOOK(5, 0);
+    pooled_extreme_max(pooled_row(arena, &pooled_concat4_buffer, step), pooled_row(arena, &pooled_extreme5_buffer, 0),
+        layer.pixels, layer.codes, layer.last, step, arena + POOLED_SUMS_extreme5);
+    POOLED_HOOK(5, 1);
+}
+
+/* Layer 6, conv6: Conv 1x1, 1x1x16 -> 1x1x6.
+ * Reads extreme5 [8, 24), writes conv6 [0, 6). */
+static void pooled_layer_6_conv6(int8_t *arena, int32_t step)
+{
+    (void)step;
+    static const struct pooled_fully_connected_layer layer = {.channels_in = 16, .channels_out = 6};
+    POOLED_HOOK(6, 0);
+    pooled_fully_connected_split_2x12(pooled_row(arena, &pooled_extreme5_buffer, 0),
+        pooled_row(arena, &pooled_conv6_buffer, 0), pooled_conv6_weights, pooled_conv6_requant, layer.channels_in,
+        layer.channels_out);
+    POOLED_HOOK(6, 1);
+}
+
+/* Layer 7, softmax7: Softmax, 1x1x6 -> 1x1x6.
+ * Reads conv6 [0, 6), writes softmax7 [0, 6). */
+static void pooled_layer_7_softmax7(int8_t *arena, int32_t step)
+{
+    (void)step;
+    static const struct pooled_softmax_layer layer = {.width = 1, .channels = 6};
+    POOLED_HOOK(7, 0);
+    pooled_softmax_gemmlowp(pooled_row(arena, &pooled_conv6_buffer, 0), pooled_row(arena, &pooled_softmax7_buffer, 0),
+        pooled_softmax7_exps, layer.width, layer.channels);
+    POOLED_HOOK(7, 1);
+}
+
+/* Computes step `step` of a node. Nodes are the layers in the order of their turns. */
 static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
 {
-    (void)step; /* where every node takes one step */
     switch (node) {
     case 0:
-        /* Layer 0, conv0: Conv 3x3, 12x10x4 -> 12x10x8.
-         * Reads x [336, 456), writes conv0 [0, 240), scratch [456, 672). */
-        {
-            const int8_t *rows[3];
-            pooled_window(rows, arena, &pooled_x_buffer, step - 1, 3, 1);
-            POOLED_HOOK(0, 0);
-            pooled_conv_split_2x12_but1(rows, pooled_row(arena, &pooled_conv0_buffer, step), pooled_conv0_weights,
-                pooled_conv0_requant, pooled_conv0_layer.channels_in, pooled_conv0_layer.channels_out,
-                pooled_conv0_layer.width, pooled_conv0_layer.pixel_step, pooled_conv0_layer.channel_step,
-                pooled_conv0_layer.zero_in, pooled_conv0_layer.width_in, pooled_conv0_layer.height,
-                pooled_conv0_layer.taps, pooled_conv0_layer.tap_width, pooled_conv0_layer.apart,
-                pooled_conv0_layer.stride, pooled_conv0_layer.left, arena + POOLED_SCRATCH_conv0);
-            POOLED_HOOK(0, 1);
-        }
+        pooled_layer_0_conv0(arena, step);
         break;
     case 1:
-        /* Layer 1, average3: AveragePool 3x3, 12x10x8 -> 12x10x8.
-         * Reads conv0 [0, 240), writes average3 [256, 336). */
-        {
-            const int8_t *rows[3];
-            pooled_window(rows, arena, &pooled_conv0_buffer, step - 1, 3, 1);
-            POOLED_HOOK(1, 0);
-            pooled_pool_integer_3x3_p1_split_2x14(rows, pooled_row(arena, &pooled_average3_buffer, step),
-                pooled_average3_requant, pooled_average3_layer.width_in, pooled_average3_layer.width_out,
-                pooled_average3_layer.channels);
-            POOLED_HOOK(1, 1);
-        }
+        pooled_layer_1_average3(arena, step);
         break;
     case 2:
-        /* Layer 2, pool1: MaxPool 2x2, 12x10x8 -> 6x5x8.
-         * Reads conv0 [0, 240), writes pool1 [696, 736). */
-        {
-            const int8_t *rows[2];
-            pooled_window(rows, arena, &pooled_conv0_buffer, step * 2, 2, 1);
-            POOLED_HOOK(2, 0);
-            pooled_pool_max_2x2_s2_p0(rows, pooled_row(arena, &pooled_pool1_buffer, step), pooled_pool1_layer.width_in,
-                pooled_pool1_layer.width_out, pooled_pool1_layer.channels, pooled_pool1_layer.low,
-                pooled_pool1_layer.high);
-            POOLED_HOOK(2, 1);
-        }
+        pooled_layer_2_pool1(arena, step);
         break;
     case 3:
-        /* Layer 3, resize2: Resize, 6x5x8 -> 12x10x8.
-         * Reads pool1 [696, 736), writes resize2 [616, 696). */
-        POOLED_HOOK(3, 0);
-        pooled_upsample(pooled_row(arena, &pooled_pool1_buffer, step / 2),
-            pooled_row(arena, &pooled_resize2_buffer, step), pooled_resize2_layer.width_in,
-            pooled_resize2_layer.channels, pooled_resize2_layer.factor);
-        POOLED_HOOK(3, 1);
+        pooled_layer_3_resize2(arena, step);
         break;
     case 4:
-        /* Layer 4, concat4: Concat, 12x10x8 + 12x10x8 -> 12x10x16.
-         * Reads resize2 [616, 696) and average3 [256, 336), writes concat4 [456, 616). */
-        POOLED_HOOK(4, 0);
-        pooled_concat_channels_2(pooled_row(arena, &pooled_resize2_buffer, step),
-            pooled_row(arena, &pooled_average3_buffer, step), pooled_row(arena, &pooled_concat4_buffer, step),
-            pooled_concat4_layer.width, pooled_concat4_layer.bytes_0, pooled_concat4_layer.bytes_1);
-        POOLED_HOOK(4, 1);
+        pooled_layer_4_concat4(arena, step);
         break;
     case 5:
-        /* Layer 5, extreme5: Extreme, 12x10x16 -> 1x1x16.
-         * Reads concat4 [456, 616), writes extreme5 [8, 24), sums [240, 256). */
-        POOLED_HOOK(5, 0);
-        pooled_extreme_max(pooled_row(arena, &pooled_concat4_buffer, step),
-            pooled_row(arena, &pooled_extreme5_buffer, 0), pooled_extreme5_layer.pixels, pooled_extreme5_layer.codes,
-            pooled_extreme5_layer.last, step, arena + POOLED_SUMS_extreme5);
-        POOLED_HOOK(5, 1);
+        pooled_layer_5_extreme5(arena, step);
         break;
     case 6:
-        /* Layer 6, conv6: Conv 1x1, 1x1x16 -> 1x1x6.
-         * Reads extreme5 [8, 24), writes conv6 [0, 6). */
-        POOLED_HOOK(6, 0);
-        pooled_fully_connected_split_2x12(pooled_row(arena, &pooled_extreme5_buffer, 0),
-            pooled_row(arena, &pooled_conv6_buffer, 0), pooled_conv6_weights, pooled_conv6_requant,
-            pooled_conv6_layer.channels_in, pooled_conv6_layer.channels_out);
-        POOLED_HOOK(6, 1);
+        pooled_layer_6_conv6(arena, step);
         break;
     case 7:
-        /* Layer 7, softmax7: Softmax, 1x1x6 -> 1x1x6.
-         * Reads conv6 [0, 6), writes softmax7 [0, 6). */
-        POOLED_HOOK(7, 0);
-        pooled_softmax_gemmlowp(pooled_row(arena, &pooled_conv6_buffer, 0),
-            pooled_row(arena, &pooled_softmax7_buffer, 0), pooled_softmax7_exps, pooled_softmax7_layer.width,
-            pooled_softmax7_layer.channels);
-        POOLED_HOOK(7, 1);
+        pooled_layer_7_softmax7(arena, step);
         break;
     default:
         break;
@@ -720,14 +768,14 @@ static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, last_wait, join;
 } pooled_nodes[] = {
-    {12, 0, 1, 4},
-    {12, 1, 2, 4},
-    {6, 2, 3, 3},
-    {12, 3, 4, 4},
-    {12, 4, 6, 5},
-    {12, 6, 7, 5},
-    {1, 7, 7, 7},
-    {1, 7, 8, 7},
+    {12, 0, 1, 4}, /* 0 conv0 */
+    {12, 1, 2, 4}, /* 1 average3 */
+    {6, 2, 3, 3}, /* 2 pool1 */
+    {12, 3, 4, 4}, /* 3 resize2 */
+    {12, 4, 6, 5}, /* 4 concat4 */
+    {12, 6, 7, 5}, /* 5 extreme5 */
+    {1, 7, 7, 7}, /* 6 conv6 */
+    {1, 7, 8, 7}, /* 7 softmax7 */
 };
 
 /* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */
@@ -747,7 +795,8 @@ static const struct {
 static const uint16_t pooled_segments[] = {0, 6, 8};
 
 /* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
- * where none does: it has done all of its steps, or waits for the input. `done` counts the steps of nodes `first` and on. */
+ * where none does: it has done all of its steps, or waits for the input. `done` counts the steps of nodes `first` and
+ * on. */
 static int32_t pooled_next(const uint16_t *done, int32_t first, int32_t node, int32_t pushed)
 {
     const int32_t step = done[node - first];
@@ -784,6 +833,7 @@ struct pooled_state {
     uint16_t pushed, ready, done[6];
 };
 
+/* Where it lies. */
 static struct pooled_state *pooled_state_of(void *arena)
 {
     return (struct pooled_state *)(void *)((int8_t *)arena + POOLED_COUNTERS);

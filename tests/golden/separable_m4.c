@@ -1,11 +1,12 @@
 /* separable: separable, compiled by ircompile 0.1.0 for cortex-m4.
  *
  * Layers run in segments, one segment after the other. Within a segment they take turns, row by row, as the last one
- * needs their rows; separable_fire below says what each layer calls. The segments are these layers:
+ * needs their rows; separable_layer_0 and on are the layers. The segments are these layers:
  *   0 to 3, 4 to 7
  *
- * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all that lies
- * there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x channels:
+ * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
+ * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
+ * channels:
  *
  *   bytes         rows        layers  what
  *   [0, 16)                    0 - 0  scratch of conv0
@@ -27,7 +28,7 @@
  *   [384, 896)    8 x 64       7 - 7  dw7 8x8x8 output
  */
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xf0808602u
+#if SEPARABLE_BUILD != 0x83770d40u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -50,51 +51,57 @@ extern const int32_t separable_conv6_stream[64];
 extern const int8_t separable_dw7_weights[203];
 extern const int32_t separable_dw7_requant[32];
 
-#if defined(__GNUC__)
+/* Small functions are part of their callers; without optimization they are functions, for the debugger to step into. */
+#if defined(__GNUC__) && defined(__OPTIMIZE__)
 #define SEPARABLE_INLINE static inline __attribute__((always_inline))
 #else
 #define SEPARABLE_INLINE static inline
 #endif
+#if defined(__GNUC__)
+#define SEPARABLE_NOINLINE static __attribute__((noinline))
+#else
+#define SEPARABLE_NOINLINE static
+#endif
 
 #if defined(__ARM_FEATURE_DSP)
 #include <arm_acle.h>
-/* sum + bottom * bottom */
+/* sum + bottom * bottom. */
 SEPARABLE_INLINE int32_t separable_smlabb(int32_t a, int32_t b, int32_t sum)
 {
     return __smlabb(a, b, sum);
 }
 
-/* sum + bottom * top */
+/* sum + bottom * top. */
 SEPARABLE_INLINE int32_t separable_smlabt(int32_t a, int32_t b, int32_t sum)
 {
     return __smlabt(a, b, sum);
 }
 
-/* sum + bottom * bottom + top * top */
+/* sum + bottom * bottom + top * top. */
 SEPARABLE_INLINE int32_t separable_smlad(int32_t a, int32_t b, int32_t sum)
 {
     return __smlad(a, b, sum);
 }
 
-/* sum + bottom * top + top * bottom */
+/* sum + bottom * top + top * bottom. */
 SEPARABLE_INLINE int32_t separable_smladx(int32_t a, int32_t b, int32_t sum)
 {
     return __smladx(a, b, sum);
 }
 
-/* sum + top * bottom */
+/* sum + top * bottom. */
 SEPARABLE_INLINE int32_t separable_smlatb(int32_t a, int32_t b, int32_t sum)
 {
     return __smlatb(a, b, sum);
 }
 
-/* sum + top * top */
+/* sum + top * top. */
 SEPARABLE_INLINE int32_t separable_smlatt(int32_t a, int32_t b, int32_t sum)
 {
     return __smlatt(a, b, sum);
 }
 
-/* the bytes 0 and 2 of a word as signed halfwords */
+/* Bytes 0 and 2 of a word as signed halfwords. */
 SEPARABLE_INLINE int32_t separable_sxtb16(int32_t word)
 {
     return __sxtb16(word);
@@ -104,63 +111,67 @@ SEPARABLE_INLINE int32_t separable_sxtb16(int32_t word)
 #else
 /* The same in plain C: this code runs on a PC, too, with the same results. */
 
+/* The lower halfword, signed. */
 SEPARABLE_INLINE int32_t separable_bottom(int32_t word)
 {
     return (int16_t)(uint16_t)((uint32_t)word & 0xFFFFu);
 }
 
+/* The upper halfword, signed. */
 SEPARABLE_INLINE int32_t separable_top(int32_t word)
 {
     return word >> 16;
 }
 
+/* sum + first + second, modulo 2^32. */
 SEPARABLE_INLINE int32_t separable_wrap(int32_t sum, int32_t first, int32_t second)
 {
     return (int32_t)((uint32_t)sum + (uint32_t)first + (uint32_t)second);
 }
 
+/* Two halfwords as a word. */
 SEPARABLE_INLINE int32_t separable_pair(int32_t low, int32_t high)
 {
     return (int32_t)(((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16);
 }
 
-/* sum + bottom * bottom */
+/* sum + bottom * bottom. */
 SEPARABLE_INLINE int32_t separable_smlabb(int32_t a, int32_t b, int32_t sum)
 {
     return separable_wrap(sum, separable_bottom(a) * separable_bottom(b), 0);
 }
 
-/* sum + bottom * top */
+/* sum + bottom * top. */
 SEPARABLE_INLINE int32_t separable_smlabt(int32_t a, int32_t b, int32_t sum)
 {
     return separable_wrap(sum, separable_bottom(a) * separable_top(b), 0);
 }
 
-/* sum + bottom * bottom + top * top */
+/* sum + bottom * bottom + top * top. */
 SEPARABLE_INLINE int32_t separable_smlad(int32_t a, int32_t b, int32_t sum)
 {
     return separable_wrap(sum, separable_bottom(a) * separable_bottom(b), separable_top(a) * separable_top(b));
 }
 
-/* sum + bottom * top + top * bottom */
+/* sum + bottom * top + top * bottom. */
 SEPARABLE_INLINE int32_t separable_smladx(int32_t a, int32_t b, int32_t sum)
 {
     return separable_wrap(sum, separable_bottom(a) * separable_top(b), separable_top(a) * separable_bottom(b));
 }
 
-/* sum + top * bottom */
+/* sum + top * bottom. */
 SEPARABLE_INLINE int32_t separable_smlatb(int32_t a, int32_t b, int32_t sum)
 {
     return separable_wrap(sum, separable_top(a) * separable_bottom(b), 0);
 }
 
-/* sum + top * top */
+/* sum + top * top. */
 SEPARABLE_INLINE int32_t separable_smlatt(int32_t a, int32_t b, int32_t sum)
 {
     return separable_wrap(sum, separable_top(a) * separable_top(b), 0);
 }
 
-/* the bytes 0 and 2 of a word as signed halfwords */
+/* Bytes 0 and 2 of a word as signed halfwords. */
 SEPARABLE_INLINE int32_t separable_sxtb16(int32_t word)
 {
     return separable_pair((int8_t)(uint8_t)word, (int8_t)(uint8_t)((uint32_t)word >> 16));
@@ -175,6 +186,7 @@ SEPARABLE_INLINE int32_t separable_sxtb16(int32_t word)
 #define SEPARABLE_SATURATE(value, shift) ((int32_t)__ssat((value) >> (shift), 8))
 #else
 #define SEPARABLE_SATURATE(value, shift) separable_saturate((value) >> (shift))
+/* value within the codes of int8. */
 static inline int32_t separable_saturate(int32_t value)
 {
     return value < -128 ? -128 : value > 127 ? 127 : value;
@@ -193,9 +205,8 @@ static inline int32_t separable_high_word(int32_t x, int32_t multiplier)
     return high * upper + (middle >> 16) + (other >> 16);
 }
 #endif
-
-/* offset + round(x * multiplier / 2^32), which fits int32. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+/* offset + round(x * multiplier / 2^32), which fits int32: one instruction. */
 static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum;
@@ -203,23 +214,28 @@ static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier,
     return sum;
 }
 #elif defined(__ARM_ARCH_6M__)
+/* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + separable_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
+/* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
     return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
 }
 #endif
 
+/* (offset + round(x * multiplier / 2^32)) >> 2, saturated. */
 static inline int32_t separable_requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum = separable_rounded_high_word(x, multiplier, offset);
     return SEPARABLE_SATURATE(sum, 2);
 }
 
+/* (offset + round(x * multiplier / 2^32), less 1 where x < 0) >> shift, saturated. x is the accumulator times a power
+ * of two. */
 static inline int32_t separable_requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
 {
     int32_t sum = separable_rounded_high_word(x, multiplier, offset);
@@ -227,6 +243,7 @@ static inline int32_t separable_requant_high_rounded_kink(int32_t x, int32_t mul
     return SEPARABLE_SATURATE(sum, shift);
 }
 
+/* (offset + a * multiplier_a + b * multiplier_b) / 2^22, rounded down, saturated. */
 static inline int32_t separable_requant_pair_up_22(int32_t a, int32_t b, int32_t multiplier_a, int32_t multiplier_b,
     int32_t offset)
 {
@@ -278,12 +295,8 @@ SEPARABLE_INLINE int8_t *separable_row(int8_t *arena, const struct separable_buf
 }
 
 /* Many call it, once a row: in line it would take more flash and save next to no time. */
-#if defined(__GNUC__)
-__attribute__((noinline))
-#endif
-
-static void separable_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
-    int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
+SEPARABLE_NOINLINE void separable_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart,
+    const int8_t *base, int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {
     for (int32_t i = 0; i < count; i++, first += apart)
         rows[i] = first < 0 || first >= height ? NULL : base + (first + slot_offset) % slots * pitch;
@@ -297,8 +310,8 @@ SEPARABLE_INLINE void separable_window(const int8_t **rows, const int8_t *arena,
         buffer->slots, buffer->pitch);
 }
 
-/* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define SEPARABLE_NO_ASM
- * where r7 is not free (frame pointers). */
+/* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define
+ * SEPARABLE_NO_ASM where r7 is not free (frame pointers). */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(SEPARABLE_NO_ASM)
 #define SEPARABLE_ASM 1
 #define SEPARABLE_KEEP(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory") /* no work on it is moved or kept */
@@ -343,7 +356,12 @@ struct separable_pointwise_layer {
     int32_t channel_step; /* bytes from a channel of a pixel to the next */
     int32_t words; /* of the patch: pairs of codes of two pixels */
 };
-/* 1 x 1 convolution of one row, two pixels at a time. */
+/* A row of a 1 x 1 convolution, two pixels x at a time:
+ *
+ *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k]), start[c] without the input's zero point
+ *
+ * in: pixels of channels; out: any layout, see the steps. stream: how it is laid out stands above its array. scratch: a
+ * patch, the codes of two pixels as halfwords. */
 static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct separable_pointwise_layer *layer, int8_t *scratch)
 {
@@ -512,11 +530,9 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
                 int8_t *to = kept.out;
                 const int32_t across = kept.pixel_step;
                 const int32_t down = kept.channel_step;
-
                 {
                     const int32_t multiplier_c = (w - 1)[1];
                     const int32_t offset_c = (w - 1)[2];
-
                     to[0] = (int8_t)separable_requant_high_rounded_2(a0, multiplier_c, offset_c);
                     to[across] = (int8_t)separable_requant_high_rounded_2(b0, multiplier_c, offset_c);
                 }
@@ -525,7 +541,6 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
                 {
                     const int32_t multiplier_c = (w + 1)[1];
                     const int32_t offset_c = (w + 1)[2];
-
                     const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 8;
                     to[0] = (int8_t)separable_requant_high_rounded_2(sum_a, multiplier_c, offset_c);
                     const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 8;
@@ -536,7 +551,6 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
                 {
                     const int32_t multiplier_c = (w + 3)[1];
                     const int32_t offset_c = (w + 3)[2];
-
                     to[0] = (int8_t)separable_requant_high_rounded_2(a2, multiplier_c, offset_c);
                     to[across] = (int8_t)separable_requant_high_rounded_2(b2, multiplier_c, offset_c);
                 }
@@ -545,7 +559,6 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
                 {
                     const int32_t multiplier_c = (w + 5)[1];
                     const int32_t offset_c = (w + 5)[2];
-
                     const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 8;
                     to[0] = (int8_t)separable_requant_high_rounded_2(sum_a, multiplier_c, offset_c);
                     const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 8;
@@ -560,7 +573,6 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
                 int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
                 w += 2;
                 int8_t *to = kept.out;
-
                 for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
                     const int32_t high0 = w[0];
                     const int32_t low0 = separable_sxtb16(high0);
@@ -573,7 +585,6 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
                 {
                     const int32_t multiplier_c = (w - 1)[1];
                     const int32_t offset_c = (w - 1)[2];
-
                     to[0] = (int8_t)separable_requant_high_rounded_2(a0, multiplier_c, offset_c);
                     to[kept.pixel_step] = (int8_t)separable_requant_high_rounded_2(b0, multiplier_c, offset_c);
                 }
@@ -583,7 +594,6 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
                 {
                     const int32_t multiplier_c = (w + 1)[1];
                     const int32_t offset_c = (w + 1)[2];
-
                     const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 8;
                     to[0] = (int8_t)separable_requant_high_rounded_2(sum_a, multiplier_c, offset_c);
                     const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 8;
@@ -607,8 +617,14 @@ struct separable_depthwise_3x3_layer {
     int32_t pixel_step; /* bytes from a pixel to the next */
     int32_t channel_step; /* bytes from a channel of a pixel to the next */
 };
-/* 3 x 3 depthwise convolution of one output row, stride 1, two outputs at once.
- * The rows hold one channel after the other; rows outside of the picture are replaced by one of padding. */
+/* A row of a 3 x 3 depthwise convolution, stride 1:
+ *
+ *   out[x][c] = requant(start + sum over i, j of rows[i][c][x * 1 - 1 + j] * filters[c][i][j])
+ *
+ * two outputs at once. rows: one channel after the other, NULL outside of the picture, where a row of padding takes
+ * their place: zero_in. out: any layout, see the steps. filters: of each output channel its weights [i][j] in the order
+ * 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, without the input's zero point, and
+ * multiplier, offset. */
 static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
     const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
     int32_t channel_step, int8_t *padding)
@@ -876,7 +892,12 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
     }
 }
 
-/* 1 x 1 convolution of one row, two pixels at a time. */
+/* A row of a 1 x 1 convolution, two pixels x at a time:
+ *
+ *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k]), start[c] without the input's zero point
+ *
+ * in: pixels of channels; out: any layout, see the steps. stream: how it is laid out stands above its array. scratch: a
+ * patch, the codes of two pixels as halfwords. */
 static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct separable_pointwise_layer *layer, int8_t *scratch)
 {
@@ -1045,12 +1066,10 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
                 int8_t *to = kept.out;
                 const int32_t across = kept.pixel_step;
                 const int32_t down = kept.channel_step;
-
                 {
                     const int32_t multiplier_c = (w - 1)[1];
                     const int32_t offset_c = (w - 1)[2];
                     const int32_t shift_c = (w - 1)[3];
-
                     to[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
                         offset_c, shift_c);
                     to[across] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1),
@@ -1062,7 +1081,6 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
                     const int32_t multiplier_c = (w + 2)[1];
                     const int32_t offset_c = (w + 2)[2];
                     const int32_t shift_c = (w + 2)[3];
-
                     const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
                     to[0] = (int8_t)separable_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
                     const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
@@ -1074,7 +1092,6 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
                     const int32_t multiplier_c = (w + 5)[1];
                     const int32_t offset_c = (w + 5)[2];
                     const int32_t shift_c = (w + 5)[3];
-
                     to[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c,
                         offset_c, shift_c);
                     to[across] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(b2) << 1),
@@ -1086,7 +1103,6 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
                     const int32_t multiplier_c = (w + 8)[1];
                     const int32_t offset_c = (w + 8)[2];
                     const int32_t shift_c = (w + 8)[3];
-
                     const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
                     to[0] = (int8_t)separable_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
                     const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 7;
@@ -1101,7 +1117,6 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
                 int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
                 w += 2;
                 int8_t *to = kept.out;
-
                 for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
                     const int32_t high0 = w[0];
                     const int32_t low0 = separable_sxtb16(high0);
@@ -1115,7 +1130,6 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
                     const int32_t multiplier_c = (w - 1)[1];
                     const int32_t offset_c = (w - 1)[2];
                     const int32_t shift_c = (w - 1)[3];
-
                     to[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
                         offset_c, shift_c);
                     to[kept.pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1),
@@ -1128,7 +1142,6 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
                     const int32_t multiplier_c = (w + 2)[1];
                     const int32_t offset_c = (w + 2)[2];
                     const int32_t shift_c = (w + 2)[3];
-
                     const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
                     to[0] = (int8_t)separable_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
                     const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
@@ -1151,7 +1164,11 @@ struct separable_binary_layer {
     int32_t multiplier_b; /* of the second input, fixed-point */
     int32_t offset; /* added to the sum of products */
 };
-/* add of two rows, element by element. */
+/* add of two rows, element by element:
+ *
+ *   out[x][c] = requant(a[x][c], b[x][c])
+ *
+ * All lie alike, in any order. */
 static void separable_binary_add_xx_pair_up_22(const int8_t *a, const int8_t *b, int8_t *out, int32_t count,
     int32_t multiplier_a, int32_t multiplier_b, int32_t offset)
 {
@@ -1165,13 +1182,9 @@ static void separable_binary_add_xx_pair_up_22(const int8_t *a, const int8_t *b,
         const int32_t p3 = a[3];
         const int32_t q3 = b[3];
         out[0] = (int8_t)separable_requant_pair_up_22(p0, q0, multiplier_a, multiplier_b, offset);
-
         out[1] = (int8_t)separable_requant_pair_up_22(p1, q1, multiplier_a, multiplier_b, offset);
-
         out[2] = (int8_t)separable_requant_pair_up_22(p2, q2, multiplier_a, multiplier_b, offset);
-
         out[3] = (int8_t)separable_requant_pair_up_22(p3, q3, multiplier_a, multiplier_b, offset);
-
         a += 4, b += 4, out += 4;
     }
     for (int32_t i = 0; i < (count & 3); i++) {
@@ -1181,8 +1194,14 @@ static void separable_binary_add_xx_pair_up_22(const int8_t *a, const int8_t *b,
     }
 }
 
-/* 3 x 3 depthwise convolution of one output row, stride 2, two outputs at once.
- * The rows hold one channel after the other; rows outside of the picture are replaced by one of padding. */
+/* A row of a 3 x 3 depthwise convolution, stride 2:
+ *
+ *   out[x][c] = requant(start + sum over i, j of rows[i][c][x * 2 - 0 + j] * filters[c][i][j])
+ *
+ * two outputs at once. rows: one channel after the other, NULL outside of the picture, where a row of padding takes
+ * their place: zero_in. out: any layout, see the steps. filters: of each output channel its weights [i][j] in the order
+ * 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, without the input's zero point, and
+ * multiplier, offset. */
 static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
     const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
     int32_t channel_step, int8_t *padding)
@@ -1378,7 +1397,7 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
     }
 }
 
-/* A few bytes, two words at a time; the last word overlaps the one before. */
+/* A few bytes, to[i] = from[i], two words at a time; the last word overlaps the one before. */
 static inline void separable_gather(int8_t *to, const int8_t *from, int32_t count)
 {
     if (count >= 4) {
@@ -1426,7 +1445,10 @@ struct separable_depthwise_strip_layer {
     int32_t pixel_step; /* bytes from a pixel to the next */
     int32_t channel_step; /* bytes from a channel of a pixel to the next */
 };
-/* 5 x 5 depthwise convolution of one output row, stride 1.
+/* A row of a 5 x 5 depthwise convolution, stride 1:
+ *
+ *   out[x][c] = requant(start + sum over i, j of rows[i][c][x * 1 - 2 + j] * filters[c][i][j])
+ *
  * The rows hold one channel after the other. Each channel's rows are gathered into a strip with its padding, along
  * which the window slides without any border, 4 outputs at once. Rows outside of the picture are left out. */
 static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t *const *rows, int8_t *out,
@@ -1437,7 +1459,6 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
         int32_t pitch;
         const int8_t *end; /* of the filter; the assembly loads both at once */
     } kept = {width_in + 4, NULL};
-
     const int32_t *words = requant + 0;
     int32_t above = 0;
     int32_t stop = 5;
@@ -1457,7 +1478,6 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
             const int32_t multiplier_c = words[1];
             const int32_t offset_c = words[2];
             const int32_t shift_c = words[3];
-
             int32_t bias = words[0];
             if (stop - above < 5) { /* what the padding left out would add */
                 int32_t sum = 0;
@@ -1469,7 +1489,6 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
             }
             const int8_t *const begin = filters + above * 5;
             kept.end = filters + stop * 5;
-
             const int8_t *start = strip;
             int8_t *pixel = out;
             for (int32_t ahead = width_out - 4;;) {
@@ -1563,116 +1582,143 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
     }
 }
 
-static const struct separable_pointwise_layer separable_conv0_layer = {.channels_in = 4, .channels_out = 16,
-    .width = 16, .pixel_step = 1, .channel_step = 16, .words = 4};
-static const struct separable_depthwise_3x3_layer separable_dw1_layer = {.zero_in = -128, .width_in = 16,
-    .channels = 16, .span = 12, .pixel_step = 16, .channel_step = 1};
-static const struct separable_pointwise_layer separable_conv2_layer = {.channels_in = 16, .channels_out = 4,
-    .width = 16, .pixel_step = 4, .channel_step = 1, .words = 16};
-static const struct separable_binary_layer separable_add3_layer = {.count = 64, .multiplier_a = 4194304,
-    .multiplier_b = 4194304, .offset = 10485759};
-static const struct separable_pointwise_layer separable_conv4_layer = {.channels_in = 4, .channels_out = 16,
-    .width = 16, .pixel_step = 1, .channel_step = 16, .words = 4};
-static const struct separable_depthwise_3x3_layer separable_dw5_layer = {.zero_in = -128, .width_in = 16,
-    .channels = 16, .span = 12, .pixel_step = 16, .channel_step = 1};
-static const struct separable_pointwise_layer separable_conv6_layer = {.channels_in = 16, .channels_out = 8, .width = 8,
-    .pixel_step = 1, .channel_step = 8, .words = 16};
-static const struct separable_depthwise_strip_layer separable_dw7_layer = {.zero_in = 16, .channels = 8, .width_in = 8,
-    .width_out = 8, .pixel_step = 8, .channel_step = 1};
+/* Layer 0, conv0: Conv 1x1, 16x16x4 -> 16x16x16.
+ * Reads x [64, 1088), writes conv0 [1344, 2112), scratch [0, 16). */
+static void separable_layer_0_conv0(int8_t *arena, int32_t step)
+{
+    static const struct separable_pointwise_layer layer = {.channels_in = 4, .channels_out = 16, .width = 16,
+        .pixel_step = 1, .channel_step = 16, .words = 4};
+    SEPARABLE_HOOK(0, 0);
+    separable_pointwise_high_rounded_2(separable_row(arena, &separable_x_buffer, step),
+        separable_row(arena, &separable_conv0_buffer, step), separable_conv0_stream, &layer,
+        arena + SEPARABLE_SCRATCH_conv0);
+    SEPARABLE_HOOK(0, 1);
+}
 
-/* Computes step `step` of a node. */
+/* Layer 1, dw1: Depthwise 3x3, 16x16x16 -> 16x16x16.
+ * Reads conv0 [1344, 2112), writes dw1 [1088, 1344), scratch [0, 16). */
+static void separable_layer_1_dw1(int8_t *arena, int32_t step)
+{
+    static const struct separable_depthwise_3x3_layer layer = {.zero_in = -128, .width_in = 16, .channels = 16,
+        .span = 12, .pixel_step = 16, .channel_step = 1};
+    const int8_t *rows[3];
+    separable_window(rows, arena, &separable_conv0_buffer, step - 1, 3, 1);
+    SEPARABLE_HOOK(1, 0);
+    separable_depthwise_3x3_high_rounded_2(rows, separable_row(arena, &separable_dw1_buffer, step),
+        separable_dw1_weights, separable_dw1_requant, layer.zero_in, layer.width_in, layer.channels, layer.span,
+        layer.pixel_step, layer.channel_step, arena + SEPARABLE_SCRATCH_dw1);
+    SEPARABLE_HOOK(1, 1);
+}
+
+/* Layer 2, conv2: Conv 1x1, 16x16x16 -> 16x16x4.
+ * Reads dw1 [1088, 1344), writes conv2 [1088, 1344), scratch [0, 64). */
+static void separable_layer_2_conv2(int8_t *arena, int32_t step)
+{
+    static const struct separable_pointwise_layer layer = {.channels_in = 16, .channels_out = 4, .width = 16,
+        .pixel_step = 4, .channel_step = 1, .words = 16};
+    SEPARABLE_HOOK(2, 0);
+    separable_pointwise_high_rounded_kink(separable_row(arena, &separable_dw1_buffer, step),
+        separable_row(arena, &separable_conv2_buffer, step), separable_conv2_stream, &layer,
+        arena + SEPARABLE_SCRATCH_conv2);
+    SEPARABLE_HOOK(2, 1);
+}
+
+/* Layer 3, add3: Binary, 16x16x4 + 16x16x4 -> 16x16x4.
+ * Reads x [64, 1088) and conv2 [1088, 1344), writes add3 [64, 1088). */
+static void separable_layer_3_add3(int8_t *arena, int32_t step)
+{
+    static const struct separable_binary_layer layer = {.count = 64, .multiplier_a = 4194304, .multiplier_b = 4194304,
+        .offset = 10485759};
+    SEPARABLE_HOOK(3, 0);
+    separable_binary_add_xx_pair_up_22(separable_row(arena, &separable_x_buffer, step),
+        separable_row(arena, &separable_conv2_buffer, step), separable_row(arena, &separable_add3_buffer, step),
+        layer.count, layer.multiplier_a, layer.multiplier_b, layer.offset);
+    SEPARABLE_HOOK(3, 1);
+}
+
+/* Layer 4, conv4: Conv 1x1, 16x16x4 -> 16x16x16.
+ * Reads add3 [64, 1088), writes conv4 [1216, 1984), scratch [0, 16). */
+static void separable_layer_4_conv4(int8_t *arena, int32_t step)
+{
+    static const struct separable_pointwise_layer layer = {.channels_in = 4, .channels_out = 16, .width = 16,
+        .pixel_step = 1, .channel_step = 16, .words = 4};
+    SEPARABLE_HOOK(4, 0);
+    separable_pointwise_high_rounded_2(separable_row(arena, &separable_add3_buffer, step),
+        separable_row(arena, &separable_conv4_buffer, step), separable_conv4_stream, &layer,
+        arena + SEPARABLE_SCRATCH_conv4);
+    SEPARABLE_HOOK(4, 1);
+}
+
+/* Layer 5, dw5: Depthwise 3x3, 16x16x16 -> 8x8x16.
+ * Reads conv4 [1216, 1984), writes dw5 [1088, 1216), scratch [0, 16). */
+static void separable_layer_5_dw5(int8_t *arena, int32_t step)
+{
+    static const struct separable_depthwise_3x3_layer layer = {.zero_in = -128, .width_in = 16, .channels = 16,
+        .span = 12, .pixel_step = 16, .channel_step = 1};
+    const int8_t *rows[3];
+    separable_window(rows, arena, &separable_conv4_buffer, step * 2, 3, 1);
+    SEPARABLE_HOOK(5, 0);
+    separable_depthwise_3x3_s2_high_rounded_2(rows, separable_row(arena, &separable_dw5_buffer, step),
+        separable_dw5_weights, separable_dw5_requant, layer.zero_in, layer.width_in, layer.channels, layer.span,
+        layer.pixel_step, layer.channel_step, arena + SEPARABLE_SCRATCH_dw5);
+    SEPARABLE_HOOK(5, 1);
+}
+
+/* Layer 6, conv6: Conv 1x1, 8x8x16 -> 8x8x8.
+ * Reads dw5 [1088, 1216), writes conv6 [64, 384), scratch [0, 64). */
+static void separable_layer_6_conv6(int8_t *arena, int32_t step)
+{
+    static const struct separable_pointwise_layer layer = {.channels_in = 16, .channels_out = 8, .width = 8,
+        .pixel_step = 1, .channel_step = 8, .words = 16};
+    SEPARABLE_HOOK(6, 0);
+    separable_pointwise_high_rounded_kink(separable_row(arena, &separable_dw5_buffer, step),
+        separable_row(arena, &separable_conv6_buffer, step), separable_conv6_stream, &layer,
+        arena + SEPARABLE_SCRATCH_conv6);
+    SEPARABLE_HOOK(6, 1);
+}
+
+/* Layer 7, dw7: Depthwise 5x5, 8x8x8 -> 8x8x8.
+ * Reads conv6 [64, 384), writes dw7 [384, 896), scratch [0, 64). */
+static void separable_layer_7_dw7(int8_t *arena, int32_t step)
+{
+    static const struct separable_depthwise_strip_layer layer = {.zero_in = 16, .channels = 8, .width_in = 8,
+        .width_out = 8, .pixel_step = 8, .channel_step = 1};
+    const int8_t *rows[5];
+    separable_window(rows, arena, &separable_conv6_buffer, step - 2, 5, 1);
+    SEPARABLE_HOOK(7, 0);
+    separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(rows, separable_row(arena, &separable_dw7_buffer, step),
+        separable_dw7_weights, separable_dw7_requant, layer.zero_in, layer.channels, layer.width_in, layer.width_out,
+        layer.pixel_step, layer.channel_step, arena + SEPARABLE_SCRATCH_dw7);
+    SEPARABLE_HOOK(7, 1);
+}
+
+/* Computes step `step` of a node. Nodes are the layers in the order of their turns. */
 static void separable_fire(int8_t *arena, int32_t node, int32_t step)
 {
-    (void)step; /* where every node takes one step */
     switch (node) {
     case 0:
-        /* Layer 0, conv0: Conv 1x1, 16x16x4 -> 16x16x16.
-         * Reads x [64, 1088), writes conv0 [1344, 2112), scratch [0, 16). */
-        SEPARABLE_HOOK(0, 0);
-        separable_pointwise_high_rounded_2(separable_row(arena, &separable_x_buffer, step),
-            separable_row(arena, &separable_conv0_buffer, step), separable_conv0_stream, &separable_conv0_layer,
-            arena + SEPARABLE_SCRATCH_conv0);
-        SEPARABLE_HOOK(0, 1);
+        separable_layer_0_conv0(arena, step);
         break;
     case 1:
-        /* Layer 1, dw1: Depthwise 3x3, 16x16x16 -> 16x16x16.
-         * Reads conv0 [1344, 2112), writes dw1 [1088, 1344), scratch [0, 16). */
-        {
-            const int8_t *rows[3];
-            separable_window(rows, arena, &separable_conv0_buffer, step - 1, 3, 1);
-            SEPARABLE_HOOK(1, 0);
-            separable_depthwise_3x3_high_rounded_2(rows, separable_row(arena, &separable_dw1_buffer, step),
-                separable_dw1_weights, separable_dw1_requant, separable_dw1_layer.zero_in, separable_dw1_layer.width_in,
-                separable_dw1_layer.channels, separable_dw1_layer.span, separable_dw1_layer.pixel_step,
-                separable_dw1_layer.channel_step, arena + SEPARABLE_SCRATCH_dw1);
-            SEPARABLE_HOOK(1, 1);
-        }
+        separable_layer_1_dw1(arena, step);
         break;
     case 2:
-        /* Layer 2, conv2: Conv 1x1, 16x16x16 -> 16x16x4.
-         * Reads dw1 [1088, 1344), writes conv2 [1088, 1344), scratch [0, 64). */
-        SEPARABLE_HOOK(2, 0);
-        separable_pointwise_high_rounded_kink(separable_row(arena, &separable_dw1_buffer, step),
-            separable_row(arena, &separable_conv2_buffer, step), separable_conv2_stream, &separable_conv2_layer,
-            arena + SEPARABLE_SCRATCH_conv2);
-        SEPARABLE_HOOK(2, 1);
+        separable_layer_2_conv2(arena, step);
         break;
     case 3:
-        /* Layer 3, add3: Binary, 16x16x4 + 16x16x4 -> 16x16x4.
-         * Reads x [64, 1088) and conv2 [1088, 1344), writes add3 [64, 1088). */
-        SEPARABLE_HOOK(3, 0);
-        separable_binary_add_xx_pair_up_22(separable_row(arena, &separable_x_buffer, step),
-            separable_row(arena, &separable_conv2_buffer, step), separable_row(arena, &separable_add3_buffer, step),
-            separable_add3_layer.count, separable_add3_layer.multiplier_a, separable_add3_layer.multiplier_b,
-            separable_add3_layer.offset);
-        SEPARABLE_HOOK(3, 1);
+        separable_layer_3_add3(arena, step);
         break;
     case 4:
-        /* Layer 4, conv4: Conv 1x1, 16x16x4 -> 16x16x16.
-         * Reads add3 [64, 1088), writes conv4 [1216, 1984), scratch [0, 16). */
-        SEPARABLE_HOOK(4, 0);
-        separable_pointwise_high_rounded_2(separable_row(arena, &separable_add3_buffer, step),
-            separable_row(arena, &separable_conv4_buffer, step), separable_conv4_stream, &separable_conv4_layer,
-            arena + SEPARABLE_SCRATCH_conv4);
-        SEPARABLE_HOOK(4, 1);
+        separable_layer_4_conv4(arena, step);
         break;
     case 5:
-        /* Layer 5, dw5: Depthwise 3x3, 16x16x16 -> 8x8x16.
-         * Reads conv4 [1216, 1984), writes dw5 [1088, 1216), scratch [0, 16). */
-        {
-            const int8_t *rows[3];
-            separable_window(rows, arena, &separable_conv4_buffer, step * 2, 3, 1);
-            SEPARABLE_HOOK(5, 0);
-            separable_depthwise_3x3_s2_high_rounded_2(rows, separable_row(arena, &separable_dw5_buffer, step),
-                separable_dw5_weights, separable_dw5_requant, separable_dw5_layer.zero_in, separable_dw5_layer.width_in,
-                separable_dw5_layer.channels, separable_dw5_layer.span, separable_dw5_layer.pixel_step,
-                separable_dw5_layer.channel_step, arena + SEPARABLE_SCRATCH_dw5);
-            SEPARABLE_HOOK(5, 1);
-        }
+        separable_layer_5_dw5(arena, step);
         break;
     case 6:
-        /* Layer 6, conv6: Conv 1x1, 8x8x16 -> 8x8x8.
-         * Reads dw5 [1088, 1216), writes conv6 [64, 384), scratch [0, 64). */
-        SEPARABLE_HOOK(6, 0);
-        separable_pointwise_high_rounded_kink(separable_row(arena, &separable_dw5_buffer, step),
-            separable_row(arena, &separable_conv6_buffer, step), separable_conv6_stream, &separable_conv6_layer,
-            arena + SEPARABLE_SCRATCH_conv6);
-        SEPARABLE_HOOK(6, 1);
+        separable_layer_6_conv6(arena, step);
         break;
     case 7:
-        /* Layer 7, dw7: Depthwise 5x5, 8x8x8 -> 8x8x8.
-         * Reads conv6 [64, 384), writes dw7 [384, 896), scratch [0, 64). */
-        {
-            const int8_t *rows[5];
-            separable_window(rows, arena, &separable_conv6_buffer, step - 2, 5, 1);
-            SEPARABLE_HOOK(7, 0);
-            separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(rows,
-                separable_row(arena, &separable_dw7_buffer, step), separable_dw7_weights, separable_dw7_requant,
-                separable_dw7_layer.zero_in, separable_dw7_layer.channels, separable_dw7_layer.width_in,
-                separable_dw7_layer.width_out, separable_dw7_layer.pixel_step, separable_dw7_layer.channel_step,
-                arena + SEPARABLE_SCRATCH_dw7);
-            SEPARABLE_HOOK(7, 1);
-        }
+        separable_layer_7_dw7(arena, step);
         break;
     default:
         break;
@@ -1683,14 +1729,14 @@ static void separable_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, last_wait, join;
 } separable_nodes[] = {
-    {16, 0, 0, 1},
-    {16, 0, 1, 2},
-    {16, 1, 2, 3},
-    {16, 2, 3, 3},
-    {16, 3, 3, 5},
-    {8, 3, 4, 6},
-    {8, 4, 5, 7},
-    {8, 5, 6, 7},
+    {16, 0, 0, 1}, /* 0 conv0 */
+    {16, 0, 1, 2}, /* 1 dw1 */
+    {16, 1, 2, 3}, /* 2 conv2 */
+    {16, 2, 3, 3}, /* 3 add3 */
+    {16, 3, 3, 5}, /* 4 conv4 */
+    {8, 3, 4, 6}, /* 5 dw5 */
+    {8, 4, 5, 7}, /* 6 conv6 */
+    {8, 5, 6, 7}, /* 7 dw7 */
 };
 
 /* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */
