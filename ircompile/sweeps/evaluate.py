@@ -11,11 +11,14 @@ from ircompile.importers import load
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.passes import normalize, working
+from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.plan.work import macs
 from ircompile.sweeps.space import Candidate, function_of
 from ircompile.target import load_target
 from ircompile.timing.board import Board, BoardMemory, load_board
-from ircompile.timing.network import time_of
-from ircompile.variants.estimate import Analysis, analyze_graph
+from ircompile.timing.network import Timing, time_of
+from ircompile.variants.estimate import constant_bytes
+from ircompile.variants.estimate.screen import Screened, screen
 
 MACS = "macs"
 CODE_BYTES = 24 * 1024
@@ -70,19 +73,26 @@ def _answer(question: Question, candidate: Candidate) -> dict[str, Any]:
     normal = working(normalize(graph, prune=not isinstance(model, Graph)))  # random weights have no dead channels
     board = question.timed_on
     core = board.core if board and question.board else load_target(question.target)
-    timed = (lambda plan: time_of(plan, board).data) if board else None
-    found = analyze_graph(normal, core, question.input_mode, question.limits.ram, advise=False, timed=timed)
+    limits, constants = question.limits, constant_bytes(normal)
+
+    def hopeless(plan: ScheduledGraph) -> bool:
+        if limits.flash is not None and constants + CODE_BYTES > limits.flash:
+            return True
+        return bool(limits.milliseconds and board and time_of(plan, board).milliseconds > limits.milliseconds)
+
+    found = screen(normal, core, question.input_mode, limits.ram, hopeless=hopeless)
+    timing = time_of(found.scheduled, board) if board else None
     return {
         "arena": found.arena,
         "basis": found.basis,
         "lower_bound": found.lower_bound,
-        "macs": found.macs,
-        "constants": found.constants,
-        "milliseconds": found.timing and found.timing["milliseconds"],
-        "band": found.timing and found.timing["band"],
+        "macs": macs(found.scheduled),
+        "constants": constants,
+        "milliseconds": timing and timing.milliseconds,
+        "band": timing and timing.band,
         "proxy": _proxy(question, candidate, normal),
         "verdict": found.verdict,
-        "fits": _fits(question.limits, found),
+        "fits": _fits(limits, found, timing),
     }
 
 
@@ -98,12 +108,10 @@ def _proxy(question: Question, candidate: Candidate, graph: Graph) -> float:
         ) from error
 
 
-def _fits(limits: Limits, found: Analysis) -> bool | None:
+def _fits(limits: Limits, found: Screened, timing: Timing | None) -> bool | None:
     """Whether all limits hold; None where memory is open, or nothing was asked."""
     if limits == Limits():
         return None
-    if limits.flash is not None and found.constants + CODE_BYTES > limits.flash:
+    if limits.milliseconds is not None and timing and timing.milliseconds > limits.milliseconds:
         return False
-    if limits.milliseconds is not None and found.timing and found.timing["milliseconds"] > limits.milliseconds:
-        return False
-    return True if limits.ram is None else found.fits
+    return found.fits if limits.ram is not None or found.fits is False else True

@@ -39,10 +39,15 @@ class Planner:
         lowered = self.lowered
         return ScheduledGraph(lowered.graph, lowered.demands, self.line_buffers - names, names, self.shortcuts)
 
-    def estimate(self, rows_input: bool) -> Estimate:
-        """About the plan that the compiler would make: line buffers only if they save much."""
+    def estimate(self, rows_input: bool, enough: int | None = None) -> Estimate:
+        """About the plan that the compiler would make: line buffers only if they save much.
+
+        A plan that surely takes no more than `enough` bytes is good enough: then no better one is looked for.
+        """
         bound = lower_bound(self.plain, rows_input)
         found = Estimate(self, find_coarse(self.plain, rows_input), bound)
+        if enough is not None and found.surely <= enough:
+            return found
         if found.bytes > NEAR_LEAST * bound and self.line_buffers:
             least = Estimate(self, find_coarse(self.with_line_buffers, rows_input), bound)
             found = found if found.bytes <= NEAR_LEAST * least.bytes else least

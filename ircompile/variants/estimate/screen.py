@@ -1,0 +1,64 @@
+"""Whether a graph fits, with as little planning as that takes: for the many candidates of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ircompile.interface import InputMode
+from ircompile.ir.graph import Graph
+from ircompile.kernels.lower import lower
+from ircompile.plan import check_input_mode
+from ircompile.plan.bound import lower_bound
+from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.target import MemoryRegion, Target
+from ircompile.variants.estimate.estimate import Planner
+from ircompile.variants.estimate.memories import budget_of, shares
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What a graph needs: as `Analysis` says it, but with `basis` "bound" nothing was planned.
+
+    Then the bound, which is proved, is above the budget already, or another limit does not hold; `arena` is the
+    bound.
+    """
+
+    scheduled: ScheduledGraph
+    arena: int
+    basis: Literal["planned", "estimated", "bound"]
+    lower_bound: int
+    fits: bool | None
+    verdict: Literal["fits", "may fit", "does not fit", "not asked"]
+
+
+def screen(
+    graph: Graph,
+    target: Target,
+    input_mode: InputMode = "resident",
+    ram: int | None = None,
+    memory: Sequence[MemoryRegion] = (),
+    hopeless: Callable[[ScheduledGraph], bool] | None = None,
+) -> Screened:
+    """Screens a normalized graph; see `analyze_graph`. `hopeless` says of its schedule that another limit fails.
+
+    Raises CompileError where the input mode does not suit the graph.
+    """
+    check_input_mode(graph, input_mode)
+    memory = tuple(memory or target.memory)
+    ram = budget_of(ram, memory)
+    planner, rows = Planner(lower(graph, target)), input_mode == "rows"
+    bound = lower_bound(planner.plain, rows)
+    if hopeless and hopeless(planner.plain):
+        return Screened(planner.plain, bound, "bound", bound, False, "not asked")
+    if ram is not None and bound > ram:
+        return Screened(planner.plain, bound, "bound", bound, False, "does not fit")
+    found = planner.estimate(rows, ram)
+    basis: Literal["planned", "estimated"] = "planned" if found.placed else "estimated"
+    scheduled = found.coarse.scheduled
+    if ram is None:
+        return Screened(scheduled, found.bytes, basis, bound, None, "not asked")
+    if found.surely <= ram and (len(memory) < 2 or bool(shares(found, memory))):
+        return Screened(scheduled, found.bytes, basis, bound, True, "fits")
+    return Screened(scheduled, found.bytes, basis, bound, None, "may fit")
