@@ -16,8 +16,9 @@ from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.quantization import quantizers
 from ircompile.quantization.concerns import concerns_of
-from ircompile.quantization.float_model import open_float
-from ircompile.quantization.quantizers import METHODS, fitting
+from ircompile.quantization.equalize import equalize
+from ircompile.quantization.float_model import OnnxNetwork, open_float, with_real_weights
+from ircompile.quantization.quantizers import METHODS, fitting, with_inline_buffers
 from ircompile.quantization.samples import Reading, read_samples, spread
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "schema" / "quantize.json").read_text())
@@ -172,3 +173,109 @@ def test_a_missing_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(quantizers, "require", missing)
     with pytest.raises(CompileError, match=r"ircompile\[quantize\]"):
         quantizers.quantize(model, [np.zeros(model.shape, np.float32)], "ai-edge")
+
+
+def separable(path: Path, clipped: bool) -> Path:
+    """Depthwise 3 x 3 on 4 channels, a thousand thousand times apart, ReLU or ReLU6, pointwise to 3."""
+    onnx = pytest.importorskip("onnx")
+    rng = np.random.default_rng(3)
+    first = rng.normal(size=(4, 1, 3, 3)).astype(np.float32) * np.float32([[[[1]]], [[[1e3]]], [[[1e-3]]], [[[5]]]])
+    arrays = {"w1": first, "b1": rng.normal(size=4).astype(np.float32), "w2": rng.normal(size=(3, 4, 1, 1))}
+    bounds = {"low": np.float32(0), "high": np.float32(6)} if clipped else {}
+    middle = ("Clip", ["y", "low", "high"]) if clipped else ("Relu", ["y"])
+    make = onnx.helper.make_node
+    nodes = [
+        make("Conv", ["x", "w1", "b1"], ["y"], group=4, pads=[1, 1, 1, 1]),
+        make(*middle, ["z"]),
+        make("Conv", ["z", "w2"], ["out"]),
+    ]
+    ends = [onnx.helper.make_tensor_value_info(n, 1, [1, c, 8, 8]) for n, c in (("x", 4), ("out", 3))]
+    constants = {**arrays, **bounds}
+    tensors = [onnx.numpy_helper.from_array(np.asarray(a, np.float32), n) for n, a in constants.items()]
+    graph = onnx.helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)]), path)
+    return path
+
+
+def test_equalizing_changes_nothing_in_float_and_the_ranges_in_the_file(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    plain = open_float(separable(tmp_path / "a.onnx", clipped=False))
+    model = open_float(tmp_path / "a.onnx")
+    assert isinstance(model, OnnxNetwork)
+    x = np.random.default_rng(0).normal(size=model.shape).astype(np.float32)
+    assert any("times apart" in concern.problem for concern in concerns_of(model, [x]))
+    assert equalize(model) == ["y"]
+    np.testing.assert_allclose(model.run(x), plain.run(x), rtol=1e-5, atol=1e-5)
+    assert not any("times apart" in concern.problem for concern in concerns_of(model, [x]))
+
+
+def test_a_relu6_stops_equalizing(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    model = open_float(separable(tmp_path / "a.onnx", clipped=True))
+    assert isinstance(model, OnnxNetwork)
+    assert equalize(model) == []
+
+
+def test_weights_of_8_bits_between_floats_become_real(tmp_path: Path) -> None:
+    """A file of dynamic range, with the older field for its operators, is quantized as the float file is."""
+    pytest.importorskip("ai_edge_litert")
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    path = float_tflite(tmp_path)
+    file = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    tensor = file.subgraphs[0].tensors[1]
+    real = np.frombuffer(np.asarray(file.buffers[tensor.buffer].data, np.uint8).tobytes(), np.float32)
+    scale = np.float32(np.abs(real).max() / 127)
+    codes = np.rint(real / scale).astype(np.int8)
+    file.buffers[tensor.buffer].data = codes.view(np.uint8)
+    tensor.type, tensor.quantization = schema.TensorType.INT8, schema.QuantizationParametersT()
+    tensor.quantization.scale, tensor.quantization.zeroPoint = [float(scale)], [0]
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(file.Pack(builder), b"TFL3")
+    made = schema.ModelT.InitFromPackedBuf(with_real_weights(bytes(builder.Output())), 0)
+    tensor = made.subgraphs[0].tensors[1]
+    assert tensor.type == schema.TensorType.FLOAT32
+    found = np.frombuffer(np.asarray(made.buffers[tensor.buffer].data, np.uint8).tobytes(), np.float32)
+    np.testing.assert_allclose(found, codes * scale, rtol=1e-6)
+    assert with_real_weights(path.read_bytes()) == path.read_bytes()
+
+
+def test_a_network_that_its_runtime_refuses_is_told(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    model = open_float(separable(tmp_path / "a.onnx", clipped=False))
+    assert isinstance(model, OnnxNetwork)
+    model.model.graph.node.append(onnx.helper.make_node("NoSuchOperator", ["x"], ["y2"]))
+    model.forget()
+    with pytest.raises(CompileError, match="ONNX Runtime refuses it"):
+        model.run(np.zeros(model.shape, np.float32))
+
+
+def test_constants_behind_the_flatbuffer_come_into_it(tmp_path: Path) -> None:
+    """As ai-edge-quantizer writes larger files; TFLite Micro computes with garbage there."""
+    pytest.importorskip("ai_edge_litert")
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    import flatbuffers
+
+    path = float_tflite(tmp_path)
+
+    def packed(file: object) -> bytes:
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(file.Pack(builder), b"TFL3")  # type: ignore[attr-defined]
+        return bytes(builder.Output())
+
+    file = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    wanted = [None if b.data is None else bytes(b.data) for b in file.buffers]
+    outside = [b for b in file.buffers if b.data is not None]
+    contents = [bytes(b.data) for b in outside]
+    for buffer, content in zip(outside, contents, strict=True):
+        buffer.data, buffer.offset, buffer.size = None, 2**20, len(content)
+    at = len(packed(file))
+    for buffer, content in zip(outside, contents, strict=True):
+        buffer.offset, at = at, at + len(content)
+    made = with_inline_buffers(packed(file) + b"".join(contents))
+    found = schema.ModelT.InitFromPackedBuf(made, 0)
+    assert [None if b.data is None else bytes(b.data) for b in found.buffers] == wanted
+    assert all(b.offset == b.size == 0 for b in found.buffers)
+    assert with_inline_buffers(made) == made

@@ -15,8 +15,9 @@ from ircompile.emit.writing import write_files
 from ircompile.errors import CompileError
 from ircompile.pipeline import build, read
 from ircompile.quantization.concerns import Concern, concerns_of
+from ircompile.quantization.equalize import equalize
 from ircompile.quantization.evaluation import Evaluation, LayerNoise, evaluate, layer_noise
-from ircompile.quantization.float_model import FloatModel, open_float
+from ircompile.quantization.float_model import FloatModel, OnnxNetwork, open_float
 from ircompile.quantization.quantizers import METHODS, fitting, quantize
 from ircompile.quantization.samples import Reading, Samples, read_samples
 from ircompile.target import load_target
@@ -44,6 +45,10 @@ def _fill(to: argparse.ArgumentParser) -> None:
     data.add_argument("--bgr", action="store_true", help="pictures have their channels in reverse order")
     work = to.add_argument_group("quantizer")
     work.add_argument("--method", choices=tuple(METHODS), metavar="M", help=METHOD)
+    work.add_argument(
+        "--equalize", action="store_true",
+        help="bring the channels of depthwise convolutions to like ranges first, exactly in float (.onnx)",
+    )  # fmt: skip
     work.add_argument("--dry-run", action="store_true", help="say what would be done, and what is of concern")
     output = to.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, metavar="FILE", help="the file to write (default: NAME_int8)")
@@ -51,6 +56,7 @@ def _fill(to: argparse.ArgumentParser) -> None:
     output.add_argument("--json", action="store_true", help="print the facts as JSON")
 
 
+LESS_LOSS = "to lose less: more samples (--calibrate), another --method, --equalize where a concern says so"
 METHOD = "nncf (default) or onnxruntime for .onnx, ai-edge for .tflite"
 
 
@@ -67,11 +73,12 @@ class _Job:
 def quantize_model(arguments: argparse.Namespace) -> int:
     """Quantizes, evaluates and writes."""
     job = _job_of(arguments)
+    equalized = _equalized(job.model) if arguments.equalize else []
     inputs = [job.reading.read(path) for path in job.samples.calibration]
     with doing("looking at activations"):
         concerns = concerns_of(job.model, inputs[:LOOKED_AT])
     if arguments.dry_run:
-        _tell(_plan_data(arguments, job, concerns), arguments.json)
+        _tell(_plan_data(arguments, job, concerns, equalized), arguments.json)
         return 0
     target = _target_file(arguments)
     with doing(f"quantizing with {METHODS[job.method][0]}"):
@@ -81,13 +88,20 @@ def quantize_model(arguments: argparse.Namespace) -> int:
         compiled = build(read(target), load_target("host"), "quantized")
         result = evaluate(job.model, compiled, target, job.reading, job.samples.held_out)
         noise = layer_noise(job.model, target, inputs[:LOOKED_AT])
-    data = _plan_data(arguments, job, concerns) | _result_data(arguments, target, result, noise)
+    data = _plan_data(arguments, job, concerns, equalized) | _result_data(arguments, target, result, noise)
     _tell(data, arguments.json)
     if arguments.then:
         from ircompile.cli import main
 
         return main([str(target), *shlex.split(arguments.then)])
     return 0
+
+
+def _equalized(model: FloatModel) -> list[str]:
+    """The layers that were equalized. Raises CompileError for a file in which that is not done."""
+    if not isinstance(model, OnnxNetwork):
+        raise CompileError("--equalize", f"is not done in {model.path.suffix} files", ".onnx")
+    return equalize(model)
 
 
 def _job_of(arguments: argparse.Namespace) -> _Job:
@@ -117,7 +131,9 @@ def _target_file(arguments: argparse.Namespace) -> Path:
     return target
 
 
-def _plan_data(arguments: argparse.Namespace, job: _Job, concerns: list[Concern]) -> dict[str, Any]:
+def _plan_data(
+    arguments: argparse.Namespace, job: _Job, concerns: list[Concern], equalized: list[str]
+) -> dict[str, Any]:
     return {
         "model": arguments.model.name,
         "method": job.method,
@@ -125,6 +141,7 @@ def _plan_data(arguments: argparse.Namespace, job: _Job, concerns: list[Concern]
         "held_out_samples": len(job.samples.held_out),
         "labelled": job.samples.labelled,
         "concerns": [asdict(concern) for concern in concerns],
+        "equalized": equalized,
     }
 
 
@@ -155,6 +172,8 @@ def _tell(data: dict[str, Any], as_json: bool) -> None:
             f"{METHODS[data['method']][0]}, calibrated with {number(data['calibration_samples'])} samples",
         ),
     ]
+    if data["equalized"]:
+        lines.append(("equalized", f"{', '.join(data['equalized'])}; the float network computes the same"))
     lines += [("concern", f"{c['where']} {c['problem']}; {c['advice']}") for c in data["concerns"]]
     if "file" in data:
         sizes = data["bytes"]
@@ -178,6 +197,7 @@ def _tell(data: dict[str, Any], as_json: bool) -> None:
     layers = [(layer["name"], f"{layer['decibels']:.1f} dB") for layer in data["layers"][:SHOWN]]
     if layers:
         print_table(("layers that lose most", "signal to noise"), layers, numeric=(1,))
+        OUT.print(LESS_LOSS, markup=False)
 
 
 QUANTIZE = Command(

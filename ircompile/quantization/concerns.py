@@ -87,8 +87,8 @@ def _channels_apart(model: OnnxNetwork) -> list[Concern]:
                 Concern(
                     shorten(node.output[0]),
                     f"has channels whose weights are {apart:.0f} times apart",
-                    "its output has one scale for all channels: small ones may vanish; train with weight decay, or "
-                    "equalize the channels of this layer and the one before it",
+                    "its output has one scale for all channels, in which small ones may vanish: --equalize moves "
+                    "factors into the next convolution, where no ReLU6 is between; or train with weight decay",
                 )
             )
     return found

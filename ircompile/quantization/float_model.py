@@ -59,13 +59,14 @@ class TfliteNetwork:
         self.path = path
         litert = require("ai_edge_litert.interpreter", "ai-edge-litert", str(path))
         try:
+            self.data = with_real_weights(path.read_bytes())
             self._interpreter = litert.Interpreter(
-                model_path=str(path),
+                model_content=self.data,
                 experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                 experimental_preserve_all_tensors=True,
             )
             self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
+        except Exception as error:  # of many kinds, where a file is damaged
             raise CompileError(str(path), f"LiteRT refuses it: {error}", "a float .tflite") from None
         inputs = self._interpreter.get_input_details()
         _check_one(path, len(inputs))
@@ -92,6 +93,48 @@ class TfliteNetwork:
         self._interpreter.invoke()
 
 
+def with_real_weights(data: bytes) -> bytes:
+    """A TFLite file with weights of 8 bits turned back into float, where the tensors between are float.
+
+    "Dynamic range" files have such weights. Other files stay as they are.
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    file = schema.ModelT.InitFromPackedBuf(data, 0)
+    changed = False
+    for graph in file.subgraphs:
+        for op in graph.operators:
+            if graph.tensors[op.inputs[0]].type != schema.TensorType.FLOAT32:
+                continue
+            for tensor in (graph.tensors[index] for index in op.inputs[1:] if index >= 0):
+                codes = file.buffers[tensor.buffer].data
+                if tensor.type != schema.TensorType.INT8 or codes is None or tensor.quantization is None:
+                    continue
+                real = schema.BufferT()
+                real.data = np.frombuffer(_weights(np.asarray(codes, np.uint8), tensor).tobytes(), np.uint8)
+                tensor.buffer, tensor.type, tensor.quantization = len(file.buffers), schema.TensorType.FLOAT32, None
+                file.buffers.append(real)
+                changed = True
+    if not changed:
+        return data
+    builder = flatbuffers.Builder(len(data))
+    builder.Finish(file.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _weights(data: Array, tensor: Any) -> Array:
+    """The float32 weights of int8 ones, with a scale a tensor or a channel."""
+    codes = data.view(np.int8).reshape(tensor.shape)
+    scales = np.asarray(tensor.quantization.scale, np.float32)
+    zeros = np.asarray(tensor.quantization.zeroPoint, np.float32)
+    if len(scales) > 1:
+        along = [1] * codes.ndim
+        along[tensor.quantization.quantizedDimension] = -1
+        scales, zeros = scales.reshape(along), zeros.reshape(along)
+    return np.asarray((codes.astype(np.float32) - zeros) * scales, np.float32)
+
+
 def _real(codes: Array, detail: Any) -> Array:
     """The real values of a tensor of LiteRT, which may be quantized."""
     scale, zero_point = detail["quantization"]
@@ -113,6 +156,10 @@ class OnnxNetwork:
             raise CompileError(str(path), f"input {self.input_name!r} has shape {self.shape}", "static shapes")
         self._whole: Any = None
         self._open: Any = None
+
+    def forget(self) -> None:
+        """Opens it anew when it is run next: `model` was changed."""
+        self._whole = self._open = None
 
     def run(self, x: Array) -> Array:
         """The first output."""
@@ -174,7 +221,11 @@ def _session(model: Any, where: str) -> Any:
     ort = require("onnxruntime", "onnxruntime", where)
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    try:
+        return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of ONNX Runtime's own kinds
+        reason = str(error).strip().splitlines()[0]
+        raise CompileError(where, f"ONNX Runtime refuses it: {reason}", "a float .onnx that it runs") from error
 
 
 def _check_one(path: Path, inputs: int) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.ir.tensor import Array
-from ircompile.quantization.float_model import FloatModel, OnnxNetwork
+from ircompile.quantization.float_model import FloatModel, OnnxNetwork, TfliteNetwork
 from ircompile.quantization.samples import HINT
 from ircompile.verification.references.base import require
 
@@ -147,7 +147,32 @@ def _ai_edge(model: FloatModel, inputs: Sequence[Array]) -> bytes:
         quantizer.load_quantization_recipe(library.recipe.static_wi8_ai8())
         statistics = quantizer.calibrate({SIGNATURE: [{names[0]: x} for x in inputs]})
         quantizer.quantize(statistics).export_model(str(target))
-        return target.read_bytes()
+        return with_inline_buffers(target.read_bytes())
+
+
+def with_inline_buffers(data: bytes) -> bytes:
+    """A TFLite file whose constants all lie in the flatbuffer itself.
+
+    ai-edge-quantizer may append them behind it, where TFLite Micro does not look: it computes with garbage.
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    file = schema.ModelT.InitFromPackedBuf(data, 0)
+    outside = [buffer for buffer in file.buffers if buffer.offset > 1]  # 0 and 1 say that it is not
+    if not outside:
+        return data
+    for buffer in outside:
+        buffer.data = np.frombuffer(data, np.uint8, buffer.size, buffer.offset)
+        buffer.offset = buffer.size = 0
+    builder = flatbuffers.Builder(len(data))
+    builder.Finish(file.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def file_of(model: FloatModel) -> bytes:
+    """The file of a TFLite network, its weights in float."""
+    return model.data if isinstance(model, TfliteNetwork) else model.path.read_bytes()
 
 
 def with_signature(model: FloatModel) -> tuple[bytes, list[str]]:
@@ -155,7 +180,9 @@ def with_signature(model: FloatModel) -> tuple[bytes, list[str]]:
     schema = _required("ai_edge_litert.schema_py_generated", "ai-edge-litert", model)
     import flatbuffers
 
-    file = schema.ModelT.InitFromPackedBuf(model.path.read_bytes(), 0)
+    file = schema.ModelT.InitFromPackedBuf(file_of(model), 0)
+    for code in file.operatorCodes:  # old files have the older field only, which the quantizer does not read
+        code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
     graph = file.subgraphs[0]
 
     def ends(stem: str, indices: Sequence[int]) -> list[Any]:
