@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from nets import Net
 from planted import BIG
 
+from ircompile import checks
 from ircompile.checks.pruning import check_pruning
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
@@ -116,3 +119,10 @@ def test_a_channel_removed_without_reason_is_found() -> None:
 def without(weights: Array, channel: int) -> Array:
     """The weights with one input channel unread."""
     return np.where(np.arange(weights.shape[3]) == channel, 0, weights).astype(weights.dtype)
+
+
+@pytest.mark.parametrize("path", sorted(Path(checks.__file__).parent.glob("*.py")), ids=lambda path: path.name)
+def test_checkers_ask_no_op_for_the_rules_that_they_check(path: Path) -> None:
+    """What an op says of intervals and channels the checkers find again; its meaning they may run."""
+    rules = r"\.(bounds|sum_bounds|tap_classes|lanes|on_channels)\(|ops\.(ranges|borders)\b"
+    assert not re.search(rules, path.read_text())
