@@ -26,6 +26,9 @@ from ircompile.kernels.helium_depthwise import choose_depthwise_lanes
 from ircompile.kernels.helium_elementwise import choose_add
 from ircompile.kernels.helium_wide import choose_wide_dense, choose_wide_depthwise
 from ircompile.kernels.model import Choose, Kernel, Request
+from ircompile.kernels.nibbles import layers_of_nibbles, saved_bytes
+from ircompile.kernels.weights import least_coding
+from ircompile.target import Target
 
 FAMILIES = (
     convolution, depthwise, transpose_conv, pooling, extremes, elementwise, sixteen_bits, normalization, resize,
@@ -53,6 +56,19 @@ def reads_nibbles(node: Node, graph: Graph, request: Request) -> bool:
         plain = depthwise_plain.reads_nibbles(node.op, graph.site(node), request.features)
         return plain and not request.whole
     return isinstance(node.op, ops.Conv)
+
+
+def saved_by_codings(graph: Graph, target: Target) -> int:
+    """Bytes of flash that weights of 4 bits, and those of 8 bits and one excess, take less than in the graph."""
+    nibbles = layers_of_nibbles(graph, lambda node: reads_nibbles(node, graph, Request(target)))
+    saved = 0
+    for node in graph.nodes:
+        if isinstance(node.op, ops.Conv):
+            weights = graph.consts[node.op.weights]
+            saved += int(weights.nbytes) - least_coding(weights).bytes(weights.size)
+        if node.name in nibbles:
+            saved += saved_bytes(graph, node)
+    return saved
 
 
 def choose(node: Node, graph: Graph, request: Request) -> Kernel:

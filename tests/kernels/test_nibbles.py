@@ -14,6 +14,7 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.kernels import nibbles
+from ircompile.kernels.candidates import saved_by_codings
 from ircompile.kernels.requantize import Form, Recipe
 from ircompile.kernels.tiles import run_order, stream_of, weights_of_quads
 from ircompile.kernels.weights import WeightCoding
@@ -185,3 +186,13 @@ def test_streams_hold_the_weights(coding: WeightCoding, channels: int, count: in
         np.testing.assert_array_equal(found[: channels - first], weights[first : first + 2])
         at += 2 + len(order) // 2 + 2 * 2
     assert at == len(stream)
+
+
+@pytest.mark.parametrize(("target", "depthwise"), [("cortex-m3", 4 * 64), ("cortex-m4", 0), ("cortex-m55", 0)])
+def test_an_analysis_counts_four_bits(target: str, depthwise: int) -> None:
+    """Half of 64 x 32 weights, and of the 3 x 3 of a channel what five bytes leave where kernels read them."""
+    net = Net((4, 6, 32), 1)
+    x = narrow(net, net.conv("x", 64))
+    narrow(net, net.depthwise(x))
+    graph = net.graph()
+    assert saved_by_codings(graph, load_target(target)) == 32 * 64 // 2 + depthwise

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
+from ircompile.kernels.candidates import saved_by_codings
 from ircompile.kernels.lower import lower
 from ircompile.plan import check_input_mode
 from ircompile.plan.scheduled_graph import ScheduledGraph
@@ -90,7 +91,7 @@ def analyze_graph(
         input_mode=input_mode,
         layers=len(graph.nodes),
         macs=graph.macs(),
-        constants=constant_bytes(graph),
+        constants=constant_bytes(graph) - saved_by_codings(graph, target),
         arena=found.bytes,
         basis="planned" if found.placed else "estimated",
         lower_bound=found.bound,
