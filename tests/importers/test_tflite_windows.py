@@ -10,6 +10,8 @@ import pytest
 from tflite_compare import assert_equal_to
 from tflite_files import Op, T, const, one_op, write
 
+from ircompile.importers import load
+
 Geometry = tuple[int, int, int, int, int, int, int, int]
 
 # height, width, kernel h and w, stride h and w, dilation h and w
@@ -90,6 +92,24 @@ def test_int4_weights(tmp_path: Path) -> None:
     operands = [x, T((5, 3, 3, 4), "int4", scales, 0, packed), const(np.arange(5), "int32", x.scale * scales)]
     path = one_op(tmp_path / "op.tflite", "CONV_2D", operands, [y], **window_options(GEOMETRIES[1], 0, 0))
     assert_equal_to("tflm", path, [x])
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_int4_fully_connected(per_channel: bool, tmp_path: Path) -> None:
+    """An odd number of weights: half of the last byte is none. TFLite Micro takes one scale only with 4 bits."""
+    rng = np.random.default_rng(per_channel)
+    codes = np.append(rng.integers(-8, 8, 9 * 7), 0)
+    packed = ((codes[0::2] & 15) | ((codes[1::2] & 15) << 4)).astype(np.uint8).tobytes()
+    x, y = quantized(rng, (1, 7)), quantized(rng, (1, 9))
+    scales = rng.uniform(0.01, 0.05, 9) if per_channel else np.float64(0.02)
+    bias = const(rng.integers(-500, 500, 9), "int32", x.scale * scales)
+    four, eight = T((9, 7), "int4", scales, 0, packed), const(codes[:-1].reshape(9, 7), "int8", scales)
+    path = one_op(tmp_path / "four.tflite", "FULLY_CONNECTED", [x, four, bias], [y])
+    wide = one_op(tmp_path / "eight.tflite", "FULLY_CONNECTED", [x, eight, bias], [y])
+    assert_equal_to("tflm", wide if per_channel else path, [x])
+    graphs = [load(file, None) for file in (path, wide)]
+    for name, array in graphs[0].consts.items():
+        np.testing.assert_array_equal(array, graphs[1].consts[name])
 
 
 @pytest.mark.parametrize("profile", ["tflm", "litert-ref"])
