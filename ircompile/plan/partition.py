@@ -1,65 +1,74 @@
-"""Where to cut: a dynamic program over the places between nodes."""
+"""Where to cut: a dynamic program over the places between nodes, which fires few segments.
+
+Firing a segment is expensive, so the program begins with an estimate for each. It chooses the best cuts, fires the
+chosen segments, puts their true costs in place of the estimates, and chooses again. Once all chosen segments have
+been fired, no other cuts are better, as long as no estimate is too high. It ends sooner if the greatest cost cannot
+become less, and the sum hardly.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
+
+import numpy as np
 
 from ircompile.ir.tensor import Array
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.schedule import Segment
-from ircompile.plan.settings import LONGEST_SEGMENT, MANY_NODES, MOVED_BY, PEAK_EXPONENT
+from ircompile.plan.segment_estimates import estimated_bytes
+from ircompile.plan.settings import ESTIMATE_SHARE, FIRING_OVERHEAD, MOVED_BY, PEAK_EXPONENT, SUM_SHARE
 
 
-def partition(costs: SegmentCosts, peak: Callable[[Segment], int]) -> list[Segment]:
+def partition(costs: SegmentCosts, peak: Callable[[Segment], int], effort: float = inf) -> list[Segment]:
     """The segments whose greatest `peak`, which is `costs.live` or `costs.rings`, is least.
 
-    Only places where few bytes exist come into question as cuts: a cut where more exist than the best partition so
-    far needs cannot be better. So the search begins with a quarter of the places and doubles them until it has all
-    that might be better.
+    At most about `effort` steps are fired; then the best segments so far are taken.
     """
-    count = len(costs.scheduled.stages)
-    sizes = sorted(set(costs.at_cut[1:count]))
-    tried = len(sizes) // 4
-    while True:
-        most = sizes[min(tried, len(sizes) - 1)] if sizes else 0
-        cuts = [cut for cut in range(count) if cut == 0 or costs.at_cut[cut] <= most]
-        longest = LONGEST_SEGMENT if count <= MANY_NODES else LONGEST_SEGMENT // 2
-        segments = best_partition([*cuts, count], costs.lower_bounds, peak, longest)
-        worst = max(map(peak, segments))
-        if all(worst < more for more in sizes[tried + 1 :]):
-            return segments
-        tried = 2 * tried + 1
+    estimates = ESTIMATE_SHARE * estimated_bytes(costs.scheduled, costs.rows_input)
+    estimates = np.maximum(estimates, costs.lower_bounds)
+    for segment in costs.found:
+        estimates[segment] = peak(segment)
+    steps = np.cumsum([0, *(stage.steps for stage in costs.scheduled.stages)])
+    best, least = list[Segment](), (inf, inf)
+    while not best or effort > 0:
+        segments = best_partition(estimates)
+        promise = _greatest_and_sum(estimates[tuple(np.transpose(segments))])
+        if best and promise[0] >= least[0] and promise[1] >= SUM_SHARE * least[1]:
+            break
+        for first, stop in (segment for segment in segments if segment not in costs.found):
+            effort -= FIRING_OVERHEAD + int(steps[stop] - steps[first])
+        found = np.array([peak(segment) for segment in segments], float)
+        estimates[tuple(np.transpose(segments))] = found
+        if (cost := _greatest_and_sum(found)) < least:
+            best, least = segments, cost
+    return best
 
 
-def best_partition(
-    cuts: Sequence[int], lower_bounds: Array, cost: Callable[[Segment], float], longest: int
-) -> list[Segment]:
+def _greatest_and_sum(costs: Array) -> tuple[float, float]:
+    return float(costs.max()), float((costs**PEAK_EXPONENT).sum())
+
+
+def best_partition(costs: Array) -> list[Segment]:
     """The segments whose greatest cost is least; of those, the ones whose sum of powers of costs is least.
 
-    Segments begin and end at `cuts` and have up to `longest` nodes; between neighbouring cuts they may have more.
-    No cost is below lower_bounds[segment], so costs are asked for in the order of what the bounds promise, until no
-    other segment can be better.
+    `costs` [first, stop] are those of all segments [first, stop). Of equal choices, the one of the shortest last
+    segment is taken.
     """
-    best: list[tuple[float, float, list[Segment]]] = [(0, 0, [])]  # greatest cost, sum, segments up to each cut
-    for number, stop in enumerate(cuts[1:]):
-        bounds = lower_bounds[:, stop].tolist()
-        offers: list[tuple[tuple[float, float], int, int]] = []  # promise, how many cuts back, where it begins
-        for first, (worst, total, _) in zip(cuts[number::-1], best[::-1], strict=True):
-            if stop - first > longest and first != cuts[number]:
-                break
-            promise = max(worst, bounds[first]), total + bounds[first] ** PEAK_EXPONENT
-            offers.append((promise, len(offers), first))
-        choice: tuple[float, float, list[Segment]] | None = None
-        for promise, back, first in sorted(offers):
-            if choice and promise > choice[:2]:
-                break
-            worst, total, segments = best[-1 - back]
-            own = cost((first, stop))
-            offer = max(worst, own), total + own**PEAK_EXPONENT, [*segments, (first, stop)]
-            choice = min(choice, offer) if choice else offer
-        assert choice
-        best.append(choice)
-    return best[-1][2]
+    count = len(costs)
+    worst, total = np.zeros(count + 1), np.zeros(count + 1)  # of the best segments up to each cut
+    begins = np.zeros(count + 1, np.int64)
+    powers = costs**PEAK_EXPONENT
+    for stop in range(1, count + 1):
+        greatest = np.maximum(worst[:stop], costs[:stop, stop])
+        sums = np.where(greatest == greatest.min(), total[:stop] + powers[:stop, stop], np.inf)
+        first = stop - 1 - int(sums[::-1].argmin())
+        worst[stop], total[stop], begins[stop] = greatest[first], sums[first], first
+    segments: list[Segment] = []
+    while count:
+        segments.append((int(begins[count]), count))
+        count = int(begins[count])
+    return segments[::-1]
 
 
 def neighbours(segments: Sequence[Segment]) -> list[list[Segment]]:

@@ -27,6 +27,7 @@ from ircompile.plan.partition import partition
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.settings import MOST_WORK, WORTH_COMPUTING_TWICE
 from ircompile.plan.shortcuts import Shortcuts
+from ircompile.plan.stages import line_buffers_everywhere
 from ircompile.target import MemoryRegion, Target
 from ircompile.variants.tradeoffs import PlanVariant, default_variant, variants, without_recomputing
 
@@ -134,13 +135,14 @@ def gate_forms(graph: Graph) -> list[Graph]:
 
 
 def in_order(graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts | None = None) -> Graph:
-    """The graph with its nodes in the order in which the fewest bytes are alive, without line buffers."""
+    """The graph with its nodes in the order in which the fewest bytes are alive, with line buffers or without."""
     orders = orders_of(graph)
 
     def peak(order: Graph) -> int:
         lowered = lower(order, target)
-        scheduled = ScheduledGraph(lowered.graph, lowered.demands, shortcuts=remembered)
-        return least_live_bytes(scheduled, input_mode == "rows")
+        forms = (frozenset[str](), line_buffers_everywhere(lowered.graph, lowered.demands))
+        scheduled = [ScheduledGraph(lowered.graph, lowered.demands, form, shortcuts=remembered) for form in forms]
+        return min(least_live_bytes(form, input_mode == "rows") for form in scheduled)
 
     return min(orders, key=peak) if len(orders) > 1 else graph
 
@@ -154,6 +156,7 @@ def least_live_bytes(scheduled: ScheduledGraph, rows_input: bool) -> int:
 def least_variant(graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts) -> PlanVariant:
     """The variant that needs the fewest bytes without recomputing anything."""
     found = list(without_recomputing(graph, target, input_mode, remembered))
+    found.append(default_variant(graph, target, input_mode, remembered))
     most = MOST_WORK * found[0].work
     best = found[0]
     for variant in sorted(found, key=lambda v: v.candidate.peak_bytes):

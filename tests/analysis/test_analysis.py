@@ -20,8 +20,7 @@ from ircompile.target import MemoryRegion, load_target
 from ircompile.variants.choose import fit
 from ircompile.variants.estimate import analyze_graph
 from ircompile.variants.estimate.advice import total_stride
-from ircompile.variants.estimate.coarse import find_coarse
-from ircompile.variants.estimate.estimate import Estimate, Planner, recomputing
+from ircompile.variants.estimate.estimate import Estimate, Planner, find_coarse, recomputing
 from ircompile.variants.estimate.rescale import rescale
 
 M4 = load_target("cortex-m4")
@@ -73,9 +72,9 @@ def test_the_cuts_are_nearly_as_good_as_those_of_firing_every_segment() -> None:
 
 def test_cuts_minimize_the_greatest_cost() -> None:
     cost = np.array([[0, 5, 9, 9], [0, 0, 4, 7], [0, 0, 0, 6]], float)
-    assert best_partition(range(4), cost, lambda segment: float(cost[segment]), 3) == [(0, 1), (1, 2), (2, 3)]
+    assert best_partition(cost) == [(0, 1), (1, 2), (2, 3)]
     cost[0, 3] = 5
-    assert best_partition(range(4), cost, lambda segment: float(cost[segment]), 3) == [(0, 3)]
+    assert best_partition(cost) == [(0, 3)]
 
 
 def test_recomputing_takes_less_memory_and_counts_its_work() -> None:

@@ -8,12 +8,13 @@ from functools import cached_property
 from ircompile.kernels.lower import Lowered
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.candidate import CandidatePlan
+from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.fast import shortcuts
+from ircompile.plan.partition import partition
 from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
-from ircompile.plan.settings import NEAR_LEAST, PLACED_STEPS, PLACING_LOSS, SEARCH_LOSS
+from ircompile.plan.settings import FIRING_EFFORT, NEAR_LEAST, PLACED_STEPS, PLACING_LOSS, SEARCH_LOSS
 from ircompile.plan.stages import line_buffers_everywhere, recomputable_producers
 from ircompile.plan.work import macs
-from ircompile.variants.estimate.coarse import CoarsePlan, find_coarse
 
 
 class Planner:
@@ -54,12 +55,18 @@ class Planner:
         return found
 
 
+def find_coarse(scheduled: ScheduledGraph, rows_input: bool) -> CandidatePlan:
+    """A candidate of few live bytes for which few segments were fired; it shares no rings."""
+    costs = SegmentCosts(scheduled, rows_input, with_rings=False)
+    return CandidatePlan(scheduled, tuple(partition(costs, costs.live, FIRING_EFFORT)), rows_input, False)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A coarse plan of a lowered graph; the producers of the nodes named in `recomputing` are recomputed."""
 
     planner: Planner
-    coarse: CoarsePlan
+    coarse: CandidatePlan
     bound: int
     recomputing: frozenset[str] = frozenset()
 
@@ -71,15 +78,14 @@ class Estimate:
     @cached_property
     def bytes(self) -> int:
         """Arena bytes: of the placed plan, or those alive at its peak."""
-        return self.candidate.quick_size if self.placed else self.coarse.bytes
+        return self.candidate.quick_size if self.placed else self.coarse.least_arena
 
     @cached_property
     def candidate(self) -> CandidatePlan:
         """The candidate that is placed; it shares rings if it needs that to come near the bytes alive."""
-        apart = self.coarse.candidate
-        if apart.quick_size <= PLACING_LOSS * self.coarse.bytes:
-            return apart
-        return min(apart, replace(apart, share_rings=True), key=lambda candidate: candidate.quick_size)
+        if self.coarse.quick_size <= PLACING_LOSS * self.coarse.least_arena:
+            return self.coarse
+        return min(self.coarse, replace(self.coarse, share_rings=True), key=lambda candidate: candidate.quick_size)
 
     @property
     def surely(self) -> int:
