@@ -35,5 +35,6 @@ def test_two_models_compile_in_one_unit(compiler: str, core: str, rounding: str,
     assert not done.returncode, done.stderr
     names = subprocess.run(["nm", "unit.o"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     own = [line.split()[-1] for line in names.split("\n") if re.search(r" [A-TV-Za-z] (?!\$|\.)", line)]
+    own = [name for name in own if not re.fullmatch(r"layer\.\d+", name)]  # of a function
     assert own
     assert all(name.startswith(("face_", "word_", "eye_")) for name in own), own
