@@ -80,8 +80,8 @@ def _page(question: Question, results: list[dict], best: Candidate, families: li
         f"The first, **{best.name}**, compiled for the board:",
         f"{compiled.interface.arena_bytes:,} bytes of arena,",
         f"{flash} of flash with code, {timing['milliseconds']:.0f} ms, from {timing['at_least']:.0f} to",
-        f"{timing['at_most']:.0f} ({100 * timing['band']:.0f} % either way). Of its outputs {differing} differ from",
-        "the simulated graph, in NumPy and as C under sanitizers.",
+        f"{timing['at_most']:.0f} ({100 * timing['band']:.0f} % either way). Of its outputs {differing} differ",
+        "from the simulated graph, in NumPy and as C under sanitizers.",
     ]
     return "\n".join(lines) + "\n"
 
