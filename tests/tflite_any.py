@@ -291,9 +291,27 @@ def real(c: Chain, x: int) -> None:
     c.values.pop()
 
 
+def gather(c: Chain, x: int) -> None:
+    """GATHER of any indices on any axis, or of a single one."""
+    shape = c.shape(x)
+    axis = c.below(len(shape))
+    single = c.chance(4) and len(shape) > 1
+    indices = c.rng.integers(0, shape[axis], () if single else 1 + c.below(6))
+    output = (*shape[:axis], *indices.shape, *shape[axis + 1 :])
+    c.add("GATHER", [x, c.constant(indices)], [c.moved(x, output)], Axis=axis)
+
+
+def normalize(c: Chain, x: int) -> None:
+    """L2_NORMALIZATION."""
+    if c.tensors[x].dtype == "int8":
+        c.tensors.append(T(c.shape(x), "int8", 1 / 128, 0))
+        c.add("L2_NORMALIZATION", [x], [len(c.tensors) - 1])
+
+
 OTHERS: tuple[Callable[[Chain, int], None], ...] = (
     convolution, convolution, convolution, convolution, twins, dense, dense, pool, pool, function, function,
     requantize, softmax, resize, spread, blocks, arithmetic, arithmetic, rectifier, joined, copies, index, real,
+    gather, normalize,
 )  # fmt: skip
 
 
