@@ -21,6 +21,7 @@ from ircompile.passes import normalize
 from ircompile.pipeline import build
 from ircompile.plan.simulate import new_arena, run_plan
 from ircompile.target import load_target
+from ircompile.verification.runners.firmware import run_firmware
 
 
 def test_rows_of_windows_are_those_of_one_long_input() -> None:
@@ -191,3 +192,62 @@ def test_c(mode: str, tmp_path: Path) -> None:
     for number, graph in enumerate((normalize(wake_word()), normalize(everything()))):
         rungs = ("gcc", "cortex-m4") if number else ("gcc", "cortex-m4", "cortex-m55", "cortex-m0plus")
         climb(graph, tmp_path / str(number), mode, calls_for(graph, 60), rungs)  # type: ignore[arg-type]
+
+
+TWO = """
+#include <stdio.h>
+#include <string.h>
+#include "net.h"
+#include "calls.h"
+
+static int32_t first[(NET_ARENA_BYTES + 3) / 4], second[(NET_ARENA_BYTES + 3) / 4];
+static int32_t asleep[(NET_STATE_BYTES + 3) / 4];
+
+static int call(void *arena, int number, const int8_t *wanted)
+{
+    memcpy(net_input(arena), inputs[number], NET_INPUT_BYTES);
+    net_run(arena);
+    return memcmp(net_output(arena), wanted, NET_OUTPUT_BYTES) != 0;
+}
+
+int main(void)
+{
+    int wrong = 0;
+    net_begin(first);
+    for (int i = 0; i < CALLS; i++) {
+        if (i == LATER)
+            net_begin(second); /* in the middle of the first one's calls */
+        memcpy(asleep, first, NET_STATE_BYTES);
+        memset(first, 0x5A, sizeof first);
+        memcpy(first, asleep, NET_STATE_BYTES);
+        wrong += call(first, i, outputs[i]);
+        if (i >= LATER)
+            wrong += call(second, i, later[i - LATER]);
+    }
+    printf("%d wrong\\n", wrong);
+    return wrong;
+}
+"""
+
+
+@pytest.mark.toolchain
+def test_two_instances_in_one_firmware(tmp_path: Path) -> None:
+    """Each in its arena, one begun while the other goes on; all but its state is lost before every call."""
+    graph, later = normalize(wake_word()), 7
+    calls = calls_for(graph, 20)
+    name, output = graph.input_names[0], graph.output_names[0]
+    found = [each[output] for each in run_calls(graph, calls)]
+    again = [each[output] for each in run_calls(graph, calls[later:])]
+    assert not np.array_equal(found[later:], again)
+    build(graph, load_target("cortex-m4"), "net").write(tmp_path)
+
+    def array(what: str, values: list[np.ndarray]) -> str:  # type: ignore[type-arg]
+        rows = ", ".join("{" + ", ".join(map(str, value.reshape(-1).tolist())) + "}" for value in values)
+        return f"static const int8_t {what}[{len(values)}][{values[0].size}] = {{{rows}}};\n"
+
+    text = f"#define CALLS {len(calls)}\n#define LATER {later}\n"
+    text += array("inputs", [call[name] for call in calls]) + array("outputs", found) + array("later", again)
+    (tmp_path / "calls.h").write_text(text)
+    (tmp_path / "main.c").write_text(TWO)
+    sources = [tmp_path / "main.c", tmp_path / "net.c", tmp_path / "net_weights.c"]
+    assert run_firmware(sources, [tmp_path], load_target("cortex-m4")) == "0 wrong\n"
