@@ -85,6 +85,10 @@ def cards(data: dict[str, Any]) -> list[dict[str, str]]:
         ("code in flash", "not measured" if code is None else f"{number(code)} B", "code and tables"),
         ("MACs", f"{data['macs']:,}", live),
     ]
+    if timing := data["timing"]:
+        least, most, off = timing["at_least"], timing["at_most"], 100 * timing["band"]
+        note = f"{least:.3g} to {most:.3g} ms on {timing['board']}, +-{off:.0f} %"
+        made.append(("time, estimated", f"{timing['milliseconds']:.3g} ms", note))
     if bench:
         cycles = bench["cycles_estimate"]
         about = f"about {cycles:,} cycles (estimated)" if cycles else "executed, per inference"

@@ -48,6 +48,8 @@ def test_compiling_for_a_board_plans_for_its_memories(tmp_path: Path, capsys: py
     assert [region["name"] for region in found["arena"]["regions"]] == ["dtcm", "axi"]
     assert found["timing"]["board"] == "nucleo-h753zi"
     assert found["timing"]["band"] > 0.1
+    page = (tmp_path / "digits.html").read_text()
+    assert re.search(r"[\d.]+ to [\d.]+ ms on nucleo-h753zi, \+-\d+ %", page)
 
 
 def test_a_target_or_a_board(capsys: pytest.CaptureFixture[str]) -> None:
