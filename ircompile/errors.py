@@ -43,3 +43,18 @@ class TooLarge(CompileError):
         """The same where `more` bytes are needed, and given, beside the plan's."""
         where, least, given, why, hint = self.args
         return TooLarge(where, least + more, given + more, why, hint)
+
+
+class InternalError(Exception):
+    """A check of the compiler's own work that failed: a fault of ircompile's, never of the user's.
+
+    ``where`` names the layer or tensor and the place in it, ``problem`` says what was found there.
+    """
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(where, problem)
+        self.where = where
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"

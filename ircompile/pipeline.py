@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ircompile import emit
+from ircompile.checks import NOTHING_CHECKED, Checked, check
 from ircompile.emit.writing import write_files
 from ircompile.importers import load
 from ircompile.interface import InputMode, Interface
 from ircompile.ir.graph import Graph
-from ircompile.kernels.lower import Lowered
-from ircompile.kernels.pack import Program, pack
+from ircompile.kernels.model import Lowered, Program
+from ircompile.kernels.pack import pack
 from ircompile.passes import normalize, working
 from ircompile.passes.fold_pixels import fold_pixels
 from ircompile.passes.stream_in_time import stream_in_time
@@ -27,7 +28,10 @@ Pixels = tuple[tuple[float, ...], tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Compiled:
-    """One compilation, every stage of it. `unverified`: by wish it was not compared with its framework."""
+    """One compilation, every stage of it.
+
+    `unverified`: by wish it was not compared with its framework. `checked`: how much of it was checked.
+    """
 
     source: str
     name: str
@@ -39,6 +43,7 @@ class Compiled:
     blob: bool = False
     flash: tuple[MemoryRegion, ...] = ()
     unverified: bool = False
+    checked: Checked = NOTHING_CHECKED
 
     @property
     def interface(self) -> Interface:
@@ -87,8 +92,10 @@ def build(
 
     `ram` is "auto" (the fastest of the small plans), "min" (the least bytes without computing windows anew) or
     a number of bytes to fit in. `memory` are the RAMs to plan for and `flash` the memories for constants, the
-    fastest first (default: the target's). Raises CompileError where nothing fits.
+    fastest first (default: the target's). Raises CompileError where nothing fits, and InternalError where a check
+    of what was made finds a mistake.
     """
+    graph, pruned = replace(graph, pruned=()), graph.pruned
     memory, flash = tuple(memory or target.memory), tuple(flash or target.flash)
     check_names(memory)
     check_names(flash)
@@ -96,4 +103,5 @@ def build(
     fitted = fit(graph, target, input_mode, ram, memory, pointer)
     lowered, plan = fitted.lowered, fitted.plan
     program = pack(lowered, plan, target)
-    return Compiled(source or graph.name, name, target, graph, lowered, plan, program, blob, flash)
+    checked = check(program, pruned)
+    return Compiled(source or graph.name, name, target, graph, lowered, plan, program, blob, flash, checked=checked)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph

@@ -11,9 +11,9 @@ import pytest
 from ladder import codes_for
 from nets import Net
 from plan.random_nets import random_net
+from proved import prove
 
-from ircompile.checks.plan import prove
-from ircompile.errors import CompileError
+from ircompile.errors import CompileError, InternalError
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
@@ -97,7 +97,7 @@ def test_the_proof_sees_a_buffer_across_two_memories() -> None:
     name = next(iter(plan.buffers))
     middle = plan.buffers[name].offset + plan.buffers[name].pitch // 2
     regions = (Region("a", 0, middle), Region("b", middle, plan.arena_bytes - middle))
-    with pytest.raises(CompileError, match="across two memories"):
+    with pytest.raises(InternalError, match="across two memories"):
         prove(replace(plan, regions=regions))
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from ladder import climb
 from nets import Net
+from proved import prove
 from remembering import Remembering, calls_for, everything, wake_word
 
-from ircompile.checks.plan import prove
-from ircompile.errors import CompileError
+from ircompile.errors import CompileError, InternalError
 from ircompile.importers.ir import parse_ir, print_ir
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, State, validate
@@ -143,11 +143,11 @@ def test_the_proof_finds_rings_that_are_too_small_or_move_wrongly() -> None:
         changes += [{"slots": buffer.slots - 1}] if buffer.slots == rows + buffer.advance else []
         for change in changes:
             broken = replace(plan, buffers={**plan.buffers, name: replace(buffer, **change)})
-            with pytest.raises(CompileError):
+            with pytest.raises(InternalError):
                 prove(broken)
             wrong += 1
     assert wrong >= 10
-    with pytest.raises(CompileError):  # what outlives a call must not be forgotten
+    with pytest.raises(InternalError):  # what outlives a call must not be forgotten
         prove(replace(plan, state_bytes=plan.state_bytes // 2))
 
 

@@ -2,7 +2,7 @@
 
 The shadow says which byte of which tensor every arena byte holds. Each read must find what it reads, each write
 must spare what is read in the same firing, scratch and sums must be theirs alone while they are used. Nothing here
-is shared with the planner: it reads the tables that the C reads, and the receptive fields of the ops.
+is shared with the planner: it reads the tables that the C reads, and finds the rows of windows by itself.
 
 A network with states is replayed for two calls. Between them all is forgotten but what outlives a call, and
 these must hold the rows that the next call counts on; so what holds for the second call holds for all that follow,
@@ -16,30 +16,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ircompile.errors import CompileError
+from ircompile.errors import InternalError
 from ircompile.ir.graph import Node
-from ircompile.ir.ops import window_of
+from ircompile.ir.ops import Windowed, window_of
 from ircompile.ir.tensor import Array, Site, Tensor
-from ircompile.plan.model import Buffer, Layout, Plan, Stage
-from ircompile.plan.tables import Tables, schedule_tables
+from ircompile.plan.model import Buffer, Layout, Plan, Stage, Tables
 
 Range = tuple[int, int]
 NOTHING, SCRATCH = -1, -2
 CALLS = 2
 
 
-def prove(plan: Plan, tables: Tables | None = None) -> None:
-    """Raises CompileError, naming node, step and byte, unless every read of the plan finds what was written."""
-    shadow, graph, tables = _Shadow(plan), plan.graph, tables or schedule_tables(plan)
+@dataclass
+class Replayed:
+    """How much was replayed: steps of nodes, and rows that were found where they were read."""
+
+    steps: int = 0
+    reads: int = 0
+
+
+def check_plan(plan: Plan, tables: Tables) -> Replayed:
+    """Raises InternalError, naming node, step and byte, unless every read of the plan finds what was written."""
+    shadow, graph = _Shadow(plan), plan.graph
     for state in graph.states:
         for row in range(state.rows):
             shadow.write("begin", state.tensor, row, plan.buffers[state.tensor].layout)
     for call in range(CALLS if graph.states else 1):
         shadow.begin(call)
-        _prove_call(shadow, tables)
+        _replay_call(shadow, tables)
+    return shadow.count
 
 
-def _prove_call(shadow: _Shadow, tables: Tables) -> None:
+def _replay_call(shadow: _Shadow, tables: Tables) -> None:
     plan, graph = shadow.plan, shadow.plan.graph
     rows, before = plan.input_mode == "rows", graph.history
     for name in graph.input_names[rows:]:
@@ -74,7 +82,10 @@ def replay(plan: Plan, tables: Tables) -> Iterator[tuple[int, int]]:
             yield from _stream(tables, done, first, stop, pushed)
         for node, steps in done.items():
             if steps != tables.stages[node].steps:
-                raise CompileError(plan.stages[node].node.name, f"stops after {steps} steps", "all of its steps")
+                raise InternalError(
+                    f"layer {plan.stages[node].node.name}",
+                    f"stops after {steps} of {tables.stages[node].steps} steps",
+                )
 
 
 def _stream(tables: Tables, done: dict[int, int], first: int, stop: int, pushed: int) -> Iterator[tuple[int, int]]:
@@ -100,6 +111,17 @@ def _next(tables: Tables, done: dict[int, int], node: int, pushed: int) -> int:
     return node
 
 
+def rows_read(node: Node, site: Site, step: int) -> tuple[range | list[int], ...]:
+    """The rows of each input that a step reads: of a window by its geometry, of all else as the op says."""
+    op, height = node.op, site.inputs[0].height
+    if not isinstance(op, Windowed):
+        return tuple(range(*rows) for rows in op.needs(site, step))
+    window = op.window
+    first = step * window.stride[0] - window.padding[0]
+    taps = range(first, first + window.kernel[0] * window.dilation[0], window.dilation[0])
+    return ([row for row in taps if 0 <= row < height],)
+
+
 @dataclass(frozen=True)
 class _Use:
     """Bytes of the arena that one firing touches: all of them, or pixels of `size` bytes `spread` apart."""
@@ -113,6 +135,7 @@ class _Use:
 class _Shadow:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.count = Replayed()
         self.cells = np.full(plan.arena_bytes, NOTHING, np.int64)
         self.origin: dict[str, int] = {}
         self.sites = {node.name: plan.graph.site(node) for node in plan.graph.nodes}
@@ -133,35 +156,38 @@ class _Shadow:
     def run(self, stage: Stage, step: int) -> None:
         """One step of a stage: with `again`, first the rows of the window, in the memory of this step."""
         if stage.recomputed_producer:
-            for row in range(*stage.node.op.needs(self.sites[stage.node.name], step)[0]):
+            for row in rows_read(stage.node, self.sites[stage.node.name], step)[0]:
                 self.fire(stage.recomputed_producer, row, False)
         self.fire(stage.node, step, stage.line_buffer)
 
     def fire(self, node: Node, step: int, lines: bool) -> None:
         """One firing: reads, then scratch and sums, then the rows that it writes, then the lines that it keeps."""
-        where, site = f"{node.name} step {step}", self.sites[node.name]
+        where, site = f"layer {node.name} ({node.source}), step {step}", self.sites[node.name]
+        self.count.steps += 1
         if node.name in self.plan.placed:
             self._relabel(where, node, step)
             return
         demand = self.plan.demands[node.name]
         before = self.plan.graph.history.get(node.output, 0)
         written = range(*(before + row for row in node.op.output_rows(site, step)))
-        needs = node.op.needs(site, step)
+        needs = rows_read(node, site, step)
         if demand.whole:
-            written, needs = range(site.output.height), ((0, site.inputs[0].height),)
-        reads = []
+            written, needs = range(site.output.height), (range(site.inputs[0].height),)
+        reads: list[tuple[str, _Use]] = []
         if lines:
             written = self._due(node, site, step)
-            reads = [self._read_line(where, node, row) for row in self._older(node, site, step, written)]
-            needs = ((step, step + 1),) if step < site.inputs[0].height else ((0, 0),)
-        for name, layout, (lo, hi) in zip(node.inputs, demand.reads, needs, strict=True):
-            reads += [self.read(where, name, row, layout) for row in range(lo, hi)]
+            older = self._older(node, site, step, written)
+            reads = [("", self._read_line(where, node, row)) for row in older]
+            needs = (range(step, min(step + 1, site.inputs[0].height)),)
+        for name, layout, rows in zip(node.inputs, demand.reads, needs, strict=True):
+            reads += [(name, self.read(where, name, row, layout)) for row in rows]
+        below = {name for name in node.inputs if self._may_lie_below(name, node)}
         inner = self._inner(where, node, site, step)
         writes = [self._row(node.output, row) for row in written]
         for i, use in enumerate([*inner, *writes]):
-            overwrites = i >= len(inner) and demand.in_place is not None
-            for other in [*reads, *inner[:i]]:
-                over = overwrites and use.bytes[0] == other.bytes[0] and use.bytes[1] <= other.bytes[1]
+            for name, other in [*reads, *(("", use) for use in inner[:i])]:
+                over = name in below and i >= len(inner)
+                over = over and use.bytes[0] == other.bytes[0] and use.bytes[1] <= other.bytes[1]
                 if _meet(use.bytes, other.bytes) and not over:
                     raise self._wrong(where, f"{use.what} lies over {other.what}")
         for row in written:
@@ -170,6 +196,13 @@ class _Shadow:
             self.read(where, node.inputs[0], step, demand.reads[0])
             use = _Use(f"line {step}", self._slot(self.plan.line_buffers[node.name], step))
             self._cells(where, use)[:] = self._codes(node.inputs[0], step, demand.reads[0])
+
+    def _may_lie_below(self, name: str, node: Node) -> bool:
+        """Whether a kernel may write over an input: the one that it names, or any of the output's shape."""
+        position, tensor = self.plan.demands[node.name].in_place, self.plan.tensor
+        return position is not None and (
+            name == node.inputs[position] or tensor(name).shape == tensor(node.output).shape
+        )
 
     def _relabel(self, where: str, node: Node, step: int) -> None:
         """A concatenation whose inputs are where its output is: every code must be at its place already."""
@@ -239,6 +272,7 @@ class _Shadow:
         return self._find(where, self._row(name, row), self._codes(name, row, layout))
 
     def _find(self, where: str, use: _Use, wanted: Array) -> _Use:
+        self.count.reads += 1
         cells = self._cells(where, use).reshape(-1)
         if not np.array_equal(cells, wanted):
             byte = int(np.flatnonzero(cells != wanted)[0])
@@ -303,8 +337,8 @@ class _Shadow:
                 return f"byte {byte} of row {row} of {name}"
         return "never written" if cell == NOTHING else "scratch" if cell == SCRATCH else "sums"
 
-    def _wrong(self, where: str, problem: str) -> CompileError:
-        return CompileError(where, problem, "a plan in which every read finds what was written")
+    def _wrong(self, where: str, problem: str) -> InternalError:
+        return InternalError(where, problem)
 
 
 def _meet(a: Range, b: Range) -> bool:

@@ -40,7 +40,7 @@ def check_pruning(original: Graph, pruned: Graph, kept: Mapping[str, Array]) -> 
     """What keeps the proof from going through, a sentence each; nothing where the two are proved equal."""
     validate(pruned)
     faults = tuple(_frame_faults(original, pruned, kept))
-    return faults or tuple(_Proof(original, pruned, kept, map_intervals(original)).faults())
+    return faults or tuple(_Proof(original, pruned, kept, map_intervals(original).codes).faults())
 
 
 def _frame_faults(original: Graph, pruned: Graph, kept: Mapping[str, Array]) -> Iterator[str]:

@@ -1,118 +1,170 @@
-"""An independent check that a recipe equals the reference over the reachable interval."""
+"""Each requantization as packed, compared with its reference at every threshold over the reachable accumulators.
+
+Both are step functions that rise or fall throughout (but for a line's exceptions). So they are equal if they agree
+at the ends, on both sides of each of the reference's steps, and about the exceptions, and if nothing wraps there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from ircompile.ir.numerics import Requant, quantize_multiplier, scale_accumulator, wrap_int32
+from ircompile.checks.forms import Words
+from ircompile.ir.numerics import Requant, quantize_multiplier, requantize
 from ircompile.ir.tensor import Array
-from ircompile.kernels.requantize.form import LINES, NO_EXCEPTION, Recipe
-from ircompile.kernels.requantize.model import compute, in_range
-from ircompile.kernels.requantize.reference import function_of, guess, locate, wraps
+from ircompile.qtype import INT32
+
+AT_ONCE = 48  # channels, so that their points stay in the cache
+FAR = 2.0**40
+Reference = Callable[[Array, Array], Array]
+"""Codes of accumulators (n, k) of the channels (k,)."""
 
 
-def prove(recipe: Recipe, requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> None:
-    """Raise AssertionError unless the recipe's codes equal the reference's on every accumulator in [lo, hi].
+@dataclass(frozen=True)
+class Sums:
+    """The accumulators of each channel, int64 (C,): from `low` to `high` as the reference has them, bias included.
 
-    The long forms of TFLite are the reference's own formula, so their words are compared. Every other form is
-    non-decreasing but for its exceptions, and so is the reference: they are equal if they agree at the ends, on
-    both sides of each of the reference's thresholds and about the exceptions, and if nothing wraps there.
+    The C has `sign` times that, plus `moved`.
     """
-    scale, bias = np.asarray(scale, np.float64), np.asarray(bias, np.int64)
-    lo, hi = np.asarray(lo, np.int64), np.asarray(hi, np.int64)
-    if requant.rounding == "wide":
-        prove_wide(recipe, requant, scale, bias, lo, hi)
-        return
-    if recipe.form.name in ("double", "single"):
-        multiplier, shift = quantize_multiplier(scale)
-        form = recipe.form
-        assert form.name == requant.rounding
-        assert (form.low, form.high, *recipe.common) == (requant.low, requant.high, requant.zero_point)
-        assert np.array_equal(recipe.words, np.stack([bias, multiplier, shift], axis=1))
-        return
-    assert recipe.form.name == "float32" or not np.any(wraps(requant, scale, lo, hi)), (
-        "a falling or wrapping reference"
-    )
-    assert_monotone(recipe)
-    # a negative scale is a positive one with the accumulators turned over: only their product counts
-    sign, size = np.where(scale < 0, -1, 1), np.abs(scale)
-    first, last = np.where(scale < 0, -hi, lo), np.where(scale < 0, -lo, hi)
-    estimate = guess(requant, size)
-    steps = locate(function_of(requant, size), estimate, first, last, requant.low, requant.high)
-    function, channels = function_of(requant, scale), np.arange(len(scale))
-    thresholds = sign * steps
-    for acc in (thresholds, sign * (steps - 1), lo[np.newaxis], hi[np.newaxis], *exceptions(recipe, bias)):
-        inside = np.clip(acc, lo, hi)
-        wrong = compute(recipe, inside - bias, in_range) != function(inside, channels)
-        if np.any(wrong):
-            row, channel = np.argwhere(wrong)[0]
-            raise AssertionError(f"channel {channel}: the code of accumulator {inside[row, channel]} differs")
+
+    low: Array
+    high: Array
+    sign: Array
+    moved: Array
 
 
-def prove_wide(recipe: Recipe, requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> None:
-    """The same of TFLite's rounding of int64 accumulators: one linear function rounded down, compared term by term.
+def fault_of(words: Words, requant: Requant, scale: Array, sums: Sums) -> tuple[str, int]:
+    """What is wrong with a requantization, nothing where it is right; and how many thresholds were compared."""
+    if (words.form.name, requant.rounding) in (("double", "double"), ("single", "single")):
+        return _verbatim(words, requant, scale, sums), 0
+    if np.any(_shifted_out(requant, scale, sums)):
+        return "its reference wraps, and is no step function", 0
 
-    The reference is floor((acc * m + 2^(t - 1)) / 2^t) + zero point, the form floor((x * Q + K) / 2^u) with x =
-    acc * 2^pre: they are one function if Q * 2^pre / m and (K - zero point * 2^u) / 2^(t - 1) are both 2^(u - t).
+    def reference(acc: Array, channels: Array) -> Array:
+        return requantize(acc, requant, {requant.scale: scale[channels]}).astype(np.int64)
+
+    return compared(words, reference, sums, (requant.low, requant.high), scale, _estimate(requant, scale))
+
+
+def compared(
+    words: Words, reference: Reference, sums: Sums, codes: tuple[int, int], slope: Array, estimate: Array | None
+) -> tuple[str, int]:
+    """The same for any step function, rising where `slope` (C,) is positive.
+
+    `estimate` (K, C): about where the codes from codes[0] + 1 on begin, in the direction of the slope.
     """
-    form, words = recipe.form, recipe.words.astype(np.int64)
-    multiplier, shift = quantize_multiplier(scale)
-    m, t = np.minimum((multiplier + 2**15) >> 16, 2**15 - 1), 15 - shift
-    clamps = [
-        np.clip(scale_accumulator(end, "wide", scale) + requant.zero_point, form.low, form.high) for end in (lo, hi)
-    ]
-    if form.shared:  # one code for all accumulators
-        assert requant.low == requant.high == recipe.common[1]
-        assert recipe.common[0] == 0
-        return
-    if form.name == "wide":
-        start = (words[:, 0] & 0xFFFFFFFF) + (words[:, 1] << 32) if form.long else words[:, 0]
-        assert np.array_equal(start, bias)
-        assert np.array_equal(words[:, form.starts :], np.stack([m, t], axis=1))
-        assert (form.low, form.high, *recipe.common) == (requant.low, requant.high, requant.zero_point)
-        return
-    value = dict(zip(form.fields, words[:, 1:].T, strict=True))
-    n = value["shift"] if form.shift is None else np.full(len(scale), form.shift)
-    unit = [32 + int(k) for k in n]
-    assert form.name == "high"
-    assert not form.kink
-    assert not form.exceptions
-    assert np.array_equal(words[:, 0], wrap_int32(bias))
-    for c in range(len(scale)):  # of unbounded integers
-        slope, constant = (
-            int(value["multiplier"][c]) << form.pre,
-            (int(value["offset"][c]) << 32) + form.rounded * 2**31,
-        )
-        assert slope << int(t[c]) == int(m[c]) << unit[c], f"channel {c}: another slope"
-        assert constant - (requant.zero_point << unit[c]) == 1 << (unit[c] - 1), f"channel {c}: another rounding"
-    for end, wanted in zip((lo, hi), clamps, strict=True):
-        got = compute(recipe, end - words[:, 0], in_range)
-        assert np.array_equal(got, np.clip(wanted, requant.low, requant.high)), "another clamp, or a value wraps"
+    if not words.sound:
+        return "a part of a multiplier is out of its range", 0
+    count = 0
+    for first in range(0, len(sums.low), AT_ONCE):
+        channels = np.arange(first, min(first + AT_ONCE, len(sums.low)))
+        part = Sums(*(getattr(sums, name)[channels] for name in ("low", "high", "sign", "moved")))
+        guess = None if estimate is None else estimate[:, channels]
+        fault, found = _block(words.take(channels), reference, channels, part, codes, slope[channels], guess)
+        if fault:
+            return fault, count
+        count += found
+    return "", count
 
 
-def assert_monotone(recipe: Recipe) -> None:
-    """No multiplier is negative, no part of one is wider than its limb."""
-    form = recipe.form
-    if form.name not in LINES:
-        return
-    words = dict(zip(form.common, recipe.common, strict=True)) | dict(
-        zip(form.fields, recipe.words.T[1:], strict=True)
+def _block(
+    words: Words,
+    reference: Reference,
+    channels: Array,
+    sums: Sums,
+    codes: tuple[int, int],
+    slope: Array,
+    estimate: Array | None,
+) -> tuple[str, int]:
+    """Some channels; u = accumulator * direction, so that codes rise with it."""
+    way = np.where(slope < 0, -1, 1)
+    first, last = np.where(way < 0, -sums.high, sums.low), np.where(way < 0, -sums.low, sums.high)
+    wanted = np.arange(codes[0] + 1, codes[1] + 1, dtype=np.int64)[:, np.newaxis]
+
+    def of(u: Array) -> Array:
+        return reference(u * way, channels)
+
+    steps = _begin(wanted, first, last, estimate)
+    high, low = np.minimum(steps, last), np.maximum(steps - 1, first)
+    at, before = of(high), of(low)
+    loose = ~(((steps > last) | (at >= wanted)) & ((steps <= first) | (before < wanted)))
+    if loose.any():
+        rows = np.flatnonzero(loose.any(axis=1))
+        steps[rows] = _bisected(of, wanted[rows], first, last)
+        high, low = np.minimum(steps, last), np.maximum(steps - 1, first)
+        at[rows], before[rows] = of(high[rows]), of(low[rows])
+    live = (steps > first) & (steps <= last)
+    if np.any((words.direction * sums.sign * way < 0) & live.any(axis=0)):
+        return "its codes fall where those of the reference rise", 0
+    ends = np.stack([first, last])
+    apart = [(x - sums.moved) * sums.sign * way + near for x in words.exceptions for near in (-1, 0, 1)]
+    more = np.concatenate([ends, *(np.clip(point, first, last)[np.newaxis] for point in apart)])
+    for points, right in ((high, at), (low, before), (more, of(more))):
+        acc = points * way
+        found, fits = words.codes(acc * sums.sign + sums.moved)
+        wrong = (found != right) | ~fits
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            where = f"channel {channels[column]}, accumulator {acc[row, column]:,}"
+            if not np.broadcast_to(fits, wrong.shape)[row, column]:
+                return f"{where}: an intermediate value wraps", 0
+            return f"{where}: code {found[row, column]}, not {right[row, column]}", 0
+    return "", int(live.sum())
+
+
+def _begin(wanted: Array, first: Array, last: Array, estimate: Array | None) -> Array:
+    if estimate is None:
+        return np.broadcast_to(first, (len(wanted), len(first))).copy()
+    with np.errstate(invalid="ignore"):
+        whole = np.clip(np.nan_to_num(np.ceil(estimate), nan=0.0, posinf=FAR, neginf=-FAR), -FAR, FAR)
+    return np.clip(whole.astype(np.int64), first, last + 1)
+
+
+def _bisected(of: Callable[[Array], Array], wanted: Array, first: Array, last: Array) -> Array:
+    """The least u in [first, last] of each wanted code or more, last + 1 where there is none."""
+    low = np.broadcast_to(first, (len(wanted), len(first))).copy()
+    high = np.broadcast_to(last + 1, low.shape).copy()
+    while np.any(low < high):
+        middle = (low + high) >> 1
+        reached = (of(np.minimum(middle, last)) >= wanted) | (middle > last)
+        high = np.where(reached & (low < high), middle, high)
+        low = np.where(~reached & (low < high), middle + 1, low)
+    return low
+
+
+def _verbatim(words: Words, requant: Requant, scale: Array, sums: Sums) -> str:
+    """The reference's own formula: its very integers."""
+    form, (multiplier, shift) = words.form, quantize_multiplier(scale)
+    same = (form.low, form.high, int(words.values["zero_point"])) == (requant.low, requant.high, requant.zero_point)
+    same = same and np.array_equal(np.broadcast_to(words.values["multiplier"], multiplier.shape), multiplier)
+    same = same and np.array_equal(np.broadcast_to(words.values["shift"], shift.shape), shift)
+    return (
+        "" if same and np.all(sums.sign == 1) and not sums.moved.any() else "its integers are not the reference's"
     )
-    for name in ("multiplier", "upper", "middle", "lower", "kink"):
-        assert np.all(words.get(name, 0) >= 0), name
-    for name in ("middle", "lower"):
-        assert np.all(words.get(name, 0) < 1 << form.limb), name
 
 
-def exceptions(recipe: Recipe, bias: Array) -> Iterator[Array]:
-    """The exceptions as accumulators with the given bias, and their neighbours; (1, C) each."""
-    form, delta = recipe.form, recipe.words[:, 0].astype(np.int64) - bias
-    for i in range(form.exceptions):
-        name = f"exception{i}"
-        words = recipe.common if form.shared else recipe.words[:, 1:]
-        x = words.T[(form.common if form.shared else form.fields).index(name)].astype(np.int64)
-        acc = np.where(x == NO_EXCEPTION, 0, (x >> form.pre) - delta)
-        for near in (-1, 0, 1):
-            yield (acc + near)[np.newaxis]
+def _shifted_out(requant: Requant, scale: Array, sums: Sums) -> Array:
+    """Channels (bool) whose accumulators TFLite would shift out of int32, to the left."""
+    if requant.rounding != "double":
+        return np.zeros(len(scale), bool)
+    left = np.clip(quantize_multiplier(scale)[1], 0, 40)
+    return ((np.maximum(sums.high, 0) << left) > INT32.high) | ((np.minimum(sums.low, 0) << left) < INT32.low)
+
+
+def _estimate(requant: Requant, scale: Array) -> Array:
+    """Where the codes from `low` + 1 on begin, float64 (K, C), from the definitions of the roundings.
+
+    TFLite rounds to integers of 2^-right codes first, ties up, and then to codes, ties away from zero.
+    """
+    code = np.arange(requant.low + 1, requant.high + 1)[:, np.newaxis] - requant.zero_point
+    size = np.abs(scale)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if requant.rounding in ("double", "single"):
+            multiplier, shift = quantize_multiplier(size)
+            exact = np.ldexp(multiplier.astype(np.float64), (shift - 31).astype(np.int32))
+            right = np.maximum(-shift, 0) if requant.rounding == "double" else np.zeros_like(shift)
+            unit = np.where(right > 0, np.ldexp(1.0, -right.astype(np.int32)), 0.0)
+            return (code - 0.5 + unit * ((code <= 0) - 0.5)) / exact
+        return (code - 0.5) / (size.astype(np.float32) if requant.rounding == "float32_even" else size)

@@ -11,7 +11,7 @@ from ircompile import __version__
 from ircompile.cli.console import ERR, print_error
 from ircompile.cli.tree import parse
 from ircompile.emit.writing import reason
-from ircompile.errors import CompileError
+from ircompile.errors import CompileError, InternalError
 
 __all__ = ["main", "parse"]
 
@@ -72,8 +72,11 @@ def _forget_output() -> None:
 def _ours(error: Exception, words: Sequence[str]) -> str:
     """What to tell of an error that is not the user's."""
     command = "ircompile " + " ".join(words)
+    told = f"failed in a way that it should not: {type(error).__name__}: {error}"
+    if isinstance(error, InternalError):
+        told = f"checked its own work and found a mistake, so that nothing was written: {error}"
     return (
-        f"error: ircompile failed in a way that it should not: {type(error).__name__}: {error}. This is no "
+        f"error: ircompile {told}. This is no "
         f"fault of yours. Please report it with the model, if you can share it, and these two lines:\n"
         f"  ircompile {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}\n"
         f"  {command}\n"

@@ -7,7 +7,7 @@ from typing import Any
 from ircompile.cli import accuracy
 from ircompile.cli.console import OUT, number
 from ircompile.cli.timing import timing_rows
-from ircompile.report import compared_text, layer_count
+from ircompile.report import checked_text, compared_text, layer_count
 
 
 def print_summary(data: dict[str, Any]) -> None:
@@ -29,6 +29,7 @@ def print_summary(data: dict[str, Any]) -> None:
         ("reads", f"about {number(data['weight_bytes_read'])} bytes of weights per inference, from flash"),
         ("bound", bound_text(arena)),
         ("numerics", data["numerics"]),
+        ("checked", checked_text(data["checked"])),
         ("compared", compared_text(data["compared"])),
         ("files", ", ".join(data["files"])),
     ]

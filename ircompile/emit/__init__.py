@@ -18,10 +18,9 @@ from ircompile.interface import ArenaRegion, Interface, Port
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import Windowed, window_of
 from ircompile.ir.tensor import Tensor
-from ircompile.kernels.pack import Program
+from ircompile.kernels.model import Program
 from ircompile.plan import Plan
 from ircompile.plan.model import ARENA_ALIGN
-from ircompile.plan.tables import schedule_tables
 from ircompile.target import MemoryRegion
 
 POINTER_BYTES = 8
@@ -123,7 +122,7 @@ def _driver(program: Program, memory: Memory) -> dict[str, Any]:
     plan, packed = program.plan, program.packed.values()
     graph = plan.graph
     forms = {p.form.key: p.form for p in packed if p.form}
-    tables, resident = schedule_tables(plan), plan.input_mode == "resident"
+    tables, resident = program.tables, plan.input_mode == "resident"
     context: dict[str, Any] = {
         **vars(tables),
         "forms": [forms[key] for key in sorted(forms)],

@@ -11,8 +11,7 @@ from ircompile.emit.memory import Arena, Memory
 from ircompile.emit.rows import before_again, output_row, window_call, with_lines
 from ircompile.ir.graph import Node
 from ircompile.ir.ops import window_of
-from ircompile.kernels.model import Kernel
-from ircompile.kernels.pack import Program
+from ircompile.kernels.model import Kernel, Program
 from ircompile.plan.model import Stage
 from ircompile.qtype import ACTIVATIONS
 

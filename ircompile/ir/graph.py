@@ -72,7 +72,7 @@ class Graph:
     """A quantized network. Every node's output is written once, by it; constants are integers or float64 scales.
 
     `full_macs`: what nodes multiplied before channels were removed, by node name; for reports. With `states`, the
-    network remembers: see `State`.
+    network remembers: see `State`. `pruned`: how channels were removed on the way to this graph, to be checked.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Graph:
     notices: tuple[str, ...] = field(default=())
     full_macs: Mapping[str, int] = field(default_factory=dict)
     states: tuple[State, ...] = ()
+    pruned: tuple[Pruned, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -140,6 +141,15 @@ class Graph:
             tensors={name: t for name, t in changed.tensors.items() if name in named},
             consts={name: c for name, c in changed.consts.items() if name in used},
         )
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A graph before and after channels were removed; by tensor, the ascending channels of `before` in `after`."""
+
+    before: Graph
+    after: Graph
+    kept: Mapping[str, Array]
 
 
 def validate(graph: Graph) -> Graph:

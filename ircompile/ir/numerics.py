@@ -69,7 +69,7 @@ def quantize_multiplier(real: npt.ArrayLike) -> tuple[Array, Array]:
 
 def wrap_int32(value: IntLike) -> Array:
     """The value as C's int32 would hold it after a wrapping operation."""
-    return np.asarray((value + 2**31) % 2**32 - 2**31)
+    return np.asarray(((value + 2**31) & (2**32 - 1)) - 2**31)
 
 
 def srdhm(a: IntLike, b: IntLike) -> Array:

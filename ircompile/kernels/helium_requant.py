@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -19,53 +18,13 @@ from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, requant_words
 from ircompile.kernels.requantize import Form, Recipe, synthesize
 from ircompile.kernels.requantize.attempts import MOST_SHIFT, Attempt, needed_clamp
+from ircompile.kernels.requantize.form import Lanes
 from ircompile.kernels.requantize.reference import Steps, steps_of, wraps
 from ircompile.kernels.requantize.solve import solve
-from ircompile.qtype import INT8
 from ircompile.target import Features
 
 PREFERRED = (2, 1)  # right shifts that serve most layers, so that they share code
 MOST_NARROWING = 16  # VQSHRN shifts by 1 to 16
-
-
-@dataclass(frozen=True)
-class Lanes:
-    """How a vector of accumulators becomes codes: what a template must know.
-
-    shift  "line": the immediate of the narrowing shift, None where each channel brings its own.
-    extra  "line": left shift of the accumulator before the doubling multiplication.
-    """
-
-    kind: Literal["line", "float", "double", "scalar"]
-    low: int = INT8.low
-    high: int = INT8.high
-    shift: int | None = None
-    extra: int = 0
-    rounded: bool = True
-    kink: bool = False
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """A channel's words after the bias."""
-        if self.kind == "line":
-            return ("multiplier", "offset", *(("shift",) if self.shift is None else ()))
-        return {"float": ("scale",), "double": ("multiplier", "left", "right"), "scalar": ()}[self.kind]
-
-    @property
-    def adds_zero(self) -> bool:
-        """Whether the C adds the output's zero point."""
-        return self.kind in ("float", "double")
-
-    @property
-    def words(self) -> int:
-        """int32 words of a channel."""
-        return 1 + len(self.fields)
-
-    @property
-    def key(self) -> str:
-        """A part of a C identifier."""
-        marks = ["kink"] * self.kink + ([] if self.shift is None else [str(self.shift)])
-        return "_".join([self.kind, *marks])
 
 
 @dataclass(frozen=True)

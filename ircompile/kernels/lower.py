@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ircompile.errors import CompileError
 from ircompile.ir import ops
@@ -11,20 +11,11 @@ from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Tensor
 from ircompile.kernels.candidates import choose, reads_nibbles
 from ircompile.kernels.long_sums import long_sums
-from ircompile.kernels.model import Kernel, Request
+from ircompile.kernels.model import Kernel, Lowered, Request
 from ircompile.kernels.nibbles import layers_of_nibbles
 from ircompile.kernels.whole import whole_layers
-from ircompile.plan.model import Demand, Layout
+from ircompile.plan.model import Layout
 from ircompile.target import Target
-
-
-@dataclass(frozen=True)
-class Lowered:
-    """A graph with a kernel and a demand on the plan for every node, by node name."""
-
-    graph: Graph
-    kernels: Mapping[str, Kernel]
-    demands: Mapping[str, Demand]
 
 
 def lower(graph: Graph, target: Target, frugal: bool = False) -> Lowered:

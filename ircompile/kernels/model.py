@@ -10,11 +10,11 @@ import numpy as np
 
 from ircompile.analyses.intervals import Intervals
 from ircompile.ir import ops
-from ircompile.ir.graph import Node
+from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.requantize import Form, PairForm, Recipe, synthesize
 from ircompile.kernels.weights import WeightCoding
-from ircompile.plan.model import Buffer, Demand, Layout, Plan
+from ircompile.plan.model import Buffer, Demand, Layout, Plan, Tables
 from ircompile.target import Features, Target
 
 # How a kernel is handed its inputs: "row", a pointer to the one row of each that it reads; "window", an array of
@@ -158,6 +158,26 @@ class Context:
             op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu,
             code=site.output.qtype,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A graph with a kernel and a demand on the plan for every node, by node name."""
+
+    graph: Graph
+    kernels: Mapping[str, Kernel]
+    demands: Mapping[str, Demand]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A plan, the constants of every node and the tables of the schedule: all that `emit` needs."""
+
+    plan: Plan
+    lowered: Lowered
+    target: Target
+    packed: Mapping[str, Packed]
+    tables: Tables
 
 
 def requant_words(recipe: Recipe) -> Array:

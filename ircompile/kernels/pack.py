@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from ircompile.analyses.intervals import analyze
 from ircompile.ir import ops
-from ircompile.kernels.lower import Lowered
-from ircompile.kernels.model import Context, Packed
+from ircompile.kernels.model import Context, Lowered, Program
 from ircompile.kernels.weights import WeightCoding
 from ircompile.plan import Plan
+from ircompile.plan.tables import schedule_tables
 from ircompile.target import Target
-
-
-@dataclass(frozen=True)
-class Program:
-    """A plan and the constants of every node: all that `emit` needs."""
-
-    plan: Plan
-    lowered: Lowered
-    target: Target
-    packed: Mapping[str, Packed]
 
 
 def pack(lowered: Lowered, plan: Plan, target: Target) -> Program:
@@ -31,7 +18,7 @@ def pack(lowered: Lowered, plan: Plan, target: Target) -> Program:
     for node in graph.nodes:
         context = Context(plan, target, intervals, kernels, node)
         packed[node.name] = kernels[node.name].pack(node.op, plan.graph.site(node), context)
-    return Program(plan, lowered, target, packed)
+    return Program(plan, lowered, target, packed, schedule_tables(plan))
 
 
 def coding_of(packed: Packed) -> WeightCoding | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ircompile.kernels.lower import Lowered
-from ircompile.kernels.pack import Program, coding_of
+from ircompile.kernels.model import Lowered, Program
+from ircompile.kernels.pack import coding_of
 
 
 def print_lowered(lowered: Lowered) -> str:

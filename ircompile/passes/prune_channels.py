@@ -17,7 +17,7 @@ import numpy as np
 
 from ircompile.analyses.intervals import analyze
 from ircompile.analyses.live_channels import live_channels, read_conv
-from ircompile.ir.graph import Graph, Node, validate
+from ircompile.ir.graph import Graph, Node, Pruned, validate
 from ircompile.ir.ops import Convolution, DenseConvolution
 from ircompile.ir.tensor import Array
 from ircompile.passes.drop_dead import drop_dead
@@ -36,7 +36,10 @@ def prune_channels(graph: Graph) -> Graph:
 
     A constant channel that must stay, as one of an output or a residual must, reads nothing any more.
     """
-    return pruning(graph).graph
+    small = pruning(graph)
+    if small.graph is graph:
+        return graph
+    return replace(small.graph, pruned=(*graph.pruned, Pruned(graph, small.graph, small.kept)))
 
 
 def pruning(graph: Graph) -> Pruning:

@@ -172,3 +172,41 @@ class Plan:
     def tensor(self, name: str) -> Tensor:
         """The tensor called `name`."""
         return self.graph.tensors[name]
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """A stage: its steps, its waits [first_wait, last_wait), and the stage at which the schedule goes on."""
+
+    steps: int
+    first_wait: int
+    last_wait: int
+    join: int
+
+
+@dataclass(frozen=True)
+class WaitRow:
+    """Step s waits until `source` has done min((s * times + plus) / over, most) steps.
+
+    Where `over` is 0, the steps stand in table number `times` instead. Source -1 is the pushed input.
+    """
+
+    source: int
+    times: int
+    plus: int
+    over: int
+    most: int
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All that the driver in C reads. `segments` are the first stage of each segment, and the end.
+
+    `rows` input rows are pushed before the segments after the first run.
+    """
+
+    stages: tuple[StageRow, ...]
+    waits: tuple[WaitRow, ...]
+    tables: tuple[tuple[int, ...], ...]
+    segments: tuple[int, ...]
+    rows: int

@@ -6,51 +6,12 @@ They do not grow with the height of the picture where required steps follow a st
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from ircompile.ir.tensor import Array
-from ircompile.plan.model import Plan
+from ircompile.plan.model import Plan, StageRow, Tables, WaitRow
 from ircompile.plan.schedule import rows_pushed
-
-
-@dataclass(frozen=True)
-class StageRow:
-    """A stage: its steps, its waits [first_wait, last_wait), and the stage at which the schedule goes on."""
-
-    steps: int
-    first_wait: int
-    last_wait: int
-    join: int
-
-
-@dataclass(frozen=True)
-class WaitRow:
-    """Step s waits until `source` has done min((s * times + plus) / over, most) steps.
-
-    Where `over` is 0, the steps stand in table number `times` instead. Source -1 is the pushed input.
-    """
-
-    source: int
-    times: int
-    plus: int
-    over: int
-    most: int
-
-
-@dataclass(frozen=True)
-class Tables:
-    """All that the driver in C reads. `segments` are the first stage of each segment, and the end.
-
-    `rows` input rows are pushed before the segments after the first run.
-    """
-
-    stages: tuple[StageRow, ...]
-    waits: tuple[WaitRow, ...]
-    tables: tuple[tuple[int, ...], ...]
-    segments: tuple[int, ...]
-    rows: int
 
 
 def schedule_tables(plan: Plan) -> Tables:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from ircompile import __version__, emit
@@ -55,6 +56,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "push": vars(push) if push else None,
         "timing": None,
         "weight_bytes_read": weight_bytes_read(plan, weight_bytes(compiled.program)),
+        "checked": asdict(compiled.checked),
         "compared": None,
         "verified": [],
         "isolated": None,
@@ -77,6 +79,16 @@ def layer_count(layers: Sequence[Mapping[str, Any]]) -> str:
     parts = Counter(base_name(layer["name"]) for layer in layers)
     split = sum(count > 1 for count in parts.values())
     return f"{len(parts)} layers" + (f", {split} of them split into parts of their channels" if split else "")
+
+
+def checked_text(checked: Mapping[str, int]) -> str:
+    """How much of the compilation was checked before anything was written."""
+    names = {
+        "steps": "steps", "reads": "reads", "thresholds": "rounding thresholds", "pairs": "pairs of codes",
+        "channels": "channels", "weights": "packed weights", "removed": "removed channels",
+        "unread": "channels not read back",
+    }  # fmt: skip
+    return ", ".join(f"{count:,} {names[name]}" for name, count in checked.items() if count)
 
 
 def compared_text(compared: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ircompile.emit.templating import environment, number
-from ircompile.report.data import compared_text, layer_count
+from ircompile.report.data import checked_text, compared_text, layer_count
 from ircompile.report.pictures import COLOURS, LABELS, axis, bands, front_picture, kinds_in, regions
 
 RUNGS = {
@@ -37,6 +37,7 @@ def html_report(data: dict[str, Any], memory: dict[str, Any]) -> str:
             data=data,
             layer_count=layer_count(data["layers"]),
             compared_text=compared_text,
+            checked_text=checked_text,
             memory=memory,
             cards=cards(data),
             kinds=kinds_in(memory),

@@ -13,7 +13,8 @@ from functools import cached_property
 
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
-from ircompile.kernels.lower import Lowered, lower
+from ircompile.kernels.lower import lower
+from ircompile.kernels.model import Lowered
 from ircompile.passes.split_channels import base_name, split_channels, splittable
 from ircompile.plan import Plan, lay_out
 from ircompile.plan.candidate import CandidatePlan

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from nets import Net, mobilenet_v2
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from requantization_proof import prove
 
-from ircompile.checks.requantization import prove
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import Requant, Rounding, requantize
 from ircompile.ir.tensor import Array

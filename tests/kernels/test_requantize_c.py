@@ -15,7 +15,7 @@ from test_requantize import CORES, ROUNDINGS, Layer, make, random_layer, telling
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize import Core, Form, PairForm, Recipe, evaluate, evaluate_pairs, instructions
-from ircompile.kernels.requantize.pairs import PairRecipe
+from ircompile.kernels.requantize.form import PairRecipe
 from ircompile.target import load_target
 from ircompile.verification.runners.firmware import run_firmware
 

@@ -126,7 +126,7 @@ def test_sound_on_random_networks(graph: Graph) -> None:
 @given(planted_nets())
 def test_agrees_with_running_the_map(graph: Graph) -> None:
     """The pixel-by-pixel intervals, computed apart, are never wider; they can be narrower behind borders."""
-    intervals, maps = analyze(graph), map_intervals(graph)
+    intervals, maps = analyze(graph), map_intervals(graph).codes
     for name, bounds in maps.items():
         low, high = intervals.codes[name]
         assert (bounds.low.min(axis=(0, 1)) >= low).all(), name

@@ -7,8 +7,8 @@ from typing import Literal
 import pytest
 from nets import mobilenet_v2
 from plan.models import real_model
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.interface import InputMode
 from ircompile.passes import normalize
 from ircompile.target import load_target

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from nets import Net, random_inputs
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph

@@ -14,8 +14,8 @@ from ladder import climb, codes_for
 from nets import Net, random_inputs
 from plan.models import real_model
 from plan.random_nets import random_net
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph

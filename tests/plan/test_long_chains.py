@@ -8,8 +8,8 @@ from typing import Literal
 
 import pytest
 from nets import long_chain
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.interface import InputMode
 from ircompile.target import load_target
 from ircompile.variants.choose import fit

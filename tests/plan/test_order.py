@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nets import Net
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.ir.graph import Graph, validate
 from ircompile.plan.order import orders_of
 from ircompile.target import load_target

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from ladder import climb
 from nets import Net
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower

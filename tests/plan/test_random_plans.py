@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ladder import climb
 from nets import random_inputs
 from plan.random_nets import random_net
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph

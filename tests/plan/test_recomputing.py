@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from ladder import codes_for
 from nets import Net
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from ladder import climb
 from nets import Net
+from proved import prove
 
-from ircompile.checks.plan import prove
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.numerics import Requant

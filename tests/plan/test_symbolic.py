@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from nets import Net
+from proved import prove
 
-from ircompile.checks.plan import prove
-from ircompile.errors import CompileError
+from ircompile.errors import InternalError
 from ircompile.interface import InputMode
 from ircompile.ir.tensor import Array
 from ircompile.kernels.lower import lower
 from ircompile.plan import Plan, make_plan, stages
 from ircompile.plan.allocate import Allocator
-from ircompile.plan.model import ARENA_ALIGN
+from ircompile.plan.model import ARENA_ALIGN, WaitRow
 from ircompile.plan.steps import StepRows, step_rows
-from ircompile.plan.tables import WaitRow, schedule_tables
+from ircompile.plan.tables import schedule_tables
 from ircompile.target import load_target
 
 
@@ -43,7 +43,7 @@ def test_proves(plan: Plan) -> None:
 def caught(plan: Plan) -> bool:
     try:
         prove(plan)
-    except CompileError:
+    except InternalError:
         return True
     return False
 
@@ -83,7 +83,7 @@ def test_catches_a_wait_of_one_less(plan: Plan) -> None:
     for i, wait in enumerate(tables.waits):
         less = WaitRow(wait.source, wait.times, wait.plus - wait.over, wait.over, wait.most)
         waits = (*tables.waits[:i], less, *tables.waits[i + 1 :])
-        with pytest.raises(CompileError):
+        with pytest.raises(InternalError):
             prove(plan, replace(tables, waits=waits))
 
 

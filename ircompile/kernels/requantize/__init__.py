@@ -2,9 +2,9 @@
 
 from ircompile.kernels.requantize.cost import instructions
 from ircompile.kernels.requantize.finish import synthesize_average, synthesize_mean, synthesize_product
-from ircompile.kernels.requantize.form import Form, Recipe
+from ircompile.kernels.requantize.form import Form, PairForm, PairRecipe, Recipe
 from ircompile.kernels.requantize.model import evaluate
-from ircompile.kernels.requantize.pairs import PairForm, PairRecipe, evaluate_pairs, synthesize_pairs
+from ircompile.kernels.requantize.pairs import evaluate_pairs, synthesize_pairs
 from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
 
 __all__ = [

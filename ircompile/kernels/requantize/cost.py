@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ircompile.kernels.requantize.form import LINES, Form
-from ircompile.kernels.requantize.pairs import PairForm
+from ircompile.kernels.requantize.form import LINES, Form, PairForm
 from ircompile.kernels.requantize.synthesize import Core
 from ircompile.qtype import INT8
 

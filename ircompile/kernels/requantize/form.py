@@ -10,6 +10,7 @@ from ircompile.ir.tensor import Array
 from ircompile.qtype import INT8, QType
 
 Name = Literal["high", "split", "double", "single", "wide", "float32", "steps"]
+Ties = Literal["up", "away", "even"]
 LINES = ("high", "split")
 NO_EXCEPTION = -(2**31)  # an accumulator that never occurs
 
@@ -124,3 +125,82 @@ class Recipe:
     words: Array
     common: Array
     exact: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PairForm:
+    """A shape of code for a sum of two scaled codes; kernels of equal form share it.
+
+    ties  "up": none is left to correct. "away", "even": the sum is exact, its ties go away from zero (one is
+          subtracted from negative sums) or to even (the lowest integer bit is added), then `middle` is added.
+    """
+
+    shift: int
+    ties: Ties = "up"
+    low: int = INT8.low
+    high: int = INT8.high
+    name: Literal["pair"] = "pair"
+
+    @property
+    def code(self) -> QType:
+        """The type of the codes."""
+        return INT8
+
+    @property
+    def key(self) -> str:
+        """A part of a C identifier, the form's own."""
+        clamp = "" if (self.low, self.high) == INT8.range else f"_{self.low}_{self.high}".replace("-", "m")
+        return f"pair_{self.ties}_{self.shift}{clamp}"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """What the C function takes after the two codes."""
+        return ("multiplier_a", "multiplier_b", "offset") + (() if self.ties == "up" else ("middle",))
+
+
+@dataclass(frozen=True)
+class PairRecipe:
+    """A form and its int32 constants, by the form's parameters."""
+
+    form: PairForm
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """How a vector of accumulators becomes codes: what a template must know.
+
+    shift  "line": the immediate of the narrowing shift, None where each channel brings its own.
+    extra  "line": left shift of the accumulator before the doubling multiplication.
+    """
+
+    kind: Literal["line", "float", "double", "scalar"]
+    low: int = INT8.low
+    high: int = INT8.high
+    shift: int | None = None
+    extra: int = 0
+    rounded: bool = True
+    kink: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """A channel's words after the bias."""
+        if self.kind == "line":
+            return ("multiplier", "offset", *(("shift",) if self.shift is None else ()))
+        return {"float": ("scale",), "double": ("multiplier", "left", "right"), "scalar": ()}[self.kind]
+
+    @property
+    def adds_zero(self) -> bool:
+        """Whether the C adds the output's zero point."""
+        return self.kind in ("float", "double")
+
+    @property
+    def words(self) -> int:
+        """int32 words of a channel."""
+        return 1 + len(self.fields)
+
+    @property
+    def key(self) -> str:
+        """A part of a C identifier."""
+        marks = ["kink"] * self.kink + ([] if self.shift is None else [str(self.shift)])
+        return "_".join([self.kind, *marks])

@@ -10,59 +10,18 @@ fits 31 bits. Where the ratios are so round that ties occur, the sum is made exa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.ops import Binary
 from ircompile.ir.tensor import Array, Site
-from ircompile.qtype import INT8, QType
+from ircompile.kernels.requantize.form import PairForm, PairRecipe, Ties
+from ircompile.qtype import INT8
 
-Ties = Literal["up", "away", "even"]
 MOST_SHIFT, LEAST_SHIFT = 22, 15
 NEIGHBOURS = sorted(((i, j) for i in range(-6, 7) for j in range(-6, 7)), key=lambda p: (p[0] ** 2 + p[1] ** 2, p))
 EVERY_CODE = INT8.codes()
-
-
-@dataclass(frozen=True)
-class PairForm:
-    """A shape of code for a sum of two scaled codes; kernels of equal form share it.
-
-    ties  "up": none is left to correct. "away", "even": the sum is exact, its ties go away from zero (one is
-          subtracted from negative sums) or to even (the lowest integer bit is added), then `middle` is added.
-    """
-
-    shift: int
-    ties: Ties = "up"
-    low: int = INT8.low
-    high: int = INT8.high
-    name: Literal["pair"] = "pair"
-
-    @property
-    def code(self) -> QType:
-        """The type of the codes."""
-        return INT8
-
-    @property
-    def key(self) -> str:
-        """A part of a C identifier, the form's own."""
-        clamp = "" if (self.low, self.high) == INT8.range else f"_{self.low}_{self.high}".replace("-", "m")
-        return f"pair_{self.ties}_{self.shift}{clamp}"
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """What the C function takes after the two codes."""
-        return ("multiplier_a", "multiplier_b", "offset") + (() if self.ties == "up" else ("middle",))
-
-
-@dataclass(frozen=True)
-class PairRecipe:
-    """A form and its int32 constants, by the form's parameters."""
-
-    form: PairForm
-    values: tuple[int, ...]
 
 
 def synthesize_pairs(op: Binary, site: Site, a: Array = EVERY_CODE, b: Array = EVERY_CODE) -> PairRecipe | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ircompile.kernels.lower import Lowered
+from ircompile.kernels.model import Lowered
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.costs import SegmentCosts
