@@ -7,6 +7,7 @@ import pickle
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,10 @@ from ircompile.cli import dump, explore, main
 from ircompile.cli.console import number
 from ircompile.errors import TooLarge
 from ircompile.importers.ir import print_ir, read_ir, write_ir
+from ircompile.kernels import pack
+from ircompile.plan import Plan
+from ircompile.plan import tables as schedule
+from ircompile.plan.model import Tables
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
 
@@ -340,3 +345,19 @@ def test_hostile_ir_is_refused(line: str, model: Path, capsys: pytest.CaptureFix
     model.write_text(model.read_text() + line + "\n")
     assert run(model, "--target", "host") == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_a_mistake_that_the_checks_find_is_ours_and_nothing_is_written(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = schedule.schedule_tables
+
+    def wrong(plan: Plan) -> Tables:
+        tables = right(plan)
+        return replace(tables, stages=tuple(replace(stage, steps=stage.steps - 1) for stage in tables.stages))
+
+    monkeypatch.setattr(pack, "schedule_tables", wrong)
+    assert run(model, "--target", "host", "-o", tmp_path / "out") == 70
+    told = " ".join(capsys.readouterr().err.split())
+    assert "checked its own work and found a mistake, so that nothing was written: layer" in told
+    assert not (tmp_path / "out").exists()

@@ -91,6 +91,8 @@ def replay(plan: Plan, tables: Tables) -> Iterator[tuple[int, int]]:
 def _stream(tables: Tables, done: dict[int, int], first: int, stop: int, pushed: int) -> Iterator[tuple[int, int]]:
     node = stop - 1
     while node >= first:
+        if node not in done:
+            raise InternalError(f"stage {node} of the schedule", "is not of the segment that goes on there")
         following = _next(tables, done, node, pushed)
         if following != node:
             node = following
@@ -106,6 +108,8 @@ def _next(tables: Tables, done: dict[int, int], node: int, pushed: int) -> int:
         return node - 1
     for wait in tables.waits[stage.first_wait : stage.last_wait]:
         need = (step * wait.times + wait.plus) // wait.over if wait.over else tables.tables[wait.times][step]
+        if wait.source >= 0 and wait.source not in done:
+            raise InternalError(f"stage {node} of the schedule", "waits for one of another segment")
         if (pushed if wait.source < 0 else done[wait.source]) < min(need, wait.most):
             return node - 1 if wait.source < 0 else wait.source
     return node
@@ -147,6 +151,8 @@ class _Shadow:
         self.sums = {name: total + i for i, name in enumerate(plan.states)}
         self.counters = (plan.counters.offset, plan.counters.offset + plan.counters.bytes)
         self.borders = [region.offset for region in plan.regions[1:]]
+        if self.counters[0] < 0 or self.counters[1] > plan.arena_bytes:
+            raise self._wrong("the arena", "has no room for the counters of the schedule")
 
     def begin(self, call: int) -> None:
         """The next call begins: nothing is left but what outlives a call."""

@@ -12,6 +12,7 @@ from proved import prove
 
 from ircompile.errors import InternalError
 from ircompile.interface import InputMode
+from ircompile.ir import ops
 from ircompile.ir.tensor import Array
 from ircompile.kernels.lower import lower
 from ircompile.plan import Plan, make_plan, stages
@@ -20,6 +21,7 @@ from ircompile.plan.model import ARENA_ALIGN, WaitRow
 from ircompile.plan.steps import StepRows, step_rows
 from ircompile.plan.tables import schedule_tables
 from ircompile.target import load_target
+from ircompile.variants.choose import fit
 
 
 def blocks(mode: InputMode = "rows") -> Plan:
@@ -60,8 +62,20 @@ def test_catches_a_slot_too_few(plan: Plan) -> None:
         assert caught(replace(plan, buffers=changed)), name
 
 
-def test_catches_a_phase_of_one_more(plan: Plan) -> None:
+def shared_rings() -> Plan:
+    """A network whose layers come in parts of their channels; some of the parts share a ring."""
+    net = Net((24, 20, 4), 2)
+    x = net.conv("x", 8, (3, 3), (2, 2))
+    for channels, stride in ((8, 1), (12, 2), (12, 1)):
+        x = net.inverted_residual(x, 6, channels, stride)
+    return fit(net.graph(x), load_target("cortex-m4"), "rows", 1840).plan
+
+
+def test_catches_a_phase_of_one_more() -> None:
+    plan = shared_rings()
     shared = [name for name in rings(plan) if plan.buffers[name].slot_offset]
+    assert shared
+    prove(plan)
     for name in shared:
         buffer = plan.buffers[name]
         changed = {**plan.buffers, name: replace(buffer, slot_offset=buffer.slot_offset + 1)}
@@ -88,11 +102,19 @@ def test_catches_a_wait_of_one_less(plan: Plan) -> None:
 
 
 def test_catches_scratch_and_sums() -> None:
-    plan = blocks("resident")
-    for name, block in plan.scratch.items():
-        node = plan.stages[plan.index[name]].node
-        over = replace(block, offset=plan.buffers[node.output].offset)
-        assert caught(replace(plan, scratch={**plan.scratch, name: over}))
+    net = Net((12, 10, 4))
+    x = net.depthwise(net.conv("x", 8, (3, 3)), (5, 5))
+    graph = net.graph(net.conv(net.add("mean", ops.Mean(), (x,)), 3))
+    plan = fit(graph, load_target("cortex-m4"), "resident").plan
+    blocks_of = {"scratch": plan.scratch, "states": plan.states}
+    for kind, found in blocks_of.items():
+        assert any(block.bytes for block in found.values()), kind
+        for name, block in found.items():
+            node = plan.stages[plan.index[name]].node
+            for tensor in (node.output, node.inputs[0]):
+                over = replace(block, offset=plan.buffers[tensor].offset)
+                assert not block.bytes or caught(replace(plan, **{kind: {**found, name: over}})), (name, tensor)
+    prove(plan)
 
 
 def test_catches_counters_over_rows(plan: Plan) -> None:
