@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ircompile.analyses.intervals import analyze
 from ircompile.ir import ops
-from ircompile.kernels.model import Context, Lowered, Program
+from ircompile.kernels.model import Context, Lowered, Packed, Program
 from ircompile.kernels.weights import WeightCoding
 from ircompile.plan import Plan
 from ircompile.plan.tables import schedule_tables
