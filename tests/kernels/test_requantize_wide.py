@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from requantization_proof import prove
 
-from ircompile.checks.requantization import prove
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize import Core, Recipe, evaluate, synthesize

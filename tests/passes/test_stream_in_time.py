@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from ladder import climb
 from nets import Net
+from proved import prove
 from remembering import Remembering, calls_for, wake_word
 
-from ircompile.checks.plan import prove
 from ircompile.errors import CompileError
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
