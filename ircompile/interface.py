@@ -129,11 +129,21 @@ class Interface:
         return self.name.upper()
 
 
+HEADERS = frozenset(
+    """alloca arm_acle arm_mve assert complex ctype endian errno features fenv float inttypes iso646 limits locale
+    math newlib setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string
+    strings tgmath threads time uchar unistd wchar wctype""".split()  # noqa: SIM905 - reads better than a list
+)
+"""Headers of C, and those that they include: a NAME.h of such a name stands in their way."""
+
+
 def c_name(name: str | None, file_stem: str) -> str:
     """The prefix of all C names: `name`, or one made from a file's name; raises CompileError if it is none in C."""
     if name is None:
         name = re.sub(r"\W+", "_", file_stem, flags=re.ASCII).strip("_").lower()
-        name = name if name[:1].isalpha() and name not in C_WORDS else f"model_{name}"
+        name = name if name[:1].isalpha() and name not in C_WORDS | HEADERS else f"model_{name}"
+    if name in HEADERS:
+        raise CompileError("--name", f"{name}.h is a header of the C library", "names of no such header")
     if not C_NAME.match(name) or name in C_WORDS:
         raise CompileError("--name", f"{name!r} is no C identifier", "letters, digits and underscores")
     return name

@@ -16,6 +16,7 @@ from ircompile.emit.templating import comment
 from ircompile.errors import CompileError
 from ircompile.export.projects import FORMATS
 from ircompile.importers.ir import parse_ir, print_ir
+from ircompile.interface import c_name
 from ircompile.verification.runners.build import EMITTED_FLAGS
 
 NAMES = [
@@ -115,3 +116,10 @@ def test_names_in_ir_files_are_those_of_c(kind: str) -> None:
     assert f"\n{kind}" in text
     with pytest.raises(CompileError, match="not a"):
         parse_ir(text.replace(f"\n{kind}", f"\n{kind.split()[0]} a*/b", 1), dict(graph.consts))
+
+
+@pytest.mark.parametrize("name", ["stdint", "string", "features"])
+def test_headers_of_the_c_library_keep_their_names(name: str) -> None:
+    assert c_name(None, name) == f"model_{name}"
+    with pytest.raises(CompileError, match="is a header of the C library"):
+        c_name(name, "")
