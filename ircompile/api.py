@@ -121,7 +121,8 @@ class Compilation:
         if unknown:
             raise CompileError("on", f"unknown rung {unknown[0]!r}", ", ".join(ladder.RUNNERS))
         graph = self.compiled.graph
-        vectors = [codes_of(graph, each) for each in inputs] + ladder.vectors_for(graph, random, seed)
+        vectors = [codes_of(graph, each) for each in inputs]
+        vectors += ladder.vectors_for(graph, random, seed) if random > 0 else []
         if not vectors:
             raise CompileError("inputs", "no inputs to verify with", "inputs, or random of 1 and more")
         rungs = []
@@ -222,8 +223,9 @@ def verify(
     "numpy" runs the plan in NumPy, "host" the C on this machine under sanitizers, "qemu" the C on the target's
     emulated board; `against` names a reference framework ("tflm", "litert-ref", "ort"), which needs the extra
     `verify`. `inputs` are files (pictures, .npy, .npz) or arrays: codes of height x width x channels, or what the
-    model's own framework takes; a mapping by input name where there are several. `random` seeded ones come
-    besides, the least and the greatest codes first. With `outputs` the file is cut at these
+    model's own framework takes; a mapping by input name where there are several. `random` seeded random
+    ones come besides, and four extreme ones before them (the least codes, the greatest, two mixes of both); with
+    `random` 0 neither do. With `outputs` the file is cut at these
     tensors. For a `Compilation`, `target`, `input`, `ram` and `numerics`
     are its own.
 

@@ -28,7 +28,7 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import build, read
 from ircompile.target import load_target
-from ircompile.verification.ladder import RUNNERS, Codes, compare, vectors_for
+from ircompile.verification.ladder import RUNNERS, Codes, compare, random_vectors
 from ircompile.verification.per_layer import LayerComparison, by_kind
 from ircompile.verification.references import Reference, open_reference
 
@@ -70,7 +70,7 @@ def golden(path: Path, graph: Graph) -> Iterator[tuple[Codes, Ends]]:
 
 def inputs_of(path: Path, graph: Graph) -> list[Codes]:
     """Recorded inputs, then random ones."""
-    return [codes for codes, _ in golden(path, graph)] + vectors_for(graph, 3 + RANDOM)[3:]
+    return [codes for codes, _ in golden(path, graph)] + random_vectors(graph, RANDOM)
 
 
 def ladder(path: Path) -> dict[str, Any]:

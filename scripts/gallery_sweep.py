@@ -20,7 +20,7 @@ from ircompile.sweeps.front import front, picture, ranked
 from ircompile.sweeps.space import Candidate
 from ircompile.timing.board import load_board
 from ircompile.timing.network import time_of
-from ircompile.verification.ladder import climb, vectors_for
+from ircompile.verification.ladder import climb, extremes
 from ircompile.verification.runners.sizes import measure_sizes
 
 GALLERY = Path(__file__).resolve().parents[1] / "docs" / "gallery"
@@ -51,7 +51,7 @@ def main() -> int:
 def _page(question: Question, results: list[dict], best: Candidate, families: list[str]) -> str:  # type: ignore[type-arg]
     board = load_board(sys.argv[2])
     compiled = build(normalize(best.model()), board.core, "best", question.input_mode)  # type: ignore[arg-type]
-    rungs = climb(compiled, ("numpy", "host"), vectors_for(compiled.graph, 3))
+    rungs = climb(compiled, ("numpy", "host"), extremes(compiled.graph))
     differing = sum(rung.differing for rung in rungs)
     sizes = measure_sizes(compiled.files(), compiled.name, compiled.target)
     timing = time_of(compiled.plan, board, weight_bytes(compiled.program)).data

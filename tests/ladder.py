@@ -6,43 +6,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from proved import prove
 
 from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import const_names
-from ircompile.ir.tensor import Array
 from ircompile.pipeline import Compiled, build
 from ircompile.target import load_target
 from ircompile.variants.choose import Ram
-from ircompile.verification.ladder import on_numpy
+from ircompile.verification.ladder import EXTREMES, Codes, compare, extremes, on_numpy, random_vectors
 from ircompile.verification.runners.harness import RunResult
 from ircompile.verification.runners.host import run_host
 from ircompile.verification.runners.qemu import run_qemu
 from ircompile.verification.sequences import restart_after, run_vectors
 
-Codes = dict[str, Array]
-
 
 def codes_for(graph: Graph, count: int, seed: int = 0) -> list[Codes]:
-    """Random codes, then the least everywhere, the greatest everywhere and a mix of both ends."""
-    rng = np.random.default_rng(seed)
-    tensors = [graph.fresh(name) for name in graph.input_names]
-    vectors: list[Codes] = []
-    for i in range(count):
-        vector: Codes = {}
-        for t in tensors:
-            info = np.iinfo(t.dtype)
-            vector[t.name] = [
-                rng.integers(info.min, info.max + 1, t.shape),
-                np.full(t.shape, info.min),
-                np.full(t.shape, info.max),
-                rng.choice([info.min, info.max], t.shape),
-            ][min(i, 3)].astype(t.dtype)
-        vectors.append(vector)
-    return vectors
+    """Random codes first, since a test can afford few, then the extremes, then random ones again."""
+    first, *others = random_vectors(graph, max(count - EXTREMES, 1), seed)
+    return [first, *extremes(graph, seed), *others][:count]
 
 
 def climb(
@@ -66,8 +49,7 @@ def climb(
         if target.name not in built:
             built[target.name] = compiled = build(graph, target, name, mode, ram=ram)
             prove(compiled.plan)
-            for got, want in zip(on_numpy(compiled, vectors), wanted, strict=True):
-                _check(graph, got, want, f"run_plan for {target.name}")
+            _check(f"run_plan for {target.name}", wanted, on_numpy(compiled, vectors))
             compiled.write(folder / target.name)
         compiled, where = built[target.name], folder / target.name
         arrays = [[vector[n] for n in graph.input_names] for vector in vectors]
@@ -76,20 +58,16 @@ def climb(
             result = run_host(where, compiled.interface, arrays, compiler=rung, timeout=3600, restart=restart)
         else:
             result = run_qemu(where, compiled.interface, arrays, target, timeout=3600, restart=restart)
-        for got, want in zip(result.outputs, wanted, strict=True):
-            _check(graph, dict(zip(graph.output_names, got, strict=True)), want, f"C with {rung}")
+        found = [dict(zip(graph.output_names, outputs, strict=True)) for outputs in result.outputs]
+        _check(f"C with {rung}", wanted, found)
     return built
 
 
-def _check(graph: Graph, got: Codes, want: Codes, rung: str) -> None:
-    for name in graph.output_names:
-        assert got[name].dtype == want[name].dtype, f"{rung}: type of {name}"
-        differing = np.argwhere(got[name] != want[name])
-        first = tuple(int(i) for i in differing[0]) if len(differing) else ()
-        assert not len(differing), (
-            f"{rung}: {len(differing)} of {want[name].size} codes of {name} differ, first at {first}: "
-            f"{got[name][first]} instead of {want[name][first]}"
-        )
+def _check(name: str, wanted: Sequence[Codes], found: Sequence[Codes]) -> None:
+    types, expected = ([{n: a.dtype for n, a in vector.items()} for vector in side] for side in (found, wanted))
+    assert types == expected, f"{name}: types"
+    rung = compare(name, wanted, found)
+    assert not rung.differing, f"{name}: {rung.differing} of {rung.compared} codes differ; {rung.first}"
 
 
 def join(graphs: Sequence[Graph], name: str = "net") -> Graph:

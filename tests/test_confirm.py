@@ -194,7 +194,7 @@ def test_sizes_that_differ_are_differences() -> None:
 def test_verify_compares_the_tensor_before_a_float_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = convolution(tmp_path / "net.tflite", 2, "LOG_SOFTMAX")
     assert main(["verify", str(path), "--target", "host", "--on", "numpy", "--against", "litert-ref"]) == 0
-    assert "graph = litert-ref equal: 600 elements" in capsys.readouterr().out
+    assert "graph = litert-ref equal: 1,080 elements" in capsys.readouterr().out
 
 
 def test_verify_takes_a_framework_that_runs_the_file(
@@ -206,7 +206,7 @@ def test_verify_takes_a_framework_that_runs_the_file(
     path = write(tmp_path / "net.tflite", tensors, [Op("TILE", [0, 1], [2])], [0], [2])
     assert main(["verify", str(path), "--target", "host", "--on", "numpy", "--against", "tflm"]) == 0
     printed = capsys.readouterr().out
-    assert "graph = litert-ref equal: 60 elements" in printed
+    assert "graph = litert-ref equal: 108 elements" in printed
     assert "TensorFlow Lite Micro does not run the model; LiteRT" in printed
 
 

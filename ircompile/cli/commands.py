@@ -71,7 +71,7 @@ def compile_model(arguments: argparse.Namespace) -> int:
         data["timing"] = timing_of(compiled, board, data.get("bench")).data
     if arguments.verify:
         data["verified"] = _climbed(compiled, arguments.verify)
-    more = compare_more(arguments, compiled, ladder.vectors_for(compiled.graph, 5))
+    more = compare_more(arguments, compiled, ladder.vectors_for(compiled.graph, 2))
     data |= more
     files[f"{compiled.name}.html"] = html_report(data, memory_map(compiled.plan))
     files[f"{compiled.name}.json"] = json.dumps(data, indent=1) + "\n"  # the last: it has the hashes of the others
@@ -87,7 +87,7 @@ def compile_model(arguments: argparse.Namespace) -> int:
 def _climbed(compiled: Compiled, words: str) -> list[dict[str, Any]]:
     """The rungs climbed with seeded inputs."""
     with doing(f"verifying on {words}"):
-        climb = ladder.climb(compiled, rungs_of(words), ladder.vectors_for(compiled.graph, 5))
+        climb = ladder.climb(compiled, rungs_of(words), ladder.vectors_for(compiled.graph, 2))
         return [rung_data(rung) for rung in climb]
 
 

@@ -37,8 +37,9 @@ def _fill(to: argparse.ArgumentParser) -> None:
     inputs = to.add_argument_group("inputs")
     inputs.add_argument("--inputs", type=Path, nargs="+", metavar="FILE", help="pictures, .npy or .npz files")
     inputs.add_argument(
-        "--random", type=int, default=5, metavar="N", help="seeded inputs besides, extremes first (default: 5)"
-    )
+        "--random", type=int, default=5, metavar="N",
+        help="seeded random inputs besides, and four extreme ones before them; 0 for neither (default: 5)",
+    )  # fmt: skip
     inputs.add_argument("--seed", type=int, default=0, metavar="N", help="of the random inputs (default: 0)")
     to.add_argument("--json", action="store_true", help="print the results as JSON")
 
@@ -48,7 +49,7 @@ def verify_model(arguments: argparse.Namespace) -> int:
     rungs = rungs_of(arguments.on)
     compiled = compiled_from(arguments)
     vectors = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
-    vectors += ladder.vectors_for(compiled.graph, arguments.random, arguments.seed)
+    vectors += ladder.vectors_for(compiled.graph, arguments.random, arguments.seed) if arguments.random > 0 else []
     if not vectors:
         raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
     extra = compare_more(arguments, compiled, vectors, arguments.against)
@@ -144,7 +145,7 @@ simulated graph; and the graph with the model's own framework.""",
     f"""\
 examples:
   ircompile verify net.tflite --target m4 --on numpy,host,qemu --against tflm
-      all rungs, five seeded inputs, TensorFlow Lite Micro at the top
+      all rungs, four extreme and five random inputs; TFLite Micro at the top
   ircompile verify net.onnx --target m4 --inputs cat.png dog.jpg --random 0
       on pictures, resized to the input
   ircompile verify net.onnx --target m4 --isolated

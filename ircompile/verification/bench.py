@@ -19,7 +19,7 @@ from ircompile.timing.board import Board
 from ircompile.timing.measured import Fit, fit, parse_log
 from ircompile.timing.model import cycles_of
 from ircompile.timing.network import Executed, Timing, layer_works, time_of
-from ircompile.verification.ladder import vectors_for
+from ircompile.verification.ladder import random_vectors
 from ircompile.verification.runners.counts import BETWEEN_LAYERS
 from ircompile.verification.runners.qemu import run_qemu
 
@@ -29,7 +29,7 @@ def count_instructions(compiled: Compiled) -> dict[str, Any]:
 
     Raises CompileError where the target has no board or its tools are missing.
     """
-    vector = vectors_for(compiled.graph, 4)[-1]
+    (vector,) = random_vectors(compiled.graph, 1)
     with tempfile.TemporaryDirectory() as folder:
         compiled.write(Path(folder))
         inputs = [[vector[name] for name in compiled.graph.input_names]]

@@ -23,7 +23,7 @@ from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import read
-from ircompile.verification.ladder import Codes, Difference, Rung, vectors_for
+from ircompile.verification.ladder import EXTREMES, Codes, Difference, Rung, vectors_for
 from ircompile.verification.reference_process import SECONDS, Asked, Question
 from ircompile.verification.references.base import INSTALL_HINT
 from ircompile.verification.sequences import CALLS, restart_after, run_vectors
@@ -37,6 +37,7 @@ OFF_BY_ONE = {("ort", "Softmax"), ("ort", "Resize")}
 HALF_STEP = 0.501
 """Of a tensor that the framework has as real values: how far a code may be off, float32 arithmetic included."""
 INPUTS = 5
+"""Of a network without memory, of which EXTREMES are extreme; CALLS of one with memory."""
 MACS = 100_000_000
 """Of all inputs together: about two seconds in the reference kernels. One input is compared in any case."""
 
@@ -83,9 +84,8 @@ class Confirmation:
         self.own = reference or graph.numerics
         self.vectors, self.seconds = list(vectors), SECONDS if reference is None else inf
         if reference is None:
-            some = vectors_for(graph, CALLS if graph.states else INPUTS)[
-                ::-1
-            ]  # random ones first: extremes hide errors of layout
+            random = (CALLS if graph.states else INPUTS) - EXTREMES
+            some = vectors_for(graph, random)[::-1]  # random ones first: extremes hide errors of layout
             self.vectors = some[: max(1, min(len(some), MACS // max(graph.macs(), 1)))]
         profiles = OTHERS.get(self.own, (self.own,)) if kind_of(model, None) != "ir" else ()
         self.profiles = [n for n in profiles if n == reference or importlib.util.find_spec(MODULES[n]) is not None]

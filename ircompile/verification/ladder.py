@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,9 @@ from ircompile.verification.sequences import restart_after, run_vectors
 
 Codes = dict[str, Array]
 Runner = Callable[[Compiled, Sequence[Codes]], list[Codes]]
+
+EXTREMES = 4
+"""How many inputs `extremes` gives."""
 
 
 @dataclass(frozen=True)
@@ -171,12 +175,22 @@ def framework_outputs(graph: Graph, oracle: Reference, feeds: Sequence[Array]) -
     return results
 
 
-def vectors_for(graph: Graph, count: int, seed: int = 0) -> list[Codes]:
-    """Seeded inputs: all least, all greatest, checkered extremes, then random ones."""
-    rng = np.random.default_rng(seed)
-    tensors = [graph.fresh(name) for name in graph.input_names]
-    kinds = [_least, _greatest, _checkered]
-    return [{t.name: kinds[i](t) if i < len(kinds) else _random(t, rng) for t in tensors} for i in range(count)]
+def vectors_for(graph: Graph, random: int, seed: int = 0) -> list[Codes]:
+    """The extreme inputs of a graph, then `random` random ones: codes (H, W, C) by input name."""
+    return extremes(graph, seed) + random_vectors(graph, random, seed)
+
+
+def extremes(graph: Graph, seed: int = 0) -> list[Codes]:
+    """EXTREMES inputs: the least codes, the greatest ones, a seeded mix of both, and both as on a chequerboard."""
+    rng, tensors = np.random.default_rng(seed), [graph.fresh(name) for name in graph.input_names]
+    kinds: Sequence[Callable[[Tensor], Array]] = (_least, _greatest, partial(_mixed, rng=rng), _checkered)
+    return [{t.name: kind(t) for t in tensors} for kind in kinds]
+
+
+def random_vectors(graph: Graph, count: int, seed: int = 0) -> list[Codes]:
+    """`count` seeded inputs, uniform over the codes' whole type; those of a lesser count are the first ones."""
+    rng, tensors = np.random.default_rng(seed), [graph.fresh(name) for name in graph.input_names]
+    return [{t.name: _random(t, rng) for t in tensors} for _ in range(count)]
 
 
 def _least(tensor: Tensor) -> Array:
@@ -185,6 +199,10 @@ def _least(tensor: Tensor) -> Array:
 
 def _greatest(tensor: Tensor) -> Array:
     return np.full(tensor.shape, np.iinfo(tensor.dtype).max, tensor.dtype)
+
+
+def _mixed(tensor: Tensor, rng: np.random.Generator) -> Array:
+    return np.where(rng.random(tensor.shape) < 0.5, _least(tensor), _greatest(tensor))
 
 
 def _checkered(tensor: Tensor) -> Array:
