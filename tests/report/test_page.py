@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from reports import compiled
 
 from ircompile.importers.ir import write_ir
 
+Image = pytest.importorskip("PIL.Image", reason="no Pillow: pip install '.[verify]'")
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install '.[dev]'")
 DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits.onnx"
 MODELS = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[3] / "shared" / "models")
