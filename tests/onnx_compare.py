@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ircompile.importers.onnx import trace_onnx
 from ircompile.ir.bindings import from_graph, to_graph
@@ -41,6 +42,7 @@ class Comparison:
 
     def __init__(self, path: Path, **options: Mapping[str, tuple[int, ...]]) -> None:
         self.graph, places = trace_onnx(path, **options)
+        pytest.importorskip("onnxruntime")
         self.reference = OrtReference(path)
         self.isolated = LayerComparison(self.graph, places, self.reference)
         self.ends = Tally()
