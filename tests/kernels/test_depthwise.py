@@ -109,7 +109,12 @@ def grid(rounding: str = "double") -> list[Graph]:
 @pytest.mark.parametrize("rounding", ["double", "float32_even"])
 def test_every_width_of_3x3(tmp_path: Path, rounding: str) -> None:
     graphs = grid(rounding)[:: 1 if rounding == "double" else 3]
-    assert set().union(*map(kernels, graphs)) == {"depthwise_3x3", "depthwise_narrow", "depthwise_strip"}
+    assert set().union(*map(kernels, graphs)) == {
+        "depthwise_3x3",
+        "depthwise_column",
+        "depthwise_narrow",
+        "depthwise_strip",
+    }
     climb_all(graphs, tmp_path, rounding == "double")
 
 
