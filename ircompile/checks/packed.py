@@ -17,6 +17,7 @@ from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Packed
 from ircompile.kernels.requantize.form import Form, Lanes
 from ircompile.kernels.weights import WeightCoding
+from ircompile.qtype import UINT8
 
 Convolution = Conv | Depthwise | TransposeConv
 VECTOR = 16
@@ -161,7 +162,7 @@ def _stream(op: Conv, site: Site, packed: Packed) -> Layer:
     bits = np.full(len(found), 32)
     if coding.pairs:
         apart = (start[1::2] - start[0::2]) & 0xFFFFFFFF
-        if np.any(apart & 0xFF):
+        if np.any(apart & UINT8.high):
             raise Misplaced("sums of two channels in one do not come apart")
         start[1::2], bits[1::2] = apart >> 8, 24
     shared, fields = _signed(shared, 32), _signed(fields[:channels], 32)
@@ -202,7 +203,7 @@ def _decoded(tiles: Array, coding: WeightCoding) -> Array:
     halves = np.stack([tiles & 0xFFFF, tiles >> 16], axis=-1).transpose(0, 2, 1, 3)
     if coding.wide:
         return _signed(halves, 16)
-    even = _signed(halves & 0xFF, 8)
+    even = _signed(halves & UINT8.high, 8)
     odd = (_signed(halves, 16) - even) >> 8 if coding.pairs else _signed(halves >> 8, 8)
     groups, words, steps, two = halves.shape
     return np.stack([even, odd], axis=2).reshape(groups, 2 * words, steps, two)

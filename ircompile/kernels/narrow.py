@@ -18,7 +18,7 @@ from ircompile.target import Features
 WIDEST = 4
 FEW_WEIGHTS = 2048  # of a depthwise convolution: int16 is worth their bytes
 TOGETHER = 4  # taps of a turn of the loop
-MOST_TAPS = 128  # pointers on the stack
+MOST_TAPS = 2**7  # pointers on the stack
 
 
 def of_bytes(site: Site) -> bool:

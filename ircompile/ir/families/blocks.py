@@ -13,7 +13,7 @@ from ircompile.ir.numerics import Requant
 from ircompile.ir.tensor import Array
 from ircompile.qtype import INT8
 
-SCALE = 1 / 128  # of every activation
+SCALE = 2**-7  # of every activation
 GRAIN = 8  # channels are a multiple of this
 
 
