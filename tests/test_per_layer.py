@@ -138,7 +138,7 @@ def test_a_difference_fails_the_command(
     monkeypatch.setattr(OrtReference, "intermediates", shifted)
     words = ["verify", str(DIGITS), "--target", "host", "--on", "numpy", "--random", "1", "--isolated"]
     assert main(words) == 1
-    assert "10 of 10 differ, by 2 at most" in capsys.readouterr().out
+    assert "50 of 50 differ, by 2 at most" in capsys.readouterr().out
 
 
 @pytest.mark.thorough

@@ -258,6 +258,8 @@ def test_a_dask_cluster_gives_the_same_and_survives_a_worker(
         words = ("sweep", FAMILY, *SMALL, "--json")
         assert run(*words, "--scheduler", cluster.scheduler_address) == 0
         found = valid(capsys.readouterr().out, "sweep")
-        assert sorted(calls()) == POINTS
+        # Nothing is lost. What the killed worker had finished and not handed over yet is computed again.
+        assert sorted(set(calls())) == POINTS
+        assert len(calls()) <= len(POINTS) + 2
     assert run(*words, "-j", 1) == 0
     assert valid(capsys.readouterr().out, "sweep") == found

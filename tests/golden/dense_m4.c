@@ -24,7 +24,7 @@
  *   [0, 10)     1 x 10      4 - 4  conv4 1x1x10 output
  */
 #include "dense.h"
-#if DENSE_BUILD != 0x019096a5u
+#if DENSE_BUILD != 0xd0da64b3u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -261,8 +261,8 @@ static inline int32_t dense_unpack_word(const int8_t *codes)
     return word;
 }
 
-/* Codes 1 and 3 of a word as halfwords; dense_sxtb16 takes codes 0 and 2. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__)
+/* Codes 1 and 3 of a word as halfwords; dense_sxtb16 takes codes 0 and 2. */
 static inline int32_t dense_unpack_odd(int32_t word)
 {
     int32_t halves;
@@ -270,6 +270,7 @@ static inline int32_t dense_unpack_odd(int32_t word)
     return halves;
 }
 #else
+/* Codes 1 and 3 of a word as halfwords; dense_sxtb16 takes codes 0 and 2. */
 static inline int32_t dense_unpack_odd(int32_t word)
 {
     return dense_sxtb16((int32_t)((uint32_t)word >> 8));

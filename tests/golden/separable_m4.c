@@ -28,7 +28,7 @@
  *   [384, 896)    8 x 64       7 - 7  dw7 8x8x8 output
  */
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x83770d40u
+#if SEPARABLE_BUILD != 0x5a02c25bu
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -332,8 +332,8 @@ static inline int32_t separable_unpack_word(const int8_t *codes)
     return word;
 }
 
-/* Codes 1 and 3 of a word as halfwords; separable_sxtb16 takes codes 0 and 2. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__)
+/* Codes 1 and 3 of a word as halfwords; separable_sxtb16 takes codes 0 and 2. */
 static inline int32_t separable_unpack_odd(int32_t word)
 {
     int32_t halves;
@@ -341,6 +341,7 @@ static inline int32_t separable_unpack_odd(int32_t word)
     return halves;
 }
 #else
+/* Codes 1 and 3 of a word as halfwords; separable_sxtb16 takes codes 0 and 2. */
 static inline int32_t separable_unpack_odd(int32_t word)
 {
     return separable_sxtb16((int32_t)((uint32_t)word >> 8));
@@ -1421,8 +1422,8 @@ static inline void separable_gather(int8_t *to, const int8_t *from, int32_t coun
     }
 }
 
-/* The bottom half of one word below the top half of another. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__)
+/* The bottom half of one word below the top half of another. */
 static inline int32_t separable_mix(int32_t bottom, int32_t top)
 {
     int32_t word;
@@ -1430,6 +1431,7 @@ static inline int32_t separable_mix(int32_t bottom, int32_t top)
     return word;
 }
 #else
+/* The bottom half of one word below the top half of another. */
 static inline int32_t separable_mix(int32_t bottom, int32_t top)
 {
     return (int32_t)(((uint32_t)bottom & 0xFFFFu) | ((uint32_t)top & 0xFFFF0000u));
