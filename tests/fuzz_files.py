@@ -2,32 +2,53 @@
 
     PYTHONPATH=. .venv/bin/python tests/fuzz_files.py KIND FIRST COUNT [--compile EVERY] [--state FILE]
 
-KIND is tflite or ir. Each case runs in a process of its own, within CPU seconds and bytes; what ends otherwise is
-printed with its seed. FILE keeps the next seed, so that an interrupted run goes on where it stopped.
+KIND is tflite, onnx or ir. A process judges many cases, each within CPU seconds and bytes; one that is late, large
+or dead is judged again alone, and printed with its seed. FILE keeps the next seed and what was found, so that an
+interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import logging
+import mmap
 import os
 import resource
+import signal
+import struct
+import subprocess
 import sys
 import tempfile
+import time
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import onnx
+import onnx_mutation
 from mutations import write_damaged
 
 import ircompile
 from ircompile.errors import CompileError
 from ircompile.importers import load
+from ircompile.importers.onnx import folding
 from ircompile.passes import normalize, working
 from ircompile.report.support import check_model
 
-SECONDS, BYTES = 3, 700 * 2**20
+SECONDS, COMPILE_SECONDS, BYTES = 3, 60, 700 * 2**20
+BATCH = 500
 TARGETS = ("cortex-m4", "cortex-m55", "cortex-m0plus", "host")
+OURS = (AssertionError, MemoryError, RecursionError)
+"""Causes of a refusal that say that the compiler is wrong, or its bounds are."""
+
+
+class Late(BaseException):
+    """A case took too long; nothing on its way catches this."""
 
 
 def attempt(kind: str, seed: int, folder: Path, whole: bool = False) -> str:
@@ -41,66 +62,133 @@ def attempt(kind: str, seed: int, folder: Path, whole: bool = False) -> str:
         text = str(error)
         assert not found.supported, f"check promises what import refuses: {text}"
         assert text.replace("\n", " ").isprintable(), repr(text)
+        cause = error.__cause__
+        assert not isinstance(cause, OURS), f"{cause!r} behind: {text}"
         return "refused"
     assert found.supported, f"check refuses what is imported: {found.problems}"
     if not whole:
         return "read"
     try:
-        ircompile.compile(str(path), TARGETS[seed % len(TARGETS)])
+        ircompile.compile(str(path), TARGETS[seed % len(TARGETS)], unverified=True).files()
     except CompileError:
-        return "refused"
+        return "refused_by_compile"
     return "compiled"
 
 
-def isolated(kind: str, seed: int, folder: Path, whole: bool) -> str:
-    """The same in a process of its own; what is wrong as "FAILED ..."."""
+def inference(command: list[str], **given: Any) -> subprocess.CompletedProcess[bytes]:
+    """What ONNX's shape inference answers in a process of its own, which is forked: that is soon done."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        os.close(reader)
-        seconds = SECONDS * (20 if whole else 1)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-        resource.setrlimit(resource.RLIMIT_AS, (4 * BYTES, 4 * BYTES))
-        try:
-            answer = attempt(kind, seed, folder, whole)
-        except BaseException:  # whatever it is, it is a find
-            answer = "FAILED\n" + traceback.format_exc(limit=-3)
-        os.write(writer, answer.encode("utf-8", "replace")[:4000])
-        os._exit(0)
+        with contextlib.suppress(BaseException):
+            model = onnx.ModelProto.FromString(given["input"])
+            inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).SerializeToString()
+            with os.fdopen(writer, "wb") as answer:
+                answer.write(inferred)
+            os._exit(0)
+        os._exit(1)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        answer = pipe.read().decode()
-    _, status, usage = os.wait4(child, 0)
-    if not answer:
-        return f"FAILED with status {status}: more than {SECONDS} seconds, or out of memory"
-    if usage.ru_maxrss * 1024 > BYTES:
-        return f"FAILED {usage.ru_maxrss >> 10} MB"
-    return answer
+        output = pipe.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        raise subprocess.CalledProcessError(code, command)
+    return subprocess.CompletedProcess(command, code, output)
+
+
+def bounded(kind: str, seed: int, folder: Path, whole: bool) -> str:
+    """How a case ends in this process; what is wrong as "FAILED ..."."""
+    seconds, began = COMPILE_SECONDS if whole else SECONDS, time.process_time()
+    resource.setrlimit(resource.RLIMIT_CPU, (int(began) + seconds + 5, resource.RLIM_INFINITY))
+    try:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        answer = attempt(kind, seed, folder, whole)
+    except BaseException:  # whatever it is, it is a find
+        answer = "FAILED " + " ".join(traceback.format_exc(limit=-3).split())[-1500:]
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    took, peak = time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if took > seconds:
+        return f"FAILED {took:.1f} s; {answer}"
+    return f"FAILED {peak >> 10} MB; {answer}" if peak * 1024 > BYTES else answer
+
+
+def late(*_: object) -> None:
+    """What the timer of a case does."""
+    raise Late
+
+
+def judged(kind: str, seeds: range, every: int) -> Iterator[tuple[int, str]]:
+    """Seeds and how they end, in processes of many cases; one that dies is told with status, and followed."""
+    place = mmap.mmap(-1, 8)
+    while seeds:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reader)
+            resource.setrlimit(resource.RLIMIT_AS, (4 * BYTES, 4 * BYTES))
+            signal.signal(signal.SIGPROF, late)
+            with os.fdopen(writer, "w", errors="replace") as answers, tempfile.TemporaryDirectory() as folder:
+                for seed in seeds:
+                    place[:] = struct.pack("q", seed)
+                    answer = bounded(kind, seed, Path(folder), bool(every) and seed % every == 0)
+                    print(seed, answer, file=answers, flush=True)
+                    if answer.startswith("FAILED"):  # its memory, its timer: begin anew
+                        break
+            os._exit(0)
+        os.close(writer)
+        last = seeds[0] - 1
+        with os.fdopen(reader, errors="replace") as pipe:
+            for line in pipe:
+                number, answer = line.rstrip("\n").split(" ", 1)
+                last = int(number)
+                yield last, answer
+        status = os.waitpid(child, 0)[1]
+        if status:
+            last = struct.unpack("q", place[:])[0]
+            yield last, f"FAILED with status {status}: more CPU seconds than allowed, or dead"
+        seeds = range(last + 1, seeds.stop)
+
+
+def run(kind: str, seeds: range, every: int = 0, state: Path | None = None) -> Counter[str]:
+    """Judges cases; how many ended how. Failures are confirmed alone, and printed."""
+    known: dict[str, Any] = {"next": seeds.start, "ends": {}, "failed": []}
+    if state and state.exists():
+        known = json.loads(state.read_text())
+    ends = Counter[str](known["ends"])
+    for start in range(known["next"], seeds.stop, BATCH):
+        stop = min(start + BATCH, seeds.stop)
+        if kind == "onnx":  # drawn once, and handed to the processes
+            onnx_mutation.origins(start)
+        for seed, answer in judged(kind, range(start, stop), every):
+            if answer.startswith("FAILED"):
+                ((_, answer),) = judged(kind, range(seed, seed + 1), every)
+            ends[answer.split()[0]] += 1
+            if answer.startswith("FAILED"):
+                known["failed"].append(seed)
+                print(f"{kind} seed {seed}: {answer}", flush=True)
+        known |= {"next": stop, "ends": dict(ends)}
+        if state:
+            state.write_text(json.dumps(known))
+    return ends
 
 
 def main() -> int:
     """Runs the cases; 1 where one failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("tflite", "ir"))
+    parser.add_argument("kind", choices=("tflite", "onnx", "ir"))
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("--compile", type=int, default=0, metavar="EVERY")
     parser.add_argument("--state", type=Path)
     given = parser.parse_args()
-    first = int(given.state.read_text()) if given.state and given.state.exists() else given.first
-    verdicts = Counter[str]()
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(first, given.first + given.count):
-            whole = bool(given.compile) and seed % given.compile == 0
-            answer = isolated(given.kind, seed, Path(folder), whole)
-            verdicts[answer.split()[0]] += 1
-            if answer.startswith("FAILED"):
-                print(f"{given.kind} seed {seed}: {answer}", flush=True)
-            if given.state:
-                given.state.write_text(str(seed + 1))
-    print(", ".join(f"{number} {verdict}" for verdict, number in verdicts.most_common()))
-    return int("FAILED" in verdicts)
+    logging.disable(logging.WARNING)
+    folding.subprocess.run = inference
+    seeds = range(given.first, given.first + given.count)
+    ends = run(given.kind, seeds, given.compile, given.state)
+    print(", ".join(f"{number:,} {end}" for end, number in ends.most_common()))
+    return int("FAILED" in ends)
 
 
 if __name__ == "__main__":

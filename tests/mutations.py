@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx_mutation import mutated as damaged_onnx
 from tflite_chains import draw
 from tflite_files import Op, T, build
 from tflite_fuzz import outputs
@@ -232,10 +233,10 @@ def damaged_ir(seed: int, folder: Path) -> tuple[str, bytes]:
 
 
 def write_damaged(kind: str, seed: int, folder: Path) -> Path:
-    """Writes the damaged file of a seed, "tflite" or "ir"; returns its path."""
+    """Writes the damaged file of a seed, "tflite", "onnx" or "ir"; returns its path."""
     path = folder / f"damaged.{kind}"
-    if kind == "tflite":
-        path.write_bytes(damaged_tflite(seed))
+    if kind != "ir":
+        path.write_bytes(damaged_tflite(seed) if kind == "tflite" else damaged_onnx(seed))
         return path
     text, constants = damaged_ir(seed, folder)
     path.write_text(text, "utf-8", errors="replace")

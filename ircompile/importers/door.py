@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import tokenize
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -34,4 +33,4 @@ def door(path: Path, supported: str) -> Iterator[None]:
 
 def printable(text: str) -> str:
     """The text with a question mark for each character that could steer a terminal, or turn its writing round."""
-    return "".join("?" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in text)
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -9,21 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fuzz_files import attempt
+from fuzz_files import attempt, inference
 from nets import Net
+from onnx_files import Net as OnnxNet
 from tflite_files import Op, T, const, one_op, write
 
 import ircompile
 from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.importers.ir import read_ir, write_ir
+from ircompile.importers.onnx import folding
 from ircompile.report.support import check_model
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("kind", ["tflite", "ir"])
+@pytest.mark.parametrize("kind", ["tflite", "onnx", "ir"])
 @pytest.mark.parametrize("first", range(0, 200, 50))
-def test_damaged_files(kind: str, first: int, tmp_path: Path) -> None:
+def test_damaged_files(kind: str, first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding.subprocess, "run", inference)
     ends = {attempt(kind, seed, tmp_path) for seed in range(first, first + 50)}
     assert ends == {"read", "refused"}
 
@@ -72,6 +75,15 @@ def test_a_window_mostly_in_padding_is_looked_at_in_moments(tmp_path: Path) -> N
     options = {"StrideW": 1, "StrideH": 1, "FilterWidth": 40_000, "FilterHeight": 1, "Padding": 0}
     x = codes(1, 1, 60_000, 1)
     refused(one_op(tmp_path / "pool.tflite", "AVERAGE_POOL_2D", [x], [x], **options))
+
+
+def test_a_kind_of_an_onnx_node_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    net = OnnxNet()
+    y = net.node("\x1b[31mRelu", net.qdq(net.input([1, 4]), 0.1))
+    net.output(net.qdq(y, 0.1))
+    text = refused(net.save(tmp_path, "kind.onnx"))
+    assert "?[31mRelu" in text
+    assert text.replace("\n", " ").isprintable()
 
 
 def test_names_cannot_steer_a_terminal(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from onnx import helper
 
 from ircompile.errors import CompileError
+from ircompile.importers.door import printable
 from ircompile.importers.findings import no_tensor
 from ircompile.importers.onnx import proto
 from ircompile.ir.tensor import Array
@@ -105,12 +106,12 @@ def read_model(path: Path, input_shapes: Shapes, cut: Sequence[str] = ()) -> Mod
 
 
 def _raw(index: int, node: Any, folder: Path) -> OnnxNode:
-    where = f"node {index} {node.name or ''.join(node.output[:1])!r} {node.op_type}"
+    kind, name = printable(node.op_type), printable(node.name)
+    where = f"node {index} {name or ''.join(node.output[:1])!r} {kind}"
     if not node.output:
         raise CompileError(where, "has no output")
     attributes = proto.attributes(node, folder, where)
-    name = "".join(c if c.isprintable() else "?" for c in node.name)
-    return OnnxNode(index, node.op_type, name, tuple(node.input), tuple(node.output), attributes)
+    return OnnxNode(index, kind, name, tuple(node.input), tuple(node.output), attributes)
 
 
 def _live(nodes: Sequence[OnnxNode], outputs: Sequence[str], path: str) -> list[OnnxNode]:
