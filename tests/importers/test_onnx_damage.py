@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
@@ -52,7 +55,7 @@ def test_an_attribute_without_a_value(tmp_path: Path) -> None:
     y = net.node("HardSigmoid", x)
     net.nodes[-1].attribute.append(onnx.AttributeProto(name="alpha", type=onnx.AttributeProto.TYPE_PROTO))
     net.output(net.qdq(y, 0.05, 0))
-    refused(net.save(tmp_path), "attribute 'alpha'")
+    refused(net.save(tmp_path), "attribute alpha is of type TYPE_PROTO")
 
 
 def test_a_location_that_is_too_long(tmp_path: Path) -> None:
@@ -84,3 +87,48 @@ def test_complex_constants_are_refused(tmp_path: Path) -> None:
     net, x = small()
     net.output(net.qdq(net.node("Mul", x, net.const(1 + 2j, "complex64")), 0.05, 0))
     refused(net.save(tmp_path), "is complex")
+
+
+def _one_operand(node: Any) -> None:
+    del node.input[1:]
+
+
+def _no_first_operand(node: Any) -> None:
+    node.input[0] = ""
+
+
+def _list_for_a_number(node: Any) -> None:
+    node.attribute.append(onnx.helper.make_attribute("group", [1, 2]))
+
+
+def _unknown_type(node: Any) -> None:
+    node.attribute.append(onnx.AttributeProto(name="auto_pad", type=0))
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (_one_operand, "has 1 operands (supported: 2 to 3)"),
+        (_no_first_operand, "has no operand 'X'"),
+        (_list_for_a_number, "attribute group is of type INTS (supported: INT)"),
+        (_unknown_type, "attribute auto_pad"),
+    ],
+)
+def test_forms_that_an_operator_has_not(damage: Callable[[Any], None], told: str, tmp_path: Path) -> None:
+    net, x = small()
+    y = net.node("Conv", x, net.weights(4, 3, 3, 3), kernel_shape=[3, 3])
+    damage(net.nodes[-1])
+    net.output(net.qdq(y, 0.05, 0))
+    refused(net.save(tmp_path), "Conv", told)
+
+
+def test_an_attribute_that_is_needed(tmp_path: Path) -> None:
+    net, x = small()
+    net.output(net.qdq(net.node("DepthToSpace", x), 0.05, 0))
+    refused(net.save(tmp_path), "DepthToSpace", "has no attribute 'blocksize'")
+
+
+def test_bounds_of_two_numbers(tmp_path: Path) -> None:
+    net, x = small()
+    net.output(net.qdq(net.node("Clip", x, net.const([0.1, 0.2], np.float32)), 0.05, 0))
+    refused(net.save(tmp_path), "Clip", "its bounds are 2 and 1 numbers")

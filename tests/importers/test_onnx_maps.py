@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 from onnx_compare import compared, kinds, run
-from onnx_files import Net
+from onnx_files import Net, refused
 
 from ircompile.importers.onnx import read_onnx
 from ircompile.ir.ops import Binary, Depthwise, Gather, Mean, Pad
@@ -168,3 +169,62 @@ def test_shuffled_channels_are_a_gather(tmp_path: Path) -> None:
     graph = normalize(compared(net.save(tmp_path)).graph)
     assert kinds(graph) == ["Conv", "Gather", "Conv"]
     assert graph.nodes[1].op == Gather(2, (0, 3, 1, 4, 2, 5))
+
+
+@pytest.mark.parametrize("integers", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "given", "concats"),
+    [
+        ("Tile", [1, 2, 1, 3], 2),
+        ("Tile", [1, 1, 2, 1], 1),
+        ("Tile", [1, 1, 1, 1], 0),
+        ("Expand", [1, 3, 4, 5], 1),
+        ("Expand", [4, 1], 1),
+    ],
+)
+def test_copies_along_axes(kind: str, given: list[int], concats: int, integers: bool, tmp_path: Path) -> None:
+    net = Net(33)
+    codes = net.q(net.input([1, 3, 1, 5]), 0.05, 9)
+    counts = net.const(given, np.int64)
+    real = "" if integers else net.node(kind, net.dq(codes, 0.05, 9), counts)
+    copies = net.node(kind, codes, counts) if integers else net.q(real, 0.05, 9)
+    net.output(net.qdq(net.node("Relu", net.dq(copies, 0.05, 9)), 0.07, -100))
+    assert kinds(compared(net.save(tmp_path)).graph) == [*["Concat"] * concats, "Table"]
+
+
+def test_copies_are_counted(tmp_path: Path) -> None:
+    for kind, given in (("Tile", [1, 257, 1, 1]), ("Tile", [1, 0, 1, 1]), ("Expand", [1, 2, 4, 5])):
+        net = Net(34)
+        x = net.qdq(net.input([1, 3, 1, 5]), 0.05, 9)
+        net.output(net.qdq(net.node(kind, x, net.const(given, np.int64)), 0.05, 9))
+        refused(net.save(tmp_path), kind, "256 copies")
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect", "wrap"])
+@pytest.mark.parametrize("pads", [[0, 0, 2, 1, 0, 0, 1, 3], [0, 1, 0, 0, 0, 2, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0]])
+def test_pads_by_what_is_there(mode: str, pads: list[int], tmp_path: Path) -> None:
+    net = Net(35, opset=19)
+    x = net.qdq(net.input([1, 3, 4, 5]), 0.05, 9)
+    y = net.node("Pad", x, net.const(pads, np.int64), mode=mode)
+    net.output(net.qdq(net.node("Relu", net.qdq(y, 0.05, 9)), 0.07, -100))
+    graph = compared(net.save(tmp_path)).graph
+    assert kinds(graph).count("Gather") == sum(map(bool, np.add(pads[:4], pads[4:])))
+
+
+def test_pads_by_more_than_there_is(tmp_path: Path) -> None:
+    net = Net(36, opset=19)
+    x = net.qdq(net.input([1, 3, 4, 5]), 0.05, 9)
+    y = net.node("Pad", x, net.const([0, 0, 4, 0, 0, 0, 0, 0], np.int64), mode="reflect")
+    net.output(net.qdq(y, 0.05, 9))
+    refused(net.save(tmp_path), "Pad", "pads 4 by 4 and 0, mode reflect")
+
+
+@pytest.mark.parametrize("shape", [[1, 60], [1, 3, -1], [1, 3, 4, 5]])
+def test_constants_that_are_nodes(shape: list[int], tmp_path: Path) -> None:
+    net = Net(37)
+    x = net.qdq(net.input([1, 3, 4, 5]), 0.05, 9)
+    counted = net.node("Constant", value=numpy_helper.from_array(np.array(shape, np.int64)))
+    nothing = net.node("Constant", value=numpy_helper.from_array(np.zeros(0, np.float32)))
+    y = net.node("Resize", net.node("Relu", x), nothing, net.const([1, 1, 1, 1], np.float32), mode="nearest")
+    net.output(net.qdq(net.node("Reshape", net.qdq(y, 0.07, -100), counted), 0.07, -100))
+    compared(net.save(tmp_path))

@@ -76,6 +76,8 @@ def clip_bounds(node: OnnxNode, x: Inputs) -> tuple[Array | float, Array | float
     largest = np.finfo(np.float32).max
     low = x[1] if len(x) > 1 and x[1].size else node.get("min", -largest)
     high = x[2] if len(x) > 2 and x[2].size else node.get("max", largest)
+    if np.size(low) > 1 or np.size(high) > 1:
+        raise CompileError(node.where, f"its bounds are {np.size(low)} and {np.size(high)} numbers", "one each")
     return low, high
 
 

@@ -31,7 +31,7 @@ Islands = Callable[["Context", Expr, Island, Target], View]
 CLIPS = ("Relu", "Clip", "Max", "Min")
 # What damaged attributes raise: an axis that is text, a list of shapes that is a number.
 NONSENSE = (
-    ValueError, IndexError, TypeError, KeyError, AttributeError, ArithmeticError, MemoryError, AssertionError,
+    ValueError, IndexError, TypeError, KeyError, AttributeError, ArithmeticError, MemoryError,
 )  # fmt: skip
 HINT_DAMAGED = "the file may be damaged; if ONNX's own checker finds nothing wrong, please report it"
 HINT_CONSTANT = "put a DequantizeLinear of int8 codes in the constant's place"
@@ -241,6 +241,8 @@ def pad_value(raw: OnnxNode, values: Sequence[Array]) -> np.generic:
 
 def _has_code(pad: Expr, quant: Quant) -> bool:
     """Whether the value of a Pad is that of a code, so that nothing is rounded."""
+    if pad.node.get("mode", "constant") != "constant":
+        return True
     values = [constant(a) if a is not None else np.zeros(0) for a in pad.args[1:]]
     known = [value for value in values if value is not None]
     if len(known) < len(values):

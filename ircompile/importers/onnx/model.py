@@ -14,6 +14,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.door import printable
 from ircompile.importers.findings import no_tensor
 from ircompile.importers.onnx import proto
+from ircompile.importers.onnx.schema import check_form
 from ircompile.ir.tensor import Array
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -82,7 +83,7 @@ def read_model(path: Path, input_shapes: Shapes, cut: Sequence[str] = ()) -> Mod
     model = proto.load(path)
     version = proto.opset(model, path)
     graph, folder = model.graph, path.parent
-    nodes = [_raw(index, node, folder) for index, node in enumerate(graph.node)]
+    nodes = [_raw(index, node, folder, version) for index, node in enumerate(graph.node)]
     declared = {value.name: _loose(value) for value in (*graph.value_info, *graph.output)}
     computed = [name for node in nodes for name in node.outputs if name]
     for name in cut:
@@ -105,11 +106,12 @@ def read_model(path: Path, input_shapes: Shapes, cut: Sequence[str] = ()) -> Mod
     )  # fmt: skip
 
 
-def _raw(index: int, node: Any, folder: Path) -> OnnxNode:
+def _raw(index: int, node: Any, folder: Path, version: int) -> OnnxNode:
     kind, name = printable(node.op_type), printable(node.name)
     where = f"node {index} {name or ''.join(node.output[:1])!r} {kind}"
     if not node.output:
         raise CompileError(where, "has no output")
+    check_form(node, version, where)
     attributes = proto.attributes(node, folder, where)
     return OnnxNode(index, kind, name, tuple(node.input), tuple(node.output), attributes)
 

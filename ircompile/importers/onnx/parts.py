@@ -27,6 +27,9 @@ from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
 from ircompile.ir.ops import Concat, DepthToSpace, Gather, Pad, Slice, SpaceToDepth, Transpose
 from ircompile.ir.tensor import Array
 
+MOST_COPIES = 256
+PAD_MODES = ("constant", "edge", "reflect", "wrap")
+
 
 def axis_attribute(raw: OnnxNode, rank: int, default: int) -> int:
     """The attribute `axis`, not negative; raises CompileError outside of the rank."""
@@ -78,6 +81,28 @@ def lower_concat(context: Context, expr: Expr, target: Target) -> View:
     names = [context.builder.arrange(raw, view, axes) for view in views]
     out = context.builder.emit(raw, Concat(axes.index(axis)), names, target.quant)
     return placed(context, out, axes, rank)
+
+
+def lower_repeat(context: Context, expr: Expr, target: Target) -> View:
+    """Tile, and Expand to a constant shape: up to 256 copies along any axis."""
+    raw = expr.node
+    real = context.preserved(expr.args[0], target, raw)
+    (given,) = numbers_of(raw, expr.args[1:2])
+    view, counts = context.settled(real, raw), [int(n) for n in given.ravel()]
+    view = view.moved(view.index.reshape((1,) * (len(counts) - view.rank) + view.shape))
+    counts = [1] * (view.rank - len(counts)) + counts
+    if raw.kind == "Expand":
+        pairs = zip(counts, view.shape, strict=True)
+        counts = [n if size == 1 else 1 if n in (1, size) else 0 for n, size in pairs]
+    if not all(1 <= n <= MOST_COPIES for n in counts):
+        raise CompileError(raw.where, f"{given.tolist()} for shape {list(view.shape)}", "1 to 256 copies an axis")
+    for axis, count in enumerate(counts):
+        if count > 1:
+            axes = long_axes(context, raw, view, axis)
+            names = [context.builder.arrange(raw, view, axes)] * count
+            out = context.builder.emit(raw, Concat(axes.index(axis)), names, real.quant)
+            view = placed(context, out, axes, view.rank)
+    return context.requantized(Real(view, real.quant), target, raw)
 
 
 def cut(context: Context, raw: OnnxNode, real: Real, parts: Sequence[slice]) -> View:
@@ -169,7 +194,7 @@ def _gathered(context: Context, raw: OnnxNode, real: Real, axis: int, places: li
 
 
 def lower_pad(context: Context, expr: Expr, target: Target) -> View:
-    """Pad of height, width and channels with one constant: a number, rounded to a code; of integers, a code."""
+    """Pad of any axis: a constant (a number, rounded to a code; of integers, a code), edge, reflect, wrap."""
     raw = expr.node
     real = context.preserved(expr.args[0], target, raw)
     view = context.settled(real, raw)
@@ -177,15 +202,15 @@ def lower_pad(context: Context, expr: Expr, target: Target) -> View:
     values = numbers_of(raw, expr.args[1:])
     pads = [int(p) for p in (values[0] if values else raw.get("pads", ()))]
     axes = given_axes(raw, [np.zeros(0), *values], 3) or tuple(range(rank))
-    if raw.get("mode", "constant") != "constant" or len(pads) != 2 * len(axes) or min(pads, default=0) < 0:
-        raise CompileError(
-            raw.where, f"mode {raw.get('mode', 'constant')}, pads {pads}", "constant pads of 0 and more"
-        )
+    mode = raw.get("mode", "constant")
+    if mode not in PAD_MODES or len(pads) != 2 * len(axes) or min(pads, default=0) < 0:
+        raise CompileError(raw.where, f"mode {mode}, pads {pads}", f"pads of 0 and more: {', '.join(PAD_MODES)}")
     before, after = [0] * rank, [0] * rank
     for place, axis in enumerate(axes):
         before[axis], after[axis] = pads[place], pads[place + len(axes)]
-    if not any(before) and not any(after):
-        return context.requantized(Real(view, real.quant), target, raw)
+    if mode != "constant" or not (any(before) or any(after)):
+        padded = _mirrored(context, raw, Real(view, real.quant), mode, before, after)
+        return context.requantized(padded, target, raw)
     view = context.requantized(Real(view, real.quant), target, raw)
     order = long_axes(context, raw, view, *(a for a in range(rank) if before[a] or after[a]))
     start = [before[a] if a != NONE else 0 for a in order]
@@ -195,6 +220,19 @@ def lower_pad(context: Context, expr: Expr, target: Target) -> View:
     op = Pad((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]), min(max(code, target.low), target.high))
     out = context.builder.emit(raw, op, [context.builder.arrange(raw, view, order)], target.quant)
     return placed(context, out, order, rank)
+
+
+def _mirrored(
+    context: Context, raw: OnnxNode, real: Real, mode: str, before: Sequence[int], after: Sequence[int]
+) -> Real:
+    """Padded by elements of the tensor itself: a gather along each axis that grows."""
+    for axis, (low, high, size) in enumerate(zip(before, after, real.view.shape, strict=True)):
+        if (mode != "edge" and max(low, high) >= size + (mode == "wrap")) or low + high > MOST_COPIES * size:
+            raise CompileError(raw.where, f"pads {size} by {low} and {high}, mode {mode}", "less than there is")
+        if low or high:
+            places = np.pad(np.arange(size), (low, high), mode)  # type: ignore[call-overload]
+            real = Real(_gathered(context, raw, real, axis, places.tolist()), real.quant)
+    return real
 
 
 def lower_blocks(context: Context, expr: Expr, target: Target) -> View:

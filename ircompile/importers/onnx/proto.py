@@ -20,6 +20,8 @@ from ircompile.ir.tensor import Array
 FIELDS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 MAX_ELEMENTS = 2**26
 MAX_RANK = 32  # NumPy's own limit for broadcasting
+GRAPH = object()
+"""What stands for an attribute that is a graph."""
 HINT_WHOLE = "copy or export the file again"
 
 
@@ -157,11 +159,11 @@ def _bytes(data_type: int, count: int) -> int:
 
 
 def attributes(node: Any, folder: Path, where: str) -> dict[str, Any]:
-    """A node's attributes as Python values: tensors as arrays, bytes as text. Graphs become the text 'graph'."""
+    """A node's attributes as Python values: tensors as arrays, bytes as text, graphs as `GRAPH`."""
     found: dict[str, Any] = {}
     for attribute in node.attribute:
         if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
-            found[attribute.name] = "graph"
+            found[attribute.name] = GRAPH
         elif attribute.type == onnx.AttributeProto.TENSOR:
             found[attribute.name] = to_array(attribute.t, folder, where)
         else:

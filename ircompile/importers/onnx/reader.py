@@ -24,6 +24,7 @@ from ircompile.importers.onnx.lowering import (
 )
 from ircompile.importers.onnx.model import Model, OnnxNode, read_model
 from ircompile.importers.onnx.movement import MOVES, move, move_weights
+from ircompile.importers.onnx.proto import GRAPH
 from ircompile.importers.onnx.qoperators import form_of
 from ircompile.importers.onnx.rules import PRESERVING, RULES
 from ircompile.importers.onnx.tables import lower_island
@@ -81,7 +82,7 @@ class Reader:
         self._open.add(tensor)
 
     def _node(self, raw: OnnxNode) -> None:
-        if raw.kind in CONTROL or "graph" in raw.attributes.values():
+        if raw.kind in CONTROL or any(value is GRAPH for value in raw.attributes.values()):
             raise CompileError(
                 raw.where, "has a graph inside", "plain operators", "export without control flow: torch.jit.trace"
             )
@@ -240,7 +241,7 @@ def sound(path: Path) -> Iterator[None]:
     try:
         yield
     except CompileError as error:
-        raise error if str(path) in error.where else error.at(path.name) from None
+        raise error if str(path) in error.where else error.at(path.name) from error.__cause__
     except NONSENSE as error:
         raise CompileError(str(path), f"is damaged: {error!r}", "whole ONNX files", HINT_DAMAGED) from error
     except RecursionError:
@@ -263,7 +264,7 @@ def trace_onnx(
         try:
             graph = reader.run()
         except CompileError as error:
-            raise hinted(model, error) from None
+            raise hinted(model, error) from error.__cause__
     views = {name: value.view for name, value in reader.values.items() if isinstance(value, Codes)}
     return graph, {n: Place(v.tensor, v.index) for n, v in views.items() if v.tensor in graph.tensors}
 

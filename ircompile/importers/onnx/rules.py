@@ -26,6 +26,7 @@ RULES: dict[str, Rule] = {
     "ConvTranspose": resize.lower_transposed,
     "DepthToSpace": parts.lower_blocks,
     "Div": elementwise.lower_binary,
+    "Expand": parts.lower_repeat,
     "Gather": parts.lower_gather,
     "Gemm": convolution.lower_linear,
     "GlobalAveragePool": pooling.lower_global_pool,
@@ -47,14 +48,15 @@ RULES: dict[str, Rule] = {
     "SpaceToDepth": parts.lower_blocks,
     "Split": parts.lower_split,
     "Sub": elementwise.lower_binary,
+    "Tile": parts.lower_repeat,
     "Upsample": resize.lower_resize,
     **dict.fromkeys(movement.MOVES, movement.lower_move),
 }
 # Operators whose output codes are input codes: they stand behind DequantizeLinear without a QuantizeLinear.
 PRESERVING = frozenset(
     {
-        *movement.MOVES, "Concat", "DepthToSpace", "Gather", "GlobalMaxPool", "MaxPool", "Pad", "ReduceMax",
-        "ReduceMin", "Relu", "Resize", "Slice", "SpaceToDepth", "Split", "Upsample",
+        *movement.MOVES, "Concat", "DepthToSpace", "Expand", "Gather", "GlobalMaxPool", "MaxPool", "Pad",
+        "ReduceMax", "ReduceMin", "Relu", "Resize", "Slice", "SpaceToDepth", "Split", "Tile", "Upsample",
     }
 )  # fmt: skip
 
