@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import re
+from types import CodeType
 
 import jinja2
+import jinja2.bccache
 
 from ircompile.resources import templates_dir
+
+
+class Compiled(jinja2.BytecodeCache):
+    """Templates that this process has compiled, for every environment that asks for them."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Hands on the code of a template whose text is the same."""
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Keeps the code of a template."""
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+COMPILED = {False: Compiled(), True: Compiled()}
+"""By whether values are escaped, which the code of a template depends on."""
 
 
 def environment(*, escaped: bool = False) -> jinja2.Environment:
@@ -18,6 +39,7 @@ def environment(*, escaped: bool = False) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=escaped,
+        bytecode_cache=COMPILED[escaped],
     )
     env.filters["number"] = number
     env.filters["comment"] = comment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -163,6 +164,9 @@ def validate(graph: Graph) -> Graph:
     _check_states(graph)
     for external in (*graph.inputs, *graph.outputs):
         _check_external(graph, external)
+    repeated = [name for name, count in Counter(node.name for node in graph.nodes).items() if count > 1]
+    if repeated:
+        raise CompileError(graph.name, f"has two nodes called {repeated[0]!r}", "a name a node")
     for node in graph.nodes:
         missing = [name for name in node.inputs if name not in known and not _reads_history(graph, node, name)]
         if missing or node.output in known or node.output not in graph.tensors:

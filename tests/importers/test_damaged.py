@@ -137,6 +137,16 @@ def test_values_of_other_types(old: str, new: str, ir: Path) -> None:
     assert "ircompile failed" not in text
 
 
+def test_two_nodes_of_one_name(tmp_path: Path) -> None:
+    net = Net((6, 6, 3))
+    net.conv(net.conv("x", 4, (3, 3)), 4, (3, 3))
+    graph = net.graph()
+    path = tmp_path / "net.ir"
+    write_ir(graph, path)
+    first, second = (node.name for node in graph.nodes)
+    assert "two nodes called" in changed(path, f"node {second} ", f"node {first} ")
+
+
 def rewritten(ir: Path, name: str, data: bytes) -> str:
     constants = ir.with_suffix(".npz")
     with zipfile.ZipFile(constants) as archive:
