@@ -96,6 +96,21 @@ def test_files_are_swept_and_bad_ones_said(tmp_path: Path, capsys: pytest.Captur
     assert "does not fit" in capsys.readouterr().out
 
 
+def test_files_are_cut_where_one_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = Net((8, 8, 3))
+    first = net.conv("x", 4)
+    net.conv(first, 4)
+    write_ir(net.graph(), tmp_path / "a.ir")
+    words = ("sweep", tmp_path / "a.ir", "--target", "m4", "-j", 1, "--json")
+    macs = []
+    for cut in ((), ("--outputs", first)):
+        assert run(*words, *cut) == 0
+        macs.append(valid(capsys.readouterr().out, "sweep")[0]["macs"])
+    assert macs == [8 * 8 * (3 * 4 + 4 * 4), 8 * 8 * 3 * 4]
+    assert run(*words, "--outputs", "none") == 0
+    assert "no operator computes" in valid(capsys.readouterr().out, "sweep")[0]["error"]
+
+
 def test_lists_of_nothing_are_refused() -> None:
     for words in (("--widths", "a,b"), ("--space", "expand"), ("--space", "=3")):
         with pytest.raises(CompileError, match="is no"):

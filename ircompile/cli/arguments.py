@@ -72,6 +72,11 @@ def folder(text: str) -> Path:
 def add_model_file(to: argparse.ArgumentParser) -> None:
     """The model, and where it is cut."""
     to.add_argument("model", type=Path, metavar="MODEL", help="the model: .tflite, .onnx or .ir")
+    add_outputs(to)
+
+
+def add_outputs(to: argparse._ActionsContainer) -> None:
+    """Where a model is cut."""
     to.add_argument(
         "--outputs", type=_names, default=(), metavar="TENSOR,...",
         help="cut the model at these tensors, by their names in the file: they become its outputs",

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ircompile.cli.arguments import BUDGET, add_input, add_target, size
+from ircompile.cli.arguments import BUDGET, add_input, add_outputs, add_target, size
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import ERR, OUT, number, print_json, print_table
 from ircompile.cli.models import target_of
@@ -35,6 +35,7 @@ def _fill(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "models", nargs="+", metavar="FAMILY", help=f"{', '.join(FAMILIES)}; FILE.py:FUNCTION; or files"
     )
+    add_outputs(to)
     add_target(to)
     limits = to.add_argument_group("limits")
     limits.add_argument("--ram", type=size, metavar="BYTES", help=BUDGET)
@@ -150,7 +151,9 @@ def _question(arguments: argparse.Namespace) -> Question:
         function_of(arguments.rank)
     name = arguments.target or target.name
     limits = Limits(arguments.ram, arguments.flash, arguments.ms)
-    return Question(name, arguments.board, arguments.mhz, limits, arguments.input, arguments.rank)
+    return Question(
+        name, arguments.board, arguments.mhz, limits, arguments.input, arguments.rank, arguments.outputs
+    )
 
 
 def _candidates(arguments: argparse.Namespace) -> list[Candidate]:

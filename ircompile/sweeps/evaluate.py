@@ -36,7 +36,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of every candidate. `mhz` is the clock of a target that no board was named for."""
+    """What is asked of every candidate. `mhz` is the clock of a target that no board was named for.
+
+    Files are cut at the tensors `outputs`, if there are any.
+    """
 
     target: str
     board: str | None = None
@@ -44,6 +47,7 @@ class Question:
     limits: Limits = Limits()
     input_mode: InputMode = "resident"
     proxy: str = MACS
+    outputs: tuple[str, ...] = ()
 
     @property
     def timed_on(self) -> Board | None:
@@ -69,7 +73,7 @@ def evaluate(question: Question, candidate: Candidate) -> dict[str, Any]:
 
 def _answer(question: Question, candidate: Candidate) -> dict[str, Any]:
     model = candidate.model()
-    graph = model if isinstance(model, Graph) else load(Path(model))
+    graph = model if isinstance(model, Graph) else load(Path(model), outputs=question.outputs)
     normal = working(normalize(graph, prune=not isinstance(model, Graph)))  # random weights have no dead channels
     board = question.timed_on
     core = board.core if board and question.board else load_target(question.target)
