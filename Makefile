@@ -45,14 +45,19 @@ replay: setup ## compare plans and C of all models with those of the last releas
 test: lint .venv/.browser ## what CI runs: check, and the tests that compile C and run QEMU
 	$(PYTEST) -n $(JOBS) -m "not slow"
 
-fuzz: setup ## damaged files and random networks, for hours; damaged files go on where they stopped
-	PYTHONPATH=. .venv/bin/python tests/fuzz_files.py tflite 0 100000 --compile 5 --state .venv/.fuzz-tflite
-	PYTHONPATH=. .venv/bin/python tests/fuzz_files.py ir 0 100000 --compile 5 --state .venv/.fuzz-ir
-	PYTHONPATH=. .venv/bin/python tests/onnx_mutation.py 0 100000
-	PYTHONPATH=. .venv/bin/python tests/tflite_fuzz.py chains 0 20000
-	PYTHONPATH=. .venv/bin/python tests/tflite_fuzz.py any 0 20000
-	PYTHONPATH=. .venv/bin/python tests/onnx_fuzz.py quantizer 0 5000
-	PYTHONPATH=. .venv/bin/python tests/onnx_fuzz.py any 0 5000
+FUZZ := PYTHONPATH=. .venv/bin/python tests
+fuzz: setup ## damaged files and random networks, for hours; each goes on where it stopped (rm -r .venv/.fuzz: from the beginning)
+	$(FUZZ)/fuzz_files.py tflite 0 100000 --compile 2 --state .venv/.fuzz/tflite-files
+	$(FUZZ)/fuzz_files.py onnx 0 100000 --compile 2 --state .venv/.fuzz/onnx-files
+	$(FUZZ)/fuzz_files.py ir 0 100000 --compile 2 --state .venv/.fuzz/ir-files
+	$(FUZZ)/tflite_fuzz.py chains 0 5000 --state .venv/.fuzz/tflite-chains
+	$(FUZZ)/tflite_fuzz.py any 0 5000 --state .venv/.fuzz/tflite-any
+	$(FUZZ)/onnx_fuzz.py quantizer 0 5000 --state .venv/.fuzz/onnx-quantizer
+	$(FUZZ)/onnx_fuzz.py any 0 5000 --state .venv/.fuzz/onnx-any
+	$(FUZZ)/c_fuzz.py tflite 0 300 gcc cortex-m4 cortex-m55 --state .venv/.fuzz/tflite-c
+	$(FUZZ)/c_fuzz.py onnx 0 300 gcc cortex-m4 cortex-m55 --state .venv/.fuzz/onnx-c
+	$(FUZZ)/crashes.py kills 1000
+	$(FUZZ)/crashes.py full 200
 
 test-pythons: setup ## the unit tests on the wheel, under the other Pythons that are installed
 	@scripts/test-pythons.sh

@@ -1,10 +1,10 @@
 """Random networks as C, some side by side in one compilation: the C against `run_graph` on every rung.
 
-    PYTHONPATH=. .venv/bin/python tests/c_fuzz.py KIND FIRST COUNT RUNG...
+    PYTHONPATH=. .venv/bin/python tests/c_fuzz.py KIND FIRST COUNT RUNG... [--state FILE]
 
 KIND is tflite or onnx; the networks are those of `tflite_fuzz.py any` and `onnx_fuzz.py any`. A rung is gcc or
-clang, which build for this machine under sanitizers, or a target with an emulated board. COUNT networks are
-compared, byte for byte; those that are refused are passed over.
+clang, which build for this machine under sanitizers, or a target with an emulated board. Networks that are not
+refused are compared byte for byte.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ladder import climb, join
+from long_run import begun, parser
 from onnx_fuzz import odd
 from tflite_any import draw_any
 from tflite_files import write
@@ -27,11 +28,13 @@ from tflite_fuzz import outputs, profile
 from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.ir.graph import Graph
+from ircompile.ir.numerics import PROFILES
 from ircompile.passes import normalize, working
 from ircompile.pipeline import build
 from ircompile.target import load_target
 
-GROUP = 8
+GROUP, BLOCK = 8, 20
+"""Networks in one compilation, and seeds of which these are taken."""
 
 
 def network(kind: str, seed: int, folder: Path) -> Graph | None:
@@ -52,23 +55,6 @@ def network(kind: str, seed: int, folder: Path) -> Graph | None:
     return graph and replace(graph, pruned=())
 
 
-def groups(kind: str, first: int, count: int) -> Iterator[dict[int, Graph]]:
-    """Networks of one arithmetic by their seeds, a few at a time, `count` of them in all."""
-    waiting: dict[str, dict[int, Graph]] = {}
-    seed, found = first, 0
-    with tempfile.TemporaryDirectory() as folder:
-        while found < count:
-            graph = network(kind, seed, Path(folder))
-            if graph:
-                found += 1
-                group = waiting.setdefault(graph.numerics, {})
-                group[seed] = graph
-                if len(group) == GROUP:
-                    yield waiting.pop(graph.numerics)
-            seed += 1
-    yield from waiting.values()
-
-
 def problem(graphs: Sequence[Graph], rungs: Sequence[str]) -> str:
     """What differs or fails where networks are compiled together; "" where nothing does."""
     with tempfile.TemporaryDirectory() as folder:
@@ -80,23 +66,39 @@ def problem(graphs: Sequence[Graph], rungs: Sequence[str]) -> str:
     return ""
 
 
-def main(kind: str, first: int, count: int, rungs: Sequence[str]) -> int:
+def block(kind: str, seeds: range, rungs: Sequence[str]) -> Iterator[tuple[int, str, bool]]:
+    """Seeds, how they end, and whether that is a find; networks of one arithmetic are compiled together."""
+    with tempfile.TemporaryDirectory() as folder:
+        networks = {seed: network(kind, seed, Path(folder)) for seed in seeds}
+    ends = dict.fromkeys(seeds, "refused") | {seed: "equal" for seed, graph in networks.items() if graph}
+    for numerics in PROFILES:
+        alike = [(seed, graph) for seed, graph in networks.items() if graph and graph.numerics == numerics]
+        for start in range(0, len(alike), GROUP):
+            group = dict(alike[start : start + GROUP])
+            together = problem(list(group.values()), rungs)
+            if together:
+                alone = {seed: problem([graph], rungs) for seed, graph in group.items()}
+                ends |= {seed: text for seed, text in alone.items() if text} or {
+                    min(group): f"together: {together}"
+                }
+    for seed, end in ends.items():
+        yield seed, end, end not in ("refused", "equal")
+
+
+def main() -> int:
     """Compares networks; 1 where one is wrong."""
+    options = parser(__doc__, ("tflite", "onnx"))
+    options.add_argument("rungs", nargs="+", metavar="RUNG")
+    given = options.parse_args()
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
-    done = wrong = 0
-    for group in groups(kind, first, count):
-        done += len(group)
-        found = problem(list(group.values()), rungs)
-        if found:
-            alone = {seed: problem([graph], rungs) for seed, graph in group.items()}
-            guilty = {seed: text for seed, text in alone.items() if text} or {min(group): f"together: {found}"}
-            wrong += len(guilty)
-            for seed, text in guilty.items():
-                print(f"{kind} seed {seed}: {text}", flush=True)
-        print(f"{done} networks to seed {max(group)}, {wrong} wrong", flush=True)
-    return int(wrong > 0)
+    long = begun(given)
+    seeds = long.seeds
+    for start in range(seeds.start, seeds.stop, BLOCK):
+        for seed, end, find in block(given.kind, range(start, min(start + BLOCK, seeds.stop)), given.rungs):
+            long.note(seed, end, find=find)
+    return long.finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]))
+    sys.exit(main())

@@ -9,9 +9,7 @@ interrupted run goes on where it stopped.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import logging
 import mmap
 import os
@@ -24,13 +22,13 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import onnx
 import onnx_mutation
+from long_run import LongRun, begun, parser
 from mutations import write_damaged
 
 import ircompile
@@ -150,45 +148,29 @@ def judged(kind: str, seeds: range, every: int) -> Iterator[tuple[int, str]]:
         seeds = range(last + 1, seeds.stop)
 
 
-def run(kind: str, seeds: range, every: int = 0, state: Path | None = None) -> Counter[str]:
-    """Judges cases; how many ended how. Failures are confirmed alone, and printed."""
-    known: dict[str, Any] = {"next": seeds.start, "ends": {}, "failed": []}
-    if state and state.exists():
-        known = json.loads(state.read_text())
-    ends = Counter[str](known["ends"])
-    for start in range(known["next"], seeds.stop, BATCH):
-        stop = min(start + BATCH, seeds.stop)
+def run(kind: str, long: LongRun, every: int = 0) -> None:
+    """Judges cases; failures are confirmed alone."""
+    seeds = long.seeds
+    for start in range(seeds.start, seeds.stop, BATCH):
         if kind == "onnx":  # drawn once, and handed to the processes
             onnx_mutation.origins(start)
-        for seed, answer in judged(kind, range(start, stop), every):
+        for seed, answer in judged(kind, range(start, min(start + BATCH, seeds.stop)), every):
             if answer.startswith("FAILED"):
                 ((_, answer),) = judged(kind, range(seed, seed + 1), every)
-            ends[answer.split()[0]] += 1
-            if answer.startswith("FAILED"):
-                known["failed"].append(seed)
-                print(f"{kind} seed {seed}: {answer}", flush=True)
-        known |= {"next": stop, "ends": dict(ends)}
-        if state:
-            state.write_text(json.dumps(known))
-    return ends
+            long.note(seed, answer, find=answer.startswith("FAILED"))
 
 
 def main() -> int:
     """Runs the cases; 1 where one failed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("tflite", "onnx", "ir"))
-    parser.add_argument("first", type=int)
-    parser.add_argument("count", type=int)
-    parser.add_argument("--compile", type=int, default=0, metavar="EVERY")
-    parser.add_argument("--state", type=Path)
-    given = parser.parse_args()
+    options = parser(__doc__, ("tflite", "onnx", "ir"))
+    options.add_argument("--compile", type=int, default=0, metavar="EVERY", help="every so many are compiled")
+    given = options.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     folding.subprocess.run = inference
-    seeds = range(given.first, given.first + given.count)
-    ends = run(given.kind, seeds, given.compile, given.state)
-    print(", ".join(f"{number:,} {end}" for end, number in ends.most_common()))
-    return int("FAILED" in ends)
+    long = begun(given)
+    run(given.kind, long, given.compile)
+    return long.finish()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Many at once, in a checkout; KIND is `quantizer` (through ONNX Runtime's quantizer) or `any` (as other writers and
 hand-made files have them):
 
-    PYTHONPATH=. .venv/bin/python tests/onnx_fuzz.py KIND FIRST COUNT
+    PYTHONPATH=. .venv/bin/python tests/onnx_fuzz.py KIND FIRST COUNT [--state FILE]
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import re
 import sys
 import tempfile
 import traceback
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+from long_run import begun, parser
 from onnx_any import draw_any
 from onnx_compare import Comparison, run
 from onnx_drawing import Drawing, draw
@@ -123,25 +123,21 @@ def verdict(comparison: Comparison) -> str:
     return "equal"
 
 
-def main(kind: str, first: int, count: int) -> int:
-    """Judges networks, tells failures and refusals; 1 where there are failures."""
+def main() -> int:
+    """Judges networks; 1 where one is wrong."""
     logging.disable(logging.WARNING)
-    found: Counter[str] = Counter()
-    failed = 0
-    for seed in range(first, first + count):
+    given = parser(__doc__, ("quantizer", "any")).parse_args()
+    long = begun(given)
+    for seed in long.seeds:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                found[judge(seed, Path(folder), kind)] += 1
+                long.note(seed, judge(seed, Path(folder), given.kind))
             except Exception as error:  # every kind is a find
-                failed += 1
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 text = " ".join(f"{type(error).__name__} {error}".split())[:300]
-                print(f"seed {seed}: {text} ({where.filename}:{where.lineno})", flush=True)
-    for text, number in found.most_common():
-        print(f"{number:6} {text}")
-    print(f"{count} networks, {failed} failed")
-    return int(failed > 0)
+                long.note(seed, f"{text} ({where.filename}:{where.lineno})", find=True)
+    return long.finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main())

@@ -123,3 +123,14 @@ def test_headers_of_the_c_library_keep_their_names(name: str) -> None:
     assert c_name(None, name) == f"model_{name}"
     with pytest.raises(CompileError, match="is a header of the C library"):
         c_name(name, "")
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("name", ["string", "stdint", "int8_t", "for", "NULL", "net_run", "n" * 300])
+def test_names_that_mean_something_in_c(name: str, tmp_path: Path) -> None:
+    """Of the file, cut where no folder holds it, and of every tensor."""
+    out = tmp_path / "out"
+    model = network(tmp_path / f"{name[:200]}.tflite", name)
+    assert main([str(model), "--target", "m4", "--selftest", "-o", str(out)]) == 0
+    command = ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", *EMITTED_FLAGS, "-c", *sorted(out.glob("*.c"))]
+    subprocess.run(command, check=True, cwd=tmp_path)

@@ -2,7 +2,7 @@
 
 Many at once, in a checkout; KIND is `chains` (operators that move and join) or `any` (every operator):
 
-    PYTHONPATH=. .venv/bin/python tests/tflite_fuzz.py KIND FIRST COUNT
+    PYTHONPATH=. .venv/bin/python tests/tflite_fuzz.py KIND FIRST COUNT [--state FILE]
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import struct
 import sys
 import tempfile
 import traceback
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from long_run import begun, parser
 from tflite_any import draw_any
 from tflite_chains import draw
 from tflite_compare import patterned, simulate
@@ -89,17 +89,17 @@ def judge(seed: int, folder: Path, kind: str = "chains") -> str:
     return "equal"
 
 
-def judged(kind: str, first: int, count: int) -> Iterator[tuple[int, str, bool]]:
+def judged(kind: str, seeds: range) -> Iterator[tuple[int, str, bool]]:
     """Seed, verdict, and whether it is a find; in child processes, since frameworks abort at times."""
     place = mmap.mmap(-1, 8)
-    seed = first
-    while seed < first + count:
+    seed = seeds.start
+    while seed < seeds.stop:
         reader, writer = os.pipe()
         child = os.fork()
         if not child:
             os.close(reader)
             with os.fdopen(writer, "w") as answers, tempfile.TemporaryDirectory() as folder:
-                for number in range(seed, first + count):
+                for number in range(seed, seeds.stop):
                     place[:] = struct.pack("q", number)
                     try:
                         text, wrong = judge(number, Path(folder), kind), False
@@ -119,22 +119,14 @@ def judged(kind: str, first: int, count: int) -> Iterator[tuple[int, str, bool]]
             yield seed - 1, CRASHED, False
 
 
-def main(kind: str, first: int, count: int) -> int:
-    """Prints how many networks are equal and why others are refused; 1 where one is wrong."""
-    verdicts, wrong = Counter[str](), 0
-    for seed, verdict, find in judged(kind, first, count):
-        if find:
-            wrong += 1
-            print(f"seed {seed}: {verdict}", flush=True)
-        else:
-            verdicts[verdict] += 1
-        if verdict == CRASHED:
-            print(f"seed {seed}: {verdict}", flush=True)
-    for verdict, number in verdicts.most_common():
-        print(f"{number:6} {verdict}")
-    print(f"{count:6} networks, {wrong} wrong")
-    return int(wrong > 0)
+def main() -> int:
+    """Judges networks; 1 where one is wrong."""
+    given = parser(__doc__, tuple(DRAWN)).parse_args()
+    long = begun(given)
+    for seed, verdict, find in judged(given.kind, long.seeds):
+        long.note(seed, verdict, find=find)
+    return long.finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main())
