@@ -19,9 +19,10 @@ from ircompile.cli.models import target_of
 from ircompile.emit.writing import write_files
 from ircompile.errors import CompileError
 from ircompile.ir.families import FAMILIES, Value
+from ircompile.sweeps.cluster import run_on_cluster
 from ircompile.sweeps.evaluate import CODE_BYTES, MACS, Limits, Question
 from ircompile.sweeps.front import front, picture, ranked
-from ircompile.sweeps.run import missing, run_here, run_on_cluster
+from ircompile.sweeps.run import missing, run_here
 from ircompile.sweeps.space import Candidate, draw, function_of, grid, is_function, space_of
 from ircompile.sweeps.store import Store
 

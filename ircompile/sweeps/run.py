@@ -1,10 +1,8 @@
-"""Many candidates at once: on processes of this machine, or on a Dask cluster.
+"""Many candidates at once, on processes of this machine.
 
-A worker of this machine writes each result into the store itself, before it takes the next candidate. So when a
+A worker writes each result into the store itself, before it takes the next candidate. So when a
 worker dies, what is done is kept, and only what it had in hand is asked again: nothing is lost, and nothing
-computed twice. A candidate in whose hands workers died `DEATHS` times is given up, and its result says so. On a
-cluster, whose workers may see no common file, each result is fetched and kept here before its worker gets another
-candidate, and Dask itself asks again for those of a dead worker.
+computed twice. A candidate in whose hands workers died `DEATHS` times is given up, and its result says so.
 """
 
 from __future__ import annotations
@@ -15,12 +13,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
-from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from ircompile.errors import CompileError
 from ircompile.sweeps.evaluate import Question, evaluate
 from ircompile.sweeps.space import Candidate
 from ircompile.sweeps.store import Store
@@ -95,7 +91,7 @@ def _share_out(waiting: list[Candidate], workers: Sequence[_Worker], store: Stor
                 if deaths[candidate] < DEATHS and missing([candidate], store):
                     waiting.append(candidate)
                     continue
-                store.add(candidate, _given_up(candidate, f"its worker died {DEATHS} times"))
+                store.add(candidate, given_up(candidate, f"its worker died {DEATHS} times"))
             else:
                 future.result()
             tell(1)
@@ -111,44 +107,6 @@ def _store_of(path: str) -> Store:
     return Store(Path(path))
 
 
-def run_on_cluster(
-    question: Question, candidates: Sequence[Candidate], store: Store, scheduler: str, tell: Progress
-) -> None:
-    """Evaluates the candidates that have no result yet on a Dask cluster, whose scheduler is at this address.
-
-    Raises CompileError where Dask is not installed or nobody answers.
-    """
-    try:
-        distributed: Any = import_module("dask.distributed")
-    except ImportError as error:
-        raise CompileError(
-            "--scheduler", "needs Dask", hint="pip install 'ircompile[cluster]', here and on the workers"
-        ) from error
-    try:
-        client = distributed.Client(scheduler, timeout="20s", set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise CompileError(f"--scheduler {scheduler}", f"nobody answers: {error}") from error
-    with client, client.as_current():
-        waiting = list(reversed(missing(candidates, store)))
-        running: dict[str, Candidate] = {}
-        futures = distributed.as_completed()
-
-        def fill() -> None:
-            """As many as there are threads: a worker gets its next candidate when its last result is kept here."""
-            while waiting and len(running) < max(1, sum(client.nthreads().values())):
-                candidate = waiting.pop()
-                future = client.submit(evaluate, question, candidate, key=f"ircompile {candidate.key}", pure=False)
-                running[future.key] = candidate
-                futures.add(future)
-
-        fill()
-        for future in futures:
-            candidate = running.pop(future.key)
-            failure = future.exception()  # of Dask's: its workers died in the candidate's hands
-            store.add(candidate, _given_up(candidate, str(failure)) if failure else future.result())
-            tell(1)
-            fill()
-
-
-def _given_up(candidate: Candidate, error: str) -> dict[str, Any]:
+def given_up(candidate: Candidate, error: str) -> dict[str, Any]:
+    """The result of a candidate that could not be evaluated."""
     return {"model": candidate.name, "parameters": dict(candidate.parameters), "error": error}
