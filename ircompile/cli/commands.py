@@ -101,6 +101,7 @@ def _fill_bench(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--keep", type=Path, metavar="FILE.toml", help="write the board, its waiting times fitted to --measured"
     )
+    to.add_argument("--report", type=Path, metavar="FILE.html", help="write the report, all this in it")
     to.add_argument("--json", action="store_true", help="print the counts as JSON")
 
 
@@ -122,6 +123,11 @@ def bench(arguments: argparse.Namespace) -> int:
         if arguments.keep:
             origin = f"Waiting times fitted to {arguments.measured.name}: {compiled.name} on {board.name}."
             write_files(arguments.keep.parent, {arguments.keep.name: board_text(fitted.board, origin)})
+    if arguments.report:
+        sizes = measure_sizes(compiled.files(), compiled.name, compiled.target)
+        data = report_data(compiled, sizes, "ircompile " + shlex.join(arguments.words))
+        page = html_report(data | {"bench": result, "timing": result["timing"]}, memory_map(compiled.plan))
+        write_files(arguments.report.parent, {arguments.report.name: page})
     if arguments.json:
         print_json(result)
         return 0
@@ -201,7 +207,8 @@ examples:
   ircompile bench net.tflite --target m4 --layers
   ircompile bench net.tflite --target m55 --json
   ircompile bench net.tflite --board nucleo-f446re --measured log.txt
-      beside what the self-test printed on the board; --keep writes a board file
+      beside what the self-test printed on the board; --report net.html shows it
+      in the report, --keep mine.toml writes a board file fitted to it
 
 It needs the cross compiler and QEMU; make setup in a checkout installs them.
 

@@ -48,6 +48,9 @@ def html_report(data: dict[str, Any], memory: dict[str, Any]) -> str:
             bands=bands(memory, data["segments"]),
             columns=columns,
             rows=rows,
+            instructions={
+                layer["layer"]: layer["instructions"] for layer in (data.get("bench") or {}).get("layers", ())
+            },
             forms=forms(data),
             rungs=RUNGS,
             example=example(data),

@@ -77,6 +77,12 @@ def fit(board: Board, works: Mapping[str, Work], measured: Measured) -> Fit:
     return Fit(fitted, tuple(terms), error)
 
 
+def waiting_of(board: Board, term: str) -> float:
+    """The cycles that a board waits by a term of `Fit.terms`: for an instruction's code, or a line of a memory."""
+    stalls = {memory.name: memory.stall for memory in (*board.memory, *board.flash)}
+    return board.fetch if term == FETCH else stalls[term]
+
+
 def _brought(waits: Mapping[str, Waits], name: str) -> bool:
     return any(each.lines.get(name, 0.0) > 0 for each in waits.values())
 

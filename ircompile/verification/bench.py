@@ -16,7 +16,7 @@ from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.target import Target
 from ircompile.timing.board import Board
-from ircompile.timing.measured import Fit, fit, parse_log
+from ircompile.timing.measured import Fit, fit, parse_log, waiting_of
 from ircompile.timing.model import cycles_of
 from ircompile.timing.network import Executed, Timing, layer_works, time_of
 from ircompile.verification.ladder import random_vectors
@@ -93,7 +93,10 @@ def compare_measured(
         "counter": measured.counter,
         "cycles": measured.total,
         "milliseconds": measured.total / board.mhz / 1000,
-        "fitted_terms": list(fitted.terms),
+        "waits": [
+            {"term": term, "assumed": waiting_of(board, term), "fitted": waiting_of(fitted.board, term)}
+            for term in fitted.terms
+        ],
         "fitted_error": fitted.error,
         "layers": rows,
     }, fitted  # fmt: skip

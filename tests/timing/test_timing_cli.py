@@ -84,6 +84,14 @@ def test_a_measurement_beside_the_estimates(tmp_path: Path, capsys: pytest.Captu
     assert run("bench", DIGITS, "--board", "nucleo-f446re", "--json", *words) == 0
     measured = valid(capsys.readouterr().out, "bench")["measured"]
     assert measured["fitted_error"] < 0.01
+    (wait,) = [each for each in measured["waits"] if each["term"] == "fetch"]
+    assert wait["fitted"] == pytest.approx(2 * wait["assumed"], rel=0.05)
     assert load_board(str(tmp_path / "mine.toml")).fetch == pytest.approx(2 * fetch, rel=0.05)
-    assert run("bench", DIGITS, "--board", tmp_path / "mine.toml", "--measured", tmp_path / "log.txt") == 0
+    assert run("bench", DIGITS, "--board", tmp_path / "mine.toml", "--measured", tmp_path / "log.txt",
+               "--report", tmp_path / "net.html") == 0  # fmt: skip
     assert "inside the band" in capsys.readouterr().out
+    page = (tmp_path / "net.html").read_text()
+    table = page[page.index('<table id="measured-layers">') :].partition("</table>")[0]
+    found = dict(re.findall(r'<td class="wrap">(.+?)</td>.*?--share: [\d.]+">([\d,]+)</td>', table))
+    assert {name: int(count.replace(",", "")) for name, count in found.items()} == slow
+    assert '<h2 id="measured">Measured on mine</h2>' in page
