@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -23,7 +23,7 @@ from ircompile.importers import load
 from ircompile.interface import InputMode, c_name
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
-from ircompile.passes import normalize, working
+from ircompile.passes import normalize
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs
 from ircompile.report import html_report, memory_map, memory_picture, report_data
@@ -199,7 +199,7 @@ def compile(
     if path is None:
         return Compilation(build())
     if unverified:
-        return Compilation(replace(build(), unverified=True), path, Comparison(why="not compared: unverified"), cut)
+        return Compilation(build(unverified=True), path, Comparison(why="not compared: unverified"), cut)
     with Confirmation(graph, path, outputs=outputs) as confirmation:
         return Compilation(build(), path, confirmation.result(), cut)
 
@@ -263,9 +263,9 @@ def analyze(
     _check_bytes(ram, (None,))
     core = target if isinstance(target, Target) else load_target(target)
     if isinstance(model, Graph):
-        graph = working(normalize(model, prune=bool(prune)))
+        graph = normalize(model, prune=bool(prune))
     else:
-        graph = working(normalize(load(Path(model), numerics, outputs=outputs), prune=prune is not False))
+        graph = normalize(load(Path(model), numerics, outputs=outputs), prune=prune is not False)
     return analyze_graph(graph, core, input, ram, advise, memory)
 
 
@@ -291,6 +291,6 @@ def _check_bytes(ram: object, words: Sequence[str | None]) -> None:
 
 def _read(model: Model, numerics: str | None, outputs: Sequence[str]) -> tuple[Graph, Path | None]:
     if isinstance(model, Graph):
-        return working(normalize(model)), None
+        return normalize(model), None
     path = Path(model)
     return pipeline.read(path, numerics, outputs=outputs), path

@@ -134,10 +134,11 @@ class EmulatedBoard:
     memory: Memory
 
 
-def check_names(regions: Sequence[MemoryRegion]) -> None:
-    """Raises CompileError where two memories have one name."""
+def distinct(regions: Sequence[MemoryRegion]) -> tuple[MemoryRegion, ...]:
+    """The memories; raises CompileError where two have one name."""
     if len({region.name for region in regions}) < len(regions):
         raise CompileError("--memory, --flash", "two memories of one name", "a name for each")
+    return tuple(regions)
 
 
 def list_targets() -> list[Target]:

@@ -23,7 +23,7 @@ from ircompile.plan.memories import access_counts
 from ircompile.plan.model import Region
 from ircompile.plan.simulate import run_plan
 from ircompile.target import MemoryRegion, load_target
-from ircompile.variants.choose import fit
+from ircompile.variants.choose import choose_plan
 from ircompile.verification.runners.host import run_host
 from ircompile.verification.runners.qemu import run_qemu
 
@@ -47,7 +47,7 @@ def larger_net() -> Graph:
 
 def halves(graph: Graph, mode: InputMode, share: float = 0.5) -> list[MemoryRegion]:
     """A first memory that holds a share of the plan, and one that holds it all."""
-    size = fit(graph, M4, mode).ram
+    size = choose_plan(graph, M4, mode).ram
     return [MemoryRegion("dtcm", max(int(size * share), 64)), MemoryRegion("sram", 2 * size)]
 
 
@@ -60,7 +60,7 @@ def region_of(plan: Plan, offset: int) -> str:
 def test_the_hottest_buffers_go_to_the_first_memory(mode: InputMode, share: float) -> None:
     graph = larger_net()
     memory = halves(graph, mode, share)
-    fitted = fit(graph, M4, mode, memory=memory)
+    fitted = choose_plan(graph, M4, mode, memory=memory)
     plan, heat = fitted.plan, access_counts(fitted.candidate)
     assert [r.name for r in plan.regions] == ["dtcm", "sram"]
     assert all(r.bytes <= m.bytes for r, m in zip(plan.regions, memory, strict=True))
@@ -76,8 +76,8 @@ def test_the_hottest_buffers_go_to_the_first_memory(mode: InputMode, share: floa
 
 def test_all_goes_to_the_first_memory_where_it_fits() -> None:
     graph = small_net()
-    size = fit(graph, M4, "resident").ram
-    plan = fit(graph, M4, "resident", memory=[MemoryRegion("a", size), MemoryRegion("b", 10)]).plan
+    size = choose_plan(graph, M4, "resident").ram
+    plan = choose_plan(graph, M4, "resident", memory=[MemoryRegion("a", size), MemoryRegion("b", 10)]).plan
     assert plan.regions == (Region("a", 0, size), Region("b", size, 0))
 
 
@@ -85,7 +85,7 @@ def test_all_goes_to_the_first_memory_where_it_fits() -> None:
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 def test_random_networks_in_two_memories(mode: InputMode, seed: int) -> None:
     graph = random_net(seed)
-    plan = fit(graph, M4, mode, memory=halves(graph, mode)).plan
+    plan = choose_plan(graph, M4, mode, memory=halves(graph, mode)).plan
     prove(plan)
     for codes in codes_for(graph, 2, seed):
         wanted, got = run_graph(graph, codes), run_plan(plan, codes)
@@ -93,7 +93,7 @@ def test_random_networks_in_two_memories(mode: InputMode, seed: int) -> None:
 
 
 def test_the_proof_sees_a_buffer_across_two_memories() -> None:
-    plan = fit(small_net(), M4, "resident").plan
+    plan = choose_plan(small_net(), M4, "resident").plan
     name = next(iter(plan.buffers))
     middle = plan.buffers[name].offset + plan.buffers[name].pitch // 2
     regions = (Region("a", 0, middle), Region("b", middle, plan.arena_bytes - middle))
@@ -104,14 +104,14 @@ def test_the_proof_sees_a_buffer_across_two_memories() -> None:
 @pytest.mark.thorough
 def test_memories_that_are_too_small_are_refused() -> None:
     with pytest.raises(CompileError, match="do not hold a plan of"):
-        fit(small_net(), M4, "resident", memory=[MemoryRegion("a", 64), MemoryRegion("b", 64)])
+        choose_plan(small_net(), M4, "resident", memory=[MemoryRegion("a", 64), MemoryRegion("b", 64)])
     with pytest.raises(CompileError, match="do not hold a plan of"):
-        fit(small_net(), M4, "resident", memory=[MemoryRegion("only", 64)])
+        choose_plan(small_net(), M4, "resident", memory=[MemoryRegion("only", 64)])
     with pytest.raises(CompileError, match=r"^--memory: a 72, b 64 bytes do not hold") as refused:
         build(small_net(), M4, "net", blob=True, memory=[MemoryRegion("a", 72), MemoryRegion("b", 64)])
     assert "--input rows" in refused.value.hint
     with pytest.raises(CompileError, match="only 64 bytes do not hold") as refused:
-        fit(small_net(), M4, "rows", memory=[MemoryRegion("only", 64)])
+        choose_plan(small_net(), M4, "rows", memory=[MemoryRegion("only", 64)])
     assert "--input rows" not in refused.value.hint
     with pytest.raises(CompileError, match="two memories of one name"):
         build(small_net(), M4, "net", memory=[MemoryRegion("a", 1 << 20), MemoryRegion("a", 64)])

@@ -37,9 +37,6 @@ class Checked:
     removed: int = 0
 
 
-NOTHING_CHECKED = Checked()
-
-
 def check(program: Program, pruned: Sequence[Pruned] = ()) -> Checked:
     """Checks all that was made of a graph; raises InternalError, naming layer and place, where it is wrong."""
     replayed = check_plan(program.plan, program.tables)

@@ -6,6 +6,7 @@ import argparse
 import difflib
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
 from ircompile.cli.arguments import add_model
 from ircompile.cli.command import EXIT, Command
@@ -15,7 +16,9 @@ from ircompile.importers.ir import print_ir
 from ircompile.ir.graph import Graph
 from ircompile.kernels.text import print_lowered, print_program
 from ircompile.passes import each_pass
+from ircompile.pipeline import Compiled
 from ircompile.plan.text import print_plan
+from ircompile.report.data import checked_text
 
 STAGES: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "imported": lambda arguments: print_ir(_imported(arguments)),
@@ -24,6 +27,8 @@ STAGES: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "lowered": lambda arguments: print_lowered(compiled_from(arguments).lowered),
     "plan": lambda arguments: print_plan(compiled_from(arguments).plan),
     "program": lambda arguments: print_program(compiled_from(arguments).program),
+    "checked": lambda arguments: checked_text(asdict(compiled_from(arguments).checked)) + "\n",
+    "c": lambda arguments: _texts(compiled_from(arguments)),
 }
 """The stages in the order in which they run, and how each is printed."""
 
@@ -39,6 +44,11 @@ def changes_by_pass(graph: Graph) -> str:
     return "\n".join(changes or ["no pass changes this graph"]) + "\n"
 
 
+def _texts(compiled: Compiled) -> str:
+    """The files of C, one after the other, without the blob of weights."""
+    return "\n".join(text for text in compiled.files().values() if isinstance(text, str))
+
+
 def _imported(arguments: argparse.Namespace) -> Graph:
     return load(arguments.model, arguments.numerics, outputs=arguments.outputs)
 
@@ -48,8 +58,8 @@ def _fill_dump(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--stage", choices=tuple(STAGES), default="graph", metavar="STAGE",
         help="imported: the graph as it was read; passes: what each pass changes; graph: behind the passes; "
-        "lowered: kernels and layouts; plan: segments, buffers, offsets; program: packed constants "
-        "(default: graph)",
+        "lowered: kernels and layouts; plan: segments, buffers, offsets; program: packed constants; checked: how "
+        "much was checked; c: what is emitted (default: graph)",
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.report import front_picture
 from ircompile.target import Target
-from ircompile.variants.choose import explore, fit
+from ircompile.variants.choose import choose_plan, explore
 from ircompile.variants.tradeoffs import PlanVariant
 
 Point = dict[str, int]
@@ -31,7 +31,7 @@ def front_of(graph: Graph, target: Target, mode: InputMode) -> list[Point]:
 def named_plans(graph: Graph, target: Target, mode: InputMode) -> dict[str, Point]:
     """The plans that have a word of their own: those of `--ram auto` and `--ram min`."""
     words: tuple[Literal["auto", "min"], ...] = ("auto", "min")
-    return {word: _point(fit(graph, target, mode, word)) for word in words}
+    return {word: _point(choose_plan(graph, target, mode, word)) for word in words}
 
 
 def _point(fitted: PlanVariant) -> Point:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ircompile.cli.console import doing
 from ircompile.interface import c_name
@@ -44,7 +43,7 @@ def graph_of(arguments: argparse.Namespace) -> Graph:
         )
 
 
-def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None) -> Compiled:
+def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None, unverified: bool = False) -> Compiled:
     """Reads the model of a command, unless it is given, and compiles it."""
     name, target = c_name(arguments.name, arguments.model.stem), target_of(arguments)
     graph = graph or graph_of(arguments)
@@ -59,6 +58,7 @@ def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None) -> 
             arguments.ram,
             arguments.memory,
             arguments.flash,
+            unverified,
         )
 
 
@@ -68,7 +68,7 @@ def confirmed_from(arguments: argparse.Namespace) -> tuple[Compiled, Comparison]
     Raises CompileError where they differ, unless --unverified was given.
     """
     if arguments.unverified:
-        return replace(compiled_from(arguments), unverified=True), Comparison(why="not compared: --unverified")
+        return compiled_from(arguments, unverified=True), Comparison(why="not compared: --unverified")
     graph = graph_of(arguments)
     with Confirmation(graph, arguments.model, original_of(arguments), arguments.outputs) as confirmation:
         compiled = compiled_from(arguments, graph)

@@ -7,8 +7,6 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ircompile import __version__
 from ircompile.emit.calls import Calls
 from ircompile.emit.constants import Constants
@@ -18,6 +16,7 @@ from ircompile.interface import ArenaRegion, Interface, Port
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import Windowed, window_of
 from ircompile.ir.tensor import Tensor
+from ircompile.kernels.constants import first_rows
 from ircompile.kernels.model import Program
 from ircompile.plan import Plan
 from ircompile.plan.model import ARENA_ALIGN
@@ -50,14 +49,12 @@ def emit(
     name: str,
     source: str,
     blob: bool = False,
-    flash: Sequence[MemoryRegion] = (),
     unverified: bool = False,
 ) -> dict[str, str | bytes]:
     """File name to contents: NAME.h, NAME.c, and NAME_weights.c or, with `blob`, NAME_weights.bin.
 
-    `source` stands in the comment on top. `flash` are the memories for constants, the fastest first: the
-    constants that are read most, for their size, go to the first. `unverified`: the header says that the network
-    was not compared with its framework.
+    `source` stands in the comment on top. `unverified`: the header says that the network was not compared with its
+    framework.
     """
     plan = program.plan
     api = interface_of(plan, name, blob)
@@ -75,7 +72,7 @@ def emit(
         "unverified": unverified,
         "alone": f"{name.upper()}_ALONE " if _has_tall_window(plan) else "",
     }
-    functions, constants = Functions(name, program.target, shared), Constants(name, blob)
+    functions, constants = Functions(name, program.target, shared), Constants(program.constants, name, blob)
     calls = Calls(program, name, functions, constants)
     cases = [calls.case(i, stage) for i, stage in enumerate(plan.stages)]
     states = _states(plan, calls.memory, constants)
@@ -94,8 +91,7 @@ def emit(
     if blob:
         files[f"{name}_weights.bin"] = constants.blob(shared["model_hash"])
     else:
-        weights = {**shared, "arrays": constants.arrays, "macros": _weights_macros(name, flash),
-                   "places": constants.places(plan, flash)}  # fmt: skip
+        weights = {**shared, "arrays": constants.arrays, "macros": _weights_macros(name, program.flash)}
         files[f"{name}_weights.c"] = functions.render("weights.c.j2", weights)
     return _sealed(files)
 
@@ -161,19 +157,16 @@ def _states(plan: Plan, memory: Memory, constants: Constants) -> list[dict[str, 
     """
     found = []
     for state in plan.graph.states:
-        buffer, first = plan.buffers[state.tensor], plan.graph.consts[state.initial]
-        codes = np.ascontiguousarray(first if buffer.layout == "hwc" else first.transpose(0, 2, 1))
-        writer = next((node for node in plan.graph.nodes if node.output == state.tensor), plan.graph.nodes[0])
-        alike, one = bool((codes == codes.flat[0]).all()), bool((codes == codes[:1]).all())
-        stored = codes[:1] if one else codes
+        buffer, codes = plan.buffers[state.tensor], first_rows(plan, state)
+        alike = bool((codes == codes.flat[0]).all())
         found.append(
             {
                 "tensor": state.tensor,
                 "rows": state.rows,
                 "row": memory.kept_row(state.tensor, "row"),
                 "code": int(codes.flat[0]) if alike else None,
-                "initial": "" if alike else constants.array(writer, f"state_{state.tensor}", stored).name,
-                "step": 0 if one else buffer.pitch,
+                "initial": "" if alike else constants.name_of(codes),
+                "step": buffer.pitch if len(codes) > 1 else 0,
                 "pitch": buffer.pitch,
                 "moved": memory.moved(state.tensor),
                 "advance": buffer.advance % buffer.slots,

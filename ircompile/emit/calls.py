@@ -81,8 +81,7 @@ class Calls:
         row = "0" if site.output.height == 1 else "step"  # one that accumulates has one row and many steps
         row = output_row(stage) if stage.line_buffer and row == "step" else row
         arguments.append(typed(self.memory.new_row(node.output, row), types.target))
-        for suffix, values in packed.arrays.items():
-            arguments.append(self.constants.array(node, suffix, values, packed.layouts.get(suffix, "")).name)
+        arguments += [self.constants.name_of(values) for values in packed.arrays.values()]
         if packed.sizes:
             lines.insert(0, constant(struct, packed.sizes))
             arguments += ["&layer"] if reads else [f"layer.{field}" for field in packed.sizes]

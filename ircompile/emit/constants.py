@@ -5,18 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
-
-import numpy as np
 
 from ircompile.emit.blob import HEADER, make_blob, offsets_of
-from ircompile.errors import CompileError
-from ircompile.ir.graph import Node
 from ircompile.ir.tensor import Array
-from ircompile.plan import Plan
-from ircompile.plan.candidate import aligned
-from ircompile.plan.work import weight_passes
-from ircompile.target import MemoryRegion
+from ircompile.kernels.model import Constant
 
 C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t", "uint16": "uint16_t",
            "uint32": "uint32_t", "float32": "float"}  # fmt: skip
@@ -24,12 +16,12 @@ C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "u
 
 @dataclass(frozen=True)
 class CArray:
-    """A constant array; `node` is the first that reads it."""
+    """A constant array in C; `memory` is the number of the memory that holds it."""
 
     name: str
     values: Array
     comment: str
-    node: str
+    memory: int
 
     @property
     def c_type(self) -> str:
@@ -62,48 +54,20 @@ def literal(value: int | float) -> str:
 
 
 class Constants:
-    """All constant arrays of a model; equal contents are written once."""
+    """The constant arrays of a program, with their names in C."""
 
-    def __init__(self, prefix: str, in_blob: bool = False) -> None:
-        self.prefix, self.in_blob = prefix, in_blob
-        self._arrays: dict[bytes, CArray] = {}
+    def __init__(self, constants: Sequence[Constant], prefix: str, in_blob: bool = False) -> None:
+        self.in_blob = in_blob
+        self._arrays = {constant.key: _c_array(constant, prefix) for constant in constants}
 
     @property
     def arrays(self) -> list[CArray]:
-        """In the order in which they were asked for."""
+        """In the order in which they are read."""
         return list(self._arrays.values())
 
-    def array(self, node: Node, suffix: str, values: Array, layout: str = "") -> CArray:
-        """The array with these values; `layout` says in its comment what they are."""
-        values = np.ascontiguousarray(values)
-        key = values.dtype.name.encode() + values.tobytes()
-        if key not in self._arrays:
-            comment = f"{node.name}: {suffix}, {layout or ' x '.join(map(str, values.shape))}"
-            self._arrays[key] = CArray(f"{self.prefix}_{node.name}_{suffix}", values, comment, node.name)
-        return self._arrays[key]
-
-    def places(self, plan: Plan, flash: Sequence[MemoryRegion]) -> list[int]:
-        """For each array the number of its memory: those read most often go to the first that has room.
-
-        Raises CompileError where there is no room.
-        """
-        passes = {node.name: weight_passes(plan, node) for node in plan.graph.nodes}
-        room: list[float] = [region.bytes for region in flash] or [inf]
-        places: dict[str, int] = {}
-        for array in sorted(self.arrays, key=lambda a: (-passes[a.node], a.values.nbytes)):
-            bytes_taken = aligned(array.values.nbytes)
-            number = next((i for i, free in enumerate(room) if free >= bytes_taken), None)
-            if number is None:
-                total = sum(aligned(a.values.nbytes) for a in self.arrays)
-                raise CompileError(
-                    f"--flash: {array.name}",
-                    f"no room for its {bytes_taken} bytes; the constants are {total} in all",
-                    "memories that hold all constants",
-                    "give the last one more: --flash NAME=SIZE",
-                )
-            room[number] -= bytes_taken
-            places[array.name] = number
-        return [places[array.name] for array in self.arrays]
+    def name_of(self, values: Array) -> str:
+        """The name of the array that has these values."""
+        return self._arrays[Constant("", "", values).key].name
 
     def blob(self, model_hash: str) -> bytes:
         """NAME_weights.bin."""
@@ -120,3 +84,9 @@ class Constants:
         names = ("magic", "version", "hash_low", "hash_high", "payload", "crc")
         return {"bytes": len(data), "header": HEADER.size, "offsets": offsets, "pointer": pointer,
                 **dict(zip(names, words, strict=True))}  # fmt: skip
+
+
+def _c_array(constant: Constant, prefix: str) -> CArray:
+    layout = constant.layout or " x ".join(map(str, constant.values.shape))
+    comment = f"{constant.node}: {constant.role}, {layout}"
+    return CArray(f"{prefix}_{constant.node}_{constant.role}", constant.values, comment, constant.memory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.requantize import Form, PairForm, Recipe, synthesize
 from ircompile.kernels.weights import WeightCoding
 from ircompile.plan.model import Buffer, Demand, Layout, Plan, Tables
-from ircompile.target import Features, Target
+from ircompile.target import Features, MemoryRegion, Target
 
 # How a kernel is handed its inputs: "row", a pointer to the one row of each that it reads; "window", an array of
 # row pointers, NULL outside of the picture; "buffer", base, slots and pitch, from which it finds rows itself;
@@ -170,14 +171,40 @@ class Lowered:
 
 
 @dataclass(frozen=True)
+class Constant:
+    """A constant array of a program.
+
+    `node` is the first that reads it, and `role` what it is to that node; `layout` says what its words are, where
+    the shape does not tell. `memory` is the number of the flash memory that holds it.
+    """
+
+    node: str
+    role: str
+    values: Array
+    layout: str = ""
+    memory: int = 0
+
+    @cached_property
+    def key(self) -> tuple[str, bytes]:
+        """What constants of equal contents have in common."""
+        return self.values.dtype.name, self.values.tobytes()
+
+
+@dataclass(frozen=True)
 class Program:
-    """A plan, the constants of every node and the tables of the schedule: all that `emit` needs."""
+    """A plan, the constants of every node and the tables of the schedule: all that `emit` needs.
+
+    `constants` are the arrays of all nodes in the order in which they are read, each once. `flash` are the memories
+    that hold them, the fastest first; none where there is but one.
+    """
 
     plan: Plan
     lowered: Lowered
     target: Target
     packed: Mapping[str, Packed]
     tables: Tables
+    constants: tuple[Constant, ...]
+    flash: tuple[MemoryRegion, ...] = ()
 
 
 def requant_words(recipe: Recipe) -> Array:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ircompile.analyses.intervals import analyze
 from ircompile.ir import ops
+from ircompile.kernels.constants import constants_of
 from ircompile.kernels.model import Context, Lowered, Packed, Program
 from ircompile.kernels.weights import WeightCoding
 from ircompile.plan import Plan
 from ircompile.plan.tables import schedule_tables
-from ircompile.target import Target
+from ircompile.target import MemoryRegion, Target
 
 
-def pack(lowered: Lowered, plan: Plan, target: Target) -> Program:
-    """Packs the constants of every node of the plan."""
+def pack(lowered: Lowered, plan: Plan, target: Target, flash: Sequence[MemoryRegion] = ()) -> Program:
+    """Packs the constants of every node of the plan and places them in the memories `flash`, the fastest first.
+
+    Raises CompileError where these have no room.
+    """
     graph, kernels, packed = lowered.graph, lowered.kernels, {}
     intervals = analyze(graph)
     for node in graph.nodes:
         context = Context(plan, target, intervals, kernels, node)
         packed[node.name] = kernels[node.name].pack(node.op, plan.graph.site(node), context)
-    return Program(plan, lowered, target, packed, schedule_tables(plan))
+    constants = constants_of(plan, packed, flash)
+    return Program(plan, lowered, target, packed, schedule_tables(plan), constants, tuple(flash))
 
 
 def coding_of(packed: Packed) -> WeightCoding | None:

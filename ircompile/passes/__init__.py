@@ -46,8 +46,13 @@ LOOK_AT_VALUES = (prune_channels, notice_overflow)
 
 
 def normalize(graph: Graph, prune: bool = True) -> Graph:
-    """The normal form that all later stages rely on; quicker without `prune`, and with all channels."""
+    """The normal form that all later stages rely on; quicker without `prune`, and with all channels.
+
+    Raises CompileError where no node is left, so that there is nothing to compile.
+    """
     *_, (_, normal) = each_pass(graph, prune)
+    if not normal.nodes:
+        raise CompileError(graph.name, "has no operator that computes anything", "one operator and more")
     return normal
 
 
@@ -69,10 +74,3 @@ def _same(before: Graph, after: Graph) -> bool:
         before.consts[name] is array for name, array in after.consts.items()
     )
     return consts and replace(after, consts=before.consts) == before
-
-
-def working(graph: Graph) -> Graph:
-    """The graph itself; raises CompileError where it has no node, so that there is nothing to compile."""
-    if not graph.nodes:
-        raise CompileError(graph.name, "has no operator that computes anything", "one operator and more")
-    return graph

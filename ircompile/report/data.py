@@ -105,9 +105,8 @@ def compared_text(compared: Mapping[str, Any]) -> str:
 
 def flash_data(compiled: Compiled, sizes: Sizes | None) -> dict[str, int | None]:
     """Bytes in flash: the constants as packed, and code and tables where a compiler was there to ask."""
-    constants = {a.tobytes(): a.nbytes for p in compiled.program.packed.values() for a in p.arrays.values()}
     return {
-        "weights": sizes.weights if sizes else sum(constants.values()),
+        "weights": sizes.weights if sizes else sum(each.values.nbytes for each in compiled.program.constants),
         "code": sizes.code if sizes else None,
         "tables": sizes.constants if sizes else None,
     }

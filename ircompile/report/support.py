@@ -9,7 +9,7 @@ from pathlib import Path
 from ircompile.errors import CompileError
 from ircompile.importers import kind_of, load
 from ircompile.importers.findings import Finding, refused
-from ircompile.passes import normalize, working
+from ircompile.passes import normalize
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def check_model(path: Path, numerics: str | None = None, outputs: Sequence[str] 
     try:
         found += _operators(path, numerics, outputs)
         if not any(finding.verdict == "unsupported" for finding in found):
-            working(normalize(load(path, numerics, outputs=outputs)))
+            normalize(load(path, numerics, outputs=outputs))
     except CompileError as error:
         found.append(refused(-1, error.where, "model", error))
     return Check(path.name, tuple(found))

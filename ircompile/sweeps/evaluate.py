@@ -10,7 +10,7 @@ from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
-from ircompile.passes import normalize, working
+from ircompile.passes import normalize
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.work import macs
 from ircompile.sweeps.space import Candidate, function_of
@@ -74,7 +74,7 @@ def evaluate(question: Question, candidate: Candidate) -> dict[str, Any]:
 def _answer(question: Question, candidate: Candidate) -> dict[str, Any]:
     model = candidate.model()
     graph = model if isinstance(model, Graph) else load(Path(model), outputs=question.outputs)
-    normal = working(normalize(graph, prune=not isinstance(model, Graph)))  # random weights have no dead channels
+    normal = normalize(graph, prune=not isinstance(model, Graph))  # random weights have no dead channels
     board = question.timed_on
     core = board.core if board and question.board else load_target(question.target)
     limits, constants = question.limits, constant_bytes(normal)

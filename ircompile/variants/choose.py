@@ -61,7 +61,7 @@ class Room:
         return too_small(best.candidate, self.memory)
 
 
-def fit(
+def choose_plan(
     graph: Graph,
     target: Target,
     input_mode: InputMode,
@@ -113,7 +113,7 @@ def first_within(
 
 
 def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[PlanVariant]:
-    """The Pareto front of memory and instructions, fastest first; `fit` finds each variant by its bytes."""
+    """The Pareto front of memory and instructions, fastest first; `choose_plan` finds each variant by its bytes."""
     remembered, records = shortcuts(), list[PlanVariant]()
     for form in gate_forms(in_order(graph, target, input_mode, remembered)):
         least = inf

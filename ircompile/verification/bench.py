@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ircompile.checks import check
+from ircompile.emit import emit
 from ircompile.errors import CompileError
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
@@ -115,4 +117,6 @@ def layer_by_layer(graph: Graph, target: Target, name: str) -> Compiled:
     scheduled = ScheduledGraph(lowered.graph, lowered.demands)
     segments = tuple((i, i + 1) for i in range(len(scheduled.stages)))
     plan = lay_out(CandidatePlan(scheduled, segments, rows_input=False, share_rings=False))
-    return Compiled(graph.name, name, target, graph, lowered, plan, pack(lowered, plan, target))
+    program = pack(lowered, plan, target)
+    files = emit(program, name, graph.name)
+    return Compiled(graph.name, name, graph, program, check(program), files)

@@ -17,7 +17,7 @@ from ircompile.plan import lay_out
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.partition import best_partition, partition
 from ircompile.target import MemoryRegion, load_target
-from ircompile.variants.choose import fit
+from ircompile.variants.choose import choose_plan
 from ircompile.variants.estimate import analyze_graph
 from ircompile.variants.estimate.advice import total_stride
 from ircompile.variants.estimate.estimate import Estimate, Planner, find_coarse, recomputing
@@ -59,7 +59,7 @@ def test_a_coarse_plan_is_a_plan_near_the_real_one(make, rows: bool) -> None:  #
     prove(plan)
     assert found.placed
     assert found.bound <= plan.arena_bytes <= found.bytes
-    assert found.bytes <= 1.15 * fit(make(), M4, "rows" if rows else "resident").ram
+    assert found.bytes <= 1.15 * choose_plan(make(), M4, "rows" if rows else "resident").ram
 
 
 def test_the_cuts_are_nearly_as_good_as_those_of_firing_every_segment() -> None:
@@ -119,7 +119,7 @@ def test_pushed_rows_are_proposed_and_fit_for_true() -> None:
     assert found.verdict == "fits with changes"
     (rows,) = found.options
     assert (rows.change, rows.fits, rows.basis) == ("rows", True, "planned")
-    assert fit(graph, M4, "rows", ram).ram <= ram
+    assert choose_plan(graph, M4, "rows", ram).ram <= ram
 
 
 @pytest.mark.thorough
@@ -199,7 +199,7 @@ def test_two_memories_hold_what_one_of_them_does_not() -> None:
     assert (found.verdict, found.ram) == ("fits", size // 2 + 2 * size)
     assert [name for name, _ in found.regions] == ["dtcm", "sram"]
     assert 0 < found.regions[0][1] <= size // 2
-    plan = fit(graph, M4, "resident", memory=halves).plan
+    plan = choose_plan(graph, M4, "resident", memory=halves).plan
     assert all(region.bytes <= memory.bytes for region, memory in zip(plan.regions, halves, strict=True))
 
 
@@ -220,7 +220,7 @@ def test_memories_in_which_no_large_buffer_lies_whole_do_not_hold_it() -> None:
     assert not found.regions
     assert not any(option.fits for option in found.options)
     with pytest.raises(CompileError, match="do not hold a plan"):
-        fit(graph, M4, "resident", memory=parts)
+        choose_plan(graph, M4, "resident", memory=parts)
 
 
 def test_one_memory_is_a_budget_and_the_smaller_of_two_counts() -> None:

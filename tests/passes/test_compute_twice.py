@@ -17,7 +17,7 @@ from ircompile.ir.simulate import run_graph
 from ircompile.passes.compute_twice import MOST_MACS, compute_twice
 from ircompile.plan.settings import WORTH_COMPUTING_TWICE
 from ircompile.target import load_target
-from ircompile.variants.choose import explore, fit
+from ircompile.variants.choose import choose_plan, explore
 from ircompile.variants.tradeoffs import default_variant
 
 
@@ -86,7 +86,7 @@ def test_nothing_to_gain() -> None:
 @pytest.mark.thorough
 def test_default_takes_it_where_it_is_much_less() -> None:
     graph, target = decoder(), load_target("cortex-m4")
-    kept, found = default_variant(graph, target, "resident"), fit(graph, target, "resident")
+    kept, found = default_variant(graph, target, "resident"), choose_plan(graph, target, "resident")
     assert found.ram <= WORTH_COMPUTING_TWICE * kept.ram
     assert found.macs > kept.macs == graph.macs()
     assert found.ram in [form.ram for form in explore(graph, target, "resident")]

@@ -12,7 +12,7 @@ from proved import prove
 from ircompile.interface import InputMode
 from ircompile.passes import normalize
 from ircompile.target import load_target
-from ircompile.variants.choose import fit
+from ircompile.variants.choose import choose_plan
 from ircompile.verification.bench import layer_by_layer
 
 BUILT = "mobilenet_v2_035_144"
@@ -63,7 +63,7 @@ def bars() -> list[object]:
 @pytest.mark.parametrize(("name", "ram", "mode", "bar"), bars())
 def test_arena(name: str, ram: Literal["auto", "min"], mode: InputMode, bar: int) -> None:
     graph = normalize(mobilenet_v2(0.35, 144)) if name == BUILT else real_model(name)
-    fitted = fit(graph, load_target("cortex-m4"), mode, ram)
+    fitted = choose_plan(graph, load_target("cortex-m4"), mode, ram)
     prove(fitted.plan)
     assert fitted.macs == graph.macs()
     assert fitted.plan.arena_bytes <= bar
@@ -77,7 +77,7 @@ def test_arena(name: str, ram: Literal["auto", "min"], mode: InputMode, bar: int
     ],
 )
 def test_resident_arena(name: str, bar: int) -> None:
-    plan = fit(real_model(name), load_target("cortex-m4"), "resident").plan
+    plan = choose_plan(real_model(name), load_target("cortex-m4"), "resident").plan
     prove(plan)
     assert plan.arena_bytes <= bar
 
@@ -85,6 +85,6 @@ def test_resident_arena(name: str, bar: int) -> None:
 @pytest.mark.slow
 def test_half_of_layer_by_layer() -> None:
     graph, target = real_model("infineon_deeplabv3_mnv3"), load_target("cortex-m4")
-    plan = fit(graph, target, "resident").plan
+    plan = choose_plan(graph, target, "resident").plan
     prove(plan)
     assert 2 * plan.arena_bytes <= layer_by_layer(graph, target, "net").plan.arena_bytes

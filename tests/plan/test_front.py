@@ -23,7 +23,7 @@ from ircompile.pipeline import build
 from ircompile.plan.simulate import run_plan
 from ircompile.plan.work import instructions, macs
 from ircompile.target import load_target
-from ircompile.variants.choose import explore, fit
+from ircompile.variants.choose import choose_plan, explore
 from ircompile.variants.tradeoffs import PlanVariant
 
 M4 = load_target("cortex-m4")
@@ -74,8 +74,8 @@ def test_the_bytes_of_a_plan_with_a_name_give_none_that_is_slower(mode: InputMod
     front = explore(graph, M4, mode)
     words: list[Literal["auto", "min"]] = ["auto", "min"]
     for word in words:
-        named = fit(graph, M4, mode, word)
-        assert fit(graph, M4, mode, named.ram).work <= named.work
+        named = choose_plan(graph, M4, mode, word)
+        assert choose_plan(graph, M4, mode, named.ram).work <= named.work
         assert any(point.ram <= named.ram and point.work <= named.work for point in front)
 
 

@@ -19,7 +19,7 @@ from ircompile.ir.graph import Graph
 from ircompile.plan import InputMode
 from ircompile.plan.tables import schedule_tables
 from ircompile.target import load_target
-from ircompile.variants.choose import fit
+from ircompile.variants.choose import choose_plan
 from ircompile.variants.estimate import analyze_graph
 
 ANCHORS, CODES = 6, 4
@@ -73,7 +73,7 @@ def most_bytes(size: int) -> int:
     tracemalloc.start()
     try:
         for mode in ("resident", "rows"):
-            prove(fit(graph, M4, mode).plan)  # type: ignore[arg-type]
+            prove(choose_plan(graph, M4, mode).plan)  # type: ignore[arg-type]
         analyze_graph(graph, M4, ram=MEGABYTE // 10)
         return tracemalloc.get_traced_memory()[1]
     finally:
@@ -84,7 +84,7 @@ def calls(size: int) -> int:
     """Functions called, down to those in C, while a detector is planned."""
     graph = detector(size)
     with cProfile.Profile() as profile:
-        fit(graph, M4, "rows")
+        choose_plan(graph, M4, "rows")
         analyze_graph(graph, M4, ram=MEGABYTE // 10)
     return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 
@@ -103,7 +103,7 @@ def test_work_grows_with_the_rows() -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 def test_the_schedule_in_c_does_not_grow_with_the_rows(mode: InputMode) -> None:
-    small, large = (schedule_tables(fit(detector(size), M4, mode).plan) for size in (64, 128))
+    small, large = (schedule_tables(choose_plan(detector(size), M4, mode).plan) for size in (64, 128))
     assert not small.tables
     assert not large.tables
     assert len(large.waits) < 1.2 * len(small.waits)
@@ -114,7 +114,7 @@ def test_the_schedule_in_c_does_not_grow_with_the_rows(mode: InputMode) -> None:
 def test_compiled(mode: InputMode, tmp_path: Path) -> None:
     """The C waits as the planner says, also where the line of a wait begins below 0."""
     graph = detector(64)
-    assert any(wait.plus < 0 for wait in schedule_tables(fit(graph, M4, mode).plan).waits)
+    assert any(wait.plus < 0 for wait in schedule_tables(choose_plan(graph, M4, mode).plan).waits)
     climb(graph, tmp_path, mode, rungs=("gcc",))
 
 
@@ -122,7 +122,7 @@ def test_compiled(mode: InputMode, tmp_path: Path) -> None:
 def test_more_rows_than_the_schedule_can_count_are_refused(mode: InputMode) -> None:
     net = Net((2**15, 1, 1))
     graph = net.graph(net.conv("x", 1))
-    for plan in (fit, analyze_graph):
+    for plan in (choose_plan, analyze_graph):
         with pytest.raises(CompileError, match=r"32,768 rows.*32,767"):
             plan(graph, M4, mode)
 

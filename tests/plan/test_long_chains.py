@@ -12,14 +12,14 @@ from proved import prove
 
 from ircompile.interface import InputMode
 from ircompile.target import load_target
-from ircompile.variants.choose import fit
+from ircompile.variants.choose import choose_plan
 
 
 def calls(operators: int, mode: InputMode, ram: Literal["auto", "min"]) -> int:
     """Functions called, to the last one in C, while a chain is planned."""
     graph, target = long_chain(operators), load_target("cortex-m4")
     with cProfile.Profile() as profile:
-        fitted = fit(graph, target, mode, ram)
+        fitted = choose_plan(graph, target, mode, ram)
     prove(fitted.plan)
     return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 

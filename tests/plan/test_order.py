@@ -8,7 +8,7 @@ from proved import prove
 from ircompile.ir.graph import Graph, validate
 from ircompile.plan.order import orders_of
 from ircompile.target import load_target
-from ircompile.variants.choose import fit, in_order
+from ircompile.variants.choose import choose_plan, in_order
 
 
 def residual() -> Graph:
@@ -34,4 +34,4 @@ def test_a_chain_has_one_order() -> None:
 def test_the_smaller_is_chosen() -> None:
     target, graph = load_target("cortex-m4"), residual()
     assert [n.name for n in in_order(graph, target, "rows").nodes][1] == "conv3"
-    prove(fit(graph, target, "rows").plan)
+    prove(choose_plan(graph, target, "rows").plan)

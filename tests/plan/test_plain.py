@@ -17,7 +17,7 @@ from ircompile.plan.fast import shortcuts
 from ircompile.plan.fast.cache import PlanCache
 from ircompile.plan.shortcuts import Shortcuts
 from ircompile.target import load_target
-from ircompile.variants.choose import fit
+from ircompile.variants.choose import choose_plan
 
 M4 = load_target("cortex-m4")
 MODES: tuple[InputMode, InputMode] = ("resident", "rows")
@@ -36,7 +36,7 @@ def places(plan: Plan) -> tuple[object, ...]:
 def outcome(graph: Graph, mode: InputMode, ram: Ram, kind: type) -> tuple[object, ...] | str:
     """The plan, or the error if none fits."""
     try:
-        fitted = fit(graph, M4, mode, ram)
+        fitted = choose_plan(graph, M4, mode, ram)
     except CompileError as error:
         return str(error)
     assert type(fitted.candidate.scheduled.shortcuts) is kind
@@ -54,7 +54,7 @@ def check_random(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The default plan, the least, and one that must fit into less, in turn."""
     mode = MODES[seed // 3 % 2]
     graph = random_net(seed, 1 if mode == "rows" else 1 + seed % 2)
-    budgets: list[Ram] = ["auto", "min", round(0.9 * fit(graph, M4, mode).ram) if seed % 3 == 2 else 0]
+    budgets: list[Ram] = ["auto", "min", round(0.9 * choose_plan(graph, M4, mode).ram) if seed % 3 == 2 else 0]
     check_equal(graph, mode, budgets[seed % 3], monkeypatch)
 
 

@@ -13,7 +13,7 @@ from ircompile.plan import settings
 from ircompile.plan.shared_rings import RingSharing
 from ircompile.plan.shortcuts import Shortcuts
 from ircompile.target import load_target
-from ircompile.variants.choose import fit
+from ircompile.variants.choose import choose_plan
 from ircompile.variants.tradeoffs import PlanVariant
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ PAGE = (ROOT / "docs" / "planning.md").read_text()
 
 @pytest.fixture(scope="module")
 def digits() -> PlanVariant:
-    return fit(read(ROOT / "examples" / "digits" / "digits.onnx"), load_target("cortex-m4"), "resident")
+    return choose_plan(read(ROOT / "examples" / "digits" / "digits.onnx"), load_target("cortex-m4"), "resident")
 
 
 def test_live_ranges_and_slots(digits: PlanVariant) -> None:

@@ -21,7 +21,7 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
-from ircompile.variants.choose import explore, fit
+from ircompile.variants.choose import choose_plan, explore
 from ircompile.variants.tradeoffs import PlanVariant
 
 MODES: tuple[InputMode, InputMode] = ("resident", "rows")
@@ -50,17 +50,17 @@ def check(graph: Graph, fitted: PlanVariant, seed: int) -> None:
 def check_budget(seed: int, mode: InputMode, share: float) -> None:
     """The default plan, and that of a budget, or the least where nothing fits, which the error then names."""
     graph = net_for(seed, mode)
-    default = fit(graph, M4, mode)
+    default = choose_plan(graph, M4, mode)
     check(graph, default, seed)
     budget = max(int(share * default.ram), 1)
     try:
-        fitted = fit(graph, M4, mode, budget)
+        fitted = choose_plan(graph, M4, mode, budget)
     except CompileError as error:
         found = re.search(r"the least found is ([\d,]+) bytes, ([\d,]+) are given", error.problem)
         assert found
         least, asked = (int(number.replace(",", "")) for number in found.groups())
         assert least > asked == budget
-        fitted = fit(graph, M4, mode, least)
+        fitted = choose_plan(graph, M4, mode, least)
         assert fitted.ram == least
     else:
         assert fitted.ram <= budget
@@ -72,7 +72,7 @@ def check_budget(seed: int, mode: InputMode, share: float) -> None:
 @given(*CASES[:2], st.sampled_from(["auto", "min"]))
 def test_random_networks(seed: int, mode: InputMode, ram: Literal["auto", "min"]) -> None:
     graph = net_for(seed, mode)
-    check(graph, fit(graph, M4, mode, ram), seed)
+    check(graph, choose_plan(graph, M4, mode, ram), seed)
 
 
 @pytest.mark.thorough

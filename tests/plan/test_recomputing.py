@@ -10,6 +10,8 @@ from ladder import codes_for
 from nets import Net
 from proved import prove
 
+from ircompile.checks import check
+from ircompile.emit import emit
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
@@ -50,7 +52,8 @@ def test_compiled(mode: InputMode, tmp_path: Path) -> None:
     prove(plan)
     assert macs(plan) > graph.macs()
     vectors = codes_for(graph, 3)
-    compiled = Compiled("net", "net", target, graph, lowered, plan, pack(lowered, plan, target))
+    program = pack(lowered, plan, target)
+    compiled = Compiled("net", "net", graph, program, check(program), emit(program, "net", "net"))
     compiled.write(tmp_path)
     result = run_host(tmp_path, compiled.interface, [[v["x"]] for v in vectors])
     for vector, outputs in zip(vectors, result.outputs, strict=True):

@@ -20,7 +20,7 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.numerics import Requant
 from ircompile.plan import Plan
 from ircompile.target import load_target
-from ircompile.variants.choose import fit
+from ircompile.variants.choose import choose_plan
 
 WIDTH, CHANNELS = 12, 8
 MORE = 64
@@ -174,7 +174,7 @@ def behind_bytes(make: Callable[[Net], ops.Op], height: int) -> Graph:
 
 
 def planned(graph: Graph) -> Plan:
-    plan = fit(graph, load_target("cortex-m4"), "rows").plan
+    plan = choose_plan(graph, load_target("cortex-m4"), "rows").plan
     prove(plan)
     return plan
 

@@ -21,7 +21,7 @@ from ircompile.plan.model import ARENA_ALIGN, WaitRow
 from ircompile.plan.steps import StepRows, step_rows
 from ircompile.plan.tables import schedule_tables
 from ircompile.target import load_target
-from ircompile.variants.choose import fit
+from ircompile.variants.choose import choose_plan
 
 
 def blocks(mode: InputMode = "rows") -> Plan:
@@ -68,7 +68,7 @@ def shared_rings() -> Plan:
     x = net.conv("x", 8, (3, 3), (2, 2))
     for channels, stride in ((8, 1), (12, 2), (12, 1)):
         x = net.inverted_residual(x, 6, channels, stride)
-    return fit(net.graph(x), load_target("cortex-m4"), "rows", 1840).plan
+    return choose_plan(net.graph(x), load_target("cortex-m4"), "rows", 1840).plan
 
 
 def test_catches_a_phase_of_one_more() -> None:
@@ -105,7 +105,7 @@ def test_catches_scratch_and_sums() -> None:
     net = Net((12, 10, 4))
     x = net.depthwise(net.conv("x", 8, (3, 3)), (5, 5))
     graph = net.graph(net.conv(net.add("mean", ops.Mean(), (x,)), 3))
-    plan = fit(graph, load_target("cortex-m4"), "resident").plan
+    plan = choose_plan(graph, load_target("cortex-m4"), "resident").plan
     blocks_of = {"scratch": plan.scratch, "states": plan.states}
     for kind, found in blocks_of.items():
         assert any(block.bytes for block in found.values()), kind

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -167,7 +166,7 @@ def test_one_memory_has_no_edge() -> None:
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 @pytest.mark.parametrize(("several", "blob"), [(False, False), (True, False), (False, True)])
 def test_the_c_in_the_report_is_c(tmp_path: Path, mode: InputMode, several: bool, blob: bool) -> None:
-    made = divided(mode=mode) if several else replace(compiled(mode), blob=blob)
+    made = divided(mode=mode) if several else compiled(mode, blob=blob)
     made.write(tmp_path)
     include, *body = example(report_data(made)).split("\n")
     given = "const int8_t *next_row(void);\nvoid refuse(void);\nextern const void *blob;"

@@ -13,7 +13,7 @@ from ircompile.kernels.lower import lower
 from ircompile.plan import check_input_mode
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.work import instructions
-from ircompile.target import MemoryRegion, Target, check_names
+from ircompile.target import MemoryRegion, Target, distinct
 from ircompile.variants.estimate.advice import Option, options
 from ircompile.variants.estimate.estimate import Planner
 from ircompile.variants.estimate.memories import budget_of, only_if_sure, shares
@@ -78,8 +78,7 @@ def analyze_graph(
     """
     check_input_mode(graph, input_mode)
     found = Planner(lower(graph, target)).estimate(input_mode == "rows")
-    memory = tuple(memory or target.memory)
-    check_names(memory)
+    memory = distinct(memory or target.memory)
     ram = budget_of(ram, memory)
     regions = shares(found, memory)
     fits = ram is not None and found.surely <= ram and (bool(regions) or len(memory) < 2)
