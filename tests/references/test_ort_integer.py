@@ -8,6 +8,7 @@ import onnx_files
 import pytest
 from onnx import numpy_helper
 
+from ircompile.verification.references.ort import OrtReference
 from ircompile.verification.references.ort_integer import move_weights
 
 quantization = pytest.importorskip("onnxruntime.quantization")
@@ -54,3 +55,22 @@ def test_weights_of_int8_activations_stay(tmp_path: Path) -> None:
     same.CopyFrom(model)
     move_weights(model)
     assert model == same
+
+
+def test_tensors_that_the_optimizer_moves_keep_their_names(tmp_path: Path) -> None:
+    """A Clip of codes has int8 constants, so that the model is taken as it is; ONNX Runtime moves what it can."""
+    net = onnx_files.Net(3)
+    codes = net.node(
+        "Clip", net.q(net.input([1, 3, 6, 6]), 0.05, 9), net.const(-100, np.int8), net.const(90, np.int8)
+    )
+    resized = net.node("Resize", net.dq(codes, 0.05, 9), "", net.const([1, 1, 2, 2], np.float32), mode="linear")
+    y = net.q(resized, 0.05, 9)
+    out = net.q(net.node("Conv", net.dq(y, 0.05, 9), net.weights(4, 3, 3, 3)), 0.1, 2)
+    net.output(net.dq(out, 0.1, 2))
+    reference = OrtReference(net.save(tmp_path))
+    feeds = [np.random.default_rng(0).normal(size=(1, 3, 6, 6)).astype(np.float32)]
+    found = reference.intermediates(feeds)
+    assert {y, out} <= {name for operator in reference.operators for name in operator.outputs}
+    assert (found[y].dtype, found[out].dtype) == (np.int8, np.int8)
+    real = (found[out].astype(np.float32) - 2) * np.float32(0.1)
+    np.testing.assert_array_equal(real, reference.run(feeds)[0])

@@ -21,7 +21,13 @@ import onnx
 
 from ircompile.errors import CompileError
 from ircompile.verification.references.base import Array, Operator, read_model, require
-from ircompile.verification.references.ort_integer import all_visible, integer_form, optimized, single_node
+from ircompile.verification.references.ort_integer import (
+    all_visible,
+    integer_form,
+    optimized,
+    single_node,
+    with_names_of,
+)
 from ircompile.verification.references.ort_session import feed, open_session
 
 
@@ -40,8 +46,9 @@ class OrtReference:
             raise CompileError(str(model), f"is not a readable ONNX model ({error})", "an ONNX file") from error
         # By path: weights may lie in a file beside the model.
         self._whole = open_session(str(model), str(model))
-        form, self._moved = integer_form(self._model)
+        form, moved = integer_form(self._model)
         self.fused: onnx.ModelProto = optimized(form, str(model))
+        self._moved = moved | with_names_of(self._model, self.fused)
         self.operators: Sequence[Operator] = _describe(self.fused)
         self._visible: Any = None
         self._single: dict[tuple[int, tuple[tuple[int, ...], ...]], Any] = {}

@@ -11,6 +11,8 @@ from onnx import numpy_helper
 from ircompile.verification.references.base import Array, require
 from ircompile.verification.references.ort_session import open_session, saturates
 
+_RENAMED = "qdq_s8_to_u8_quant"
+"""How ONNX Runtime's optimizer calls a tensor that it moves to uint8."""
 _QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
 _DEPENDENT = ("Pad", "Relu", "Resize", "Upsample")
 _PRODUCTS = ("QLinearConv", "QLinearMatMul", "QGemm")
@@ -66,6 +68,33 @@ def optimized(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     if saturates():
         move_weights(found)
     return found
+
+
+def with_names_of(model: onnx.ModelProto, fused: onnx.ModelProto) -> frozenset[str]:
+    """Names back, in `fused`, the tensors that the optimizer itself moved to uint8; returns those names.
+
+    Such a tensor stands behind the only QuantizeLinear of a float tensor, or before a DequantizeLinear of the same
+    output. Between fused operators nothing says which tensor of `model` it is.
+    """
+    quantized: dict[str, list[str]] = {}
+    for node in model.graph.node:
+        if node.op_type == "QuantizeLinear":
+            quantized.setdefault(node.input[0], []).append(node.output[0])
+    read = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "DequantizeLinear"}
+    back: dict[str, str] = {}
+    for node in fused.graph.node:
+        if node.op_type == "QuantizeLinear" and node.output[0].startswith(_RENAMED):
+            names = quantized.get(node.input[0], [])
+            back |= {node.output[0]: names[0]} if len(names) == 1 else {}
+        elif node.op_type == "DequantizeLinear" and node.input[0].startswith(_RENAMED) and node.output[0] in read:
+            back[node.input[0]] = read[node.output[0]]
+    here = {name for node in fused.graph.node for name in (*node.input, *node.output)}
+    back = {name: old for name, old in back.items() if old not in here}
+    for node in fused.graph.node:
+        for names in (node.input, node.output):
+            for place, name in enumerate(names):
+                names[place] = back.get(name, name)
+    return frozenset(back.values())
 
 
 def move_weights(model: onnx.ModelProto) -> None:
