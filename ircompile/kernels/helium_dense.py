@@ -8,6 +8,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
+from ircompile.kernels.helium_narrow import choose_rows, reads_rows
 from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.weights import WeightCoding, natural_coding
@@ -21,7 +22,7 @@ Key = dict[str, object]
 
 
 def choose_dense(op: ops.Conv, site: Site, request: Request) -> Kernel | None:
-    """Pixels where they are, or some windows gathered in scratch, and 16 bytes to write over their end.
+    """Pixels, or whole rows, where they are, or some windows gathered in scratch, and 16 bytes to write over.
 
     With nibbles weights are stored in 4 bits. None for weights wider than 8 bits.
     """
@@ -33,6 +34,8 @@ def choose_dense(op: ops.Conv, site: Site, request: Request) -> Kernel | None:
         return Kernel("dense", pack_dense, "map", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
     if op.window == POINTWISE:
         return Kernel("dense", pack_dense, "row", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
+    if reads_rows(op, site) and not request.nibbles:
+        return choose_rows(op, site)
     size = -(-(windows(op, site) * site.consts[op.weights][0].size + VECTOR) // 4) * 4
     return Kernel(
         "dense_windows",

@@ -49,7 +49,7 @@ def dense_nets(seed: int) -> list[Graph]:
     """Windows of whole rows, a multiple of four codes or not, one to nine channels."""
     rng = np.random.default_rng(seed)
     graphs = []
-    for width, channels in ((1, 4), (1, 12), (1, 7), (2, 6), (3, 8), (4, 3)):
+    for width, channels in ((1, 4), (1, 12), (1, 7), (2, 6), (3, 8), (4, 3), (1, 16), (2, 20)):
         for outputs in (1, 2, 5, 8):
             net = Net((11, width, channels), seed, ["double", "float32_even"][seed % 2])
             top = int(rng.integers(0, 3))
