@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tflite_compare import patterned
 
 from ircompile.importers.onnx import trace_onnx
 from ircompile.ir.bindings import from_graph, to_graph
@@ -57,16 +58,16 @@ class Comparison:
         """By ONNX Runtime's kind, of the kinds that it computes in integers."""
         return summed((layer.kind, layer) for layer in self.isolated.layers if layer.kind in EXACT)
 
-    def inputs(self, seed: int) -> list[Array]:
-        """Random inputs that reach every code of the graph's inputs."""
+    def inputs(self, seed: int, pattern: str = "random") -> list[Array]:
+        """Random inputs that reach every code of the inputs, or only the lowest, the highest or both."""
         rng = np.random.default_rng(seed)
         found = []
         for external in self.graph.inputs:
             tensor = self.graph.tensors[external.tensor]
-            low = 0 if tensor.dtype == "uint8" else -128
-            codes = rng.integers(low, low + 256, external.shape)
-            real = ((codes - tensor.zero_point) * np.float32(tensor.scale)).astype(np.float32)
-            found.append(real if external.dtype == "float32" else codes.astype(external.dtype))
+            real = external.dtype == "float32"
+            codes = patterned(rng, external.shape, tensor.dtype if real else external.dtype, pattern)
+            values = (codes.astype(np.int64) - tensor.zero_point) * np.float32(tensor.scale)
+            found.append(values.astype(np.float32) if real else codes)
         return found
 
     def run(self, inputs: list[Array]) -> None:
