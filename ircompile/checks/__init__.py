@@ -1,8 +1,9 @@
 """The last stage before emission: what was made is checked by means that share nothing with what made it.
 
-The plan is replayed in a shadow of the arena, packed constants are read back and compared with the graph, each
-requantization is compared with its reference over all accumulators that can occur, and removed channels are found
-again. Of what is checked only data types are imported here; import-linter holds that.
+The plan is replayed in a shadow of the arena, intervals are found again, packed constants are read back and
+compared with the graph, each requantization is compared with its reference over all accumulators that can occur,
+and removed channels are found again. Of what is checked only data types are imported here; import-linter holds
+that.
 """
 
 from __future__ import annotations
@@ -23,8 +24,7 @@ class Checked:
     """How much was checked.
 
     `steps` of the schedule, and `reads` of rows by them; `thresholds` of requantizations, and `pairs` of codes that
-    are added or multiplied; `channels` of convolutions, and their `weights`; channels `unread`, whose constants
-    nothing reads back yet; `removed` channels of tensors.
+    are added or multiplied; `channels` of convolutions, and their `weights`; `removed` channels of tensors.
     """
 
     steps: int = 0
@@ -33,7 +33,6 @@ class Checked:
     pairs: int = 0
     channels: int = 0
     weights: int = 0
-    unread: int = 0
     removed: int = 0
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.form import LINES, NO_EXCEPTION, Form, Lanes, PairForm
-from ircompile.qtype import INT8, INT32
+from ircompile.qtype import INT32
 
 HALF_WORD = 1 << 31  # half of what one unit of a high word is worth
+LONG_ENOUGH = 1 << 47  # accumulators of 64 bits whose products with 16 bits fit these
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,15 @@ class Words:
         if form.name in LINES:
             total, fits = self._line(acc)
             return np.clip(total, form.low, form.high), fits
-        fits = _fits(acc)
+        fits = np.abs(acc) < LONG_ENOUGH if form.long else _fits(acc)
         if form.name == "steps":
             return form.low + (value["thresholds"] <= acc[..., np.newaxis]).sum(axis=-1), fits
         if form.name == "float32":
             scaled = _times_float32(acc, value["scale"])
         elif form.name == "double":
             scaled = _doubly_rounded(acc, value["multiplier"], value["shift"])
+        elif form.name == "wide":
+            scaled = (acc * value["multiplier"] + (1 << (value["shift"] - 1))) >> value["shift"]
         else:
             scaled = (acc * value["multiplier"] + (1 << (30 - value["shift"]))) >> (31 - value["shift"])
         return np.clip(scaled + value["zero_point"], form.low, form.high), fits & _fits(
@@ -165,8 +168,3 @@ def _times_float32(acc: Array, scale: Array) -> Array:
     factor = scale.astype(np.int32).view(np.float32)
     product = acc.astype(np.int32).astype(np.float32) * factor
     return np.rint(np.clip(product, -(2.0**30), 2.0**30)).astype(np.int64)
-
-
-def every_code() -> Array:
-    """All codes of int8, int64 (256,)."""
-    return INT8.codes()

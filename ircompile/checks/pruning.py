@@ -1,7 +1,7 @@
 """Proves a pruned graph equal to its original, for every input, from the two graphs and a list of kept channels.
 
 By induction along the nodes: if each tensor read holds channels `kept` of the original's tensor, unchanged, then so
-does each tensor written. The list is not trusted, and what is constant is found again, by `map_intervals`. Nothing
+does each tensor written. The list is not trusted, and what is constant is found again, by `reach`. Nothing
 here comes from the pass.
 """
 
@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ircompile.checks.map_intervals import Map, map_intervals, one_code, partial_sums
+from ircompile.checks.reach import reach
+from ircompile.checks.windows import Ends, partial_sums
 from ircompile.ir.graph import Graph, Node, validate
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.ops import (
@@ -40,7 +41,7 @@ def check_pruning(original: Graph, pruned: Graph, kept: Mapping[str, Array]) -> 
     """What keeps the proof from going through, a sentence each; nothing where the two are proved equal."""
     validate(pruned)
     faults = tuple(_frame_faults(original, pruned, kept))
-    return faults or tuple(_Proof(original, pruned, kept, map_intervals(original).codes).faults())
+    return faults or tuple(_Proof(original, pruned, kept, reach(original).codes).faults())
 
 
 def _frame_faults(original: Graph, pruned: Graph, kept: Mapping[str, Array]) -> Iterator[str]:
@@ -68,7 +69,7 @@ class _Proof:
     original: Graph
     pruned: Graph
     kept: Mapping[str, Array]
-    maps: Mapping[str, Map]
+    maps: Mapping[str, Ends]
 
     def faults(self) -> Iterator[str]:
         originals = {node.output: node for node in self.original.nodes}
@@ -109,10 +110,10 @@ class _Proof:
     ) -> Iterator[str]:
         """Rows that are not the original's must read nothing, and hold the original's one code."""
         codes = requantize(self.pruned.consts[after.bias].astype(np.int64), after.requant, self.pruned.consts)
-        constant = one_code(self.maps[old.output])
+        low, high = self.maps[old.output]
         for i in np.flatnonzero(rows):
             number = int(self.kept[old.output][i])
-            if reads[i] or constant.get(number) != codes[i]:
+            if reads[i] or not low[number] == high[number] == codes[i]:
                 yield f"row {i} (originally {number}) is neither the original's nor constant"
 
     def depthwise(self, old: Node, before: Depthwise, after: Depthwise) -> Iterator[str]:

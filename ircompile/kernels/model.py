@@ -195,7 +195,8 @@ class Program:
     """A plan, the constants of every node and the tables of the schedule: all that `emit` needs.
 
     `constants` are the arrays of all nodes in the order in which they are read, each once. `flash` are the memories
-    that hold them, the fastest first; none where there is but one.
+    that hold them, the fastest first; none where there is but one. `intervals` are those over which constants were
+    chosen.
     """
 
     plan: Plan
@@ -204,6 +205,7 @@ class Program:
     packed: Mapping[str, Packed]
     tables: Tables
     constants: tuple[Constant, ...]
+    intervals: Intervals
     flash: tuple[MemoryRegion, ...] = ()
 
 

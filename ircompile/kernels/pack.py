@@ -25,7 +25,7 @@ def pack(lowered: Lowered, plan: Plan, target: Target, flash: Sequence[MemoryReg
         context = Context(plan, target, intervals, kernels, node)
         packed[node.name] = kernels[node.name].pack(node.op, plan.graph.site(node), context)
     constants = constants_of(plan, packed, flash)
-    return Program(plan, lowered, target, packed, schedule_tables(plan), constants, tuple(flash))
+    return Program(plan, lowered, target, packed, schedule_tables(plan), constants, intervals, tuple(flash))
 
 
 def coding_of(packed: Packed) -> WeightCoding | None:

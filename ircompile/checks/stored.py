@@ -1,0 +1,86 @@
+"""A layer as its kernel finds it in packed constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from ircompile.checks.forms import Words, words_of
+from ircompile.ir.ops import Conv, Depthwise, TransposeConv
+from ircompile.ir.tensor import Array, Site
+from ircompile.kernels.model import Packed
+from ircompile.kernels.requantize.form import Form
+from ircompile.kernels.weights import WeightCoding
+from ircompile.qtype import INT32
+
+Convolution = Conv | Depthwise | TransposeConv
+WORD_BITS = 8 * INT32.bytes
+LONG_BITS = 2 * WORD_BITS
+NIBBLE_BITS = 4
+
+
+class Misplaced(Exception):
+    """Packed constants that cannot be what a kernel reads."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a kernel reads of a layer, int64 arrays by output channel.
+
+    weights  (C, taps) as `filters_of` has them, with what they are more than what is stored,
+    start    (C,): what a sum begins with,
+    words    its requantization,
+    bits     (C,): how many a sum has until the other sums that share its word are taken away,
+    excess   (C,): what the weights are more than those stored; so many times the sum of all codes is added later,
+    raw      whether codes are multiplied as they are: what the zero point of the input adds is in `start` then.
+    """
+
+    weights: Array
+    start: Array
+    words: Words
+    bits: Array
+    excess: Array
+    raw: bool = True
+
+
+def filters_of(op: Convolution, site: Site) -> Array:
+    """The graph's weights, int64 (C, taps)."""
+    weights = site.consts[op.weights].astype(np.int64)
+    weights = weights.transpose(2, 0, 1) if isinstance(op, Depthwise) else weights
+    return np.asarray(weights.reshape(len(weights), -1))
+
+
+def layer_of(stored: Array, start: Array, words: Words, packed: Packed, raw: bool = True) -> Layer:
+    """A layer whose sums have words of their own, from its stored weights (C, taps)."""
+    excess = np.full(len(stored), packed.sizes.get("excess", 0), np.int64)
+    bits = np.full(len(stored), LONG_BITS if words.form.long else WORD_BITS)
+    return Layer(stored + excess[:, np.newaxis], start, words, bits, excess, raw)
+
+
+def words_in(packed: Packed, channels: int, array: str = "requant") -> tuple[Array, Words]:
+    """Starts and words of the scalar forms: what is common, then channel after channel."""
+    form = cast(Form, packed.form)
+    words, common = packed.arrays[array].reshape(-1).astype(np.int64), len(form.common)
+    own = words[common:].reshape(channels, form.fields_count)
+    start = own[:, 0]
+    if form.long:
+        start = (start & 0xFFFFFFFF) | own[:, 1] << WORD_BITS
+    return start, words_of(form, words[:common], own[:, form.starts if form.name != "steps" else 1 :])
+
+
+def coding_of(packed: Packed) -> WeightCoding:
+    """How weights are stored; bytes where the kernel knows nothing else."""
+    return cast(WeightCoding, packed.key.get("coding") or WeightCoding.INT8)
+
+
+def signed(value: Array, bits: int) -> Array:
+    """The number that the low bits are in two's complement."""
+    half = 1 << (bits - 1)
+    return ((value + half) & ((1 << bits) - 1)) - half
+
+
+def nibbles_of(values: Array, count: int) -> Array:
+    """The lowest `count` fours of bits of each integer, the lowest first, as numbers from -8 to 7: (..., count)."""
+    return signed(values[..., np.newaxis] >> (NIBBLE_BITS * np.arange(count)), NIBBLE_BITS)
