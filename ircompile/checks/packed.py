@@ -22,7 +22,7 @@ from ircompile.checks.stored import (
     words_in,
 )
 from ircompile.checks.streams import read_stream
-from ircompile.checks.vectors import vector_channels, vector_dense, vector_filters, vector_strips
+from ircompile.checks.vectors import vector_channels, vector_dense, vector_filters, vector_rows, vector_strips
 from ircompile.ir.ops import Conv, Depthwise
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Packed
@@ -33,6 +33,8 @@ FOUR = 4
 
 def read_layer(template: str, op: Convolution, site: Site, packed: Packed) -> Layer:
     """The layer that the kernel of a template finds in its constants. Raises Misplaced."""
+    if template not in READERS:
+        raise Misplaced(f"nothing reads the constants of {template} back")
     return READERS[template](op, site, packed)
 
 
@@ -133,6 +135,7 @@ READERS: Mapping[str, Callable[[Convolution, Site, Packed], Layer]] = {
     "long_sums": _subtracted,
     "dense": vector_dense,
     "dense_windows": vector_dense,
+    "dense_rows": vector_rows,
     "depthwise_channels": vector_channels,
     "depthwise_strips": vector_strips,
     "wide_dense": vector_dense,

@@ -28,6 +28,7 @@ from ircompile.qtype import INT8, INT16
 
 VECTOR = 16  # bytes
 FOUR = 4
+TOGETHER = (0, 2, 1, 3)  # the order of four channels in a pass
 
 
 class WideLanes(Protocol):
@@ -80,26 +81,42 @@ def vector_dense(op: Convolution, site: Site, packed: Packed) -> Layer:
         return _lanes(site, packed, rows, _resident(stored, channels, taps, nibbles))
     passes = _passes(key)
     size = sum(map(len, passes))
-    count = -(-channels // size) * size
-    bytes_each = -(-size // 2) if nibbles else size
-    stored = stored.reshape(count // size, bytes_each * taps)
-    weights = np.zeros((count // size, size, taps), np.int64)
+    groups, bytes_each = -(-channels // size), -(-size // 2) if nibbles else size
+    blocks = stored.reshape(groups, bytes_each * taps)
+    weights = _unblocked(blocks, passes, taps, nibbles, VECTOR // site.inputs[0].itemsize)
+    return _lanes(site, packed, rows, weights.reshape(-1, taps), NIBBLE_BITS if nibbles else 0)
+
+
+def vector_rows(op: Convolution, site: Site, packed: Packed) -> Layer:
+    """Four channels row by row of the window, each as in a pass of all four; or a single channel as it is."""
+    taps, words = filters_of(op, site).shape[1], cast(Lanes, packed.key["lanes"]).words
+    rows = packed.arrays["requant"].reshape(-1, words, FOUR).transpose(0, 2, 1).reshape(-1, words)
+    stored: Array = packed.arrays["weights"].reshape(-1).astype(np.int64)
+    if packed.key["single"]:
+        return _lanes(site, packed, rows, stored.reshape(1, taps))
+    height = cast(int, packed.key["height"])
+    run = taps // height
+    blocks = _unblocked(stored.reshape(-1, FOUR * run), (TOGETHER,), run, False, VECTOR)
+    weights = blocks.reshape(-1, height, FOUR, run).transpose(0, 2, 1, 3)
+    return _lanes(site, packed, rows, weights.reshape(-1, taps))
+
+
+def _unblocked(stored: Array, passes: tuple[tuple[int, ...], ...], taps: int, nibbles: bool, vector: int) -> Array:
+    """Filters (groups, channels of a group, taps) out of the bytes (groups, n) of some passes."""
+    weights = np.zeros((len(stored), sum(map(len, passes)), taps), np.int64)
     place = 0
-    for channel, half, first, stop in _order(passes, taps, nibbles, VECTOR // site.inputs[0].itemsize):
+    for channel, half, first, stop in _order(passes, taps, nibbles, vector):
         codes = stored[:, place : place + stop - first]
-        if not nibbles:
-            weights[:, channel, first:stop] = codes
-        else:
-            weights[:, channel, first:stop] = nibbles_of(codes, 2)[..., half]
+        weights[:, channel, first:stop] = nibbles_of(codes, 2)[..., half] if nibbles else codes
         place += 0 if nibbles and half == 0 and _has_second(passes, channel) else stop - first
-    return _lanes(site, packed, rows, weights.reshape(count, taps), NIBBLE_BITS if nibbles else 0)
+    return weights
 
 
 def _passes(key: Mapping[str, object]) -> tuple[tuple[int, ...], ...]:
     """The channels of each pass over a tile."""
     if key["mode"] == "pixels":
         return (tuple(range(cast(int, key["tile"]))),)
-    return ((0, 2), (1, 3)) if cast(int, key["tile"]) > 1 else ((0, 2, 1, 3),)
+    return ((0, 2), (1, 3)) if cast(int, key["tile"]) > 1 else (TOGETHER,)
 
 
 def _has_second(passes: tuple[tuple[int, ...], ...], channel: int) -> bool:
