@@ -21,7 +21,7 @@ def page() -> str:
     return text
 
 
-def _bands(found: list[Row]) -> str:
+def _bands(found: tuple[Row, ...]) -> str:
     lines = [
         "| core | rows | band, counted | of them inside | more from the plan alone |",
         "|---|---:|---:|---:|---:|",
@@ -29,7 +29,7 @@ def _bands(found: list[Row]) -> str:
     for core, planned in planned_bands().items():
         own = [row for row in found if row.core == core]
         band = core_band(core)
-        inside = sum(abs(row.error) <= band for row in own)
+        inside = sum(abs(row.blind_error) <= band for row in own)
         lines.append(f"| {core} | {len(own)} | +-{100 * band:.0f} % | {inside} | {100 * planned:.0f} % |")
     lines += ["", "| board | MHz | band, counted | from the plan |", "|---|---:|---:|---:|"]
     lines += [_board(board) for board in list_boards()]
@@ -41,18 +41,35 @@ def _board(board: Board) -> str:
     return f"| {board.name}: {board.description} | {board.mhz:g} | +-{counted:.0f} % | +-{planned:.0f} % |"
 
 
-def _measured(found: list[Row]) -> str:
+def _measured(found: tuple[Row, ...]) -> str:
     lines = [
-        "| board | network | runtime | board, M cycles | model | board is | source |",
-        "|---|---|---|---:|---:|---:|---|",
+        "| board | network | runtime | board, M cycles | model | board is | blind | source |",
+        "|---|---|---|---:|---:|---:|---:|---|",
     ]
     for row in sorted(found, key=lambda row: (row.core, row.measurement.board)):
-        given = row.measurement
+        given, errors = row.measurement, f"{100 * row.error:+.1f} % | {100 * row.blind_error:+.1f} %"
         lines.append(
             f"| {given.board} | {given.model} | {given.runtime} | {given.cycles / 1e6:.3f} "
-            f"| {row.estimate / 1e6:.3f} | {100 * row.error:+.1f} % | {given.source} |"
+            f"| {row.estimate / 1e6:.3f} | {errors} | {given.source} |"
         )
+    lines += ["", _coverage(found)]
     return "\n".join(lines) + "\n"
+
+
+def _coverage(found: tuple[Row, ...]) -> str:
+    """How many rows lie in their core's band, fitted and blind; and how many would in bands of other rows alone."""
+    fitted, blind, strict = (
+        sum(abs(error) <= band for error, band in pairs)
+        for pairs in (
+            [(row.error, core_band(row.core)) for row in found],
+            [(row.blind_error, core_band(row.core)) for row in found],
+            [(row.blind_error, core_band(row.core, without=row)) for row in found],
+        )
+    )
+    return (
+        f"Of {len(found)} rows, {fitted} lie in their core's band; of the blind estimates, {blind}. "
+        f"If the band, too, knows only the other rows, {strict} do."
+    )
 
 
 def main() -> int:

@@ -1,21 +1,28 @@
-"""How far the model may be off: what it says for every public measurement, beside what the board took."""
+"""How far the model may be off: what it says for every public measurement, beside what the board took.
+
+Some of a board's waiting times were fitted to these very measurements. So each is held against an estimate in which
+they are fitted anew, without it: the band is what is left of that.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil
 from typing import Any
 
+import numpy as np
+
 from ircompile.resources import targets_dir
 from ircompile.target import build_record, read_tables, read_toml
-from ircompile.timing.board import Board, load_board
+from ircompile.timing.board import FETCH, Board, load_board
 from ircompile.timing.model import Work, cycles_of
 
 LEFT_OUT = 10
 """The worst of so many rows may lie outside of a core's band."""
 LEAST = 0.15
-"""No band is narrower: the terms of the boards' memories were fitted on some of the same measurements."""
+"""No band is narrower: the rows are few, and of four networks."""
 UNFITTED = 0.10
 """On top for a board without a measurement of its own, whose terms are those of others: how far these differ."""
 WIDEST = 0.9
@@ -51,17 +58,27 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Row:
-    """A measurement beside what the model says."""
+    """A measurement beside what the model says; of the estimated cycles, `fitted` are those of fitted terms.
+
+    `blind` is the estimate by a board whose fitted terms were fitted to its other rows alone.
+    """
 
     measurement: Measurement
     core: str
     instructions: int
     estimate: float
+    fitted: float
+    blind: float = 0.0
 
     @property
     def error(self) -> float:
         """How much more the board took: 0.1 is a tenth more than estimated."""
         return self.measurement.cycles / self.estimate - 1
+
+    @property
+    def blind_error(self) -> float:
+        """The same of the estimate that knows nothing of this row."""
+        return self.measurement.cycles / self.blind - 1
 
 
 @dataclass(frozen=True)
@@ -80,19 +97,44 @@ class _Public:
     planned: tuple[Planned, ...]
 
 
-def rows() -> list[Row]:
+@cache
+def rows() -> tuple[Row, ...]:
     """Every public measurement that the model can be held against."""
-    public = _public()
-    counted = {(each.model, each.core): each for each in public.counted}
-    found = []
-    for measurement in public.measured:
-        board = load_board(measurement.board)
-        core = board.target.name
-        work = counted[measurement.model, core]
-        layers = [Work(0, 0, {board.flash[0].name: (size, loaded)}) for size, loaded in work.weights]
-        estimate = sum(cycles_of(each, board) for each in (Work(work.instructions, work.cycles), *layers))
-        found.append(Row(measurement, core, work.instructions, estimate))
-    return found
+    found = [_row(measurement) for measurement in _public().measured]
+    return tuple(
+        replace(row, blind=blind_estimate(row, [other for other in found if other is not row])) for row in found
+    )
+
+
+def _row(measurement: Measurement) -> Row:
+    board = load_board(measurement.board)
+    counted = {(each.model, each.core): each for each in _public().counted}
+    work = counted[measurement.model, board.target.name]
+    layers = [Work(0, 0, {board.flash[0].name: (size, loaded)}) for size, loaded in work.weights]
+    parts = (Work(work.instructions, work.cycles), *layers)
+    known = replace(
+        board,
+        fetch=0.0 if FETCH in board.fitted else board.fetch,
+        flash=tuple(replace(m, stall=0.0) if m.name in board.fitted else m for m in board.flash),
+    )
+    estimate, rest = (sum(cycles_of(part, each) for part in parts) for each in (board, known))
+    return Row(measurement, board.target.name, work.instructions, estimate, estimate - rest)
+
+
+def blind_estimate(row: Row, others: Sequence[Row]) -> float:
+    """The estimate of a row by a board whose fitted terms are multiplied by what suits its other rows best.
+
+    That is by least squares of relative errors. A board without other rows waits for its code as the other boards
+    of its core do, on average.
+    """
+    rest, same = row.estimate - row.fitted, [o for o in others if o.measurement.board == row.measurement.board]
+    if not same:
+        names = sorted({other.measurement.board for other in others if other.core == row.core})
+        fetches = [load_board(name).fetch for name in names]
+        return rest + row.instructions * sum(fetches) / len(fetches)
+    parts = np.array([other.fitted / other.measurement.cycles for other in same])
+    wanted = np.array([1 - (other.estimate - other.fitted) / other.measurement.cycles for other in same])
+    return rest + max(0.0, float(parts @ wanted / (parts @ parts))) * row.fitted
 
 
 def band_of(board: Board, counted: bool = True) -> float:
@@ -120,9 +162,12 @@ def planned_bands() -> dict[str, float]:
 
 
 @cache
-def core_band(core: str) -> float:
-    """The band of a core's measured boards: their largest error, the worst of ten rows left out."""
-    errors = sorted(abs(row.error) for row in rows() if row.core == core)
+def core_band(core: str, without: Row | None = None) -> float:
+    """The band of a core's measured boards: their largest blind error, the worst of ten rows left out.
+
+    `without` is a row that is not looked at.
+    """
+    errors = sorted(abs(row.blind_error) for row in rows() if row.core == core and row != without)
     if not errors:
         return UNMEASURED
     kept = errors[: len(errors) - len(errors) // LEFT_OUT]

@@ -14,6 +14,9 @@ from ircompile.errors import CompileError
 from ircompile.resources import targets_dir
 from ircompile.target import MemoryRegion, Target, build_record, load_target, read_tables, read_toml
 
+FETCH = "fetch"
+"""The name of that waiting time beside those of memories."""
+
 
 @dataclass(frozen=True)
 class BoardMemory:
@@ -34,7 +37,8 @@ class Board:
     """A real board. `memory` are its RAMs and `flash` its memories for constants, the fastest first.
 
     `fetch` are the cycles that one instruction waits for code, on average; `milliwatts` what it draws while it
-    computes, where that is published.
+    computes, where that is published. `fitted` names the waiting times that were fitted to public measurements:
+    "fetch", and the stalls of memories.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Board:
     memory: tuple[BoardMemory, ...]
     flash: tuple[BoardMemory, ...]
     milliwatts: float | None = None
+    fitted: tuple[str, ...] = ()
 
     @property
     def core(self) -> Target:
@@ -66,6 +71,7 @@ class _File:
     memory: tuple[BoardMemory, ...]
     flash: tuple[BoardMemory, ...]
     milliwatts: float | None = None
+    fitted: tuple[str, ...] = ()
 
 
 def list_boards() -> list[Board]:
@@ -112,8 +118,9 @@ def _read(path: Path) -> Board:
         data[key] = tuple(build_record(BoardMemory, row, path) for row in read_tables(data, key, path))
         if not data[key]:
             raise CompileError(str(path), f"no [[{key}]]", "at least one, with name and bytes")
+    data["fitted"] = tuple(data.get("fitted", ()))
     file = build_record(_File, data, path)
     return Board(
         path.stem, file.description, load_target(file.target), file.mhz, file.fetch, file.memory, file.flash,
-        file.milliwatts,
+        file.milliwatts, file.fitted,
     )  # fmt: skip

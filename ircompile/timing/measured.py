@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.timing.board import Board, BoardMemory
+from ircompile.timing.board import FETCH, Board, BoardMemory
 from ircompile.timing.model import Waits, Work, cycles_of, waits_of
 
 ALL = "(all)"
-FETCH = "fetch"
 
 
 @dataclass(frozen=True)
