@@ -14,10 +14,12 @@ from tflite_files import Op, T, const, write
 from ircompile.cli import main, parse
 from ircompile.errors import CompileError
 from ircompile.importers import load
+from ircompile.ir.ops import Convolution
 from ircompile.quantization import quantizers
 from ircompile.quantization.concerns import concerns_of
 from ircompile.quantization.equalize import equalize
 from ircompile.quantization.float_model import OnnxNetwork, open_float, with_real_weights
+from ircompile.quantization.narrow import choose, layers_of
 from ircompile.quantization.quantizers import METHODS, fitting, with_inline_buffers
 from ircompile.quantization.samples import Reading, read_samples, spread
 
@@ -83,6 +85,74 @@ def test_quantizes_and_our_c_equals_the_framework(
     weights = [value for value in load(target).consts.values() if value.ndim == 4]
     assert weights
     assert all(value.dtype == np.int8 for value in weights)
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("ai-edge", ["--keep16", "features"]),
+        ("ai-edge", ["--int4", "60"]),
+        ("ai-edge", ["--int4", "60", "--keep16", "scor"]),
+        ("onnxruntime", ["--int4", "60"]),
+    ],
+)
+def test_other_widths_are_as_exact(
+    method: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Outputs of 16 bits and weights of 4 are where they were asked for, and the C equals the framework."""
+    pytest.importorskip(NEEDS[method])
+    model = (float_tflite if method == "ai-edge" else float_onnx)(tmp_path)
+    folder, target = samples(tmp_path / "data", open_float(model).shape), tmp_path / f"net{model.suffix}"
+    base = ["quantize", str(model), "--data", str(folder), "--method", method, "-o", str(target), "--json"]
+    assert main([*base, *words]) == 0
+    data = json.loads(capsys.readouterr().out)
+    jsonschema.validate(data, SCHEMA)
+    assert data["differing"] == 0
+    graph = load(target)
+    kept = [tensor.dtype for tensor in graph.tensors.values()]
+    assert ("int16" in kept) == bool(data["keep16"])
+    narrow = [np.abs(graph.consts[n.op.weights]).max() <= 8 for n in graph.nodes if isinstance(n.op, Convolution)]
+    assert sum(narrow) == len(data["int4"])
+    assert bool(data["int4"]) == ("--int4" in words)
+
+
+@pytest.mark.parametrize(("decibels", "wanted"), [(0.001, {"features"}), (60, {"features", "scores"})])
+def test_layers_of_4_bits_are_taken_by_what_they_cost(decibels: float, wanted: set[str], tmp_path: Path) -> None:
+    """Of one of the two layers the weights are what 4 bits can say, so that it costs nothing."""
+    pytest.importorskip("ai_edge_litert")
+    model = open_float(float_tflite(tmp_path))
+    codes = np.random.default_rng(0).integers(-7, 8, (4, 3, 3, 3))
+    codes[:, 0, 0, 0] = 7
+    model = model.with_weights({layers_of(model)[0].weights: codes * 0.25})
+    features, scores = layers_of(model)
+    assert (features.axis, scores.axis) == (0, None)
+    x = np.random.default_rng(1).normal(size=model.shape).astype(np.float32)
+    coarse = model.with_weights({scores.weights: scores.values * 1.02})  # stands for the file of 8 bits
+    taken = choose([scores, features], model, coarse, [x], decibels)
+    assert {layer.name for layer in taken} == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--keep16", "features", "--method", "onnxruntime"], "computes 16-bit activations in float"),
+        (["--keep16", "features"], "computes 16-bit activations in float"),
+        (["--int4", "--method", "nncf"], "leave activations in float"),
+    ],
+)
+def test_widths_that_a_library_does_not_do_are_refused(words: list[str], says: str, tmp_path: Path) -> None:
+    model = float_onnx(tmp_path)
+    folder = samples(tmp_path / "data", (1, 3, 6, 6))
+    assert says in str(wrong(["quantize", str(model), "--data", str(folder), *words]))
+
+
+def test_a_layer_is_named_by_any_part_that_no_other_has(tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    words = ["quantize", str(float_tflite(tmp_path)), "--data", str(samples(tmp_path / "data", (1, 6, 6, 3)))]
+    words += ["-o", str(tmp_path / "net.tflite")]
+    assert "names 2 layers" in str(wrong([*words, "--keep16", "s"]))
+    assert "names no layer (supported: features, scores" in str(wrong([*words, "--keep16", "nothing"]))
 
 
 @pytest.mark.parametrize("make", [float_tflite, float_onnx])

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from dataclasses import asdict, dataclass
+import tempfile
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ircompile.cli.arguments import numbers
 from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
+from ircompile.emit.templating import shorten
 from ircompile.emit.writing import write_files
 from ircompile.errors import CompileError
 from ircompile.pipeline import build, read
 from ircompile.quantization.concerns import Concern, concerns_of
 from ircompile.quantization.equalize import equalize
 from ircompile.quantization.evaluation import Evaluation, LayerNoise, evaluate, layer_noise
-from ircompile.quantization.float_model import FloatModel, OnnxNetwork, open_float
-from ircompile.quantization.quantizers import METHODS, fitting, quantize
+from ircompile.quantization.float_model import FloatModel, OnnxNetwork, open_float, open_network
+from ircompile.quantization.narrow import Formats, choose, layers_of
+from ircompile.quantization.quantizers import METHODS, check_formats, fitting, operators_around, quantize
 from ircompile.quantization.samples import Reading, Samples, read_samples
 from ircompile.target import load_target
 
@@ -49,6 +52,15 @@ def _fill(to: argparse.ArgumentParser) -> None:
         "--equalize", action="store_true",
         help="bring the channels of depthwise convolutions to like ranges first, exactly in float (.onnx)",
     )  # fmt: skip
+    work.add_argument(
+        "--keep16", action="append", default=[], metavar="LAYER",
+        help="keep a layer's output in 16 bits: it and what reads it compute with them (.tflite; may be repeated)",
+    )  # fmt: skip
+    work.add_argument(
+        "--int4", type=_decibels, nargs="?", const=1.0, metavar="DB",
+        help="weights of 4 bits in as many layers as cost no more than DB decibels of the output's signal to noise "
+        "(default: 1; not with nncf)",
+    )  # fmt: skip
     work.add_argument("--dry-run", action="store_true", help="say what would be done, and what is of concern")
     output = to.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, metavar="FILE", help="the file to write (default: NAME_int8)")
@@ -56,8 +68,22 @@ def _fill(to: argparse.ArgumentParser) -> None:
     output.add_argument("--json", action="store_true", help="print the facts as JSON")
 
 
-LESS_LOSS = "to lose less: more samples (--calibrate), another --method, --equalize where a concern says so"
+LESS_LOSS = {
+    ".tflite": "to lose less: more samples (--calibrate), --keep16 LAYER",
+    ".onnx": "to lose less: more samples (--calibrate), another --method, --equalize where a concern says so",
+}
 METHOD = "nncf (default) or onnxruntime for .onnx, ai-edge for .tflite"
+
+
+def _decibels(text: str) -> float:
+    """A number of decibels above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of decibels above 0")
+    return value
 
 
 @dataclass(frozen=True)
@@ -82,19 +108,52 @@ def quantize_model(arguments: argparse.Namespace) -> int:
         return 0
     target = _target_file(arguments)
     with doing(f"quantizing with {METHODS[job.method][0]}"):
-        contents = quantize(job.model, inputs, job.method)
+        formats = Formats(_named(arguments.keep16, job.model, inputs[0]))
+        contents = quantize(job.model, inputs, job.method, formats)
+    if arguments.int4:
+        with doing("looking for layers of 4 bits"):
+            formats = _narrowed(job, formats, contents, inputs[:LOOKED_AT], arguments.int4)
+            contents = quantize(job.model, inputs, job.method, formats)
     write_files(target.parent, {target.name: contents})
     with doing(f"evaluating on {len(job.samples.held_out)} samples"):
         compiled = build(read(target), load_target("host"), "quantized")
         result = evaluate(job.model, compiled, target, job.reading, job.samples.held_out)
         noise = layer_noise(job.model, target, inputs[:LOOKED_AT])
     data = _plan_data(arguments, job, concerns, equalized) | _result_data(arguments, target, result, noise)
+    data |= {"keep16": list(formats.keep16), "int4": [layer.name for layer in formats.int4]}
     _tell(data, arguments.json)
     if arguments.then:
         from ircompile.cli import main
 
         return main([str(target), *shlex.split(arguments.then)])
     return 0
+
+
+def _named(words: list[str], model: FloatModel, x: Any) -> tuple[str, ...]:
+    """The layers that the words name, each a layer's whole name or a part that no other has."""
+    names, found = list(model.trace(x)) if words else [], []
+    for word in words:
+        meant = [name for name in names if name == word] or [name for name in names if word in name]
+        if len(meant) != 1:
+            problem = f"names {len(meant)} layers" if meant else "names no layer"
+            raise CompileError(
+                f"--keep16 {word}", problem, ", ".join(map(shorten, (meant or names)[:SHOWN])) + " ..."
+            )
+        found += meant
+    return tuple(found)
+
+
+def _narrowed(job: _Job, formats: Formats, contents: bytes, inputs: list[Any], decibels: float) -> Formats:
+    """The formats with layers whose weights get 4 bits: none that computes with 16, which TFLite Micro does not do.
+
+    `contents` is the file with 8 bits for the weights of all layers.
+    """
+    wide = operators_around(job.model, formats.keep16)
+    layers = [layer for layer in layers_of(job.model) if layer.name not in wide]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"eight{job.model.path.suffix}"
+        path.write_bytes(contents)
+        return replace(formats, int4=tuple(choose(layers, job.model, open_network(path), inputs, decibels)))
 
 
 def _equalized(model: FloatModel) -> list[str]:
@@ -108,6 +167,7 @@ def _job_of(arguments: argparse.Namespace) -> _Job:
     methods = fitting(arguments.model)
     if not methods:
         raise CompileError(str(arguments.model), "is of no kind that can be quantized", ".onnx, .tflite")
+    check_formats(arguments.method or methods[0], bool(arguments.keep16), arguments.int4 is not None)
     with doing(f"reading {arguments.model.name}"):
         model = open_float(arguments.model)
     reading = Reading(model.shape, arguments.mean, arguments.std, arguments.bgr)
@@ -180,6 +240,10 @@ def _tell(data: dict[str, Any], as_json: bool) -> None:
         lines.append(
             ("wrote", f"{data['file']}, {number(sizes['quantized'])} bytes ({number(sizes['float'])} float)")
         )
+    if data.get("keep16"):
+        lines.append(("16 bits", ", ".join(map(shorten, data["keep16"]))))
+    if data.get("int4"):
+        lines.append(("4 bits", f"weights of {len(data['int4'])}: " + ", ".join(map(shorten, data["int4"]))))
     for key, value in lines:
         OUT.print(f"{key:<9} {value}", markup=False)
     if "file" not in data:
@@ -189,7 +253,11 @@ def _tell(data: dict[str, Any], as_json: bool) -> None:
     equal = f"all {compared} outputs equal"
     differ = f"{differing} of {compared} outputs differ: docs/numerics.md" if data["differing"] else equal
     rows = []
-    for kind, what in (("float", "float"), ("framework", "8 bits, framework"), ("c", f"8 bits, our C ({differ})")):
+    for kind, what in (
+        ("float", "float"),
+        ("framework", "quantized, framework"),
+        ("c", f"quantized, our C ({differ})"),
+    ):
         share = f"{data['accuracy'][kind]:.2%}" if data["accuracy"] else "-"
         error = data["mean_squared_error"][kind]
         rows.append((what, share, "-" if error is None else f"{error:.4g}"))
@@ -197,7 +265,7 @@ def _tell(data: dict[str, Any], as_json: bool) -> None:
     layers = [(layer["name"], f"{layer['decibels']:.1f} dB") for layer in data["layers"][:SHOWN]]
     if layers:
         print_table(("layers that lose most", "signal to noise"), layers, numeric=(1,))
-        OUT.print(LESS_LOSS, markup=False)
+        OUT.print(LESS_LOSS[Path(data["model"]).suffix.lower()], markup=False)
 
 
 QUANTIZE = Command(

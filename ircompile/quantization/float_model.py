@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +31,9 @@ class FloatModel(Protocol):
     def trace(self, x: Array) -> dict[str, Array]:
         """The float activations that operators compute, by name."""
 
+    def with_weights(self, weights: Mapping[str, Array]) -> FloatModel:
+        """The same network with other values of some constants."""
+
 
 def open_float(path: Path) -> FloatModel:
     """Opens a float .tflite or .onnx of one input; raises CompileError where it is none."""
@@ -55,11 +59,11 @@ def open_network(path: Path) -> TfliteNetwork | OnnxNetwork:
 class TfliteNetwork:
     """A TFLite file in LiteRT."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, data: bytes | None = None) -> None:
         self.path = path
         litert = require("ai_edge_litert.interpreter", "ai-edge-litert", str(path))
         try:
-            self.data = with_real_weights(path.read_bytes())
+            self.data = data or with_real_weights(path.read_bytes())
             self._interpreter = litert.Interpreter(
                 model_content=self.data,
                 experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -76,7 +80,8 @@ class TfliteNetwork:
     def run(self, x: Array) -> Array:
         """The first output."""
         self._invoke(x)
-        return np.array(self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"]))
+        detail = self._interpreter.get_output_details()[0]
+        return _real(self._interpreter.get_tensor(detail["index"]), detail)
 
     def trace(self, x: Array) -> dict[str, Array]:
         """The float activations that operators compute, by name."""
@@ -84,6 +89,19 @@ class TfliteNetwork:
         computed = {int(i) for op in self._interpreter._get_ops_details() for i in op["outputs"]}
         details = [d for d in self._interpreter.get_tensor_details() if d["index"] in computed]
         return {d["name"]: _real(self._interpreter.get_tensor(d["index"]), d) for d in details}
+
+    def with_weights(self, weights: Mapping[str, Array]) -> TfliteNetwork:
+        """The same network with other values of some float constants, which are named by their tensor's number."""
+        import flatbuffers
+        from ai_edge_litert import schema_py_generated as schema
+
+        file = schema.ModelT.InitFromPackedBuf(self.data, 0)
+        for number, values in weights.items():
+            buffer = file.buffers[file.subgraphs[0].tensors[int(number)].buffer]
+            buffer.data = np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
+        builder = flatbuffers.Builder(len(self.data))
+        builder.Finish(file.Pack(builder), b"TFL3")
+        return TfliteNetwork(self.path, bytes(builder.Output()))
 
     def _invoke(self, x: Array) -> None:
         (detail,) = self._interpreter.get_input_details()
@@ -144,9 +162,9 @@ def _real(codes: Array, detail: Any) -> Array:
 class OnnxNetwork:
     """An ONNX file in ONNX Runtime: batch 1, opset 13 and later, BatchNormalization folded where it can be."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, model: Any = None) -> None:
         self.path = path
-        self.model = prepared(path)
+        self.model = model or prepared(path)
         port = self.model.graph.input
         _check_one(path, len(port))
         self.takes_float = port[0].type.tensor_type.elem_type == 1
@@ -156,6 +174,18 @@ class OnnxNetwork:
             raise CompileError(str(path), f"input {self.input_name!r} has shape {self.shape}", "static shapes")
         self._whole: Any = None
         self._open: Any = None
+
+    def with_weights(self, weights: Mapping[str, Array]) -> OnnxNetwork:
+        """The same network with other values of some initializers."""
+        import onnx
+
+        changed = onnx.ModelProto()
+        changed.CopyFrom(self.model)
+        for tensor in changed.graph.initializer:
+            if tensor.name in weights:
+                values = np.ascontiguousarray(weights[tensor.name], np.float32)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+        return OnnxNetwork(self.path, changed)
 
     def forget(self) -> None:
         """Opens it anew when it is run next: `model` was changed."""

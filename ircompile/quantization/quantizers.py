@@ -1,13 +1,16 @@
 """The libraries that quantize, set up so that what they write is what ircompile compiles best.
 
-Weights get a scale for each channel, activations one for each tensor, and everything is 8 bits wide.
+Weights get a scale for each channel, activations one for each tensor, and all is 8 bits wide that `Formats` does
+not name.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
+import re
 import sys
 import tempfile
 import warnings
@@ -20,6 +23,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.tensor import Array
 from ircompile.quantization.float_model import FloatModel, OnnxNetwork, TfliteNetwork
+from ircompile.quantization.narrow import EIGHT_BITS, Formats
 from ircompile.quantization.samples import HINT
 from ircompile.verification.references.base import require
 
@@ -30,7 +34,7 @@ ENDS = frozenset(
 """Operators of ONNX at the end of a network that quantizers leave in float."""
 
 
-def quantize(model: FloatModel, inputs: Sequence[Array], method: str) -> bytes:
+def quantize(model: FloatModel, inputs: Sequence[Array], method: str, formats: Formats = EIGHT_BITS) -> bytes:
     """The quantized file. `method` is one of `METHODS`; raises CompileError where it cannot do it."""
     name, suffix, quantizer = METHODS[method]
     if model.path.suffix.lower() != suffix:
@@ -39,7 +43,7 @@ def quantize(model: FloatModel, inputs: Sequence[Array], method: str) -> bytes:
     with contextlib.redirect_stdout(progress), contextlib.redirect_stderr(progress), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return quantizer(model, inputs)
+            return quantizer(model, inputs, formats)
         except CompileError:
             raise
         except Exception as error:  # each library raises errors of its own
@@ -49,12 +53,26 @@ def quantize(model: FloatModel, inputs: Sequence[Array], method: str) -> bytes:
             raise CompileError(str(model.path), f"{name} cannot quantize it: {problem[0]}", hint=hint) from error
 
 
+def check_formats(method: str, keep16: bool, int4: bool) -> None:
+    """Raises CompileError where a library does not do what was asked, or no integers compute what comes of it."""
+    if keep16 and method != "ai-edge":
+        raise CompileError(
+            "--keep16", f"is not done by --method {method}: ONNX Runtime computes 16-bit activations in float, "
+            "which no integers reproduce", "ai-edge, for .tflite",
+        )  # fmt: skip
+    if int4 and method == "nncf":
+        raise CompileError(
+            "--int4", "is not done by --method nncf: its 4-bit weights leave activations in float",
+            "onnxruntime, ai-edge",
+        )  # fmt: skip
+
+
 def fitting(path: Path) -> list[str]:
     """The methods for a file, the default first."""
     return [method for method, (_, suffix, _) in METHODS.items() if suffix == path.suffix.lower()]
 
 
-def _nncf(model: FloatModel, inputs: Sequence[Array]) -> bytes:
+def _nncf(model: FloatModel, inputs: Sequence[Array], formats: Formats) -> bytes:
     """NNCF's post-training quantization: mixed preset, bias correction, no narrowed ranges of weights."""
     assert isinstance(model, OnnxNetwork)
     nncf = _required("nncf", "nncf", model)
@@ -107,10 +125,11 @@ def with_quantized_ends(quantized: Any, model: OnnxNetwork, inputs: Sequence[Arr
     return quantized
 
 
-def _onnxruntime(model: FloatModel, inputs: Sequence[Array]) -> bytes:
+def _onnxruntime(model: FloatModel, inputs: Sequence[Array], formats: Formats) -> bytes:
     """ONNX Runtime's static quantization: QDQ, int8 for activations and weights."""
     assert isinstance(model, OnnxNetwork)
     ort = _required("onnxruntime.quantization", "onnxruntime", model)
+    network = copy.deepcopy(model.model)  # the library moves its weights into a file that does not last
 
     class Reader(ort.CalibrationDataReader):  # type: ignore[misc, name-defined]
         """Hands out the inputs one by one."""
@@ -122,32 +141,65 @@ def _onnxruntime(model: FloatModel, inputs: Sequence[Array]) -> bytes:
             """The next input, or None behind the last."""
             return next(({model.input_name: x} for x in self._left), None)
 
+    overrides = {
+        layer.weights: [{"quant_type": ort.QuantType.QInt4, "axis": layer.axis, "symmetric": True}]
+        for layer in formats.int4
+    }
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "quantized.onnx"
         ort.quantize_static(
-            model.model,
+            network,
             str(target),
             Reader(),
             quant_format=ort.QuantFormat.QDQ,
             per_channel=True,
             activation_type=ort.QuantType.QInt8,
             weight_type=ort.QuantType.QInt8,
+            extra_options={"TensorQuantOverrides": overrides},
         )
         return target.read_bytes()
 
 
-def _ai_edge(model: FloatModel, inputs: Sequence[Array]) -> bytes:
-    """ai-edge-quantizer's static quantization of weights and activations to 8 bits."""
+def _ai_edge(model: FloatModel, inputs: Sequence[Array], formats: Formats) -> bytes:
+    """ai-edge-quantizer's static quantization of weights and activations."""
     library = _required("ai_edge_quantizer", "ai-edge-quantizer", model)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "float.tflite", Path(folder) / "quantized.tflite"
         data, names = with_signature(model)
         source.write_bytes(data)
         quantizer = library.quantizer.Quantizer(str(source))
-        quantizer.load_quantization_recipe(library.recipe.static_wi8_ai8())
+        quantizer.load_quantization_recipe(_recipe(model, formats))
         statistics = quantizer.calibrate({SIGNATURE: [{names[0]: x} for x in inputs]})
         quantizer.quantize(statistics).export_model(str(target))
         return with_inline_buffers(target.read_bytes())
+
+
+def _recipe(model: FloatModel, formats: Formats) -> Any:
+    """What ai-edge-quantizer is to do: 8 bits, but for some operators, which it knows by their outputs' names."""
+    every = _required("ai_edge_quantizer.qtyping", "ai-edge-quantizer", model).TFLOperationName.ALL_SUPPORTED
+    manager = _required("ai_edge_quantizer.recipe_manager", "ai-edge-quantizer", model).RecipeManager()
+    granularity = _required("ai_edge_quantizer.qtyping", "ai-edge-quantizer", model).QuantGranularity
+    manager.add_static_config(".*", every, 8, 8)
+    for name in operators_around(model, formats.keep16):
+        manager.add_static_config(f"^{re.escape(name)};$", every, 16, 8)
+    for layer in formats.int4:
+        scales = granularity.TENSORWISE if layer.axis is None else granularity.CHANNELWISE
+        manager.add_static_config(f"^{re.escape(layer.name)};$", every, 8, 4, scales)
+    return manager.get_quantization_recipe()
+
+
+def operators_around(model: FloatModel, tensors: Sequence[str]) -> list[str]:
+    """The operators of a TFLite network that write or read any of the tensors, by the names of their outputs."""
+    if not tensors:
+        return []
+    schema = _required("ai_edge_litert.schema_py_generated", "ai-edge-litert", model)
+    graph = schema.ModelT.InitFromPackedBuf(file_of(model), 0).subgraphs[0]
+    names = [tensor.name.decode() for tensor in graph.tensors]
+    return [
+        ";".join(names[index] for index in op.outputs)
+        for op in graph.operators
+        if any(names[index] in tensors for index in (*op.inputs, *op.outputs) if index >= 0)
+    ]
 
 
 def with_inline_buffers(data: bytes) -> bytes:
@@ -210,7 +262,7 @@ def _required(module: str, package: str, model: FloatModel) -> Any:
         raise CompileError(error.where, error.problem, error.supported, HINT) from None
 
 
-METHODS: Mapping[str, tuple[str, str, Callable[[FloatModel, Sequence[Array]], bytes]]] = {
+METHODS: Mapping[str, tuple[str, str, Callable[[FloatModel, Sequence[Array], Formats], bytes]]] = {
     "nncf": ("NNCF", ".onnx", _nncf),
     "onnxruntime": ("ONNX Runtime", ".onnx", _onnxruntime),
     "ai-edge": ("ai-edge-quantizer", ".tflite", _ai_edge),
