@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ircompile.emit.functions import find_template
 from ircompile.importers import tflite
-from ircompile.importers.onnx import qoperators, reductions, rules
+from ircompile.importers.onnx import operators, reductions
 from ircompile.importers.onnx.functions import ELEMENTWISE
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, IoBinding, Node, validate
@@ -103,11 +103,12 @@ def tflite_rules() -> Rules:
 
 def onnx_rules() -> Rules:
     """The operators of ONNX files; QLinear ones are lowered as those within."""
-    lowered: dict[str, Any] = {**dict.fromkeys(ELEMENTWISE, ops.Table), **rules.RULES}
+    lowered: dict[str, Any] = dict.fromkeys(ELEMENTWISE, ops.Table)
+    lowered |= {name: operator.lower for name, operator in operators.OPERATORS.items()}
     lowered |= dict.fromkeys(("ArgMax", "ArgMin"), reductions.arg_max)
-    lowered |= {name: lowered[form.kind] for name, form in qoperators.FORMS.items()}
+    lowered |= {name: lowered[form.kind] for name, form in operators.FORMS.items()}
     lowered["QLinearConcat"] = lowered["Concat"]
-    return {name: (lowered.get(name), rule) for name, rule in sorted(rules.legality().items())}
+    return {name: (lowered.get(name), rule) for name, rule in sorted(operators.legality().items())}
 
 
 @cache

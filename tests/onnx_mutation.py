@@ -123,7 +123,7 @@ def edge(graph: Any, rng: np.random.Generator) -> None:
 
 def kind(graph: Any, rng: np.random.Generator) -> None:
     """Another operator in a node's place."""
-    from ircompile.importers.onnx.rules import legality
+    from ircompile.importers.onnx.operators import legality
 
     node = chosen(rng, graph.node)
     if node is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ircompile.importers import tflite
-from ircompile.importers.onnx import rules
+from ircompile.importers.onnx import operators
 from ircompile.ir import ops
 from ircompile.kernels.candidates import families
 
@@ -51,7 +51,7 @@ def test_of_tflite(name: str) -> None:
     assert files_of(name, QUOTED, ["importers/test_tflite_*.py"])
 
 
-@pytest.mark.parametrize("name", sorted(rules.legality()))
+@pytest.mark.parametrize("name", sorted(operators.legality()))
 def test_of_onnx(name: str) -> None:
     assert files_of(name, QUOTED, ["importers/test_onnx_*.py", "onnx_files.py"])
 
@@ -71,7 +71,7 @@ def main() -> None:
     """Prints operators and the files in which they are tested."""
     for name in tflite.legality():
         print(f"TFLite {name}: {', '.join(files_of(name, QUOTED, ['importers/test_tflite_*.py']))}")
-    for name in sorted(rules.legality()):
+    for name in sorted(operators.legality()):
         print(f"ONNX {name}: {', '.join(files_of(name, QUOTED, ['importers/test_onnx_*.py', 'onnx_files.py']))}")
     for op in ops.OPS:
         print(f"graph {op.__name__}: {', '.join(ladders_of(op.__name__)) or NO_LADDER[op.__name__]}")

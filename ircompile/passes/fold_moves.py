@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ircompile.ir.graph import Graph, Node
-from ircompile.ir.ops import DepthToSpace, Gather, Moving, Reshape, Slice, SpaceToDepth, Transpose
+from ircompile.ir.ops import Gather, Selecting, Slice
 from ircompile.ir.rewrite import writers
 from ircompile.ir.tensor import Array, Rows
-
-MOVES = (Reshape, Transpose, Slice, Gather, DepthToSpace, SpaceToDepth)
 
 
 def fold_moves(graph: Graph) -> Graph:
@@ -43,7 +41,7 @@ def _chosen(graph: Graph, node: Node, written: Mapping[str, Node]) -> Node | Non
     return None
 
 
-def _choice(channels: Array, shape: tuple[int, int, int]) -> Moving:
+def _choice(channels: Array, shape: tuple[int, int, int]) -> Selecting:
     """A slice of the channels where they follow each other."""
     follow = np.array_equal(channels, channels[0] + np.arange(len(channels)))
     return Slice((0, 0, int(channels[0])), shape) if follow else Gather(2, tuple(channels.tolist()))
@@ -51,8 +49,8 @@ def _choice(channels: Array, shape: tuple[int, int, int]) -> Moving:
 
 def _chains(node: Node, written: Mapping[str, Node]) -> Iterator[tuple[Node, ...]]:
     """Moves that end in the node, two and more of them."""
-    chain: tuple[Node, ...] = (node,) if isinstance(node.op, MOVES) else ()
-    while chain and (before := written.get(chain[0].inputs[0])) and isinstance(before.op, MOVES):
+    chain: tuple[Node, ...] = (node,) if isinstance(node.op, Selecting) else ()
+    while chain and (before := written.get(chain[0].inputs[0])) and isinstance(before.op, Selecting):
         chain = (before, *chain)
         yield chain
 

@@ -21,6 +21,7 @@ from ircompile.errors import CompileError
 from ircompile.importers import kind_of
 from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph
+from ircompile.ir.ops import OPS
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import read
 from ircompile.verification.ladder import EXTREMES, Codes, Difference, Rung, vectors_for
@@ -32,8 +33,8 @@ NAMES = {"tflm": "TensorFlow Lite Micro", "litert-ref": "LiteRT's reference kern
 MODULES = {"tflm": "tflite_micro", "litert-ref": "ai_edge_litert", "ort": "onnxruntime"}
 OTHERS = {"tflm": ("tflm", "litert-ref")}
 """What runs a file where its own framework is not installed or refuses it; with the rounding of that one."""
-OFF_BY_ONE = {("ort", "Softmax"), ("ort", "Resize")}
-"""Ops whose results docs/numerics.md says are at most 1 off those of a framework."""
+OFF_BY_ONE = {op.__name__ for op in OPS if op.off_by_one}
+"""Ops whose results docs/numerics.md says are at most 1 off those of ONNX Runtime."""
 HALF_STEP = 0.501
 """Of a tensor that the framework has as real values: how far a code may be off, float32 arithmetic included."""
 INPUTS = 5
@@ -294,6 +295,6 @@ def unexplained(reference: str, layer: dict[str, Any]) -> bool:
     """Whether a layer alone differs in a way that docs/numerics.md does not name."""
     if reference != "ort":
         return bool(layer["differing"])
-    if (reference, layer["op"]) in OFF_BY_ONE and layer["largest"] <= 1:
+    if layer["op"] in OFF_BY_ONE and layer["largest"] <= 1:
         return False
     return bool(layer["differing"] > layer["ties"])

@@ -6,15 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ircompile.ir.ops import Binary, Extreme, Flip, Gather, MaxPool, Op, Resize, Softmax, Table
-from ircompile.ir.ops.op import Moving
+from ircompile.ir.ops import Op
 from ircompile.ir.tensor import Array, Rows, Site, integers
 
 Span = tuple[Array, Array]
 """The lowest and the highest code that a framework may have."""
-ORDERED = (Moving, Gather, Flip, Extreme, MaxPool)
-"""Ops that copy and compare codes: they keep the order of codes."""
-
 NEAR = 1e-4
 """In codes: float32 arithmetic on codes errs by less, so that only here it can round to the other side."""
 
@@ -28,7 +24,7 @@ def is_tie(exact: Array, ours: Array, theirs: Array) -> Array:
 
 def may_be(op: Op, exact: Array | None, ours: Array) -> Span | None:
     """The codes that docs/numerics.md lets a framework have for an output that it does not show; None where one."""
-    if isinstance(op, Softmax | Resize):
+    if op.off_by_one:
         loose = np.ones(ours.shape, bool)
     elif exact is None:
         return None
@@ -42,8 +38,7 @@ def may_be(op: Op, exact: Array | None, ours: Array) -> Span | None:
 
 def carried(op: Op, site: Site, inputs: Sequence[Array], spans: Sequence[Span | None]) -> Span | None:
     """The codes that an op may give where its inputs have spans; None where none has, or the op sums codes."""
-    monotone = isinstance(op, ORDERED) or (isinstance(op, Binary) and op.rounding == "raw")
-    if all(span is None for span in spans) or not (monotone or isinstance(op, Table)):
+    if all(span is None for span in spans) or not op.carries_ties():
         return None
     ends = [
         op.simulate(
@@ -54,9 +49,7 @@ def carried(op: Op, site: Site, inputs: Sequence[Array], spans: Sequence[Span | 
         )
         for end in (0, 1)
     ]
-    if isinstance(op, Table):  # a function may fall
-        return np.minimum(*ends), np.maximum(*ends)
-    return ends[0], ends[1]
+    return np.minimum(*ends), np.maximum(*ends)  # a function may fall
 
 
 def exact_value(op: Op, site: Site, inputs: Sequence[Array]) -> Array | None:

@@ -12,7 +12,7 @@ from ircompile.importers.onnx.functions import sized
 from ircompile.importers.onnx.layout import natural_axes, size_along, view_of
 from ircompile.importers.onnx.lowering import NONSENSE, nonsense
 from ircompile.importers.onnx.model import OnnxNode, read_model
-from ircompile.importers.onnx.qoperators import form_of
+from ircompile.importers.onnx.operators import form_of
 from ircompile.importers.onnx.reader import Reader, check_quantized, hinted, sound
 from ircompile.importers.onnx.values import Codes, Const, Weights
 from ircompile.ir.names import sanitize

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.importers.onnx import folding
 from ircompile.importers.onnx.functions import check_inference
 from ircompile.importers.onnx.layout import (
     View,
@@ -25,6 +26,7 @@ from ircompile.importers.onnx.layout import (
 from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.pooling import spatial, window
+from ircompile.importers.onnx.record import Operator, computes, unknown
 from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
 from ircompile.importers.onnx.weights import bias_codes, narrow, per_channel, ungrouped, weights_of
 from ircompile.ir.numerics import Requant
@@ -260,3 +262,10 @@ def channel_vector(number: Array, rank: int, axis: int, channels: int) -> Array 
     if any(size != 1 for i, size in enumerate(shape) if i != axis) or shape[axis] not in (1, channels):
         return None
     return np.broadcast_to(number.reshape(-1), (channels,)).astype(np.float64)
+
+
+OPERATORS: dict[str, Operator] = {
+    "Conv": computes(lower_linear, unknown),
+    "Gemm": computes(lower_linear, unknown),
+    "MatMul": computes(lower_linear, unknown, folding.matmul),
+}

@@ -12,6 +12,7 @@ from ircompile.importers.onnx.layout import Axes, View, axes_of, natural_axes, o
 from ircompile.importers.onnx.lowering import HINT_CONSTANT, Context
 from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.record import Operator, computes, hull, of_difference, of_product, of_sum, unknown
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Weights, constant
 from ircompile.ir.ops import Binary, Constant, Prelu, Table
 from ircompile.ir.tensor import Array
@@ -174,3 +175,15 @@ def lower_prelu(context: Context, expr: Expr, target: Target) -> View:
     op = Prelu(name, quant.scale, quant.zero, "float32_even")
     out = builder.emit(raw, op, [builder.arrange(raw, view, axes)], target.quant)
     return placed(context, out, axes, view.rank)
+
+
+OPERATORS: dict[str, Operator] = {
+    "Add": computes(lower_binary, of_sum),
+    "BatchNormalization": computes(lower_batch_normalization, unknown),
+    "Div": computes(lower_binary, unknown),
+    "Max": computes(lower_binary, hull),
+    "Min": computes(lower_binary, hull),
+    "Mul": computes(lower_binary, of_product),
+    "PRelu": computes(lower_prelu, unknown),
+    "Sub": computes(lower_binary, of_difference),
+}

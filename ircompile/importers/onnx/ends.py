@@ -15,21 +15,12 @@ from ircompile.importers.onnx.convolution import Linear, linear_of
 from ircompile.importers.onnx.functions import ELEMENTWISE
 from ircompile.importers.onnx.islands import leaf_of
 from ircompile.importers.onnx.lowering import HINT_QDQ, Context
-from ircompile.importers.onnx.movement import MOVES
+from ircompile.importers.onnx.record import Range
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Value, constant
 from ircompile.importers.onnx.weights import bias_codes
 
-Range = tuple[float, float]
-# Left to the caller, besides functions of one code.
-TAIL = frozenset({"Softmax", "LogSoftmax", *MOVES})
-# Their result lies within the range of their operands.
-WITHIN = frozenset(
-    {
-        *MOVES, "AveragePool", "Concat", "DepthToSpace", "Gather", "GlobalAveragePool", "GlobalMaxPool", "MaxPool",
-        "Max", "Min", "ReduceMax", "ReduceMean", "ReduceMin", "Resize", "Slice", "SpaceToDepth", "Split",
-        "Upsample",
-    }
-)  # fmt: skip
+LEFT = ("LogSoftmax",)
+"""Operators that are always left to the caller."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +48,12 @@ def leaves_of(context: Context, output: str, value: Value | None) -> list[Leaf]:
     if isinstance(leaf, Real):
         _notice(context, value)
         return [Leaf(leaf, leaf)]
-    limits = None if value.node.kind in TAIL else range_of(context, value)
+    operator = context.operators.get(value.node.kind)
+    is_left = value.node.kind in LEFT or bool(operator and operator.left)
+    limits = None if is_left else range_of(context, value)
     if limits is not None:
         return [Leaf(_quantized(context, output, value, limits), value, rounded=True)]
-    if value.node.kind not in TAIL and value.node.kind not in ELEMENTWISE:
+    if not is_left and value.node.kind not in ELEMENTWISE:
         raise CompileError(
             value.node.where, f"gives the float output {output!r} without a QuantizeLinear",
             "a quantized tensor, then functions of one number, Softmax, LogSoftmax", HINT_QDQ,
@@ -125,31 +118,12 @@ def range_of(context: Context, value: Value | None) -> Range | None:
         return inner and (max(min(inner[0], clip[2]), clip[1]), min(max(inner[1], clip[1]), clip[2]))
     linear = linear_of(context, value)
     if linear is not None:
-        return bounds(linear)
-    kind = value.node.kind
-    if kind in WITHIN:
-        count = len(value.args) if kind in ("Concat", "Max", "Min") else 1
-        ranges = [range_of(context, a) for a in value.args[:count]]
-        known = [r for r in ranges if r is not None]
-        return (min(r[0] for r in known), max(r[1] for r in known)) if len(known) == len(ranges) else None
-    return _arithmetic(kind, [range_of(context, a) for a in value.args])
+        return bounds_of(linear)
+    operator = context.operators.get(value.node.kind)
+    return operator.bounds([range_of(context, a) for a in value.args]) if operator else None
 
 
-def _arithmetic(kind: str, ranges: list[Range | None]) -> Range | None:
-    if kind not in ("Add", "Sub", "Mul") or len(ranges) != 2 or ranges[0] is None or ranges[1] is None:
-        return None
-    (a, b), (c, d) = ranges[0], ranges[1]
-    match kind:
-        case "Add":
-            return a + c, b + d
-        case "Sub":
-            return a - d, b - c
-        case _:
-            products = (a * c, a * d, b * c, b * d)
-            return min(products), max(products)
-
-
-def bounds(linear: Linear) -> Range:
+def bounds_of(linear: Linear) -> Range:
     """The interval of a convolution's values over all input codes."""
     zero = linear.source.quant.zero
     step = np.float64(linear.gain) * linear.source.quant.scale * linear.scale.astype(np.float64)

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.functions import (
-    CASTS,
-    ELEMENTWISE,
-    Function,
-    Inputs,
-    axes_of,
-    elementwise,
-    reshaped,
-    sized,
-)
+from ircompile.importers.onnx.functions import CASTS, Function, Inputs, axes_of, sized
 from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.values import Codes, Entry, Real, Value
 from ircompile.ir.tensor import Array
@@ -37,7 +29,8 @@ def _constant(node: OnnxNode, x: Inputs) -> Array:
     return value
 
 
-def _cast(node: OnnxNode, x: Inputs) -> Array:
+def cast(node: OnnxNode, x: Inputs) -> Array:
+    """Cast of constants."""
     if node.get("to") not in CASTS:
         raise CompileError(node.where, f"cast to type {node.get('to')}", "integers, float and bool")
     with np.errstate(all="ignore"):
@@ -49,12 +42,14 @@ def _constant_of_shape(node: OnnxNode, x: Inputs) -> Array:
     return np.full(list(sized(node, x[0])), value[0], value.dtype)
 
 
-def _expand(node: OnnxNode, x: Inputs) -> Array:
+def expand(node: OnnxNode, x: Inputs) -> Array:
+    """Expand of constants."""
     shape = np.broadcast_shapes(x[0].shape, sized(node, x[1]))
     return np.broadcast_to(x[0], sized(node, shape)).copy()
 
 
-def _tile(node: OnnxNode, x: Inputs) -> Array:
+def tile(node: OnnxNode, x: Inputs) -> Array:
+    """Tile of constants."""
     sized(node, [int(s) * int(r) for s, r in zip(x[0].shape, x[1], strict=True)])
     return np.tile(x[0], x[1])
 
@@ -66,9 +61,25 @@ def _range(node: OnnxNode, x: Inputs) -> Array:
     return np.arange(start, stop, step, dtype=x[0].dtype)
 
 
-def _gather(node: OnnxNode, x: Inputs) -> Array:
+def gather(node: OnnxNode, x: Inputs) -> Array:
+    """Gather of constants."""
     sized(node, [x[0].size, max(x[1].size, 1)] if x[0].ndim else [1])
     return np.take(x[0], x[1].astype(np.int64), axis=node.get("axis", 0))
+
+
+def concat(node: OnnxNode, x: Inputs) -> Array:
+    """Concat of constants."""
+    return np.concatenate(x, axis=node.get("axis", 0))
+
+
+def matmul(node: OnnxNode, x: Inputs) -> Array:
+    """MatMul of constants."""
+    return x[0] @ x[1]
+
+
+def sliced(node: OnnxNode, x: Inputs) -> Array:
+    """Slice of constants."""
+    return x[0][tuple(slices(node, x, x[0].ndim))]
 
 
 def slices(node: OnnxNode, x: Sequence[Array], rank: int) -> list[slice]:
@@ -88,74 +99,45 @@ def slices(node: OnnxNode, x: Sequence[Array], rank: int) -> list[slice]:
     return found
 
 
-def _squeeze(node: OnnxNode, x: Inputs) -> Array:
-    axes = axes_of(node, x)
-    return np.squeeze(x[0], axis=axes)
+def reduced(function: Callable[..., Array]) -> Function:
+    """A reduction of constants by a function of NumPy."""
 
-
-def _reduce(function: Function) -> Function:
     def apply(node: OnnxNode, x: Inputs) -> Array:
-        axes = axes_of(node, x)
-        return np.asarray(function(node, [x[0], np.asarray(axes if axes else range(x[0].ndim))])).astype(x[0].dtype)
+        axes, keep = axes_of(node, x) or tuple(range(x[0].ndim)), bool(node.get("keepdims", 1))
+        return np.asarray(function(x[0], axis=axes, keepdims=keep)).astype(x[0].dtype)
 
     return apply
 
 
-def _keep(node: OnnxNode) -> bool:
-    return bool(node.get("keepdims", 1))
-
-
-FOLDS: dict[str, Function] = {
+CONSTANTS: dict[str, Function] = {
     "And": lambda n, x: x[0] & x[1],
-    "Cast": _cast,
-    "Concat": lambda n, x: np.concatenate(x, axis=n.get("axis", 0)),
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
-    "Dropout": lambda n, x: x[0],
     "Equal": lambda n, x: x[0] == x[1],
-    "Expand": _expand,
-    "Flatten": lambda n, x: x[0].reshape(int(np.prod(x[0].shape[: n.get("axis", 1)])), -1),
-    "Gather": _gather,
     "Greater": lambda n, x: x[0] > x[1],
-    "Identity": lambda n, x: x[0],
     "Less": lambda n, x: x[0] < x[1],
-    "MatMul": lambda n, x: x[0] @ x[1],
     "Mod": lambda n, x: np.mod(x[0], x[1]),
     "Not": lambda n, x: ~x[0],
     "Range": _range,
-    "ReduceMax": _reduce(lambda n, x: x[0].max(axis=tuple(x[1]), keepdims=_keep(n))),
-    "ReduceMean": _reduce(lambda n, x: x[0].mean(axis=tuple(x[1]), keepdims=_keep(n))),
-    "ReduceMin": _reduce(lambda n, x: x[0].min(axis=tuple(x[1]), keepdims=_keep(n))),
-    "ReduceProd": _reduce(lambda n, x: x[0].prod(axis=tuple(x[1]), keepdims=_keep(n))),
-    "ReduceSum": _reduce(lambda n, x: x[0].sum(axis=tuple(x[1]), keepdims=_keep(n))),
-    "Reshape": lambda n, x: x[0].reshape(reshaped(n, x[0].shape, x[1])),
+    "ReduceProd": reduced(np.prod),
     "Shape": lambda n, x: np.asarray(x[0].shape[n.get("start", 0) : n.get("end", None)], np.int64),
     "Size": lambda n, x: np.asarray(x[0].size, np.int64),
-    "Slice": lambda n, x: x[0][tuple(slices(n, x, x[0].ndim))],
-    "Squeeze": _squeeze,
-    "Tile": _tile,
-    "Transpose": lambda n, x: x[0].transpose(n.get("perm") or None),
-    "Unsqueeze": lambda n, x: np.expand_dims(x[0], axes_of(n, x) or ()),
     "Where": lambda n, x: np.where(x[0], x[1], x[2]),
 }
+"""Operators of constants and of shapes, which compute no activation."""
 
 
-def foldable(node: OnnxNode) -> bool:
-    """Whether a node of constants can be computed at compile time."""
-    return node.kind in FOLDS or node.kind in ELEMENTWISE
-
-
-def fold(node: OnnxNode, inputs: Inputs) -> Array:
+def fold(function: Function, node: OnnxNode, inputs: Inputs) -> Array:
     """The value of a node of constants; raises CompileError where it makes no sense."""
     try:
-        if node.kind in FOLDS:
-            return np.asarray(FOLDS[node.kind](node, inputs))
-        return elementwise(node, inputs)
+        return np.asarray(function(node, inputs))
     except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
         raise CompileError(node.where, f"constant operands do not fit: {error}") from None
 
 
 SMALL, SECONDS = 4096, 20
+UNREADABLE = (OSError, ValueError, MemoryError, subprocess.SubprocessError, DecodeError)
+"""What a file raises that is gone or no longer whole, and a process that inference ended or took too long."""
 INFER = """
 import sys
 import onnx
@@ -188,7 +170,7 @@ class Shapes:
     def _infer(self) -> dict[str, tuple[int, ...]]:
         """In a process of its own, since ONNX's C++ aborts where a damaged file gives a size below zero."""
         try:
-            model = onnx.load_model(self._path, load_external_data=False)
+            model = onnx.ModelProto.FromString(self._path.read_bytes())
             for value in model.graph.input:
                 dims = value.type.tensor_type.shape.dim
                 if dims and not dims[0].dim_value:
@@ -200,7 +182,7 @@ class Shapes:
             data = model.SerializeToString()
             answer = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS, check=True).stdout
             inferred = onnx.ModelProto.FromString(answer)
-        except Exception:  # exceptions of several kinds, from C++ too: then no shape is known
+        except UNREADABLE:  # then no shape is known
             return {}
         found = {}
         for value in inferred.graph.value_info:

@@ -144,6 +144,8 @@ ELEMENTWISE: dict[str, Function] = {
     "Tanh": lambda n, x: np.tanh(x[0]),
     "ThresholdedRelu": lambda n, x: np.where(x[0] > f32(n.get("alpha", 1.0)), x[0], 0),
 }
+KEEPING = ("Relu",)
+"""Functions whose codes are codes of their operand."""
 
 
 def check_inference(node: OnnxNode) -> None:

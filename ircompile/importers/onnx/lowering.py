@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.builder import Builder
-from ircompile.importers.onnx.functions import ELEMENTWISE, clip_bounds
+from ircompile.importers.onnx.functions import ELEMENTWISE, KEEPING, clip_bounds
 from ircompile.importers.onnx.islands import Island, evaluate, island_of, leaf_of, tabulate
 from ircompile.importers.onnx.layout import Axes, View
 from ircompile.importers.onnx.model import OnnxNode
+from ircompile.importers.onnx.record import Operator
 from ircompile.importers.onnx.values import (
     Codes,
     Entry,
@@ -26,7 +28,6 @@ from ircompile.importers.onnx.values import (
 from ircompile.ir.ops import Table
 from ircompile.ir.tensor import Array
 
-Rule = Callable[["Context", Expr, Target], View]
 Islands = Callable[["Context", Expr, Island, Target], View]
 CLIPS = ("Relu", "Clip", "Max", "Min")
 # What damaged attributes raise: an axis that is text, a list of shapes that is a number.
@@ -47,16 +48,13 @@ HINT_QDQ = (
 
 
 class Context:
-    """The builder, and the rule of every float operator."""
+    """The builder, and what is known of every float operator."""
 
-    def __init__(
-        self, builder: Builder, rules: Mapping[str, Rule], preserving: frozenset[str], opset: int, islands: Islands
-    ) -> None:
+    def __init__(self, builder: Builder, operators: Mapping[str, Operator], opset: int, islands: Islands) -> None:
         self.builder = builder
+        self.operators = operators
         self.opset = opset
         self._islands = islands
-        self._rules = rules
-        self._preserving = preserving
         self._done: dict[tuple[int, Target], tuple[Value, View]] = {}
         self._entered: set[str] = set()
 
@@ -87,10 +85,10 @@ class Context:
         island = None if fused(value) else island_of(value)
         if island is not None:
             return self._islands(self, value, island, target)
-        if value.node.kind not in self._rules:
-            raise unsupported(value.node, self._rules)
+        if value.node.kind not in self.operators:
+            raise unsupported(value.node, self.operators)
         try:
-            return self._rules[value.node.kind](self, value, target)
+            return self.operators[value.node.kind].lower(self, value, target)
         except NONSENSE as error:
             raise nonsense(value.node, error) from error
 
@@ -151,8 +149,8 @@ class Context:
         if found is not None:
             return found
         if isinstance(value, Expr):
-            if value.node.kind not in self._rules and value.node.kind not in ELEMENTWISE:
-                raise unsupported(value.node, self._rules)
+            if value.node.kind not in self.operators and value.node.kind not in ELEMENTWISE:
+                raise unsupported(value.node, self.operators)
             raise CompileError(
                 raw.where, f"reads the float output of {value.node.where}: no QuantizeLinear stands between them",
                 "quantized tensors between operators", HINT_QDQ,
@@ -174,13 +172,18 @@ class Context:
         scaled = self._scaled(value)
         if scaled is not None:
             return scaled
-        keeps = value.node.kind in self._preserving and not interpolates(value.node)
+        keeps = value.node.kind in self.keeping and not interpolates(value.node)
         inner = self.found(value.args[0]) if keeps else None
         if inner is None or (value.node.kind == "Concat" and not self._alike(value, inner.quant)):
             return None
         if value.node.kind == "Pad" and not _has_code(value, inner.quant):
             return None
         return Real(self.materialize(value, Target(inner.quant), value.node), inner.quant)
+
+    @cached_property
+    def keeping(self) -> list[str]:
+        """The operators that keep codes."""
+        return sorted({*KEEPING, *(kind for kind, operator in self.operators.items() if operator.keeps)})
 
     def _scaled(self, expr: Expr) -> Real | None:
         """x * c and x / c of a positive number: the same codes with another scale."""
@@ -261,9 +264,9 @@ def nonsense(raw: OnnxNode, error: BaseException) -> CompileError:
     return CompileError(raw.where, f"does not make sense: {error!r}", "what ONNX's operator list has", HINT_DAMAGED)
 
 
-def unsupported(raw: OnnxNode, rules: Mapping[str, Rule]) -> CompileError:
-    """The error of an operator that there is no rule for."""
+def unsupported(raw: OnnxNode, operators: Mapping[str, Operator]) -> CompileError:
+    """The error of an operator of which nothing is known."""
     return CompileError(
-        raw.where, "operator is not supported", ", ".join(sorted({*rules, *ELEMENTWISE})),
+        raw.where, "operator is not supported", ", ".join(sorted({*operators, *ELEMENTWISE})),
         "docs/supported.md lists the operators and their limits",
     )  # fmt: skip

@@ -7,16 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.functions import axes_of, reshaped
+from ircompile.importers.onnx import folding
+from ircompile.importers.onnx.functions import Function, axes_of, reshaped
 from ircompile.importers.onnx.layout import View
 from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.proto import product
+from ircompile.importers.onnx.record import Operator, keeps
 from ircompile.importers.onnx.values import Expr, Target, Value, Weights, constant
 from ircompile.ir.tensor import Array
 
-NOISE = frozenset({"Identity", "Dropout", "Cast"})
-MOVES = frozenset({"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", *NOISE})
+MOVES: dict[str, Function] = {
+    "Cast": lambda n, x: x[0],
+    "Dropout": lambda n, x: x[0],
+    "Flatten": lambda n, x: x[0].reshape(product(x[0].shape[: n.get("axis", 1)]), -1),
+    "Identity": lambda n, x: x[0],
+    "Reshape": lambda n, x: x[0].reshape(reshaped(n, x[0].shape, x[1])),
+    "Squeeze": lambda n, x: np.squeeze(x[0], axis=axes_of(n, x)),
+    "Transpose": lambda n, x: x[0].transpose(n.get("perm") or None),
+    "Unsqueeze": lambda n, x: np.expand_dims(x[0], axes_of(n, x) or ()),
+}
+"""What each does to an array, be it a constant or a view's index."""
 
 
 def move(raw: OnnxNode, index: Array, rest: Sequence[Value | None]) -> Array:
@@ -26,26 +37,9 @@ def move(raw: OnnxNode, index: Array, rest: Sequence[Value | None]) -> Array:
         raise CompileError(raw.where, "its shape is computed at run time", "constant shapes and axes")
     inputs = [index, *(np.zeros(0, np.int64) if n is None else n for n in numbers)]
     try:
-        return _move(raw, index, inputs)
+        return MOVES[raw.kind](raw, inputs)
     except (ValueError, IndexError, TypeError) as error:
         raise CompileError(raw.where, f"does not fit a tensor of shape {list(index.shape)}: {error}") from None
-
-
-def _move(raw: OnnxNode, index: Array, inputs: Sequence[Array]) -> Array:
-    match raw.kind:
-        case "Transpose":
-            return index.transpose(raw.get("perm") or None)
-        case "Reshape":
-            return index.reshape(reshaped(raw, index.shape, inputs[1]))
-        case "Flatten":
-            axis = raw.get("axis", 1)
-            return index.reshape(product(index.shape[: axis if axis >= 0 else index.ndim + axis]), -1)
-        case "Squeeze":
-            return np.squeeze(index, axis=axes_of(raw, inputs))
-        case "Unsqueeze":
-            return np.expand_dims(index, axes_of(raw, inputs) or ())
-        case _:
-            return index
 
 
 def move_weights(raw: OnnxNode, weights: Weights, rest: Sequence[Value | None]) -> Weights:
@@ -63,3 +57,9 @@ def lower_move(context: Context, expr: Expr, target: Target) -> View:
     real = context.preserved(expr.args[0], target, expr.node)
     view = real.view.moved(move(expr.node, real.view.index, expr.args[1:]))
     return context.requantized(type(real)(view, real.quant), target, expr.node)
+
+
+OPERATORS: dict[str, Operator] = {
+    **{kind: keeps(lower_move, move, left=True) for kind, move in MOVES.items()},
+    "Cast": keeps(lower_move, folding.cast, left=True),
+}

@@ -6,6 +6,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.layout import NONE, Axes, View, axes_of, is_identity, order_of
 from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.record import Operator, computes, unknown
 from ircompile.importers.onnx.values import Expr, Target
 from ircompile.ir.ops import Softmax
 
@@ -51,3 +52,8 @@ def softmax_axes(view: View, shape: tuple[int, int, int], axis: int) -> Axes:
     if swapped is not None and is_identity(swapped):
         return width, height, axis
     return height, width, axis
+
+
+OPERATORS: dict[str, Operator] = {
+    "Softmax": computes(lower_softmax, unknown, left=True),
+}

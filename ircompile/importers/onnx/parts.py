@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.importers.onnx import folding
 from ircompile.importers.onnx.folding import slices
 from ircompile.importers.onnx.functions import axes_of as given_axes
 from ircompile.importers.onnx.layout import (
@@ -23,6 +24,7 @@ from ircompile.importers.onnx.layout import (
 from ircompile.importers.onnx.lowering import Context, pad_value
 from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.record import Operator, hull, keeps, unknown
 from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
 from ircompile.ir.ops import Concat, DepthToSpace, Gather, Pad, Slice, SpaceToDepth, Transpose
 from ircompile.ir.tensor import Array
@@ -260,3 +262,16 @@ def _regrouped(context: Context, raw: OnnxNode, source: str, inner: int) -> str:
     flat = builder.reshape(raw, source, (height * width, channels // inner, inner))
     moved = builder.emit(raw, Transpose((0, 2, 1)), [flat], builder.quant(source), "regroup")
     return builder.reshape(raw, moved, (height, width, channels))
+
+
+OPERATORS: dict[str, Operator] = {
+    "Concat": keeps(lower_concat, folding.concat, hull),
+    "DepthToSpace": keeps(lower_blocks, None),
+    "Expand": keeps(lower_repeat, folding.expand),
+    "Gather": keeps(lower_gather, folding.gather),
+    "Pad": keeps(lower_pad, None, unknown),
+    "Slice": keeps(lower_slice, folding.sliced),
+    "SpaceToDepth": keeps(lower_blocks, None),
+    "Split": keeps(lower_split, None),
+    "Tile": keeps(lower_repeat, folding.tile),
+}

@@ -9,6 +9,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.layout import Axes, View, natural_axes, view_of
 from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.model import OnnxNode
+from ircompile.importers.onnx.record import Operator, computes, first, keeps
 from ircompile.importers.onnx.values import Expr, Real, Target
 from ircompile.ir.ops import AveragePool, MaxPool, Mean, Pad, Window
 from ircompile.ir.tensor import Shape
@@ -133,3 +134,11 @@ def lower_global_pool(context: Context, expr: Expr, target: Target) -> View:
     height, width, _ = builder.tensors[source].shape
     out = builder.emit(raw, MaxPool(Window((height, width))), [source], real.quant)
     return context.requantized(Real(placed(context, out, axes, real.view.rank), real.quant), target, raw)
+
+
+OPERATORS: dict[str, Operator] = {
+    "AveragePool": computes(lower_average_pool, first),
+    "GlobalAveragePool": computes(lower_global_pool, first),
+    "GlobalMaxPool": keeps(lower_global_pool, None),
+    "MaxPool": keeps(lower_max_pool, None),
+}

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 
 from ircompile.errors import CompileError
@@ -33,7 +34,7 @@ def load(path: Path) -> Any:
         raise CompileError(str(path), f"cannot be read: {error.strerror}", "a .onnx file") from None
     try:
         model = onnx.ModelProto.FromString(data)
-    except Exception as error:  # protobuf's errors have no public common base
+    except DecodeError as error:
         raise CompileError(str(path), f"is not whole ONNX: {error}", "ONNX protobufs", HINT_WHOLE) from None
     if not model.HasField("graph") or not model.graph.output:
         raise CompileError(str(path), "holds no ONNX graph", "ONNX protobufs", HINT_WHOLE)

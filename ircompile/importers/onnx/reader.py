@@ -12,7 +12,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.onnx import ports, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder, labels
-from ircompile.importers.onnx.folding import Shapes, fold, foldable
+from ircompile.importers.onnx.folding import CONSTANTS, Shapes, fold
 from ircompile.importers.onnx.lowering import (
     HINT_CONSTANT,
     HINT_DAMAGED,
@@ -24,9 +24,8 @@ from ircompile.importers.onnx.lowering import (
 )
 from ircompile.importers.onnx.model import Model, OnnxNode, read_model
 from ircompile.importers.onnx.movement import MOVES, move, move_weights
+from ircompile.importers.onnx.operators import OPERATORS, folding_of, form_of
 from ircompile.importers.onnx.proto import GRAPH
-from ircompile.importers.onnx.qoperators import form_of
-from ircompile.importers.onnx.rules import PRESERVING, RULES
 from ircompile.importers.onnx.tables import lower_island
 from ircompile.importers.onnx.values import Codes, Const, Entry, Expr, Quant, Real, Target, Value, Weights, constant
 from ircompile.importers.places import Place, Places
@@ -44,7 +43,7 @@ class Reader:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.builder = Builder(labels(model.nodes))
-        self.context = Context(self.builder, RULES, PRESERVING, model.opset, lower_island)
+        self.context = Context(self.builder, OPERATORS, model.opset, lower_island)
         self.values: dict[str, Value | None] = {"": None}
         self.shapes = Shapes(model.path)
         self._open: set[str] = set()
@@ -100,10 +99,11 @@ class Reader:
         weights = arguments[0] if arguments else None
         if isinstance(weights, Weights) and raw.kind in MOVES:
             return move_weights(raw, weights, arguments[1:])
-        if not foldable(raw):
+        function = folding_of(raw.kind)
+        if function is None:
             raise CompileError(raw.where, "computes a constant in a way that is not folded", "simple arithmetic")
         numbers = [np.zeros(0, np.int64) if a is None else constant(a) for a in arguments]
-        return Const(fold(raw, [n for n in numbers if n is not None]))
+        return Const(fold(function, raw, [n for n in numbers if n is not None]))
 
     def _computed(self, raw: OnnxNode, arguments: list[Value | None]) -> list[Value]:
         first = arguments[0] if arguments else None
@@ -116,7 +116,7 @@ class Reader:
             return [self._dequantize(raw, arguments)]
         if raw.kind in ("Shape", "Size") and first is not None:
             shape = self.shapes.of(raw.inputs[0], first, raw)
-            return [Const(fold(raw, [np.broadcast_to(np.int8(0), shape)]))]
+            return [Const(fold(CONSTANTS[raw.kind], raw, [np.broadcast_to(np.int8(0), shape)]))]
         if raw.kind in MOVES and isinstance(first, Codes | Real | Entry):
             return [self._moved(raw, first, arguments)]
         if isinstance(first, Codes):
@@ -142,10 +142,9 @@ class Reader:
 
     def _on_codes(self, raw: OnnxNode, first: Codes, arguments: list[Value | None]) -> list[Value]:
         """A float operator's name on integers: MaxPool, Concat, Slice, Clip ... in the QOperator dialect."""
-        if raw.kind != "Clip" and raw.kind not in PRESERVING:
-            raise CompileError(
-                raw.where, "works on integers", "Clip and " + ", ".join(sorted(PRESERVING)), HINT_QDQ
-            )
+        if raw.kind != "Clip" and raw.kind not in self.context.keeping:
+            known = "Clip and " + ", ".join(self.context.keeping)
+            raise CompileError(raw.where, "works on integers", known, HINT_QDQ)
         quant = self.builder.quant(first.view.tensor)
         reals: list[Value | None] = [Real(a.view, quant) if isinstance(a, Codes) else a for a in arguments]
         shift = 128 if first.unsigned else 0

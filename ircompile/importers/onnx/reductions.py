@@ -7,12 +7,14 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.importers.onnx import folding
 from ircompile.importers.onnx.functions import axes_of
 from ircompile.importers.onnx.layout import Axes, View, natural_axes
 from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.normalization import softmax_axes
 from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.record import Operator, computes, first, keeps, unknown
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, constant
 from ircompile.ir.ops import ArgMax, Extreme, Mean
 
@@ -103,3 +105,11 @@ def _reduction_axes(raw: OnnxNode, view: View, over: list[int], kept: list[int])
         first, last = (over[0], kept[0]) if over[0] < kept[0] else (kept[0], over[0])
         return (first, last, kept[1]), "h" if first == over[0] else "w"
     return (over[0] if over else -1, -1, kept[-1] if kept else -1), "h"
+
+
+OPERATORS: dict[str, Operator] = {
+    "ReduceMax": keeps(lower_reduce_extreme, folding.reduced(np.max)),
+    "ReduceMean": computes(lower_reduce_mean, first, folding.reduced(np.mean)),
+    "ReduceMin": keeps(lower_reduce_extreme, folding.reduced(np.min)),
+    "ReduceSum": computes(lower_reduce_mean, unknown, folding.reduced(np.sum)),
+}

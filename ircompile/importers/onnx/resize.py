@@ -12,6 +12,7 @@ from ircompile.importers.onnx.lowering import Context, interpolates
 from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.parts import numbers_of
 from ircompile.importers.onnx.pooling import placed, spatial
+from ircompile.importers.onnx.record import Operator, computes, keeps, unknown
 from ircompile.importers.onnx.values import Expr, Real, Target
 from ircompile.importers.onnx.weights import bias_codes, narrow, per_channel, weights_of
 from ircompile.ir.numerics import Requant
@@ -171,3 +172,10 @@ def _transposed_size(
     total = [max(f - o, 0) for f, o in zip(full, out, strict=True)]
     start = [t // 2 if mode == "SAME_UPPER" else t - t // 2 for t in total]
     return (out[0], out[1]), (start[0], start[1])
+
+
+OPERATORS: dict[str, Operator] = {
+    "ConvTranspose": computes(lower_transposed, unknown),
+    "Resize": keeps(lower_resize, None),
+    "Upsample": keeps(lower_resize, None),
+}

@@ -16,7 +16,7 @@ from ircompile.ir.ops.gather import Gather
 from ircompile.ir.ops.l2_normalization import L2Normalization
 from ircompile.ir.ops.mean import Lookup, Mean
 from ircompile.ir.ops.move import Reshape, Transpose
-from ircompile.ir.ops.op import Moving, Op, const_names
+from ircompile.ir.ops.op import Moving, Op, Selecting, const_names
 from ircompile.ir.ops.pad import Pad
 from ircompile.ir.ops.pixel_table import PixelTable
 from ircompile.ir.ops.pool import AveragePool, MaxPool
@@ -42,7 +42,7 @@ __all__ = [
     "OPS", "ArgMax", "AveragePool", "Binary", "Concat", "Constant", "Conv", "Convolution", "Copy",
     "DenseConvolution", "DepthToSpace", "Depthwise", "Extreme", "Flip", "Gather", "L2Normalization", "Lookup",
     "MaxPool", "Mean", "Moving", "Op", "Pad", "PixelTable", "Prelu", "Reduction", "Rescale", "Reshape", "Resize",
-    "Sigmoid", "Slice",
+    "Selecting", "Sigmoid", "Slice",
     "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "Windowed", "const_names",
     "window_of",
 ]  # fmt: skip

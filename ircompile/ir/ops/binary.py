@@ -71,6 +71,9 @@ class Binary(Op):
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
         return tuple((step, step + 1) if t.height > 1 else (0, 1) for t in site.inputs)
 
+    def carries_ties(self) -> bool:
+        return self.rounding == "raw"
+
     def operands(self, site: Site) -> tuple[tuple[float, int], tuple[float, int]]:
         """(scale, zero point) of the first and of the second operand."""
         quant = [(t.scale, t.zero_point) for t in site.inputs]

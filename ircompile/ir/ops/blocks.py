@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.ops.op import Moving
+from ircompile.ir.ops.op import Selecting
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class DepthToSpace(Moving):
+class DepthToSpace(Selecting):
     """Channel (dy * block + dx) * C + c of a pixel becomes channel c of pixel (dy, dx) of a block."""
 
     block: int
@@ -39,7 +39,7 @@ class DepthToSpace(Moving):
 
 
 @dataclass(frozen=True)
-class SpaceToDepth(Moving):
+class SpaceToDepth(Selecting):
     """Channel c of pixel (dy, dx) of a block becomes channel (dy * block + dx) * C + c of one pixel."""
 
     block: int

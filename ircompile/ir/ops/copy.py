@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ircompile.ir.ops.op import ChannelByChannel, Moving, RowByRow
+from ircompile.ir.ops.op import ChannelByChannel, RowByRow, Selecting
 from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class Copy(RowByRow, ChannelByChannel, Moving):
+class Copy(RowByRow, ChannelByChannel, Selecting):
     """The same codes; only the layout of the rows in memory differs, which the plan knows."""
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:

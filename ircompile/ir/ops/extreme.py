@@ -45,6 +45,9 @@ class Extreme(Reduction):
         """The extreme codes over array axes, which stay with size 1."""
         return codes.max(axis=axes, keepdims=True) if self.kind == "max" else codes.min(axis=axes, keepdims=True)
 
+    def carries_ties(self) -> bool:
+        return True
+
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         if "h" not in self.axes:
             return self.reduce(inputs[0].take(start, stop), (1,))

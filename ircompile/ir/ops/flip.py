@@ -20,6 +20,9 @@ class Flip(RowByRow, ChannelByChannel):
         """One int8 or uint8 input; the output has the other of the two types."""
         return inputs[0].shape
 
+    def carries_ties(self) -> bool:
+        return True
+
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         return (inputs[0].take(start, stop).view(np.uint8) ^ np.uint8(FLIP)).view(site.output.dtype)
 

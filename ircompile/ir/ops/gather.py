@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.ops.op import Moving, Op, RowByRow
+from ircompile.ir.ops.op import Op, RowByRow, Selecting
 from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class Gather(RowByRow, Moving):
+class Gather(RowByRow, Selecting):
     """Element i of the output on `axis` (1 width, 2 channels) is element indices[i] of the input."""
 
     axis: int

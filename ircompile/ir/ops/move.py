@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.ops.op import Moving, Op
+from ircompile.ir.ops.op import Op, Selecting
 from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class Reshape(Moving):
+class Reshape(Selecting):
     """The same bytes under another shape."""
 
     shape: Shape
@@ -63,7 +63,7 @@ class Reshape(Moving):
 
 
 @dataclass(frozen=True)
-class Transpose(Moving):
+class Transpose(Selecting):
     """Axes (height, width, channels) reordered: axis i of the output is axis `order[i]` of the input."""
 
     order: tuple[int, int, int]

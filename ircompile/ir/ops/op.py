@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,9 @@ class Op(ABC):
     for most ops: one int8 input, one step an output row, no weights, no constants, nothing kept between steps.
     A `site` is where the op stands: its tensors and the graph's constants.
     """
+
+    off_by_one: ClassVar[bool] = False
+    """Whether ONNX Runtime's own float arithmetic may give the next code, as docs/numerics.md says."""
 
     @abstractmethod
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
@@ -117,6 +120,10 @@ class Op(ABC):
         """
         return self
 
+    def carries_ties(self) -> bool:
+        """Whether the op copies, compares or looks up codes, so that one of two codes becomes one of two."""
+        return False
+
     def exact(self, site: Site, inputs: Sequence[Array]) -> Array | None:
         """The real value of each output element, float64; None where nothing is rounded in floating point."""
         return None
@@ -139,12 +146,19 @@ class ChannelByChannel(Op):
 class Moving(Op):
     """An op that puts codes at other places, the same places whatever the codes are."""
 
+    def carries_ties(self) -> bool:
+        return True
+
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         """The op moves the bounds as it moves codes."""
         maps = [[Rows(np.broadcast_to(bound, t.shape)) for bound, t in zip(side, site.inputs, strict=True)]
                 for side in zip(*inputs, strict=True)]  # fmt: skip
         low, high = (self.simulate(site, rows, 0, site.output.height) for rows in maps)
         return low.min(axis=(0, 1)), high.max(axis=(0, 1))
+
+
+class Selecting(Moving):
+    """An op of one input of which every output code is a code."""
 
 
 def of_one_type(inputs: set[str], output: str) -> bool:

@@ -30,6 +30,9 @@ class MaxPool(Windowed, ChannelByChannel):
         """One int8 or int16 input with the quantization of the output; padding smaller than the kernel."""
         return (*pooled_size(self.window, inputs[0]), inputs[0].channels)
 
+    def carries_ties(self) -> bool:
+        return True
+
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         source = site.inputs[0]
         windows = self.window.gather(inputs[0], start, stop, source.height, source.qtype.low)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -30,6 +30,8 @@ class Resize(ChannelByChannel):
     `rounding` is another there where ONNX Runtime resizes codes: "floor" of uint8, "truncate" of int8.
     "nearest_onnx": each position in float32, with `rounding` "floor", "ceil", "prefer_floor" or "prefer_ceil".
     """
+
+    off_by_one: ClassVar[bool] = True
 
     kind: Literal["nearest", "nearest_onnx", "bilinear", "bilinear_float32", "bilinear_onnx"]
     size: tuple[int, int]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.ops.op import Moving, Op
+from ircompile.ir.ops.op import Op, Selecting
 from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
-class Slice(Moving):
+class Slice(Selecting):
     """Element i of the output is element begin + i * stride of the input, on height, width and channels."""
 
     begin: tuple[int, int, int]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -37,6 +37,8 @@ LINES = 2 ** (16 - LINE_BITS)
 @dataclass(frozen=True)
 class Softmax(RowByRow):
     """exp(beta * x) / sum over the channels, for each pixel."""
+
+    off_by_one: ClassVar[bool] = True
 
     rounding: Literal["gemmlowp", "interpolated", "table"]
     beta: float = 1.0

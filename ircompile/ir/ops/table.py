@@ -26,6 +26,9 @@ class Table(RowByRow, ChannelByChannel):
             raise CompileError(self.table, f"table of shape {consts[self.table].shape}", f"{INT8.count} entries")
         return inputs[0].shape
 
+    def carries_ties(self) -> bool:
+        return True
+
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         return site.consts[self.table][inputs[0].take(start, stop).astype(int) - INT8.low]
 
