@@ -66,9 +66,9 @@ def judge(seed: int, folder: Path, kind: str = "chains") -> str:
     path = write(folder / "chain.tflite", chain.tensors, chain.ops, chain.inputs, wanted)
     try:
         plain = load(path, numerics)
+        passed = normalize(plain)
     except CompileError as error:
         return re.sub(r"\d+|'[^']*'|\[.*\]", "..", f"{error.where.split()[-1]}: {error.problem}")
-    passed = normalize(plain)
     try:
         oracle = open_reference(numerics, path)
     except CompileError:
