@@ -29,7 +29,7 @@ from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.ir.graph import Graph
 from ircompile.ir.numerics import PROFILES
-from ircompile.passes import normalize
+from ircompile.passes import normalize, working
 from ircompile.pipeline import build
 from ircompile.target import load_target
 
@@ -42,14 +42,12 @@ def network(kind: str, seed: int, folder: Path) -> Graph | None:
     try:
         if kind == "onnx":
             path = odd(seed, folder)
-            graph = normalize(load(path)) if path else None
+            graph = working(normalize(load(path))) if path else None
         else:
             chain = draw_any(seed)
             wanted, numerics = outputs(chain), profile(chain)
             path = write(folder / "any.tflite", chain.tensors, chain.ops, chain.inputs, wanted)
-            graph = normalize(load(path, numerics))
-        if graph:
-            build(graph, load_target("host"), "net")
+            graph = working(normalize(load(path, numerics)))
     except CompileError:
         return None
     return graph and replace(graph, pruned=())
@@ -66,6 +64,15 @@ def problem(graphs: Sequence[Graph], rungs: Sequence[str]) -> str:
     return ""
 
 
+def verdict(graph: Graph, rungs: Sequence[str]) -> str:
+    """How a network ends that is compiled alone: "equal", "refused", or what differs or fails."""
+    try:
+        build(graph, load_target("host"), "net")
+    except CompileError:
+        return "refused"
+    return problem([graph], rungs) or "equal"
+
+
 def block(kind: str, seeds: range, rungs: Sequence[str]) -> Iterator[tuple[int, str, bool]]:
     """Seeds, how they end, and whether that is a find; networks of one arithmetic are compiled together."""
     with tempfile.TemporaryDirectory() as folder:
@@ -77,10 +84,10 @@ def block(kind: str, seeds: range, rungs: Sequence[str]) -> Iterator[tuple[int, 
             group = dict(alike[start : start + GROUP])
             together = problem(list(group.values()), rungs)
             if together:
-                alone = {seed: problem([graph], rungs) for seed, graph in group.items()}
-                ends |= {seed: text for seed, text in alone.items() if text} or {
-                    min(group): f"together: {together}"
-                }
+                alone = {seed: verdict(graph, rungs) for seed, graph in group.items()}
+                ends |= alone
+                if set(alone.values()) == {"equal"}:
+                    ends[min(group)] = f"together: {together}"
     for seed, end in ends.items():
         yield seed, end, end not in ("refused", "equal")
 
