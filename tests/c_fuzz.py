@@ -29,7 +29,7 @@ from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.ir.graph import Graph
 from ircompile.ir.numerics import PROFILES
-from ircompile.passes import normalize, working
+from ircompile.passes import normalize
 from ircompile.pipeline import build
 from ircompile.target import load_target
 
@@ -42,12 +42,12 @@ def network(kind: str, seed: int, folder: Path) -> Graph | None:
     try:
         if kind == "onnx":
             path = odd(seed, folder)
-            graph = working(normalize(load(path))) if path else None
+            graph = normalize(load(path)) if path else None
         else:
             chain = draw_any(seed)
             wanted, numerics = outputs(chain), profile(chain)
             path = write(folder / "any.tflite", chain.tensors, chain.ops, chain.inputs, wanted)
-            graph = working(normalize(load(path, numerics)))
+            graph = normalize(load(path, numerics))
     except CompileError:
         return None
     return graph and replace(graph, pruned=())
