@@ -177,7 +177,7 @@ examples:
   ircompile person.tflite --target cortex-m4
       C files and a report in ./person
   ircompile net.onnx --target m7 -o src/net --bench --verify numpy,host
-      in src/net; the report has instructions by layer, and the proof
+      in src/net; the report has instructions by layer, and what was compared
   ircompile net.tflite --target m4 --input rows --ram 48K
       takes a camera's rows, stores no picture, fits in 48 KiB
   ircompile net.tflite --target m7 --memory dtcm=64K --memory sram=256K

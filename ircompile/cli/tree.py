@@ -45,7 +45,7 @@ examples:
   ircompile person.tflite --target cortex-m4
       writes ./person: C files, a report person.html, and person.json
   ircompile verify person.tflite --target m4 --on numpy,host,qemu --against tflm
-      proves the C equal to the model's own framework
+      compares the C, byte for byte, with the model's own framework
 
 {EXIT}
 environment:
