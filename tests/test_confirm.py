@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import pytest
 from tflite_files import Op, T, const, write
 
 import ircompile
+from ircompile import passes
 from ircompile.cli import main, models
-from ircompile.errors import CompileError
+from ircompile.errors import CompileError, InternalError
+from ircompile.ir import ops as ir_ops
+from ircompile.ir.graph import Graph
 from ircompile.pipeline import read
 from ircompile.verification import confirm
-from ircompile.verification.confirm import Comparison, Confirmation, _Found, against, unexplained
+from ircompile.verification.confirm import Comparison, Confirmation, against, unexplained
+from ircompile.verification.found import Found
 from ircompile.verification.reference_process import Asked, Question
 
 pytest.importorskip("ai_edge_litert")
@@ -108,7 +113,23 @@ def test_without_a_framework_the_summary_says_so(
     assert main([str(path), "--target", "host", "-o", str(tmp_path / "out")]) == 0
     said = "not compared with TensorFlow Lite Micro: pip install 'ircompile[verify]'"
     assert said in capsys.readouterr().out
-    assert compared(path).why == said
+    found = compared(path)
+    assert found.why == f"{said}; the file's operators one by one give the same, 600 elements"
+    assert (found.reference, found.elements) == ("", 0)
+
+
+def test_without_a_framework_a_pass_that_changes_anything_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confirm, "MODULES", dict.fromkeys(confirm.MODULES, "a_module_that_is_not_there"))
+
+    def fold_wrong(graph: Graph) -> Graph:
+        name = next(node.op.bias for node in graph.nodes if isinstance(node.op, ir_ops.Conv))
+        return replace(graph, consts={**graph.consts, name: graph.consts[name] + np.int32(900)})
+
+    monkeypatch.setattr(passes, "PASSES", (*passes.PASSES, fold_wrong))
+    with pytest.raises(InternalError, match=r"fold_wrong: .* of 600 elements of the outputs are not those"):
+        compared(convolution(tmp_path / "net.tflite", 1))
 
 
 def test_another_framework_runs_what_one_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +206,7 @@ def test_a_large_network_is_compared_on_one_input(monkeypatch: pytest.MonkeyPatc
 
 
 def test_sizes_that_differ_are_differences() -> None:
-    found = _Found()
+    found = Found()
     found.add(0, "y", np.zeros(3), np.zeros(4))
     found.add(0, "y", np.zeros((3, 1)), np.zeros(3))
     assert (found.elements, found.differing, found.wrong) == (6, 3, [0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,16 @@ from typing import Any
 import numpy as np
 
 from ircompile.emit import graph_hash
-from ircompile.errors import CompileError
+from ircompile.errors import CompileError, InternalError
 from ircompile.importers import kind_of
 from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import OPS
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import read
-from ircompile.verification.ladder import EXTREMES, Codes, Difference, Rung, vectors_for
+from ircompile.verification.before_passes import answers_before_passes, guilty_pass
+from ircompile.verification.found import Found
+from ircompile.verification.ladder import EXTREMES, Codes, Rung, vectors_for
 from ircompile.verification.reference_process import SECONDS, Asked, Question
 from ircompile.verification.references.base import INSTALL_HINT
 from ircompile.verification.sequences import CALLS, restart_after, run_vectors
@@ -110,9 +112,10 @@ class Confirmation:
             self._asked.__exit__()
 
     def result(self) -> Comparison:
-        """What was compared; raises CompileError where anything differs that docs/numerics.md does not name."""
-        if not self.profiles:
-            return Comparison(why=self._missing())
+        """What was compared; raises CompileError where anything differs that docs/numerics.md does not name.
+
+        Where no framework answers, the graph is compared with the operators of its file, before all passes.
+        """
         if self._key not in _KNOWN:
             _KNOWN[self._key] = self._result()
         return _KNOWN[self._key]
@@ -120,7 +123,7 @@ class Confirmation:
     def _result(self) -> Comparison:
         name, answers, note = self._first_answers()
         if answers is None:
-            return Comparison(why=note)
+            return Comparison(why=f"{note or self._missing()}; {self._passes_alone()}")
         found = self._compared(name, answers)
         if found.first:
             self._explain(name, found)
@@ -170,6 +173,19 @@ class Confirmation:
             raise first
         return "", None, note
 
+    def _passes_alone(self) -> str:
+        """Compares the file's operators with the graph; raises InternalError where a pass changed their results."""
+        model = self.model, self.own, self.outputs
+        codes = self._sides(self.own)[2]
+        found = self._compared(self.own, answers_before_passes(*model, codes))
+        if found.first:
+            where = guilty_pass(*model, codes) or "what follows the passes"
+            problem = (
+                f"{found.differing:,} of {found.elements:,} elements of the outputs are not those of the file's"
+            )
+            raise InternalError(where, f"{problem} operators, the first of {found.first.where!r}")
+        return f"the file's operators one by one give the same, {found.elements:,} elements"
+
     def _missing(self) -> str:
         if kind_of(self.model, None) == "ir":
             return "no framework runs this file"
@@ -206,11 +222,11 @@ class Confirmation:
         source, _, codes, _ = self._sides(name)
         return [[from_graph(b, source.tensors[b.tensor], own[b.tensor]) for b in source.inputs] for own in codes]
 
-    def _compared(self, name: str, answers: Sequence[list[Array] | None]) -> _Found:
+    def _compared(self, name: str, answers: Sequence[list[Array] | None]) -> Found:
         """Counts what differs over all inputs that the framework answered."""
         source, graph, _, vectors = self._sides(name)
         theirs_of = [external.name for external in source.outputs]
-        found = _Found()
+        found = Found()
         for number, (answer, codes) in enumerate(zip(answers, run_vectors(graph, vectors), strict=True)):
             if answer is None:
                 continue
@@ -225,7 +241,7 @@ class Confirmation:
                 found.add(number, binding.name, ours, theirs)
         return found
 
-    def _explain(self, name: str, found: _Found) -> None:
+    def _explain(self, name: str, found: Found) -> None:
         """Raises CompileError unless every layer alone differs in what docs/numerics.md names, and one does."""
         feeds = self._feeds(name)
         with self._ask(name, True, [feeds[number] for number in found.wrong[:2]]) as asked:
@@ -246,32 +262,6 @@ class Confirmation:
             "models whose every result is that of their framework",
             "please report it with the model; --unverified compiles it all the same",
         )
-
-
-@dataclass
-class _Found:
-    """Counts of a comparison, the inputs with differences, and the first difference."""
-
-    inputs: int = 0
-    elements: int = 0
-    differing: int = 0
-    wrong: list[int] = field(default_factory=list)
-    first: Difference | None = None
-
-    def add(self, number: int, output: str, ours: Array, theirs: Array) -> None:
-        """Counts an output's elements; all of them differ where the sizes do."""
-        self.elements += ours.size
-        if ours.size != theirs.size:
-            unlike, at, expected = np.ones(ours.shape, bool), (0,) * ours.ndim, float(theirs.size)
-        else:
-            theirs = theirs.reshape(ours.shape)
-            unlike = ours != theirs
-            at = tuple(int(i) for i in np.argwhere(unlike)[0]) if unlike.any() else ()
-            expected = theirs[at].item() if unlike.any() else 0.0
-        self.differing += int(np.count_nonzero(unlike))
-        if unlike.any():
-            self.wrong = list(dict.fromkeys([*self.wrong, number]))
-            self.first = self.first or Difference(number, output, at, expected, ours[at].item())
 
 
 def against(
