@@ -28,7 +28,9 @@ from ircompile.ir.ops import (
     Moving,
     Op,
     Prelu,
+    Rescale,
     Resize,
+    Sigmoid,
     Table,
     TransposeConv,
     const_names,
@@ -177,7 +179,18 @@ class _Proof:
 def _labels(op: Op, inputs: list[Array], channels: int) -> list[Array] | None:
     """For each input, the label behind each output channel, -1 where none; None for an op that mixes channels."""
     match op:
-        case Table() | Prelu() | MaxPool() | AveragePool() | Mean() | Extreme() | Resize() | Flip():
+        case (
+            Table()
+            | Rescale()
+            | Sigmoid()
+            | Prelu()
+            | MaxPool()
+            | AveragePool()
+            | Mean()
+            | Extreme()
+            | Resize()
+            | Flip()
+        ):
             return [inputs[0]]
         case Binary():
             return [np.broadcast_to(labels, channels) for labels in inputs]

@@ -105,6 +105,21 @@ def test_damage_is_found(name: str) -> None:
     assert bool(check_pruning(original(), graph, kept)) == (name != "notices alone")
 
 
+def test_channels_go_through_other_widths_of_codes() -> None:
+    """A map widened to 16 bits, put through a table of tanh, and narrowed again, loses its constant channels."""
+    net = Net((6, 6, 3))
+    a = net.conv("x", 6, (3, 3), relu=True)
+    wide = net.add("wide", ops.Rescale(100.0, 100.0, -32768, 32767), (a,), dtype="int16", scale=2**-12, zero=0)
+    curve = net.add("curve", ops.Sigmoid("tanh", 3, 1), (wide,), dtype="int16", scale=2**-15, zero=0)
+    narrow = net.add("narrow", ops.Rescale(0.01, 0.01, -128, 127), (curve,))
+    y = net.conv(narrow, 4)
+    net.consts["b0"][[1, 4]] = BIG
+    whole = net.graph(y)
+    found = pruning(whole)
+    assert found.graph.tensors[wide].channels == found.graph.tensors[narrow].channels == 4
+    assert check_pruning(whole, *found) == ()
+
+
 def test_a_channel_removed_without_reason_is_found() -> None:
     """What a wrong analysis would give: a pruned graph that is consistent, but of other constants."""
     graph = original()
