@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.qtype import ACTIVATIONS, DType, QType
+from ircompile.qtype import ACTIVATIONS, QType
 
 C_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 C_WORDS = frozenset(
@@ -29,7 +29,7 @@ class Port:
     height: int
     width: int
     channels: int
-    dtype: DType
+    dtype: str
     scale: float
     zero_point: int
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-
-DType = Literal["int8", "uint8", "int16", "int32"]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def interface_of(plan: Plan, name: str, blob: bool = False) -> Interface:
     """The C interface of a plan; ports in the model's order. With `blob`, the arena also holds a pointer to it."""
 
     def port(index: int, tensor: Tensor, is_input: bool) -> Port:
-        return Port(index, is_input, *tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)  # type: ignore[arg-type]
+        return Port(index, is_input, *tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)
 
     graph = plan.graph
     inputs = tuple(port(i, graph.fresh(n), True) for i, n in enumerate(graph.input_names))

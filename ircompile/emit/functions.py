@@ -110,8 +110,8 @@ class Functions:
         used = {helper for helper in HELPERS if f"{self.prefix}_{helper}(" in body}
         for helper in sorted(used):
             used |= set(HELPERS[helper])
-        module = self.env.get_template("kernels/arithmetic.j2").module
-        return str(module.functions(self.prefix, used))  # type: ignore[attr-defined]
+        module: Any = self.env.get_template("kernels/arithmetic.j2").module
+        return str(module.functions(self.prefix, used))
 
     def dsp(self) -> str:
         """The instructions of the DSP extension that the functions use, with their meanings in plain C."""

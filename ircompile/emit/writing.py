@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ircompile.errors import CompileError
 
@@ -122,11 +123,11 @@ def _only_ours(folder: Path, files: Files) -> bool:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Exchanges two folders in one step; False where the system cannot."""
-    libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+    libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
     names = os.fsencode(one), os.fsencode(other)
     shutil.copymode(other, one)
     if sys.platform == "linux" and hasattr(libc, "renameat2"):
-        return bool(libc.renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0)  # type: ignore[union-attr]
+        return bool(libc.renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0)
     if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
         return bool(libc.renamex_np(*names, _EXCHANGE) == 0)
     return False

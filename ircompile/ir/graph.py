@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
+from typing import Any
 
 from ircompile.errors import CompileError
 from ircompile.ir.ops import Op, const_names
@@ -129,9 +130,9 @@ class Graph:
                 readers[name].append(node)
         return readers
 
-    def rebuilt(self, nodes: Iterable[Node], **changes: object) -> Graph:
+    def rebuilt(self, nodes: Iterable[Node], **changes: Any) -> Graph:
         """The graph with other nodes; tensors and constants that nothing names any more are dropped."""
-        changed = replace(self, nodes=tuple(nodes), **changes)  # type: ignore[arg-type]
+        changed = replace(self, nodes=tuple(nodes), **changes)
         named = {name for node in changed.nodes for name in (*node.inputs, node.output)}
         named |= {*changed.input_names, *changed.output_names}
         states = tuple(state for state in changed.states if state.tensor in named)

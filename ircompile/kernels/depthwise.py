@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from ircompile.ir import ops
-from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.depthwise_layout import (
+    Shared,
+    by_channel,
+    helpers,
+    multiplier_of,
+    raw_codes,
+    raw_starts,
+    sizes_of,
+    strip_bytes,
+    suffix_of,
+)
+from ircompile.kernels.depthwise_pairs import choose_pairs, takes_pairs
 from ircompile.kernels.depthwise_plain import (
     is_unrolled,
-    pairs_block,
-    pairs_outputs,
     plain_instructions,
     plain_outputs,
     reads_nibbles,
 )
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
 from ircompile.kernels.long_sums import choose_long
-from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
+from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words
 from ircompile.kernels.narrow import choose_column, is_narrow_column
 from ircompile.kernels.nibbles import bytes_of
-from ircompile.kernels.requantize import Recipe
 from ircompile.kernels.weights import WeightCoding, natural_coding
 
 # The order of a 3 x 3 filter whose words, sign extended to halves, are the outer columns of the rows and the
 # middles of the first two; the middle of the last row stands alone.
 SIDES_FIRST = (0, 3, 2, 5, 6, 1, 8, 4, 7)
 SIDES_FIRST_WIDE = (0, 2, 3, 5, 6, 8, 1, 4, 7)
-Shared = dict[str, tuple[str, Mapping[str, object]]]
 
 
 def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
@@ -88,62 +94,6 @@ def pack_plain(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     return Packed(suffix, key, arrays, sizes_of(site, context), recipe.form, recipe.exact, gather)
 
 
-def takes_pairs(op: ops.Depthwise, site: Site) -> bool:
-    """16-bit codes under rows of three bytes, a word of two codes at a time."""
-    three = op.window.kernel[1] == 3 and op.window.dilation[1] == 1
-    return three and site.inputs[0].itemsize == 2 and not natural_coding(site.consts[op.weights]).wide
-
-
-def choose_pairs(op: ops.Depthwise, site: Site) -> Kernel:
-    """The window slides along a padded strip of each channel, as in the portable kernel."""
-    blocks = -(-site.output.width // pairs_outputs(op, site))
-    filters = blocks * pairs_block(op, pairs_outputs(op, site)) + 6 * op.window.kernel[0] + 16
-    gather = op.window.kernel[0] * (2 * site.inputs[0].width + 20) + 10
-    return Kernel(
-        "depthwise_pairs", pack_pairs, "window", ("chw",), ("hwc", "chw"), strip_bytes(op, site),
-        instructions=site.output.height * (site.output.channels * filters + site.inputs[0].channels * gather),
-        extras=("scratch",), strided=True,
-    )  # fmt: skip
-
-
-def pack_pairs(op: ops.Depthwise, site: Site, context: Context) -> Packed:
-    """Weights channel after channel."""
-    weights, recipe, outputs = by_channel(op, site), context.recipe(op, site), pairs_outputs(op, site)
-    window = op.window
-    key: dict[str, object] = {
-        "kernel": window.kernel, "stride": window.stride[1], "left": window.padding[2], "right": window.padding[3],
-        "multiplier": multiplier_of(site), "outputs": outputs,
-    }  # fmt: skip
-    requant = requant_words(raw_codes(recipe, weights, site.inputs[0].zero_point))
-    arrays = {"weights": weights, "requant": requant}
-    shared: Shared = {"halves": ("halves", {}), "gather": ("gather", {})}
-    suffix = f"{suffix_of(op, site)}_by{outputs}"
-    return Packed(suffix, key, arrays, sizes_of(site, context), recipe.form, recipe.exact, shared)
-
-
-def multiplier_of(site: Site) -> int:
-    """Output channels of each input channel."""
-    return site.output.channels // site.inputs[0].channels
-
-
-def suffix_of(op: ops.Depthwise, site: Site) -> str:
-    """A C identifier part for the window and the multiplier."""
-    multiplier = multiplier_of(site)
-    return window_suffix(op.window) + (f"_x{multiplier}" if multiplier > 1 else "")
-
-
-def sizes_of(site: Site, context: Context) -> dict[str, int]:
-    """What the kernels with strips ask of a layer's geometry."""
-    source = site.inputs[0]
-    return {
-        "zero_in": source.zero_point,
-        "channels": source.channels,
-        "width_in": source.width,
-        "width_out": site.output.width,
-        **context.steps(site),
-    }
-
-
 def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     """Weights channel after channel, each row in the order of the registers."""
     weights, recipe = by_channel(op, site), context.recipe(op, site)
@@ -175,17 +125,6 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, shared)
 
 
-def helpers(coding: WeightCoding) -> Shared:
-    """Small functions that unpack codes and weights."""
-    names = ("unpack", "halves") if coding.wide else ("unpack",)
-    return {name: (name, {}) for name in names}
-
-
-def by_channel(op: ops.Depthwise, site: Site) -> Array:
-    """Weights (C_out, kh, kw)."""
-    return np.ascontiguousarray(site.consts[op.weights].transpose(2, 0, 1))
-
-
 def padded(weights: Array) -> Array:
     """The weights, and what a word over the last of them reads."""
     return np.append(weights.reshape(-1), np.zeros(3, weights.dtype))
@@ -203,27 +142,6 @@ def row_order(taps: int) -> list[int]:
         left = min(taps - group, 4)
         order += [group + i for i in ((0,), (0, 1), (0, 2, 1), (0, 2, 1, 3))[left - 1]]
     return order
-
-
-def raw_codes(recipe: Recipe, weights: Array, zero_point: int) -> Recipe:
-    """The recipe for sums over codes as they are: what the zero point adds to them moves into the bias."""
-    words = recipe.words.astype(np.int64)
-    words[:, 0] = raw_starts(recipe, weights, zero_point)
-    return replace(recipe, words=wrap_int32(words).astype(np.int32))
-
-
-def raw_starts(recipe: Recipe, weights: Array, zero_point: int) -> Array:
-    """What those sums start with, before it wraps to int32."""
-    sums: Array = integers(weights).reshape(len(weights), -1).sum(axis=1)
-    return recipe.words[:, 0].astype(np.int64) - zero_point * sums
-
-
-def strip_bytes(op: ops.Depthwise, site: Site, whole: bool = False) -> int:
-    """The window's rows of one channel, or all, with their padding, and words to read over."""
-    left, right = op.window.padding[2:]
-    rows = site.inputs[0].height if whole else op.window.kernel[0]
-    strip = rows * (site.inputs[0].width + left + right) * site.inputs[0].itemsize + 4
-    return -(-strip // 4) * 4
 
 
 def strip_instructions(op: ops.Depthwise, site: Site, whole: bool = False) -> int:

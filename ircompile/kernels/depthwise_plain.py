@@ -43,15 +43,3 @@ def plain_instructions(op: ops.Depthwise, site: Site, features: Features) -> int
     filters = -(-site.output.width // outputs) * plain_block(op, outputs) + 16
     gather = op.window.kernel[0] * (site.inputs[0].width // 2 + 16) + 10
     return site.output.height * (site.output.channels * filters + site.inputs[0].channels * gather)
-
-
-def pairs_outputs(op: ops.Depthwise, site: Site) -> int:
-    """Outputs a block of the kernel of 16-bit codes in pairs, so that a row takes the fewest instructions."""
-    width = site.output.width
-    return min(range(1, min(width, 4) + 1), key=lambda n: -(-width // n) * pairs_block(op, n))
-
-
-def pairs_block(op: ops.Depthwise, outputs: int) -> int:
-    """Instructions of one block of outputs of that kernel."""
-    words = {o * op.window.stride[1] // 2 + k for o in range(outputs) for k in range(2)}
-    return op.window.kernel[0] * (3 + len(words) + 2 * outputs) + 6 * outputs + 10

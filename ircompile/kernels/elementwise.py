@@ -84,7 +84,7 @@ def pack_binary(op: ops.Binary, site: Site, context: Context) -> Packed:
     key: dict[str, object] = {
         "kind": op.kind, "spread": spread, "flat": spread == ((True, True), (True, True)),
         "constant": None if op.constant is None else ("first" if op.constant.first else "second"),
-        "constant_rows": bool(op.constant) and shapes[0 if op.constant.first else 1][0] > 1,  # type: ignore[union-attr]
+        "constant_rows": op.constant is not None and shapes[0 if op.constant.first else 1][0] > 1,
     }  # fmt: skip
     sizes = {"width": site.output.width, "channels": site.output.channels}
     if key["flat"]:

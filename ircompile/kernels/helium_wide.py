@@ -14,7 +14,7 @@ from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.helium_dense import POINTWISE, best_tile, interleaved
-from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
+from ircompile.kernels.model import Call, Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.requantize.wide import fixed_point
 from ircompile.qtype import INT8, INT16
 
@@ -48,8 +48,8 @@ def choose_wide_dense(op: ops.Conv, site: Site, request: Request) -> Kernel | No
         return None
     count = op.macs(site) // 2
     if request.whole or op.window == POINTWISE:
-        call = "map" if request.whole else "row"
-        return Kernel("wide_dense", pack_wide_dense, call, ("hwc",), ("hwc", "chw"), instructions=count)  # type: ignore[arg-type]
+        call: Call = "map" if request.whole else "row"
+        return Kernel("wide_dense", pack_wide_dense, call, ("hwc",), ("hwc", "chw"), instructions=count)
     size = -(-2 * windows(op, site) * site.consts[op.weights][0].size // 4) * 4
     return Kernel(
         "wide_windows", pack_wide_dense, "window", ("hwc",), ("hwc", "chw"), size, instructions=count,

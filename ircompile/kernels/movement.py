@@ -8,7 +8,8 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
-from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request
+from ircompile.kernels.model import Choose, Context, Extra, Kernel, Packed, Request
+from ircompile.plan.model import Layout
 from ircompile.qtype import INT16
 
 
@@ -61,9 +62,10 @@ def pack_transpose(op: ops.Transpose, site: Site, context: Context) -> Packed:
 
 def choose_concat(op: ops.Concat, site: Site, request: Request) -> Kernel:
     """The row of every input; on the height axis, of the input in which the output row lies."""
-    extras = ("step",) if op.axis == 0 else ()
+    extras: tuple[Extra, ...] = ("step",) if op.axis == 0 else ()
     rows = tuple((1, -offset, 1) for offset in op.offsets(site)[:-1]) if op.axis == 0 else ()
-    return Kernel("concat", pack_concat, "row", ("hwc",) * len(site.inputs), rows=rows, extras=extras)  # type: ignore[arg-type]
+    reads: tuple[Layout, ...] = tuple("hwc" for _ in site.inputs)
+    return Kernel("concat", pack_concat, "row", reads, rows=rows, extras=extras)
 
 
 def pack_concat(op: ops.Concat, site: Site, context: Context) -> Packed:

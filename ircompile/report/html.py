@@ -181,8 +181,8 @@ def example(data: dict[str, Any]) -> str:
     arena = data["arena"]
     several = len(arena["regions"]) > 1
     api = {"name": name, "several": several, "regions": arena["regions"], "arena_align": arena["align"]}
-    declare = environment().get_template("memory.j2").module.declare  # type: ignore[attr-defined]
-    lines = [f'#include "{name}.h"', "", str(declare(api, name.upper(), "memory")).strip(), ""]
+    module: Any = environment().get_template("memory.j2").module
+    lines = [f'#include "{name}.h"', "", str(module.declare(api, name.upper(), "memory")).strip(), ""]
     if data["interface"]["weights"] == "blob":
         bind = f"{name}_bind_weights(memory, blob, {name.upper()}_BLOB_BYTES)"
         lines.append(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.importers.findings import Finding, Verdict, refused
-from ircompile.importers.onnx import ports, quantizers
+from ircompile.importers.onnx import ends, quantizers
 from ircompile.importers.onnx.functions import sized
 from ircompile.importers.onnx.layout import natural_axes, size_along, view_of
 from ircompile.importers.onnx.lowering import NONSENSE, nonsense
@@ -43,13 +44,13 @@ class _Walk:
         reader = self.reader
         reader.start()
         for port in reader.model.inputs:
-            if not self._end(port.name, "input", lambda port=port: ports.enter(reader, port)):  # type: ignore[misc]
+            if not self._end(port.name, "input", partial(ends.open_input, reader, port)):
                 self.lost.add(port.name)
         for raw in reader.model.nodes:
             self._visit(raw)
         for port in reader.model.outputs:
             if port.name not in self.lost:
-                self._end(port.name, "output", lambda port=port: ports.leave(reader, port))  # type: ignore[misc]
+                self._end(port.name, "output", partial(ends.close_output, reader, port))
         return [*self.ends, *(self._verdict(raw) for raw in reader.model.nodes)]
 
     def _visit(self, raw: OnnxNode) -> None:

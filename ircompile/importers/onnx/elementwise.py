@@ -14,10 +14,10 @@ from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.record import Operator, computes, hull, of_difference, of_product, of_sum, unknown
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Weights, constant
-from ircompile.ir.ops import Binary, Constant, Prelu, Table
+from ircompile.ir.ops import Binary, BinaryKind, Constant, Prelu, Table
 from ircompile.ir.tensor import Array
 
-KINDS = {"Add": "add", "Sub": "sub", "Mul": "mul", "Min": "min", "Max": "max"}
+KINDS: dict[str, BinaryKind] = {"Add": "add", "Sub": "sub", "Mul": "mul", "Min": "min", "Max": "max"}
 
 
 def lower_binary(context: Context, expr: Expr, target: Target) -> View:
@@ -43,11 +43,11 @@ def _of_two(context: Context, expr: Expr, target: Target) -> View:
     if raw.kind in ("Min", "Max"):
         # Rounding is monotone: comparing codes of the output's scale is the same as comparing before rounding.
         views = [context.materialize(a, target, raw) for a in expr.args if a is not None]
-        op = Binary(KINDS[raw.kind], "raw", target.low, target.high)  # type: ignore[arg-type]
+        op = Binary(KINDS[raw.kind], "raw", target.low, target.high)
     else:
         reals = [context.real(a, raw) for a in expr.args]
         views = [context.settled(real, raw) for real in reals]
-        op = Binary(KINDS[raw.kind], "float32_even", target.low, target.high)  # type: ignore[arg-type]
+        op = Binary(KINDS[raw.kind], "float32_even", target.low, target.high)
     names, axes, shape = aligned(context, raw, views)
     out = context.builder.emit(raw, op, names, target.quant)
     if axes is None:
@@ -95,7 +95,7 @@ def _with_constant(context: Context, expr: Expr, at: int, number: Array, target:
     flat = placed_constant(raw, codes, rank, axes)
     name = context.builder.const(f"{context.builder.name(raw)}_operand", flat)
     operand = Constant(name, quant.scale, quant.zero, first=at == 0)
-    op = Binary(KINDS[raw.kind], "float32_even", target.low, target.high, operand)  # type: ignore[arg-type]
+    op = Binary(KINDS[raw.kind], "float32_even", target.low, target.high, operand)
     out = context.builder.emit(raw, op, [source], target.quant)
     return placed(context, out, axes, rank)
 

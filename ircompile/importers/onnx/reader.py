@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx import ports, quantizers, reductions
+from ircompile.importers.onnx import ends, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder, labels
 from ircompile.importers.onnx.folding import CONSTANTS, Shapes, fold
 from ircompile.importers.onnx.lowering import (
@@ -51,10 +51,11 @@ class Reader:
     def run(self) -> Graph:
         """The graph of the whole model."""
         self.start()
-        inputs = [ports.enter(self, port) for port in self.model.inputs]
+        inputs = [ends.open_input(self, port) for port in self.model.inputs]
         for raw in self.model.nodes:
             self.node(raw)
-        outputs = dict.fromkeys(external for port in self.model.outputs for external in ports.leave(self, port))
+        bindings = (binding for port in self.model.outputs for binding in ends.close_output(self, port))
+        outputs = dict.fromkeys(bindings)
         for external in outputs:
             if external.tensor in [given.tensor for given in inputs]:
                 problem = "is an input of the model, unchanged"
@@ -62,7 +63,7 @@ class Reader:
                     f"output {external.name!r}", problem, "computed outputs", "leave it out of the model"
                 )
         graph = self.builder.build(sanitize(self.model.path.stem, "model"), inputs, outputs, "ort")
-        return validate(ports.finished(graph))
+        return validate(ends.finished(graph))
 
     def start(self) -> None:
         """Enters the file's constants."""
@@ -193,7 +194,7 @@ class Reader:
         tensor = codes.view.tensor
         if tensor in self._open:
             self._open.discard(tensor)
-            ports.meaning(self.builder, tensor, quant)
+            ends.meaning(self.builder, tensor, quant)
         return Real(codes.view, quant)
 
     def _qlinear(self, raw: OnnxNode, arguments: list[Value | None]) -> Value:

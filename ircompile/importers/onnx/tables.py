@@ -80,7 +80,7 @@ def _plain(context: Context, expr: Expr, island: Island, tables: Array, target: 
         op = Prelu(name, quant.scale, quant.zero, "float32_even")
     else:
         constant = Constant(name, quant.scale, quant.zero, first=at == 0)
-        op = Binary(KINDS[kind], "float32_even", target.low, target.high, constant)  # type: ignore[arg-type]
+        op = Binary(KINDS[kind], "float32_even", target.low, target.high, constant)
     given = op.simulate(site, [Rows(CODES.astype(np.int8).reshape(1, 256, 1).repeat(flat.size, axis=2))], 0, 1)
     if np.array_equal(given[0].T, tables):
         return op

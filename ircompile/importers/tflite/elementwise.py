@@ -12,7 +12,7 @@ from ircompile.importers.tflite.layout import Activation, broadcast
 from ircompile.importers.tflite.lowering import Lowering, held_type
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.values import Batched, Cut, Floating, FloatInput
-from ircompile.ir.ops import Binary, Constant, Prelu
+from ircompile.ir.ops import Binary, BinaryKind, Constant, Prelu
 from ircompile.ir.tensor import Shape, Site, Tensor
 from ircompile.qtype import INT16
 
@@ -45,10 +45,10 @@ def _operand(low: Lowering, op: TfOperator, position: int, form: Shape) -> Tenso
     return Constant(low.store(op, "constant", codes), scale, zero_point, first=position == 0)
 
 
-def _binary(low: Lowering, op: TfOperator, kind: str) -> None:
+def _binary(low: Lowering, op: TfOperator, kind: BinaryKind) -> None:
     operands = _operands(low, op)
     bounds = clamp_of(low, op, low.target(op))
-    _emit(low, op, Binary(kind, "double", *bounds), operands)  # type: ignore[arg-type]
+    _emit(low, op, Binary(kind, "double", *bounds), operands)
 
 
 def _emit(low: Lowering, op: TfOperator, node: Binary, operands: list[Tensor | Constant]) -> None:
@@ -116,14 +116,14 @@ def maximum(low: Lowering, op: TfOperator) -> None:
     _extreme(low, op, "max")
 
 
-def _extreme(low: Lowering, op: TfOperator, kind: str) -> None:
+def _extreme(low: Lowering, op: TfOperator, kind: BinaryKind) -> None:
     operands, target = _operands(low, op), low.target(op)
     if any((o.scale, o.zero_point) != (target.scale, target.zero_point) for o in operands):
         low.notice(
             f"{low.model.where(op)}: operands and output are quantized differently; their codes are compared all "
             "the same, as TensorFlow Lite does"
         )
-    _emit(low, op, Binary(kind, "raw", *target.qtype.range), operands)  # type: ignore[arg-type]
+    _emit(low, op, Binary(kind, "raw", *target.qtype.range), operands)
 
 
 def prelu(low: Lowering, op: TfOperator) -> None:

@@ -8,7 +8,7 @@ from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator
 from ircompile.importers.tflite.requantization import bias_of, requant_of
 from ircompile.importers.tflite.values import Batched
-from ircompile.ir.ops import DepthToSpace, Resize, SpaceToDepth, TransposeConv
+from ircompile.ir.ops import DepthToSpace, Resize, ResizeKind, SpaceToDepth, TransposeConv
 
 
 def _size(low: Lowering, op: TfOperator) -> tuple[int, int]:
@@ -28,10 +28,10 @@ def resize_bilinear(low: Lowering, op: TfOperator) -> None:
     _resize(low, op, "bilinear_float32" if unsigned(low, op) else "bilinear")
 
 
-def _resize(low: Lowering, op: TfOperator, kind: str) -> None:
+def _resize(low: Lowering, op: TfOperator, kind: ResizeKind) -> None:
     source, target, size = low.picture(op, 0), low.target(op), _size(low, op)
     low.check_same(op, source, target)
-    node = Resize(kind, size, bool(op.option("AlignCorners")), bool(op.option("HalfPixelCenters")))  # type: ignore[arg-type]
+    node = Resize(kind, size, bool(op.option("AlignCorners")), bool(op.option("HalfPixelCenters")))
     low.finish(op, low.emit(op, node, [source], low.target(op, node.infer((source,), {}))))
 
 

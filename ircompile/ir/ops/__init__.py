@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ircompile.ir.ops.argmax import ArgMax
-from ircompile.ir.ops.binary import Binary, Constant
+from ircompile.ir.ops.binary import Binary, BinaryKind, Constant
 from ircompile.ir.ops.blocks import DepthToSpace, SpaceToDepth
 from ircompile.ir.ops.concat import Concat
 from ircompile.ir.ops.conv import Conv
@@ -23,7 +23,7 @@ from ircompile.ir.ops.pool import AveragePool, MaxPool
 from ircompile.ir.ops.prelu import Prelu
 from ircompile.ir.ops.reduction import Reduction
 from ircompile.ir.ops.rescale import Rescale
-from ircompile.ir.ops.resize import Resize
+from ircompile.ir.ops.resize import Resize, ResizeKind
 from ircompile.ir.ops.sigmoid import Sigmoid
 from ircompile.ir.ops.slice import Slice
 from ircompile.ir.ops.softmax import Softmax
@@ -39,10 +39,10 @@ OPS: tuple[type[Op], ...] = (
 
 
 __all__ = [
-    "OPS", "ArgMax", "AveragePool", "Binary", "Concat", "Constant", "Conv", "Convolution", "Copy",
+    "OPS", "ArgMax", "AveragePool", "Binary", "BinaryKind", "Concat", "Constant", "Conv", "Convolution", "Copy",
     "DenseConvolution", "DepthToSpace", "Depthwise", "Extreme", "Flip", "Gather", "L2Normalization", "Lookup",
     "MaxPool", "Mean", "Moving", "Op", "Pad", "PixelTable", "Prelu", "Reduction", "Rescale", "Reshape", "Resize",
-    "Selecting", "Sigmoid", "Slice",
+    "ResizeKind", "Selecting", "Sigmoid", "Slice",
     "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "Windowed", "const_names",
     "window_of",
 ]  # fmt: skip

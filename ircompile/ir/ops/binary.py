@@ -16,6 +16,7 @@ from ircompile.ir.ops.ranges import Range, hull, shift_wraps
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 from ircompile.qtype import INT8, INT16
 
+BinaryKind = Literal["add", "sub", "mul", "min", "max", "squared_difference"]
 LEFT_SHIFTS = {
     "add": {1: 20, 2: 15}, "sub": {1: 20, 2: 15}, "squared_difference": {1: 7, 2: 0},
 }  # fmt: skip
@@ -47,7 +48,7 @@ class Binary(Op):
     rint(float32(product) * float32(sa * sb / so)) + zo. "raw" compares codes (min, max), equal quantization.
     """
 
-    kind: Literal["add", "sub", "mul", "min", "max", "squared_difference"]
+    kind: BinaryKind
     rounding: Literal["double", "float32_even", "raw"]
     low: int = INT8.low
     high: int = INT8.high

@@ -14,6 +14,7 @@ from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 from ircompile.qtype import FLIP, INT8
 
+ResizeKind = Literal["nearest", "nearest_onnx", "bilinear", "bilinear_float32", "bilinear_onnx"]
 ONE = 1 << 10
 TIE = 1e-5
 """A position that is so near to the middle between two lines is taken for the middle, as ONNX Runtime does."""
@@ -33,7 +34,7 @@ class Resize(ChannelByChannel):
 
     off_by_one: ClassVar[bool] = True
 
-    kind: Literal["nearest", "nearest_onnx", "bilinear", "bilinear_float32", "bilinear_onnx"]
+    kind: ResizeKind
     size: tuple[int, int]
     align_corners: bool = False
     half_pixel: bool = False
