@@ -47,12 +47,12 @@ def valid(text: str, command: str) -> dict:  # type: ignore[type-arg]
 
 
 def test_check_lists_all_problems_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = chain(tmp_path / "a.onnx", ("LRN", {"size": 3}), ("Relu", {}), ("LRN", {"size": 5}))
+    path = chain(tmp_path / "a.onnx", ("LRN", {"size": 3}), ("Det", {}), ("Relu", {}), ("LRN", {"size": 5}))
     assert run("check", path) == 1
     out = capsys.readouterr().out
-    assert "LRN x 2: operator is not supported\n    nodes 2 'op0', 8 'op2'\n" in out
+    assert "LRN x 2: operator is not supported\n    nodes 2 'op0', 11 'op3'\n" in out
     assert out.count("supported: ") == out.count("hint: ") == 1  # what is the same is not said twice
-    assert "a.onnx cannot be compiled: 11 operators, 9 supported, 2 unsupported" in out
+    assert "a.onnx cannot be compiled: 14 operators, 11 supported, 3 unsupported" in out
     assert max(map(len, out.splitlines())) <= 100
 
 

@@ -76,10 +76,9 @@ def _print_check(found: Check, everything: bool) -> None:
     if everything:
         rows = [(f.index if f.index >= 0 else "-", f.kind, f.name, f.verdict) for f in found.findings]
         print_table(("node", "operator", "name", "verdict"), rows, numeric=(0,))
-    said = ""
+    said = set[str]()
     for same in _grouped(found.problems):
-        _print_problem(same, same[0].supported != said)
-        said = same[0].supported
+        _print_problem(same, said)
     verdict = "can be compiled" if found.supported else "cannot be compiled"
     counted = _counted(found.findings)
     OUT.print(f"{found.model} {verdict}{': ' if counted else ''}{counted}", markup=False)
@@ -93,8 +92,11 @@ def _grouped(problems: Sequence[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def _print_problem(same: Sequence[Finding], with_supported: bool) -> None:
-    """An operator that cannot be compiled: where it is, or how often and where, what is supported, and a hint."""
+def _print_problem(same: Sequence[Finding], said: set[str]) -> None:
+    """An operator that cannot be compiled: where it is, or how often and where, what is supported, and a hint.
+
+    What was `said` before is not said again.
+    """
     first, places = same[0], [_place(finding) for finding in same]
     if len(same) == 1:
         name = f" {shorten(first.name)!r}" if first.name else ""
@@ -103,10 +105,11 @@ def _print_problem(same: Sequence[Finding], with_supported: bool) -> None:
     else:
         OUT.print(f"{first.kind} x {len(same)}: {shorten(first.problem)}", markup=False)
         OUT.print(wrapped(f"nodes {', '.join(places)}"), markup=False)
-    if first.supported and with_supported:
+    if first.supported and first.supported not in said:
         OUT.print(wrapped(f"supported: {first.supported}"), markup=False)
-    if first.hint:
+    if first.hint and first.hint not in said:
         OUT.print(f"    hint: {first.hint}", markup=False)
+    said |= {first.supported, first.hint}
 
 
 def _place(finding: Finding) -> str:
