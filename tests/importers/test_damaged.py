@@ -86,6 +86,15 @@ def test_a_kind_of_an_onnx_node_cannot_steer_a_terminal(tmp_path: Path) -> None:
     assert text.replace("\n", " ").isprintable()
 
 
+def test_an_attribute_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    net = OnnxNet()
+    sizes = net.const([1, 1, 4, 4], np.int64)
+    x = net.qdq(net.input([1, 1, 2, 2]), 0.1)
+    y = net.node("Resize", x, "", "", sizes, coordinate_transformation_mode="\x1b[31m")
+    net.output(net.qdq(y, 0.1))
+    assert "coordinate_transformation_mode ?[31m" in refused(net.save(tmp_path, "attribute.onnx"))
+
+
 def test_names_cannot_steer_a_terminal(tmp_path: Path) -> None:
     x = T((1, 4), "int8", 0.1, 3, name="\x1b[31mred\x07\u202e")
     path = one_op(tmp_path / "name.tflite", "UNIQUE", [x], [x])

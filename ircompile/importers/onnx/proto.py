@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 
 from ircompile.errors import CompileError
+from ircompile.importers.door import printable
 from ircompile.ir.tensor import Array
 
 FIELDS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
@@ -177,7 +178,7 @@ def attributes(node: Any, folder: Path, where: str) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return printable(value.decode("utf-8", "replace"))
     if isinstance(value, int | float | str):
         return value
     return tuple(_plain(item) for item in value)
