@@ -37,6 +37,10 @@ class Words:
             total, fits = self._line(acc)
             return np.clip(total, form.low, form.high), fits
         fits = np.abs(acc) < LONG_ENOUGH if form.long else _fits(acc)
+        if form.name == "twice":
+            high = ((acc << form.pre) * value["multiplier"] + HALF_WORD) >> 32
+            total = value["zero_point"] + ((high * value["factor"] + HALF_WORD) >> 32)
+            return np.clip(total, form.low, form.high), fits & _fits(acc << form.pre) & _fits(total)
         if form.name == "steps":
             return form.low + (value["thresholds"] <= acc[..., np.newaxis]).sum(axis=-1), fits
         if form.name == "float32":

@@ -30,6 +30,7 @@ from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, bloc
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words
 from ircompile.kernels.narrow import choose_column, is_narrow_column
+from ircompile.kernels.narrow_taps import choose_taps, takes_taps
 from ircompile.kernels.nibbles import bytes_of
 from ircompile.kernels.weights import WeightCoding, natural_coding
 
@@ -61,6 +62,8 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
         return choose_direct(op, site)
     nibbles = request.nibbles and reads_nibbles(op, site, features)
     if is_narrow_column(op, site) and not nibbles:
+        if features.dsp and takes_taps(op, site):
+            return choose_taps(op, site)
         return choose_column(op, site, request)
     strip = strip_bytes(op, site)
     if features.dsp and op.window.dilation[1] == 1:

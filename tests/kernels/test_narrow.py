@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ladder import climb, join
+from ladder import climb, codes_for, join
 from nets import Net
 
 from ircompile.ir.graph import Graph
+from ircompile.ir.simulate import run_graph
 from ircompile.kernels.lower import lower
 from ircompile.plan import candidate, search
 from ircompile.target import load_target
+from ircompile.verification.runners.host import run_host
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +26,7 @@ def any_plan(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(candidate, tries, 1)
 
 
-CORES = ("gcc", "cortex-m0plus", "cortex-m4", "cortex-m55")
+CORES = ("gcc", "clang", "cortex-m0plus", "cortex-m4", "cortex-m55")
 
 
 def depthwise_nets(seed: int) -> list[Graph]:
@@ -67,6 +69,34 @@ def test_depthwise(seed: int, tmp_path: Path) -> None:
     climb(join(depthwise_nets(seed)), tmp_path, rungs=CORES)
 
 
+def taps_nets(rounding: str) -> list[Graph]:
+    """Sizes about those that two taps of four channels at a time take whole, with and without a clamp."""
+    graphs = []
+    for n, (taps, channels) in enumerate(
+        [(2, 4), (3, 5), (4, 8), (5, 6), (5, 3), (6, 7), (7, 9), (9, 12), (23, 4), (24, 5), (25, 4)]
+    ):
+        net = Net((taps + 3, 1, channels), n, rounding)
+        graphs.append(net.graph(net.depthwise("x", (taps, 1), padding=(0, 0, 0, 0), relu=n % 3 == 0)))
+    return graphs
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("rounding", ["double", "single", "float32_even"])
+def test_taps(rounding: str, tmp_path: Path) -> None:
+    graph = join(taps_nets(rounding))
+    built = climb(graph, tmp_path, rungs=("gcc", "cortex-m4"))
+    code = (tmp_path / "cortex-m4" / "net.c").read_text()
+    assert "net_depthwise_taps_5x1" in code
+    assert "net_depthwise_column_25x1" in code
+    assert ("net_depthwise_taps_4x1_p0_twice" in code) == (rounding == "double")
+    vectors = codes_for(graph, 2)
+    arrays = [[vector[name] for name in graph.input_names] for vector in vectors]
+    on_pc = run_host(tmp_path / "cortex-m4", built["cortex-m4"].interface, arrays)
+    for vector, outputs in zip(vectors, on_pc.outputs, strict=True):
+        wanted = run_graph(graph, vector)
+        assert all((got == wanted[name]).all() for got, name in zip(outputs, graph.output_names, strict=True))
+
+
 @pytest.mark.toolchain
 @pytest.mark.parametrize("seed", range(2))
 def test_dense(seed: int, tmp_path: Path) -> None:
@@ -76,8 +106,8 @@ def test_dense(seed: int, tmp_path: Path) -> None:
 def test_they_are_chosen() -> None:
     """On rows of few pixels, whichever the core; a wider row has the kernels that slide along it."""
     for width, kernel, wanted in (
-        (1, (9, 1), "depthwise_column"),
-        (4, (5, 3), "depthwise_column"),
+        (1, (9, 1), "depthwise_taps"),
+        (4, (5, 3), "depthwise_taps"),
         (9, (5, 3), "strip"),
     ):
         net = Net((12, width, 8))

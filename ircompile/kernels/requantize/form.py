@@ -9,7 +9,7 @@ from typing import Literal
 from ircompile.ir.tensor import Array
 from ircompile.qtype import INT8, QType
 
-Name = Literal["high", "split", "double", "single", "wide", "float32", "steps"]
+Name = Literal["high", "split", "twice", "double", "single", "wide", "float32", "steps"]
 Ties = Literal["up", "away", "even"]
 LINES = ("high", "split")
 NO_EXCEPTION = -(2**31)  # an accumulator that never occurs
@@ -21,6 +21,7 @@ class Form:
 
     name        "high":  (offset + high word of x * multiplier) >> shift, saturated, with x = acc << pre;
                 "split": the same from 32-bit products of x with the `limb`-bit parts of the multiplier.
+                "twice": TFLite's two roundings as two high multiplications (`twice`), x = acc << 1.
                 Long forms: "double", "single" and "wide" (TFLite's with a 64-bit product), "float32" (ONNX
                 Runtime's, in the FPU or in integers), "steps" (a binary search of 255 thresholds: any monotone
                 function, no multiply).
@@ -77,6 +78,8 @@ class Form:
             return ("thresholds",)
         if self.name == "float32":
             return ("scale", "zero_point")
+        if self.name == "twice":
+            return ("multiplier", "factor", "zero_point")
         if self.name not in LINES:
             return ("multiplier", "shift", "zero_point")
         multiplier = {0: ("multiplier",), 2: ("upper", "lower"), 3: ("upper", "middle", "lower")}[self.parts]
@@ -106,7 +109,7 @@ class Form:
     @property
     def common(self) -> tuple[str, ...]:
         """What the layer's common words hold."""
-        if self.name in ("double", "single", "wide", "float32"):
+        if self.name in ("twice", "double", "single", "wide", "float32"):
             return ("zero_point",)
         return self.parameters if self.shared else ()
 

@@ -33,6 +33,9 @@ def compute(recipe: Recipe, acc_without_bias: Array, wrap: Wrap) -> Array:
     value |= dict(zip(form.fields, words[:, form.starts :].T, strict=True))
     if form.name in LINES:
         code = _line(form, acc, value, wrap)
+    elif form.name == "twice":
+        high = (wrap(acc << form.pre) * value["multiplier"] + 2**31) >> 32
+        code = wrap(value["zero_point"] + ((high * value["factor"] + 2**31) >> 32))
     elif form.name == "float32":
         code = wrap(_float32(acc, value["scale"]) + value["zero_point"])
     elif form.name == "wide":
