@@ -127,6 +127,9 @@ def words_of_lanes(lanes: Lanes, fields: Array, zero_out: int) -> Words:
             return Words(form, value | {"shift": -value["shift"]})
         return Words(form, value | {"offset": value["offset"] + ((1 << lanes.shift) >> 1)})
     zero = {"zero_point": np.asarray(zero_out)}
+    if lanes.kind == "twice":
+        form = Form("twice", lanes.low, lanes.high, pre=1)
+        return Words(form, {"multiplier": value["multiplier"], "factor": 2 * value["factor"], **zero})
     if lanes.kind == "float":
         return Words(Form("float32", lanes.low, lanes.high), value | zero)
     return Words(

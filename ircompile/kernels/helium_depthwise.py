@@ -14,8 +14,9 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.helium_requant import recipe_of
+from ircompile.kernels.helium_taps import adds_in_halves, choose_lanes, is_direct, lanes_instructions
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
-from ircompile.qtype import INT8, INT16
+from ircompile.qtype import INT8
 
 VECTOR = 16
 SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
@@ -59,7 +60,7 @@ def choose_depthwise_lanes(op: ops.Depthwise, site: Site, request: Request) -> K
     # where only lane by lane gives the codes, strips are there for it
     plain = multiplier == 1 and op.requant.rounding in ("double", "float32_even")
     if plain and channels_estimate(op, site) < strips_estimate(op, site):
-        return choose_channels(op, site)
+        return choose_lanes(op, site) if is_direct(op, site) else choose_channels(op, site)
     return choose_strips(op, site)
 
 
@@ -79,23 +80,14 @@ def channels_estimate(op: ops.Depthwise, site: Site) -> int:
     """Instructions of a row."""
     kh, kw = op.window.kernel
     if is_direct(op, site):
-        return int(-(-site.output.channels // VECTOR) * (11 * kh * kw + 75))
+        return lanes_instructions(op, site)
     copied = kh * (site.inputs[0].width + sum(op.window.padding[2:])) * 5
     return int(-(-site.output.channels // VECTOR) * (site.output.width * (9.6 * kh * kw + 52) + copied + 40))
 
 
-def is_direct(op: ops.Depthwise, site: Site) -> bool:
-    """A window as wide as the rows, one pixel of output each: nothing is copied."""
-    return (
-        site.output.width == 1 and op.window.kernel[1] == site.inputs[0].width and op.window.padding[2:] == (0, 0)
-    )
-
-
 def choose_channels(op: ops.Depthwise, site: Site) -> Kernel:
-    """The scratch holds 16 channels of the window's rows with their padding; or a row of padding, or nothing."""
+    """The scratch holds 16 channels of the window's rows with their padding."""
     size = op.window.kernel[0] * (site.inputs[0].width + sum(op.window.padding[2:])) * VECTOR
-    if is_direct(op, site):
-        size = -(-site.inputs[0].row_bytes // 4) * 4 if any(op.window.padding[:2]) else 0
     count = channels_estimate(op, site) * site.output.height
     return Kernel(
         "depthwise_channels",
@@ -105,7 +97,7 @@ def choose_channels(op: ops.Depthwise, site: Site) -> Kernel:
         ("hwc",),
         size,
         instructions=count,
-        extras=("scratch",) if size else (),
+        extras=("scratch",),
     )
 
 
@@ -119,18 +111,9 @@ def pack_channels(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     ordered = ordered.reshape(len(taps), -1, VECTOR).transpose(1, 0, 2)
     words = np.pad(recipe.rows(-site.inputs[0].zero_point * sums), ((0, missing), (0, 0)))
     words = words.reshape(-1, 4, 2, 2, words.shape[1]).transpose(0, 3, 2, 4, 1)
-    # the products of two taps are added in 16 bits
-    two = np.abs(taps[: len(taps) // 2 * 2].reshape(-1, 2, channels)).sum(axis=1)
-    pairs = len(taps) > 1 and bool(two.max() * -INT8.low <= INT16.high)
-    key = {"window": op.window, "lanes": recipe.lanes, "pairs": pairs}
+    key = {"window": op.window, "lanes": recipe.lanes, "pairs": adds_in_halves(taps)}
     sizes = {"zero_in": site.inputs[0].zero_point, "channels": channels}
-    if is_direct(op, site):
-        outside = any(op.window.padding[:2])
-        key |= {"direct": True, "outside": outside}
-        sizes = sizes if outside else {"channels": channels}
-    else:
-        key["direct"] = False
-        sizes |= {"width_in": site.inputs[0].width, "width_out": site.output.width}
+    sizes |= {"width_in": site.inputs[0].width, "width_out": site.output.width}
     if recipe.lanes.adds_zero:
         sizes["zero_out"] = site.output.zero_point
     suffix = f"{window_suffix(op.window)}_{recipe.lanes.key}"

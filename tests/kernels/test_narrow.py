@@ -97,6 +97,27 @@ def test_taps(rounding: str, tmp_path: Path) -> None:
         assert all((got == wanted[name]).all() for got, name in zip(outputs, graph.output_names, strict=True))
 
 
+def lanes_nets(rounding: str) -> list[Graph]:
+    """Sizes about vectors of 16 channels, windows with and without padding, of one column and of two."""
+    graphs = []
+    for n, (taps, channels) in enumerate(
+        [(2, 16), (3, 17), (5, 31), (5, 32), (4, 15), (6, 33), (7, 20), (9, 48), (1, 18), (3, 40)]
+    ):
+        width, top = 1 + n // 8, n % 2
+        net = Net((taps + 2, width, channels), n, rounding)
+        graphs.append(net.graph(net.depthwise("x", (taps, width), padding=(top, 0, 0, 0), relu=n % 3 == 0)))
+    return graphs
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("rounding", ["double", "float32_even"])
+def test_lanes(rounding: str, tmp_path: Path) -> None:
+    climb(join(lanes_nets(rounding)), tmp_path, rungs=("cortex-m55",))
+    code = (tmp_path / "cortex-m55" / "net.c").read_text()
+    assert ("net_depthwise_lanes_3x1_p0_twice" in code) == (rounding == "double")
+    assert "net_depthwise_channels" not in code
+
+
 @pytest.mark.toolchain
 @pytest.mark.parametrize("seed", range(2))
 def test_dense(seed: int, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ class Lanes:
     extra  "line": left shift of the accumulator before the doubling multiplication.
     """
 
-    kind: Literal["line", "float", "double", "scalar"]
+    kind: Literal["line", "twice", "float", "double", "scalar"]
     low: int = INT8.low
     high: int = INT8.high
     shift: int | None = None
@@ -190,12 +190,14 @@ class Lanes:
         """A channel's words after the bias."""
         if self.kind == "line":
             return ("multiplier", "offset", *(("shift",) if self.shift is None else ()))
+        if self.kind == "twice":
+            return ("multiplier", "factor")
         return {"float": ("scale",), "double": ("multiplier", "left", "right"), "scalar": ()}[self.kind]
 
     @property
     def adds_zero(self) -> bool:
         """Whether the C adds the output's zero point."""
-        return self.kind in ("float", "double")
+        return self.kind in ("twice", "float", "double")
 
     @property
     def words(self) -> int:

@@ -5,7 +5,8 @@
 
 A product of h and 2^(32 - r) + 1 instead of 2^(32 - r) is h / 2^r and a little more, h / 2^32, which has h's sign:
 rounded with ties up, negative ties go down and positive ones up. Nothing else changes while |h| < 2^(32 - r), since
-what is no tie is at least 1 / 2^r away from one.
+what is no tie is at least 1 / 2^r away from one. Helium's multiplications double: VQRDMULH takes acc, and h times
+2^(31 - r) + 1 is h / 2^r and h / 2^31 more.
 """
 
 from __future__ import annotations
@@ -17,23 +18,25 @@ from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.qtype import INT16, INT32
 
-LEAST_SHIFT = 2  # a factor fits int32
+MOST_FACTOR = 30  # its power of two: a factor fits int32
 
 
-def twice_recipe(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> Recipe | None:
+def twice_recipe(
+    requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, doubling: bool = False
+) -> Recipe | None:
     """The recipe of a layer whose accumulators, with bias, lie in [lo, hi]; None where this is not exact.
 
-    Codes before the clamp fit int16, with room for 128 more.
+    Codes before the clamp fit int16, with room for 128 more. `doubling`: for multiplications that double.
     """
     multiplier, shift = quantize_multiplier(np.asarray(scale, np.float64))
     right, most = -shift, np.maximum(-lo, hi)
-    live = multiplier != 0
+    live, bits = multiplier != 0, 31 if doubling else 32
     high = (most * np.abs(multiplier) >> 31) + 1
-    fits = (right >= LEAST_SHIFT) & (2 * most <= INT32.high) & (high << np.maximum(right, 0) < 2**32)
+    fits = (right >= bits - MOST_FACTOR) & (2 * most <= INT32.high) & (high << np.maximum(right, 0) < 1 << bits)
     fits &= (high >> np.maximum(right, 0)) < INT16.high - 3 * 128
     if requant.rounding != "double" or np.any(scale < 0) or not np.all(fits | ~live):
         return None
-    factor = np.where(live, (np.int64(1) << (32 - np.clip(right, LEAST_SHIFT, 32))) + 1, 0)
+    factor = np.where(live, (np.int64(1) << (bits - np.clip(right, bits - MOST_FACTOR, bits))) + 1, 0)
     words = np.stack([np.asarray(bias, np.int64), multiplier, factor], axis=1).astype(np.int32)
     form = Form("twice", requant.low, requant.high, pre=1)
     return Recipe(form, words, np.array([requant.zero_point], np.int32), {form.key: len(words)})
