@@ -1,7 +1,8 @@
 """Reads weights and requantization back out of packed constants, in the order in which the kernels read them.
 
 Nothing of what packs them is used. Each reader says how a template finds its constants; `READERS` has them. Those
-of kernels that multiply code by code are here, `streams` has those of the DSP kernels, `vectors` those of Helium.
+of kernels that multiply code by code are here, `streams` has those of the DSP kernels, `vectors` those of Helium,
+`narrow` those of narrow tensors.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import cast
 
 import numpy as np
 
+from ircompile.checks.narrow import read_lanes, read_taps
 from ircompile.checks.stored import (
     Convolution,
     Layer,
@@ -128,6 +130,8 @@ READERS: Mapping[str, Callable[[Convolution, Site, Packed], Layer]] = {
     "depthwise": _simple,
     "depthwise_pairs": _simple,
     "depthwise_column": _column,
+    "depthwise_taps": read_taps,
+    "depthwise_lanes": read_lanes,
     "depthwise_strip": _strip,
     "depthwise_3x3": _three_by_three,
     "depthwise_narrow": _three_by_three,
