@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ircompile.checks import Checked, check
+from ircompile.checks.emitted import check_emitted
 from ircompile.emit import POINTER_BYTES, emit, interface_of
 from ircompile.emit.writing import write_files
 from ircompile.importers import load
@@ -102,6 +103,7 @@ def build(
     checked = check(program, graph.pruned)
     source = source or graph.name
     files = emit(program, name, source, blob, unverified)
+    checked = replace(checked, numbers=check_emitted(files, name, program))
     return Compiled(source, name, graph, program, checked, files, blob)
 
 

@@ -1,4 +1,4 @@
-"""The last stage before emission: what was made is checked by means that share nothing with what made it.
+"""The stage around emission: what was made is checked by means that share nothing with what made it.
 
 The plan is replayed in a shadow of the arena, intervals are found again, packed constants are read back and
 compared with the graph, each requantization is compared with its reference over all accumulators that can occur,
@@ -24,7 +24,8 @@ class Checked:
     """How much was checked.
 
     `steps` of the schedule, and `reads` of rows by them; `thresholds` of requantizations, and `pairs` of codes that
-    are added or multiplied; `channels` of convolutions, and their `weights`; `removed` channels of tensors.
+    are added or multiplied; `channels` of convolutions, and their `weights`; `removed` channels of tensors;
+    `numbers` of the emitted C.
     """
 
     steps: int = 0
@@ -34,6 +35,7 @@ class Checked:
     channels: int = 0
     weights: int = 0
     removed: int = 0
+    numbers: int = 0
 
 
 def check(program: Program, pruned: Sequence[Pruned] = ()) -> Checked:

@@ -86,6 +86,7 @@ def checked_text(checked: Mapping[str, int]) -> str:
     names = {
         "steps": "steps", "reads": "reads", "thresholds": "rounding thresholds", "pairs": "pairs of codes",
         "channels": "channels", "weights": "packed weights", "removed": "removed channels",
+        "numbers": "numbers in the C",
     }  # fmt: skip
     return ", ".join(f"{count:,} {names[name]}" for name, count in checked.items() if count)
 

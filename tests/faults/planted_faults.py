@@ -1,29 +1,35 @@
-"""A catalogue of faults, one or more for every mechanism, each planted in a small network that was compiled right.
-
-`FAULTS` has what each of them changes: a program (its plan, tables or constants), or a function of the compiler.
-"""
+"""A catalogue of faults in programs, one or more for every mechanism, each planted in a network compiled right."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
 
-import numpy as np
-from golden_nets import dense, elementwise, moving, pooled, separable
-from nets import Net
+from fault_changes import (
+    Change,
+    block,
+    buffer,
+    constant,
+    cut,
+    demand,
+    exchanged,
+    in_plan,
+    input_of,
+    kept,
+    line_buffer,
+    one,
+    output_of,
+    part,
+    plus,
+    ring,
+    size,
+    stored,
+    sum_in_place,
+    tables,
+    word,
+)
 
-from ircompile import pipeline
 from ircompile.interface import InputMode
 from ircompile.ir import ops
-from ircompile.ir.graph import Graph
-from ircompile.ir.tensor import Array
-from ircompile.kernels.model import Packed, Program
-from ircompile.plan.model import Block, Buffer, Plan, Region
-from ircompile.target import load_target
-
-Change = Callable[[Program], Program]
 
 
 @dataclass(frozen=True)
@@ -36,212 +42,6 @@ class Fault:
     core: str
     change: Change
     mode: InputMode = "rows"
-
-
-def blocks() -> Graph:
-    """Inverted residuals over rings, with line buffers and sums in place."""
-    net = Net((20, 18, 4))
-    x = net.conv("x", 8, (3, 3), (2, 2))
-    for channels, stride in ((8, 1), (8, 1), (12, 2), (12, 1)):
-        x = net.inverted_residual(x, 6, channels, stride)
-    return net.graph(x)
-
-
-def joined() -> Graph:
-    """A concatenation of channels that its inputs are written into."""
-    net = Net((9, 8, 4), 3)
-    x = net.conv("x", 8, (3, 3))
-    same = {"scale": 0.05, "zero": 3}
-    parts = tuple(net.conv(x, channels) for channels in (4, 8))
-    for name in parts:
-        net.tensors[name] = replace(net.tensors[name], zero_point=3)
-        node = next(node for node in net.nodes if node.output == name)
-        place = net.nodes.index(node)
-        requant = replace(node.op.requant, zero_point=3)  # type: ignore[union-attr]
-        net.nodes[place] = replace(node, op=replace(node.op, requant=requant))  # type: ignore[type-var]
-    y = net.add("concat", ops.Concat(2), parts, **same)  # type: ignore[arg-type]
-    return net.graph(net.conv(y, 4, (3, 3)))
-
-
-NETS: Mapping[str, Callable[[], Graph]] = {
-    "blocks": blocks, "joined": joined, "dense": dense, "separable": separable, "pooled": pooled,
-    "elementwise": elementwise, "moving": moving,
-}  # fmt: skip
-
-
-@cache
-def program_of(net: str, core: str, mode: InputMode) -> Program:
-    """A network compiled right."""
-    return pipeline.build(NETS[net](), load_target(core), "net", mode).program
-
-
-def in_plan(**changes: Callable[[Plan], Any]) -> Change:
-    """Changes fields of the plan."""
-
-    def change(program: Program) -> Program:
-        plan = program.plan
-        return replace(program, plan=replace(plan, **{name: make(plan) for name, make in changes.items()}))
-
-    return change
-
-
-def buffer(pick: Callable[[Plan], str], **changes: Callable[[Plan, Buffer], int | str]) -> Change:
-    """Changes the buffer of the tensor that is picked."""
-
-    def buffers(plan: Plan) -> dict[str, Buffer]:
-        name = pick(plan)
-        old = plan.buffers[name]
-        values: dict[str, Any] = {field: make(plan, old) for field, make in changes.items()}
-        return {**plan.buffers, name: replace(old, **values)}
-
-    return in_plan(buffers=buffers)
-
-
-def ring(plan: Plan) -> str:
-    """A tensor with fewer slots than rows."""
-    return next(name for name, b in plan.buffers.items() if 1 < b.slots < plan.tensor(name).height)
-
-
-def stored(plan: Plan) -> str:
-    """A tensor that is stored whole, which a node writes."""
-    made = [node.output for node in plan.graph.nodes]
-    return next(n for n in made if plan.buffers[n].slots >= plan.tensor(n).height > 1)
-
-
-def sum_in_place(plan: Plan) -> str:
-    """The output of a sum that lies over an operand."""
-    return next(
-        node.output
-        for node in plan.graph.nodes
-        if isinstance(node.op, ops.Binary)
-        and any(plan.buffers[name].offset == plan.buffers[node.output].offset for name in node.inputs)
-    )
-
-
-def part(plan: Plan) -> str:
-    """A tensor whose pixels are parts of another's."""
-    return next(name for name, b in plan.buffers.items() if b.pixel_stride)
-
-
-def block(kind: str, **changes: Callable[[Plan, str, Block], int]) -> Change:
-    """Changes the first block of scratch or sums."""
-
-    def blocks_of(plan: Plan) -> dict[str, Block]:
-        found: Mapping[str, Block] = getattr(plan, kind)
-        name = next(name for name, old in found.items() if old.bytes)
-        values = {field: make(plan, name, found[name]) for field, make in changes.items()}
-        return {**found, name: replace(found[name], **values)}
-
-    return in_plan(**{kind: blocks_of})
-
-
-def output_of(plan: Plan, node: str) -> Buffer:
-    """Where a node's output lies."""
-    return plan.buffers[plan.stages[plan.index[node]].node.output]
-
-
-def input_of(plan: Plan, node: str) -> Buffer:
-    """Where a node's input lies."""
-    return plan.buffers[plan.stages[plan.index[node]].node.inputs[0]]
-
-
-def line_buffer(**changes: Callable[[Plan, Buffer], int]) -> Change:
-    """Changes the first line buffer."""
-
-    def lines(plan: Plan) -> dict[str, Buffer]:
-        name, old = next(iter(plan.line_buffers.items()))
-        values: dict[str, Any] = {field: make(plan, old) for field, make in changes.items()}
-        return {**plan.line_buffers, name: replace(old, **values)}
-
-    return in_plan(line_buffers=lines)
-
-
-def demand(pick: Callable[[Plan], str], **values: Any) -> Change:
-    """Changes what the kernel of a node asks of the plan."""
-    return in_plan(demands=lambda plan: {**plan.demands, pick(plan): replace(plan.demands[pick(plan)], **values)})
-
-
-def tables(**changes: Callable[[Any], Any]) -> Change:
-    """Changes the tables of the schedule."""
-
-    def change(program: Program) -> Program:
-        return replace(
-            program,
-            tables=replace(program.tables, **{name: make(program.tables) for name, make in changes.items()}),
-        )
-
-    return change
-
-
-def one(items: tuple[Any, ...], index: int, **values: Any) -> tuple[Any, ...]:
-    """A tuple with fields of one item changed."""
-    return (*items[:index], replace(items[index], **values), *items[index:][1:])
-
-
-def constant(template: str, array: str, change: Callable[[Array, Packed], None], nth: int = 0) -> Change:
-    """Changes an array of the nth node that has a kernel of this template."""
-
-    def changed(program: Program) -> Program:
-        names = [name for name, kernel in program.lowered.kernels.items() if kernel.template == template]
-        packed = program.packed[names[nth]]
-        values = packed.arrays[array].copy()
-        change(values, packed)
-        packed = replace(packed, arrays={**packed.arrays, array: values})
-        return replace(program, packed={**program.packed, names[nth]: packed})
-
-    return changed
-
-
-def size(template: str, field: str, by: int = 1, nth: int = 0) -> Change:
-    """Changes a number of a layer's struct."""
-
-    def changed(program: Program) -> Program:
-        names = [name for name, kernel in program.lowered.kernels.items() if kernel.template == template]
-        packed = program.packed[names[nth]]
-        packed = replace(packed, sizes={**packed.sizes, field: packed.sizes[field] + by})
-        return replace(program, packed={**program.packed, names[nth]: packed})
-
-    return changed
-
-
-def plus(index: int, by: int = 1) -> Callable[[Array, Packed], None]:
-    """Adds to an element."""
-
-    def change(values: Array, packed: Packed) -> None:
-        flat = values.reshape(-1)
-        flat[index] += values.dtype.type(by)
-
-    return change
-
-
-def word(parameter: str, by: int = 1, channel: int = 1) -> Callable[[Array, Packed], None]:
-    """Adds to a word of requantization of a channel; "start" is what begins its sum."""
-
-    def change(values: Array, packed: Packed) -> None:
-        form = packed.form
-        assert form is not None
-        flat = values.reshape(-1)
-        if parameter in form.common:  # type: ignore[union-attr]
-            flat[form.common.index(parameter)] += by  # type: ignore[union-attr]
-            return
-        names = ("start", *form.fields)  # type: ignore[union-attr]
-        flat[len(form.common) + channel * form.fields_count + names.index(parameter)] += by  # type: ignore[union-attr]
-
-    return change
-
-
-def exchanged(values: Array, packed: Packed) -> None:
-    """Exchanges the halves of an array."""
-    flat = values.reshape(-1)
-    half = len(flat) // 2
-    flat[: 2 * half] = np.concatenate([flat[half : 2 * half], flat[:half]])
-
-
-def cut(plan: Plan) -> tuple[Region, ...]:
-    """Two memories with the border through a row."""
-    place = plan.buffers[stored(plan)]
-    middle = place.offset + place.pitch // 2
-    return Region("a", 0, middle), Region("b", middle, plan.arena_bytes - middle)
 
 
 M0, M4, M55 = "cortex-m0plus", "cortex-m4", "cortex-m55"
@@ -343,4 +143,48 @@ FAULTS = [
     Fault("geometry", "channels of pixels where the plan has pixels of channels", "separable", M4,
           size("pointwise", "channel_step", 3)),
     Fault("geometry", "a row of another width", "separable", M0, size("depthwise", "width_in")),
+    Fault("weights of 4 bits", "a nibble of a word, portable", "nibbles", M0,
+          constant("pointwise", "weights", plus(3, 1 << 8))),
+    Fault("weights of 4 bits", "a nibble of a stream of the DSP kernels", "nibbles", M4,
+          constant("pointwise", "stream", plus(9, 1 << 4))),
+    Fault("weights of 4 bits", "sums that share a word and do not come apart", "nibbles", M4,
+          constant("pointwise", "stream", plus(1))),
+    Fault("weights of 4 bits", "what nibbles are stored higher", "nibbles", M4, size("pointwise", "excess")),
+    Fault("weights of 4 bits", "a byte of two channels, Helium", "nibbles", M55,
+          constant("dense", "weights", plus(5, 16))),
+    Fault("weights of one excess", "a byte, portable", "excess", M0, constant("conv", "weights", plus(5))),
+    Fault("weights of one excess", "the excess, portable", "excess", M0, size("pointwise", "excess")),
+    Fault("weights of one excess", "a stream of the DSP kernels", "excess", M4,
+          constant("stem", "stream", plus(9, 1 << 16))),
+    Fault("weights of one excess", "the excess, DSP", "excess", M4, size("pointwise", "excess", -1)),
+    Fault("narrow columns", "windows, portable", "narrow", M0, constant("dense_column", "weights", plus(5))),
+    Fault("narrow columns", "windows, a stream of the DSP kernels", "narrow", M4,
+          constant("dense_column", "stream", plus(9, 1 << 16))),
+    Fault("narrow columns", "channel by channel, portable", "narrow", M0,
+          constant("depthwise_column", "weights", plus(5))),
+    Fault("narrow columns", "channel by channel, halfwords", "narrow", M4,
+          constant("depthwise_column", "weights", exchanged)),
+    Fault("narrow columns", "windows, Helium", "narrow", M55, constant("dense_rows", "weights", plus(5))),
+    Fault("codes of 16 bits", "a weight, portable", "wide", M0, constant("conv", "weights", plus(5))),
+    Fault("codes of 16 bits", "a sum, portable", "wide", M0, constant("conv", "requant", plus(0))),
+    Fault("codes of 16 bits", "a multiplier, portable", "wide", M0, constant("pointwise", "requant", plus(1))),
+    Fault("codes of 16 bits", "a stream of the DSP kernels", "wide", M4,
+          constant("conv", "stream", plus(-60, 1 << 16))),
+    Fault("codes of 16 bits", "a shift or offset of the DSP kernels", "wide", M4,
+          constant("conv", "stream", plus(-4, 1 << 12))),
+    Fault("codes of 16 bits", "channel by channel, DSP", "wide", M4,
+          constant("depthwise_pairs", "weights", plus(5))),
+    Fault("codes of 16 bits", "windows, Helium", "wide", M55, constant("wide_windows", "weights", plus(5))),
+    Fault("codes of 16 bits", "a multiplier, Helium", "wide", M55,
+          constant("wide_depthwise", "requant", plus(1, 64))),
+    Fault("codes of 16 bits", "the upper word of a bias of 64 bits", "long", M4,
+          constant("long_sums", "requant", plus(2))),
+    Fault("codes of 16 bits", "a product's multiplier", "wide", M4, constant("binary", "requant", plus(2))),
+    Fault("zero points", "a code outside of the picture", "dense", M4, constant("conv", "stream", plus(0))),
+    Fault("state", "a ring that moves by a row more each call", "remembering", M4,
+          buffer(kept, advance=lambda p, b: b.advance + 1)),
+    Fault("state", "a ring of a slot too few", "remembering", M4, buffer(kept, slots=lambda p, b: b.slots - 1)),
+    Fault("state", "a ring over the positions of rings", "remembering", M4, buffer(kept, offset=lambda p, b: 0)),
+    Fault("state", "bytes that outlive a call forgotten", "remembering", M4,
+          in_plan(state_bytes=lambda p: p.state_bytes // 2)),
 ]  # fmt: skip
