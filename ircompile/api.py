@@ -77,7 +77,7 @@ class Compilation:
 
     @property
     def lower_bound(self) -> int:
-        """Bytes below which no plan of these layers can go that computes nothing twice."""
+        """Bytes below which no plan of these layers can go that computes each row once."""
         return self.compiled.plan.lower_bound
 
     @property

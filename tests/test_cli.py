@@ -115,6 +115,18 @@ def test_dump_shows_every_stage(model: Path, capsys: pytest.CaptureFixture[str])
     assert "bytes" in shown["program"]
 
 
+def test_dump_says_which_tensors_share_a_ring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    digits = Path(__file__).parents[1] / "examples/digits/digits.onnx"
+    assert run("dump", digits, "--target", "m4", "--stage", "plan", "--ram", "min") == 0
+    lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if line.startswith("buffer ")}
+    shared = [name for name, line in lines.items() if "shared with" in line]
+    assert any("row 0 in slot" in lines[name] for name in shared)
+    for name in shared:
+        for other in lines[name].split("shared with ")[1].split(" and "):
+            assert name in lines[other].split("shared with ")[1].split(" and ")
+            assert lines[name].split()[3] == lines[other].split()[3]
+
+
 def test_passes_say_what_they_change() -> None:
     net = Net((4, 4, 8))
     net.conv("x", 3)

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from golden_nets import dense
 from nets import Net
 
 import ircompile
 from ircompile.cli import main
 from ircompile.importers.ir import write_ir
 from ircompile.ir.graph import Graph
+from ircompile.pipeline import Compiled, build
+from ircompile.target import load_target
 from ircompile.verification.confirm import INPUTS
-from ircompile.verification.ladder import EXTREMES, Codes, extremes, random_vectors, vectors_for
+from ircompile.verification.ladder import (
+    EXTREMES,
+    FEW,
+    RUNNERS,
+    Codes,
+    climb,
+    cut_where_wide,
+    extremes,
+    random_vectors,
+    vectors_for,
+)
 
 
 @pytest.fixture
@@ -68,3 +82,40 @@ def test_verify_takes_as_many_random_inputs_as_it_is_told(
     assert json.loads(capsys.readouterr().out)[0]["vectors"] == EXTREMES + 3
     assert main(["verify", str(path), "--target", "host", "--on", "numpy", "--random", "0"]) == 2
     assert "no inputs" in capsys.readouterr().err
+
+
+def test_a_wide_tensor_is_compared_where_outputs_are_few(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = dense()
+    compiled = build(graph, load_target("host"), "net")
+    inner = cut_where_wide(compiled)
+    assert inner is not None
+    (name,) = inner.graph.output_names
+    wide, few = (int(np.prod(graph.tensors[n].shape)) for n in (name, *graph.output_names))
+    assert few <= FEW < wide
+    vectors = vectors_for(graph, 1)
+    (rung,) = climb(compiled, ["numpy"], vectors, inner)
+    assert (rung.compared, rung.differing) == ((few + wide) * len(vectors), 0)
+    path = tmp_path / "net.ir"
+    write_ir(graph, path)
+    command = ["verify", str(path), "--target", "host", "--on", "numpy", "--random", "1"]
+    assert main(command) == 0
+    told = f"{few * len(vectors):,} of outputs; {wide * len(vectors):,} of {name}"
+    assert told in capsys.readouterr().out
+
+    right = RUNNERS["numpy"]
+
+    def wrong_inside(made: Compiled, given: Sequence[Codes]) -> list[Codes]:
+        return [{key: codes ^ (key == name) for key, codes in found.items()} for found in right(made, given)]
+
+    monkeypatch.setitem(RUNNERS, "numpy", wrong_inside)
+    (rung,) = climb(compiled, ["numpy"], vectors, inner)
+    assert rung.differing == wide * len(vectors)
+    assert rung.first is not None
+    assert rung.first.where == name
+    assert main(command) == 1
+
+
+def test_outputs_of_many_elements_tell_enough(graph: Graph) -> None:
+    assert cut_where_wide(build(graph, load_target("host"), "net")) is None

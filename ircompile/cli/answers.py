@@ -26,6 +26,7 @@ from ircompile.cli.timing import timing_rows
 from ircompile.emit.templating import shorten
 from ircompile.importers.findings import Finding, Verdict
 from ircompile.pipeline import read
+from ircompile.plan.bound import MEANING
 from ircompile.report.support import Check, check_model
 from ircompile.timing.network import time_of
 from ircompile.variants.estimate import Analysis, analyze_graph
@@ -175,7 +176,7 @@ def _print_analysis(found: Analysis, model: str) -> None:
         ("target", f"{found.target}, input {found.input_mode}"),
         ("arena", f"about {number(found.arena)} bytes{BASIS[found.basis]}; compiling may find less"),
         *(("", f"{number(size)} bytes in {name}") for name, size in found.regions),
-        ("bound", f"{number(found.lower_bound)} bytes: no plan of whole layers needs less; --ram min splits some"),
+        ("bound", f"{number(found.lower_bound)} bytes: {MEANING}; --ram min splits some"),
         ("flash", f"about {number(found.constants)} bytes of constants; code comes on top"),
         ("peak", f"at {found.peak_layer} ({shorten(found.peak_source)}); it holds {held}"),
     ]
@@ -205,7 +206,7 @@ def _verdict(found: Analysis) -> str:
         case "fits" | "fits with changes":
             return f"{found.verdict}, by an estimate that compiling confirms or refuses"
         case "does not fit":
-            return "does not fit, whole layers need the bound at least"
+            return "does not fit, these layers need the bound at least"
     return found.verdict
 
 

@@ -17,15 +17,17 @@ from ircompile.ir.graph import Graph
 from ircompile.kernels.text import print_lowered, print_program
 from ircompile.passes import each_pass
 from ircompile.pipeline import Compiled
+from ircompile.plan import Plan
 from ircompile.plan.text import print_plan
 from ircompile.report.data import checked_text
+from ircompile.report.memory import peak_text
 
 STAGES: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "imported": lambda arguments: print_ir(_imported(arguments)),
     "passes": lambda arguments: changes_by_pass(_imported(arguments)),
     "graph": lambda arguments: print_ir(graph_of(arguments)),
     "lowered": lambda arguments: print_lowered(compiled_from(arguments).lowered),
-    "plan": lambda arguments: print_plan(compiled_from(arguments).plan),
+    "plan": lambda arguments: _plan_text(compiled_from(arguments).plan),
     "program": lambda arguments: print_program(compiled_from(arguments).program),
     "checked": lambda arguments: checked_text(asdict(compiled_from(arguments).checked)) + "\n",
     "c": lambda arguments: _texts(compiled_from(arguments)),
@@ -44,6 +46,10 @@ def changes_by_pass(graph: Graph) -> str:
     return "\n".join(changes or ["no pass changes this graph"]) + "\n"
 
 
+def _plan_text(plan: Plan) -> str:
+    return print_plan(plan) + peak_text(plan)
+
+
 def _texts(compiled: Compiled) -> str:
     """The files of C, one after the other, without the blob of weights."""
     return "\n".join(text for text in compiled.files().values() if isinstance(text, str))
@@ -58,8 +64,8 @@ def _fill_dump(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--stage", choices=tuple(STAGES), default="graph", metavar="STAGE",
         help="imported: the graph as it was read; passes: what each pass changes; graph: behind the passes; "
-        "lowered: kernels and layouts; plan: segments, buffers, offsets; program: packed constants; checked: how "
-        "much was checked; c: what is emitted (default: graph)",
+        "lowered: kernels and layouts; plan: segments, buffers, offsets, the peak; program: packed constants; "
+        "checked: how much was checked; c: what is emitted (default: graph)",
     )  # fmt: skip
 
 

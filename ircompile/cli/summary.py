@@ -7,6 +7,7 @@ from typing import Any
 from ircompile.cli import accuracy
 from ircompile.cli.console import OUT, number
 from ircompile.cli.timing import timing_rows
+from ircompile.plan.bound import MEANING
 from ircompile.report import checked_text, compared_text, layer_count
 
 
@@ -63,7 +64,7 @@ def bound_text(arena: dict[str, Any]) -> str:
     """How far the arena is above the lower bound of plans of its layers."""
     bound = arena["lower_bound"]
     above = f"; {100 * (arena['bytes'] / bound - 1):.1f} % above" if bound else ""
-    return f"{number(bound)} bytes: no plan of these layers that computes each row once needs less{above}"
+    return f"{number(bound)} bytes: {MEANING}{above}"
 
 
 def found_rows(data: dict[str, Any]) -> list[tuple[str, str]]:

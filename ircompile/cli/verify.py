@@ -25,7 +25,6 @@ HELIUM = (
 
 
 def _fill(to: argparse.ArgumentParser) -> None:
-    add_model(to)
     what = to.add_argument_group("what is compared")
     what.add_argument(
         "--on", default="numpy,host", metavar="RUNGS", help="of numpy, host, qemu (default: numpy,host)"
@@ -41,6 +40,7 @@ def _fill(to: argparse.ArgumentParser) -> None:
         help="seeded random inputs besides, and four extreme ones before them; 0 for neither (default: 5)",
     )  # fmt: skip
     inputs.add_argument("--seed", type=int, default=0, metavar="N", help="of the random inputs (default: 0)")
+    add_model(to)
     to.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
@@ -93,7 +93,9 @@ def _climbed(
             original = original_of(arguments)
             rung = against(compiled.graph, arguments.model, arguments.against, vectors, original, arguments.outputs)
             results.append(rung)
-    climb = ladder.climb(compiled, rungs, vectors)
+    with doing("cutting the network"):
+        inner = ladder.cut_where_wide(compiled)
+    climb = ladder.climb(compiled, rungs, vectors, inner)
     for name in rungs:
         with doing(f"running on {name}"):
             results.append(next(climb))
@@ -141,7 +143,9 @@ VERIFY = Command(
     """\
 Climb the equality ladder: the plan run in NumPy, the C on this machine (with
 sanitizers), the C on an emulated board, each compared byte for byte with the
-simulated graph; and the graph with the model's own framework.""",
+simulated graph; and the graph with the model's own framework. Where all
+outputs together have few elements, as two classes have, the network is also
+cut at the last wide tensor, and that is compared.""",
     f"""\
 examples:
   ircompile verify net.tflite --target m4 --on numpy,host,qemu --against tflm

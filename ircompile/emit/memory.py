@@ -197,6 +197,7 @@ class Memory:
                 " input" if name in plan.graph.input_names else " output" if name in plan.graph.output_names else ""
             )
             kind += " state" if name in plan.graph.history else ""
+            kind += f", row 0 in slot {buffer.slot_offset}" if buffer.slot_offset else ""
             begin = 0 if name in plan.graph.history else made.get(name, 0)
             yield Place(buffer.offset, buffer.bytes, _rows(buffer), begin, end, f"{name} {shape}{kind}")
         for node, lines in plan.line_buffers.items():

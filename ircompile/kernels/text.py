@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ircompile.ir.ops import Convolution
 from ircompile.kernels.model import Lowered, Program
 from ircompile.kernels.pack import coding_of
 
@@ -29,8 +30,9 @@ def print_program(program: Program) -> str:
         lines.append(
             f"  {node.name}: {program.lowered.kernels[node.name].template} {packed.suffix}{sizes}".rstrip()
         )
-        if coding := coding_of(packed):
-            lines.append(f"    weights of {coding.stored}, stored as {coding.value}")
+        if isinstance(node.op, Convolution) and (coding := coding_of(packed)):
+            model = program.plan.graph.consts[node.op.weights].dtype.name
+            lines.append(f"    weights of {model}, stored as {coding.value}")
         for name, array in packed.arrays.items():
             lines.append(f"    {name}: {array.dtype} {' x '.join(map(str, array.shape))}, {array.nbytes} bytes")
         if packed.form:

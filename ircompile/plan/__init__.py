@@ -68,7 +68,7 @@ def lay_out(candidate: CandidatePlan, memory_map: MemoryMap | None = None) -> Pl
         counters=Block(memory_map.counters, candidate.counter_bytes),
         arena_bytes=sum(region.bytes for region in memory_map.regions),
         regions=memory_map.regions,
-        peak_live=candidate.peak_bytes + candidate.counter_bytes + candidate.state_bytes,
+        peak_live=candidate.peak_bytes + candidate.lasting_bytes,
         lower_bound=lower_bound(plain, candidate.rows_input),
         state_bytes=candidate.state_bytes,
     )

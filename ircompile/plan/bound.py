@@ -20,6 +20,8 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
 from ircompile.plan.scheduled_graph import ScheduledGraph
 
+MEANING = "no plan of these layers that computes each row once needs less"
+"""What the bound says, for people."""
 NEVER = np.int64(2**40)
 
 

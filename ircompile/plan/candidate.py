@@ -63,10 +63,14 @@ class CandidatePlan:
         return aligned(POSITION_BYTES * sum(ring.moves for ring in self.state_rings))
 
     @property
+    def lasting_bytes(self) -> int:
+        """Bytes of those rings and of their positions."""
+        return self.position_bytes + sum(aligned(ring.bytes) for ring in self.state_rings)
+
+    @property
     def state_bytes(self) -> int:
         """Bytes of all that outlives a call: where rows are pushed, the counters, too, which say how many came."""
-        rings = self.position_bytes + sum(aligned(ring.bytes) for ring in self.state_rings)
-        return rings + (aligned(self.counter_bytes) if self.counters_last else 0)
+        return self.lasting_bytes + (aligned(self.counter_bytes) if self.counters_last else 0)
 
     @property
     def counters_last(self) -> bool:

@@ -142,9 +142,9 @@ class Plan:
 
     `segments` are half-open ranges of stages that stream together; one segment runs after the other. Nodes in
     `placed` have nothing to do, because their inputs were written where their output is. `peak_live` is the most
-    bytes alive at one step of this schedule, so no placement of it can be smaller. `lower_bound` holds for every
-    plan that computes each row once and places whole rows, whatever its cuts, order and placement. The first
-    `state_bytes` of the arena outlive a call.
+    bytes alive at one step of this schedule, without its counters, so no placement of it can be smaller.
+    `lower_bound` holds for every plan that computes each row once and places whole rows, whatever its cuts, order
+    and placement. The first `state_bytes` of the arena outlive a call.
     """
 
     graph: Graph
@@ -163,6 +163,11 @@ class Plan:
     peak_live: int
     lower_bound: int
     state_bytes: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Bytes of the arena in which nothing lies at the peak: what placing loses."""
+        return self.arena_bytes - self.peak_live - self.counters.bytes
 
     @cached_property
     def index(self) -> dict[str, int]:

@@ -6,8 +6,9 @@ from ircompile.plan.model import Plan
 
 
 def print_plan(plan: Plan) -> str:
-    """Segments with their nodes in order, then where every tensor live."""
-    lines = [f"plan {plan.graph.name} input={plan.input_mode} arena={plan.arena_bytes} peak_live={plan.peak_live}"]
+    """What the arena's bytes are, segments with their nodes in order, then where every tensor lives."""
+    parts = f"{plan.peak_live} alive at the peak + {plan.lost} lost in placing + {plan.counters.bytes} counters"
+    lines = [f"plan {plan.graph.name} input={plan.input_mode} arena={plan.arena_bytes} = {parts}"]
     for number, (first, stop) in enumerate(plan.segments):
         lines.append(f"segment {number}")
         for stage in plan.stages[first:stop]:
@@ -30,6 +31,32 @@ def print_plan(plan: Plan) -> str:
         height = plan.tensor(name).height
         kind = "stored" if b.slots >= height else f"ring of {b.slots}"
         kind += f", on by {b.advance} a call," if b.advance else ""
-        lines.append(f"buffer {name} at {b.offset} {b.layout} rows={height} {kind} x {b.pitch} bytes")
+        shared = f", row 0 in slot {b.slot_offset}" if b.slot_offset else ""
+        shared += f", shared with {' and '.join(others)}" if (others := sharers(plan, name)) else ""
+        lines.append(f"buffer {name} at {b.offset} {b.layout} rows={height} {kind} x {b.pitch} bytes{shared}")
     lines.append(f"counters at {plan.counters.offset} {plan.counters.bytes} bytes")
     return "\n".join(lines) + "\n"
+
+
+def sharers(plan: Plan, name: str) -> list[str]:
+    """The other tensors in the same slots while this one is used: they share a ring, or lie over an operand."""
+    own = plan.buffers[name]
+    used = _segments_of(plan, name)
+    return [
+        other
+        for other, b in plan.buffers.items()
+        if other != name
+        and (b.offset, b.pitch, b.slots) == (own.offset, own.pitch, own.slots)
+        and used & _segments_of(plan, other)
+        and (b.slots < plan.tensor(other).height or b.slot_offset != own.slot_offset)
+    ]
+
+
+def _segments_of(plan: Plan, name: str) -> set[int]:
+    """The segments in which a tensor is written or read."""
+    return {
+        number
+        for number, (first, stop) in enumerate(plan.segments)
+        for stage in plan.stages[first:stop]
+        if name in (stage.node.output, *stage.inputs)
+    }

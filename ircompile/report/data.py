@@ -48,6 +48,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
             ],
             "state": plan.state_bytes,
             "peak_live": plan.peak_live,
+            "lost": plan.lost,
             "lower_bound": plan.lower_bound,
             "counters": {"offset": plan.counters.offset, "bytes": plan.counters.bytes},
         },
@@ -68,7 +69,14 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "segments": [list(segment) for segment in plan.segments],
         "layers": [_layer(compiled, node) for node in graph.nodes],
         "buffers": [
-            {"tensor": name, "offset": b.offset, "pitch": b.pitch, "slots": b.slots, "layout": b.layout}
+            {
+                "tensor": name,
+                "offset": b.offset,
+                "pitch": b.pitch,
+                "slots": b.slots,
+                "slot_offset": b.slot_offset,
+                "layout": b.layout,
+            }
             for name, b in plan.buffers.items()
         ],
     }

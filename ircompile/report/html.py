@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ircompile.emit.templating import environment, number
+from ircompile.plan.bound import MEANING
 from ircompile.report.data import checked_text, compared_text, layer_count
 from ircompile.report.pictures import COLOURS, LABELS, axis, bands, front_picture, kinds_in, regions
 
@@ -38,6 +39,7 @@ def html_report(data: dict[str, Any], memory: dict[str, Any]) -> str:
             layer_count=layer_count(data["layers"]),
             compared_text=compared_text,
             checked_text=checked_text,
+            bound_meaning=MEANING,
             memory=memory,
             cards=cards(data),
             kinds=kinds_in(memory),
@@ -109,7 +111,7 @@ COLUMNS: tuple[Column, ...] = (
     ("output", False, "height x width x channels"),
     ("kernel", False, "template of the C function"),
     ("requantization", False, "form of the arithmetic that rounds sums to codes"),
-    ("weights", False, "how many bits a weight takes in flash"),
+    ("stored as", False, "what a weight takes in flash, which may be more bits than it has: int16 is quicker"),
     ("model's MACs", True, "multiply-accumulates before dead and constant channels were removed"),
     ("live MACs", True, "multiply-accumulates that are left"),
     ("flash B", True, "bytes of constants"),

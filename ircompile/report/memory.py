@@ -38,6 +38,16 @@ def memory_map(plan: Plan) -> dict[str, Any]:
     }
 
 
+def peak_text(plan: Plan) -> str:
+    """At which step the most bytes are in use, and by what: why the arena is not smaller."""
+    memory = memory_map(plan)
+    peak = memory["peak"]
+    fires = f", while {plan.stages[peak['layer']].node.name} fires" if peak["layer"] >= 0 else ""
+    lines = [f"peak at step {peak['step']} of {memory['steps']}{fires}: {peak['bytes']} bytes in use"]
+    lines += [f"  {held['bytes']:>8} {held['name']} ({held['kind']})" for held in peak["held"]]
+    return "\n".join(lines) + "\n"
+
+
 def _touched(plan: Plan, events: list[Event]) -> Touch:
     touched: Touch = {}
     first_pushed = 1 if plan.input_mode == "rows" else 0

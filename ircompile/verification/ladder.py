@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from ircompile.verification.sequences import restart_after, run_vectors
 Codes = dict[str, Array]
 Runner = Callable[[Compiled, Sequence[Codes]], list[Codes]]
 
+FEW = 64
+"""Elements of all outputs together that tell little of a network, such as those of two classes."""
 EXTREMES = 4
 """How many inputs `extremes` gives."""
 
@@ -54,19 +57,52 @@ class Rung:
     note: str = ""
 
 
-def climb(compiled: Compiled, rungs: Sequence[str], vectors: Sequence[Codes]) -> Iterator[Rung]:
+def climb(
+    compiled: Compiled, rungs: Sequence[str], vectors: Sequence[Codes], inner: Compiled | None = None
+) -> Iterator[Rung]:
     """Compares every asked rung ("numpy", "host", "qemu") with run_graph, one after the other.
 
-    For a network with memory, vectors are calls, with a new begin in the middle.
+    For a network with memory, vectors are calls, with a new begin in the middle. With `inner`, the same network cut
+    at a tensor inside, that tensor is compared, too.
     """
     wanted = run_vectors(compiled.lowered.graph, vectors)
+    within = run_vectors(inner.lowered.graph, vectors) if inner else []
     for name in rungs:
         runner = RUNNERS[name]
-        found = runner(compiled, vectors)
-        rung = compare(name, wanted, found)
+        rung = compare(name, wanted, runner(compiled, vectors))
         if rung.first:
             rung = replace(rung, first=locate(compiled, runner, vectors, rung.first))
-        yield rung
+        yield _with_inner(rung, inner, compare(name, within, runner(inner, vectors))) if inner else rung
+
+
+def _with_inner(rung: Rung, inner: Compiled, found: Rung) -> Rung:
+    """The rung with the elements of a tensor inside."""
+    inside = f"{found.compared:,} of {inner.graph.output_names[0]}, at which the network was cut"
+    return replace(
+        rung,
+        compared=rung.compared + found.compared,
+        differing=rung.differing + found.differing,
+        first=rung.first or found.first,
+        note=f"{rung.compared:,} of outputs; {inside}",
+    )
+
+
+def cut_where_wide(compiled: Compiled) -> Compiled | None:
+    """The network up to its last tensor of more than FEW elements; None where outputs have as many, or none has.
+
+    Networks with memory are not cut: a part of one would need the states of the whole.
+    """
+    graph = compiled.graph
+
+    def size(name: str) -> int:
+        return prod(graph.tensors[name].shape)
+
+    if graph.states or sum(map(size, graph.output_names)) > FEW:
+        return None
+    wide = [number for number, node in enumerate(graph.nodes) if size(node.output) > FEW]
+    if not wide:
+        return None
+    return build(upto(graph, wide[-1]), compiled.target, compiled.name, compiled.plan.input_mode, compiled.source)
 
 
 def compare(name: str, wanted: Sequence[Codes], found: Sequence[Codes]) -> Rung:

@@ -12,6 +12,8 @@ from ircompile.pipeline import read
 from ircompile.plan import settings
 from ircompile.plan.shared_rings import RingSharing
 from ircompile.plan.shortcuts import Shortcuts
+from ircompile.plan.text import print_plan
+from ircompile.report.memory import peak_text
 from ircompile.target import load_target
 from ircompile.variants.choose import choose_plan
 from ircompile.variants.tradeoffs import PlanVariant
@@ -46,6 +48,8 @@ def test_why_the_arena_has_so_many_bytes(digits: PlanVariant) -> None:
     assert table == [*held.values(), candidate.peak_bytes, lost, candidate.counter_bytes, plan.arena_bytes]
     assert [candidate.root_of("add_3"), *list(held)[1:]] == [*held]
     assert f"`plan/bound.py`; {plan.lower_bound:,} here" in PAGE
+    assert print_plan(plan).splitlines()[0] in PAGE
+    assert peak_text(plan) in PAGE
 
 
 def test_settings_are_those_of_the_page() -> None:

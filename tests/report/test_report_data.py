@@ -18,6 +18,7 @@ from ircompile.passes import normalize
 from ircompile.pipeline import Compiled, build
 from ircompile.report import front_picture, html_report, layer_count, memory_map, memory_picture, report_data
 from ircompile.report.html import example
+from ircompile.report.memory import peak_text
 from ircompile.report.pictures import axis, regions, ticks
 from ircompile.target import MemoryRegion, load_target
 
@@ -27,9 +28,13 @@ from ircompile.target import MemoryRegion, load_target
 def test_bytes_in_use_are_the_plan_s(mode: InputMode, ram: str) -> None:
     plan = compiled(mode, ram).plan
     memory = memory_map(plan)
-    assert memory["peak"]["bytes"] == max(memory["live"]) == plan.peak_live
-    assert memory["live"][memory["peak"]["step"]] == plan.peak_live
-    assert sum(held["bytes"] for held in memory["peak"]["held"]) >= plan.peak_live
+    most = plan.peak_live + plan.counters.bytes
+    assert memory["peak"]["bytes"] == max(memory["live"]) == most == plan.arena_bytes - plan.lost
+    assert memory["live"][memory["peak"]["step"]] == most
+    assert sum(held["bytes"] for held in memory["peak"]["held"]) >= most
+    step, *held = peak_text(plan).splitlines()
+    assert step.endswith(f": {most} bytes in use")
+    assert len(held) == len(memory["peak"]["held"])
     assert sum(steps for _, steps in memory["fired"]) == memory["steps"]
 
 

@@ -28,7 +28,7 @@ class Analysis:
 
     `arena` is what a plan takes that was found in a moment: with `basis` "planned" every byte has its place, so
     compiling needs no more than about that, and often less; with "estimated" its live bytes were counted.
-    `lower_bound`: no plan of whole layers that computes nothing twice needs less. `peak_layer` is where most
+    `lower_bound`: no plan of these layers that computes each row once needs less. `peak_layer` is where most
     bytes are alive, `held` what they are. `constants` are weights, biases and what requantizes, about. `ram` is the
     budget asked about, `options` what needs less; for None nothing was asked and the verdict is "not asked".
     `regions` are bytes in each of several memories, where these hold the plan. `instructions` are the plan's own
