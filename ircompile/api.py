@@ -24,6 +24,8 @@ from ircompile.interface import InputMode, c_name
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
 from ircompile.passes import normalize
+from ircompile.passes.stream_in_time import stream_in_time
+from ircompile.passes.tie_states import tie_states
 from ircompile.pipeline import Compiled
 from ircompile.plan.work import macs
 from ircompile.report import html_report, memory_map, memory_picture, report_data
@@ -33,7 +35,8 @@ from ircompile.variants.estimate import Analysis, analyze_graph
 from ircompile.verification import confirm, ladder
 from ircompile.verification.accuracy import Accuracy, measure_accuracy
 from ircompile.verification.confirm import Comparison, Confirmation
-from ircompile.verification.inputs import fit_codes, read_inputs
+from ircompile.verification.inputs import calls_of, read_calls
+from ircompile.verification.original import Original, original
 
 Model = str | os.PathLike[str] | Graph
 Input = str | os.PathLike[str] | Array | Mapping[str, Array]
@@ -57,13 +60,17 @@ class Compilation:
     """A compiled model: its figures, its C files, and its memory map where a notebook shows it. It can be pickled.
 
     `compiled` has every stage of it; `path` is the model's file, None for a graph in memory. `comparison` says how
-    it was compared with the model's own framework, `outputs` at which tensors the file was cut.
+    it was compared with the model's own framework, `outputs` at which tensors the file was cut; `stream`, `state`
+    and `numerics` are what `compile` was given.
     """
 
     compiled: Compiled
     path: Path | None = None
     comparison: Comparison | None = None
     outputs: tuple[str, ...] = ()
+    stream: int = 0
+    state: tuple[tuple[str, str], ...] = ()
+    numerics: str | None = None
 
     @property
     def name(self) -> str:
@@ -121,7 +128,7 @@ class Compilation:
         if unknown:
             raise CompileError("on", f"unknown rung {unknown[0]!r}", ", ".join(ladder.RUNNERS))
         graph = self.compiled.graph
-        vectors = [codes_of(graph, each) for each in inputs]
+        vectors = [call for each in inputs for call in codes_of(graph, each)]
         vectors += ladder.vectors_for(graph, random, seed) if random > 0 else []
         if not vectors:
             raise CompileError("inputs", "no inputs to verify with", "inputs, or random of 1 and more")
@@ -129,7 +136,7 @@ class Compilation:
         if against:
             if self.path is None:
                 raise CompileError("against", f"{against} runs files, not graphs in memory", "a model's file")
-            rungs.append(confirm.against(graph, self.path, against, vectors, None, self.outputs))
+            rungs.append(confirm.against(graph, self.path, against, vectors, self._original(), self.outputs))
         return Verification((*rungs, *ladder.climb(self.compiled, on, vectors)))
 
     def accuracy(
@@ -151,7 +158,13 @@ class Compilation:
         if self.path is None:
             raise CompileError("accuracy", "frameworks run files, not graphs in memory", "a model's file")
         listed = None if labels is None else Path(labels)
-        return measure_accuracy(self.compiled, self.path, Path(folder), listed, against)
+        return measure_accuracy(self.compiled, self.path, Path(folder), listed, against, self._original())
+
+    def _original(self) -> Original | None:
+        """What the model's own framework runs, where that is not what was compiled."""
+        if self.path is None:
+            return None
+        return original(self.path, self.numerics, None, self.outputs, self.stream, self.state)
 
     def _repr_html_(self) -> str:
         return memory_picture(memory_map(self.compiled.plan), self.report())
@@ -170,6 +183,8 @@ def compile(
     flash: Sequence[MemoryRegion] = (),
     unverified: bool = False,
     outputs: Sequence[str] = (),
+    stream: int = 0,
+    state: Sequence[tuple[str, str]] = (),
 ) -> Compilation:
     """Compiles a model for a target, such as "cortex-m4".
 
@@ -179,7 +194,9 @@ def compile(
     their own. `numerics`: whose rounding to reproduce, "tflm", "litert-ref" or "ort" (default: the file's own).
     `memory` are the RAMs to plan for and `flash` the memories for constants, the fastest first.
 
-    With `outputs`, names of tensors in the file, the model is cut there: they become its outputs.
+    With `outputs`, names of tensors in the file, the model is cut there: they become its outputs. With `stream` the
+    input is a window of time, of which a call takes so many new rows. `state` are pairs (input, output) of names:
+    the output is that input of the next call (docs/streaming.md).
 
     A model's file is compared with its own framework, where that is installed: a few seeded inputs, once for the
     same graph, in a process of its own. `unverified` leaves that out, and the C's header says so.
@@ -190,18 +207,19 @@ def compile(
     _check_one_of("input", input, get_args(InputMode))
     _check_one_of("weights", weights, ("source", "blob"))
     _check_bytes(ram, ("auto", "min"))
-    graph, path = _read(model, numerics, outputs)
+    graph, path = _read(model, numerics, outputs, stream, state)
     prefix = c_name(name, path.stem if path else graph.name)
     source = path.name if path else graph.name
     core = target if isinstance(target, Target) else load_target(target)
-    blob, cut = weights == "blob", tuple(outputs)
+    blob, asked = weights == "blob", (tuple(outputs), stream, tuple(state), numerics)
     build = partial(pipeline.build, graph, core, prefix, input, source, blob, ram, memory, flash)
     if path is None:
         return Compilation(build())
     if unverified:
-        return Compilation(build(unverified=True), path, Comparison(why="not compared: unverified"), cut)
-    with Confirmation(graph, path, outputs=outputs) as confirmation:
-        return Compilation(build(), path, confirmation.result(), cut)
+        return Compilation(build(unverified=True), path, Comparison(why="not compared: unverified"), *asked)
+    own = original(path, numerics, None, outputs, stream, state)
+    with Confirmation(graph, path, own, outputs) as confirmation:
+        return Compilation(build(), path, confirmation.result(), *asked)
 
 
 def verify(
@@ -217,6 +235,8 @@ def verify(
     ram: Ram = "auto",
     numerics: str | None = None,
     outputs: Sequence[str] = (),
+    stream: int = 0,
+    state: Sequence[tuple[str, str]] = (),
 ) -> Verification:
     """Compares every rung of `on` with the simulated graph, element by element, and that with a framework.
 
@@ -225,14 +245,15 @@ def verify(
     `verify`. `inputs` are files (pictures, .npy, .npz) or arrays: codes of height x width x channels, or what the
     model's own framework takes; a mapping by input name where there are several. `random` seeded random
     ones come besides, and four extreme ones before them (the least codes, the greatest, two mixes of both); with
-    `random` 0 neither do. With `outputs` the file is cut at these
-    tensors. For a `Compilation`, `target`, `input`, `ram` and `numerics`
-    are its own.
+    `random` 0 neither do. For a network that remembers these are calls, one after the other, with a new begin in
+    the middle; arrays may have one more axis in front, the calls, or the rows of many. `outputs`, `stream` and
+    `state` are as for `compile`. For a `Compilation`, all but `on`, `against` and inputs are its own.
 
     Raises CompileError where a tool is missing, a name is unknown or an input does not fit the model.
     """
     if not isinstance(model, Compilation):
-        model = compile(model, target, input=input, ram=ram, numerics=numerics, unverified=True, outputs=outputs)
+        how: dict[str, Any] = {"outputs": outputs, "stream": stream, "state": state}
+        model = compile(model, target, input=input, ram=ram, numerics=numerics, unverified=True, **how)
     return model.verify(on, against, inputs, random, seed)
 
 
@@ -247,6 +268,8 @@ def analyze(
     prune: bool | None = None,
     memory: Sequence[MemoryRegion] = (),
     outputs: Sequence[str] = (),
+    stream: int = 0,
+    state: Sequence[tuple[str, str]] = (),
 ) -> Analysis:
     """Says in a moment what a model needs, whether it fits `ram` bytes, what blocks it and what would make it fit.
 
@@ -254,26 +277,26 @@ def analyze(
     quicker in a search over architectures. `prune`: whether channels that are of no use are removed first, as
     compiling does (default: for files, not for graphs in memory, whose weights may be random). The result is plain
     values; it can be pickled, so that many processes can share the work.
-    `memory` are the RAMs to fit in, the fastest first (default: the target's). With `outputs` the file is cut
-    at these tensors.
+    `memory` are the RAMs to fit in, the fastest first (default: the target's). `outputs`, `stream`, `state`: as
+    for `compile`.
 
     Raises CompileError where the model is not supported or a name is unknown.
     """
     _check_one_of("input", input, get_args(InputMode))
     _check_bytes(ram, (None,))
     core = target if isinstance(target, Target) else load_target(target)
-    if isinstance(model, Graph):
-        graph = normalize(model, prune=bool(prune))
-    else:
-        graph = normalize(load(Path(model), numerics, outputs=outputs), prune=prune is not False)
+    in_memory = isinstance(model, Graph)
+    graph = model if isinstance(model, Graph) else load(Path(model), numerics, outputs=outputs)
+    graph = normalize(tie_states(graph, state), prune=bool(prune) if in_memory else prune is not False)
+    graph = stream_in_time(graph, stream) if stream else graph
     return analyze_graph(graph, core, input, ram, advise, memory)
 
 
-def codes_of(graph: Graph, given: Input) -> dict[str, Array]:
-    """The graph's codes of one set of inputs: a file, an array, or arrays by input name."""
+def codes_of(graph: Graph, given: Input) -> list[dict[str, Array]]:
+    """The graph's codes of a set of inputs (a file, an array, or arrays by input name), call by call."""
     if isinstance(given, str | os.PathLike):
-        return read_inputs(graph, Path(given))
-    return fit_codes(graph, given if isinstance(given, Mapping) else {graph.inputs[0].name: given})
+        return read_calls(graph, Path(given))
+    return calls_of(graph, given if isinstance(given, Mapping) else {graph.inputs[0].name: given})
 
 
 def _check_one_of(option: str, given: object, allowed: Sequence[str]) -> None:
@@ -289,8 +312,11 @@ def _check_bytes(ram: object, words: Sequence[str | None]) -> None:
         raise CompileError("ram", f"{ram!r} is no budget", f"{allowed} or bytes as an int, such as 18 * 1024")
 
 
-def _read(model: Model, numerics: str | None, outputs: Sequence[str]) -> tuple[Graph, Path | None]:
+def _read(
+    model: Model, numerics: str | None, outputs: Sequence[str], stream: int, state: Sequence[tuple[str, str]]
+) -> tuple[Graph, Path | None]:
     if isinstance(model, Graph):
-        return normalize(model), None
+        graph = normalize(tie_states(model, state))
+        return stream_in_time(graph, stream) if stream else graph, None
     path = Path(model)
-    return pipeline.read(path, numerics, outputs=outputs), path
+    return pipeline.read(path, numerics, outputs=outputs, stream=stream, states=state), path

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
 from ircompile.cli.console import doing
 from ircompile.interface import c_name
 from ircompile.ir.graph import Graph
-from ircompile.passes.fold_pixels import codes_of_pixels
 from ircompile.pipeline import Compiled, Pixels, build, read
 from ircompile.target import Target, load_target
 from ircompile.timing.board import Board, load_board
-from ircompile.verification.accuracy import Original
 from ircompile.verification.confirm import Comparison, Confirmation
-from ircompile.verification.fed_back import fed_back
-from ircompile.verification.ladder import Codes
-from ircompile.verification.windows import windows_of
+from ircompile.verification.original import Original, original
 
 
 def board_of(arguments: argparse.Namespace) -> Board | None:
@@ -85,19 +80,7 @@ def pixels_of(arguments: argparse.Namespace) -> Pixels | None:
 
 def original_of(arguments: argparse.Namespace) -> Original | None:
     """With --mean, --std, --stream or --state: the model as in its file, and how its inputs come of the graph's."""
-    pixels, stream, states = pixels_of(arguments), arguments.stream, arguments.state
-    if states:
-        own_graph, tied = read(arguments.model, arguments.numerics, outputs=arguments.outputs), graph_of(arguments)
-        return own_graph, lambda vectors: fed_back(own_graph, tied, states, vectors)
-    if pixels is None and not stream:
-        return None
-    graph = read(arguments.model, arguments.numerics, outputs=arguments.outputs)
-    whole = read(arguments.model, arguments.numerics, pixels, arguments.outputs) if pixels else graph
-    streamed = graph_of(arguments) if stream else whole
-    name = graph.input_names[0]
-
-    def own(vectors: Sequence[Codes]) -> list[Codes]:
-        windows = windows_of(whole, streamed, vectors) if stream else list(vectors)
-        return [{name: codes_of_pixels(graph, *pixels, codes[name])} for codes in windows] if pixels else windows
-
-    return graph, own
+    pixels = pixels_of(arguments)
+    return original(
+        arguments.model, arguments.numerics, pixels, arguments.outputs, arguments.stream, arguments.state
+    )

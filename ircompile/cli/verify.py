@@ -17,7 +17,7 @@ from ircompile.ir.numerics import PROFILES
 from ircompile.pipeline import Compiled
 from ircompile.verification import ladder
 from ircompile.verification.confirm import against
-from ircompile.verification.inputs import read_inputs
+from ircompile.verification.inputs import read_calls
 
 HELIUM = (
     "notice: Helium does not run on this machine; host ran portable C of the same network. --on qemu runs Helium."
@@ -48,7 +48,7 @@ def verify_model(arguments: argparse.Namespace) -> int:
     """Climbs the ladder, and compares what else was asked for; 1 if any of it differs."""
     rungs = rungs_of(arguments.on)
     compiled = compiled_from(arguments)
-    vectors = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
+    vectors = [call for path in arguments.inputs or [] for call in read_calls(compiled.graph, path)]
     vectors += ladder.vectors_for(compiled.graph, arguments.random, arguments.seed) if arguments.random > 0 else []
     if not vectors:
         raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
@@ -160,6 +160,8 @@ examples:
 files:
   An .npz has arrays by the model's input names, or x0, x1 ...: codes of height
   x width x channels, or what the framework takes. An .npy is one such array.
+  For a network that remembers, arrays may have one more axis in front, or the
+  rows of many calls: these are its calls, one after the other.
   --accuracy FOLDER has folders of files, which are named as the classes and
   numbered as they sort; or labels.csv. classes.txt in it gives another order.
 

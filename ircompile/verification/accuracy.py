@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,14 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import Compiled
 from ircompile.verification.dataset import DataSet, Sample, read_dataset
-from ircompile.verification.inputs import read_inputs, reading_rule
+from ircompile.verification.inputs import read_calls, reading_rule
 from ircompile.verification.ladder import Codes, for_host, framework_outputs
+from ircompile.verification.original import Original
 from ircompile.verification.references import Reference, open_reference
 from ircompile.verification.runners.host import host_program
 
 BATCH = 64
 """Inputs in memory at once, and run by one process."""
-
-Original = tuple[Graph, Callable[[Sequence[Codes]], list[Codes]]]
-"""The graph whose input is the file's own, and its codes of the compiled graph's."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +69,21 @@ class _Decision:
 
     count: int
     threshold: float | None
+    remembers: bool = False
 
     @property
     def text(self) -> str:
         if self.threshold is None:
-            return "its greatest score's class"
-        return f"class 1 where its score is above {self.threshold:g}"
+            return "its greatest score's class" + ", of the last call" * self.remembers
+        return f"class 1 where its score is above {self.threshold:g}" + " in any call" * self.remembers
 
     def of(self, scores: Array) -> tuple[int, float]:
-        """The class, and its score."""
+        """The class and its score, of scores (calls, classes): the last call's, or the greatest single one."""
         if self.threshold is not None:
-            return int(scores[0] > self.threshold), float(scores[0])
-        best = int(np.argmax(scores))
-        return best, float(scores[best])
+            greatest = float(scores.max())
+            return int(greatest > self.threshold), greatest
+        best = int(np.argmax(scores[-1]))
+        return best, float(scores[-1][best])
 
 
 def measure_accuracy(
@@ -98,17 +99,18 @@ def measure_accuracy(
     `reference` is the framework (default: the model's own). Raises CompileError where the model's output is no
     scores of classes, where a file does not fit its input, or where a tool is missing.
     """
-    if compiled.graph.states:
+    if compiled.graph.states and original:
         raise CompileError(
-            "--accuracy", "the network remembers: a file is no input of its own", "networks without memory"
-        )
+            "--accuracy", "the model is streamed in time, or its outputs are fed back", "the model as it is",
+            "with --stream each output is that of the whole window: leave it out",
+        )  # fmt: skip
     decision = _decision(compiled.graph)
     data = read_dataset(folder, decision.count, labels)
     name = reference or compiled.graph.numerics
-    oracle = open_reference(name, model)
+    begin = partial(open_reference, name, model)
     right = their_right = differing = 0
     unlike = []
-    for sample, ours, theirs in _pairs(compiled, data, oracle, original):
+    for sample, ours, theirs in _pairs(compiled, data, begin, original):
         differing += not np.array_equal(ours, theirs)
         (our_class, our_score), (their_class, their_score) = decision.of(ours), decision.of(theirs)
         right += our_class == sample.label
@@ -139,25 +141,33 @@ def _decision(graph: Graph) -> _Decision:
     if tensor.height * tensor.width != 1 or tensor.dtype == "int32":
         raise CompileError(where, f"{tensor.dtype} {tensor.shape}", "int8 or uint8 1 x 1 x classes")
     if tensor.channels > 1:
-        return _Decision(tensor.channels, None)
-    return _Decision(2, 0.0 if np.iinfo(tensor.dtype).min < tensor.zero_point else 0.5)
+        return _Decision(tensor.channels, None, bool(graph.states))
+    threshold = 0.0 if np.iinfo(tensor.dtype).min < tensor.zero_point else 0.5
+    return _Decision(2, threshold, bool(graph.states))
 
 
 def _pairs(
-    compiled: Compiled, data: DataSet, oracle: Reference, original: Original | None
+    compiled: Compiled, data: DataSet, begin: Callable[[], Reference], original: Original | None
 ) -> Iterator[tuple[Sample, Array, Array]]:
-    """Every sample with the scores of the C and of the framework, flat, as real values."""
+    """Every sample with the scores of the C and of the framework, real values (calls, classes).
+
+    A network with memory begins anew with each sample, whose file may have many calls.
+    """
     compiled = for_host(compiled)
     graph, api = compiled.graph, compiled.interface
     with tempfile.TemporaryDirectory() as folder:
         compiled.write(Path(folder))
         with host_program(Path(folder), api, sanitize=False) as program:
-            for start in range(0, len(data.samples), BATCH):
-                batch = data.samples[start : start + BATCH]
-                codes = [read_inputs(graph, sample.path) for sample in batch]
-                ran = program.run([[each[name] for name in graph.input_names] for each in codes])
-                for sample, given, (output,) in zip(batch, codes, ran.outputs, strict=True):
-                    yield sample, _real(graph, output), _framework_scores(graph, oracle, given, original)
+            together, oracle = 1 if graph.states else BATCH, begin()
+            for start in range(0, len(data.samples), together):
+                batch = data.samples[start : start + together]
+                codes = [read_calls(graph, sample.path) for sample in batch]
+                ran = program.run([[call[name] for name in graph.input_names] for calls in codes for call in calls])
+                ours = iter([_real(graph, output) for (output,) in ran.outputs])
+                for sample, calls in zip(batch, codes, strict=True):
+                    oracle = begin() if graph.states else oracle
+                    theirs = [_framework_scores(graph, oracle, call, original) for call in calls]
+                    yield sample, np.stack([next(ours) for _ in calls]), np.stack(theirs)
 
 
 def _framework_scores(graph: Graph, oracle: Reference, codes: Codes, original: Original | None) -> Array:

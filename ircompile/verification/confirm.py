@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -27,6 +27,7 @@ from ircompile.pipeline import read
 from ircompile.verification.before_passes import answers_before_passes, guilty_pass
 from ircompile.verification.found import Found
 from ircompile.verification.ladder import EXTREMES, Codes, Rung, vectors_for
+from ircompile.verification.original import Original
 from ircompile.verification.reference_process import SECONDS, Asked, Question
 from ircompile.verification.references.base import INSTALL_HINT
 from ircompile.verification.sequences import CALLS, restart_after, run_vectors
@@ -44,7 +45,6 @@ INPUTS = 5
 MACS = 100_000_000
 """Of all inputs together: about two seconds in the reference kernels. One input is compared in any case."""
 
-Original = tuple[Graph, Callable[[Sequence[Codes]], list[Codes]]]
 Layers = Sequence[dict[str, Any]]
 
 

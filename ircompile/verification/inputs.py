@@ -9,11 +9,12 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.ir.bindings import to_graph
-from ircompile.ir.graph import Graph
+from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.tensor import Array, Tensor
 from ircompile.qtype import FLIP
 
 ARRAYS = (".npz", ".npy")
+HWC = 3  # axes of codes
 SUFFIXES = (*ARRAYS, ".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".gif", ".webp")
 
 
@@ -25,20 +26,65 @@ def read_inputs(graph: Graph, path: Path) -> dict[str, Array]:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise CompileError(str(path), f"is no {path.suffix} that can be read", ", ".join(SUFFIXES))
-    if path.suffix.lower() == ".npz":
-        return _read_npz(graph, path)
-    if len(graph.inputs) != 1:
+    if path.suffix.lower() != ".npz" and len(graph.inputs) != 1:
         raise CompileError(
             str(path), f"one array for {len(graph.inputs)} inputs", "an .npz with one array an input"
         )
-    external, tensor = graph.inputs[0], graph.tensors[graph.input_names[0]]
-    if path.suffix.lower() == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise CompileError(str(path), f"cannot be read: {error}") from None
-        return {tensor.name: _fit(graph, 0, array, str(path))}
-    return {external.tensor: read_picture(path, tensor)}
+    if path.suffix.lower() in ARRAYS:
+        return fit_codes(graph, _read_arrays(graph, path), str(path))
+    return {graph.inputs[0].tensor: read_picture(path, graph.tensors[graph.input_names[0]])}
+
+
+def read_calls(graph: Graph, path: Path) -> list[dict[str, Array]]:
+    """The calls in a file, codes (H, W, C) by input name: one, or for a network with memory `calls_of` its arrays.
+
+    Raises CompileError as `read_inputs` does.
+    """
+    if graph.states and path.suffix.lower() in ARRAYS:
+        return calls_of(graph, _read_arrays(graph, path), str(path))
+    return [read_inputs(graph, path)]
+
+
+def calls_of(graph: Graph, arrays: Mapping[str, Array], where: str = "inputs") -> list[dict[str, Array]]:
+    """The codes of each call in arrays by input name; without memory, a network is called once.
+
+    Arrays have one more axis in front, the calls; or so many times the rows of a call, one after the other. Raises
+    CompileError where arrays are of different numbers of calls, or do not fit the model as in `fit_codes`.
+    """
+    if not graph.states:
+        return [fit_codes(graph, arrays, where)]
+    found = _by_input(graph, arrays, where)
+    parts = {external.name: _parts(external, found[external.name]) for external in graph.inputs}
+    counts = {len(calls) for calls in parts.values()}
+    if len(counts) != 1:
+        raise CompileError(where, f"has {sorted(counts)} calls of its inputs", "as many calls of each input")
+    return [fit_codes(graph, {n: calls[i] for n, calls in parts.items()}, where) for i in range(counts.pop())]
+
+
+def _parts(external: IoBinding, array: Array) -> list[Array]:
+    """One array a call: axes in front of those of a call are calls; or its rows are those of some calls."""
+    shape, rows = external.shape, external.axes[0]
+    if array.ndim > max(len(shape), HWC) or (array.ndim > len(shape) and array.shape[1:] == shape):
+        return list(array)
+    if array.ndim == len(shape) - 1 and shape[0] == 1:
+        array = array[np.newaxis]
+    for axis in (0, rows) if shape[0] == 1 else (rows,):
+        others = array.shape[:axis] + array.shape[axis + 1 :] == shape[:axis] + shape[axis + 1 :]
+        if axis >= 0 and array.ndim == len(shape) and others and array.shape[axis] % shape[axis] == 0:
+            return np.split(array, max(array.shape[axis] // shape[axis], 1), axis)
+    return [array]
+
+
+def _read_arrays(graph: Graph, path: Path) -> dict[str, Array]:
+    """The arrays of an .npz by name, or that of an .npy by the name of the only input."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if path.suffix.lower() == ".npy":
+            return {graph.inputs[0].name: np.asarray(loaded)}
+        with loaded as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError) as error:
+        raise CompileError(str(path), f"cannot be read: {error}", "an .npz of arrays, an .npy of one") from None
 
 
 def read_picture(path: Path, tensor: Tensor) -> Array:
@@ -76,20 +122,17 @@ def reading_rule(graph: Graph, paths: Sequence[Path]) -> str:
     return "; ".join(words)
 
 
-def _read_npz(graph: Graph, path: Path) -> dict[str, Array]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as error:
-        raise CompileError(str(path), f"cannot be read: {error}", "an .npz of arrays") from None
-    return fit_codes(graph, arrays, str(path))
-
-
 def fit_codes(graph: Graph, arrays: Mapping[str, Array], where: str = "inputs") -> dict[str, Array]:
     """The graph's codes of arrays by the model's input names (or x0, x1 ...); one array needs no name.
 
     Each in the model's own shape and dtype, or as codes (H, W, C). Raises CompileError where that is not so.
     """
+    found = _by_input(graph, arrays, where)
+    return {external.tensor: _fit(graph, i, found[external.name], where) for i, external in enumerate(graph.inputs)}
+
+
+def _by_input(graph: Graph, arrays: Mapping[str, Array], where: str) -> dict[str, Array]:
+    """The array of each input by the input's name."""
     found = {}
     for i, external in enumerate(graph.inputs):
         array = arrays.get(external.name, arrays.get(external.tensor, arrays.get(f"x{i}")))
@@ -97,7 +140,7 @@ def fit_codes(graph: Graph, arrays: Mapping[str, Array], where: str = "inputs") 
             array = next(iter(arrays.values()))
         if array is None:
             raise CompileError(where, f"has {sorted(arrays)}", f"an array {external.name!r} or x{i}")
-        found[external.tensor] = _fit(graph, i, array, where)
+        found[external.name] = array
     return found
 
 
