@@ -64,11 +64,6 @@ def weights_of(words: Array, count: int) -> Array:
     return signed((words[..., np.newaxis].astype(np.int64) >> SHIFTS).reshape(len(words), -1)[:, :count])
 
 
-def weights_in(pairs: Array, count: int) -> Array:
-    """The `count` weights of each channel, int8 (C, count), out of what `bytes_of` gives."""
-    return signed((pairs[..., np.newaxis].astype(np.int64) >> SHIFTS[:2]).reshape(len(pairs), -1)[:, :count])
-
-
 def signed(nibbles: Array) -> Array:
     """The lowest four bits of integers as numbers from -8 to 7, int8."""
     low = nibbles & (2**BITS - 1)

@@ -198,26 +198,6 @@ def coding_of_nibbles(weights: Array, recipe: Recipe, bias: Array, low: Array, h
     return None
 
 
-def weights_of_quads(words: Array, channels: int, order: Array) -> Array:
-    """The weights of a group of four channels, or of the two that are left over, out of a stream of nibbles.
-
-    words     int32 (n,): those of all steps of a pass, as `stream_of` puts them between sums and requantization,
-    channels  4 or 2,
-    order     int64 (steps, 2): which codes each step takes, -1 for none.
-
-    Returns int64 (channels, codes), codes in ascending order.
-    """
-    halves = (integers(words)[:, np.newaxis] >> np.array([0, 16])) & UINT16_MASK
-    if channels == 2:
-        halves = np.stack([halves & UINT8.high, halves >> 2 * BITS], axis=1).reshape(-1, 2)
-    nibbles = (halves >> PLACES[:channels]) & (INT4.count - 1)
-    weights = nibbles + INT4.low
-    if channels == 4:
-        weights[3] = np.where(nibbles[3] > INT4.high, nibbles[3] - INT4.count, nibbles[3])
-    places = np.argsort(order[order >= 0])
-    return np.asarray(weights[:, order >= 0][:, places])
-
-
 def stream_layout(
     channels: int, passes: int, steps: int, form: Form, coding: WeightCoding, outside: int = 0
 ) -> str:

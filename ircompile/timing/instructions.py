@@ -66,11 +66,6 @@ class Instruction:
         """Whether it takes two bytes."""
         return self.next_address - self.address == 2
 
-    @property
-    def is_load(self) -> bool:
-        """Whether it is a single load, whose result comes late."""
-        return self.kind == "load"
-
     @cached_property
     def listed(self) -> int:
         """The registers of its list, such as {r4-r7, lr}; 0 where it has none."""

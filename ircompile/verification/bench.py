@@ -6,17 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ircompile.checks import check
-from ircompile.emit import emit
 from ircompile.errors import CompileError
-from ircompile.ir.graph import Graph
-from ircompile.kernels.lower import lower
-from ircompile.kernels.pack import pack, weight_bytes
+from ircompile.kernels.pack import weight_bytes
 from ircompile.pipeline import Compiled
-from ircompile.plan import lay_out
-from ircompile.plan.candidate import CandidatePlan
-from ircompile.plan.scheduled_graph import ScheduledGraph
-from ircompile.target import Target
 from ircompile.timing.board import Board
 from ircompile.timing.measured import Fit, fit, parse_log, waiting_of
 from ircompile.timing.model import cycles_of
@@ -106,17 +98,3 @@ def compare_measured(
 
 def _executed(counts: dict[str, Any]) -> Executed:
     return {layer["layer"]: (layer["instructions"], layer["cycles_estimate"] or 0) for layer in counts["layers"]}
-
-
-def layer_by_layer(graph: Graph, target: Target, name: str) -> Compiled:
-    """A normalized graph compiled to run one layer after the other, every tensor whole: what plans compare with.
-
-    Kernels, and the driver that fires them, are those of any other plan.
-    """
-    lowered = lower(graph, target)
-    scheduled = ScheduledGraph(lowered.graph, lowered.demands)
-    segments = tuple((i, i + 1) for i in range(len(scheduled.stages)))
-    plan = lay_out(CandidatePlan(scheduled, segments, rows_input=False, share_rings=False))
-    program = pack(lowered, plan, target)
-    files = emit(program, name, graph.name)
-    return Compiled(graph.name, name, graph, program, check(program), files)

@@ -13,10 +13,11 @@ from nets import Net
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
+from ircompile.ir.tensor import Array, integers
 from ircompile.kernels import nibbles
 from ircompile.kernels.candidates import saved_by_codings
 from ircompile.kernels.requantize import Form, Recipe
-from ircompile.kernels.tiles import run_order, stream_of, weights_of_quads
+from ircompile.kernels.tiles import PLACES, run_order, stream_of
 from ircompile.kernels.weights import WeightCoding
 from ircompile.pipeline import Compiled, build
 from ircompile.target import load_target
@@ -156,13 +157,40 @@ def test_rows_of_channels(tmp_path: Path, width: int, rounding: str) -> None:
     climb(by_channels(width, rounding), tmp_path, rungs=RUNGS)
 
 
+def weights_in(pairs: Array, count: int) -> Array:
+    """The `count` weights of each channel, int8 (C, count), out of what `bytes_of` gives."""
+    return nibbles.signed(
+        (pairs[..., np.newaxis].astype(np.int64) >> nibbles.SHIFTS[:2]).reshape(len(pairs), -1)[:, :count]
+    )
+
+
+def weights_of_quads(words: Array, channels: int, order: Array) -> Array:
+    """The weights of a group of four channels, or of the two that are left over, out of a stream of nibbles.
+
+    words     int32 (n,): those of all steps of a pass, as `stream_of` puts them between sums and requantization,
+    channels  4 or 2,
+    order     int64 (steps, 2): which codes each step takes, -1 for none.
+
+    Returns int64 (channels, codes), codes in ascending order.
+    """
+    halves = (integers(words)[:, np.newaxis] >> np.array([0, 16])) & 0xFFFF
+    if channels == 2:
+        halves = np.stack([halves & 255, halves >> 8], axis=1).reshape(-1, 2)
+    nibbles = (halves >> PLACES[:channels]) & (16 - 1)
+    weights = nibbles + -8
+    if channels == 4:
+        weights[3] = np.where(nibbles[3] > 7, nibbles[3] - 16, nibbles[3])
+    places = np.argsort(order[order >= 0])
+    return np.asarray(weights[:, order >= 0][:, places])
+
+
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
 def test_words_hold_the_weights(count: int) -> None:
     weights = np.random.default_rng(count).integers(-8, 8, (5, count)).astype(np.int8)
     words = nibbles.words_of(weights)
     assert words.shape == (5, -(-count // nibbles.PER_WORD))
     np.testing.assert_array_equal(nibbles.weights_of(words, count), weights)
-    np.testing.assert_array_equal(nibbles.weights_in(nibbles.bytes_of(weights), count), weights)
+    np.testing.assert_array_equal(weights_in(nibbles.bytes_of(weights), count), weights)
 
 
 @pytest.mark.parametrize("coding", [WeightCoding.QUADS, WeightCoding.INT4])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
+from layered import layer_by_layer
 from nets import mobilenet_v2
 from plan.models import real_model
 from proved import prove
@@ -13,7 +14,6 @@ from ircompile.interface import InputMode
 from ircompile.passes import normalize
 from ircompile.target import load_target
 from ircompile.variants.choose import choose_plan
-from ircompile.verification.bench import layer_by_layer
 
 BUILT = "mobilenet_v2_035_144"
 COLUMNS: tuple[tuple[Literal["auto", "min"], InputMode], ...] = (

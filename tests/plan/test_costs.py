@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from layered import layer_by_layer
 from nets import Net, random_inputs
 from proved import prove
 
@@ -15,7 +16,7 @@ from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import build, read
 from ircompile.plan.simulate import run_plan
 from ircompile.target import load_target
-from ircompile.verification.bench import count_instructions, layer_by_layer
+from ircompile.verification.bench import count_instructions
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "digits.onnx"
 M4 = load_target("cortex-m4")

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.layout import (
-    NONE,
     Axes,
     View,
     factored,
@@ -116,15 +115,6 @@ class Builder(GraphBuilder):
     def view(self, tensor: str, shape: Sequence[int], axes: Axes) -> View:
         """The view of ONNX shape `shape` on a tensor of which `axes` are the height, width and channels."""
         return view_of(tensor, shape, axes)
-
-
-def onnx_shape(shape: Shape, axes: Axes, rank: int) -> tuple[int, ...]:
-    """The ONNX shape of a tensor under `axes`; all other axes are 1."""
-    sizes = [1] * rank
-    for axis, size in zip(axes, shape, strict=True):
-        if axis != NONE:
-            sizes[axis] = size
-    return tuple(sizes)
 
 
 NOISE = re.compile(r"(_output_\d+|_quantized|_quant|_QuantizeLinear|_DequantizeLinear)(_Output|_Input)?$")

@@ -109,7 +109,7 @@ def lower_repeat(context: Context, expr: Expr, target: Target) -> View:
 
 def cut(context: Context, raw: OnnxNode, real: Real, parts: Sequence[slice]) -> View:
     """The part of a tensor that one slice an axis leaves."""
-    view = real.view
+    view = context.settled(real, raw)
     ranges = [range(size)[part] for size, part in zip(view.shape, parts, strict=True)]
     if any(len(r) == 0 for r in ranges):
         raise CompileError(raw.where, f"takes nothing of shape {list(view.shape)}", "parts that are not empty")
@@ -138,7 +138,6 @@ def lower_slice(context: Context, expr: Expr, target: Target) -> View:
         parts = slices(raw, values, real.view.rank)
     except (ValueError, IndexError) as error:
         raise CompileError(raw.where, f"does not fit shape {list(real.view.shape)}: {error}") from None
-    real = Real(context.settled(real, raw), real.quant)
     return context.requantized(Real(cut(context, raw, real, parts), real.quant), target, raw)
 
 
@@ -157,7 +156,6 @@ def lower_split(context: Context, expr: Expr, target: Target) -> View:
     first = sum(sizes[: expr.part])
     parts = [slice(None)] * real.view.rank
     parts[axis] = slice(first, first + sizes[expr.part])
-    real = Real(context.settled(real, raw), real.quant)
     return context.requantized(Real(cut(context, raw, real, parts), real.quant), target, raw)
 
 
@@ -176,7 +174,6 @@ def lower_gather(context: Context, expr: Expr, target: Target) -> View:
         return context.requantized(Real(_gathered(context, raw, real, axis, places), real.quant), target, raw)
     parts = [slice(None)] * real.view.rank
     parts[axis] = slice(places[0], places[-1] + 1, min(steps))
-    real = Real(context.settled(real, raw), real.quant)
     found = cut(context, raw, real, parts)
     if indices.ndim == 0:
         found = found.moved(np.squeeze(found.index, axis=axis))

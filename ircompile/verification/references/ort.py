@@ -57,11 +57,6 @@ class OrtReference:
         """The outputs exactly as ONNX Runtime computes them by default."""
         return feed(self._whole, str(self.path), inputs)
 
-    def run_integer(self, inputs: Sequence[Array]) -> list[Array]:
-        """The outputs of the integer form: equal to `run` but for ties where `run` used float."""
-        values = self.intermediates(inputs)
-        return [values[output.name] for output in self._model.graph.output]
-
     def intermediates(self, inputs: Sequence[Array]) -> dict[str, Array]:
         """Every activation tensor of the integer form by its name."""
         if self._visible is None:
