@@ -164,12 +164,12 @@ def small(**options: Any) -> tuple[Net, str]:
 def refused(path: Path, *words: str) -> CompileError:
     """Reads the file, which must be refused quickly, cheaply and with all of the words."""
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(CompileError) as caught:
         read_onnx(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
     assert peak < 2**28
     text = str(caught.value)
     for word in words:

@@ -30,7 +30,6 @@ from ircompile.kernels.weights import WeightCoding, excess_of
 from ircompile.qtype import INT4, INT8, INT16, UINT8
 
 BITS = 4
-UINT16_MASK = 2**16 - 1
 PLACES = BITS * np.arange(4).reshape(4, 1, 1)
 BASES = {
     WeightCoding.QUADS: INT4.count ** np.arange(4),

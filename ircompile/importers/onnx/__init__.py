@@ -1,5 +1,5 @@
 """ONNX models, QDQ and QOperator, from every writer that we know of."""
 
-from ircompile.importers.onnx.reader import read_onnx, trace_onnx
+from ircompile.importers.onnx.walk import read_onnx, trace_onnx
 
 __all__ = ["read_onnx", "trace_onnx"]

@@ -22,8 +22,8 @@ from ircompile.importers.onnx.layout import (
     transposition,
     view_of,
 )
-from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.proto import MAX_ELEMENTS, product
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.values import Quant
 from ircompile.ir.builder import GraphBuilder
 from ircompile.ir.names import GENERIC, sanitize

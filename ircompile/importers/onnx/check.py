@@ -12,10 +12,10 @@ from ircompile.importers.onnx import ends, quantizers
 from ircompile.importers.onnx.functions import sized
 from ircompile.importers.onnx.layout import natural_axes, size_along, view_of
 from ircompile.importers.onnx.lowering import NONSENSE, nonsense
-from ircompile.importers.onnx.model import OnnxNode, read_model
 from ircompile.importers.onnx.operators import form_of
-from ircompile.importers.onnx.reader import Reader, check_quantized, hinted, sound
+from ircompile.importers.onnx.reader import OnnxNode, read_model
 from ircompile.importers.onnx.values import Codes, Const, Weights
+from ircompile.importers.onnx.walk import Walk, check_quantized, hinted, sound
 from ircompile.ir.names import sanitize
 
 UNKNOWN = "depends on what is not supported before it"
@@ -26,14 +26,14 @@ def check_onnx(path: Path, outputs: Sequence[str] = ()) -> list[Finding]:
     with sound(path):
         model = read_model(path, {}, outputs)
         check_quantized(model)
-        return _Walk(Reader(model)).findings()
+        return _Check(Walk(model)).findings()
 
 
-class _Walk:
-    """The reader's walk, with what it refuses noted; `lost` are tensors about which nothing is known."""
+class _Check:
+    """The walk, with what it refuses noted; `lost` are tensors about which nothing is known."""
 
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
         self.problems: dict[int, Finding] = {}
         self.ends: list[Finding] = []
         self.unchecked: set[int] = set()
@@ -41,24 +41,24 @@ class _Walk:
 
     def findings(self) -> list[Finding]:
         """What is found, in the order of the file."""
-        reader = self.reader
-        reader.start()
-        for port in reader.model.inputs:
-            if not self._end(port.name, "input", partial(ends.open_input, reader, port)):
+        walk = self.walk
+        walk.start()
+        for port in walk.model.inputs:
+            if not self._end(port.name, "input", partial(ends.open_input, walk, port)):
                 self.lost.add(port.name)
-        for raw in reader.model.nodes:
+        for raw in walk.model.nodes:
             self._visit(raw)
-        for port in reader.model.outputs:
+        for port in walk.model.outputs:
             if port.name not in self.lost:
-                self._end(port.name, "output", partial(ends.close_output, reader, port))
-        return [*self.ends, *(self._verdict(raw) for raw in reader.model.nodes)]
+                self._end(port.name, "output", partial(ends.close_output, walk, port))
+        return [*self.ends, *(self._verdict(raw) for raw in walk.model.nodes)]
 
     def _visit(self, raw: OnnxNode) -> None:
         if any(name in self.lost for name in raw.inputs):
             self.unchecked.add(raw.index)
             self._assume(raw)
             return
-        error = self._attempt(lambda: self.reader.node(raw))
+        error = self._attempt(lambda: self.walk.node(raw))
         if error:
             self._note(raw, error)
             self._assume(raw)
@@ -75,9 +75,9 @@ class _Walk:
         try:
             attempt()
         except CompileError as error:
-            return hinted(self.reader.model, error)
+            return hinted(self.walk.model, error)
         except NONSENSE as error:
-            return nonsense(self.reader.model.nodes[0], error)
+            return nonsense(self.walk.model.nodes[0], error)
         return None
 
     def _note(self, raw: OnnxNode | None, error: CompileError) -> None:
@@ -88,27 +88,27 @@ class _Walk:
         self.problems.setdefault(culprit.index, finding)
 
     def _culprit(self, error: CompileError) -> OnnxNode | None:
-        return next((raw for raw in self.reader.model.nodes if error.where.startswith(raw.where)), None)
+        return next((raw for raw in self.walk.model.nodes if error.where.startswith(raw.where)), None)
 
     def _assume(self, raw: OnnxNode) -> None:
         """Goes on as if the operator had given codes of its output, where scale and shape are known."""
-        reader = self.reader
+        walk = self.walk
         form = form_of(raw)
         place = 1 if raw.kind == "QuantizeLinear" else form.output if form else None
         name = raw.outputs[0]
         try:
             if place is None:
                 raise CompileError(raw.where, UNKNOWN)
-            arguments = [reader.values.get(n) for n in raw.inputs] + [None] * 12
+            arguments = [walk.values.get(n) for n in raw.inputs] + [None] * 12
             quant, unsigned = quantizers.activation(raw, arguments[place], arguments[place + 1], "int8")
-            shape = sized(raw, reader.shapes.inferred(name, raw))
+            shape = sized(raw, walk.shapes.inferred(name, raw))
             axes = natural_axes(len(shape))
             view = view_of(sanitize(f"assumed_{raw.index}", "assumed"), shape, axes)
         except (CompileError, *NONSENSE):
             self.lost.update(raw.outputs)
             return
-        tensor = reader.builder.activation(view.tensor, size_along(shape, axes), quant)
-        reader.values[name] = Codes(view.on(tensor), unsigned, quant)
+        tensor = walk.builder.activation(view.tensor, size_along(shape, axes), quant)
+        walk.values[name] = Codes(view.on(tensor), unsigned, quant)
 
     def _verdict(self, raw: OnnxNode) -> Finding:
         name, kind = raw.name or raw.outputs[0], raw.label or raw.kind
@@ -116,10 +116,10 @@ class _Walk:
             return self.problems[raw.index]
         if raw.index in self.unchecked:
             return Finding(raw.index, name, kind, "not checked", UNKNOWN)
-        values = [self.reader.values.get(output) for output in raw.outputs]
+        values = [self.walk.values.get(output) for output in raw.outputs]
         verdict: Verdict = "supported"
         if all(isinstance(value, Const | Weights) for value in values):
             verdict = "constant"
-        elif any(notice.startswith(raw.where) for notice in self.reader.builder.notices):
+        elif any(notice.startswith(raw.where) for notice in self.walk.builder.notices):
             verdict = "left to the caller"
         return Finding(raw.index, name, kind, verdict)

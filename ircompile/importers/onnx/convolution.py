@@ -24,8 +24,8 @@ from ircompile.importers.onnx.layout import (
     view_of,
 )
 from ircompile.importers.onnx.lowering import Context
-from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.pooling import spatial, window
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, computes, unknown
 from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
 from ircompile.importers.onnx.weights import bias_codes, narrow, per_channel, ungrouped, weights_of

@@ -10,8 +10,8 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.convolution import emit, linear_of
 from ircompile.importers.onnx.layout import Axes, View, axes_of, natural_axes, order_of, size_along
 from ircompile.importers.onnx.lowering import HINT_CONSTANT, Context
-from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, computes, hull, of_difference, of_product, of_sum, unknown
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, Weights, constant
 from ircompile.ir.ops import Binary, BinaryKind, Constant, Prelu, Table

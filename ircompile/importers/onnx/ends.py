@@ -27,7 +27,7 @@ from ircompile.importers.onnx.layout import (
     view_of,
 )
 from ircompile.importers.onnx.lowering import HINT_QDQ, Context
-from ircompile.importers.onnx.model import Model, Port
+from ircompile.importers.onnx.reader import Model, Port
 from ircompile.importers.onnx.record import Range
 from ircompile.importers.onnx.values import Codes, Entry, Expr, Quant, Real, Target, Value, constant
 from ircompile.importers.onnx.weights import bias_codes
@@ -36,36 +36,36 @@ from ircompile.ir.names import sanitize
 from ircompile.ir.ops import Flip
 
 if TYPE_CHECKING:
-    from ircompile.importers.onnx.reader import Reader
+    from ircompile.importers.onnx.walk import Walk
 
 THROUGH = frozenset({*ELEMENTWISE, "QuantizeLinear", "DequantizeLinear", "Cast", "Identity", "Dropout"})
 LEFT = ("LogSoftmax",)
 """Operators that are always left to the caller."""
 
 
-def open_input(reader: Reader, port: Port) -> IoBinding:
+def open_input(walk: Walk, port: Port) -> IoBinding:
     """Adds a graph input."""
     if port.dtype not in ("float32", "int8", "uint8"):
         raise CompileError(f"input {port.name!r}", f"is of type {port.dtype}", "float32, int8, uint8")
-    axes = input_axes(reader.model, port.name, len(port.shape))
+    axes = input_axes(walk.model, port.name, len(port.shape))
     sized = [size for axis, size in enumerate(port.shape) if axis not in axes]
     if any(size != 1 for size in sized):
         raise CompileError(
             f"input {port.name!r}", f"has shape {list(port.shape)}", "batch 1 and up to three further axes",
             "export the model with batch 1",
         )  # fmt: skip
-    builder, shape = reader.builder, size_along(port.shape, axes)
+    builder, shape = walk.builder, size_along(port.shape, axes)
     dtype = "uint8" if port.dtype == "uint8" else "int8"
     tensor = builder.activation(sanitize(port.name, "input"), shape, None, dtype)
     external = IoBinding(tensor, port.name, port.shape, port.dtype, axes, half_even=port.dtype == "float32")
     if port.dtype == "float32":
-        reader.values[port.name] = Entry(view_of(tensor, port.shape, axes))
+        walk.values[port.name] = Entry(view_of(tensor, port.shape, axes))
         return external
     if dtype == "uint8":
         flipped = builder.tensor(f"{tensor}_int8", shape, zero_point=-128)
         tensor = builder.node(Flip(), [tensor], flipped, f"input {port.name!r}").name
-    reader.values[port.name] = Codes(view_of(tensor, port.shape, axes), dtype == "uint8", None)
-    reader.open(tensor)
+    walk.values[port.name] = Codes(view_of(tensor, port.shape, axes), dtype == "uint8", None)
+    walk.open(tensor)
     return external
 
 
@@ -98,24 +98,24 @@ def _through(order: list[int], axes: Axes) -> Axes:
     return height, width, channels
 
 
-def close_output(reader: Reader, port: Port) -> list[IoBinding]:
+def close_output(walk: Walk, port: Port) -> list[IoBinding]:
     """Adds what an output of the model becomes; a float tail of it is cut off with a notice."""
-    value = reader.values.get(port.name)
+    value = walk.values.get(port.name)
     if isinstance(value, Codes):
-        return [_integer(reader, port, value)]
-    leaves = leaves_of(reader.context, port.name, value)
-    known = {id(v): name for name, v in reader.values.items()} | {id(value): port.name}
+        return [_integer(walk, port, value)]
+    leaves = leaves_of(walk.context, port.name, value)
+    known = {id(v): name for name, v in walk.values.items()} | {id(value): port.name}
     spare = [port.name] + [f"{port.name}_{number}" for number in range(1, len(leaves))]
     return [
-        replace(_float(reader, known.get(id(leaf.value), name), leaf.real), rounded=leaf.rounded)
+        replace(_float(walk, known.get(id(leaf.value), name), leaf.real), rounded=leaf.rounded)
         for name, leaf in zip(spare, leaves, strict=True)
     ]
 
 
-def _place(reader: Reader, name: str, value: Codes | Real) -> tuple[str, Axes]:
+def _place(walk: Walk, name: str, value: Codes | Real) -> tuple[str, Axes]:
     """A tensor and the axes of it that an output of ONNX shape `value.view.shape` needs."""
-    view, builder = value.view, reader.builder
-    raw = reader.model.nodes[-1]
+    view, builder = value.view, walk.builder
+    raw = walk.model.nodes[-1]
     axes = axes_of(view, builder.tensors[view.tensor].shape)
     if axes is not None:
         return view.tensor, axes
@@ -127,15 +127,15 @@ def _place(reader: Reader, name: str, value: Codes | Real) -> tuple[str, Axes]:
     return builder.arrange(raw, view, axes), axes
 
 
-def _float(reader: Reader, name: str, real: Real) -> IoBinding:
-    real = replace(real, view=reader.context.settled(real, reader.model.nodes[-1]))
-    tensor, axes = _place(reader, name, real)
+def _float(walk: Walk, name: str, real: Real) -> IoBinding:
+    real = replace(real, view=walk.context.settled(real, walk.model.nodes[-1]))
+    tensor, axes = _place(walk, name, real)
     return IoBinding(tensor, name, real.view.shape, "float32", axes, half_even=True)
 
 
-def _integer(reader: Reader, port: Port, codes: Codes) -> IoBinding:
-    tensor, axes = _place(reader, port.name, codes)
-    builder, found = reader.builder, reader.builder.tensors[tensor]
+def _integer(walk: Walk, port: Port, codes: Codes) -> IoBinding:
+    tensor, axes = _place(walk, port.name, codes)
+    builder, found = walk.builder, walk.builder.tensors[tensor]
     if found.dtype == "int32":
         return IoBinding(tensor, port.name, codes.view.shape, port.dtype or "int64", axes)
     if not codes.unsigned:

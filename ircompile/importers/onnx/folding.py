@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.functions import CASTS, Function, Inputs, axes_of, sized
-from ircompile.importers.onnx.model import OnnxNode
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.values import Codes, Entry, Real, Value
 from ircompile.ir.tensor import Array
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.proto import MAX_ELEMENTS, MAX_RANK, product
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.ir.tensor import Array
 
 Inputs = Sequence[Array]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.importers.onnx.functions import CHANNELWISE, ELEMENTWISE, elementwise
-from ircompile.importers.onnx.model import OnnxNode
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.values import Entry, Expr, Real, Target, Value, constant
 from ircompile.ir.tensor import Array
 

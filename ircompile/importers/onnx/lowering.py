@@ -12,7 +12,7 @@ from ircompile.importers.onnx.builder import Builder
 from ircompile.importers.onnx.functions import ELEMENTWISE, KEEPING, clip_bounds
 from ircompile.importers.onnx.islands import Island, evaluate, island_of, leaf_of, tabulate
 from ircompile.importers.onnx.layout import Axes, View
-from ircompile.importers.onnx.model import OnnxNode
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator
 from ircompile.importers.onnx.values import (
     Codes,

@@ -11,8 +11,8 @@ from ircompile.importers.onnx import folding
 from ircompile.importers.onnx.functions import Function, axes_of, reshaped
 from ircompile.importers.onnx.layout import View
 from ircompile.importers.onnx.lowering import Context
-from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.proto import product
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, keeps
 from ircompile.importers.onnx.values import Expr, Target, Value, Weights, constant
 from ircompile.ir.tensor import Array

@@ -17,7 +17,7 @@ from ircompile.importers.onnx import (
 from ircompile.importers.onnx.folding import CONSTANTS
 from ircompile.importers.onnx.functions import ELEMENTWISE, Function
 from ircompile.importers.onnx.functions import elementwise as value_of
-from ircompile.importers.onnx.model import OnnxNode
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator
 
 OPERATORS: dict[str, Operator] = {

@@ -22,8 +22,8 @@ from ircompile.importers.onnx.layout import (
     row_major_axes,
 )
 from ircompile.importers.onnx.lowering import Context, pad_value
-from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, hull, keeps, unknown
 from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
 from ircompile.ir.ops import Concat, DepthToSpace, Gather, Pad, Slice, SpaceToDepth, Transpose

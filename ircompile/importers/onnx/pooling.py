@@ -8,7 +8,7 @@ from dataclasses import replace
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.layout import Axes, View, natural_axes, view_of
 from ircompile.importers.onnx.lowering import Context
-from ircompile.importers.onnx.model import OnnxNode
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, computes, first, keeps
 from ircompile.importers.onnx.values import Expr, Real, Target
 from ircompile.ir.ops import AveragePool, MaxPool, Mean, Pad, Window

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.proto import type_name
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.values import Const, Quant, Value, Weights, constant
 from ircompile.ir.tensor import Array
 

@@ -11,9 +11,9 @@ from ircompile.importers.onnx import folding
 from ircompile.importers.onnx.functions import axes_of
 from ircompile.importers.onnx.layout import Axes, View, natural_axes
 from ircompile.importers.onnx.lowering import Context
-from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.normalization import softmax_axes
 from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, computes, first, keeps, unknown
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, constant
 from ircompile.ir.ops import ArgMax, Extreme, Mean

@@ -9,9 +9,9 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.layout import Axes, View, natural_axes, row_major_axes, size_along
 from ircompile.importers.onnx.lowering import Context, interpolates
-from ircompile.importers.onnx.model import OnnxNode
 from ircompile.importers.onnx.parts import numbers_of
 from ircompile.importers.onnx.pooling import placed, spatial
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, computes, keeps, unknown
 from ircompile.importers.onnx.values import Expr, Real, Target
 from ircompile.importers.onnx.weights import bias_codes, narrow, per_channel, weights_of

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ircompile.importers.onnx.layout import View
-from ircompile.importers.onnx.model import OnnxNode
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.ir.tensor import Array
 
 
@@ -110,7 +110,6 @@ class Expr:
     part: int = 0
 
 
-Known = Const | Weights
 Value = Const | Weights | Entry | Codes | Real | Expr
 
 

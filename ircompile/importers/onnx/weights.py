@@ -6,7 +6,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.lowering import HINT_QDQ
-from ircompile.importers.onnx.model import OnnxNode
+from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.values import Const, Value, Weights, constant
 from ircompile.ir.tensor import Array
 
