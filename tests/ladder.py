@@ -37,15 +37,17 @@ def climb(
     name: str = "net",
     ram: Ram = "auto",
 ) -> dict[str, Compiled]:
-    """Proves the plan; asserts that no byte differs on any rung: compilers' names for the host, else targets.
+    """Proves the plan; asserts that no byte differs on any rung.
 
+    A rung is a compiler's name for the host, else a target's, perhaps with an optimization: "cortex-m4 -O0".
     For a network with memory, vectors are calls, with a new begin in the middle.
     """
     vectors = vectors or codes_for(graph, 4)
     wanted, restart = run_vectors(graph, vectors), restart_after(graph, len(vectors))
     built: dict[str, Compiled] = {}
     for rung in rungs:
-        target = load_target("host" if rung in ("gcc", "clang") else rung)
+        core, _, optimization = rung.partition(" ")
+        target = load_target("host" if rung in ("gcc", "clang") else core)
         if target.name not in built:
             built[target.name] = compiled = build(graph, target, name, mode, ram=ram)
             prove(compiled.plan)
@@ -57,7 +59,10 @@ def climb(
         if target.name == "host":
             result = run_host(where, compiled.interface, arrays, compiler=rung, timeout=3600, restart=restart)
         else:
-            result = run_qemu(where, compiled.interface, arrays, target, timeout=3600, restart=restart)
+            result = run_qemu(
+                where, compiled.interface, arrays, target, optimization=optimization or None,
+                timeout=3600, restart=restart,
+            )  # fmt: skip
         found = [dict(zip(graph.output_names, outputs, strict=True)) for outputs in result.outputs]
         _check(f"C with {rung}", wanted, found)
     return built

@@ -124,18 +124,28 @@ class Functions:
         """Whether any function uses Helium's intrinsics."""
         return re.search(r"\bv\w+q_\w+\(", "\n".join(self.texts)) is not None
 
+    def has_assembly(self) -> bool:
+        """Whether any function may need the register of the frame pointer."""
+        return f"{self.prefix.upper()}_NO_ASM" in "\n".join(self.texts)
+
     def of(self, kernel: Kernel, packed: Packed, types: CodeTypes) -> Callee:
         """The function of a kernel with these template parameters for codes of these types."""
-        source = (templates_dir() / find_template(self.target, kernel.template)).read_text()
-        types = types if "code_in" in source else CodeTypes()
+        types = types if self._reads(kernel.template, "code_(in|out)") else CodeTypes()
         names: dict[str, str] = {}
         for local, (template, key) in packed.shared.items():
-            names[local] = self._name(template, "", {**key, **names}, "", packed.form, types)
+            called = {name: fn for name, fn in names.items() if self._reads(template, name)}
+            named = str(key.get("named", ""))
+            names[local] = self._name(template, named, {**key, **called}, "", packed.form, types)
         struct = self.geometry.type_of(kernel.template, tuple(packed.sizes)) if packed.sizes else ""
         key = {**packed.key, **names}
         fields = tuple(packed.sizes)
         name = self._name(kernel.template, packed.suffix, key, struct, packed.form, types, fields)
-        return Callee(name, struct, "{{ layer }}" in source, types)
+        return Callee(name, struct, self._reads(kernel.template, "layer"), types)
+
+    def _reads(self, template: str, name: str) -> bool:
+        """Whether a template, as it is for the target, has a parameter whose name matches."""
+        source = (templates_dir() / find_template(self.target, template)).read_text()
+        return re.search(rf"\{{[{{%][^}}]*\b{name}\b", source) is not None
 
     def _name(
         self,
@@ -148,21 +158,19 @@ class Functions:
         fields: Sequence[str] = (),
     ) -> str:
         """The name of the function of a template, which is rendered unless one of this key and form is there."""
-        path = find_template(self.target, template)
-        source = (templates_dir() / path).read_text()
-        known = form if re.search(r"\bform\b", source) else None
-        types = types if "code_in" in source else CodeTypes()
+        known = form if self._reads(template, "form") else None
+        types = types if self._reads(template, "code_(in|out)") else CodeTypes()
         identity = (template, repr((sorted(key.items(), key=str), known, struct, types)))
         if identity not in self.written:
             depends = form and (known or not self.formed.isdisjoint(map(str, key.values())))
             parts = [self.prefix, template, types.mark, suffix, form.key if form and depends else ""]
             stem = "_".join(part for part in parts if part)
-            fn = self._unique(stem, key)
+            fn = self._unique(stem, {**key, "common": len(known.common)} if isinstance(known, Form) else key)
             self.formed |= {fn} if depends else set()
             sizes = ", ".join(f"int32_t {field}" for field in fields)
             geometry = {"layer": f"const {struct} *layer", "geometry": declarations(fields), "sizes": sizes}
             context = {**self.shared, **types.context, **key, **geometry, "fn": fn, "form": form}
-            self.written[identity] = (fn, self.geometry.text(struct) + self.render(path, context))
+            self.written[identity] = (fn, self.geometry.text(struct) + self.render(find_template(self.target, template), context))
         return self.written[identity][0]
 
     def _unique(self, stem: str, key: Mapping[str, object]) -> str:
@@ -195,6 +203,7 @@ def c_environment(prefix: str) -> jinja2.Environment:
     env = environment()
     env.filters["float32"] = lambda value: f"{float(np.float32(value))!r}f"
     env.globals["rq"] = env.get_template("kernels/requant.j2").make_module({"p": prefix, "N": prefix.upper()})
+    env.filters["continued"] = lambda text: " \\\n    ".join(["\\", *str(text).strip().split("\n")])[2:]
     return env
 
 

@@ -231,6 +231,11 @@ def wrapped(text: str, column: int) -> list[str]:
             text, depth = text[best:], lowest
             column += 0 if len(parts) > 1 else INDENT
             continue
+        if not best and not parts and (match := re.match(r"\w[\w *]*\(", text[: WIDTH - column])):
+            parts.append(match[0])
+            text, depth = text[match.end() :], 1
+            column += INDENT
+            continue
         if not best or (operands and '"' in text and text[best - 1] != ","):
             break
         depth = lowest
@@ -249,5 +254,6 @@ def lay_out(text: str) -> str:
     laid = re.sub(r"(?<=\{)\n\n+", "\n", laid)
     laid = re.sub(r"\n\n+(?= *\}[;,]?\n)", "\n", laid)
     laid = re.sub(r"(?<=\n\}\n)(?=[^\n#}])", "\n", laid)
+    laid = re.sub(r"(?<=\n\};\n)(?=/\*)", "\n", laid)
     laid = re.sub(r"(?<=\n#endif\n)(?=/\*|static|[a-z_]+ [^\n]*\)$)", "\n", laid)
     return re.sub(r"\n{3,}", "\n\n", laid)

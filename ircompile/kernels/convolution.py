@@ -186,9 +186,10 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         weights, recipe = np.where(turn[:, np.newaxis], -integers(weights), weights), negated(recipe, turn)
     excess = excess_in(site.consts[op.weights], coding)
     totals = excess != 0 or coding.nibbles
-    shared: Shared = {"unpack": ("unpack", {})}
-    if is_point(op) and single_pixels(context):
-        shared["pixel"] = ("pixel", {"coding": coding, "totals": totals})
+    shared = shared_of(
+        kernel.template, coding, totals, steps,
+        passes=in_passes(context), single=is_point(op) and single_pixels(context), of_bytes=source.itemsize == 1,
+    )  # fmt: skip
     key: dict[str, object] = {"coding": coding, "totals": totals}
     sizes, suffix = sizes_of(op, site, context), ""
     if column:
@@ -197,7 +198,8 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     elif kernel.template != "fully_connected":
         sizes["words"] = 2 * len(order)
     if kernel.template == "pointwise":
-        key["steps"] = steps
+        key["unrolled"] = steps
+        suffix = f"unrolled{steps}" if steps else ""
     if kernel.template == "conv":
         key["passes"] = in_passes(context)
     if kernel.template == "stem":
@@ -216,6 +218,39 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         stream = np.concatenate([before, stream])
     layout = stream_layout(len(weights), len(passes), len(order), recipe.form, coding, len(before))
     return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared, {"stream": layout})
+
+
+def shared_of(
+    template: str, coding: WeightCoding, totals: bool, unrolled: int, *, passes: bool, single: bool, of_bytes: bool
+) -> Shared:
+    """The functions and macros that a DSP kernel shares with others: those of a column or a pixel, and of two pixels.
+
+    `single`: a row of pixels may have an odd one.
+    """
+    sums: dict[str, object] = {"coding": coding, "totals": totals}
+    shared: Shared = {"unpack": ("unpack", {}), "turn": ("turn", {"coding": coding})}
+    if template in ("fully_connected", "dense_column") or single:
+        shared["one_turn"] = ("asm_turn", {"coding": coding, "named": "one", "pixels": 1})
+        shared["one_pixel"] = ("one_pixel", {"coding": coding})
+        shared["store_one"] = ("store", {"named": "one", "pixels": 1})
+    if template == "fully_connected" or single:
+        shared["pixel"] = ("pixel", sums)
+    if template in ("fully_connected", "dense_column"):
+        return shared
+    two: dict[str, object] = {"coding": coding, "pixels": 2, "first": False}
+    if unrolled:
+        shared["first_turn"] = ("asm_turn", {**two, "named": "first", "first": True})
+    shared["two_turn"] = ("asm_turn", {**two, "named": "two"})
+    shared["store_two"] = ("store", {"named": "two", "pixels": 2})
+    if of_bytes:
+        shared["four"] = ("spread_four", {"totals": totals})
+    if template != "stem":
+        shared["spread"] = ("spread", {"totals": totals})
+    passes = passes and template == "conv"
+    shared["kept"] = ("kept", {"totals": totals, "passes": passes, "loops": not unrolled})
+    tile = {"unrolled": unrolled, "passes": passes, "named": f"unrolled{unrolled}" if unrolled else ""}
+    shared["tile"] = ("tile", {**sums, **tile})
+    return shared
 
 
 def sizes_of(op: ops.Conv, site: Site, context: Context) -> dict[str, int]:

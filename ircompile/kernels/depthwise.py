@@ -233,7 +233,23 @@ def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         return Packed("3x3", narrow, arrays, sizes, recipe.form, recipe.exact, helpers(coding))
     sizes |= {"channels": source.channels, "span": span, **context.steps(site)}
     suffix = ("s2" if stride == 2 else "") + (f"_x{multiplier}" if multiplier > 1 else "")
-    return Packed(suffix.strip("_"), key, arrays, sizes, recipe.form, recipe.exact, helpers(coding))
+    shared = helpers(coding) | parts_of_rows(stride, left > 0, edge, stride if overlap else 0)
+    return Packed(suffix.strip("_"), key, arrays, sizes, recipe.form, recipe.exact, shared)
+
+
+def parts_of_rows(stride: int, left: bool, edge: bool, back: int) -> dict[str, tuple[str, dict[str, object]]]:
+    """What a row of a 3 x 3 window does under the first two outputs, any two, and the last two.
+
+    `left` and `edge`: whether a column of padding is before and behind; `back`: how many codes the last two begin
+    before the others end.
+    """
+
+    def rows(part: str, edge: bool = False, back: int = 0) -> tuple[str, dict[str, object]]:
+        strided = part + f"_s{stride}" * (stride > 1)
+        return "two_taps", {"named": strided, "part": part, "stride": stride, "edge": edge, "back": back}
+
+    parts = {"left_rows": rows("left")} if left else {}
+    return parts | {"middle_rows": rows("middle"), "last_rows": rows("last", edge, back)}
 
 
 KERNELS: dict[type[ops.Op], Choose] = {ops.Depthwise: choose_depthwise}

@@ -56,6 +56,11 @@ class WeightCoding(Enum):
         """The type of a weight in flash, for reports: "int4", "int8" or "int16"."""
         return "int4" if self.nibbles else "int16" if self.wide else "int8"
 
+    @property
+    def turn_words(self) -> int:
+        """Words of a stream of the DSP kernels for two codes and four channels, or four codes and two channels."""
+        return 4 if self.wide else 1 if self.nibbles else 2
+
     def bytes(self, count: int) -> int:
         """Bytes of `count` weights, without what a kernel may pad them with."""
         if self.nibbles:

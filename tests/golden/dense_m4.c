@@ -23,8 +23,12 @@
  *   [804, 836)              3 - 3  sums of mean3
  *   [0, 10)     1 x 10      4 - 4  conv4 1x1x10 output
  */
+#if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(DENSE_NO_ASM)
+#pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
+#endif
+
 #include "dense.h"
-#if DENSE_BUILD != 0xd0da64b3u
+#if DENSE_BUILD != 0xbceb2542u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -239,17 +243,22 @@ static void dense_keep(int8_t *to, const int8_t *from, int32_t bytes)
     }
 }
 
-/* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define DENSE_NO_ASM
- * where r7 is not free (frame pointers). */
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(DENSE_NO_ASM)
+/* Assembly for loops that fill all registers, where the compiler spills; what stands beside it in C does the same, with
+ * other compilers and on other machines, or where DENSE_NO_ASM is defined. */
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && !defined(DENSE_NO_ASM)
 #define DENSE_ASM 1
 #define DENSE_KEEP(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory") /* no work on it is moved or kept */
 #define DENSE_KEPT volatile
-#define DENSE_IN(name) __asm__(name)
 #else
 #define DENSE_ASM 0
 #define DENSE_KEEP(pointer)
 #define DENSE_KEPT
+#endif
+
+/* Names the register of a variable to the optimizer; without it nobody minds. */
+#if DENSE_ASM && defined(__OPTIMIZE__)
+#define DENSE_IN(name) __asm__(name)
+#else
 #define DENSE_IN(name)
 #endif
 
@@ -277,6 +286,191 @@ static inline int32_t dense_unpack_odd(int32_t word)
 }
 #endif
 
+/* A turn: two codes of a pixel, x, times the weights w of four channels, added to their sums. */
+DENSE_INLINE void dense_turn_4(int32_t *sums, const int32_t *w, int32_t x)
+{
+    sums[0] = dense_smlad(w[0], x, sums[0]);
+    sums[1] = dense_smlad(w[1], x, sums[1]);
+    sums[2] = dense_smlad(w[2], x, sums[2]);
+    sums[3] = dense_smlad(w[3], x, sums[3]);
+}
+
+/* Two turns of two channels: the codes `first` of a pixel, then `second`. */
+DENSE_INLINE void dense_turn_2(int32_t *sums, const int32_t *w, int32_t first, int32_t second)
+{
+    sums[0] = dense_smlad(w[0], first, sums[0]);
+    sums[1] = dense_smlad(w[1], first, sums[1]);
+    sums[0] = dense_smlad(w[2], second, sums[0]);
+    sums[1] = dense_smlad(w[3], second, sums[1]);
+}
+
+/* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
+ * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_4 is the same in C, for one pixel. */
+#define DENSE_ASM_TURN_TWO \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b0], %[w0], %[x1], %[b0]\n\t" \
+    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
+    "smlad %[b1], %[w1], %[x1], %[b1]\n\t" \
+    "smlad %[a1], %[w1], %[x0], %[a1]\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b2], %[w0], %[x1], %[b2]\n\t" \
+    "smlad %[a2], %[w0], %[x0], %[a2]\n\t" \
+    "smlad %[b3], %[w1], %[x1], %[b3]\n\t" \
+    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+
+/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
+ * offset. */
+DENSE_INLINE void dense_store_two_high_rounded_2(int8_t *out, int32_t across, int32_t a, int32_t b,
+    const int32_t *words)
+{
+    const int32_t multiplier_c = words[0];
+    const int32_t offset_c = words[1];
+    out[0] = (int8_t)dense_requant_high_rounded_2(a, multiplier_c, offset_c);
+    out[across] = (int8_t)dense_requant_high_rounded_2(b, multiplier_c, offset_c);
+}
+
+/* Spreads four codes of pixels a and b as halfwords, codes 0 and 2 of both, then 1 and 3; moves the pointers on. */
+DENSE_INLINE void dense_spread_four(int32_t **to, const int8_t **a, const int8_t **b)
+{
+    int32_t *next = *to;
+#if DENSE_ASM
+    int32_t word_a, word_b, even_a, even_b;
+    __asm__ volatile(
+        "ldr %[wa], [%[a]], #4\n\t"
+        "ldr %[wb], [%[b]], #4\n\t"
+        "sxtb16 %[ea], %[wa]\n\t"
+        "sxtb16 %[eb], %[wb]\n\t"
+        "strd %[ea], %[eb], [%[to]], #8\n\t"
+        "sxtb16 %[wa], %[wa], ror #8\n\t"
+        "sxtb16 %[wb], %[wb], ror #8\n\t"
+        "strd %[wa], %[wb], [%[to]], #8\n\t"
+        : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(*a), [b] "+&r"(*b),
+        [to] "+&r"(next)
+        :
+        : "memory");
+    *to = next;
+#else
+    next[0] = dense_sxtb16(dense_unpack_word(*a));
+    next[1] = dense_sxtb16(dense_unpack_word(*b));
+    next[2] = dense_unpack_odd(dense_unpack_word(*a));
+    next[3] = dense_unpack_odd(dense_unpack_word(*b));
+    *to += 4;
+    *a += 4;
+    *b += 4;
+#endif
+}
+
+/* What the assembly of a tile leaves no register for. */
+struct dense_kept {
+    const int8_t *limit; /* the end of the patch, or one before where turns are no multiple of four: bit 0 says so */
+    const int32_t *patch, *stream;
+    int8_t *out, *out_end;
+    int32_t pixel_step, channel_step;
+};
+
+/* Keeps what is the same for all pixels of a row. The patch has `words` words. */
+DENSE_INLINE void dense_kept_begin(DENSE_KEPT struct dense_kept *kept, const int32_t *patch, int32_t words,
+    const int32_t *stream, int32_t pixel_step, int32_t channel_step)
+{
+    kept->limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
+    kept->patch = patch;
+    kept->stream = stream;
+    kept->pixel_step = pixel_step;
+    kept->channel_step = channel_step;
+}
+
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time, then two:
+ *
+ *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
+ *
+ * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
+ * four. */
+DENSE_INLINE void dense_tile_high_rounded_2(DENSE_KEPT struct dense_kept *kept, const int32_t *patch, int32_t words,
+    int32_t channels_out)
+{
+    const int32_t *w = kept->stream;
+#if DENSE_ASM
+    const int8_t *const limit = kept->limit;
+#endif
+    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    while (kept->out != kept->out_end) {
+        const int32_t *codes = kept->patch;
+#if DENSE_ASM
+        int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
+        __asm__ volatile(
+            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            "mov %[b0], %[a0]\n\t"
+            "mov %[b1], %[a1]\n\t"
+            "mov %[b2], %[a2]\n\t"
+            "mov %[b3], %[a3]\n\t"
+            "ldr %[w0], %[limit]\n\t"
+            "lsls %[w0], %[w0], #31\n\t"
+            "bne 2f\n"
+            "1:\n\t"
+            DENSE_ASM_TURN_TWO
+            DENSE_ASM_TURN_TWO
+            "2:\n\t"
+            DENSE_ASM_TURN_TWO
+            DENSE_ASM_TURN_TWO
+            "ldr %[w0], %[limit]\n\t"
+            "cmp %[x], %[w0]\n\t"
+            "bcc 1b\n\t"
+            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
+            [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
+            [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(codes), [w] "+&r"(w)
+            : [limit] "m"(limit)
+            : "cc", "memory");
+        const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
+#else
+        int32_t a[4], b[4];
+        for (int32_t j = 0; j < 4; j++) {
+            a[j] = w[j];
+            b[j] = w[j];
+        }
+        w += 4;
+        for (; codes < patch + words; codes += 2, w += 4) {
+            dense_turn_4(a, w, codes[0]);
+            dense_turn_4(b, w, codes[1]);
+        }
+#endif
+        int8_t *to = kept->out;
+        const int32_t across = kept->pixel_step;
+        const int32_t down = kept->channel_step;
+        dense_store_two_high_rounded_2(to, across, a[0], b[0], w);
+        to += down;
+        DENSE_KEEP(to);
+        dense_store_two_high_rounded_2(to, across, a[1], b[1], w + 2);
+        to += down;
+        DENSE_KEEP(to);
+        dense_store_two_high_rounded_2(to, across, a[2], b[2], w + 4);
+        to += down;
+        DENSE_KEEP(to);
+        dense_store_two_high_rounded_2(to, across, a[3], b[3], w + 6);
+        to += down;
+        DENSE_KEEP(to);
+        kept->out = to;
+        w += 8;
+    }
+    for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+        int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
+        w += 2;
+        int8_t *to = kept->out;
+        for (const int32_t *codes = patch; codes < patch + words; codes += 4, w += 4) {
+            dense_turn_2(a, w, codes[0], codes[2]);
+            dense_turn_2(b, w, codes[1], codes[3]);
+        }
+        dense_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w);
+        if (rest == 1)
+            break;
+        to += kept->channel_step;
+        dense_store_two_high_rounded_2(to, kept->pixel_step, a[1], b[1], w + 2);
+        kept->out = to + kept->channel_step;
+        w += 4;
+    }
+}
+
 /* A layer as dense_stem reads it. */
 struct dense_stem_layer {
     int32_t channels_out; /* of an output pixel */
@@ -287,6 +481,7 @@ struct dense_stem_layer {
     int32_t row_bytes; /* of an input row */
     int32_t words; /* of the patch: pairs of codes of two pixels */
 };
+
 /* A code as a halfword. */
 static inline void dense_stem_3x3_s2_p0_c3_high_rounded_2_half(int8_t *to, int8_t code)
 {
@@ -321,18 +516,8 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
     const int32_t row_bytes = layer->row_bytes;
     const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
-    DENSE_KEPT struct {
-        const int8_t *limit;
-        const int32_t *patch, *stream;
-        int8_t *out, *out_end;
-        int32_t pixel_step, channel_step;
-    } kept;
-    kept.limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
-    kept.patch = patch;
-    kept.stream = stream;
-    kept.pixel_step = pixel_step;
-    kept.channel_step = channel_step;
+    DENSE_KEPT struct dense_kept kept;
+    dense_kept_begin(&kept, patch, words, stream, pixel_step, channel_step);
     int8_t *const border = scratch + 4 * words;
     for (int32_t x = 0; x < width; x += 2) {
         const int32_t first = (x * 2 - 0) * 3;
@@ -347,58 +532,8 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border, row, first, row_bytes, zero_in);
             const int8_t *b = second_inside && row != NULL ? row + second
                 : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border + 9, row, second, row_bytes, zero_in);
-            {
-#if DENSE_ASM
-                int32_t word_a, word_b, even_a, even_b;
-                __asm__ volatile(
-                    "ldr %[wa], [%[a]], #4\n\t"
-                    "ldr %[wb], [%[b]], #4\n\t"
-                    "sxtb16 %[ea], %[wa]\n\t"
-                    "sxtb16 %[eb], %[wb]\n\t"
-                    "strd %[ea], %[eb], [%[to]], #8\n\t"
-                    "sxtb16 %[wa], %[wa], ror #8\n\t"
-                    "sxtb16 %[wb], %[wb], ror #8\n\t"
-                    "strd %[wa], %[wb], [%[to]], #8\n\t"
-                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-                    [b] "+&r"(b), [to] "+&r"(next)
-                    :
-                    : "memory");
-#else
-                next[0] = dense_sxtb16(dense_unpack_word(a));
-                next[1] = dense_sxtb16(dense_unpack_word(b));
-                next[2] = dense_unpack_odd(dense_unpack_word(a));
-                next[3] = dense_unpack_odd(dense_unpack_word(b));
-                a += 4;
-                b += 4;
-                next += 4;
-#endif
-            }
-            {
-#if DENSE_ASM
-                int32_t word_a, word_b, even_a, even_b;
-                __asm__ volatile(
-                    "ldr %[wa], [%[a]], #4\n\t"
-                    "ldr %[wb], [%[b]], #4\n\t"
-                    "sxtb16 %[ea], %[wa]\n\t"
-                    "sxtb16 %[eb], %[wb]\n\t"
-                    "strd %[ea], %[eb], [%[to]], #8\n\t"
-                    "sxtb16 %[wa], %[wa], ror #8\n\t"
-                    "sxtb16 %[wb], %[wb], ror #8\n\t"
-                    "strd %[wa], %[wb], [%[to]], #8\n\t"
-                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-                    [b] "+&r"(b), [to] "+&r"(next)
-                    :
-                    : "memory");
-#else
-                next[0] = dense_sxtb16(dense_unpack_word(a));
-                next[1] = dense_sxtb16(dense_unpack_word(b));
-                next[2] = dense_unpack_odd(dense_unpack_word(a));
-                next[3] = dense_unpack_odd(dense_unpack_word(b));
-                a += 4;
-                b += 4;
-                next += 4;
-#endif
-            }
+            dense_spread_four(&next, &a, &b);
+            dense_spread_four(&next, &a, &b);
             dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 0, a[0]);
             dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 4, b[0]);
         }
@@ -408,58 +543,8 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border, row, first, row_bytes, zero_in);
             const int8_t *b = second_inside && row != NULL ? row + second
                 : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border + 9, row, second, row_bytes, zero_in);
-            {
-#if DENSE_ASM
-                int32_t word_a, word_b, even_a, even_b;
-                __asm__ volatile(
-                    "ldr %[wa], [%[a]], #4\n\t"
-                    "ldr %[wb], [%[b]], #4\n\t"
-                    "sxtb16 %[ea], %[wa]\n\t"
-                    "sxtb16 %[eb], %[wb]\n\t"
-                    "strd %[ea], %[eb], [%[to]], #8\n\t"
-                    "sxtb16 %[wa], %[wa], ror #8\n\t"
-                    "sxtb16 %[wb], %[wb], ror #8\n\t"
-                    "strd %[wa], %[wb], [%[to]], #8\n\t"
-                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-                    [b] "+&r"(b), [to] "+&r"(next)
-                    :
-                    : "memory");
-#else
-                next[0] = dense_sxtb16(dense_unpack_word(a));
-                next[1] = dense_sxtb16(dense_unpack_word(b));
-                next[2] = dense_unpack_odd(dense_unpack_word(a));
-                next[3] = dense_unpack_odd(dense_unpack_word(b));
-                a += 4;
-                b += 4;
-                next += 4;
-#endif
-            }
-            {
-#if DENSE_ASM
-                int32_t word_a, word_b, even_a, even_b;
-                __asm__ volatile(
-                    "ldr %[wa], [%[a]], #4\n\t"
-                    "ldr %[wb], [%[b]], #4\n\t"
-                    "sxtb16 %[ea], %[wa]\n\t"
-                    "sxtb16 %[eb], %[wb]\n\t"
-                    "strd %[ea], %[eb], [%[to]], #8\n\t"
-                    "sxtb16 %[wa], %[wa], ror #8\n\t"
-                    "sxtb16 %[wb], %[wb], ror #8\n\t"
-                    "strd %[wa], %[wb], [%[to]], #8\n\t"
-                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-                    [b] "+&r"(b), [to] "+&r"(next)
-                    :
-                    : "memory");
-#else
-                next[0] = dense_sxtb16(dense_unpack_word(a));
-                next[1] = dense_sxtb16(dense_unpack_word(b));
-                next[2] = dense_unpack_odd(dense_unpack_word(a));
-                next[3] = dense_unpack_odd(dense_unpack_word(b));
-                a += 4;
-                b += 4;
-                next += 4;
-#endif
-            }
+            dense_spread_four(&next, &a, &b);
+            dense_spread_four(&next, &a, &b);
             dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 2, a[0]);
             dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 6, b[0]);
         }
@@ -469,222 +554,83 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
                 : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border, row, first, row_bytes, zero_in);
             const int8_t *b = second_inside && row != NULL ? row + second
                 : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border + 9, row, second, row_bytes, zero_in);
-            {
-#if DENSE_ASM
-                int32_t word_a, word_b, even_a, even_b;
-                __asm__ volatile(
-                    "ldr %[wa], [%[a]], #4\n\t"
-                    "ldr %[wb], [%[b]], #4\n\t"
-                    "sxtb16 %[ea], %[wa]\n\t"
-                    "sxtb16 %[eb], %[wb]\n\t"
-                    "strd %[ea], %[eb], [%[to]], #8\n\t"
-                    "sxtb16 %[wa], %[wa], ror #8\n\t"
-                    "sxtb16 %[wb], %[wb], ror #8\n\t"
-                    "strd %[wa], %[wb], [%[to]], #8\n\t"
-                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-                    [b] "+&r"(b), [to] "+&r"(next)
-                    :
-                    : "memory");
-#else
-                next[0] = dense_sxtb16(dense_unpack_word(a));
-                next[1] = dense_sxtb16(dense_unpack_word(b));
-                next[2] = dense_unpack_odd(dense_unpack_word(a));
-                next[3] = dense_unpack_odd(dense_unpack_word(b));
-                a += 4;
-                b += 4;
-                next += 4;
-#endif
-            }
-            {
-#if DENSE_ASM
-                int32_t word_a, word_b, even_a, even_b;
-                __asm__ volatile(
-                    "ldr %[wa], [%[a]], #4\n\t"
-                    "ldr %[wb], [%[b]], #4\n\t"
-                    "sxtb16 %[ea], %[wa]\n\t"
-                    "sxtb16 %[eb], %[wb]\n\t"
-                    "strd %[ea], %[eb], [%[to]], #8\n\t"
-                    "sxtb16 %[wa], %[wa], ror #8\n\t"
-                    "sxtb16 %[wb], %[wb], ror #8\n\t"
-                    "strd %[wa], %[wb], [%[to]], #8\n\t"
-                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-                    [b] "+&r"(b), [to] "+&r"(next)
-                    :
-                    : "memory");
-#else
-                next[0] = dense_sxtb16(dense_unpack_word(a));
-                next[1] = dense_sxtb16(dense_unpack_word(b));
-                next[2] = dense_unpack_odd(dense_unpack_word(a));
-                next[3] = dense_unpack_odd(dense_unpack_word(b));
-                a += 4;
-                b += 4;
-                next += 4;
-#endif
-            }
+            dense_spread_four(&next, &a, &b);
+            dense_spread_four(&next, &a, &b);
             dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 8, a[0]);
             dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 12, b[0]);
         }
         kept.out = out;
         kept.pixel_step = second != first ? pixel_step : 0;
-        {
-            const int32_t *w = kept.stream;
-            kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
-            while (kept.out != kept.out_end) {
-                int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-                const int32_t *codes = kept.patch;
-#if DENSE_ASM
-                int32_t x0, x1, w0, w1;
-                __asm__ volatile(
-                    "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-                    "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-                    "ldr %[w0], %[limit]\n\t"
-                    "mov %[b0], %[a0]\n\t"
-                    "mov %[b1], %[a1]\n\t"
-                    "mov %[b2], %[a2]\n\t"
-                    "mov %[b3], %[a3]\n\t"
-                    "lsls %[w0], %[w0], #31\n\t"
-                    "bne 2f\n"
-                    "1:\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "2:\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "ldr %[w0], %[limit]\n\t"
-                    "cmp %[x], %[w0]\n\t"
-                    "bcc 1b\n\t"
-                    : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
-                    [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
-                    [x] "+&r"(codes), [w] "+&r"(w)
-                    : [limit] "m"(kept.limit)
-                    : "cc", "memory");
-#else
-                a0 = b0 = w[0];
-                a1 = b1 = w[1];
-                a2 = b2 = w[2];
-                a3 = b3 = w[3];
-                for (w += 4; codes < patch + words; codes += 2) {
-                    a0 = dense_smlad(w[0], codes[0], a0);
-                    a1 = dense_smlad(w[1], codes[0], a1);
-                    b0 = dense_smlad(w[0], codes[1], b0);
-                    b1 = dense_smlad(w[1], codes[1], b1);
-                    a2 = dense_smlad(w[2], codes[0], a2);
-                    a3 = dense_smlad(w[3], codes[0], a3);
-                    b2 = dense_smlad(w[2], codes[1], b2);
-                    b3 = dense_smlad(w[3], codes[1], b3);
-                    w += 4;
-                }
-#endif
-                int8_t *to = kept.out;
-                const int32_t across = kept.pixel_step;
-                const int32_t down = kept.channel_step;
-                {
-                    const int32_t multiplier_c = (w - 1)[1];
-                    const int32_t offset_c = (w - 1)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
-                    to[across] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 1)[1];
-                    const int32_t offset_c = (w + 1)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
-                    to[across] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 3)[1];
-                    const int32_t offset_c = (w + 3)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a2, multiplier_c, offset_c);
-                    to[across] = (int8_t)dense_requant_high_rounded_2(b2, multiplier_c, offset_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 5)[1];
-                    const int32_t offset_c = (w + 5)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a3, multiplier_c, offset_c);
-                    to[across] = (int8_t)dense_requant_high_rounded_2(b3, multiplier_c, offset_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                kept.out = to;
-                w += 8;
-            }
-            for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-                int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
-                w += 2;
-                int8_t *to = kept.out;
-                for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-                    a0 = dense_smlad(w[0], codes[0], a0);
-                    a1 = dense_smlad(w[1], codes[0], a1);
-                    b0 = dense_smlad(w[0], codes[1], b0);
-                    b1 = dense_smlad(w[1], codes[1], b1);
-                    w += 2;
-                }
-                {
-                    const int32_t multiplier_c = (w - 1)[1];
-                    const int32_t offset_c = (w - 1)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
-                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
-                }
-                if (rest == 1)
-                    break;
-                to += kept.channel_step;
-                {
-                    const int32_t multiplier_c = (w + 1)[1];
-                    const int32_t offset_c = (w + 1)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
-                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
-                }
-                kept.out = to + kept.channel_step;
-                w += 4;
-            }
-        }
+        dense_tile_high_rounded_2(&kept, patch, words, channels_out);
         out += 2 * pixel_step;
     }
+}
+
+/* A turn in assembly: two codes of a pixel, x, times the weights of four channels come to the sums a0 to a3.
+ * dense_turn_4 is the same in C. */
+#define DENSE_ASM_TURN_ONE(x) \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[a0], %[w0], %[" x "], %[a0]\n\t" \
+    "smlad %[a1], %[w1], %[" x "], %[a1]\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[a2], %[w0], %[" x "], %[a2]\n\t" \
+    "smlad %[a3], %[w1], %[" x "], %[a3]\n\t"
+
+/* Four channels of one pixel: its codes from x to `end`, a multiple of four and not none, times the weights from w on,
+ * added to the sums; returns the weights that follow. The loop in assembly, of eight codes, may be entered in its
+ * middle. */
+DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
+{
+#if DENSE_ASM
+    int32_t a0 = sums[0], a1 = sums[1], a2 = sums[2], a3 = sums[3], x0, x1, w0, w1;
+    __asm__(
+        "cmp %[odd], #0\n\t"
+        "bne 2f\n"
+        "1:\n\t"
+        "ldr %[x0], [%[x]], #4\n\t"
+        "sxtb16 %[x1], %[x0], ror #8\n\t"
+        "sxtb16 %[x0], %[x0]\n\t"
+        DENSE_ASM_TURN_ONE("x0")
+        DENSE_ASM_TURN_ONE("x1")
+        "2:\n\t"
+        "ldr %[x0], [%[x]], #4\n\t"
+        "sxtb16 %[x1], %[x0], ror #8\n\t"
+        "sxtb16 %[x0], %[x0]\n\t"
+        DENSE_ASM_TURN_ONE("x0")
+        DENSE_ASM_TURN_ONE("x1")
+        "cmp %[x], %[end]\n\t"
+        "bcc 1b\n\t"
+        : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3),
+        [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
+        : [end] "r"(end), [odd] "r"((end - x) & 4)
+        : "cc", "memory");
+    sums[0] = a0;
+    sums[1] = a1;
+    sums[2] = a2;
+    sums[3] = a3;
+#else
+    for (; x < end; x += 4, w += 8) {
+        dense_turn_4(sums, w, dense_sxtb16(dense_unpack_word(x)));
+        dense_turn_4(sums, w + 4, dense_unpack_odd(dense_unpack_word(x)));
+    }
+#endif
+    return w;
+}
+
+/* The same for two channels. */
+DENSE_INLINE const int32_t *dense_one_pixel_2(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
+{
+    for (; x < end; x += 4, w += 4)
+        dense_turn_2(sums, w, dense_sxtb16(dense_unpack_word(x)), dense_unpack_odd(dense_unpack_word(x)));
+    return w;
+}
+
+/* Stores a channel's code, whose sum is `a`. words: multiplier, offset. */
+DENSE_INLINE void dense_store_one_high_rounded_2(int8_t *out, int32_t a, const int32_t *words)
+{
+    const int32_t multiplier_c = words[0];
+    const int32_t offset_c = words[1];
+    out[0] = (int8_t)dense_requant_high_rounded_2(a, multiplier_c, offset_c);
 }
 
 /* All channels c of one pixel of `count` codes: out[c * channel_step] = requant(start[c] + sum over k of in[k] *
@@ -693,166 +639,172 @@ static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const in
     int32_t channels, int32_t channel_step)
 {
     const int8_t *const end = in + (count & ~3);
-    int32_t tail0 = 0, tail1 = 0;
+    int32_t tail0 = 0, tail1 = 0; /* the codes behind */
     const int32_t *w = stream;
     if ((count & 3) != 0) {
         tail0 = (count & 3) > 1 ? (int32_t)(((uint32_t)end[1] << 16) | (uint16_t)end[0]) : end[0];
         tail1 = in[count - 1];
     }
     for (; channels >= 4; channels -= 4) {
-        int32_t a0 = w[0], a1 = w[1], a2 = w[2], a3 = w[3];
-        const int8_t *x = in;
+        int32_t a[4] = {w[0], w[1], w[2], w[3]};
         w += 4;
-#if DENSE_ASM
-        if (x < end) {
-            int32_t x0, x1, w0, w1;
-            __asm__(
-                "cmp %[odd], #0\n\t"
-                "bne 2f\n"
-                "1:\n\t"
-                "ldr %[x0], [%[x]], #4\n\t"
-                "sxtb16 %[x1], %[x0], ror #8\n\t"
-                "sxtb16 %[x0], %[x0]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-                "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
-                "smlad %[a1], %[w1], %[x1], %[a1]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a2], %[w0], %[x1], %[a2]\n\t"
-                "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
-                "2:\n\t"
-                "ldr %[x0], [%[x]], #4\n\t"
-                "sxtb16 %[x1], %[x0], ror #8\n\t"
-                "sxtb16 %[x0], %[x0]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-                "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
-                "smlad %[a1], %[w1], %[x1], %[a1]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a2], %[w0], %[x1], %[a2]\n\t"
-                "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
-                "cmp %[x], %[end]\n\t"
-                "bcc 1b\n\t"
-                : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3), [x0] "=&r"(x0), [x1] "=&r"(x1),
-                [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
-                : [end] "r"(end), [odd] "r"(count & 4)
-                : "cc", "memory");
-        }
-#else
-        for (; x < end; x += 4) {
-            const int32_t even = dense_sxtb16(dense_unpack_word(x));
-            const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
-            {
-                a0 = dense_smlad(w[0], even, a0);
-                a1 = dense_smlad(w[1], even, a1);
-                a2 = dense_smlad(w[2], even, a2);
-                a3 = dense_smlad(w[3], even, a3);
-                w += 4;
-            }
-            {
-                a0 = dense_smlad(w[0], odd, a0);
-                a1 = dense_smlad(w[1], odd, a1);
-                a2 = dense_smlad(w[2], odd, a2);
-                a3 = dense_smlad(w[3], odd, a3);
-                w += 4;
-            }
-        }
-#endif
+        if (in < end)
+            w = dense_one_pixel(a, in, end, w);
         if ((count & 3) != 0) {
-            {
-                a0 = dense_smlad(w[0], tail0, a0);
-                a1 = dense_smlad(w[1], tail0, a1);
-                a2 = dense_smlad(w[2], tail0, a2);
-                a3 = dense_smlad(w[3], tail0, a3);
-                w += 4;
-            }
-            {
-                a0 = dense_smlad(w[0], tail1, a0);
-                a1 = dense_smlad(w[1], tail1, a1);
-                a2 = dense_smlad(w[2], tail1, a2);
-                a3 = dense_smlad(w[3], tail1, a3);
-                w += 4;
-            }
+            dense_turn_4(a, w, tail0);
+            dense_turn_4(a, w + 4, tail1);
+            w += 8;
         }
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
-            out[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
-        }
+        dense_store_one_high_rounded_2(out, a[0], w);
         out += channel_step;
-        {
-            const int32_t multiplier_c = (w + 1)[1];
-            const int32_t offset_c = (w + 1)[2];
-            out[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
-        }
+        dense_store_one_high_rounded_2(out, a[1], w + 2);
         out += channel_step;
-        {
-            const int32_t multiplier_c = (w + 3)[1];
-            const int32_t offset_c = (w + 3)[2];
-            out[0] = (int8_t)dense_requant_high_rounded_2(a2, multiplier_c, offset_c);
-        }
+        dense_store_one_high_rounded_2(out, a[2], w + 4);
         out += channel_step;
-        {
-            const int32_t multiplier_c = (w + 5)[1];
-            const int32_t offset_c = (w + 5)[2];
-            out[0] = (int8_t)dense_requant_high_rounded_2(a3, multiplier_c, offset_c);
-        }
+        dense_store_one_high_rounded_2(out, a[3], w + 6);
         out += channel_step;
         w += 8;
     }
     for (; channels > 0; channels -= 2) {
-        int32_t a0 = w[0], a1 = w[1];
-        w += 2;
-        for (const int8_t *x = in; x < end; x += 4) {
-            const int32_t even = dense_sxtb16(dense_unpack_word(x));
-            const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
-            {
-                a0 = dense_smlad(w[0], even, a0);
-                a1 = dense_smlad(w[1], even, a1);
-                w += 2;
-            }
-            {
-                a0 = dense_smlad(w[0], odd, a0);
-                a1 = dense_smlad(w[1], odd, a1);
-                w += 2;
-            }
-        }
+        int32_t a[2] = {w[0], w[1]};
+        w = dense_one_pixel_2(a, in, end, w + 2);
         if ((count & 3) != 0) {
-            {
-                a0 = dense_smlad(w[0], tail0, a0);
-                a1 = dense_smlad(w[1], tail0, a1);
-                w += 2;
-            }
-            {
-                a0 = dense_smlad(w[0], tail1, a0);
-                a1 = dense_smlad(w[1], tail1, a1);
-                w += 2;
-            }
+            dense_turn_2(a, w, tail0, tail1);
+            w += 4;
         }
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
-            out[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
-        }
+        dense_store_one_high_rounded_2(out, a[0], w);
         if (channels == 1)
             return;
         out += channel_step;
-        {
-            const int32_t multiplier_c = (w + 1)[1];
-            const int32_t offset_c = (w + 1)[2];
-            out[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
-        }
+        dense_store_one_high_rounded_2(out, a[1], w + 2);
         out += channel_step;
+        w += 4;
+    }
+}
+
+/* A turn in assembly, the first: b's sums begin where a's do. x0 and x1 become the next two codes of pixels a and b;
+ * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. dense_turn_4 is the same in
+ * C, for one pixel. */
+#define DENSE_ASM_TURN_FIRST \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b0], %[w0], %[x1], %[a0]\n\t" \
+    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
+    "smlad %[b1], %[w1], %[x1], %[a1]\n\t" \
+    "smlad %[a1], %[w1], %[x0], %[a1]\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b2], %[w0], %[x1], %[a2]\n\t" \
+    "smlad %[a2], %[w0], %[x0], %[a2]\n\t" \
+    "smlad %[b3], %[w1], %[x1], %[a3]\n\t" \
+    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+
+/* Spreads `count` codes of pixels a and b as halfwords from `next` on, the last count mod 4 in their order; returns
+ * what follows. */
+DENSE_INLINE int32_t *dense_spread(int32_t *next, const int8_t *a, const int8_t *b, int32_t count)
+{
+    for (; count >= 4; count -= 4)
+        dense_spread_four(&next, &a, &b);
+    if (count > 0) {
+        next[0] = count > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
+        next[1] = count > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
+        next += 2;
+    }
+    if (count > 2) {
+        next[0] = a[2];
+        next[1] = b[2];
+        next += 2;
+    }
+    return next;
+}
+
+/* What the assembly of a tile leaves no register for. */
+struct dense_kept_not_loops {
+    const int32_t *patch, *stream;
+    int8_t *out, *out_end;
+    int32_t pixel_step, channel_step;
+};
+
+/* Keeps what is the same for all pixels of a row. */
+DENSE_INLINE void dense_kept_not_loops_begin(DENSE_KEPT struct dense_kept_not_loops *kept, const int32_t *patch,
+    const int32_t *stream, int32_t pixel_step, int32_t channel_step)
+{
+    kept->patch = patch;
+    kept->stream = stream;
+    kept->pixel_step = pixel_step;
+    kept->channel_step = channel_step;
+}
+
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time, then two:
+ *
+ *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
+ *
+ * All 4 turns stand one after the other. */
+DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_KEPT struct dense_kept_not_loops *kept,
+    const int32_t *patch, int32_t words, int32_t channels_out)
+{
+    const int32_t *w = kept->stream;
+    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    while (kept->out != kept->out_end) {
+        const int32_t *codes = kept->patch;
+#if DENSE_ASM
+        int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
+        __asm__ volatile(
+            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            DENSE_ASM_TURN_FIRST
+            DENSE_ASM_TURN_TWO
+            DENSE_ASM_TURN_TWO
+            DENSE_ASM_TURN_TWO
+            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
+            [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
+            [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(codes), [w] "+&r"(w)
+            :
+            : "cc", "memory");
+        const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
+#else
+        int32_t a[4], b[4];
+        for (int32_t j = 0; j < 4; j++) {
+            a[j] = w[j];
+            b[j] = w[j];
+        }
+        w += 4;
+        for (; codes < patch + words; codes += 2, w += 4) {
+            dense_turn_4(a, w, codes[0]);
+            dense_turn_4(b, w, codes[1]);
+        }
+#endif
+        int8_t *to = kept->out;
+        const int32_t across = kept->pixel_step;
+        const int32_t down = kept->channel_step;
+        dense_store_two_high_rounded_2(to, across, a[0], b[0], w);
+        to += down;
+        DENSE_KEEP(to);
+        dense_store_two_high_rounded_2(to, across, a[1], b[1], w + 2);
+        to += down;
+        DENSE_KEEP(to);
+        dense_store_two_high_rounded_2(to, across, a[2], b[2], w + 4);
+        to += down;
+        DENSE_KEEP(to);
+        dense_store_two_high_rounded_2(to, across, a[3], b[3], w + 6);
+        to += down;
+        DENSE_KEEP(to);
+        kept->out = to;
+        w += 8;
+    }
+    for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+        int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
+        w += 2;
+        int8_t *to = kept->out;
+        for (const int32_t *codes = patch; codes < patch + words; codes += 4, w += 4) {
+            dense_turn_2(a, w, codes[0], codes[2]);
+            dense_turn_2(b, w, codes[1], codes[3]);
+        }
+        dense_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w);
+        if (rest == 1)
+            break;
+        to += kept->channel_step;
+        dense_store_two_high_rounded_2(to, kept->pixel_step, a[1], b[1], w + 2);
+        kept->out = to + kept->channel_step;
         w += 4;
     }
 }
@@ -866,13 +818,14 @@ struct dense_pointwise_layer {
     int32_t channel_step; /* bytes from a channel of a pixel to the next */
     int32_t words; /* of the patch: pairs of codes of two pixels */
 };
+
 /* A row of a 1 x 1 convolution, two pixels x at a time:
  *
  *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k]), start[c] without the input's zero point
  *
  * in: pixels of channels; out: any layout, see the steps. stream: how it is laid out stands above its array. scratch: a
  * patch, the codes of two pixels as halfwords. */
-static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
+static void dense_pointwise_unrolled4_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct dense_pointwise_layer *layer, int8_t *scratch)
 {
     const int32_t channels_in = layer->channels_in;
@@ -882,214 +835,160 @@ static void dense_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const 
     const int32_t channel_step = layer->channel_step;
     const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
-    DENSE_KEPT struct {
-        const int8_t *limit;
-        const int32_t *patch, *stream;
-        int8_t *out, *out_end;
-        int32_t pixel_step, channel_step;
-    } kept;
-    kept.limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
-    kept.patch = patch;
-    kept.stream = stream;
-    kept.pixel_step = pixel_step;
-    kept.channel_step = channel_step;
+    DENSE_KEPT struct dense_kept_not_loops kept;
+    dense_kept_not_loops_begin(&kept, patch, stream, pixel_step, channel_step);
     for (int32_t x = width; x >= 2; x -= 2) {
-        const int8_t *a = in;
-        const int8_t *b = in + channels_in;
-        int32_t *next = patch;
-        for (int32_t left_over = channels_in; ; left_over -= 4) {
-            if (left_over < 4) {
-                if (left_over > 0) {
-                    next[0] = left_over > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
-                    next[1] = left_over > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
-                    next += 2;
-                }
-                if (left_over > 2) {
-                    next[0] = a[2];
-                    next[1] = b[2];
-                    next += 2;
-                }
-                break;
-            }
-            {
-#if DENSE_ASM
-                int32_t word_a, word_b, even_a, even_b;
-                __asm__ volatile(
-                    "ldr %[wa], [%[a]], #4\n\t"
-                    "ldr %[wb], [%[b]], #4\n\t"
-                    "sxtb16 %[ea], %[wa]\n\t"
-                    "sxtb16 %[eb], %[wb]\n\t"
-                    "strd %[ea], %[eb], [%[to]], #8\n\t"
-                    "sxtb16 %[wa], %[wa], ror #8\n\t"
-                    "sxtb16 %[wb], %[wb], ror #8\n\t"
-                    "strd %[wa], %[wb], [%[to]], #8\n\t"
-                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-                    [b] "+&r"(b), [to] "+&r"(next)
-                    :
-                    : "memory");
-#else
-                next[0] = dense_sxtb16(dense_unpack_word(a));
-                next[1] = dense_sxtb16(dense_unpack_word(b));
-                next[2] = dense_unpack_odd(dense_unpack_word(a));
-                next[3] = dense_unpack_odd(dense_unpack_word(b));
-                a += 4;
-                b += 4;
-                next += 4;
-#endif
-            }
-        }
+        dense_spread(patch, in, in + channels_in, channels_in);
         kept.out = out;
-        {
-            const int32_t *w = kept.stream;
-            kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
-            while (kept.out != kept.out_end) {
-                int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-                const int32_t *codes = kept.patch;
-#if DENSE_ASM
-                int32_t x0, x1, w0, w1;
-                __asm__ volatile(
-                    "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-                    "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[a0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b1], %[w1], %[x1], %[a1]\n\t"
-                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b2], %[w0], %[x1], %[a2]\n\t"
-                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[a3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b1], %[w1], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w1], %[x0], %[a1]\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b2], %[w0], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w0], %[x0], %[a2]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
-                    [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
-                    [x] "+&r"(codes), [w] "+&r"(w)
-                    : [limit] "m"(kept.limit)
-                    : "cc", "memory");
-#else
-                a0 = b0 = w[0];
-                a1 = b1 = w[1];
-                a2 = b2 = w[2];
-                a3 = b3 = w[3];
-                for (w += 4; codes < patch + words; codes += 2) {
-                    a0 = dense_smlad(w[0], codes[0], a0);
-                    a1 = dense_smlad(w[1], codes[0], a1);
-                    b0 = dense_smlad(w[0], codes[1], b0);
-                    b1 = dense_smlad(w[1], codes[1], b1);
-                    a2 = dense_smlad(w[2], codes[0], a2);
-                    a3 = dense_smlad(w[3], codes[0], a3);
-                    b2 = dense_smlad(w[2], codes[1], b2);
-                    b3 = dense_smlad(w[3], codes[1], b3);
-                    w += 4;
-                }
-#endif
-                int8_t *to = kept.out;
-                const int32_t across = kept.pixel_step;
-                const int32_t down = kept.channel_step;
-                {
-                    const int32_t multiplier_c = (w - 1)[1];
-                    const int32_t offset_c = (w - 1)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
-                    to[across] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 1)[1];
-                    const int32_t offset_c = (w + 1)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
-                    to[across] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 3)[1];
-                    const int32_t offset_c = (w + 3)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a2, multiplier_c, offset_c);
-                    to[across] = (int8_t)dense_requant_high_rounded_2(b2, multiplier_c, offset_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 5)[1];
-                    const int32_t offset_c = (w + 5)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a3, multiplier_c, offset_c);
-                    to[across] = (int8_t)dense_requant_high_rounded_2(b3, multiplier_c, offset_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                kept.out = to;
-                w += 8;
-            }
-            for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-                int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
-                w += 2;
-                int8_t *to = kept.out;
-                for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-                    a0 = dense_smlad(w[0], codes[0], a0);
-                    a1 = dense_smlad(w[1], codes[0], a1);
-                    b0 = dense_smlad(w[0], codes[1], b0);
-                    b1 = dense_smlad(w[1], codes[1], b1);
-                    w += 2;
-                }
-                {
-                    const int32_t multiplier_c = (w - 1)[1];
-                    const int32_t offset_c = (w - 1)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a0, multiplier_c, offset_c);
-                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b0, multiplier_c, offset_c);
-                }
-                if (rest == 1)
-                    break;
-                to += kept.channel_step;
-                {
-                    const int32_t multiplier_c = (w + 1)[1];
-                    const int32_t offset_c = (w + 1)[2];
-                    to[0] = (int8_t)dense_requant_high_rounded_2(a1, multiplier_c, offset_c);
-                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_2(b1, multiplier_c, offset_c);
-                }
-                kept.out = to + kept.channel_step;
-                w += 4;
-            }
-        }
+        dense_tile_unrolled4_high_rounded_2(&kept, patch, words, channels_out);
         in += 2 * channels_in;
         out += 2 * pixel_step;
     }
     if ((width & 1) != 0)
         dense_pixel_high_rounded_2(in, channels_in, stream, out, channels_out, channel_step);
+}
+
+/* A turn: two codes of a pixel, x, times the weights w of four channels, added to their sums. */
+DENSE_INLINE void dense_turn_pairs_4(int32_t *sums, const int32_t *w, int32_t x)
+{
+    sums[1] = dense_smlad(w[0], x, sums[1]);
+    sums[0] = dense_smlad(dense_sxtb16(w[0]), x, sums[0]);
+    sums[3] = dense_smlad(w[1], x, sums[3]);
+    sums[2] = dense_smlad(dense_sxtb16(w[1]), x, sums[2]);
+}
+
+/* Two turns of two channels: the codes `first` of a pixel, then `second`. */
+DENSE_INLINE void dense_turn_pairs_2(int32_t *sums, const int32_t *w, int32_t first, int32_t second)
+{
+    sums[1] = dense_smlad(w[0], first, sums[1]);
+    sums[0] = dense_smlad(dense_sxtb16(w[0]), first, sums[0]);
+    sums[1] = dense_smlad(w[1], second, sums[1]);
+    sums[0] = dense_smlad(dense_sxtb16(w[1]), second, sums[0]);
+}
+
+/* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
+ * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_4 is the same in C, for one pixel. */
+#define DENSE_ASM_TURN_TWO_PAIRS \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b1], %[w0], %[x1], %[b1]\n\t" \
+    "smlad %[a1], %[w0], %[x0], %[a1]\n\t" \
+    "sxtb16 %[w0], %[w0]\n\t" \
+    "smlad %[b0], %[w0], %[x1], %[b0]\n\t" \
+    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
+    "smlad %[b3], %[w1], %[x1], %[b3]\n\t" \
+    "smlad %[a3], %[w1], %[x0], %[a3]\n\t" \
+    "sxtb16 %[w1], %[w1]\n\t" \
+    "smlad %[b2], %[w1], %[x1], %[b2]\n\t" \
+    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+
+/* Stores a channel's code of pixel a, whose sum times 2^1 is `a`, and that of b, `across` codes from there. words:
+ * multiplier, offset, shift. */
+DENSE_INLINE void dense_store_two_high_rounded_kink(int8_t *out, int32_t across, int32_t a, int32_t b,
+    const int32_t *words)
+{
+    const int32_t multiplier_c = words[0];
+    const int32_t offset_c = words[1];
+    const int32_t shift_c = words[2];
+    out[0] = (int8_t)dense_requant_high_rounded_kink(a, multiplier_c, offset_c, shift_c);
+    out[across] = (int8_t)dense_requant_high_rounded_kink(b, multiplier_c, offset_c, shift_c);
+}
+
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time, then two:
+ *
+ *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
+ *
+ * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
+ * four. */
+DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_KEPT struct dense_kept *kept, const int32_t *patch, int32_t words,
+    int32_t channels_out)
+{
+    const int32_t *w = kept->stream;
+#if DENSE_ASM
+    const int8_t *const limit = kept->limit;
+#endif
+    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    while (kept->out != kept->out_end) {
+        const int32_t *codes = kept->patch;
+#if DENSE_ASM
+        int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
+        __asm__ volatile(
+            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            "mov %[b0], %[a0]\n\t"
+            "mov %[b1], %[a1]\n\t"
+            "mov %[b2], %[a2]\n\t"
+            "mov %[b3], %[a3]\n\t"
+            "ldr %[w0], %[limit]\n\t"
+            "lsls %[w0], %[w0], #31\n\t"
+            "bne 2f\n"
+            "1:\n\t"
+            DENSE_ASM_TURN_TWO_PAIRS
+            DENSE_ASM_TURN_TWO_PAIRS
+            "2:\n\t"
+            DENSE_ASM_TURN_TWO_PAIRS
+            DENSE_ASM_TURN_TWO_PAIRS
+            "ldr %[w0], %[limit]\n\t"
+            "cmp %[x], %[w0]\n\t"
+            "bcc 1b\n\t"
+            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
+            [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
+            [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(codes), [w] "+&r"(w)
+            : [limit] "m"(limit)
+            : "cc", "memory");
+        const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
+#else
+        int32_t a[4], b[4];
+        for (int32_t j = 0; j < 4; j++) {
+            a[j] = w[j];
+            b[j] = w[j];
+        }
+        w += 4;
+        for (; codes < patch + words; codes += 2, w += 2) {
+            dense_turn_pairs_4(a, w, codes[0]);
+            dense_turn_pairs_4(b, w, codes[1]);
+        }
+#endif
+        int8_t *to = kept->out;
+        const int32_t across = kept->pixel_step;
+        const int32_t down = kept->channel_step;
+        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1), (int32_t)((uint32_t)b[0] << 1),
+            w);
+        to += down;
+        DENSE_KEEP(to);
+        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
+        to += down;
+        DENSE_KEEP(to);
+        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1), (int32_t)((uint32_t)b[2] << 1),
+            w + 6);
+        to += down;
+        DENSE_KEEP(to);
+        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
+            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w + 9);
+        to += down;
+        DENSE_KEEP(to);
+        kept->out = to;
+        w += 12;
+    }
+    for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+        int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
+        w += 2;
+        int8_t *to = kept->out;
+        for (const int32_t *codes = patch; codes < patch + words; codes += 4, w += 2) {
+            dense_turn_pairs_2(a, w, codes[0], codes[2]);
+            dense_turn_pairs_2(b, w, codes[1], codes[3]);
+        }
+        dense_store_two_high_rounded_kink(to, kept->pixel_step, (int32_t)((uint32_t)a[0] << 1),
+            (int32_t)((uint32_t)b[0] << 1), w);
+        if (rest == 1)
+            break;
+        to += kept->channel_step;
+        dense_store_two_high_rounded_kink(to, kept->pixel_step, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
+        kept->out = to + kept->channel_step;
+        w += 6;
+    }
 }
 
 /* A layer as dense_conv reads it. */
@@ -1108,6 +1007,7 @@ struct dense_conv_layer {
     int32_t left; /* columns of padding before a row */
     int32_t words; /* of the patch: pairs of codes of two pixels */
 };
+
 /* `count` pixels of a row from `column` on. Where some lie outside of the row, a copy at `to` with these as the zero
  * point; where all do, `outside`. */
 static const int8_t *dense_conv_high_rounded_kink_run(int8_t *to, const int8_t *row, int32_t column, int32_t count,
@@ -1151,18 +1051,8 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
     const int8_t *const outside = (const int8_t *)stream;
     stream += (run + 3) >> 2;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
-    DENSE_KEPT struct {
-        const int8_t *limit;
-        const int32_t *patch, *stream;
-        int8_t *out, *out_end;
-        int32_t pixel_step, channel_step;
-    } kept;
-    kept.limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
-    kept.patch = patch;
-    kept.stream = stream;
-    kept.pixel_step = pixel_step;
-    kept.channel_step = channel_step;
+    DENSE_KEPT struct dense_kept kept;
+    dense_kept_begin(&kept, patch, words, stream, pixel_step, channel_step);
     int8_t *const border = scratch + 4 * words;
     for (int32_t x = 0; x < width; x += 2) {
         const int32_t first = x * stride - left;
@@ -1181,238 +1071,12 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
                     b = dense_conv_high_rounded_kink_run(border + run, rows[i], second + j, tap_width, width_in,
                         channels_in, outside);
                 }
-                for (int32_t left_over = run; ; left_over -= 4) {
-                    if (left_over < 4) {
-                        if (left_over > 0) {
-                            next[0] = left_over > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
-                            next[1] = left_over > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
-                            next += 2;
-                        }
-                        if (left_over > 2) {
-                            next[0] = a[2];
-                            next[1] = b[2];
-                            next += 2;
-                        }
-                        break;
-                    }
-                    {
-#if DENSE_ASM
-                        int32_t word_a, word_b, even_a, even_b;
-                        __asm__ volatile(
-                            "ldr %[wa], [%[a]], #4\n\t"
-                            "ldr %[wb], [%[b]], #4\n\t"
-                            "sxtb16 %[ea], %[wa]\n\t"
-                            "sxtb16 %[eb], %[wb]\n\t"
-                            "strd %[ea], %[eb], [%[to]], #8\n\t"
-                            "sxtb16 %[wa], %[wa], ror #8\n\t"
-                            "sxtb16 %[wb], %[wb], ror #8\n\t"
-                            "strd %[wa], %[wb], [%[to]], #8\n\t"
-                            : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b),
-                                [a] "+&r"(a),
-                            [b] "+&r"(b), [to] "+&r"(next)
-                            :
-                            : "memory");
-#else
-                        next[0] = dense_sxtb16(dense_unpack_word(a));
-                        next[1] = dense_sxtb16(dense_unpack_word(b));
-                        next[2] = dense_unpack_odd(dense_unpack_word(a));
-                        next[3] = dense_unpack_odd(dense_unpack_word(b));
-                        a += 4;
-                        b += 4;
-                        next += 4;
-#endif
-                    }
-                }
+                next = dense_spread(next, a, b, run);
             }
         }
         kept.out = out;
         kept.pixel_step = second != first ? pixel_step : 0;
-        {
-            const int32_t *w = kept.stream;
-            kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
-            while (kept.out != kept.out_end) {
-                int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-                const int32_t *codes = kept.patch;
-#if DENSE_ASM
-                int32_t x0, x1, w0, w1;
-                __asm__ volatile(
-                    "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-                    "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-                    "ldr %[w0], %[limit]\n\t"
-                    "mov %[b0], %[a0]\n\t"
-                    "mov %[b1], %[a1]\n\t"
-                    "mov %[b2], %[a2]\n\t"
-                    "mov %[b3], %[a3]\n\t"
-                    "lsls %[w0], %[w0], #31\n\t"
-                    "bne 2f\n"
-                    "1:\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "2:\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "ldr %[w0], %[limit]\n\t"
-                    "cmp %[x], %[w0]\n\t"
-                    "bcc 1b\n\t"
-                    : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
-                    [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
-                    [x] "+&r"(codes), [w] "+&r"(w)
-                    : [limit] "m"(kept.limit)
-                    : "cc", "memory");
-#else
-                a0 = b0 = w[0];
-                a1 = b1 = w[1];
-                a2 = b2 = w[2];
-                a3 = b3 = w[3];
-                for (w += 4; codes < patch + words; codes += 2) {
-                    const int32_t high0 = w[0];
-                    const int32_t low0 = dense_sxtb16(high0);
-                    a1 = dense_smlad(high0, codes[0], a1);
-                    a0 = dense_smlad(low0, codes[0], a0);
-                    b1 = dense_smlad(high0, codes[1], b1);
-                    b0 = dense_smlad(low0, codes[1], b0);
-                    const int32_t high2 = w[1];
-                    const int32_t low2 = dense_sxtb16(high2);
-                    a3 = dense_smlad(high2, codes[0], a3);
-                    a2 = dense_smlad(low2, codes[0], a2);
-                    b3 = dense_smlad(high2, codes[1], b3);
-                    b2 = dense_smlad(low2, codes[1], b2);
-                    w += 2;
-                }
-#endif
-                int8_t *to = kept.out;
-                const int32_t across = kept.pixel_step;
-                const int32_t down = kept.channel_step;
-                {
-                    const int32_t multiplier_c = (w - 1)[1];
-                    const int32_t offset_c = (w - 1)[2];
-                    const int32_t shift_c = (w - 1)[3];
-                    to[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
-                        offset_c, shift_c);
-                    to[across] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1), multiplier_c,
-                        offset_c, shift_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 2)[1];
-                    const int32_t offset_c = (w + 2)[2];
-                    const int32_t shift_c = (w + 2)[3];
-                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-                    to[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
-                    to[across] = (int8_t)dense_requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 5)[1];
-                    const int32_t offset_c = (w + 5)[2];
-                    const int32_t shift_c = (w + 5)[3];
-                    to[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c,
-                        offset_c, shift_c);
-                    to[across] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(b2) << 1), multiplier_c,
-                        offset_c, shift_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 8)[1];
-                    const int32_t offset_c = (w + 8)[2];
-                    const int32_t shift_c = (w + 8)[3];
-                    const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
-                    to[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-                    const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 7;
-                    to[across] = (int8_t)dense_requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
-                }
-                to += down;
-                DENSE_KEEP(to);
-                kept.out = to;
-                w += 12;
-            }
-            for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-                int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
-                w += 2;
-                int8_t *to = kept.out;
-                for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-                    const int32_t high0 = w[0];
-                    const int32_t low0 = dense_sxtb16(high0);
-                    a1 = dense_smlad(high0, codes[0], a1);
-                    a0 = dense_smlad(low0, codes[0], a0);
-                    b1 = dense_smlad(high0, codes[1], b1);
-                    b0 = dense_smlad(low0, codes[1], b0);
-                    w += 1;
-                }
-                {
-                    const int32_t multiplier_c = (w - 1)[1];
-                    const int32_t offset_c = (w - 1)[2];
-                    const int32_t shift_c = (w - 1)[3];
-                    to[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
-                        offset_c, shift_c);
-                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1),
-                        multiplier_c, offset_c, shift_c);
-                }
-                if (rest == 1)
-                    break;
-                to += kept.channel_step;
-                {
-                    const int32_t multiplier_c = (w + 2)[1];
-                    const int32_t offset_c = (w + 2)[2];
-                    const int32_t shift_c = (w + 2)[3];
-                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-                    to[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
-                    to[kept.pixel_step] = (int8_t)dense_requant_high_rounded_kink(sum_b, multiplier_c, offset_c,
-                        shift_c);
-                }
-                kept.out = to + kept.channel_step;
-                w += 6;
-            }
-        }
+        dense_tile_high_rounded_kink(&kept, patch, words, channels_out);
         out += 2 * pixel_step;
     }
 }
@@ -1423,6 +1087,7 @@ struct dense_mean_layer {
     int32_t channels; /* of a pixel */
     int32_t width; /* pixels of a row */
 };
+
 /* Mean over rows and columns x, with s[i] the sum of in[x][i]:
  *
  *   out[i] = requant(start + s[i])
@@ -1482,211 +1147,119 @@ static void dense_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *ou
     }
 }
 
+/* A turn in assembly: two codes of a pixel, x, times the weights of four channels come to the sums a0 to a3.
+ * dense_turn_pairs_4 is the same in C. */
+#define DENSE_ASM_TURN_ONE_PAIRS(x) \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[a1], %[w0], %[" x "], %[a1]\n\t" \
+    "sxtb16 %[w0], %[w0]\n\t" \
+    "smlad %[a0], %[w0], %[" x "], %[a0]\n\t" \
+    "smlad %[a3], %[w1], %[" x "], %[a3]\n\t" \
+    "sxtb16 %[w1], %[w1]\n\t" \
+    "smlad %[a2], %[w1], %[" x "], %[a2]\n\t"
+
+/* Four channels of one pixel: its codes from x to `end`, a multiple of four and not none, times the weights from w on,
+ * added to the sums; returns the weights that follow. The loop in assembly, of eight codes, may be entered in its
+ * middle. */
+DENSE_INLINE const int32_t *dense_one_pixel_pairs(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
+{
+#if DENSE_ASM
+    int32_t a0 = sums[0], a1 = sums[1], a2 = sums[2], a3 = sums[3], x0, x1, w0, w1;
+    __asm__(
+        "cmp %[odd], #0\n\t"
+        "bne 2f\n"
+        "1:\n\t"
+        "ldr %[x0], [%[x]], #4\n\t"
+        "sxtb16 %[x1], %[x0], ror #8\n\t"
+        "sxtb16 %[x0], %[x0]\n\t"
+        DENSE_ASM_TURN_ONE_PAIRS("x0")
+        DENSE_ASM_TURN_ONE_PAIRS("x1")
+        "2:\n\t"
+        "ldr %[x0], [%[x]], #4\n\t"
+        "sxtb16 %[x1], %[x0], ror #8\n\t"
+        "sxtb16 %[x0], %[x0]\n\t"
+        DENSE_ASM_TURN_ONE_PAIRS("x0")
+        DENSE_ASM_TURN_ONE_PAIRS("x1")
+        "cmp %[x], %[end]\n\t"
+        "bcc 1b\n\t"
+        : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3),
+        [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
+        : [end] "r"(end), [odd] "r"((end - x) & 4)
+        : "cc", "memory");
+    sums[0] = a0;
+    sums[1] = a1;
+    sums[2] = a2;
+    sums[3] = a3;
+#else
+    for (; x < end; x += 4, w += 4) {
+        dense_turn_pairs_4(sums, w, dense_sxtb16(dense_unpack_word(x)));
+        dense_turn_pairs_4(sums, w + 2, dense_unpack_odd(dense_unpack_word(x)));
+    }
+#endif
+    return w;
+}
+
+/* The same for two channels. */
+DENSE_INLINE const int32_t *dense_one_pixel_pairs_2(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
+{
+    for (; x < end; x += 4, w += 2)
+        dense_turn_pairs_2(sums, w, dense_sxtb16(dense_unpack_word(x)), dense_unpack_odd(dense_unpack_word(x)));
+    return w;
+}
+
+/* Stores a channel's code, whose sum times 2^1 is `a`. words: multiplier, offset, shift. */
+DENSE_INLINE void dense_store_one_high_rounded_kink(int8_t *out, int32_t a, const int32_t *words)
+{
+    const int32_t multiplier_c = words[0];
+    const int32_t offset_c = words[1];
+    const int32_t shift_c = words[2];
+    out[0] = (int8_t)dense_requant_high_rounded_kink(a, multiplier_c, offset_c, shift_c);
+}
+
 /* All channels c of one pixel of `count` codes: out[c * channel_step] = requant(start[c] + sum over k of in[k] *
  * weights[c][k]). The stream is that of two pixels. */
 static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out,
     int32_t channels, int32_t channel_step)
 {
     const int8_t *const end = in + (count & ~3);
-    int32_t tail0 = 0, tail1 = 0;
+    int32_t tail0 = 0, tail1 = 0; /* the codes behind */
     const int32_t *w = stream;
     if ((count & 3) != 0) {
         tail0 = (count & 3) > 1 ? (int32_t)(((uint32_t)end[1] << 16) | (uint16_t)end[0]) : end[0];
         tail1 = in[count - 1];
     }
     for (; channels >= 4; channels -= 4) {
-        int32_t a0 = w[0], a1 = w[1], a2 = w[2], a3 = w[3];
-        const int8_t *x = in;
+        int32_t a[4] = {w[0], w[1], w[2], w[3]};
         w += 4;
-#if DENSE_ASM
-        if (x < end) {
-            int32_t x0, x1, w0, w1;
-            __asm__(
-                "cmp %[odd], #0\n\t"
-                "bne 2f\n"
-                "1:\n\t"
-                "ldr %[x0], [%[x]], #4\n\t"
-                "sxtb16 %[x1], %[x0], ror #8\n\t"
-                "sxtb16 %[x0], %[x0]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                "sxtb16 %[w0], %[w0]\n\t"
-                "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                "sxtb16 %[w1], %[w1]\n\t"
-                "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a1], %[w0], %[x1], %[a1]\n\t"
-                "sxtb16 %[w0], %[w0]\n\t"
-                "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
-                "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
-                "sxtb16 %[w1], %[w1]\n\t"
-                "smlad %[a2], %[w1], %[x1], %[a2]\n\t"
-                "2:\n\t"
-                "ldr %[x0], [%[x]], #4\n\t"
-                "sxtb16 %[x1], %[x0], ror #8\n\t"
-                "sxtb16 %[x0], %[x0]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                "sxtb16 %[w0], %[w0]\n\t"
-                "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                "sxtb16 %[w1], %[w1]\n\t"
-                "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                "smlad %[a1], %[w0], %[x1], %[a1]\n\t"
-                "sxtb16 %[w0], %[w0]\n\t"
-                "smlad %[a0], %[w0], %[x1], %[a0]\n\t"
-                "smlad %[a3], %[w1], %[x1], %[a3]\n\t"
-                "sxtb16 %[w1], %[w1]\n\t"
-                "smlad %[a2], %[w1], %[x1], %[a2]\n\t"
-                "cmp %[x], %[end]\n\t"
-                "bcc 1b\n\t"
-                : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3), [x0] "=&r"(x0), [x1] "=&r"(x1),
-                [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
-                : [end] "r"(end), [odd] "r"(count & 4)
-                : "cc", "memory");
-        }
-#else
-        for (; x < end; x += 4) {
-            const int32_t even = dense_sxtb16(dense_unpack_word(x));
-            const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
-            {
-                const int32_t high0 = w[0];
-                const int32_t low0 = dense_sxtb16(high0);
-                a1 = dense_smlad(high0, even, a1);
-                a0 = dense_smlad(low0, even, a0);
-                const int32_t high2 = w[1];
-                const int32_t low2 = dense_sxtb16(high2);
-                a3 = dense_smlad(high2, even, a3);
-                a2 = dense_smlad(low2, even, a2);
-                w += 2;
-            }
-            {
-                const int32_t high0 = w[0];
-                const int32_t low0 = dense_sxtb16(high0);
-                a1 = dense_smlad(high0, odd, a1);
-                a0 = dense_smlad(low0, odd, a0);
-                const int32_t high2 = w[1];
-                const int32_t low2 = dense_sxtb16(high2);
-                a3 = dense_smlad(high2, odd, a3);
-                a2 = dense_smlad(low2, odd, a2);
-                w += 2;
-            }
-        }
-#endif
+        if (in < end)
+            w = dense_one_pixel_pairs(a, in, end, w);
         if ((count & 3) != 0) {
-            {
-                const int32_t high0 = w[0];
-                const int32_t low0 = dense_sxtb16(high0);
-                a1 = dense_smlad(high0, tail0, a1);
-                a0 = dense_smlad(low0, tail0, a0);
-                const int32_t high2 = w[1];
-                const int32_t low2 = dense_sxtb16(high2);
-                a3 = dense_smlad(high2, tail0, a3);
-                a2 = dense_smlad(low2, tail0, a2);
-                w += 2;
-            }
-            {
-                const int32_t high0 = w[0];
-                const int32_t low0 = dense_sxtb16(high0);
-                a1 = dense_smlad(high0, tail1, a1);
-                a0 = dense_smlad(low0, tail1, a0);
-                const int32_t high2 = w[1];
-                const int32_t low2 = dense_sxtb16(high2);
-                a3 = dense_smlad(high2, tail1, a3);
-                a2 = dense_smlad(low2, tail1, a2);
-                w += 2;
-            }
+            dense_turn_pairs_4(a, w, tail0);
+            dense_turn_pairs_4(a, w + 2, tail1);
+            w += 4;
         }
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
-            const int32_t shift_c = (w - 1)[3];
-            out[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c,
-                shift_c);
-        }
+        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[0] << 1), w);
         out += channel_step;
-        {
-            const int32_t multiplier_c = (w + 2)[1];
-            const int32_t offset_c = (w + 2)[2];
-            const int32_t shift_c = (w + 2)[3];
-            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-            out[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-        }
+        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, w + 3);
         out += channel_step;
-        {
-            const int32_t multiplier_c = (w + 5)[1];
-            const int32_t offset_c = (w + 5)[2];
-            const int32_t shift_c = (w + 5)[3];
-            out[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c, offset_c,
-                shift_c);
-        }
+        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[2] << 1), w + 6);
         out += channel_step;
-        {
-            const int32_t multiplier_c = (w + 8)[1];
-            const int32_t offset_c = (w + 8)[2];
-            const int32_t shift_c = (w + 8)[3];
-            const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
-            out[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-        }
+        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7, w + 9);
         out += channel_step;
         w += 12;
     }
     for (; channels > 0; channels -= 2) {
-        int32_t a0 = w[0], a1 = w[1];
-        w += 2;
-        for (const int8_t *x = in; x < end; x += 4) {
-            const int32_t even = dense_sxtb16(dense_unpack_word(x));
-            const int32_t odd = dense_unpack_odd(dense_unpack_word(x));
-            {
-                const int32_t high0 = w[0];
-                const int32_t low0 = dense_sxtb16(high0);
-                a1 = dense_smlad(high0, even, a1);
-                a0 = dense_smlad(low0, even, a0);
-                w += 1;
-            }
-            {
-                const int32_t high0 = w[0];
-                const int32_t low0 = dense_sxtb16(high0);
-                a1 = dense_smlad(high0, odd, a1);
-                a0 = dense_smlad(low0, odd, a0);
-                w += 1;
-            }
-        }
+        int32_t a[2] = {w[0], w[1]};
+        w = dense_one_pixel_pairs_2(a, in, end, w + 2);
         if ((count & 3) != 0) {
-            {
-                const int32_t high0 = w[0];
-                const int32_t low0 = dense_sxtb16(high0);
-                a1 = dense_smlad(high0, tail0, a1);
-                a0 = dense_smlad(low0, tail0, a0);
-                w += 1;
-            }
-            {
-                const int32_t high0 = w[0];
-                const int32_t low0 = dense_sxtb16(high0);
-                a1 = dense_smlad(high0, tail1, a1);
-                a0 = dense_smlad(low0, tail1, a0);
-                w += 1;
-            }
+            dense_turn_pairs_2(a, w, tail0, tail1);
+            w += 2;
         }
-        {
-            const int32_t multiplier_c = (w - 1)[1];
-            const int32_t offset_c = (w - 1)[2];
-            const int32_t shift_c = (w - 1)[3];
-            out[0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c, offset_c,
-                shift_c);
-        }
+        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[0] << 1), w);
         if (channels == 1)
             return;
         out += channel_step;
-        {
-            const int32_t multiplier_c = (w + 2)[1];
-            const int32_t offset_c = (w + 2)[2];
-            const int32_t shift_c = (w + 2)[3];
-            const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-            out[0] = (int8_t)dense_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-        }
+        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, w + 3);
         out += channel_step;
         w += 6;
     }
@@ -1697,6 +1270,7 @@ struct dense_fully_connected_layer {
     int32_t channels_in; /* of an input pixel */
     int32_t channels_out; /* of an output pixel */
 };
+
 /* A row of one pixel: out[c] = requant(start[c] + sum over k of in[k] * weights[c][k]). */
 static void dense_fully_connected_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct dense_fully_connected_layer *layer)
@@ -1733,7 +1307,7 @@ static void dense_layer_1_conv1(int8_t *arena, int32_t step)
     static const struct dense_pointwise_layer layer = {.channels_in = 8, .channels_out = 12, .width = 6,
         .pixel_step = 12, .channel_step = 1, .words = 8};
     DENSE_HOOK(1, 0);
-    dense_pointwise_high_rounded_2(dense_row(arena, &dense_conv0_buffer, step),
+    dense_pointwise_unrolled4_high_rounded_2(dense_row(arena, &dense_conv0_buffer, step),
         dense_row(arena, &dense_conv1_buffer, step), dense_conv1_stream, &layer, arena + DENSE_SCRATCH_conv1);
     DENSE_HOOK(1, 1);
 }

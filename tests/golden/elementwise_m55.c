@@ -22,8 +22,12 @@
  *   [384, 432)  1 x 48      7 - 8  max7 8x8x6
  *   [0, 384)    8 x 48      8 - 8  sub8 8x8x6 output
  */
+#if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(ELEMENTWISE_NO_ASM)
+#pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
+#endif
+
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x4ed81448u
+#if ELEMENTWISE_BUILD != 0x7448ba91u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -240,6 +244,7 @@ struct elementwise_dense_layer {
     int32_t channels_out; /* of an output pixel */
     int32_t depth; /* codes of a dot product */
 };
+
 /* All channels c of pixels x:
  *
  *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k])
@@ -337,6 +342,7 @@ struct elementwise_mean_layer {
     int32_t channels; /* of a pixel */
     int32_t width; /* pixels of a row */
 };
+
 /* Mean over rows and columns x, with s[i] the sum of in[x][i]:
  *
  *   out[i] = requant(start + s[i])
@@ -460,6 +466,7 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
 struct elementwise_table_layer {
     int32_t count; /* of codes or pixels */
 };
+
 /* A function of one code, looked up: out[i] = table[in[i] + 128]. */
 static void elementwise_table(const int8_t *in, int8_t *out, const int8_t *table, int32_t count)
 {
@@ -486,6 +493,7 @@ struct elementwise_binary_layer {
     int32_t zero_a;
     int32_t zero_b;
 };
+
 /* mul of two rows, element by element:
  *
  *   out[x][c] = requant(start + (a[x][c] - zero_a) * (b[x][c] - zero_b))
@@ -519,6 +527,7 @@ struct elementwise_prelu_layer {
     int32_t multiplier_down; /* a factor, fixed-point */
     int32_t shift_down; /* how far products are shifted */
 };
+
 /* Codes at and above zero rescaled, those below times a slope a channel; with v = in[x][c] - zero_in:
  *
  *   out[x][c] = saturate(zero_out + (v >= 0 ? scale_up(v) : scale_down(v * (alpha[c] - zero_alpha))))
@@ -549,6 +558,7 @@ struct elementwise_binary_layer_v2 {
     int32_t low; /* the least code */
     int32_t high; /* the greatest code */
 };
+
 /* max of two rows, element by element:
  *
  *   out[x][c] = max(a[x][c], b[x][c]), within [low, high]
@@ -603,6 +613,7 @@ struct elementwise_add_lanes_layer {
     int32_t multiplier_b; /* of the second input, fixed-point */
     int32_t offset; /* added to the sum of products */
 };
+
 /* SUB of two rows, four codes a vector: out[i] = saturate((a[i] * multiplier_a + b[i] * multiplier_b + offset) >>
  * -shift), equal to the reference for every pair of codes. */
 static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *out, int32_t count, int32_t shift,

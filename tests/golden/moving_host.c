@@ -19,8 +19,12 @@
  *   [3136, 3248)  1 x 112       4 - 5  transposed4 28x28x4
  *   [0, 3136)     28 x 112      5 - 5  argmax5 28x28x1 output
  */
+#if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(MOVING_NO_ASM)
+#pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
+#endif
+
 #include "moving.h"
-#if MOVING_BUILD != 0x07eb3f87u
+#if MOVING_BUILD != 0x8e49fb14u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -303,6 +307,7 @@ struct moving_conv_layer {
     int32_t stride; /* pixels from a window to the next */
     int32_t left; /* columns of padding before a row */
 };
+
 /* A row of a convolution, two pixels x at a time, the last of an odd row twice:
  *
  *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * stride - left + j * apart][k] * weights[c][i][j][k])
@@ -346,6 +351,7 @@ struct moving_depth_to_space_layer {
     int32_t width; /* pixels of a row */
     int32_t bytes; /* of a run that is copied in one piece */
 };
+
 /* A row of the blocks that a row of pixels unfolds to: out[x][i] = in[x][step mod block][i], i below `bytes`: block
  * pixels. */
 static void moving_depth_to_space(const int8_t *in, int8_t *out, int32_t block, int32_t width, int32_t bytes,
@@ -361,6 +367,7 @@ struct moving_slice_layer {
     int32_t first; /* bytes before the part */
     int32_t bytes; /* of a run that is copied in one piece */
 };
+
 /* A part of a row, in one piece: out[i] = in[first + i]. */
 static void moving_slice_row(const int8_t *in, int8_t *out, int32_t first, int32_t bytes)
 {
@@ -380,6 +387,7 @@ struct moving_pad_layer {
     int32_t back; /* channels of padding behind those of a pixel */
     int32_t value; /* the code of padding */
 };
+
 /* A row with its padding: out[left + x][front + c] = in[x][c], and `value` around it and in rows above and below. Both
  * are pixels of channels. */
 static void moving_pad(const int8_t *in, int8_t *out, int32_t top, int32_t height, int32_t left, int32_t width,
@@ -406,6 +414,7 @@ struct moving_transpose_conv_layer {
     int32_t pixel_step; /* bytes from a pixel to the next */
     int32_t channel_step; /* bytes from a channel of a pixel to the next */
 };
+
 /* A row of a 3 x 3 transposed convolution, stride 2, which gathers what each input pixel gives to an output pixel:
  *
  *   out[x][c] = requant(start[c] + sum over i, j, k of (in[i][j][k] - zero_in)
@@ -450,6 +459,7 @@ struct moving_argmax_layer {
     int32_t width; /* pixels of a row */
     int32_t channels; /* of a pixel */
 };
+
 /* out[x] = the first c of those with the greatest in[x][c]. in: pixels of channels; out: an int32 of each pixel. */
 static void moving_argmax(const int8_t *in, int32_t *out, int32_t width, int32_t channels)
 {

@@ -22,8 +22,12 @@
  *   [0, 6)      1 x 6        6 - 7  conv6 1x1x6
  *   [0, 6)      1 x 6        7 - 7  softmax7 1x1x6 output
  */
+#if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(POOLED_NO_ASM)
+#pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
+#endif
+
 #include "pooled.h"
-#if POOLED_BUILD != 0x194a02e6u
+#if POOLED_BUILD != 0x61a79dccu
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -301,6 +305,7 @@ struct pooled_conv_layer {
     int32_t stride; /* pixels from a window to the next */
     int32_t left; /* columns of padding before a row */
 };
+
 /* A row of a convolution, two pixels x at a time, the last of an odd row twice:
  *
  *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * stride - left + j * apart][k] * weights[c][i][j][k])
@@ -344,6 +349,7 @@ struct pooled_pool_layer {
     int32_t width_out; /* pixels of an output row */
     int32_t channels; /* of a pixel */
 };
+
 /* A row of 3 x 3 average pooling, over the n codes of a window, padding left out:
  *
  *   out[x][c] = requant_n(start_n + sum over i, j of rows[i][x - 1 + j][c])
@@ -392,6 +398,7 @@ struct pooled_pool_layer_v2 {
     int32_t low; /* the least code */
     int32_t high; /* the greatest code */
 };
+
 /* A row of 2 x 2 maximum pooling, over the n codes of a window, padding left out:
  *
  *   out[x][c] = max over i, j of rows[i][x * 2 + j][c], within [low, high]
@@ -431,6 +438,7 @@ struct pooled_upsample_layer {
     int32_t channels; /* of a pixel */
     int32_t factor; /* how often a pixel is written */
 };
+
 /* A row of an enlarged map, every pixel `factor` times: out[x * factor + i] = in[x], pixels of channels. */
 static void pooled_upsample(const int8_t *in, int8_t *out, int32_t width_in, int32_t channels, int32_t factor)
 {
@@ -445,6 +453,7 @@ struct pooled_concat_layer {
     int32_t bytes_0; /* of a run that is copied in one piece */
     int32_t bytes_1; /* of a run that is copied in one piece */
 };
+
 /* A row of 2 inputs joined on the channel axis: out[x] = in_0[x], in_1[x] and so on, one behind the other.
  * Rows are pixels of channels. */
 static void pooled_concat_channels_2(const int8_t *in_0, const int8_t *in_1, int8_t *out, int32_t width,
@@ -466,6 +475,7 @@ struct pooled_extreme_layer {
     int32_t codes; /* that a row's pixels share places of */
     int32_t last; /* the number of the last step, which writes the output */
 };
+
 /* out[i] = max over x of in[x][i], x below `pixels`, and over all rows, of which the last one writes the output. */
 static void pooled_extreme_max(const int8_t *in, int8_t *out, int32_t pixels, int32_t codes, int32_t last, int32_t step,
     int8_t *state)
@@ -582,6 +592,7 @@ struct pooled_fully_connected_layer {
     int32_t channels_in; /* of an input pixel */
     int32_t channels_out; /* of an output pixel */
 };
+
 /* A row of one pixel: out[c] = requant(start[c] + sum over k of in[k] * weights[c][k]). */
 static void pooled_fully_connected_split_2x12(const int8_t *in, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out)
@@ -594,6 +605,7 @@ struct pooled_softmax_layer {
     int32_t width; /* pixels of a row */
     int32_t channels; /* of a pixel */
 };
+
 /* Softmax over the channels of each pixel, with m the greatest of its codes:
  *
  *   out[x][c] = round(256 * e(m - in[x][c]) / sum over k of e(m - in[x][k])) - 128, as gemmlowp's fixed point has it

@@ -27,8 +27,12 @@
  *   [0, 64)                    7 - 7  scratch of dw7
  *   [384, 896)    8 x 64       7 - 7  dw7 8x8x8 output
  */
+#if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(SEPARABLE_NO_ASM)
+#pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
+#endif
+
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x5a02c25bu
+#if SEPARABLE_BUILD != 0x0b9e48deu
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -71,12 +75,6 @@ SEPARABLE_INLINE int32_t separable_smlabb(int32_t a, int32_t b, int32_t sum)
     return __smlabb(a, b, sum);
 }
 
-/* sum + bottom * top. */
-SEPARABLE_INLINE int32_t separable_smlabt(int32_t a, int32_t b, int32_t sum)
-{
-    return __smlabt(a, b, sum);
-}
-
 /* sum + bottom * bottom + top * top. */
 SEPARABLE_INLINE int32_t separable_smlad(int32_t a, int32_t b, int32_t sum)
 {
@@ -93,12 +91,6 @@ SEPARABLE_INLINE int32_t separable_smladx(int32_t a, int32_t b, int32_t sum)
 SEPARABLE_INLINE int32_t separable_smlatb(int32_t a, int32_t b, int32_t sum)
 {
     return __smlatb(a, b, sum);
-}
-
-/* sum + top * top. */
-SEPARABLE_INLINE int32_t separable_smlatt(int32_t a, int32_t b, int32_t sum)
-{
-    return __smlatt(a, b, sum);
 }
 
 /* Bytes 0 and 2 of a word as signed halfwords. */
@@ -141,12 +133,6 @@ SEPARABLE_INLINE int32_t separable_smlabb(int32_t a, int32_t b, int32_t sum)
     return separable_wrap(sum, separable_bottom(a) * separable_bottom(b), 0);
 }
 
-/* sum + bottom * top. */
-SEPARABLE_INLINE int32_t separable_smlabt(int32_t a, int32_t b, int32_t sum)
-{
-    return separable_wrap(sum, separable_bottom(a) * separable_top(b), 0);
-}
-
 /* sum + bottom * bottom + top * top. */
 SEPARABLE_INLINE int32_t separable_smlad(int32_t a, int32_t b, int32_t sum)
 {
@@ -163,12 +149,6 @@ SEPARABLE_INLINE int32_t separable_smladx(int32_t a, int32_t b, int32_t sum)
 SEPARABLE_INLINE int32_t separable_smlatb(int32_t a, int32_t b, int32_t sum)
 {
     return separable_wrap(sum, separable_top(a) * separable_bottom(b), 0);
-}
-
-/* sum + top * top. */
-SEPARABLE_INLINE int32_t separable_smlatt(int32_t a, int32_t b, int32_t sum)
-{
-    return separable_wrap(sum, separable_top(a) * separable_top(b), 0);
 }
 
 /* Bytes 0 and 2 of a word as signed halfwords. */
@@ -310,17 +290,22 @@ SEPARABLE_INLINE void separable_window(const int8_t **rows, const int8_t *arena,
         buffer->slots, buffer->pitch);
 }
 
-/* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define
- * SEPARABLE_NO_ASM where r7 is not free (frame pointers). */
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(SEPARABLE_NO_ASM)
+/* Assembly for loops that fill all registers, where the compiler spills; what stands beside it in C does the same, with
+ * other compilers and on other machines, or where SEPARABLE_NO_ASM is defined. */
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && !defined(SEPARABLE_NO_ASM)
 #define SEPARABLE_ASM 1
 #define SEPARABLE_KEEP(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory") /* no work on it is moved or kept */
 #define SEPARABLE_KEPT volatile
-#define SEPARABLE_IN(name) __asm__(name)
 #else
 #define SEPARABLE_ASM 0
 #define SEPARABLE_KEEP(pointer)
 #define SEPARABLE_KEPT
+#endif
+
+/* Names the register of a variable to the optimizer; without it nobody minds. */
+#if SEPARABLE_ASM && defined(__OPTIMIZE__)
+#define SEPARABLE_IN(name) __asm__(name)
+#else
 #define SEPARABLE_IN(name)
 #endif
 
@@ -348,6 +333,214 @@ static inline int32_t separable_unpack_odd(int32_t word)
 }
 #endif
 
+/* A turn: two codes of a pixel, x, times the weights w of four channels, added to their sums. */
+SEPARABLE_INLINE void separable_turn_4(int32_t *sums, const int32_t *w, int32_t x)
+{
+    sums[1] = separable_smlad(w[0], x, sums[1]);
+    sums[0] = separable_smlad(separable_sxtb16(w[0]), x, sums[0]);
+    sums[3] = separable_smlad(w[1], x, sums[3]);
+    sums[2] = separable_smlad(separable_sxtb16(w[1]), x, sums[2]);
+}
+
+/* Two turns of two channels: the codes `first` of a pixel, then `second`. */
+SEPARABLE_INLINE void separable_turn_2(int32_t *sums, const int32_t *w, int32_t first, int32_t second)
+{
+    sums[1] = separable_smlad(w[0], first, sums[1]);
+    sums[0] = separable_smlad(separable_sxtb16(w[0]), first, sums[0]);
+    sums[1] = separable_smlad(w[1], second, sums[1]);
+    sums[0] = separable_smlad(separable_sxtb16(w[1]), second, sums[0]);
+}
+
+/* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
+ * four channels come to the sums a0 to a3 and b0 to b3. separable_turn_4 is the same in C, for one pixel. */
+#define SEPARABLE_ASM_TURN_TWO \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b1], %[w0], %[x1], %[b1]\n\t" \
+    "smlad %[a1], %[w0], %[x0], %[a1]\n\t" \
+    "sxtb16 %[w0], %[w0]\n\t" \
+    "smlad %[b0], %[w0], %[x1], %[b0]\n\t" \
+    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
+    "smlad %[b3], %[w1], %[x1], %[b3]\n\t" \
+    "smlad %[a3], %[w1], %[x0], %[a3]\n\t" \
+    "sxtb16 %[w1], %[w1]\n\t" \
+    "smlad %[b2], %[w1], %[x1], %[b2]\n\t" \
+    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+
+/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
+ * offset. */
+SEPARABLE_INLINE void separable_store_two_high_rounded_2(int8_t *out, int32_t across, int32_t a, int32_t b,
+    const int32_t *words)
+{
+    const int32_t multiplier_c = words[0];
+    const int32_t offset_c = words[1];
+    out[0] = (int8_t)separable_requant_high_rounded_2(a, multiplier_c, offset_c);
+    out[across] = (int8_t)separable_requant_high_rounded_2(b, multiplier_c, offset_c);
+}
+
+/* Spreads four codes of pixels a and b as halfwords, codes 0 and 2 of both, then 1 and 3; moves the pointers on. */
+SEPARABLE_INLINE void separable_spread_four(int32_t **to, const int8_t **a, const int8_t **b)
+{
+    int32_t *next = *to;
+#if SEPARABLE_ASM
+    int32_t word_a, word_b, even_a, even_b;
+    __asm__ volatile(
+        "ldr %[wa], [%[a]], #4\n\t"
+        "ldr %[wb], [%[b]], #4\n\t"
+        "sxtb16 %[ea], %[wa]\n\t"
+        "sxtb16 %[eb], %[wb]\n\t"
+        "strd %[ea], %[eb], [%[to]], #8\n\t"
+        "sxtb16 %[wa], %[wa], ror #8\n\t"
+        "sxtb16 %[wb], %[wb], ror #8\n\t"
+        "strd %[wa], %[wb], [%[to]], #8\n\t"
+        : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(*a), [b] "+&r"(*b),
+        [to] "+&r"(next)
+        :
+        : "memory");
+    *to = next;
+#else
+    next[0] = separable_sxtb16(separable_unpack_word(*a));
+    next[1] = separable_sxtb16(separable_unpack_word(*b));
+    next[2] = separable_unpack_odd(separable_unpack_word(*a));
+    next[3] = separable_unpack_odd(separable_unpack_word(*b));
+    *to += 4;
+    *a += 4;
+    *b += 4;
+#endif
+}
+
+/* Spreads `count` codes of pixels a and b as halfwords from `next` on, the last count mod 4 in their order; returns
+ * what follows. */
+SEPARABLE_INLINE int32_t *separable_spread(int32_t *next, const int8_t *a, const int8_t *b, int32_t count)
+{
+    for (; count >= 4; count -= 4)
+        separable_spread_four(&next, &a, &b);
+    if (count > 0) {
+        next[0] = count > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
+        next[1] = count > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
+        next += 2;
+    }
+    if (count > 2) {
+        next[0] = a[2];
+        next[1] = b[2];
+        next += 2;
+    }
+    return next;
+}
+
+/* What the assembly of a tile leaves no register for. */
+struct separable_kept {
+    const int8_t *limit; /* the end of the patch, or one before where turns are no multiple of four: bit 0 says so */
+    const int32_t *patch, *stream;
+    int8_t *out, *out_end;
+    int32_t pixel_step, channel_step;
+};
+
+/* Keeps what is the same for all pixels of a row. The patch has `words` words. */
+SEPARABLE_INLINE void separable_kept_begin(SEPARABLE_KEPT struct separable_kept *kept, const int32_t *patch,
+    int32_t words, const int32_t *stream, int32_t pixel_step, int32_t channel_step)
+{
+    kept->limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
+    kept->patch = patch;
+    kept->stream = stream;
+    kept->pixel_step = pixel_step;
+    kept->channel_step = channel_step;
+}
+
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time, then two:
+ *
+ *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
+ *
+ * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
+ * four. */
+SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_KEPT struct separable_kept *kept, const int32_t *patch,
+    int32_t words, int32_t channels_out)
+{
+    const int32_t *w = kept->stream;
+#if SEPARABLE_ASM
+    const int8_t *const limit = kept->limit;
+#endif
+    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    while (kept->out != kept->out_end) {
+        const int32_t *codes = kept->patch;
+#if SEPARABLE_ASM
+        int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
+        __asm__ volatile(
+            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            "mov %[b0], %[a0]\n\t"
+            "mov %[b1], %[a1]\n\t"
+            "mov %[b2], %[a2]\n\t"
+            "mov %[b3], %[a3]\n\t"
+            "ldr %[w0], %[limit]\n\t"
+            "lsls %[w0], %[w0], #31\n\t"
+            "bne 2f\n"
+            "1:\n\t"
+            SEPARABLE_ASM_TURN_TWO
+            SEPARABLE_ASM_TURN_TWO
+            "2:\n\t"
+            SEPARABLE_ASM_TURN_TWO
+            SEPARABLE_ASM_TURN_TWO
+            "ldr %[w0], %[limit]\n\t"
+            "cmp %[x], %[w0]\n\t"
+            "bcc 1b\n\t"
+            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
+            [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
+            [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(codes), [w] "+&r"(w)
+            : [limit] "m"(limit)
+            : "cc", "memory");
+        const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
+#else
+        int32_t a[4], b[4];
+        for (int32_t j = 0; j < 4; j++) {
+            a[j] = w[j];
+            b[j] = w[j];
+        }
+        w += 4;
+        for (; codes < patch + words; codes += 2, w += 2) {
+            separable_turn_4(a, w, codes[0]);
+            separable_turn_4(b, w, codes[1]);
+        }
+#endif
+        int8_t *to = kept->out;
+        const int32_t across = kept->pixel_step;
+        const int32_t down = kept->channel_step;
+        separable_store_two_high_rounded_2(to, across, a[0], b[0], w);
+        to += down;
+        SEPARABLE_KEEP(to);
+        separable_store_two_high_rounded_2(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8,
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 8, w + 2);
+        to += down;
+        SEPARABLE_KEEP(to);
+        separable_store_two_high_rounded_2(to, across, a[2], b[2], w + 4);
+        to += down;
+        SEPARABLE_KEEP(to);
+        separable_store_two_high_rounded_2(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 8,
+            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 8, w + 6);
+        to += down;
+        SEPARABLE_KEEP(to);
+        kept->out = to;
+        w += 8;
+    }
+    for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+        int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
+        w += 2;
+        int8_t *to = kept->out;
+        for (const int32_t *codes = patch; codes < patch + words; codes += 4, w += 2) {
+            separable_turn_2(a, w, codes[0], codes[2]);
+            separable_turn_2(b, w, codes[1], codes[3]);
+        }
+        separable_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w);
+        if (rest == 1)
+            break;
+        to += kept->channel_step;
+        separable_store_two_high_rounded_2(to, kept->pixel_step, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8,
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 8, w + 2);
+        kept->out = to + kept->channel_step;
+        w += 4;
+    }
+}
+
 /* A layer as separable_pointwise reads it. */
 struct separable_pointwise_layer {
     int32_t channels_in; /* of an input pixel */
@@ -357,6 +550,7 @@ struct separable_pointwise_layer {
     int32_t channel_step; /* bytes from a channel of a pixel to the next */
     int32_t words; /* of the patch: pairs of codes of two pixels */
 };
+
 /* A row of a 1 x 1 convolution, two pixels x at a time:
  *
  *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k]), start[c] without the input's zero point
@@ -373,240 +567,97 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
     const int32_t channel_step = layer->channel_step;
     const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
-    SEPARABLE_KEPT struct {
-        const int8_t *limit;
-        const int32_t *patch, *stream;
-        int8_t *out, *out_end;
-        int32_t pixel_step, channel_step;
-    } kept;
-    kept.limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
-    kept.patch = patch;
-    kept.stream = stream;
-    kept.pixel_step = pixel_step;
-    kept.channel_step = channel_step;
+    SEPARABLE_KEPT struct separable_kept kept;
+    separable_kept_begin(&kept, patch, words, stream, pixel_step, channel_step);
     for (int32_t x = width; x >= 2; x -= 2) {
-        const int8_t *a = in;
-        const int8_t *b = in + channels_in;
-        int32_t *next = patch;
-        for (int32_t left_over = channels_in; ; left_over -= 4) {
-            if (left_over < 4) {
-                if (left_over > 0) {
-                    next[0] = left_over > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
-                    next[1] = left_over > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
-                    next += 2;
-                }
-                if (left_over > 2) {
-                    next[0] = a[2];
-                    next[1] = b[2];
-                    next += 2;
-                }
-                break;
-            }
-            {
-#if SEPARABLE_ASM
-                int32_t word_a, word_b, even_a, even_b;
-                __asm__ volatile(
-                    "ldr %[wa], [%[a]], #4\n\t"
-                    "ldr %[wb], [%[b]], #4\n\t"
-                    "sxtb16 %[ea], %[wa]\n\t"
-                    "sxtb16 %[eb], %[wb]\n\t"
-                    "strd %[ea], %[eb], [%[to]], #8\n\t"
-                    "sxtb16 %[wa], %[wa], ror #8\n\t"
-                    "sxtb16 %[wb], %[wb], ror #8\n\t"
-                    "strd %[wa], %[wb], [%[to]], #8\n\t"
-                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-                    [b] "+&r"(b), [to] "+&r"(next)
-                    :
-                    : "memory");
-#else
-                next[0] = separable_sxtb16(separable_unpack_word(a));
-                next[1] = separable_sxtb16(separable_unpack_word(b));
-                next[2] = separable_unpack_odd(separable_unpack_word(a));
-                next[3] = separable_unpack_odd(separable_unpack_word(b));
-                a += 4;
-                b += 4;
-                next += 4;
-#endif
-            }
-        }
+        separable_spread(patch, in, in + channels_in, channels_in);
         kept.out = out;
-        {
-            const int32_t *w = kept.stream;
-            kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
-            while (kept.out != kept.out_end) {
-                int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-                const int32_t *codes = kept.patch;
-#if SEPARABLE_ASM
-                int32_t x0, x1, w0, w1;
-                __asm__ volatile(
-                    "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-                    "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-                    "ldr %[w0], %[limit]\n\t"
-                    "mov %[b0], %[a0]\n\t"
-                    "mov %[b1], %[a1]\n\t"
-                    "mov %[b2], %[a2]\n\t"
-                    "mov %[b3], %[a3]\n\t"
-                    "lsls %[w0], %[w0], #31\n\t"
-                    "bne 2f\n"
-                    "1:\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "2:\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "ldr %[w0], %[limit]\n\t"
-                    "cmp %[x], %[w0]\n\t"
-                    "bcc 1b\n\t"
-                    : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
-                    [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
-                    [x] "+&r"(codes), [w] "+&r"(w)
-                    : [limit] "m"(kept.limit)
-                    : "cc", "memory");
-#else
-                a0 = b0 = w[0];
-                a1 = b1 = w[1];
-                a2 = b2 = w[2];
-                a3 = b3 = w[3];
-                for (w += 4; codes < patch + words; codes += 2) {
-                    const int32_t high0 = w[0];
-                    const int32_t low0 = separable_sxtb16(high0);
-                    a1 = separable_smlad(high0, codes[0], a1);
-                    a0 = separable_smlad(low0, codes[0], a0);
-                    b1 = separable_smlad(high0, codes[1], b1);
-                    b0 = separable_smlad(low0, codes[1], b0);
-                    const int32_t high2 = w[1];
-                    const int32_t low2 = separable_sxtb16(high2);
-                    a3 = separable_smlad(high2, codes[0], a3);
-                    a2 = separable_smlad(low2, codes[0], a2);
-                    b3 = separable_smlad(high2, codes[1], b3);
-                    b2 = separable_smlad(low2, codes[1], b2);
-                    w += 2;
-                }
-#endif
-                int8_t *to = kept.out;
-                const int32_t across = kept.pixel_step;
-                const int32_t down = kept.channel_step;
-                {
-                    const int32_t multiplier_c = (w - 1)[1];
-                    const int32_t offset_c = (w - 1)[2];
-                    to[0] = (int8_t)separable_requant_high_rounded_2(a0, multiplier_c, offset_c);
-                    to[across] = (int8_t)separable_requant_high_rounded_2(b0, multiplier_c, offset_c);
-                }
-                to += down;
-                SEPARABLE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 1)[1];
-                    const int32_t offset_c = (w + 1)[2];
-                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 8;
-                    to[0] = (int8_t)separable_requant_high_rounded_2(sum_a, multiplier_c, offset_c);
-                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 8;
-                    to[across] = (int8_t)separable_requant_high_rounded_2(sum_b, multiplier_c, offset_c);
-                }
-                to += down;
-                SEPARABLE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 3)[1];
-                    const int32_t offset_c = (w + 3)[2];
-                    to[0] = (int8_t)separable_requant_high_rounded_2(a2, multiplier_c, offset_c);
-                    to[across] = (int8_t)separable_requant_high_rounded_2(b2, multiplier_c, offset_c);
-                }
-                to += down;
-                SEPARABLE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 5)[1];
-                    const int32_t offset_c = (w + 5)[2];
-                    const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 8;
-                    to[0] = (int8_t)separable_requant_high_rounded_2(sum_a, multiplier_c, offset_c);
-                    const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 8;
-                    to[across] = (int8_t)separable_requant_high_rounded_2(sum_b, multiplier_c, offset_c);
-                }
-                to += down;
-                SEPARABLE_KEEP(to);
-                kept.out = to;
-                w += 8;
-            }
-            for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-                int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
-                w += 2;
-                int8_t *to = kept.out;
-                for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-                    const int32_t high0 = w[0];
-                    const int32_t low0 = separable_sxtb16(high0);
-                    a1 = separable_smlad(high0, codes[0], a1);
-                    a0 = separable_smlad(low0, codes[0], a0);
-                    b1 = separable_smlad(high0, codes[1], b1);
-                    b0 = separable_smlad(low0, codes[1], b0);
-                    w += 1;
-                }
-                {
-                    const int32_t multiplier_c = (w - 1)[1];
-                    const int32_t offset_c = (w - 1)[2];
-                    to[0] = (int8_t)separable_requant_high_rounded_2(a0, multiplier_c, offset_c);
-                    to[kept.pixel_step] = (int8_t)separable_requant_high_rounded_2(b0, multiplier_c, offset_c);
-                }
-                if (rest == 1)
-                    break;
-                to += kept.channel_step;
-                {
-                    const int32_t multiplier_c = (w + 1)[1];
-                    const int32_t offset_c = (w + 1)[2];
-                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 8;
-                    to[0] = (int8_t)separable_requant_high_rounded_2(sum_a, multiplier_c, offset_c);
-                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 8;
-                    to[kept.pixel_step] = (int8_t)separable_requant_high_rounded_2(sum_b, multiplier_c, offset_c);
-                }
-                kept.out = to + kept.channel_step;
-                w += 4;
-            }
-        }
+        separable_tile_high_rounded_2(&kept, patch, words, channels_out);
         in += 2 * channels_in;
         out += 2 * pixel_step;
     }
+}
+
+/* A row of a window in assembly, for two outputs at the left end of a row. r: the codes; moves on. s: the row's outer
+ * weights; m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. Output y1 begins with the
+ * sum y. separable_two_taps_left is the same in C. */
+#define SEPARABLE_TWO_TAPS_LEFT(r, s, m, h, y) \
+    "ldr %[e], [%[" r "]], #1\n\t" \
+    "orr %[e], %[pad], %[e], lsl #8\n\t" \
+    "sxtb16 %[o], %[e], ror #8\n\t" \
+    "sxtb16 %[e], %[e]\n\t" \
+    "smlad %[y1], %[o], %[" s "], %[" y "]\n\t" \
+    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
+    "smlat" h " %[y1], %[e], %[" m "], %[y1]\n\t" \
+    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t"
+
+/* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
+SEPARABLE_INLINE const int8_t *separable_two_taps_left(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
+    int32_t m, uint32_t pad)
+{
+    int32_t e = separable_unpack_word(codes);
+    e = (int32_t)(pad | (uint32_t)e << 8);
+    const int32_t o = separable_unpack_odd(e);
+    e = separable_sxtb16(e);
+    *y0 = separable_smlad(e, s, *y0);
+    *y0 = separable_smlabb(o, m, *y0);
+    *y1 = separable_smlad(o, s, *y1);
+    *y1 = separable_smlatb(e, m, *y1);
+    return codes + 1;
+}
+
+/* A row of a window in assembly, for two outputs. r: the codes; moves on. s: the row's outer weights;
+ * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. Output y1 begins with the sum y.
+ * separable_two_taps_middle is the same in C. */
+#define SEPARABLE_TWO_TAPS_MIDDLE(r, s, m, h, y) \
+    "ldr %[e], [%[" r "]], #2\n\t" \
+    "sxtb16 %[o], %[e], ror #8\n\t" \
+    "sxtb16 %[e], %[e]\n\t" \
+    "smlad %[y1], %[o], %[" s "], %[" y "]\n\t" \
+    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
+    "smlat" h " %[y1], %[e], %[" m "], %[y1]\n\t" \
+    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t"
+
+/* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
+SEPARABLE_INLINE const int8_t *separable_two_taps_middle(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
+    int32_t m)
+{
+    int32_t e = separable_unpack_word(codes);
+    const int32_t o = separable_unpack_odd(e);
+    e = separable_sxtb16(e);
+    *y0 = separable_smlad(e, s, *y0);
+    *y0 = separable_smlabb(o, m, *y0);
+    *y1 = separable_smlad(o, s, *y1);
+    *y1 = separable_smlatb(e, m, *y1);
+    return codes + 2;
+}
+
+/* A row of a window in assembly, for two outputs at the right end of a row. r: the codes. s: the row's outer weights;
+ * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. Output y1 begins with the sum y.
+ * separable_two_taps_last is the same in C. */
+#define SEPARABLE_TWO_TAPS_LAST(r, s, m, h, y) \
+    "ldr %[e], [%[" r "], #-1]\n\t" \
+    "orr %[e], %[pad], %[e], lsr #8\n\t" \
+    "sxtb16 %[o], %[e], ror #8\n\t" \
+    "sxtb16 %[e], %[e]\n\t" \
+    "smlad %[y1], %[o], %[" s "], %[" y "]\n\t" \
+    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
+    "smlat" h " %[y1], %[e], %[" m "], %[y1]\n\t" \
+    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t"
+
+/* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
+SEPARABLE_INLINE const int8_t *separable_two_taps_last(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
+    int32_t m, uint32_t pad)
+{
+    int32_t e = separable_unpack_word(codes - 1);
+    e = (int32_t)(pad | (uint32_t)e >> 8);
+    const int32_t o = separable_unpack_odd(e);
+    e = separable_sxtb16(e);
+    *y0 = separable_smlad(e, s, *y0);
+    *y0 = separable_smlabb(o, m, *y0);
+    *y1 = separable_smlad(o, s, *y1);
+    *y1 = separable_smlatb(e, m, *y1);
+    return codes;
 }
 
 /* A layer as separable_depthwise_3x3 reads it. */
@@ -618,9 +669,10 @@ struct separable_depthwise_3x3_layer {
     int32_t pixel_step; /* bytes from a pixel to the next */
     int32_t channel_step; /* bytes from a channel of a pixel to the next */
 };
+
 /* A row of a 3 x 3 depthwise convolution, stride 1:
  *
- *   out[x][c] = requant(start + sum over i, j of rows[i][c][x * 1 - 1 + j] * filters[c][i][j])
+ *   out[x][c] = requant(start + sum over i, j of rows[i][c][x - 1 + j] * filters[c][i][j])
  *
  * two outputs at once. rows: one channel after the other, NULL outside of the picture, where a row of padding takes
  * their place: zero_in. out: any layout, see the steps. filters: of each output channel its weights [i][j] in the order
@@ -630,10 +682,10 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
     const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
     int32_t channel_step, int8_t *padding)
 {
-    const int32_t *words = requant + 0;
+    const int32_t *words = requant;
     SEPARABLE_KEPT struct {
         int32_t bias, pixel_step;
-    } kept;
+    } kept; /* what the assembly leaves no register for */
     kept.pixel_step = pixel_step;
     const uint32_t pad = (uint8_t)zero_in;
     register const int8_t *r0 SEPARABLE_IN("r4") = rows[0];
@@ -656,6 +708,7 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
     }
     memset(padding, zero_in, (size_t)width_in);
     for (int32_t c = 0; c < channels; c++) {
+        /* Outer weights of the rows, then those between, two of them in one word. */
         const int32_t sides = separable_unpack_word(filters);
         const int32_t others = separable_unpack_word(filters + 4);
         register const int32_t s0 SEPARABLE_IN("r8") = separable_sxtb16(sides);
@@ -669,150 +722,55 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
-        int32_t step;
+        int32_t across;
         /* The first two: a column of padding. */
 #if SEPARABLE_ASM
         {
             int32_t e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
-                "ldr %[e], [%[r0]], #1\n\t"
-                "orr %[e], %[pad], %[e], lsl #8\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlad %[y1], %[o], %[s0], %[y0]\n\t"
-                "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-                "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
-                "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-                "ldr %[e], [%[r1]], #1\n\t"
-                "orr %[e], %[pad], %[e], lsl #8\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlad %[y1], %[o], %[s1], %[y1]\n\t"
-                "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-                "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
-                "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-                "ldr %[e], [%[r2]], #1\n\t"
-                "orr %[e], %[pad], %[e], lsl #8\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlad %[y1], %[o], %[s2], %[y1]\n\t"
-                "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-                "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
-                "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+                SEPARABLE_TWO_TAPS_LEFT("r0", "s0", "m01", "b", "y0")
+                SEPARABLE_TWO_TAPS_LEFT("r1", "s1", "m01", "t", "y1")
+                SEPARABLE_TWO_TAPS_LEFT("r2", "s2", "m2", "b", "y1")
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1),
                     [r2] "+r"(r2)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"(pad)            : "memory");
+                    [pad] "r"(pad)
+                : "memory");
         }
 #else
         y0 = y1 = kept.bias;
-        {
-            int32_t e = separable_unpack_word(r0);
-            e = (int32_t)(pad | (uint32_t)e << 8);
-            const int32_t o = separable_unpack_odd(e);
-            e = separable_sxtb16(e);
-            y0 = separable_smlad(e, s0, y0);
-            y0 = separable_smlabb(o, m01, y0);
-            y1 = separable_smlad(o, s0, y1);
-            y1 = separable_smlatb(e, m01, y1);
-            r0 += 1;
-        }
-        {
-            int32_t e = separable_unpack_word(r1);
-            e = (int32_t)(pad | (uint32_t)e << 8);
-            const int32_t o = separable_unpack_odd(e);
-            e = separable_sxtb16(e);
-            y0 = separable_smlad(e, s1, y0);
-            y0 = separable_smlabt(o, m01, y0);
-            y1 = separable_smlad(o, s1, y1);
-            y1 = separable_smlatt(e, m01, y1);
-            r1 += 1;
-        }
-        {
-            int32_t e = separable_unpack_word(r2);
-            e = (int32_t)(pad | (uint32_t)e << 8);
-            const int32_t o = separable_unpack_odd(e);
-            e = separable_sxtb16(e);
-            y0 = separable_smlad(e, s2, y0);
-            y0 = separable_smlabb(o, m2, y0);
-            y1 = separable_smlad(o, s2, y1);
-            y1 = separable_smlatb(e, m2, y1);
-            r2 += 1;
-        }
+        r0 = separable_two_taps_left(&y0, &y1, r0, s0, m01, pad);
+        r1 = separable_two_taps_left(&y0, &y1, r1, s1, m01 >> 16, pad);
+        r2 = separable_two_taps_left(&y0, &y1, r2, s2, m2, pad);
 #endif
-        step = kept.pixel_step;
+        across = kept.pixel_step;
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
-        y[step] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
-        y += 2 * step;
-        for (const int8_t *const end = r0 + span; r0 < end; y += 2 * step) {
+        y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+        y += 2 * across;
+        for (const int8_t *const end = r0 + span; r0 < end; y += 2 * across) {
 #if SEPARABLE_ASM
             {
                 int32_t e, o;
                 __asm__ volatile(
                     "ldr %[y0], %[bias]\n\t"
-                    "ldr %[e], [%[r0]], #2\n\t"
-                    "sxtb16 %[o], %[e], ror #8\n\t"
-                    "sxtb16 %[e], %[e]\n\t"
-                    "smlad %[y1], %[o], %[s0], %[y0]\n\t"
-                    "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-                    "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
-                    "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-                    "ldr %[e], [%[r1]], #2\n\t"
-                    "sxtb16 %[o], %[e], ror #8\n\t"
-                    "sxtb16 %[e], %[e]\n\t"
-                    "smlad %[y1], %[o], %[s1], %[y1]\n\t"
-                    "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-                    "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
-                    "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-                    "ldr %[e], [%[r2]], #2\n\t"
-                    "sxtb16 %[o], %[e], ror #8\n\t"
-                    "sxtb16 %[e], %[e]\n\t"
-                    "smlad %[y1], %[o], %[s2], %[y1]\n\t"
-                    "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-                    "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
-                    "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+                    SEPARABLE_TWO_TAPS_MIDDLE("r0", "s0", "m01", "b", "y0")
+                    SEPARABLE_TWO_TAPS_MIDDLE("r1", "s1", "m01", "t", "y1")
+                    SEPARABLE_TWO_TAPS_MIDDLE("r2", "s2", "m2", "b", "y1")
                     : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1),
                         [r2] "+r"(r2)
-                    : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2),
-                        [bias] "m"(kept.bias)            : "memory");
+                    : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias)
+                    : "memory");
             }
 #else
             y0 = y1 = kept.bias;
-            {
-                int32_t e = separable_unpack_word(r0);
-                const int32_t o = separable_unpack_odd(e);
-                e = separable_sxtb16(e);
-                y0 = separable_smlad(e, s0, y0);
-                y0 = separable_smlabb(o, m01, y0);
-                y1 = separable_smlad(o, s0, y1);
-                y1 = separable_smlatb(e, m01, y1);
-                r0 += 2;
-            }
-            {
-                int32_t e = separable_unpack_word(r1);
-                const int32_t o = separable_unpack_odd(e);
-                e = separable_sxtb16(e);
-                y0 = separable_smlad(e, s1, y0);
-                y0 = separable_smlabt(o, m01, y0);
-                y1 = separable_smlad(o, s1, y1);
-                y1 = separable_smlatt(e, m01, y1);
-                r1 += 2;
-            }
-            {
-                int32_t e = separable_unpack_word(r2);
-                const int32_t o = separable_unpack_odd(e);
-                e = separable_sxtb16(e);
-                y0 = separable_smlad(e, s2, y0);
-                y0 = separable_smlabb(o, m2, y0);
-                y1 = separable_smlad(o, s2, y1);
-                y1 = separable_smlatb(e, m2, y1);
-                r2 += 2;
-            }
+            r0 = separable_two_taps_middle(&y0, &y1, r0, s0, m01);
+            r1 = separable_two_taps_middle(&y0, &y1, r1, s1, m01 >> 16);
+            r2 = separable_two_taps_middle(&y0, &y1, r2, s2, m2);
 #endif
-            step = kept.pixel_step;
+            across = kept.pixel_step;
             y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
-            y[step] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+            y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
         }
         /* The last two: a column of padding. */
 #if SEPARABLE_ASM
@@ -820,76 +778,138 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
             int32_t e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
-                "ldr %[e], [%[r0], #-1]\n\t"
-                "orr %[e], %[pad], %[e], lsr #8\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlad %[y1], %[o], %[s0], %[y0]\n\t"
-                "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-                "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
-                "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-                "ldr %[e], [%[r1], #-1]\n\t"
-                "orr %[e], %[pad], %[e], lsr #8\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlad %[y1], %[o], %[s1], %[y1]\n\t"
-                "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-                "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
-                "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-                "ldr %[e], [%[r2], #-1]\n\t"
-                "orr %[e], %[pad], %[e], lsr #8\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlad %[y1], %[o], %[s2], %[y1]\n\t"
-                "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-                "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
-                "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+                SEPARABLE_TWO_TAPS_LAST("r0", "s0", "m01", "b", "y0")
+                SEPARABLE_TWO_TAPS_LAST("r1", "s1", "m01", "t", "y1")
+                SEPARABLE_TWO_TAPS_LAST("r2", "s2", "m2", "b", "y1")
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"((pad << 24)), [r0] "r"(r0), [r1] "r"(r1), [r2] "r"(r2)            : "memory");
+                    [pad] "r"(pad << 24), [r0] "r"(r0), [r1] "r"(r1), [r2] "r"(r2)
+                : "memory");
         }
 #else
         y0 = y1 = kept.bias;
-        {
-            int32_t e = separable_unpack_word(r0 - 1);
-            e = (int32_t)((pad << 24) | (uint32_t)e >> 8);
-            const int32_t o = separable_unpack_odd(e);
-            e = separable_sxtb16(e);
-            y0 = separable_smlad(e, s0, y0);
-            y0 = separable_smlabb(o, m01, y0);
-            y1 = separable_smlad(o, s0, y1);
-            y1 = separable_smlatb(e, m01, y1);
-        }
-        {
-            int32_t e = separable_unpack_word(r1 - 1);
-            e = (int32_t)((pad << 24) | (uint32_t)e >> 8);
-            const int32_t o = separable_unpack_odd(e);
-            e = separable_sxtb16(e);
-            y0 = separable_smlad(e, s1, y0);
-            y0 = separable_smlabt(o, m01, y0);
-            y1 = separable_smlad(o, s1, y1);
-            y1 = separable_smlatt(e, m01, y1);
-        }
-        {
-            int32_t e = separable_unpack_word(r2 - 1);
-            e = (int32_t)((pad << 24) | (uint32_t)e >> 8);
-            const int32_t o = separable_unpack_odd(e);
-            e = separable_sxtb16(e);
-            y0 = separable_smlad(e, s2, y0);
-            y0 = separable_smlabb(o, m2, y0);
-            y1 = separable_smlad(o, s2, y1);
-            y1 = separable_smlatb(e, m2, y1);
-        }
+        separable_two_taps_last(&y0, &y1, r0, s0, m01, pad << 24);
+        separable_two_taps_last(&y0, &y1, r1, s1, m01 >> 16, pad << 24);
+        separable_two_taps_last(&y0, &y1, r2, s2, m2, pad << 24);
 #endif
-        step = kept.pixel_step;
+        across = kept.pixel_step;
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
-        y[step] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+        y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
         out += channel_step;
         filters += 9;
         words += 3;
         r0 += next0;
         r1 += next1;
         r2 += next2;
+    }
+}
+
+/* Stores a channel's code of pixel a, whose sum times 2^1 is `a`, and that of b, `across` codes from there. words:
+ * multiplier, offset, shift. */
+SEPARABLE_INLINE void separable_store_two_high_rounded_kink(int8_t *out, int32_t across, int32_t a, int32_t b,
+    const int32_t *words)
+{
+    const int32_t multiplier_c = words[0];
+    const int32_t offset_c = words[1];
+    const int32_t shift_c = words[2];
+    out[0] = (int8_t)separable_requant_high_rounded_kink(a, multiplier_c, offset_c, shift_c);
+    out[across] = (int8_t)separable_requant_high_rounded_kink(b, multiplier_c, offset_c, shift_c);
+}
+
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time, then two:
+ *
+ *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
+ *
+ * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
+ * four. */
+SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_KEPT struct separable_kept *kept, const int32_t *patch,
+    int32_t words, int32_t channels_out)
+{
+    const int32_t *w = kept->stream;
+#if SEPARABLE_ASM
+    const int8_t *const limit = kept->limit;
+#endif
+    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    while (kept->out != kept->out_end) {
+        const int32_t *codes = kept->patch;
+#if SEPARABLE_ASM
+        int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
+        __asm__ volatile(
+            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
+            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            "mov %[b0], %[a0]\n\t"
+            "mov %[b1], %[a1]\n\t"
+            "mov %[b2], %[a2]\n\t"
+            "mov %[b3], %[a3]\n\t"
+            "ldr %[w0], %[limit]\n\t"
+            "lsls %[w0], %[w0], #31\n\t"
+            "bne 2f\n"
+            "1:\n\t"
+            SEPARABLE_ASM_TURN_TWO
+            SEPARABLE_ASM_TURN_TWO
+            "2:\n\t"
+            SEPARABLE_ASM_TURN_TWO
+            SEPARABLE_ASM_TURN_TWO
+            "ldr %[w0], %[limit]\n\t"
+            "cmp %[x], %[w0]\n\t"
+            "bcc 1b\n\t"
+            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
+            [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
+            [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(codes), [w] "+&r"(w)
+            : [limit] "m"(limit)
+            : "cc", "memory");
+        const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
+#else
+        int32_t a[4], b[4];
+        for (int32_t j = 0; j < 4; j++) {
+            a[j] = w[j];
+            b[j] = w[j];
+        }
+        w += 4;
+        for (; codes < patch + words; codes += 2, w += 2) {
+            separable_turn_4(a, w, codes[0]);
+            separable_turn_4(b, w, codes[1]);
+        }
+#endif
+        int8_t *to = kept->out;
+        const int32_t across = kept->pixel_step;
+        const int32_t down = kept->channel_step;
+        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1),
+            (int32_t)((uint32_t)b[0] << 1), w);
+        to += down;
+        SEPARABLE_KEEP(to);
+        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
+        to += down;
+        SEPARABLE_KEEP(to);
+        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1),
+            (int32_t)((uint32_t)b[2] << 1), w + 6);
+        to += down;
+        SEPARABLE_KEEP(to);
+        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
+            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w + 9);
+        to += down;
+        SEPARABLE_KEEP(to);
+        kept->out = to;
+        w += 12;
+    }
+    for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
+        int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
+        w += 2;
+        int8_t *to = kept->out;
+        for (const int32_t *codes = patch; codes < patch + words; codes += 4, w += 2) {
+            separable_turn_2(a, w, codes[0], codes[2]);
+            separable_turn_2(b, w, codes[1], codes[3]);
+        }
+        separable_store_two_high_rounded_kink(to, kept->pixel_step, (int32_t)((uint32_t)a[0] << 1),
+            (int32_t)((uint32_t)b[0] << 1), w);
+        if (rest == 1)
+            break;
+        to += kept->channel_step;
+        separable_store_two_high_rounded_kink(to, kept->pixel_step, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
+        kept->out = to + kept->channel_step;
+        w += 6;
     }
 }
 
@@ -909,250 +929,12 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
     const int32_t channel_step = layer->channel_step;
     const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    /* The assembly enters its loop in its middle where the steps are not a multiple of four: bit 0 of limit says so. */
-    SEPARABLE_KEPT struct {
-        const int8_t *limit;
-        const int32_t *patch, *stream;
-        int8_t *out, *out_end;
-        int32_t pixel_step, channel_step;
-    } kept;
-    kept.limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
-    kept.patch = patch;
-    kept.stream = stream;
-    kept.pixel_step = pixel_step;
-    kept.channel_step = channel_step;
+    SEPARABLE_KEPT struct separable_kept kept;
+    separable_kept_begin(&kept, patch, words, stream, pixel_step, channel_step);
     for (int32_t x = width; x >= 2; x -= 2) {
-        const int8_t *a = in;
-        const int8_t *b = in + channels_in;
-        int32_t *next = patch;
-        for (int32_t left_over = channels_in; ; left_over -= 4) {
-            if (left_over < 4) {
-                if (left_over > 0) {
-                    next[0] = left_over > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
-                    next[1] = left_over > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
-                    next += 2;
-                }
-                if (left_over > 2) {
-                    next[0] = a[2];
-                    next[1] = b[2];
-                    next += 2;
-                }
-                break;
-            }
-            {
-#if SEPARABLE_ASM
-                int32_t word_a, word_b, even_a, even_b;
-                __asm__ volatile(
-                    "ldr %[wa], [%[a]], #4\n\t"
-                    "ldr %[wb], [%[b]], #4\n\t"
-                    "sxtb16 %[ea], %[wa]\n\t"
-                    "sxtb16 %[eb], %[wb]\n\t"
-                    "strd %[ea], %[eb], [%[to]], #8\n\t"
-                    "sxtb16 %[wa], %[wa], ror #8\n\t"
-                    "sxtb16 %[wb], %[wb], ror #8\n\t"
-                    "strd %[wa], %[wb], [%[to]], #8\n\t"
-                    : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(a),
-                    [b] "+&r"(b), [to] "+&r"(next)
-                    :
-                    : "memory");
-#else
-                next[0] = separable_sxtb16(separable_unpack_word(a));
-                next[1] = separable_sxtb16(separable_unpack_word(b));
-                next[2] = separable_unpack_odd(separable_unpack_word(a));
-                next[3] = separable_unpack_odd(separable_unpack_word(b));
-                a += 4;
-                b += 4;
-                next += 4;
-#endif
-            }
-        }
+        separable_spread(patch, in, in + channels_in, channels_in);
         kept.out = out;
-        {
-            const int32_t *w = kept.stream;
-            kept.out_end = kept.out + (channels_out & ~3) * kept.channel_step;
-            while (kept.out != kept.out_end) {
-                int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-                const int32_t *codes = kept.patch;
-#if SEPARABLE_ASM
-                int32_t x0, x1, w0, w1;
-                __asm__ volatile(
-                    "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-                    "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-                    "ldr %[w0], %[limit]\n\t"
-                    "mov %[b0], %[a0]\n\t"
-                    "mov %[b1], %[a1]\n\t"
-                    "mov %[b2], %[a2]\n\t"
-                    "mov %[b3], %[a3]\n\t"
-                    "lsls %[w0], %[w0], #31\n\t"
-                    "bne 2f\n"
-                    "1:\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "2:\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-                    "ldrd %[w0], %[w1], [%[w]], #8\n\t"
-                    "smlad %[b1], %[w0], %[x1], %[b1]\n\t"
-                    "smlad %[a1], %[w0], %[x0], %[a1]\n\t"
-                    "sxtb16 %[w0], %[w0]\n\t"
-                    "smlad %[b0], %[w0], %[x1], %[b0]\n\t"
-                    "smlad %[a0], %[w0], %[x0], %[a0]\n\t"
-                    "smlad %[b3], %[w1], %[x1], %[b3]\n\t"
-                    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-                    "sxtb16 %[w1], %[w1]\n\t"
-                    "smlad %[b2], %[w1], %[x1], %[b2]\n\t"
-                    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-                    "ldr %[w0], %[limit]\n\t"
-                    "cmp %[x], %[w0]\n\t"
-                    "bcc 1b\n\t"
-                    : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
-                    [b2] "=&r"(b2), [b3] "=&r"(b3), [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1),
-                    [x] "+&r"(codes), [w] "+&r"(w)
-                    : [limit] "m"(kept.limit)
-                    : "cc", "memory");
-#else
-                a0 = b0 = w[0];
-                a1 = b1 = w[1];
-                a2 = b2 = w[2];
-                a3 = b3 = w[3];
-                for (w += 4; codes < patch + words; codes += 2) {
-                    const int32_t high0 = w[0];
-                    const int32_t low0 = separable_sxtb16(high0);
-                    a1 = separable_smlad(high0, codes[0], a1);
-                    a0 = separable_smlad(low0, codes[0], a0);
-                    b1 = separable_smlad(high0, codes[1], b1);
-                    b0 = separable_smlad(low0, codes[1], b0);
-                    const int32_t high2 = w[1];
-                    const int32_t low2 = separable_sxtb16(high2);
-                    a3 = separable_smlad(high2, codes[0], a3);
-                    a2 = separable_smlad(low2, codes[0], a2);
-                    b3 = separable_smlad(high2, codes[1], b3);
-                    b2 = separable_smlad(low2, codes[1], b2);
-                    w += 2;
-                }
-#endif
-                int8_t *to = kept.out;
-                const int32_t across = kept.pixel_step;
-                const int32_t down = kept.channel_step;
-                {
-                    const int32_t multiplier_c = (w - 1)[1];
-                    const int32_t offset_c = (w - 1)[2];
-                    const int32_t shift_c = (w - 1)[3];
-                    to[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
-                        offset_c, shift_c);
-                    to[across] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1),
-                        multiplier_c, offset_c, shift_c);
-                }
-                to += down;
-                SEPARABLE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 2)[1];
-                    const int32_t offset_c = (w + 2)[2];
-                    const int32_t shift_c = (w + 2)[3];
-                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-                    to[0] = (int8_t)separable_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
-                    to[across] = (int8_t)separable_requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
-                }
-                to += down;
-                SEPARABLE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 5)[1];
-                    const int32_t offset_c = (w + 5)[2];
-                    const int32_t shift_c = (w + 5)[3];
-                    to[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(a2) << 1), multiplier_c,
-                        offset_c, shift_c);
-                    to[across] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(b2) << 1),
-                        multiplier_c, offset_c, shift_c);
-                }
-                to += down;
-                SEPARABLE_KEEP(to);
-                {
-                    const int32_t multiplier_c = (w + 8)[1];
-                    const int32_t offset_c = (w + 8)[2];
-                    const int32_t shift_c = (w + 8)[3];
-                    const int32_t sum_a = (int32_t)((uint32_t)a3 - (uint32_t)a2) >> 7;
-                    to[0] = (int8_t)separable_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-                    const int32_t sum_b = (int32_t)((uint32_t)b3 - (uint32_t)b2) >> 7;
-                    to[across] = (int8_t)separable_requant_high_rounded_kink(sum_b, multiplier_c, offset_c, shift_c);
-                }
-                to += down;
-                SEPARABLE_KEEP(to);
-                kept.out = to;
-                w += 12;
-            }
-            for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-                int32_t a0 = w[0], a1 = w[1], b0 = a0, b1 = a1;
-                w += 2;
-                int8_t *to = kept.out;
-                for (const int32_t *codes = patch; codes < patch + words; codes += 2) {
-                    const int32_t high0 = w[0];
-                    const int32_t low0 = separable_sxtb16(high0);
-                    a1 = separable_smlad(high0, codes[0], a1);
-                    a0 = separable_smlad(low0, codes[0], a0);
-                    b1 = separable_smlad(high0, codes[1], b1);
-                    b0 = separable_smlad(low0, codes[1], b0);
-                    w += 1;
-                }
-                {
-                    const int32_t multiplier_c = (w - 1)[1];
-                    const int32_t offset_c = (w - 1)[2];
-                    const int32_t shift_c = (w - 1)[3];
-                    to[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(a0) << 1), multiplier_c,
-                        offset_c, shift_c);
-                    to[kept.pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(b0) << 1),
-                        multiplier_c, offset_c, shift_c);
-                }
-                if (rest == 1)
-                    break;
-                to += kept.channel_step;
-                {
-                    const int32_t multiplier_c = (w + 2)[1];
-                    const int32_t offset_c = (w + 2)[2];
-                    const int32_t shift_c = (w + 2)[3];
-                    const int32_t sum_a = (int32_t)((uint32_t)a1 - (uint32_t)a0) >> 7;
-                    to[0] = (int8_t)separable_requant_high_rounded_kink(sum_a, multiplier_c, offset_c, shift_c);
-                    const int32_t sum_b = (int32_t)((uint32_t)b1 - (uint32_t)b0) >> 7;
-                    to[kept.pixel_step] = (int8_t)separable_requant_high_rounded_kink(sum_b, multiplier_c, offset_c,
-                        shift_c);
-                }
-                kept.out = to + kept.channel_step;
-                w += 6;
-            }
-        }
+        separable_tile_high_rounded_kink(&kept, patch, words, channels_out);
         in += 2 * channels_in;
         out += 2 * pixel_step;
     }
@@ -1165,6 +947,7 @@ struct separable_binary_layer {
     int32_t multiplier_b; /* of the second input, fixed-point */
     int32_t offset; /* added to the sum of products */
 };
+
 /* add of two rows, element by element:
  *
  *   out[x][c] = requant(a[x][c], b[x][c])
@@ -1195,9 +978,64 @@ static void separable_binary_add_xx_pair_up_22(const int8_t *a, const int8_t *b,
     }
 }
 
+/* A row of a window in assembly, for two outputs. r: the codes; moves on. s: the row's outer weights;
+ * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. Output y1 begins with the sum y.
+ * separable_two_taps_middle_s2 is the same in C. */
+#define SEPARABLE_TWO_TAPS_MIDDLE_S2(r, s, m, h, y) \
+    "ldr %[e], [%[" r "]], #1\n\t" \
+    "sxtb16 %[o], %[e], ror #8\n\t" \
+    "sxtb16 %[e], %[e]\n\t" \
+    "smlat" h " %[y1], %[o], %[" m "], %[" y "]\n\t" \
+    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
+    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t" \
+    "ldr %[e], [%[" r "]], #3\n\t" \
+    "sxtb16 %[e], %[e], ror #8\n\t" \
+    "smlad %[y1], %[e], %[" s "], %[y1]\n\t"
+
+/* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
+SEPARABLE_INLINE const int8_t *separable_two_taps_middle_s2(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
+    int32_t m)
+{
+    int32_t e = separable_unpack_word(codes);
+    const int32_t o = separable_unpack_odd(e);
+    e = separable_sxtb16(e);
+    *y0 = separable_smlad(e, s, *y0);
+    *y0 = separable_smlabb(o, m, *y0);
+    *y1 = separable_smlatb(o, m, *y1);
+    *y1 = separable_smlad(separable_unpack_odd(separable_unpack_word(codes + 1)), s, *y1);
+    return codes + 4;
+}
+
+/* A row of a window in assembly, for two outputs at the right end of a row. r: the codes. s: the row's outer weights;
+ * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. Output y1 begins with the sum y.
+ * separable_two_taps_last_s2 is the same in C. */
+#define SEPARABLE_TWO_TAPS_LAST_S2(r, s, m, h, y) \
+    "ldr %[e], [%[" r "], #0]\n\t" \
+    "sxtb16 %[o], %[e], ror #8\n\t" \
+    "sxtb16 %[e], %[e]\n\t" \
+    "smlat" h " %[y1], %[o], %[" m "], %[" y "]\n\t" \
+    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
+    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t" \
+    "orr %[e], %[pad], %[e], lsr #16\n\t" \
+    "smlad %[y1], %[e], %[" s "], %[y1]\n\t"
+
+/* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
+SEPARABLE_INLINE const int8_t *separable_two_taps_last_s2(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
+    int32_t m, uint32_t pad)
+{
+    int32_t e = separable_unpack_word(codes);
+    const int32_t o = separable_unpack_odd(e);
+    e = separable_sxtb16(e);
+    *y0 = separable_smlad(e, s, *y0);
+    *y0 = separable_smlabb(o, m, *y0);
+    *y1 = separable_smlatb(o, m, *y1);
+    *y1 = separable_smlad((int32_t)(pad | (uint32_t)e >> 16), s, *y1);
+    return codes;
+}
+
 /* A row of a 3 x 3 depthwise convolution, stride 2:
  *
- *   out[x][c] = requant(start + sum over i, j of rows[i][c][x * 2 - 0 + j] * filters[c][i][j])
+ *   out[x][c] = requant(start + sum over i, j of rows[i][c][x * 2 + j] * filters[c][i][j])
  *
  * two outputs at once. rows: one channel after the other, NULL outside of the picture, where a row of padding takes
  * their place: zero_in. out: any layout, see the steps. filters: of each output channel its weights [i][j] in the order
@@ -1207,10 +1045,10 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
     const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
     int32_t channel_step, int8_t *padding)
 {
-    const int32_t *words = requant + 0;
+    const int32_t *words = requant;
     SEPARABLE_KEPT struct {
         int32_t bias, pixel_step;
-    } kept;
+    } kept; /* what the assembly leaves no register for */
     kept.pixel_step = pixel_step;
     register const int8_t *r0 SEPARABLE_IN("r4") = rows[0];
     int32_t next0 = 4;
@@ -1232,6 +1070,7 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
     }
     memset(padding, zero_in, (size_t)width_in);
     for (int32_t c = 0; c < channels; c++) {
+        /* Outer weights of the rows, then those between, two of them in one word. */
         const int32_t sides = separable_unpack_word(filters);
         const int32_t others = separable_unpack_word(filters + 4);
         register const int32_t s0 SEPARABLE_IN("r8") = separable_sxtb16(sides);
@@ -1245,81 +1084,30 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
-        int32_t step;
-        for (const int8_t *const end = r0 + span; r0 < end; y += 2 * step) {
+        int32_t across;
+        for (const int8_t *const end = r0 + span; r0 < end; y += 2 * across) {
 #if SEPARABLE_ASM
             {
                 int32_t e, o;
                 __asm__ volatile(
                     "ldr %[y0], %[bias]\n\t"
-                    "ldr %[e], [%[r0]], #1\n\t"
-                    "sxtb16 %[o], %[e], ror #8\n\t"
-                    "sxtb16 %[e], %[e]\n\t"
-                    "smlatb %[y1], %[o], %[m01], %[y0]\n\t"
-                    "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-                    "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-                    "ldr %[e], [%[r0]], #3\n\t"
-                    "sxtb16 %[e], %[e], ror #8\n\t"
-                    "smlad %[y1], %[e], %[s0], %[y1]\n\t"
-                    "ldr %[e], [%[r1]], #1\n\t"
-                    "sxtb16 %[o], %[e], ror #8\n\t"
-                    "sxtb16 %[e], %[e]\n\t"
-                    "smlatt %[y1], %[o], %[m01], %[y1]\n\t"
-                    "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-                    "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-                    "ldr %[e], [%[r1]], #3\n\t"
-                    "sxtb16 %[e], %[e], ror #8\n\t"
-                    "smlad %[y1], %[e], %[s1], %[y1]\n\t"
-                    "ldr %[e], [%[r2]], #1\n\t"
-                    "sxtb16 %[o], %[e], ror #8\n\t"
-                    "sxtb16 %[e], %[e]\n\t"
-                    "smlatb %[y1], %[o], %[m2], %[y1]\n\t"
-                    "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-                    "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
-                    "ldr %[e], [%[r2]], #3\n\t"
-                    "sxtb16 %[e], %[e], ror #8\n\t"
-                    "smlad %[y1], %[e], %[s2], %[y1]\n\t"
+                    SEPARABLE_TWO_TAPS_MIDDLE_S2("r0", "s0", "m01", "b", "y0")
+                    SEPARABLE_TWO_TAPS_MIDDLE_S2("r1", "s1", "m01", "t", "y1")
+                    SEPARABLE_TWO_TAPS_MIDDLE_S2("r2", "s2", "m2", "b", "y1")
                     : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1),
                         [r2] "+r"(r2)
-                    : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2),
-                        [bias] "m"(kept.bias)            : "memory");
+                    : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias)
+                    : "memory");
             }
 #else
             y0 = y1 = kept.bias;
-            {
-                int32_t e = separable_unpack_word(r0);
-                const int32_t o = separable_unpack_odd(e);
-                e = separable_sxtb16(e);
-                y0 = separable_smlad(e, s0, y0);
-                y0 = separable_smlabb(o, m01, y0);
-                y1 = separable_smlatb(o, m01, y1);
-                y1 = separable_smlad(separable_unpack_odd(separable_unpack_word(r0 + 1)), s0, y1);
-                r0 += 4;
-            }
-            {
-                int32_t e = separable_unpack_word(r1);
-                const int32_t o = separable_unpack_odd(e);
-                e = separable_sxtb16(e);
-                y0 = separable_smlad(e, s1, y0);
-                y0 = separable_smlabt(o, m01, y0);
-                y1 = separable_smlatt(o, m01, y1);
-                y1 = separable_smlad(separable_unpack_odd(separable_unpack_word(r1 + 1)), s1, y1);
-                r1 += 4;
-            }
-            {
-                int32_t e = separable_unpack_word(r2);
-                const int32_t o = separable_unpack_odd(e);
-                e = separable_sxtb16(e);
-                y0 = separable_smlad(e, s2, y0);
-                y0 = separable_smlabb(o, m2, y0);
-                y1 = separable_smlatb(o, m2, y1);
-                y1 = separable_smlad(separable_unpack_odd(separable_unpack_word(r2 + 1)), s2, y1);
-                r2 += 4;
-            }
+            r0 = separable_two_taps_middle_s2(&y0, &y1, r0, s0, m01);
+            r1 = separable_two_taps_middle_s2(&y0, &y1, r1, s1, m01 >> 16);
+            r2 = separable_two_taps_middle_s2(&y0, &y1, r2, s2, m2);
 #endif
-            step = kept.pixel_step;
+            across = kept.pixel_step;
             y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
-            y[step] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+            y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
         }
         /* The last two: a column of padding. */
 #if SEPARABLE_ASM
@@ -1327,68 +1115,23 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
             int32_t e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
-                "ldr %[e], [%[r0], #0]\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlatb %[y1], %[o], %[m01], %[y0]\n\t"
-                "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-                "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-                "orr %[e], %[pad], %[e], lsr #16\n\t"
-                "smlad %[y1], %[e], %[s0], %[y1]\n\t"
-                "ldr %[e], [%[r1], #0]\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlatt %[y1], %[o], %[m01], %[y1]\n\t"
-                "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-                "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-                "orr %[e], %[pad], %[e], lsr #16\n\t"
-                "smlad %[y1], %[e], %[s1], %[y1]\n\t"
-                "ldr %[e], [%[r2], #0]\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlatb %[y1], %[o], %[m2], %[y1]\n\t"
-                "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-                "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
-                "orr %[e], %[pad], %[e], lsr #16\n\t"
-                "smlad %[y1], %[e], %[s2], %[y1]\n\t"
+                SEPARABLE_TWO_TAPS_LAST_S2("r0", "s0", "m01", "b", "y0")
+                SEPARABLE_TWO_TAPS_LAST_S2("r1", "s1", "m01", "t", "y1")
+                SEPARABLE_TWO_TAPS_LAST_S2("r2", "s2", "m2", "b", "y1")
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"(((uint32_t)zero_in << 16)), [r0] "r"(r0), [r1] "r"(r1),
-                    [r2] "r"(r2)            : "memory");
+                    [pad] "r"((uint32_t)zero_in << 16), [r0] "r"(r0), [r1] "r"(r1), [r2] "r"(r2)
+                : "memory");
         }
 #else
         y0 = y1 = kept.bias;
-        {
-            int32_t e = separable_unpack_word(r0);
-            const int32_t o = separable_unpack_odd(e);
-            e = separable_sxtb16(e);
-            y0 = separable_smlad(e, s0, y0);
-            y0 = separable_smlabb(o, m01, y0);
-            y1 = separable_smlatb(o, m01, y1);
-            y1 = separable_smlad((int32_t)(((uint32_t)zero_in << 16) | (uint32_t)e >> 16), s0, y1);
-        }
-        {
-            int32_t e = separable_unpack_word(r1);
-            const int32_t o = separable_unpack_odd(e);
-            e = separable_sxtb16(e);
-            y0 = separable_smlad(e, s1, y0);
-            y0 = separable_smlabt(o, m01, y0);
-            y1 = separable_smlatt(o, m01, y1);
-            y1 = separable_smlad((int32_t)(((uint32_t)zero_in << 16) | (uint32_t)e >> 16), s1, y1);
-        }
-        {
-            int32_t e = separable_unpack_word(r2);
-            const int32_t o = separable_unpack_odd(e);
-            e = separable_sxtb16(e);
-            y0 = separable_smlad(e, s2, y0);
-            y0 = separable_smlabb(o, m2, y0);
-            y1 = separable_smlatb(o, m2, y1);
-            y1 = separable_smlad((int32_t)(((uint32_t)zero_in << 16) | (uint32_t)e >> 16), s2, y1);
-        }
+        separable_two_taps_last_s2(&y0, &y1, r0, s0, m01, (uint32_t)zero_in << 16);
+        separable_two_taps_last_s2(&y0, &y1, r1, s1, m01 >> 16, (uint32_t)zero_in << 16);
+        separable_two_taps_last_s2(&y0, &y1, r2, s2, m2, (uint32_t)zero_in << 16);
 #endif
-        step = kept.pixel_step;
+        across = kept.pixel_step;
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
-        y[step] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+        y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
         out += channel_step;
         filters += 9;
         words += 3;
@@ -1447,6 +1190,7 @@ struct separable_depthwise_strip_layer {
     int32_t pixel_step; /* bytes from a pixel to the next */
     int32_t channel_step; /* bytes from a channel of a pixel to the next */
 };
+
 /* A row of a 5 x 5 depthwise convolution, stride 1:
  *
  *   out[x][c] = requant(start + sum over i, j of rows[i][c][x * 1 - 2 + j] * filters[c][i][j])
