@@ -1,4 +1,4 @@
-"""The streams of constants that the DSP kernels of convolution read front to back, as `tile.j2` reads them."""
+"""The streams of constants that the DSP kernels of convolution read front to back: see `tile.dsp.c.j2`."""
 
 from __future__ import annotations
 

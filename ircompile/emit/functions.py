@@ -170,7 +170,10 @@ class Functions:
             sizes = ", ".join(f"int32_t {field}" for field in fields)
             geometry = {"layer": f"const {struct} *layer", "geometry": declarations(fields), "sizes": sizes}
             context = {**self.shared, **types.context, **key, **geometry, "fn": fn, "form": form}
-            self.written[identity] = (fn, self.geometry.text(struct) + self.render(find_template(self.target, template), context))
+            self.written[identity] = (
+                fn,
+                self.geometry.text(struct) + self.render(find_template(self.target, template), context),
+            )
         return self.written[identity][0]
 
     def _unique(self, stem: str, key: Mapping[str, object]) -> str:

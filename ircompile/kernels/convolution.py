@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +14,7 @@ from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Reque
 from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize.negate import negated
+from ircompile.kernels.shared_tiles import Shared, shared_of
 from ircompile.kernels.tiles import coding_of_nibbles, run_order, stream_layout, stream_of, turned_in_pairs
 from ircompile.kernels.weights import WeightCoding, excess_in, least_coding, natural_coding
 from ircompile.kernels.windows import (
@@ -31,7 +31,6 @@ from ircompile.kernels.windows import (
 from ircompile.qtype import INT4, INT8, UINT8
 
 TOGETHER = 24  # products with weights of 4 bits that the halves of a word have room for, in whole words of them
-Shared = dict[str, tuple[str, Mapping[str, object]]]
 
 
 def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
@@ -218,39 +217,6 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         stream = np.concatenate([before, stream])
     layout = stream_layout(len(weights), len(passes), len(order), recipe.form, coding, len(before))
     return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared, {"stream": layout})
-
-
-def shared_of(
-    template: str, coding: WeightCoding, totals: bool, unrolled: int, *, passes: bool, single: bool, of_bytes: bool
-) -> Shared:
-    """The functions and macros that a DSP kernel shares with others: those of a column or a pixel, and of two pixels.
-
-    `single`: a row of pixels may have an odd one.
-    """
-    sums: dict[str, object] = {"coding": coding, "totals": totals}
-    shared: Shared = {"unpack": ("unpack", {}), "turn": ("turn", {"coding": coding})}
-    if template in ("fully_connected", "dense_column") or single:
-        shared["one_turn"] = ("asm_turn", {"coding": coding, "named": "one", "pixels": 1})
-        shared["one_pixel"] = ("one_pixel", {"coding": coding})
-        shared["store_one"] = ("store", {"named": "one", "pixels": 1})
-    if template == "fully_connected" or single:
-        shared["pixel"] = ("pixel", sums)
-    if template in ("fully_connected", "dense_column"):
-        return shared
-    two: dict[str, object] = {"coding": coding, "pixels": 2, "first": False}
-    if unrolled:
-        shared["first_turn"] = ("asm_turn", {**two, "named": "first", "first": True})
-    shared["two_turn"] = ("asm_turn", {**two, "named": "two"})
-    shared["store_two"] = ("store", {"named": "two", "pixels": 2})
-    if of_bytes:
-        shared["four"] = ("spread_four", {"totals": totals})
-    if template != "stem":
-        shared["spread"] = ("spread", {"totals": totals})
-    passes = passes and template == "conv"
-    shared["kept"] = ("kept", {"totals": totals, "passes": passes, "loops": not unrolled})
-    tile = {"unrolled": unrolled, "passes": passes, "named": f"unrolled{unrolled}" if unrolled else ""}
-    shared["tile"] = ("tile", {**sums, **tile})
-    return shared
 
 
 def sizes_of(op: ops.Conv, site: Site, context: Context) -> dict[str, int]:

@@ -1,0 +1,43 @@
+"""The functions and macros that the DSP kernels of convolution share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ircompile.kernels.weights import WeightCoding
+
+Shared = dict[str, tuple[str, Mapping[str, object]]]
+"""Templates and their parameters, by the names under which those that follow, and the kernel, know them."""
+
+
+def shared_of(
+    template: str, coding: WeightCoding, totals: bool, unrolled: int, *, passes: bool, single: bool, of_bytes: bool
+) -> Shared:
+    """Those of a kernel: of one pixel, of two pixels, or of both where `single`, for a row may have an odd pixel.
+
+    `totals`, `unrolled` and `passes` are parameters of `tile.dsp.c.j2`; `of_bytes`: codes are to be spread first.
+    """
+    sums: dict[str, object] = {"coding": coding, "totals": totals}
+    shared: Shared = {"unpack": ("unpack", {}), "turn": ("turn", {"coding": coding})}
+    if template in ("fully_connected", "dense_column") or single:
+        shared["one_turn"] = ("asm_turn", {"coding": coding, "named": "one", "pixels": 1})
+        shared["one_pixel"] = ("one_pixel", {"coding": coding})
+        shared["store_one"] = ("store", {"named": "one", "pixels": 1})
+    if template == "fully_connected" or single:
+        shared["pixel"] = ("pixel", sums)
+    if template in ("fully_connected", "dense_column"):
+        return shared
+    two: dict[str, object] = {"coding": coding, "pixels": 2, "first": False}
+    if unrolled:
+        shared["first_turn"] = ("asm_turn", {**two, "named": "first", "first": True})
+    shared["two_turn"] = ("asm_turn", {**two, "named": "two"})
+    shared["store_two"] = ("store", {"named": "two", "pixels": 2})
+    if of_bytes:
+        shared["four"] = ("spread_four", {"totals": totals})
+    if template != "stem":
+        shared["spread"] = ("spread", {"totals": totals})
+    passes = passes and template == "conv"
+    shared["kept"] = ("kept", {"totals": totals, "passes": passes, "loops": not unrolled})
+    tile = {"unrolled": unrolled, "passes": passes, "named": f"unrolled{unrolled}" if unrolled else ""}
+    shared["tile"] = ("tile", {**sums, **tile})
+    return shared
