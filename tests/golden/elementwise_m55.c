@@ -27,7 +27,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x7448ba91u
+#if ELEMENTWISE_BUILD != 0xd7f456d5u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -232,7 +232,7 @@ ELEMENTWISE_INLINE int8_t *elementwise_row(int8_t *arena, const struct elementwi
 
 /* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define
  * ELEMENTWISE_NO_ASM to do without it. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(ELEMENTWISE_NO_ASM)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(ELEMENTWISE_NO_ASM)
 #define ELEMENTWISE_HELIUM_ASM 1
 #else
 #define ELEMENTWISE_HELIUM_ASM 0

@@ -24,7 +24,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0x8e49fb14u
+#if MOVING_BUILD != 0x8f74a7d0u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -175,7 +175,7 @@ MOVING_INLINE void moving_window(const int8_t **rows, const int8_t *arena, const
 
 /* Assembly where the compiler spreads loads that follow each other at one cycle each; C does the same. Define
  * MOVING_NO_ASM to build without. */
-#if defined(__thumb2__) && !defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(MOVING_NO_ASM)
+#if defined(__thumb2__) && !defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && !defined(MOVING_NO_ASM)
 #define MOVING_TILE_ASM 1
 #else
 #define MOVING_TILE_ASM 0

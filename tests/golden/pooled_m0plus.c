@@ -27,7 +27,7 @@
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0x61a79dccu
+#if POOLED_BUILD != 0x2b97198fu
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -169,7 +169,7 @@ POOLED_INLINE void pooled_window(const int8_t **rows, const int8_t *arena, const
 
 /* Assembly where the compiler spreads loads that follow each other at one cycle each; C does the same. Define
  * POOLED_NO_ASM to build without. */
-#if defined(__thumb2__) && !defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(POOLED_NO_ASM)
+#if defined(__thumb2__) && !defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && !defined(POOLED_NO_ASM)
 #define POOLED_TILE_ASM 1
 #else
 #define POOLED_TILE_ASM 0
