@@ -261,6 +261,34 @@ def test_workers_that_die_lose_nothing(
     assert not (tmp_path / "die-2-8").exists()
 
 
+class LostClient:
+    """A client of Dask whose scheduler goes away after the first look at the workers."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.looks = 0
+
+    def __enter__(self) -> LostClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def nthreads(self) -> dict[str, int]:
+        self.looks += 1
+        if self.looks > 1:
+            raise OSError("closed")
+        return {}  # no workers yet
+
+
+def test_a_cluster_that_is_lost_is_told(
+    calls: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    distributed = pytest.importorskip("dask.distributed")
+    monkeypatch.setattr(distributed, "Client", LostClient)
+    assert run("sweep", FAMILY, *SMALL, "--scheduler", "tcp://there") == 2
+    assert "was lost: closed" in capsys.readouterr().err
+
+
 @pytest.mark.thorough
 def test_a_dask_cluster_gives_the_same_and_survives_a_worker(
     tmp_path: Path, calls: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
@@ -269,7 +297,7 @@ def test_a_dask_cluster_gives_the_same_and_survives_a_worker(
     (tmp_path / "die-2-8").touch()
     (tmp_path / "die-always-3-9").touch()
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, env={"IRCOMPILE_TEST_SWEEP": str(tmp_path)}
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", env={"IRCOMPILE_TEST_SWEEP": str(tmp_path)}
     ) as cluster:
         words = ("sweep", FAMILY, *SMALL, "--json")
         assert run(*words, "--scheduler", cluster.scheduler_address) == 0

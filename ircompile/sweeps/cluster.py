@@ -32,7 +32,7 @@ def run_on_cluster(
 ) -> None:
     """Evaluates the candidates that have no result yet on a Dask cluster, whose scheduler is at this address.
 
-    Raises CompileError where Dask is not installed, nobody answers, or the workers cannot evaluate.
+    Raises CompileError where Dask is not installed, nobody answers, workers cannot evaluate or the cluster is lost.
     """
     try:
         distributed: Any = import_module("dask.distributed")
@@ -45,7 +45,11 @@ def run_on_cluster(
     except (OSError, ValueError, TimeoutError) as error:
         raise CompileError(f"--scheduler {scheduler}", f"nobody answers: {error}") from error
     with client:
-        _Sharing(client, question, store, tell).run(list(reversed(missing(candidates, store))))
+        try:
+            _Sharing(client, question, store, tell).run(list(reversed(missing(candidates, store))))
+        except OSError as error:
+            hint = "results are kept with --store: the same command goes on"
+            raise CompileError(f"--scheduler {scheduler}", f"was lost: {error}", hint=hint) from error
 
 
 class _Asked(NamedTuple):
