@@ -143,3 +143,37 @@ def test_windows_wholly_in_padding(tmp_path: Path) -> None:
     y = net.node("Conv", x, net.weights(4, 3, 1, 1), kernel_shape=[1, 1], pads=[2, 2, 2, 2], strides=[1, 1])
     net.output(net.qdq(y, 0.04, 9))
     assert exact(net, tmp_path) == ["Conv"]
+
+
+def picked(net: Net, kind: str) -> str:
+    """An activation that an operator moved or picked between a DequantizeLinear and the function behind it."""
+    x = net.qdq(net.input([1, 3, 4, 5]), 0.05, 9)
+    bounds = [net.const([n]) for n in (1, 3, 1)]
+    return {
+        "Slice": lambda: net.node("Slice", x, *bounds),
+        "MaxPool": lambda: net.node("MaxPool", x, kernel_shape=[2, 2]),
+        "Concat": lambda: net.node("Concat", x, x, axis=1),
+        "Transpose": lambda: net.node("Transpose", net.node("Slice", x, *bounds), perm=[0, 2, 3, 1]),
+    }[kind]()
+
+
+@pytest.mark.parametrize("kind", ["Slice", "MaxPool", "Concat", "Transpose"])
+@pytest.mark.parametrize("first", [False, True])
+def test_arithmetic_behind_what_picks_codes(kind: str, first: bool, tmp_path: Path) -> None:
+    """Sub was taken for a product there."""
+    for function in ("Add", "Sub", "Mul", "Max", "Min", *([] if first else ["Div"])):
+        for quantized in (False, True):
+            net = Net(38)
+            x = picked(net, kind)
+            number = net.dq(net.const([[[[90]]]], np.int8), 0.014) if quantized else net.const(1.3, np.float32)
+            y = net.node(function, *((number, x) if first else (x, number)))
+            net.output(net.qdq(y, 0.04, -20))
+            compared(net.save(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["Slice", "MaxPool", "Concat", "Transpose"])
+def test_functions_behind_what_picks_codes(kind: str, tmp_path: Path) -> None:
+    for function in ("Exp", "LeakyRelu", "Sigmoid", "Softplus", "HardSwish"):
+        net = Net(39, opset=14)
+        net.output(net.qdq(net.node("Relu", net.node(function, picked(net, kind))), 0.04, -128))
+        compared(net.save(tmp_path))

@@ -89,7 +89,7 @@ def _with_constant(context: Context, expr: Expr, at: int, number: Array, target:
     if raw.kind in ("Div", "Min", "Max"):
         raise CompileError(raw.where, "has a constant that varies along two axes", "a constant along one axis")
     codes, quant = codes_of(raw, value)
-    if number.size == 1:
+    if number.size == 1 and raw.label:
         return _as_table(context, raw, Real(view, real.quant), codes, quant, target)
     source = context.builder.arrange(raw, view, axes)
     flat = placed_constant(raw, codes, rank, axes)

@@ -185,6 +185,15 @@ class Context:
         """The operators that keep codes."""
         return sorted({*KEEPING, *(kind for kind, operator in self.operators.items() if operator.keeps)})
 
+    def picked(self, value: Value | None) -> Value | None:
+        """Codes that an operator moved or picked, so that functions of them are ones of codes; else the value."""
+        if not isinstance(value, Expr) or value.node.kind not in self.keeping or value.node.kind in ELEMENTWISE:
+            return value
+        try:
+            return self.found(value) or value
+        except CompileError:  # it may be left to the caller
+            return value
+
     def _scaled(self, expr: Expr) -> Real | None:
         """x * c and x / c of a positive number: the same codes with another scale."""
         if expr.node.kind not in ("Mul", "Div") or len(expr.args) != 2:

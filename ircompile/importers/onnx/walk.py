@@ -13,6 +13,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx import ends, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder, labels
 from ircompile.importers.onnx.folding import CONSTANTS, Shapes, fold
+from ircompile.importers.onnx.functions import CHANNELWISE, ELEMENTWISE
 from ircompile.importers.onnx.lowering import (
     HINT_CONSTANT,
     HINT_DAMAGED,
@@ -125,6 +126,8 @@ class Walk:
         if raw.kind in ("ArgMax", "ArgMin"):
             view = reductions.arg_max(self.context, raw, Expr(raw, tuple(arguments)))
             return [Codes(view, False, Quant(1.0, 0))]
+        if raw.kind in ELEMENTWISE or raw.kind in CHANNELWISE:
+            arguments = [self.context.picked(value) for value in arguments]
         return [Expr(raw, tuple(arguments), part) for part in range(len(raw.outputs))]
 
     def _moved(self, raw: OnnxNode, first: Codes | Real | Entry, arguments: list[Value | None]) -> Value:
