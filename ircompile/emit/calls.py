@@ -37,7 +37,7 @@ class Calls:
         if producer := stage.recomputed_producer:
             call = self._call(producer, Stage(producer, 0, (), 0))
             lines = before_again(stage, self.graph.site(node), call) + lines
-        comments = [text for each in stage.nodes[::-1] for text in (self._told(each), self._moved(each))]
+        comments = [text for each in stage.nodes[::-1] for text in self._comments(each)]
         return {**told, "comments": comments, "lines": [*self._locals(lines), *lines]}
 
     def _locals(self, lines: list[str]) -> list[str]:
@@ -49,6 +49,14 @@ class Calls:
         if self.constants.in_blob and any(re.search(rf"\b{array.name}\b", text) for array in self.constants.arrays):
             found.insert(0, f"const uint8_t *const weights = {self.prefix}_weights_of({self.arena.parameter});")
         return found + ([] if re.search(r"\bstep\b", text) else ["(void)step;"])
+
+    def _comments(self, node: Node) -> list[str]:
+        """What a layer is, where its data lie, and between what its accumulators are proved to lie."""
+        texts = [self._told(node), self._moved(node)]
+        if node.name in self.program.intervals.accumulators:
+            low, high = self.program.intervals.accumulators[node.name]
+            texts.append(f"Accumulators, bias included, lie in [{low.min():,}, {high.max():,}] for every input")
+        return texts
 
     def _told(self, node: Node) -> str:
         """A layer's number and name, its operator, its shapes."""

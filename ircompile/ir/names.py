@@ -25,11 +25,15 @@ def sanitize(text: str, fallback: str) -> str:
 def short(name: str, fallback: str) -> str:
     """The telling part of a framework's name.
 
-    'MobilenetV1/Conv2d_3_pointwise/Relu6' -> 'Conv2d_3_pointwise'; 'model/add/add' -> `fallback`.
+    'MobilenetV1/Conv2d_3_pointwise/Relu6' -> 'Conv2d_3_pointwise'; 'model/add/add' -> `fallback`. Where only the
+    network's name is left, a convolution's number tells more: 'MobilenetV1/Conv2d_0/Relu6' -> 'Conv2d_0'.
     """
-    for part in reversed(name.split(";")[0].split(":")[0].split("/")):
-        if part and not GENERIC.fullmatch(part):
-            return sanitize(part, fallback)
+    parts = [part for part in name.split(";")[0].split(":")[0].split("/") if part]
+    numbered = ""
+    for part in reversed(parts):
+        if not GENERIC.fullmatch(part):
+            return sanitize(numbered if numbered and part == parts[0] else part, fallback)
+        numbered = numbered or part * bool(re.fullmatch(r"conv2d_\d+", part, re.IGNORECASE))
     return fallback
 
 

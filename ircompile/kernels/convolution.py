@@ -215,7 +215,7 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         outside = np.full(-(-gather.run // each) * each, source.zero_point, source.dtype)
         before = outside.view(np.int32)
         stream = np.concatenate([before, stream])
-    layout = stream_layout(len(weights), len(passes), len(order), recipe.form, coding, len(before))
+    layout = stream_layout(len(weights), len(passes), order, recipe.form, coding, len(before))
     return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared, {"stream": layout})
 
 

@@ -38,7 +38,7 @@ BASES = {
 
 NIBBLES = (
     "A word of weights: halves of four nibbles, one of each channel, for two codes of a pixel; of two channels "
-    "those of two steps."
+    "those of two turns."
 )
 CODINGS = {
     WeightCoding.INT8: "A word of weights: the bytes of each half are two channels, halves two codes of a pixel.",
@@ -197,11 +197,20 @@ def coding_of_nibbles(weights: Array, recipe: Recipe, bias: Array, low: Array, h
     return None
 
 
+def turns_of(order: Array) -> str:
+    """Which codes of a pixel or of a window share a word, turn by turn, the middle of long ones left out."""
+    told = [f"({', '.join(str(code) if code >= 0 else '-' for code in turn)})" for turn in order.tolist()]
+    return " ".join(told if len(told) <= 6 else [*told[:4], "...", *told[-2:]])
+
+
 def stream_layout(
-    channels: int, passes: int, steps: int, form: Form, coding: WeightCoding, outside: int = 0
+    channels: int, passes: int, order: Array, form: Form, coding: WeightCoding, outside: int = 0
 ) -> str:
-    """What the words of such a stream are, where `outside` words stand before it: ranges of words, in order."""
-    place, parts = 0, list[str]()
+    """What the words of such a stream are, where `outside` words stand before it: ranges of words, in order.
+
+    order   which codes each turn takes, as from `run_order`.
+    """
+    place, parts, steps = 0, list[str](), len(order)
 
     def add(words: int, what: str) -> None:
         nonlocal place
@@ -215,10 +224,10 @@ def stream_layout(
     for number in range(passes):
         for count, groups in ((4, channels // 4), (2, (channels % 4 + 1) // 2)):
             weights = steps * count // (1 if coding.wide else 4 if coding.nibbles else 2)
-            told = [f"{count} starts of sums"] * (number == 0) + [f"{weights} words of weights, {steps} steps"]
+            told = [f"{count} starts of sums"] * (number == 0) + [f"{weights} words of weights, {steps} turns"]
             told += [f"{count} x ({', '.join(form.fields)})"] * (number == passes - 1 and bool(form.fields))
             words = count * (number == 0) + weights + count * len(form.fields) * (number == passes - 1)
             if groups:
                 of = f", part {number + 1} of {passes} of the window" if passes > 1 else ""
                 add(groups * words, f"{count} channels at a time{of}, {words} words: {' + '.join(told)}")
-    return f"words {'; '.join(parts)}. {CODINGS[coding]}"
+    return f"words {'; '.join(parts)}. {CODINGS[coding]} Codes of the turns: {turns_of(order)}."

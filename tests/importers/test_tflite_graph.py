@@ -80,6 +80,8 @@ def test_the_text_of_a_small_network(tmp_path: Path) -> None:
 
 def test_names() -> None:
     assert short("MobilenetV1/Conv2d_3_pointwise/Relu6", "conv_3") == "Conv2d_3_pointwise"
+    assert short("MobilenetV1/MobilenetV1/Conv2d_0/Relu6", "dw_0") == "Conv2d_0"
+    assert short("net/block_3/conv2d_7/Relu6", "conv_3") == "block_3"
     assert short("model/block_1_expand/Conv2D;model/b/FusedBatchNormV3", "x") == "block_1_expand"
     assert short("model/add_2/add", "add_2") == "add_2"
     assert short("", "conv_0") == "conv_0"
