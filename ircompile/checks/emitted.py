@@ -162,10 +162,9 @@ class _Code:
         text = self.files[f"{self.name}_weights.c"]
         assert isinstance(text, str)
         for kind, word, count, values in re.findall(r"\bconst (\w+) (\w+)\[(\d+)\] = \{([^}]*)\};", text):
-            numbers = values.replace("INT32_MIN", str(-(2**31)))
-            found = np.fromstring(numbers.rstrip().rstrip(","), dtype=np.int64, sep=",").astype(
-                kind.removesuffix("_t")
-            )
+            numbers = values.replace("INT32_MIN", str(-(2**31))).replace("f", "").rstrip().rstrip(",")
+            read = np.fromstring(numbers, np.float64 if kind == "float" else np.int64, sep=",")
+            found = read.astype("float32" if kind == "float" else kind.removesuffix("_t"))
             self._same(f"{word}, elements", len(found), int(count))
             yield word, found
 

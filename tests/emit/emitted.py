@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+import pytest
 from nets import Net, mobilenet_v2
 from ops.catalogue import sites
 
@@ -15,7 +16,12 @@ from ircompile.ir.graph import Graph, Node
 from ircompile.pipeline import build
 from ircompile.target import load_target
 
-CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55")
+CORES = (
+    pytest.param("cortex-m0plus", marks=pytest.mark.slow),
+    pytest.param("cortex-m3", marks=pytest.mark.slow),
+    "cortex-m4",
+    "cortex-m55",
+)
 
 
 def graphs() -> Iterator[Graph]:

@@ -27,9 +27,10 @@ def branches(rounding: str) -> Graph:
 
 
 @pytest.mark.toolchain
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("mode", ["resident", "rows"])
-@pytest.mark.parametrize("rounding", ["double", "float32_even"])
+@pytest.mark.parametrize(
+    ("compiler", "rounding"), [("gcc", "double"), ("clang", "double"), ("gcc", "float32_even")]
+)
 def test_the_c_of_a_dsp_core_runs_on_a_pc(compiler: str, mode: InputMode, rounding: str, tmp_path: Path) -> None:
     graph = branches(rounding)
     compiled = build(graph, load_target("cortex-m4"), "net", mode)

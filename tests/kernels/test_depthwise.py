@@ -17,20 +17,10 @@ from ircompile.ir.simulate import run_graph
 from ircompile.kernels.depthwise_rows import Step, allocated, row_steps
 from ircompile.kernels.lower import lower
 from ircompile.pipeline import build
-from ircompile.plan import candidate, search
 from ircompile.target import load_target
 from ircompile.verification.runners.host import run_host
 
 Padding = tuple[int, int, int, int]
-
-
-@pytest.fixture(autouse=True)
-def any_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first plan will do."""
-    for effort in ("SEARCH_EFFORT", "LINE_BUFFER_EFFORT"):
-        monkeypatch.setattr(search, effort, 1)
-    for tries in ("QUICK_TRIALS", "THOROUGH_TRIALS"):
-        monkeypatch.setattr(candidate, tries, 1)
 
 
 def climb_all(graphs: list[Graph], folder: Path, intrinsics: bool = True) -> None:

@@ -12,19 +12,8 @@ from nets import Net
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.kernels.lower import lower
-from ircompile.plan import candidate, search
 from ircompile.target import load_target
 from ircompile.verification.runners.host import run_host
-
-
-@pytest.fixture(autouse=True)
-def any_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first plan will do."""
-    for effort in ("SEARCH_EFFORT", "LINE_BUFFER_EFFORT"):
-        monkeypatch.setattr(search, effort, 1)
-    for tries in ("QUICK_TRIALS", "THOROUGH_TRIALS"):
-        monkeypatch.setattr(candidate, tries, 1)
-
 
 CORES = ("gcc", "clang", "cortex-m0plus", "cortex-m4", "cortex-m55")
 

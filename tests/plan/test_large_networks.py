@@ -89,7 +89,7 @@ def calls(size: int) -> int:
     return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_memory_grows_with_the_rows() -> None:
     """Twice the width and height are four times the rows of boxes; their pairs would be 16 times as many."""
     assert most_bytes(128) < 1.5 * 4 * most_bytes(64)

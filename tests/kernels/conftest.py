@@ -1,0 +1,27 @@
+"""Tests of kernels take the first plan that is found: every plan computes the same codes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from ircompile.ir.graph import Graph
+from ircompile.plan import candidate, search
+from ircompile.plan.partition import partition
+from ircompile.variants import choose
+
+
+@pytest.fixture(autouse=True)
+def any_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes keep their order, and nothing is searched for beyond the first partition."""
+
+    def as_given(graph: Graph) -> list[Graph]:
+        return [graph]
+
+    monkeypatch.setattr(choose, "orders_of", as_given)
+    monkeypatch.setattr(search, "partition", partial(partition, effort=0))
+    for effort in ("SEARCH_EFFORT", "LINE_BUFFER_EFFORT"):
+        monkeypatch.setattr(search, effort, 1)
+    for tries in ("QUICK_TRIALS", "THOROUGH_TRIALS"):
+        monkeypatch.setattr(candidate, tries, 1)
