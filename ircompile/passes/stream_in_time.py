@@ -19,7 +19,6 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, IoBinding, Node, State, validate
-from ircompile.ir.ops.op import RowByRow
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array, Tensor
 
@@ -137,7 +136,7 @@ class _Streaming:
         first, last = node.op.needs(site, start), node.op.needs(site, stop - 1)
         spans = [(a[0], b[1]) for a, b in zip(first, last, strict=True)]
         inputs = [self._rows(name, *span) for name, span in zip(node.inputs, spans, strict=True)]
-        op = _of_rows(node.op, site.inputs[0], start, stop)
+        op = node.op.of_rows(site.inputs[0], start, stop)
         name = kept if part == "new" else f"{node.output}_{part}"
         tensor = replace(output, name=name, shape=(stop - start, *output.shape[1:]))
         return self._emit(node, f"{node.name}_{part}", op, inputs, tensor, new=part == "new")
@@ -203,33 +202,8 @@ def _span(graph: Graph, node: Node, sources: list[_Timed]) -> tuple[int, int, in
 
 def _is_row_by_row(graph: Graph, node: Node) -> bool:
     """Whether each output row is made of the input rows of the same number, whatever the number of rows."""
-    op, site = node.op, graph.site(node)
-    if any(t.height != site.output.height for t in site.inputs):
-        return False
-    match op:
-        case ops.Binary():
-            return op.constant is None or graph.consts[op.constant.name].shape[0] == 1
-        case ops.Concat():
-            return op.axis != 0
-        case ops.Slice():
-            return op.begin[0] == 0 and op.stride[0] == 1
-        case ops.Reduction():
-            return False
-        case _:
-            return isinstance(op, RowByRow)
-
-
-def _of_rows(op: ops.Op, source: Tensor, start: int, stop: int) -> ops.Op:
-    """The op that computes output rows [start, stop) alone, of the input rows that they need."""
-    if isinstance(op, ops.Windowed):
-        stride, reach = op.window.stride[0], op.window.reach[0]
-        above = max(op.window.padding[0] - start * stride, 0)
-        below = max((stop - 1) * stride - op.window.padding[0] + reach - source.height, 0)
-        window = replace(op.window, padding=(above, below, *op.window.padding[2:]))
-        return replace(op, window=window)  # type: ignore[call-arg]  # all ops with windows have one
-    if isinstance(op, ops.Slice):
-        return replace(op, shape=(stop - start, *op.shape[1:]))
-    return op
+    site = graph.site(node)
+    return node.op.row_for_row(site) and all(t.height == site.output.height for t in site.inputs)
 
 
 def _trimmed(graph: Graph) -> Graph:

@@ -100,12 +100,5 @@ def weight_loads(
 
 
 def weight_passes(plan: Plan | ScheduledGraph, node: Node, pixels: int = 2) -> int:
-    """How often one inference loads a node's weights, where a convolution's kernel takes `pixels` at a time."""
-    output = plan.graph.site(node).output
-    match node.op:
-        case ops.Conv():
-            return output.height * -(-output.width // pixels)
-        case ops.TransposeConv():
-            return output.height * output.width
-        case _:
-            return output.height
+    """How often one inference loads a node's constants, where a convolution's kernel takes `pixels` at a time."""
+    return node.op.passes(plan.graph.site(node).output, pixels)

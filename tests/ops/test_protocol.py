@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -153,3 +154,21 @@ def test_rows_refuse_what_they_do_not_hold() -> None:
     for start, stop in ((3, 5), (6, 8)):
         with pytest.raises(IndexError, match="held"):
             rows.take(start, stop)
+
+
+@pytest.mark.parametrize(("op", "site"), SITES, ids=label)
+def test_some_rows_are_computed_alone(op: Op, site: Site) -> None:
+    """By the op that `of_rows` gives, where each row is made of its own row, or of a window over some."""
+    height, alike = site.output.height, all(tensor.height == site.output.height for tensor in site.inputs)
+    if height < 3 or not (isinstance(op, ops.Windowed) or (alike and op.row_for_row(site))):
+        return
+    start, stop = 1, height - 1
+    needs = [op.needs(site, step) for step in range(start, stop)]
+    spans = [(min(low for low, _ in each), max(high for _, high in each)) for each in zip(*needs, strict=True)]
+    inputs = random_inputs(site, 6)
+    few = [codes[low:high] for codes, (low, high) in zip(inputs, spans, strict=True)]
+    tensors = [replace(t, shape=codes.shape) for t, codes in zip(site.inputs, few, strict=True)]
+    output = replace(site.output, shape=(stop - start, *site.output.shape[1:]))
+    alone = op.of_rows(site.inputs[0], start, stop)
+    found = whole(alone, Site(tuple(tensors), output, site.consts), few)
+    np.testing.assert_array_equal(found, whole(op, site, inputs)[start:stop])

@@ -77,6 +77,17 @@ def test_branches(hop: int) -> None:
     assert streamed.macs() < graph.macs()
 
 
+def test_slopes_of_rows_belong_to_their_rows() -> None:
+    """A row that moves on would take another row's slope: all rows are computed again."""
+    net = Net((12, 1, 4))
+    x = net.conv("x", 6, (3, 1), padding=(0, 0, 0, 0))
+    rows = net.tensors[x].height
+    slopes = net.const("slopes", net.rng.integers(-90, 90, (rows, 1, 6)).astype(np.int8))
+    y = net.add("prelu", ops.Prelu(slopes, 0.01, 3), (x,))
+    streamed = check(net.graph(net.conv(y, 4, (3, 1), padding=(0, 0, 0, 0))), 1)
+    assert y not in streamed.history
+
+
 def test_what_no_row_of_is_read_is_not_kept() -> None:
     """Without padding in time, a ring has the rows of the next layer's window and no more."""
     streamed = stream_in_time(normalize(keyword_net((0, 0, 1, 1))), 2)

@@ -72,6 +72,9 @@ class Binary(Op):
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
         return tuple((step, step + 1) if t.height > 1 else (0, 1) for t in site.inputs)
 
+    def row_for_row(self, site: Site) -> bool:
+        return self.constant is None or site.consts[self.constant.name].shape[0] == 1
+
     def carries_ties(self) -> bool:
         return self.rounding == "raw"
 

@@ -46,6 +46,9 @@ class Concat(Moving):
             for first, end in pairwise(self.offsets(site))
         )
 
+    def row_for_row(self, site: Site) -> bool:
+        return self.axis != 0
+
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         if self.axis != 0:
             return np.concatenate([rows.take(start, stop) for rows in inputs], axis=self.axis)

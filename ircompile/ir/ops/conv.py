@@ -44,6 +44,9 @@ class Conv(DenseConvolution, Windowed):
         height, width = self.window.output_size(inputs[0].height, inputs[0].width)
         return height, width, weights.shape[0]
 
+    def passes(self, output: Tensor, pixels: int) -> int:
+        return output.height * -(-output.width // pixels)
+
     def macs(self, site: Site) -> int:
         kh, kw = self.window.kernel
         return site.output.height * site.output.width * site.output.channels * kh * kw * site.inputs[0].channels

@@ -120,6 +120,18 @@ class Op(ABC):
         """
         return self
 
+    def row_for_row(self, site: Site) -> bool:
+        """Whether each output row is made of the input rows of the same number, however many there are."""
+        return False
+
+    def of_rows(self, source: Tensor, start: int, stop: int) -> Op:
+        """The op that computes output rows [start, stop) alone, of the rows of `source` that they need."""
+        return self
+
+    def passes(self, output: Tensor, pixels: int) -> int:
+        """How often all steps go over the op's constants, where a convolution's kernel takes `pixels` at a time."""
+        return output.height
+
     def carries_ties(self) -> bool:
         """Whether the op copies, compares or looks up codes, so that one of two codes becomes one of two."""
         return False
@@ -134,6 +146,9 @@ class RowByRow(Op):
 
     def needs(self, site: Site, step: int) -> tuple[RowRange, ...]:
         return ((step, step + 1),)
+
+    def row_for_row(self, site: Site) -> bool:
+        return True
 
 
 class ChannelByChannel(Op):

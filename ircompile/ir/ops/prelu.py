@@ -39,6 +39,9 @@ class Prelu(RowByRow, ChannelByChannel):
             raise CompileError(self.alpha, f"slopes of shape {alpha} for {shape}", "sizes equal or 1")
         return shape
 
+    def row_for_row(self, site: Site) -> bool:
+        return site.consts[self.alpha].shape[0] == 1
+
     def combine(self, site: Site, codes: Array, alpha: Array) -> Array:
         """int8 codes of broadcastable arrays of input codes and slope codes: all that the op is."""
         source, target = site.inputs[0], site.output

@@ -29,6 +29,9 @@ class Reduction(RowByRow, ChannelByChannel):
     def steps(self, site: Site) -> int:
         return site.inputs[0].height
 
+    def row_for_row(self, site: Site) -> bool:
+        return False
+
     def output_rows(self, site: Site, step: int) -> RowRange:
         if "h" not in self.axes:
             return step, step + 1

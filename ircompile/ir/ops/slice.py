@@ -36,6 +36,12 @@ class Slice(Selecting):
         row = self.begin[0] + step * self.stride[0]
         return ((row, row + 1),)
 
+    def row_for_row(self, site: Site) -> bool:
+        return self.begin[0] == 0 and self.stride[0] == 1
+
+    def of_rows(self, source: Tensor, start: int, stop: int) -> Op:
+        return replace(self, shape=(stop - start, *self.shape[1:]))
+
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         (top, left, front), (sy, sx, sc) = self.begin, self.stride
         rows = inputs[0].take(top + start * sy, top + (stop - 1) * sy + 1)[::sy]

@@ -48,6 +48,9 @@ class TransposeConv(DenseConvolution):
         stop = min(max(place // self.stride[0] + 1, 0), height)
         return ((first, max(first, stop)),)
 
+    def passes(self, output: Tensor, pixels: int) -> int:
+        return output.height * output.width
+
     def macs(self, site: Site) -> int:
         _, kh, kw, _ = site.consts[self.weights].shape
         source = site.inputs[0]

@@ -9,7 +9,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.ops.limits import LARGEST, TAPS, WORK
 from ircompile.ir.ops.op import Op, RowRange
-from ircompile.ir.tensor import Array, Rows, Shape, Site
+from ircompile.ir.tensor import Array, Rows, Shape, Site, Tensor
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,13 @@ class Windowed(Op):
 
     def needs(self, site: Site, step: int) -> tuple[RowRange, ...]:
         return (self.window.rows_needed(step, site.inputs[0].height),)
+
+    def of_rows(self, source: Tensor, start: int, stop: int) -> Op:
+        stride, reach = self.window.stride[0], self.window.reach[0]
+        above = max(self.window.padding[0] - start * stride, 0)
+        below = max((stop - 1) * stride - self.window.padding[0] + reach - source.height, 0)
+        window = replace(self.window, padding=(above, below, *self.window.padding[2:]))
+        return replace(self, window=window)  # type: ignore[call-arg]  # all ops with windows have one
 
     def codes_read(self, site: Site) -> int:
         """Codes that all windows together take in."""
