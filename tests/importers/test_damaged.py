@@ -26,6 +26,8 @@ from ircompile.report.support import check_model
 @pytest.mark.parametrize("kind", ["tflite", "onnx", "ir"])
 @pytest.mark.parametrize("first", range(0, 200, 50))
 def test_damaged_files(kind: str, first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if kind == "onnx":
+        pytest.importorskip("onnxruntime")  # which quantizes the files that are then damaged
     monkeypatch.setattr(folding.subprocess, "run", inference)
     ends = {attempt(kind, seed, tmp_path) for seed in range(first, first + 50)}
     assert ends == {"read", "refused"}
