@@ -22,8 +22,11 @@ def prove(plan: Plan, tables: Tables | None = None) -> Replayed:
 
 def prove_requantization(recipe: Recipe, requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> None:
     """Asserts that a recipe equals the reference on the accumulators (with bias) in [lo, hi], (C,) each."""
-    words = words_of(recipe.form, np.asarray(recipe.common), recipe.words[:, 1:])
+    form, own = recipe.form, recipe.words.astype(np.int64)
+    words = words_of(form, np.asarray(recipe.common), own[:, form.starts if form.name != "steps" else 1 :])
     lo, hi = np.asarray(lo, np.int64), np.asarray(hi, np.int64)
-    moved = recipe.words[:, 0].astype(np.int64) - np.asarray(bias, np.int64)
+    start = (own[:, 0] & 0xFFFFFFFF) | own[:, 1] << 32 if form.long else own[:, 0]
+    moved = start - np.asarray(bias, np.int64)
+    moved = moved if form.long else ((moved + 2**31) & (2**32 - 1)) - 2**31
     fault, _ = fault_of(words, requant, np.asarray(scale, np.float64), Sums(lo, hi, np.ones_like(lo), moved))
     assert not fault, fault
