@@ -108,8 +108,7 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     assembly = allocated(window.kernel[1], window.stride[1], outputs)
     key: dict[str, object] = {
         "kernel": window.kernel, "stride": window.stride[1], "left": window.padding[2], "right": window.padding[3],
-        "coding": coding, "multiplier": multiplier, "outputs": outputs,
-        "steps": steps, "assembly": assembly,
+        "coding": coding, "multiplier": multiplier, "outputs": outputs, "assembly": bool(assembly),
         "registers": registers_of(assembly, window.kernel),
         "outside": any(window.padding[:2]), "whole": whole,
     }  # fmt: skip
@@ -125,6 +124,9 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     }
     shared: Shared = {**helpers(coding), "gather": ("gather_pixels" if whole else "gather", {})}
     shared |= {"mix": ("mix", {})} if any(step.kind == "mix" for step in steps) else {}
+    named = f"{window.kernel[1]}" + f"_s{window.stride[1]}" * (window.stride[1] > 1) + f"_by{outputs}"
+    row = {name: key[name] for name in ("kernel", "stride", "coding", "outputs")}
+    shared["row"] = ("strip_row", {**row, "steps": steps, "assembly": assembly, "named": named})
     return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, shared)
 
 

@@ -24,7 +24,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0x55224605u
+#if MOVING_BUILD != 0xc5a85793u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -198,7 +198,7 @@ MOVING_INLINE void moving_window(const int8_t **rows, const int8_t *arena, const
 static void moving_tile_packed_high_rounded_kink(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights,
     const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
 {
-    const int32_t *words = requant + 0;
+    const int32_t *words = requant;
     uint32_t *end = codes;
     for (int32_t k = 0; k < count; k++)
         *end++ = (uint32_t)a[k] + ((uint32_t)b[k] << 16);

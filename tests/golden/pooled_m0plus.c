@@ -27,7 +27,7 @@
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0xba77f355u
+#if POOLED_BUILD != 0xf13d74deu
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -192,7 +192,7 @@ POOLED_INLINE void pooled_window(const int8_t **rows, const int8_t *arena, const
 static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights,
     const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
 {
-    const int32_t *words = requant + 0;
+    const int32_t *words = requant;
     uint32_t *end = codes;
     for (int32_t k = 0; k < count; k++)
         *end++ = (uint32_t)a[k] + ((uint32_t)b[k] << 16);
@@ -508,7 +508,7 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
     int8_t *out, int32_t channels, int32_t channel_step)
 {
     const int8_t *const end = in + (count & ~3);
-    const int32_t *words = requant + 0;
+    const int32_t *words = requant;
     for (; channels >= 4; channels -= 4) {
         const int8_t *w0 = weights, *w1 = w0 + count, *w2 = w1 + count, *w3 = w2 + count;
         int32_t sum0 = (int32_t)words[0];

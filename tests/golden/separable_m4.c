@@ -32,7 +32,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x3c088524u
+#if SEPARABLE_BUILD != 0x9bc2bdf9u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -1192,6 +1192,65 @@ static inline int32_t separable_mix(int32_t bottom, int32_t top)
 }
 #endif
 
+/* A row of 5 taps under 4 outputs in assembly: sums y0 to y3; `first` codes, `filter` weights of the row, which moves
+ * on. separable_strip_row_5_by4 is the same in C. */
+#define SEPARABLE_STRIP_ROW_5_BY4 \
+    "ldr %[t0], [%[first], #0]\n\t" \
+    "sxtb16 %[t1], %[t0], ror #8\n\t" \
+    "sxtb16 %[t0], %[t0]\n\t" \
+    "ldr %[t2], [%[filter]], #5\n\t" \
+    "sxtb16 %[t3], %[t2], ror #8\n\t" \
+    "sxtb16 %[t2], %[t2]\n\t" \
+    "smlad %[y0], %[t0], %[t2], %[y0]\n\t" \
+    "smlad %[y0], %[t1], %[t3], %[y0]\n\t" \
+    "smlad %[y1], %[t1], %[t2], %[y1]\n\t" \
+    "ldr %[t4], [%[first], #4]\n\t" \
+    "sxtb16 %[t5], %[t4], ror #8\n\t" \
+    "sxtb16 %[t4], %[t4]\n\t" \
+    "pkhbt %[t0], %[t4], %[t0]\n\t" \
+    "smladx %[y1], %[t0], %[t3], %[y1]\n\t" \
+    "smladx %[y2], %[t0], %[t2], %[y2]\n\t" \
+    "pkhbt %[t1], %[t5], %[t1]\n\t" \
+    "smladx %[y2], %[t1], %[t3], %[y2]\n\t" \
+    "smladx %[y3], %[t1], %[t2], %[y3]\n\t" \
+    "smlad %[y3], %[t4], %[t3], %[y3]\n\t" \
+    "ldrsb %[t3], [%[filter], #-1]\n\t" \
+    "smlabb %[y0], %[t4], %[t3], %[y0]\n\t" \
+    "smlabb %[y1], %[t5], %[t3], %[y1]\n\t" \
+    "smlatb %[y2], %[t4], %[t3], %[y2]\n\t" \
+    "smlatb %[y3], %[t5], %[t3], %[y3]\n\t"
+
+/* A row of 5 taps under 4 outputs, 1 code from each other: adds codes from `first` on times the row's weights to their
+ * sums. w: words of codes; e and o: codes 0, 2 and codes 1, 3 of one; p and q: the halves of two neighbours. f, u, v:
+ * of weights. */
+SEPARABLE_INLINE void separable_strip_row_5_by4(int32_t *y, const int8_t *first, const int8_t *filter)
+{
+    const int32_t w0 = separable_unpack_word(first);
+    const int32_t o0 = separable_unpack_odd(w0);
+    const int32_t e0 = separable_sxtb16(w0);
+    const int32_t f0 = separable_unpack_word(filter);
+    const int32_t u0 = separable_sxtb16(f0);
+    const int32_t v0 = separable_unpack_odd(f0);
+    y[0] = separable_smlad(e0, u0, y[0]);
+    y[0] = separable_smlad(o0, v0, y[0]);
+    y[1] = separable_smlad(o0, u0, y[1]);
+    const int32_t w1 = separable_unpack_word(first + 4);
+    const int32_t o1 = separable_unpack_odd(w1);
+    const int32_t e1 = separable_sxtb16(w1);
+    const int32_t p0 = separable_mix(e1, e0);
+    y[1] = separable_smladx(p0, v0, y[1]);
+    y[2] = separable_smladx(p0, u0, y[2]);
+    const int32_t q0 = separable_mix(o1, o0);
+    y[2] = separable_smladx(q0, v0, y[2]);
+    y[3] = separable_smladx(q0, u0, y[3]);
+    y[3] = separable_smlad(e1, v0, y[3]);
+    const int32_t u1 = filter[4];
+    y[0] = separable_smlabb(e1, u1, y[0]);
+    y[1] = separable_smlabb(o1, u1, y[1]);
+    y[2] = separable_smlatb(e1, u1, y[2]);
+    y[3] = separable_smlatb(o1, u1, y[3]);
+}
+
 /* A layer as separable_depthwise_strip reads it. */
 struct separable_depthwise_strip_layer {
     int32_t zero_in; /* the code of zero in the input */
@@ -1216,7 +1275,7 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
         int32_t pitch;
         const int8_t *end; /* of the filter; the assembly loads both at once */
     } kept = {width_in + 4, NULL};
-    const int32_t *words = requant + 0;
+    const int32_t *words = requant;
     int32_t above = 0;
     int32_t stop = 5;
     while (above < 5 && rows[above] == NULL)
@@ -1251,79 +1310,32 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
             for (int32_t ahead = width_out - 4;;) {
                 const int8_t *first = start;
                 const int8_t *filter = begin;
-                int32_t y0 = bias, y1 = bias, y2 = bias, y3 = bias;
+                int32_t y[4] = {bias, bias, bias, bias};
 #if SEPARABLE_ASM
                 int32_t t0, t1, t2, t3, t4, t5;
                 __asm__ volatile(
                     "1:\n\t"
-                    "ldr %[t0], [%[first], #0]\n\t"
-                    "sxtb16 %[t1], %[t0], ror #8\n\t"
-                    "sxtb16 %[t0], %[t0]\n\t"
-                    "ldr %[t2], [%[filter]], #5\n\t"
-                    "sxtb16 %[t3], %[t2], ror #8\n\t"
-                    "sxtb16 %[t2], %[t2]\n\t"
-                    "smlad %[y0], %[t0], %[t2], %[y0]\n\t"
-                    "smlad %[y0], %[t1], %[t3], %[y0]\n\t"
-                    "smlad %[y1], %[t1], %[t2], %[y1]\n\t"
-                    "ldr %[t4], [%[first], #4]\n\t"
-                    "sxtb16 %[t5], %[t4], ror #8\n\t"
-                    "sxtb16 %[t4], %[t4]\n\t"
-                    "pkhbt %[t0], %[t4], %[t0]\n\t"
-                    "smladx %[y1], %[t0], %[t3], %[y1]\n\t"
-                    "smladx %[y2], %[t0], %[t2], %[y2]\n\t"
-                    "pkhbt %[t1], %[t5], %[t1]\n\t"
-                    "smladx %[y2], %[t1], %[t3], %[y2]\n\t"
-                    "smladx %[y3], %[t1], %[t2], %[y3]\n\t"
-                    "smlad %[y3], %[t4], %[t3], %[y3]\n\t"
-                    "ldrsb %[t3], [%[filter], #-1]\n\t"
-                    "smlabb %[y0], %[t4], %[t3], %[y0]\n\t"
-                    "smlabb %[y1], %[t5], %[t3], %[y1]\n\t"
-                    "smlatb %[y2], %[t4], %[t3], %[y2]\n\t"
-                    "smlatb %[y3], %[t5], %[t3], %[y3]\n\t"
+                    SEPARABLE_STRIP_ROW_5_BY4
                     "ldrd %[t0], %[t1], %[ends]\n\t"
                     "add %[first], %[first], %[t0]\n\t"
                     "cmp %[filter], %[t1]\n\t"
                     "bne 1b\n\t"
-                    : [y0] "+r"(y0), [y1] "+r"(y1), [y2] "+r"(y2), [y3] "+r"(y3), [t0] "=&r"(t0), [t1] "=&r"(t1),
-                        [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4), [t5] "=&r"(t5), [first] "+r"(first),
-                        [filter] "+r"(filter)
+                    : [y0] "+r"(y[0]), [y1] "+r"(y[1]), [y2] "+r"(y[2]), [y3] "+r"(y[3]),
+                    [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4), [t5] "=&r"(t5),
+                    [first] "+r"(first), [filter] "+r"(filter)
                     : [ends] "m"(kept)
                     : "cc", "memory");
 #else
-                for (; filter != kept.end; first += kept.pitch, filter += 5) {
-                    const int32_t w0 = separable_unpack_word(first + 0);
-                    const int32_t o0 = separable_unpack_odd(w0);
-                    const int32_t e0 = separable_sxtb16(w0);
-                    const int32_t f0 = separable_unpack_word(filter + 0);
-                    const int32_t u0 = separable_sxtb16(f0);
-                    const int32_t v0 = separable_unpack_odd(f0);
-                    y0 = separable_smlad(e0, u0, y0);
-                    y0 = separable_smlad(o0, v0, y0);
-                    y1 = separable_smlad(o0, u0, y1);
-                    const int32_t w1 = separable_unpack_word(first + 4);
-                    const int32_t o1 = separable_unpack_odd(w1);
-                    const int32_t e1 = separable_sxtb16(w1);
-                    const int32_t p0 = separable_mix(e1, e0);
-                    y1 = separable_smladx(p0, v0, y1);
-                    y2 = separable_smladx(p0, u0, y2);
-                    const int32_t q0 = separable_mix(o1, o0);
-                    y2 = separable_smladx(q0, v0, y2);
-                    y3 = separable_smladx(q0, u0, y3);
-                    y3 = separable_smlad(e1, v0, y3);
-                    const int32_t u1 = filter[4];
-                    y0 = separable_smlabb(e1, u1, y0);
-                    y1 = separable_smlabb(o1, u1, y1);
-                    y2 = separable_smlatb(e1, u1, y2);
-                    y3 = separable_smlatb(o1, u1, y3);
-                }
+                for (; filter != kept.end; first += kept.pitch, filter += 5)
+                    separable_strip_row_5_by4(y, first, filter);
 #endif
-                pixel[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y0) << 1), multiplier_c,
+                pixel[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y[0]) << 1), multiplier_c,
                     offset_c, shift_c);
-                pixel[pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y1) << 1),
+                pixel[pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y[1]) << 1),
                     multiplier_c, offset_c, shift_c);
-                pixel[2 * pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y2) << 1),
+                pixel[2 * pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y[2]) << 1),
                     multiplier_c, offset_c, shift_c);
-                pixel[3 * pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y3) << 1),
+                pixel[3 * pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y[3]) << 1),
                     multiplier_c, offset_c, shift_c);
                 if (ahead <= 0)
                     break;
