@@ -79,8 +79,9 @@ class Layout:
             self._code(text)
 
     def _directive(self, text: str) -> None:
-        """A line of the preprocessor, or of a macro's body, stays as it is; branches begin alike."""
+        """A line of the preprocessor begins at the margin, one of a macro's body stays as it is; branches begin alike."""
         if not self.directive:
+            text = text.lstrip()
             word = text.lstrip("# ").split(" ")[0]
             if word in ("if", "ifdef", "ifndef"):
                 self.conditionals.append(self.state)
@@ -211,7 +212,7 @@ def blank(match: re.Match[str]) -> str:
 def wrapped(text: str, column: int) -> list[str]:
     """A line in parts of at most WIDTH columns: at commas between arguments, else before operators."""
     parts: list[str] = []
-    depth, operands = 0, text.startswith(":")
+    depth, operands = 0, text.startswith((":", "[")) and '"' in text
     while column + len(text) > WIDTH and not text.startswith("/*") and (operands or '"' not in text):
         best, lowest, deep = 0, 99, depth
         for i, char in enumerate(text[: WIDTH - column]):
