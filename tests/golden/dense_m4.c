@@ -28,7 +28,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0xcaa08d71u
+#if DENSE_BUILD != 0x7af00a13u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -119,6 +119,7 @@ DENSE_INLINE int32_t dense_sxtb16(int32_t word)
  *   kink     accumulators below zero get a little less, because ties are rounded away from zero
  *   2        a number: the sum is shifted right by so many bits; without one, each channel has its shift
  */
+
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
 #define DENSE_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))

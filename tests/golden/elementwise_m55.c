@@ -27,7 +27,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x4d4ac96au
+#if ELEMENTWISE_BUILD != 0x038607d7u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -89,6 +89,7 @@ static inline int32_t elementwise_scale_double(int32_t x, int32_t multiplier, in
  *   kink     accumulators below zero get a little less, because ties are rounded away from zero
  *   2        a number: the sum is shifted right by so many bits; without one, each channel has its shift
  */
+
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
 #define ELEMENTWISE_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))

@@ -24,7 +24,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0xc5a85793u
+#if MOVING_BUILD != 0xa6bd44f5u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -59,6 +59,7 @@ extern const int32_t moving_transposed4_requant[6];
  *   kink     accumulators below zero get a little less, because ties are rounded away from zero
  *   2        a number: the sum is shifted right by so many bits; without one, each channel has its shift
  */
+
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
 #define MOVING_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
@@ -252,7 +253,8 @@ static void moving_tile_packed_high_rounded_kink(const int8_t *a, const int8_t *
                 "bne 1b\n\t"
                 : [both0] "+&r"(both0), [both1] "+&r"(both1), [b0] "+&r"(b0), [b1] "+&r"(b1), [x0] "=&r"(x0),
                     [x1] "=&r"(x1),
-                [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0), [w1] "+&r"(w1)
+                [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0),
+                    [w1] "+&r"(w1)
                 : [end] "m"(end)
                 : "cc", "memory");
         }

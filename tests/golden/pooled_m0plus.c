@@ -27,7 +27,7 @@
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0xf13d74deu
+#if POOLED_BUILD != 0x1b4f8938u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -79,6 +79,7 @@ static inline int32_t pooled_shift_away(int32_t x, int32_t n)
  *   but1     one accumulator of each channel gets one more (but2: two of them do)
  *   2        a number: the sum is shifted right by so many bits; without one, each channel has its shift
  */
+
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
 #define POOLED_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
@@ -246,7 +247,8 @@ static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b,
                 "bne 1b\n\t"
                 : [both0] "+&r"(both0), [both1] "+&r"(both1), [b0] "+&r"(b0), [b1] "+&r"(b1), [x0] "=&r"(x0),
                     [x1] "=&r"(x1),
-                [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0), [w1] "+&r"(w1)
+                [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0),
+                    [w1] "+&r"(w1)
                 : [end] "m"(end)
                 : "cc", "memory");
         }

@@ -32,7 +32,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x9bc2bdf9u
+#if SEPARABLE_BUILD != 0x7e8a1cdfu
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -164,6 +164,7 @@ SEPARABLE_INLINE int32_t separable_sxtb16(int32_t word)
  *   kink     accumulators below zero get a little less, because ties are rounded away from zero
  *   2        a number: the sum is shifted right by so many bits; without one, each channel has its shift
  */
+
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
 #define SEPARABLE_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
