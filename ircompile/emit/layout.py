@@ -79,7 +79,7 @@ class Layout:
             self._code(text)
 
     def _directive(self, text: str) -> None:
-        """A line of the preprocessor begins at the margin, one of a macro's body stays as it is; branches begin alike."""
+        """A line of the preprocessor is at the margin, one of a macro's body as it is; branches begin alike."""
         if not self.directive:
             text = text.lstrip()
             word = text.lstrip("# ").split(" ")[0]
