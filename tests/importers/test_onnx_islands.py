@@ -177,3 +177,12 @@ def test_functions_behind_what_picks_codes(kind: str, tmp_path: Path) -> None:
         net = Net(39, opset=14)
         net.output(net.qdq(net.node("Relu", net.node(function, picked(net, kind))), 0.04, -128))
         compared(net.save(tmp_path))
+
+
+def test_a_tail_behind_what_picks_codes_is_left_to_the_caller(tmp_path: Path) -> None:
+    net = Net(40)
+    x = picked(net, "Slice")
+    net.output(net.node("Erf", x))
+    graph = compared(net.save(tmp_path)).graph
+    assert graph.outputs[0].name == x
+    assert any("left to the caller" in text for text in graph.notices)

@@ -128,6 +128,7 @@ class Walk:
             return [Codes(view, False, Quant(1.0, 0))]
         if raw.kind in ELEMENTWISE or raw.kind in CHANNELWISE:
             arguments = [self.context.picked(value) for value in arguments]
+            self.values |= dict(zip(raw.inputs, arguments, strict=True))  # where outputs look for names
         return [Expr(raw, tuple(arguments), part) for part in range(len(raw.outputs))]
 
     def _moved(self, raw: OnnxNode, first: Codes | Real | Entry, arguments: list[Value | None]) -> Value:
