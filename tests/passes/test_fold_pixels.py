@@ -97,6 +97,7 @@ def test_the_ladder_with_pixels(mean: tuple[float, ...], tmp_path: Path) -> None
 def test_the_command_line_folds_and_verifies_against_the_framework(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("onnxruntime")
     words = [str(EXAMPLE), "--target", "host", "--mean", "33.3", "--std", "77.7"]
     assert main([*words, "-o", str(tmp_path / "out"), "--name", "net"]) == 0
     header = (tmp_path / "out" / "net.h").read_text()
