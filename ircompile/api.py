@@ -212,7 +212,9 @@ def compile(
     source = path.name if path else graph.name
     core = target if isinstance(target, Target) else load_target(target)
     blob, asked = weights == "blob", (tuple(outputs), stream, tuple(state), numerics)
-    build = partial(pipeline.build, graph, core, prefix, input, source, blob, ram, memory, flash)
+    build = partial(
+        pipeline.build, graph, core, prefix, input, source, blob, ram, memory, flash, turn=path is not None
+    )
     if path is None:
         return Compilation(build())
     if unverified:

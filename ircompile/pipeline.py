@@ -19,9 +19,11 @@ from ircompile.passes import normalize
 from ircompile.passes.fold_pixels import fold_pixels
 from ircompile.passes.stream_in_time import stream_in_time
 from ircompile.passes.tie_states import Pair, tie_states
+from ircompile.passes.turn import upright
 from ircompile.plan import Plan
 from ircompile.target import MemoryRegion, Target, distinct
-from ircompile.variants.choose import Ram, choose_plan
+from ircompile.variants.choose import Ram
+from ircompile.variants.turns import choose_as_it_is, choose_turn
 
 Pixels = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation of pixels, in units of 0 to 255: one value for all channels or one a channel."""
@@ -82,6 +84,7 @@ def build(
     memory: Sequence[MemoryRegion] = (),
     flash: Sequence[MemoryRegion] = (),
     unverified: bool = False,
+    turn: bool = False,
 ) -> Compiled:
     """The whole story: a model becomes C, a line a stage. `ircompile dump` prints what stands behind each line.
 
@@ -89,7 +92,8 @@ def build(
     `ram` is "auto" (the fastest of the small plans), "min" (the least bytes without computing windows anew) or
     a number of bytes to fit in. `memory` are the RAMs to plan for and `flash` the memories for constants, the
     fastest first (default: the target's). With `blob`, the weights become a file to be bound at run time.
-    `source` and `unverified` stand in the C: where it is from, and that its framework was not asked.
+    `source` and `unverified` stand in the C: where it is from, and that its framework was not asked. With `turn`, a
+    network over one axis may be compiled with height and width changed over (`choose_turn`), and so is its `graph`.
 
     Raises CompileError where the model is not supported or nothing fits, and InternalError where a check of what
     was made finds a mistake.
@@ -98,7 +102,8 @@ def build(
     pointer = POINTER_BYTES if blob else 0  # it stands behind the plan's bytes
 
     graph = normalize(load(model)) if isinstance(model, Path) else model
-    chosen = choose_plan(graph, target, input_mode, ram, memories, reserved=pointer)
+    find = choose_turn if turn else choose_as_it_is
+    chosen, graph = find(graph, target, input_mode, ram, memories, reserved=pointer)
     program = pack(chosen.lowered, chosen.plan, target, () if blob else flashes)
     checked = check(program, graph.pruned)
     source = source or graph.name
@@ -123,4 +128,4 @@ def read(
     """
     graph = normalize(tie_states(load(path, numerics, outputs=outputs), states))
     graph = normalize(fold_pixels(graph, *pixels)) if pixels else graph
-    return stream_in_time(graph, stream) if stream else graph
+    return stream_in_time(upright(graph), stream) if stream else graph

@@ -16,8 +16,9 @@ from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.report import front_picture
 from ircompile.target import Target
-from ircompile.variants.choose import choose_plan, explore
+from ircompile.variants.choose import explore
 from ircompile.variants.tradeoffs import PlanVariant
+from ircompile.variants.turns import choose_turn
 
 Point = dict[str, int]
 OPTIONS = {"auto": "--ram auto (default)", "min": "--ram min"}
@@ -31,7 +32,7 @@ def front_of(graph: Graph, target: Target, mode: InputMode) -> list[Point]:
 def named_plans(graph: Graph, target: Target, mode: InputMode) -> dict[str, Point]:
     """The plans that have a word of their own: those of `--ram auto` and `--ram min`."""
     words: tuple[Literal["auto", "min"], ...] = ("auto", "min")
-    return {word: _point(choose_plan(graph, target, mode, word)) for word in words}
+    return {word: _point(choose_turn(graph, target, mode, word)[0]) for word in words}
 
 
 def _point(fitted: PlanVariant) -> Point:

@@ -54,6 +54,7 @@ def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None, unv
             arguments.memory,
             arguments.flash,
             unverified,
+            turn=True,
         )
 
 

@@ -17,6 +17,7 @@ from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.passes.compute_twice import compute_twice
+from ircompile.passes.turn import turned, upright
 from ircompile.plan import check_input_mode
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.costs import SegmentCosts
@@ -115,7 +116,9 @@ def first_within(
 def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[PlanVariant]:
     """The Pareto front of memory and instructions, fastest first; `choose_plan` finds each variant by its bytes."""
     remembered, records = shortcuts(), list[PlanVariant]()
-    for form in gate_forms(in_order(graph, target, input_mode, remembered)):
+    other = turned(graph)
+    ways = [graph] if other is None else [upright(graph)] if input_mode == "rows" else [graph, other]
+    for form in (form for way in ways for form in gate_forms(in_order(way, target, input_mode, remembered))):
         least = inf
         for variant in variants(form, target, input_mode, remembered):
             if variant.candidate.least_arena < least and variant.ram < least:

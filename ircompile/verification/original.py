@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ircompile.ir.graph import Graph
 from ircompile.passes.fold_pixels import codes_of_pixels
+from ircompile.passes.turn import upright
 from ircompile.pipeline import Pixels, read
 from ircompile.verification.fed_back import fed_back
 from ircompile.verification.ladder import Codes
@@ -28,10 +29,11 @@ def original(
     if pixels is None and not stream and not states:
         return None
     graph = read(path, numerics, outputs=outputs)
+    graph = upright(graph) if stream else graph
     if states:
         tied = read(path, numerics, pixels, outputs, stream, states)
         return graph, lambda vectors: fed_back(graph, tied, states, vectors)
-    whole = read(path, numerics, pixels, outputs) if pixels else graph
+    whole = upright(read(path, numerics, pixels, outputs)) if pixels else graph
     streamed = read(path, numerics, pixels, outputs, stream) if stream else whole
     name = graph.input_names[0]
 

@@ -10,6 +10,7 @@ from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.candidates import saved_by_codings
 from ircompile.kernels.lower import lower
+from ircompile.passes.turn import upright
 from ircompile.plan import check_input_mode
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.work import instructions
@@ -76,6 +77,7 @@ def analyze_graph(
     are the budget. `timed` says as plain values how long the plan takes on a board. Raises CompileError where the
     input mode does not suit the graph.
     """
+    graph = upright(graph)  # as rows it needs the least
     check_input_mode(graph, input_mode)
     found = Planner(lower(graph, target)).estimate(input_mode == "rows")
     memory = distinct(memory or target.memory)
