@@ -104,6 +104,7 @@ def test_every_width_of_3x3(tmp_path: Path, rounding: str) -> None:
         "depthwise_column",
         "depthwise_narrow",
         "depthwise_strip",
+        "depthwise_taps",
     }
     climb_all(graphs, tmp_path, rounding == "double")
 
