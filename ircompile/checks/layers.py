@@ -21,7 +21,7 @@ from ircompile.qtype import INT32
 def check_layers(program: Program) -> Counter[str]:
     """Counts "channels", "weights", "thresholds" and "pairs" compared. Raises InternalError naming the layer."""
     graph, counts = program.plan.graph, Counter[str]()
-    reached = reach(graph)
+    reached = reach(graph, program.intervals.codes)
     _check_intervals(program, reached)
     for node in graph.nodes:
         site, packed = graph.site(node), program.packed[node.name]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from types import MappingProxyType
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from ircompile.ir.ops import (
     Copy,
     Extreme,
     Flip,
+    L2Normalization,
     MaxPool,
     Mean,
     Moving,
@@ -32,6 +34,7 @@ from ircompile.ir.ops import (
     Rescale,
     Resize,
     Sigmoid,
+    Softmax,
     Table,
 )
 from ircompile.ir.tensor import Array, Consts, Rows, Site, Tensor
@@ -49,8 +52,11 @@ class Reach:
     sums: Mapping[str, Ends]
 
 
-def reach(graph: Graph) -> Reach:
-    """Runs every node on the lowest and on the highest codes of its inputs; inputs of the graph have any code."""
+def reach(graph: Graph, claimed: Mapping[str, tuple[Array, Array]] = MappingProxyType({})) -> Reach:
+    """Runs every node on the lowest and on the highest codes of its inputs; inputs of the graph have any code.
+
+    The output of an operator that is not known here has the `claimed` codes, or else any.
+    """
     sums: dict[str, Ends] = {}
     codes = {name: _any_code(graph.tensors[name]) for name in (*graph.input_names, *graph.history)}
     initial = {state.tensor: graph.consts[state.initial] for state in graph.states}
@@ -61,7 +67,7 @@ def reach(graph: Graph) -> Reach:
             sums[node.name] = ends = Ends(*(side + bias for side in all_sums(node.op, site, inputs[0])))
             found = _requantized(ends, node.op.requant, site.consts)
         else:
-            found = _output(node, site, inputs)
+            found = _output(node, site, inputs) or Ends(*claimed.get(node.output, _any_code(site.output)))
         if (
             held := initial.get(node.output)
         ) is not None:  # each row is one that some call computed, or a first one
@@ -87,7 +93,8 @@ def _hull(tensor: Tensor, *maps: Array) -> Ends:
     return Ends(least.min(axis=0).astype(np.int64), most.max(axis=0).astype(np.int64))
 
 
-def _output(node: Node, site: Site, inputs: list[Ends]) -> Ends:
+def _output(node: Node, site: Site, inputs: list[Ends]) -> Ends | None:
+    """The ends of what a node gives; None where nothing is known of its op."""
     op = node.op
     match op:
         case MaxPool() | AveragePool():
@@ -115,10 +122,12 @@ def _output(node: Node, site: Site, inputs: list[Ends]) -> Ends:
             return _whole(mean, at, [_looked_up(site.consts[lookup.name], inputs[0])])
         case Resize():
             return _by_values(op, site, inputs[0])
+        case Softmax() | L2Normalization():
+            return _any_code(site.output)
         case _ if isinstance(op, MONOTONE):
             return _whole(op, site, inputs)
         case _:
-            return _any_code(site.output)
+            return None
 
 
 def _map(tensor: Tensor, codes: Array) -> Rows:
