@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx_compare import compared, kinds
-from onnx_files import Calibration, Net
+from onnx_files import Calibration, Net, refused
 
 from ircompile.errors import CompileError
 from ircompile.importers.onnx import read_onnx
@@ -119,3 +119,13 @@ def test_orders_that_a_transposition_gives() -> None:
         np.testing.assert_array_equal(again, order)
     assert factored(np.array([0, 2, 1, 3, 5, 4])) is None
     assert factored(np.array([1, 0, 2, 3])) is None
+
+
+@pytest.mark.parametrize("kind", ["AveragePool", "MaxPool"])
+def test_pools_whose_padding_is_below_zero(kind: str, tmp_path: Path) -> None:
+    """ONNX Runtime refuses them in float32, and reads other elements where it fuses."""
+    net = Net(41)
+    x = net.qdq(net.input([1, 2, 6, 6]), 0.05, 9)
+    y = net.node(kind, x, kernel_shape=[1, 1], strides=[1, 3], auto_pad="SAME_UPPER")
+    net.output(net.qdq(y, 0.05, 9))
+    refused(net.save(tmp_path), kind, "pads below zero")

@@ -33,6 +33,9 @@ def window(raw: OnnxNode, kernel: Sequence[int], size: Sequence[int], pool: bool
         )
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     before, after = padding(raw, reach, strides, size)
+    if pool and str(raw.get("auto_pad", "")).startswith("SAME") and _skips(reach, strides, size):
+        problem = f"auto_pad pads below zero: kernel {tuple(kernel)}, strides {strides}, sizes {tuple(size)}"
+        raise CompileError(raw.where, problem, "pads of 0 and more, as ONNX Runtime does")
     if pool and raw.get("ceil_mode", 0):
         after = [_ceiled(n, b, a, r, s) for n, b, a, r, s in zip(size, before, after, reach, strides, strict=True)]
     if count == 1:
@@ -41,6 +44,11 @@ def window(raw: OnnxNode, kernel: Sequence[int], size: Sequence[int], pool: bool
         (kernel[0], kernel[1]), (strides[0], strides[1]),
         (before[0], after[0], before[1], after[1]), (dilations[0], dilations[1]),
     )  # fmt: skip
+
+
+def _skips(reach: Sequence[int], strides: Sequence[int], size: Sequence[int]) -> bool:
+    """Whether windows of SAME padding leave out elements at an end."""
+    return any((-(-n // s) - 1) * s + r < n for n, s, r in zip(size, strides, reach, strict=True))
 
 
 def padding(
