@@ -33,6 +33,13 @@ def test_damaged_files(kind: str, first: int, tmp_path: Path, monkeypatch: pytes
     assert ends == {"read", "refused"}
 
 
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("seed", [88702920, 88707179])
+def test_scales_whose_codes_are_shifted_by_more_than_64_bits(seed: int, tmp_path: Path) -> None:
+    assert attempt("onnx", seed, tmp_path, whole=True) == "compiled"
+
+
 def refused(path: Path) -> str:
     """The error of a file, which `check` gives, too."""
     assert not check_model(path).supported

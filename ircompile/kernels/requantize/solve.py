@@ -32,6 +32,8 @@ from ircompile.kernels.requantize.residues import nearest_multiple
 
 FAIR_DELTA = 2**12
 CANDIDATES = 8
+MOST_PRE = 62
+"""Of what a code is shifted by before it is multiplied: thresholds are passed late in steps of so many bits."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def solve(steps: Steps, bias: Array, attempt: Attempt, most_exceptions: int) -> 
 
 def relax(bounds: Bounds, attempt: Attempt, q: Array, found: Array, most: int) -> tuple[Bounds, Array, Late] | None:
     """Feasible bounds and Q after some thresholds, up to `most` a channel, have been let pass late."""
+    if attempt.form.pre > MOST_PRE:
+        return None
     below, count = bounds.below.copy(), np.zeros(len(q), np.int64)
     late = Late(np.full((len(q), most), NO_EXCEPTION, np.int64), np.zeros((len(q), most), np.int64))
     open_channels = np.flatnonzero(~found)
