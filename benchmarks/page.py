@@ -105,6 +105,14 @@ def block_table(figures: Mapping[str, int], peers: Mapping[str, float]) -> str:
     return text + markdown(["core", "instructions", "peer", "peer / ours"], lines)
 
 
+def remembering(told: str) -> str:
+    """The section of networks that remember: the table that docs/streaming.md, `told`, has of them."""
+    head = "| network | rows kept"
+    table = head + told.split(head, 1)[1].split("\n\n", 1)[0]
+    intro = "Bytes of RAM and instructions of one call: [streaming in time](streaming.md#streaming-in-time)."
+    return f"\n## Networks that remember\n\n{intro}\n\n{table}\n"
+
+
 def release(results: Results) -> str:
     """The text of previous.toml."""
     lines = [

@@ -54,6 +54,7 @@ def main() -> int:
     if not arguments.only:
         text += measured_kernels(peers)
     text += measured_plans(paths)
+    text += page.remembering((HERE.parent / "docs" / "streaming.md").read_text())
     write(text, arguments)
     if not arguments.only:
         print_planning(arguments.models)
