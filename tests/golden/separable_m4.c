@@ -32,7 +32,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x7e8a1cdfu
+#if SEPARABLE_BUILD != 0x5c3ec686u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -1311,7 +1311,7 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
             for (int32_t ahead = width_out - 4;;) {
                 const int8_t *first = start;
                 const int8_t *filter = begin;
-                int32_t y[4] = {bias, bias, bias, bias};
+                int32_t sums[4] = {bias, bias, bias, bias};
 #if SEPARABLE_ASM
                 int32_t t0, t1, t2, t3, t4, t5;
                 __asm__ volatile(
@@ -1321,22 +1321,22 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
                     "add %[first], %[first], %[t0]\n\t"
                     "cmp %[filter], %[t1]\n\t"
                     "bne 1b\n\t"
-                    : [y0] "+r"(y[0]), [y1] "+r"(y[1]), [y2] "+r"(y[2]), [y3] "+r"(y[3]),
+                    : [y0] "+r"(sums[0]), [y1] "+r"(sums[1]), [y2] "+r"(sums[2]), [y3] "+r"(sums[3]),
                     [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4), [t5] "=&r"(t5),
                     [first] "+r"(first), [filter] "+r"(filter)
                     : [ends] "m"(kept)
                     : "cc", "memory");
 #else
                 for (; filter != kept.end; first += kept.pitch, filter += 5)
-                    separable_strip_row_5_by4(y, first, filter);
+                    separable_strip_row_5_by4(sums, first, filter);
 #endif
-                pixel[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y[0]) << 1), multiplier_c,
-                    offset_c, shift_c);
-                pixel[pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y[1]) << 1),
+                pixel[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(sums[0]) << 1),
                     multiplier_c, offset_c, shift_c);
-                pixel[2 * pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y[2]) << 1),
+                pixel[pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(sums[1]) << 1),
                     multiplier_c, offset_c, shift_c);
-                pixel[3 * pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(y[3]) << 1),
+                pixel[2 * pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(sums[2]) << 1),
+                    multiplier_c, offset_c, shift_c);
+                pixel[3 * pixel_step] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(sums[3]) << 1),
                     multiplier_c, offset_c, shift_c);
                 if (ahead <= 0)
                     break;
