@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import cast
 
 import numpy as np
 
 from ircompile.checks.forms import pair_codes
 from ircompile.checks.requantization import Sums, compared, fault_of
 from ircompile.checks.stored import Misplaced, words_in
+from ircompile.checks.windows import kinds_of
 from ircompile.ir.graph import Node
 from ircompile.ir.numerics import Requant, quantize_multiplier
 from ircompile.ir.ops import (
@@ -25,7 +27,7 @@ from ircompile.ir.ops import (
 )
 from ircompile.ir.ops.sigmoid import sigmoid_table
 from ircompile.ir.ops.softmax import interpolation_tables
-from ircompile.ir.tensor import Array, Site
+from ircompile.ir.tensor import Array, Rows, Site
 from ircompile.kernels.model import Packed
 from ircompile.kernels.requantize.form import PairForm
 from ircompile.qtype import INT8
@@ -111,8 +113,10 @@ def _check_average(op: Mean | AveragePool, site: Site, packed: Packed) -> Counte
         counts = np.array([op.count(site.inputs[0])])
         start, words = start[:1], words.take(np.zeros(1, int))
     else:
-        counts = np.arange(1, len(start) + 1)
-        if len(start) < op.window.kernel[0] * op.window.kernel[1]:
+        counts = np.arange(len(start)) + cast(int, packed.key["least"])
+        (rows, _), (columns, _) = kinds_of(op, site)
+        held = np.outer(rows.sum(axis=1), columns.sum(axis=1))
+        if held[held > 0].min() < counts[0] or held.max() > counts[-1]:
             raise Misplaced("has no words for as many pixels as its window holds")
 
     def reference(acc: Array, channels: Array) -> Array:
@@ -144,8 +148,13 @@ def _check_tables(node: Node, site: Site, packed: Packed) -> None:
             wanted["alpha"] = site.consts[name]
         case Softmax(rounding="interpolated"):
             wanted = dict(zip(("exps", "reciprocals"), interpolation_tables(), strict=True))
+        case Softmax() if "shares" in packed.arrays:
+            wanted["shares"] = _shares(node.op, site)
         case Softmax():
-            wanted["exps"] = node.op.exp_table(site)
+            exps, last = node.op.exp_table(site), packed.sizes.get("last", INT8.span)
+            wanted["exps"] = exps[: last + 1]
+            if last < INT8.span and exps[last:].any():
+                raise Misplaced("its exponentials end before they are 0")
         case Sigmoid():
             wanted["table"] = sigmoid_table()
         case _:
@@ -153,6 +162,13 @@ def _check_tables(node: Node, site: Site, packed: Packed) -> None:
     for name, value in wanted.items():
         if not np.array_equal(packed.arrays[name].reshape(-1), value.reshape(-1)):
             raise Misplaced(f"its {name} is not the graph's")
+
+
+def _shares(op: Softmax, site: Site) -> Array:
+    """What softmax makes of each pair (d - 128, -128), d codes apart: all of the former, then of the latter."""
+    pairs = np.full((1, INT8.count, 2), INT8.low, INT8.dtype)
+    pairs[0, :, 0] = INT8.codes()
+    return op.simulate(site, [Rows(pairs)], 0, 1)[0].T
 
 
 def _check_numbers(node: Node, site: Site, packed: Packed) -> None:

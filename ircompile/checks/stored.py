@@ -64,10 +64,26 @@ def words_in(packed: Packed, channels: int, array: str = "requant") -> tuple[Arr
     form = cast(Form, packed.form)
     words, common = packed.arrays[array].reshape(-1).astype(np.int64), len(form.common)
     own = words[common:].reshape(channels, form.fields_count)
-    start = own[:, 0]
     if form.long:
-        start = (start & 0xFFFFFFFF) | own[:, 1] << WORD_BITS
-    return start, words_of(form, words[:common], own[:, form.starts if form.name != "steps" else 1 :])
+        start = (own[:, 0] & 0xFFFFFFFF) | own[:, 1] << WORD_BITS
+        return start, words_of(form, words[:common], own[:, 2:])
+    start, fields = _apart(form, own[:, 0], own[:, 1:])
+    return start, words_of(form, words[:common], fields)
+
+
+def _apart(form: Form, first: Array, rest: Array) -> tuple[Array, Array]:
+    """Starts (C,) and fields (C, k) out of the words of channels, of which some have two or three of them."""
+    if form.storage == "beside start":  # 21 bits over 11
+        return first >> 11, np.insert(rest, form.fields.index("offset"), signed(first, 11), axis=1)
+    if form.storage == "words":
+        return first, rest
+    # of the parts of a multiplier the last two share a word, the last one above the other; then comes the offset
+    parts = form.parts
+    halves = (rest[:, :1] >> np.array([0, 16])) & 0xFFFF
+    fields = np.concatenate([rest[:, 1 : parts - 1], halves, rest[:, parts - 1 :]], axis=1)
+    if form.storage == "tied":
+        fields = np.insert(fields, parts + 1, fields[:, parts] & 0xFF, axis=1)
+    return first, fields
 
 
 def coding_of(packed: Packed) -> WeightCoding:

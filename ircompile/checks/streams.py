@@ -33,21 +33,22 @@ def read_stream(op: Conv, site: Site, packed: Packed) -> Layer:
     shared, place = words[place : place + len(form.common)], place + len(form.common)
     found = np.zeros((channels + channels % 2, taps + 1), np.int64)
     start = np.zeros(len(found), np.int64)
-    fields = np.zeros((len(found), form.fields_count - 1), np.int64)
+    fields = np.zeros((len(found), len(form.fields) if form.name != "steps" else form.fields_count - 1), np.int64)
+    tail = 2 * fields.shape[1] if form.storage == "words" else 3  # words of two channels
     for number in range(passes):
         where = np.where(order < 0, -1, order + number * each * run)
         first = 0
         for size, count in ((4, channels // 4), (2, (channels % 4 + 1) // 2)):
             group = slice(first, first + size * count)
             weights = len(order) * size // _channels_a_word(coding)
-            parts = (size * (number == 0), weights, fields.shape[1] * size * (number == passes - 1))
+            parts = (size * (number == 0), weights, tail * size // 2 * (number == passes - 1))
             block = words[place : place + sum(parts) * count].reshape(count, sum(parts))
             place, first = place + block.size, group.stop
             sums, tiles, rest = np.split(block, np.cumsum(parts)[:-1], axis=1)
             if number == 0:
                 start[group] = sums.reshape(-1)
-            if number == passes - 1:
-                fields[group] = rest.reshape(size * count, fields.shape[1])
+            if number == passes - 1 and tail:
+                fields[group] = _fields(rest.reshape(-1, tail), form).reshape(size * count, fields.shape[1])
             decoded = _decoded(tiles, size, len(order), coding).reshape(size * count, len(order), 2)
             if decoded[:, order < 0].any():
                 raise Misplaced("a weight of no tap is not zero")
@@ -59,6 +60,14 @@ def read_stream(op: Conv, site: Site, packed: Packed) -> Layer:
     shared, fields = signed(shared, WORD_BITS), signed(fields[:channels], WORD_BITS)
     filters = (found[:, :taps] + excess[:, np.newaxis])[:channels]
     return Layer(filters, start[:channels], words_of(form, shared, fields), bits[:channels], excess[:channels])
+
+
+def _fields(pairs: Array, form: Form) -> Array:
+    """What two channels' words are: fields of one, then of the other; or multipliers, and offsets as halves."""
+    if form.storage == "words":
+        return pairs
+    offsets = np.stack([pairs[:, 2] & LOW_HALF, pairs[:, 2] >> 16], axis=1)
+    return np.stack([pairs[:, :2], signed(offsets, 16)], axis=2)
 
 
 def _check_outside(site: Site, words: Array) -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from ircompile.ir import ops
-from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
 from ircompile.kernels.nibbles import PER_WORD, words_of
+from ircompile.kernels.requantize import in_halves, with_short_offsets, with_starts
 from ircompile.kernels.requantize.negate import negated
 from ircompile.kernels.shared_tiles import Shared, shared_of
 from ircompile.kernels.tiles import coding_of_nibbles, run_order, stream_layout, stream_of, turned_in_pairs
@@ -130,10 +130,9 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
         op, site = flattened(op, site)
     weights, recipe = site.consts[op.weights], context.recipe(op, site)
     flat = integers(weights).reshape(len(weights), -1)
-    words = integers(requant_words(recipe))
-    starts = slice(len(recipe.common), None, recipe.words.shape[1])
-    words[starts] -= site.inputs[0].zero_point * flat.sum(axis=1)
-    most = int((np.abs(words[starts]) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)).max())
+    starts = integers(recipe.words[:, 0]) - site.inputs[0].zero_point * flat.sum(axis=1)
+    most = int((np.abs(starts) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)).max())
+    recipe = in_halves(with_starts(recipe, starts))
     kernel, sizes = context.kernel, sizes_of(op, site, context)
     least = site.inputs[0].itemsize == 1 and kernel.template != "dense_column"
     coding = kernel.coding or (least_coding(weights) if least else natural_coding(weights))
@@ -158,7 +157,7 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
         shared["pixel"] = ("pixel_nibbles" if coding.nibbles else "pixel", sums)
     if coding.nibbles:
         weights = words_of(weights)
-    arrays = {"weights": weights, "requant": wrap_int32(words).astype(np.int32)}
+    arrays = {"weights": weights, "requant": requant_words(recipe)}
     return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact, shared)
 
 
@@ -183,7 +182,7 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     elif turn is not None:
         coding = WeightCoding.PAIRS
         weights, recipe = np.where(turn[:, np.newaxis], -integers(weights), weights), negated(recipe, turn)
-    excess = excess_in(site.consts[op.weights], coding)
+    recipe, excess = with_short_offsets(recipe), excess_in(site.consts[op.weights], coding)
     totals = excess != 0 or coding.nibbles
     shared = shared_of(
         kernel.template, coding, totals, steps,

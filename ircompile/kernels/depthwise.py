@@ -90,7 +90,8 @@ def pack_plain(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         "unrolled": is_unrolled(op, outputs), "wraps": bool(np.any(largest >= 2**31)),
     }  # fmt: skip
     stored = bytes_of(flat) if coding.nibbles else weights
-    arrays = {"weights": stored, "requant": requant_words(raw_codes(recipe, weights, zero))}
+    recipe = raw_codes(recipe, weights, zero)
+    arrays = {"weights": stored, "requant": requant_words(recipe)}
     bytes_alone = site.inputs[0].itemsize == 1
     gather: Shared = {"gather": ("gather", {})} if context.features.unaligned and bytes_alone else {}
     suffix = f"{suffix_of(op, site)}_by{outputs}"
@@ -118,10 +119,8 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         sizes |= {"row_step": context.output.pitch}
         suffix += "_whole"
     order = row_order(window.kernel[1]) if coding.wide else list(range(window.kernel[1]))
-    arrays = {
-        "weights": padded(weights[:, :, order]),
-        "requant": requant_words(raw_codes(recipe, weights, source.zero_point)),
-    }
+    recipe = raw_codes(recipe, weights, source.zero_point)
+    arrays = {"weights": padded(weights[:, :, order]), "requant": requant_words(recipe)}
     shared: Shared = {**helpers(coding), "gather": ("gather_pixels" if whole else "gather", {})}
     shared |= {"mix": ("mix", {})} if any(step.kind == "mix" for step in steps) else {}
     named = f"{window.kernel[1]}" + f"_s{window.stride[1]}" * (window.stride[1] > 1) + f"_by{outputs}"

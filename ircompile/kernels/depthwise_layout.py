@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
 from ircompile.ir import ops
-from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, window_suffix
-from ircompile.kernels.requantize import Recipe
+from ircompile.kernels.requantize import Recipe, beside_start, in_halves, with_starts
 from ircompile.kernels.weights import WeightCoding
 
 Shared = dict[str, tuple[str, Mapping[str, object]]]
@@ -52,10 +50,12 @@ def by_channel(op: ops.Depthwise, site: Site) -> Array:
 
 
 def raw_codes(recipe: Recipe, weights: Array, zero_point: int) -> Recipe:
-    """The recipe for sums over codes as they are: what the zero point adds to them moves into the bias."""
-    words = recipe.words.astype(np.int64)
-    words[:, 0] = raw_starts(recipe, weights, zero_point)
-    return replace(recipe, words=wrap_int32(words).astype(np.int32))
+    """The recipe for sums over codes as they are: what the zero point adds to them moves into the bias.
+
+    Its words are stored in as few bytes as they fit.
+    """
+    recipe = with_starts(recipe, raw_starts(recipe, weights, zero_point))
+    return in_halves(recipe) if recipe.form.parts else beside_start(recipe)
 
 
 def raw_starts(recipe: Recipe, weights: Array, zero_point: int) -> Array:

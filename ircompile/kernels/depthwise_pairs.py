@@ -43,8 +43,8 @@ def pack_pairs(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         "kernel": window.kernel, "stride": window.stride[1], "left": window.padding[2], "right": window.padding[3],
         "multiplier": multiplier_of(site), "outputs": outputs,
     }  # fmt: skip
-    requant = requant_words(raw_codes(recipe, weights, site.inputs[0].zero_point))
-    arrays = {"weights": weights, "requant": requant}
+    recipe = raw_codes(recipe, weights, site.inputs[0].zero_point)
+    arrays = {"weights": weights, "requant": requant_words(recipe)}
     shared: Shared = {"halves": ("halves", {}), "gather": ("gather", {})}
     suffix = f"{suffix_of(op, site)}_by{outputs}"
     return Packed(suffix, key, arrays, sizes_of(site, context), recipe.form, recipe.exact, shared)

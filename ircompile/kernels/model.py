@@ -13,7 +13,7 @@ from ircompile.analyses.intervals import Intervals
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.requantize import Form, PairForm, Recipe, synthesize
+from ircompile.kernels.requantize import Form, PairForm, Recipe, channel_words, synthesize
 from ircompile.kernels.weights import WeightCoding
 from ircompile.plan.model import Buffer, Demand, Layout, Plan, Tables
 from ircompile.target import Features, MemoryRegion, Target
@@ -210,10 +210,8 @@ class Program:
 
 
 def requant_words(recipe: Recipe) -> Array:
-    """A layer's common words and then the words of each channel, as one int32 array."""
-    return np.concatenate([np.asarray(recipe.common, np.int64).reshape(-1), recipe.words.reshape(-1)]).astype(
-        np.int32
-    )
+    """A layer's common words and then the words of each channel, as they are stored, as one int32 array."""
+    return np.concatenate([recipe.common.reshape(-1), channel_words(recipe).reshape(-1)]).astype(np.int32)
 
 
 def window_suffix(window: ops.Window) -> str:

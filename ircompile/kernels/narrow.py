@@ -11,6 +11,7 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, Kernel, Packed, Packer, Request, requant_words, window_suffix
+from ircompile.kernels.requantize import in_halves, with_starts
 from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import INT8
 from ircompile.target import Features
@@ -68,10 +69,9 @@ def pack_column(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     """Weights four channels at a time, tap by tap; those of the channels left over, channel by channel."""
     weights, recipe, zero = site.consts[op.weights], context.recipe(op, site), site.inputs[0].zero_point
     channels, taps = weights.shape[2], integers(weights).reshape(-1, weights.shape[2])
-    words = integers(requant_words(recipe))
-    starts = slice(len(recipe.common), None, recipe.words.shape[1])
-    words[starts] -= zero * taps.sum(axis=0)
-    largest = np.abs(words[starts]) - INT8.low * np.abs(taps).sum(axis=0)
+    starts = integers(recipe.words[:, 0]) - zero * taps.sum(axis=0)
+    largest = np.abs(starts) - INT8.low * np.abs(taps).sum(axis=0)
+    recipe = in_halves(with_starts(recipe, starts))
     whole = channels // 4 * 4
     fours = taps[:, :whole].reshape(len(taps), -1, 4).transpose(1, 0, 2)
     dsp, gathers = context.features.dsp, gathers_taps(op, site)
@@ -92,12 +92,8 @@ def pack_column(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     if gathers:
         sizes |= {"zero_in": zero, "width_in": site.inputs[0].width, "width_out": site.output.width}
         sizes["pixel_step"] = context.steps(site)["pixel_step"]
-    arrays: dict[str, Array] = {"weights": stored, "requant": _wrapped(words)}
+    arrays: dict[str, Array] = {"weights": stored, "requant": requant_words(recipe)}
     return Packed(window_suffix(op.window), key, arrays, sizes, recipe.form, recipe.exact, shared)
-
-
-def _wrapped(words: Array) -> Array:
-    return (words & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
 
 def is_dense_column(op: ops.Conv, site: Site, dsp: bool) -> bool:

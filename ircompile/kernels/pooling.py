@@ -5,7 +5,7 @@ from __future__ import annotations
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Choose, Context, Extra, Kernel, Packed, Request, requant_words, window_suffix
-from ircompile.kernels.requantize import Core, synthesize_average, synthesize_mean
+from ircompile.kernels.requantize import Core, least_count, synthesize_average, synthesize_mean
 from ircompile.qtype import INT8
 from ircompile.target import Features
 
@@ -29,11 +29,13 @@ def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, context: Context) -
     if isinstance(op, ops.AveragePool) and site.output.qtype == INT8:
         recipe = synthesize_average(op, site, core_of(context.features))
     suffix = f"{arithmetic}_{window_suffix(op.window)}"
-    if recipe is None:
+    if recipe is None or not isinstance(op, ops.AveragePool):
         sizes |= {"low": op.low, "high": op.high}
         return Packed(suffix, {"window": op.window, "arithmetic": arithmetic}, {}, sizes)
-    key, arrays = {"window": op.window, "arithmetic": "line"}, {"requant": requant_words(recipe)}
-    return Packed(suffix, key, arrays, sizes, recipe.form, {recipe.form.key: site.output.channels})
+    key = {"window": op.window, "arithmetic": "line", "least": least_count(op, site.inputs[0])}
+    return Packed(
+        suffix, key, {"requant": requant_words(recipe)}, sizes, recipe.form, {recipe.form.key: site.output.channels}
+    )
 
 
 def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:

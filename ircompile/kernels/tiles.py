@@ -24,7 +24,7 @@ import numpy as np
 
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, integers
-from ircompile.kernels.requantize import Form, Recipe
+from ircompile.kernels.requantize import Form, Recipe, tail_words
 from ircompile.kernels.requantize.negate import can_negate
 from ircompile.kernels.weights import WeightCoding, excess_of
 from ircompile.qtype import INT4, INT8, INT16, UINT8
@@ -148,7 +148,9 @@ def stream_of(
                 tile = tile[0::2] + UINT8.count * tile[1::2]
                 start[1::2] = UINT8.count * start[1::2] + start[0::2]
             words = ((tile[..., 0] & 0xFFFF) | (tile[..., 1] & 0xFFFF) << 16).T.reshape(-1)
-            parts += [start] * (number == 0) + [words] + [fields.reshape(-1)] * (number == len(passes) - 1)
+            parts += (
+                [start] * (number == 0) + [words] + [tail_words(recipe.form, fields)] * (number == len(passes) - 1)
+            )
             first += count
     return wrap_int32(np.concatenate(parts)).astype(np.int32)
 
@@ -225,8 +227,11 @@ def stream_layout(
         for count, groups in ((4, channels // 4), (2, (channels % 4 + 1) // 2)):
             weights = steps * count // (1 if coding.wide else 4 if coding.nibbles else 2)
             told = [f"{count} starts of sums"] * (number == 0) + [f"{weights} words of weights, {steps} turns"]
-            told += [f"{count} x ({', '.join(form.fields)})"] * (number == passes - 1 and bool(form.fields))
-            words = count * (number == 0) + weights + count * len(form.fields) * (number == passes - 1)
+            fields = f"{count} x ({', '.join(form.fields)})"
+            if form.storage == "short":
+                fields = f"{count // 2} x (two multipliers, their offsets as halves)"
+            told += [fields] * (number == passes - 1 and bool(form.fields))
+            words = count * (number == 0) + weights + form.tail(count) * (number == passes - 1)
             if groups:
                 of = f", part {number + 1} of {passes} of the window" if passes > 1 else ""
                 add(groups * words, f"{count} channels at a time{of}, {words} words: {' + '.join(told)}")

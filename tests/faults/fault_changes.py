@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ircompile.ir import ops
+from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array
 from ircompile.kernels.model import Packed, Program
+from ircompile.kernels.requantize.form import OFFSET_BITS, Form
 from ircompile.plan.model import Block, Buffer, Plan, Region
 
 Change = Callable[[Program], Program]
@@ -171,8 +173,11 @@ def word(parameter: str, by: int = 1, channel: int = 1) -> Callable[[Array, Pack
         if parameter in form.common:  # type: ignore[union-attr]
             flat[form.common.index(parameter)] += by  # type: ignore[union-attr]
             return
-        names = ("start", *form.fields)  # type: ignore[union-attr]
-        flat[len(form.common) + channel * form.fields_count + names.index(parameter)] += by  # type: ignore[union-attr]
+        assert isinstance(form, Form)
+        first = OFFSET_BITS if form.storage == "beside start" else 0
+        place, bit, _ = {"start": (0, first, 32), **form.places}[parameter]
+        place += len(form.common) + channel * form.fields_count
+        flat[place] = wrap_int32(int(flat[place]) + (by << bit))
 
     return change
 

@@ -28,7 +28,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x7af00a13u
+#if DENSE_BUILD != 0x76260b71u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -40,8 +40,8 @@
 #define DENSE_HOOK(layer, phase)
 #endif
 
-extern const int32_t dense_conv0_stream[136];
-extern const int32_t dense_conv1_stream[84];
+extern const int32_t dense_conv0_stream[132];
+extern const int32_t dense_conv1_stream[78];
 extern const int32_t dense_conv2_stream[257];
 extern const int32_t dense_mean3_requant[4];
 extern const int32_t dense_conv4_stream[60];
@@ -331,13 +331,14 @@ DENSE_INLINE void dense_turn_2(int32_t *sums, const int32_t *w, int32_t first, i
     "smlad %[b3], %[w1], %[x1], %[b3]\n\t" \
     "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
 
-/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
- * offset. */
+/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier.
+ * short_offset: 16 bits of offset. */
 DENSE_INLINE void dense_store_two_high_rounded_2(int8_t *out, int32_t across, int32_t a, int32_t b,
-    const int32_t *words)
+    const int32_t *words, const int8_t *short_offset)
 {
     const int32_t multiplier_c = words[0];
-    const int32_t offset_c = words[1];
+    int16_t offset_c;
+    memcpy(&offset_c, short_offset, sizeof offset_c);
     out[0] = (int8_t)dense_requant_high_rounded_2(a, multiplier_c, offset_c);
     out[across] = (int8_t)dense_requant_high_rounded_2(b, multiplier_c, offset_c);
 }
@@ -450,20 +451,20 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_KEPT struct dense_kept *kept, 
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        dense_store_two_high_rounded_2(to, across, a[0], b[0], w);
+        dense_store_two_high_rounded_2(to, across, a[0], b[0], w, (const int8_t *)(w + 2));
         to += down;
         DENSE_KEEP(to);
-        dense_store_two_high_rounded_2(to, across, a[1], b[1], w + 2);
+        dense_store_two_high_rounded_2(to, across, a[1], b[1], w + 1, (const int8_t *)(w + 2) + 2);
         to += down;
         DENSE_KEEP(to);
-        dense_store_two_high_rounded_2(to, across, a[2], b[2], w + 4);
+        dense_store_two_high_rounded_2(to, across, a[2], b[2], w + 3, (const int8_t *)(w + 5));
         to += down;
         DENSE_KEEP(to);
-        dense_store_two_high_rounded_2(to, across, a[3], b[3], w + 6);
+        dense_store_two_high_rounded_2(to, across, a[3], b[3], w + 4, (const int8_t *)(w + 5) + 2);
         to += down;
         DENSE_KEEP(to);
         kept->out = to;
-        w += 8;
+        w += 6;
     }
     for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
         int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
@@ -473,13 +474,13 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_KEPT struct dense_kept *kept, 
             dense_turn_2(a, w, codes[0], codes[2]);
             dense_turn_2(b, w, codes[1], codes[3]);
         }
-        dense_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w);
+        dense_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w, (const int8_t *)(w + 2));
         if (rest == 1)
             break;
         to += kept->channel_step;
-        dense_store_two_high_rounded_2(to, kept->pixel_step, a[1], b[1], w + 2);
+        dense_store_two_high_rounded_2(to, kept->pixel_step, a[1], b[1], w + 1, (const int8_t *)(w + 2) + 2);
         kept->out = to + kept->channel_step;
-        w += 4;
+        w += 3;
     }
 }
 
@@ -637,11 +638,13 @@ DENSE_INLINE const int32_t *dense_one_pixel_2(int32_t *sums, const int8_t *x, co
     return w;
 }
 
-/* Stores a channel's code, whose sum is `a`. words: multiplier, offset. */
-DENSE_INLINE void dense_store_one_high_rounded_2(int8_t *out, int32_t a, const int32_t *words)
+/* Stores a channel's code, whose sum is `a`. words: multiplier. short_offset: 16 bits of offset. */
+DENSE_INLINE void dense_store_one_high_rounded_2(int8_t *out, int32_t a, const int32_t *words,
+    const int8_t *short_offset)
 {
     const int32_t multiplier_c = words[0];
-    const int32_t offset_c = words[1];
+    int16_t offset_c;
+    memcpy(&offset_c, short_offset, sizeof offset_c);
     out[0] = (int8_t)dense_requant_high_rounded_2(a, multiplier_c, offset_c);
 }
 
@@ -667,15 +670,15 @@ static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const in
             dense_turn_4(a, w + 4, tail1);
             w += 8;
         }
-        dense_store_one_high_rounded_2(out, a[0], w);
+        dense_store_one_high_rounded_2(out, a[0], w, (const int8_t *)(w + 2));
         out += channel_step;
-        dense_store_one_high_rounded_2(out, a[1], w + 2);
+        dense_store_one_high_rounded_2(out, a[1], w + 1, (const int8_t *)(w + 2) + 2);
         out += channel_step;
-        dense_store_one_high_rounded_2(out, a[2], w + 4);
+        dense_store_one_high_rounded_2(out, a[2], w + 3, (const int8_t *)(w + 5));
         out += channel_step;
-        dense_store_one_high_rounded_2(out, a[3], w + 6);
+        dense_store_one_high_rounded_2(out, a[3], w + 4, (const int8_t *)(w + 5) + 2);
         out += channel_step;
-        w += 8;
+        w += 6;
     }
     for (; channels > 0; channels -= 2) {
         int32_t a[2] = {w[0], w[1]};
@@ -684,13 +687,13 @@ static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const in
             dense_turn_2(a, w, tail0, tail1);
             w += 4;
         }
-        dense_store_one_high_rounded_2(out, a[0], w);
+        dense_store_one_high_rounded_2(out, a[0], w, (const int8_t *)(w + 2));
         if (channels == 1)
             return;
         out += channel_step;
-        dense_store_one_high_rounded_2(out, a[1], w + 2);
+        dense_store_one_high_rounded_2(out, a[1], w + 1, (const int8_t *)(w + 2) + 2);
         out += channel_step;
-        w += 4;
+        w += 3;
     }
 }
 
@@ -788,20 +791,20 @@ DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_KEPT struct dense_ke
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        dense_store_two_high_rounded_2(to, across, a[0], b[0], w);
+        dense_store_two_high_rounded_2(to, across, a[0], b[0], w, (const int8_t *)(w + 2));
         to += down;
         DENSE_KEEP(to);
-        dense_store_two_high_rounded_2(to, across, a[1], b[1], w + 2);
+        dense_store_two_high_rounded_2(to, across, a[1], b[1], w + 1, (const int8_t *)(w + 2) + 2);
         to += down;
         DENSE_KEEP(to);
-        dense_store_two_high_rounded_2(to, across, a[2], b[2], w + 4);
+        dense_store_two_high_rounded_2(to, across, a[2], b[2], w + 3, (const int8_t *)(w + 5));
         to += down;
         DENSE_KEEP(to);
-        dense_store_two_high_rounded_2(to, across, a[3], b[3], w + 6);
+        dense_store_two_high_rounded_2(to, across, a[3], b[3], w + 4, (const int8_t *)(w + 5) + 2);
         to += down;
         DENSE_KEEP(to);
         kept->out = to;
-        w += 8;
+        w += 6;
     }
     for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
         int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
@@ -811,13 +814,13 @@ DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_KEPT struct dense_ke
             dense_turn_2(a, w, codes[0], codes[2]);
             dense_turn_2(b, w, codes[1], codes[3]);
         }
-        dense_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w);
+        dense_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w, (const int8_t *)(w + 2));
         if (rest == 1)
             break;
         to += kept->channel_step;
-        dense_store_two_high_rounded_2(to, kept->pixel_step, a[1], b[1], w + 2);
+        dense_store_two_high_rounded_2(to, kept->pixel_step, a[1], b[1], w + 1, (const int8_t *)(w + 2) + 2);
         kept->out = to + kept->channel_step;
-        w += 4;
+        w += 3;
     }
 }
 

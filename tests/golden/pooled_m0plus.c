@@ -27,7 +27,7 @@
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0x1b4f8938u
+#if POOLED_BUILD != 0x7e818a84u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -40,10 +40,10 @@
 #endif
 
 extern const int8_t pooled_conv0_weights[291];
-extern const int32_t pooled_conv0_requant[48];
-extern const int32_t pooled_average3_requant[45];
+extern const int32_t pooled_conv0_requant[32];
+extern const int32_t pooled_average3_requant[30];
 extern const int8_t pooled_conv6_weights[96];
-extern const int32_t pooled_conv6_requant[30];
+extern const int32_t pooled_conv6_requant[18];
 extern const int32_t pooled_softmax7_exps[256];
 
 /* Small functions are part of their callers; without optimization they are functions, for the debugger to step into. */
@@ -202,7 +202,7 @@ static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b,
     for (; channels > 0; channels -= 2) {
         const int8_t *w0 = weights;
         const int8_t *w1 = channels > 1 ? weights + count : weights;
-        const int32_t *const second = channels > 1 ? words + 6 : words;
+        const int32_t *const second = channels > 1 ? words + 4 : words;
         const uint32_t *x = codes;
         uint32_t both0 = (uint32_t)words[0], both1 = (uint32_t)second[0], b0 = 0, b1 = 0;
 #if POOLED_TILE_ASM
@@ -267,11 +267,11 @@ static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b,
         }
 #endif
         {
-            const int32_t upper_c = words[1];
-            const int32_t lower_c = words[2];
-            const int32_t offset_c = words[3];
-            const int32_t shift_c = words[4];
-            const int32_t exception0_c = words[5];
+            const int32_t upper_c = words[1] & 0xFFFF;
+            const int32_t lower_c = (int32_t)((uint32_t)words[1] >> 16);
+            const int32_t offset_c = words[2];
+            const int32_t shift_c = words[2] & 0xFF;
+            const int32_t exception0_c = words[3];
             out[0] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(both0 - (b0 << 16)), upper_c, lower_c, offset_c,
                 shift_c, exception0_c);
             out[pixel_step] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(b0 + (uint32_t)words[0]), upper_c,
@@ -281,11 +281,11 @@ static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b,
         if (channels == 1)
             break;
         {
-            const int32_t upper_c = second[1];
-            const int32_t lower_c = second[2];
-            const int32_t offset_c = second[3];
-            const int32_t shift_c = second[4];
-            const int32_t exception0_c = second[5];
+            const int32_t upper_c = second[1] & 0xFFFF;
+            const int32_t lower_c = (int32_t)((uint32_t)second[1] >> 16);
+            const int32_t offset_c = second[2];
+            const int32_t shift_c = second[2] & 0xFF;
+            const int32_t exception0_c = second[3];
             out[0] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(both1 - (b1 << 16)), upper_c, lower_c, offset_c,
                 shift_c, exception0_c);
             out[pixel_step] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(b1 + (uint32_t)second[0]), upper_c,
@@ -293,7 +293,7 @@ static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b,
             out += channel_step;
         }
         weights += 2 * count;
-        words += 12;
+        words += 8;
     }
 }
 
@@ -362,7 +362,7 @@ struct pooled_pool_layer {
  *
  *   out[x][c] = requant_n(start_n + sum over i, j of rows[i][x - 1 + j][c])
  *
- * rows: pixels of channels, NULL outside of the picture. requant: words for n = 1, 2, ... */
+ * rows: pixels of channels, NULL outside of the picture. requant: words for n = 4, 5, ... */
 static void pooled_pool_integer_3x3_p1_split_2x14(const int8_t *const *rows, int8_t *out, const int32_t *requant,
     int32_t width_in, int32_t width_out, int32_t channels)
 {
@@ -379,7 +379,7 @@ static void pooled_pool_integer_3x3_p1_split_2x14(const int8_t *const *rows, int
         while (column + (taps - 1) * 1 >= width_in)
             taps--;
         const int32_t count = height * taps;
-        const int32_t *const words = requant + 0 + (count - 1) * 5;
+        const int32_t *const words = requant + 0 + (count - 4) * 5;
         const int32_t upper_c = words[1];
         const int32_t lower_c = words[2];
         const int32_t offset_c = words[3];
@@ -514,9 +514,9 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
     for (; channels >= 4; channels -= 4) {
         const int8_t *w0 = weights, *w1 = w0 + count, *w2 = w1 + count, *w3 = w2 + count;
         int32_t sum0 = (int32_t)words[0];
-        int32_t sum1 = (int32_t)words[5];
-        int32_t sum2 = (int32_t)words[10];
-        int32_t sum3 = (int32_t)words[15];
+        int32_t sum1 = (int32_t)words[3];
+        int32_t sum2 = (int32_t)words[6];
+        int32_t sum3 = (int32_t)words[9];
         const int8_t *x = in;
         for (; x != end; x += 4) {
             sum0 += (int32_t)(x[0] * w0[0]);
@@ -547,51 +547,51 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
             sum3 += (int32_t)(x[k] * w3[k]);
         }
         {
-            const int32_t upper_c = words[1];
-            const int32_t lower_c = words[2];
-            const int32_t offset_c = words[3];
-            const int32_t shift_c = words[4];
+            const int32_t upper_c = words[1] & 0xFFFF;
+            const int32_t lower_c = (int32_t)((uint32_t)words[1] >> 16);
+            const int32_t offset_c = words[2];
+            const int32_t shift_c = words[2] & 0xFF;
             *out = (int8_t)pooled_requant_split_2x12((int32_t)sum0, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
         {
-            const int32_t upper_c = (words + 5)[1];
-            const int32_t lower_c = (words + 5)[2];
-            const int32_t offset_c = (words + 5)[3];
-            const int32_t shift_c = (words + 5)[4];
+            const int32_t upper_c = (words + 3)[1] & 0xFFFF;
+            const int32_t lower_c = (int32_t)((uint32_t)(words + 3)[1] >> 16);
+            const int32_t offset_c = (words + 3)[2];
+            const int32_t shift_c = (words + 3)[2] & 0xFF;
             *out = (int8_t)pooled_requant_split_2x12((int32_t)sum1, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
         {
-            const int32_t upper_c = (words + 10)[1];
-            const int32_t lower_c = (words + 10)[2];
-            const int32_t offset_c = (words + 10)[3];
-            const int32_t shift_c = (words + 10)[4];
+            const int32_t upper_c = (words + 6)[1] & 0xFFFF;
+            const int32_t lower_c = (int32_t)((uint32_t)(words + 6)[1] >> 16);
+            const int32_t offset_c = (words + 6)[2];
+            const int32_t shift_c = (words + 6)[2] & 0xFF;
             *out = (int8_t)pooled_requant_split_2x12((int32_t)sum2, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
         {
-            const int32_t upper_c = (words + 15)[1];
-            const int32_t lower_c = (words + 15)[2];
-            const int32_t offset_c = (words + 15)[3];
-            const int32_t shift_c = (words + 15)[4];
+            const int32_t upper_c = (words + 9)[1] & 0xFFFF;
+            const int32_t lower_c = (int32_t)((uint32_t)(words + 9)[1] >> 16);
+            const int32_t offset_c = (words + 9)[2];
+            const int32_t shift_c = (words + 9)[2] & 0xFF;
             *out = (int8_t)pooled_requant_split_2x12((int32_t)sum3, upper_c, lower_c, offset_c, shift_c);
             out += channel_step;
         }
         weights += 4 * count;
-        words += 20;
+        words += 12;
     }
     for (; channels > 0; channels--) {
         int32_t sum = (int32_t)words[0];
         for (const int8_t *x = in; x != in + count; x++)
             sum += (int32_t)(*x * *weights++);
-        const int32_t upper_c = words[1];
-        const int32_t lower_c = words[2];
-        const int32_t offset_c = words[3];
-        const int32_t shift_c = words[4];
+        const int32_t upper_c = words[1] & 0xFFFF;
+        const int32_t lower_c = (int32_t)((uint32_t)words[1] >> 16);
+        const int32_t offset_c = words[2];
+        const int32_t shift_c = words[2] & 0xFF;
         *out = (int8_t)pooled_requant_split_2x12((int32_t)sum, upper_c, lower_c, offset_c, shift_c);
         out += channel_step;
-        words += 5;
+        words += 3;
     }
 }
 

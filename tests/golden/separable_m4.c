@@ -32,7 +32,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x5c3ec686u
+#if SEPARABLE_BUILD != 0xcf3fec51u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -44,13 +44,13 @@
 #define SEPARABLE_HOOK(layer, phase)
 #endif
 
-extern const int32_t separable_conv0_stream[64];
+extern const int32_t separable_conv0_stream[56];
 extern const int8_t separable_dw1_weights[144];
-extern const int32_t separable_dw1_requant[48];
+extern const int32_t separable_dw1_requant[32];
 extern const int32_t separable_conv2_stream[32];
-extern const int32_t separable_conv4_stream[64];
+extern const int32_t separable_conv4_stream[56];
 extern const int8_t separable_dw5_weights[144];
-extern const int32_t separable_dw5_requant[48];
+extern const int32_t separable_dw5_requant[32];
 extern const int32_t separable_conv6_stream[64];
 extern const int8_t separable_dw7_weights[203];
 extern const int32_t separable_dw7_requant[32];
@@ -379,13 +379,14 @@ SEPARABLE_INLINE void separable_turn_2(int32_t *sums, const int32_t *w, int32_t 
     "smlad %[b2], %[w1], %[x1], %[b2]\n\t" \
     "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
 
-/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
- * offset. */
+/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier.
+ * short_offset: 16 bits of offset. */
 SEPARABLE_INLINE void separable_store_two_high_rounded_2(int8_t *out, int32_t across, int32_t a, int32_t b,
-    const int32_t *words)
+    const int32_t *words, const int8_t *short_offset)
 {
     const int32_t multiplier_c = words[0];
-    const int32_t offset_c = words[1];
+    int16_t offset_c;
+    memcpy(&offset_c, short_offset, sizeof offset_c);
     out[0] = (int8_t)separable_requant_high_rounded_2(a, multiplier_c, offset_c);
     out[across] = (int8_t)separable_requant_high_rounded_2(b, multiplier_c, offset_c);
 }
@@ -517,22 +518,22 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_KEPT struct separa
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        separable_store_two_high_rounded_2(to, across, a[0], b[0], w);
+        separable_store_two_high_rounded_2(to, across, a[0], b[0], w, (const int8_t *)(w + 2));
         to += down;
         SEPARABLE_KEEP(to);
         separable_store_two_high_rounded_2(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8,
-            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 8, w + 2);
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 8, w + 1, (const int8_t *)(w + 2) + 2);
         to += down;
         SEPARABLE_KEEP(to);
-        separable_store_two_high_rounded_2(to, across, a[2], b[2], w + 4);
+        separable_store_two_high_rounded_2(to, across, a[2], b[2], w + 3, (const int8_t *)(w + 5));
         to += down;
         SEPARABLE_KEEP(to);
         separable_store_two_high_rounded_2(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 8,
-            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 8, w + 6);
+            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 8, w + 4, (const int8_t *)(w + 5) + 2);
         to += down;
         SEPARABLE_KEEP(to);
         kept->out = to;
-        w += 8;
+        w += 6;
     }
     for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
         int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
@@ -542,14 +543,14 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_KEPT struct separa
             separable_turn_2(a, w, codes[0], codes[2]);
             separable_turn_2(b, w, codes[1], codes[3]);
         }
-        separable_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w);
+        separable_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w, (const int8_t *)(w + 2));
         if (rest == 1)
             break;
         to += kept->channel_step;
         separable_store_two_high_rounded_2(to, kept->pixel_step, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8,
-            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 8, w + 2);
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 8, w + 1, (const int8_t *)(w + 2) + 2);
         kept->out = to + kept->channel_step;
-        w += 4;
+        w += 3;
     }
 }
 
@@ -729,8 +730,8 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
         register const int32_t m01 SEPARABLE_BEST_IN("r11") = separable_unpack_odd(others);
         register const int32_t m2 SEPARABLE_BEST_IN("lr") = filters[8];
         const int32_t multiplier_c = words[1];
-        const int32_t offset_c = words[2];
-        kept.bias = words[0];
+        const int32_t offset_c = (int32_t)((uint32_t)words[0] << 21) >> 21;
+        kept.bias = (words[0] >> 11);
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
@@ -809,7 +810,7 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
         y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
         out += channel_step;
         filters += 9;
-        words += 3;
+        words += 2;
         r0 += next0;
         r1 += next1;
         r2 += next2;
@@ -1091,8 +1092,8 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
         register const int32_t m01 SEPARABLE_BEST_IN("r11") = separable_unpack_odd(others);
         register const int32_t m2 SEPARABLE_BEST_IN("lr") = filters[8];
         const int32_t multiplier_c = words[1];
-        const int32_t offset_c = words[2];
-        kept.bias = words[0];
+        const int32_t offset_c = (int32_t)((uint32_t)words[0] << 21) >> 21;
+        kept.bias = (words[0] >> 11);
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
@@ -1146,7 +1147,7 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
         y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
         out += channel_step;
         filters += 9;
-        words += 3;
+        words += 2;
         r0 += next0;
         r1 += next1;
         r2 += next2;

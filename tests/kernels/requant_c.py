@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 
 from ircompile.ir.tensor import Array
+from ircompile.kernels.model import requant_words
 from ircompile.kernels.requantize import Form, PairForm, Recipe
 from ircompile.resources import templates_dir
 
@@ -29,7 +30,7 @@ void run_{{ loop.index0 }}(const int32_t *words, const int32_t *acc, int8_t *out
         const int32_t *const channel = words + {{ form.common | length }} + c * {{ form.fields_count }};
         {{ rq.load(form, "channel", "c") | indent(8) }}
         for (int32_t i = 0; i < count; i++) {
-            const int32_t sum = *acc++ + channel[0];
+            const int32_t sum = *acc++ + {{ rq.start(form, "channel") }};
             *out++ = (int8_t){{ rq.apply(form, "sum", "c") }};
         }
     }
@@ -77,7 +78,7 @@ class Compiled:
     def run(self, recipe: Recipe, acc_without_bias: Array) -> Array:
         """Codes (N, C) of accumulators (N, C)."""
         acc = np.ascontiguousarray(acc_without_bias.T.astype(np.int32))
-        words = np.concatenate([recipe.common, recipe.words.reshape(-1)]).astype(np.int32)
+        words = requant_words(recipe)
         out = np.zeros(acc.shape, np.int8)
         pointer = ctypes.POINTER(ctypes.c_int32)
         function = getattr(self.library, f"run_{self.index[recipe.form]}")

@@ -14,7 +14,18 @@ from test_requantize import CORES, ROUNDINGS, Layer, make, random_layer, telling
 
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.tensor import Array
-from ircompile.kernels.requantize import Core, Form, PairForm, Recipe, evaluate, evaluate_pairs, instructions
+from ircompile.kernels.model import requant_words
+from ircompile.kernels.requantize import (
+    Core,
+    Form,
+    PairForm,
+    Recipe,
+    beside_start,
+    evaluate,
+    evaluate_pairs,
+    in_halves,
+    instructions,
+)
 from ircompile.kernels.requantize.form import PairRecipe
 from ircompile.target import load_target
 from ircompile.verification.runners.firmware import run_firmware
@@ -57,7 +68,9 @@ def layers_of(core: str, count: int) -> list[tuple[Layer, Recipe, Array]]:
     for i in range(count):
         layer = random_layer(rng, ROUNDINGS[i % len(ROUNDINGS)])
         acc = telling_accumulators(layer, rng)
-        found.append((layer, make(layer, CORES[core]), acc - layer[2]))
+        recipe = make(layer, CORES[core])
+        stored = {some.form: some for some in (recipe, beside_start(recipe), in_halves(recipe))}
+        found += [(layer, some, acc - layer[2]) for some in stored.values()]
     return found
 
 
@@ -98,8 +111,7 @@ def self_checking(cases: Sequence[tuple[Layer, Recipe, Array]]) -> str:
     body = []
     for i, (_, recipe, acc) in enumerate(cases):
         few = acc[:: max(1, len(acc) * acc.shape[1] // 2000)]
-        words = np.concatenate([recipe.common, recipe.words.reshape(-1)])
-        text += [array(f"words{i}", "int32_t", words), array(f"acc{i}", "int32_t", few.T)]
+        text += [array(f"words{i}", "int32_t", requant_words(recipe)), array(f"acc{i}", "int32_t", few.T)]
         text += [array(f"codes{i}", "int8_t", evaluate(recipe, few).T)]
         run = f"run_{forms.index(recipe.form)}(words{i}, acc{i}, out, {few.shape[1]}, {few.shape[0]})"
         body += [f"{run}; good += equal(codes{i}, {few.size}, {i});"]
@@ -133,6 +145,8 @@ def test_no_warnings(command: str, tmp_path: Path) -> None:
         Form("high", shift=2, rounded=True),
         Form("high", -90, 90, shift=2, rounded=True),
     ]
+    forms += [Form("high", shift=2, storage="beside start"), Form("split", parts=2, limb=12, storage="tied")]
+    forms += [Form("split", parts=2, limb=12, storage="halves"), Form("split", parts=3, limb=12, storage="tied")]
     forms += [Form("split", parts=2, limb=12), Form("split", parts=3, limb=10, kink=True, exceptions=1)]
     forms += [Form("float32"), Form("float32", -90, 90), Form("double"), *CONSTANT_FORMS]
     for few in ([*forms, *(pair.form for pair in PAIRS)], *([form] for form in forms)):

@@ -12,6 +12,7 @@ from ircompile.kernels.requantize import (
     Recipe,
     evaluate,
     evaluate_pairs,
+    least_count,
     synthesize_average,
     synthesize_mean,
     synthesize_pairs,
@@ -97,8 +98,10 @@ def test_means(rounding: str, core: Core) -> None:
 def test_averages(rounding: str, core: Core) -> None:
     rng = np.random.default_rng(8)
     for kernel in ((2, 2), (3, 3), (1, 7), (4, 5)):
-        op = AveragePool(Window(kernel), rounding, -100, 127)  # type: ignore[arg-type]
-        site = Site((tensor(0.05, random_zero(rng)),), tensor(0.07, random_zero(rng)), {})
+        kh, kw = kernel
+        window = Window(kernel, padding=(kh - 1, kh - 1, kw - 1, kw - 1))  # of one pixel and more
+        op = AveragePool(window, rounding, -100, 127)  # type: ignore[arg-type]
+        site = Site((tensor(0.05, random_zero(rng), (kh, kw, 1)),), tensor(0.07, random_zero(rng)), {})
         recipe = synthesize_average(op, site, core)
         assert recipe is not None
         for count in range(1, kernel[0] * kernel[1] + 1):
@@ -107,6 +110,15 @@ def test_averages(rounding: str, core: Core) -> None:
             codes = evaluate(Recipe(recipe.form, row, recipe.common), total)
             mean = op.divide(total, np.array([count]), site.inputs[0], site.output)
             np.testing.assert_array_equal(codes, np.clip(mean, op.low, op.high))
+
+
+def test_words_of_the_pixels_that_a_window_may_hold() -> None:
+    op = AveragePool(Window((5, 4), padding=(0, 0, 0, 1)), "integer")
+    site = Site((tensor(0.05, 3, (9, 6, 1)),), tensor(0.07, 4), {})
+    recipe = synthesize_average(op, site, Core(True))
+    assert recipe is not None
+    assert least_count(op, site.inputs[0]) == 15
+    assert len(recipe.words) == 6
 
 
 def test_a_mean_that_may_wrap_is_left_alone() -> None:

@@ -1,14 +1,23 @@
 """Requantization, synthesised and proved: `solve` has the mathematics, `checks/requantization.py` checks it."""
 
 from ircompile.kernels.requantize.cost import instructions
-from ircompile.kernels.requantize.finish import synthesize_average, synthesize_mean, synthesize_product
+from ircompile.kernels.requantize.finish import least_count, synthesize_average, synthesize_mean, synthesize_product
 from ircompile.kernels.requantize.form import Form, PairForm, PairRecipe, Recipe
 from ircompile.kernels.requantize.model import evaluate
 from ircompile.kernels.requantize.pairs import evaluate_pairs, synthesize_pairs
+from ircompile.kernels.requantize.storage import (
+    beside_start,
+    channel_words,
+    in_halves,
+    tail_words,
+    with_short_offsets,
+    with_starts,
+)
 from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
 
 __all__ = [
-    "Core", "Form", "PairForm", "PairRecipe", "Recipe", "evaluate", "evaluate_pairs", "instructions",
-    "synthesize", "synthesize_average", "synthesize_mean", "synthesize_pairs", "synthesize_product",
-    "synthesize_steps",
+    "Core", "Form", "PairForm", "PairRecipe", "Recipe", "beside_start", "channel_words", "evaluate",
+    "evaluate_pairs", "in_halves", "instructions", "least_count", "synthesize", "synthesize_average",
+    "synthesize_mean", "synthesize_pairs", "synthesize_product", "synthesize_steps", "tail_words",
+    "with_short_offsets", "with_starts",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ class Attempt:
     limit  the largest multiplier.
     kink   what is subtracted where the accumulator is negative, in units of the sum.
     moved  added to the bias before any search.
+    tied   the lowest byte of the offset is the shift.
     """
 
     form: Form
@@ -31,12 +32,12 @@ class Attempt:
     limit: Array
     kink: Array
     moved: Array
+    tied: bool = False
 
     def take(self, channels: Array) -> Attempt:
         """The attempt at some channels."""
-        return Attempt(
-            self.form, self.shift[channels], self.limit[channels], self.kink[channels], self.moved[channels]
-        )
+        shift, limit, kink, moved = (part[channels] for part in (self.shift, self.limit, self.kink, self.moved))
+        return Attempt(self.form, shift, limit, kink, moved, self.tied)
 
 
 def high_attempts(steps: Steps, kink: bool, rounded: bool, prefer: Sequence[int]) -> Iterator[Attempt]:
@@ -60,7 +61,10 @@ def high_attempts(steps: Steps, kink: bool, rounded: bool, prefer: Sequence[int]
 
 
 def split_attempts(steps: Steps, kink: bool, parts: int) -> Iterator[Attempt]:
-    """The form "split", with the accumulators moved around zero if nothing needs their sign."""
+    """The form "split", with the accumulators moved around zero if nothing needs their sign.
+
+    First with offsets whose lowest byte is the shift: these share a word.
+    """
     zero = np.zeros_like(steps.lo)
     moved = zero if kink else -((steps.lo + steps.hi) >> 1)
     reach = int(np.maximum(np.abs(steps.lo + moved), np.abs(steps.hi + moved)).max())
@@ -74,7 +78,9 @@ def split_attempts(steps: Steps, kink: bool, parts: int) -> Iterator[Attempt]:
     limit = zero + (((upper + 1) << form.unit) - 1)
     finest = _finest(steps, limit, form.unit)
     late = np.where(steps.ties > 0, np.int64(1) << np.maximum(finest - steps.ties, 0), 0)
-    yield Attempt(form, finest, limit, late if kink else zero, moved)
+    attempt = Attempt(form, finest, limit, late if kink else zero, moved)
+    yield replace(attempt, tied=True)
+    yield attempt
 
 
 def needed_clamp(steps: Steps) -> tuple[int, int]:

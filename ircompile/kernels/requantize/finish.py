@@ -6,7 +6,8 @@ import numpy as np
 
 from ircompile.ir.numerics import Requant
 from ircompile.ir.ops import AveragePool, Binary, Mean
-from ircompile.ir.tensor import Array, Site
+from ircompile.ir.ops.borders import pixel_counts
+from ircompile.ir.tensor import Array, Site, Tensor
 from ircompile.kernels.requantize.form import Recipe
 from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
 from ircompile.qtype import INT8, QType
@@ -63,13 +64,12 @@ def synthesize_mean(op: Mean, site: Site, core: Core, codes: Codes = EVERY_CODE)
 
 
 def synthesize_average(op: AveragePool, site: Site, core: Core, codes: Codes = EVERY_CODE) -> Recipe | None:
-    """AVERAGE_POOL: from the sum of the raw codes of a window of n pixels, plus word 0 of channel n - 1.
+    """AVERAGE_POOL: from the sum of the raw codes of a window of n pixels, plus word 0 of channel n - least_count.
 
     None if no cheap form is found.
     """
     source, target = site.inputs[0], site.output
-    kh, kw = op.window.kernel
-    count = np.arange(1, kh * kw + 1, dtype=np.int64)
+    count = np.arange(least_count(op, source), pixel_counts(op.window, source).max() + 1, dtype=np.int64)
     if op.rounding == "float32_even":
         factor = np.float32(source.scale) / (count.astype(np.float32) * np.float32(target.scale))
         start = -count * source.zero_point
@@ -82,3 +82,8 @@ def synthesize_average(op: AveragePool, site: Site, core: Core, codes: Codes = E
 
     zero, (lo, hi) = np.zeros_like(count), (count * code for code in codes)
     return synthesize_steps(function, zero, lo, hi, 1.0 / count, zero, core, (op.low, op.high))
+
+
+def least_count(op: AveragePool, source: Tensor) -> int:
+    """The fewest pixels that a window holds, at least 1."""
+    return max(1, int(pixel_counts(op.window, source).min()))

@@ -11,7 +11,10 @@ from ircompile.qtype import INT8, QType
 
 Name = Literal["high", "split", "twice", "double", "single", "wide", "float32", "steps"]
 Ties = Literal["up", "away", "even"]
+Storage = Literal["words", "beside start", "halves", "tied", "short"]
 LINES = ("high", "split")
+WORD, HALF, BYTE = 32, 16, 8
+OFFSET_BITS = 11  # beside a start of 21 bits
 NO_EXCEPTION = -(2**31)  # an accumulator that never occurs
 
 
@@ -36,6 +39,10 @@ class Form:
     parts       "split": parts of the multiplier, 2 or 3.
     limb        "split": bits of a lower part.
     shared      all channels have the same words (but word 0).
+    storage     how a channel's words are stored. "words": each field is one. "beside start": the lowest OFFSET_BITS
+                of word 0 are the offset, the others the start. "halves": parts of the multiplier have 16 bits, two
+                of them a word. "tied": so, and the lowest byte of the offset is the shift. "short": in a stream,
+                two multipliers and then their offsets, the halves of a word.
     """
 
     name: Name
@@ -51,10 +58,11 @@ class Form:
     shared: bool = False
     code: QType = INT8
     long: bool = False
+    storage: Storage = "words"
 
     @property
     def key(self) -> str:
-        """A part of a C identifier, the form's own."""
+        """A part of a C identifier, the form's own; how words are stored has none."""
         parts: list[str] = [self.name]
         if self.name in LINES:
             parts += ["rounded"] * self.rounded + ["kink"] * self.kink
@@ -97,9 +105,29 @@ class Form:
         return tuple(name for name in self.parameters if name not in self.common)
 
     @property
+    def places(self) -> Mapping[str, tuple[int, int, int]]:
+        """Where fields are stored: word, lowest bit and number of bits."""
+        places, names, first = dict[str, tuple[int, int, int]](), list(self.fields), self.starts
+        if self.storage == "beside start":
+            places["offset"] = (0, 0, OFFSET_BITS)
+        if self.storage in ("halves", "tied"):
+            lower = names[self.parts - 2 : self.parts]
+            places |= {name: (first, HALF * i, HALF) for i, name in enumerate(lower)}
+            first += 1
+        names = [name for name in names if name not in places and (name != "shift" or self.storage != "tied")]
+        places |= {name: (first + i, 0, WORD) for i, name in enumerate(names)}
+        return places | ({"shift": (places["offset"][0], 0, BYTE)} if self.storage == "tied" else {})
+
+    @property
     def fields_count(self) -> int:
         """int32 words of a channel."""
-        return INT8.count if self.name == "steps" else self.starts + len(self.fields)
+        if self.name == "steps":
+            return INT8.count
+        return max((word + 1 for word, _, _ in self.places.values()), default=self.starts)
+
+    def tail(self, channels: int) -> int:
+        """Words of an even number of channels in a stream, without those that sums start with."""
+        return 3 * channels // 2 if self.storage == "short" else channels * (self.fields_count - self.starts)
 
     @property
     def starts(self) -> int:

@@ -6,7 +6,8 @@ u the bits that do not reach the sum (32 for "high"), and
     K = d * (Q << pre) + offset * 2^u + rounded * 2^31,
 
 d being added to the bias for nothing. `lines` says which Q and K are the reference; d and the offset must make
-such a K. As the residues d * Q mod 2^u are dense, some small d nearly always does.
+such a K. As the residues d * Q mod 2^u are dense, some small d nearly always does, even where the lowest byte of
+the offset is given.
 
 TFLite's double rounding is one line where all reachable codes lie at or above the zero point. Below it, ties go
 the other way: the line steps down by 2^31 / m accumulators (m the Q31 multiplier). For "high" with pre = 1, Q = m
@@ -31,6 +32,7 @@ from ircompile.kernels.requantize.reference import Steps
 from ircompile.kernels.requantize.residues import nearest_multiple
 
 FAIR_DELTA = 2**12
+BYTE = 8
 CANDIDATES = 8
 MOST_PRE = 62
 """Of what a code is shifted by before it is multiplied: thresholds are passed late in steps of so many bits."""
@@ -130,8 +132,10 @@ def place(steps: Steps, bounds: Bounds, attempt: Attempt, q: Array) -> Match:
     lower = np.where(lower == -NEVER, np.minimum(upper, 0) - 2**40, lower)
     upper = np.where(upper == NEVER, np.maximum(lower, 0) + 2**40, upper)
     multiple, half = q << form.pre, 2**31 if form.rounded else 0
-    delta = nearest_multiple(multiple, lower - half, upper - lower, 1 << form.unit)
-    offset = -((delta * multiple + half - lower) >> form.unit)
+    step, last = (form.unit + BYTE, attempt.shift) if attempt.tied else (form.unit, np.zeros_like(q))
+    least = half + (last << form.unit)
+    delta = nearest_multiple(multiple, lower - least, upper - lower, 1 << step)
+    offset = last - (((delta * multiple + least - lower) >> step) << (step - form.unit))
     reach = (2**31 - 1) >> form.pre
     found = (lower <= upper) & (np.abs(delta) <= MOST_DELTA)
     found &= (steps.lo + delta >= -reach) & (steps.hi + delta <= reach)

@@ -95,7 +95,7 @@ def line(steps: Steps, bias: Array, core: Core, patch: bool) -> Recipe | None:
     kinks = (False, True) if np.any(steps.ties > 0) else (False,)
     attempts = [attempt for kink in kinks for attempt in attempts_of(steps, kink, core)]
     for most in (0, 1, MOST_EXCEPTIONS[core.fpu]) if patch else (0,):
-        for attempt in attempts if most < 2 else attempts[:2]:
+        for attempt in attempts if most < 2 else attempts[:3]:
             recipe = solve(steps, bias, attempt, most)
             if recipe is not None:
                 return recipe
