@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ircompile.api import Compilation, Verification, analyze, compile, verify
+    from ircompile.api import analyze, compile, verify
+    from ircompile.compilation import Compilation, Verification
     from ircompile.errors import CompileError
     from ircompile.ir.graph import Graph
     from ircompile.variants.estimate import Analysis
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Analysis", "Compilation", "CompileError", "Graph", "Verification", "analyze", "compile", "verify"]
 
-_HOMES = {"Analysis": "variants.estimate", "CompileError": "errors", "Graph": "ir.graph"}
+_HOMES = {
+    "Analysis": "variants.estimate",
+    "Compilation": "compilation",
+    "CompileError": "errors",
+    "Graph": "ir.graph",
+    "Verification": "compilation",
+}
 
 
 def __getattr__(name: str) -> object:

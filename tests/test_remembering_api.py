@@ -11,7 +11,7 @@ from passes.test_tie_states import recurrent
 from tflite_files import Op, T, const, write
 
 import ircompile
-from ircompile.api import codes_of
+from ircompile.compilation import codes_of
 from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.importers.ir import write_ir
