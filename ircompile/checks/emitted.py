@@ -103,7 +103,7 @@ class _Code:
 
     def _schedule(self) -> None:
         tables = self.program.tables
-        rows = [[s.steps, s.first_wait, s.last_wait, s.join] for s in tables.stages]
+        rows = [[s.steps, s.first_wait, s.end_wait, s.resume_at] for s in tables.stages]
         self._same("nodes", self._table("nodes", 4), rows)
         waits = [[w.source, w.times, w.plus, w.over, w.most] for w in tables.waits]
         self._same("waits", self._table("waits", 5), waits or [[0, 0, 0, 1, 0]])

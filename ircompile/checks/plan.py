@@ -81,14 +81,14 @@ def _stream(tables: Tables, done: dict[int, int], first: int, stop: int, pushed:
             continue
         yield node, done[node]
         done[node] += 1
-        node = tables.stages[node].join
+        node = tables.stages[node].resume_at
 
 
 def _next(tables: Tables, done: dict[int, int], node: int, pushed: int) -> int:
     stage, step = tables.stages[node], done[node]
     if step == stage.steps:
         return node - 1
-    for wait in tables.waits[stage.first_wait : stage.last_wait]:
+    for wait in tables.waits[stage.first_wait : stage.end_wait]:
         need = (step * wait.times + wait.plus) // wait.over if wait.over else tables.tables[wait.times][step]
         if wait.source >= 0 and wait.source not in done:
             raise InternalError(f"stage {node} of the schedule", "waits for one of another segment")

@@ -83,7 +83,8 @@ def emit(
         shared["blob"] = None
     driver = {**shared, **_driver(program, calls.memory), "cases": cases, "states": states,
               "arrays": constants.arrays, "functions": functions.texts, "arithmetic": functions.arithmetic(),
-              "dsp": functions.dsp(), "helium": functions.is_helium(),
+              "dsp": functions.dsp(), "names": functions.all_names,
+              "armv6m": not program.target.features.dsp, "helium": functions.is_helium(),
               "assembly": functions.has_assembly()}  # fmt: skip
     files: dict[str, str | bytes] = {
         f"{name}.h": functions.render_code("model.h.j2", {**shared, **_ports(plan.graph, api)}),

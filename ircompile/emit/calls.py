@@ -8,7 +8,7 @@ from ircompile.emit.constants import Constants
 from ircompile.emit.functions import CodeTypes, Functions
 from ircompile.emit.geometry import constant
 from ircompile.emit.memory import Arena, Memory
-from ircompile.emit.rows import before_again, output_row, window_call, with_lines
+from ircompile.emit.rows import before_again, output_row, steps_told, window_call, with_lines
 from ircompile.ir.graph import Node
 from ircompile.ir.ops import window_of
 from ircompile.kernels.model import Kernel, Program
@@ -37,7 +37,7 @@ class Calls:
         if producer := stage.recomputed_producer:
             call = self._call(producer, Stage(producer, 0, (), 0))
             lines = before_again(stage, self.graph.site(node), call) + lines
-        comments = [text for each in stage.nodes[::-1] for text in self._comments(each)]
+        comments = [text for each in stage.nodes[::-1] for text in self._comments(each, stage)]
         return {**told, "comments": comments, "lines": [*self._locals(lines), *lines]}
 
     def _locals(self, lines: list[str]) -> list[str]:
@@ -50,9 +50,11 @@ class Calls:
             found.insert(0, f"const uint8_t *const weights = {self.prefix}_weights_of({self.arena.parameter});")
         return found + ([] if re.search(r"\bstep\b", text) else ["(void)step;"])
 
-    def _comments(self, node: Node) -> list[str]:
+    def _comments(self, node: Node, stage: Stage) -> list[str]:
         """What a layer is, where its data lie, and between what its accumulators are proved to lie."""
         texts = [self._told(node), self._moved(node)]
+        if node is stage.node and stage.line_buffer:
+            texts.append(steps_told(stage))
         if node.name in self.program.intervals.accumulators:
             low, high = self.program.intervals.accumulators[node.name]
             texts.append(f"Accumulators, bias included, lie in [{low.min():,}, {high.max():,}] for every input")
@@ -63,7 +65,7 @@ class Calls:
         site = self.graph.site(node)
         shapes = " + ".join("x".join(map(str, t.shape)) for t in site.inputs)
         window = getattr(node.op, "window", None)
-        kind = type(node.op).__name__ + (f" {window.kernel[0]}x{window.kernel[1]}" if window else "")
+        kind = node.op.title + (f" {window.kernel[0]}x{window.kernel[1]}" if window else "")
         shape = "x".join(map(str, site.output.shape))
         return f"Layer {self.graph.nodes.index(node)}, {node.name}: {kind}, {shapes} -> {shape}"
 
@@ -73,6 +75,8 @@ class Calls:
         places = [f"{name} {span(buffers[name].offset, buffers[name].bytes)}" for name in node.inputs]
         out = buffers[node.output]
         text = f"Reads {' and '.join(places)}, writes {node.output} {span(out.offset, out.bytes)}"
+        if (under := self.memory.under.get(node.output)) in node.inputs:
+            text += ", over the row that it reads" + (f" of {under}" if len(node.inputs) > 1 else "")
         for what, blocks in (("scratch", self.plan.scratch), ("sums", self.plan.states)):
             if node.name in blocks and blocks[node.name].bytes:
                 text += f", {what} {span(blocks[node.name].offset, blocks[node.name].bytes)}"

@@ -95,6 +95,11 @@ class Functions:
         """All functions, callees first."""
         return [text for _, text in self.written.values()]
 
+    @property
+    def all_names(self) -> list[str]:
+        """The names of all functions, callees first."""
+        return [name for name, _ in self.written.values()]
+
     def render(self, template: str, context: Mapping[str, Any]) -> str:
         """A template filled in."""
         text = re.sub(r" +$", "", self.env.get_template(template).render(context), flags=re.MULTILINE)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from ircompile.plan.model import POSITION_BYTES, Block, Buffer, Plan, Region
+from ircompile.plan.text import rows_shared_with
 
 
 class Arena:
@@ -60,6 +61,7 @@ class Memory:
 
     def __init__(self, plan: Plan, prefix: str, arena: Arena) -> None:
         self.plan, self.prefix, self.arena = plan, prefix, arena
+        self.under = rows_shared_with(plan)
         self._names: dict[str, str] = {}
         for tensor in plan.buffers:
             name = stem = re.sub(r"\W", "_", tensor, flags=re.ASCII)
@@ -77,7 +79,7 @@ class Memory:
     @property
     def offsets(self) -> list[tuple[str, int, str]]:
         """Name, offset within its memory, and comment of everything that is no tensor."""
-        found = [("COUNTERS", self.plan.counters, "steps done of every node")]
+        found = [("COUNTERS", self.plan.counters, "the schedule's state")]
         for name, buffer in self.plan.buffers.items():
             if buffer.position >= 0:
                 note = f"by how many slots the rows of {self._names[name]} have moved"
@@ -174,11 +176,11 @@ class Memory:
         return f"{memory}[{start}, {start + size})"
 
     def map(self) -> list[str]:
-        """The lines of the memory map, in the order of the layers that begin to use a place."""
-        places = sorted(self._places(), key=lambda place: (place.first, place.offset))
+        """The lines of the memory map, by address, then in the order of the layers that begin to use a place."""
+        places = sorted(self._places(), key=lambda place: (place.offset, place.first))
         spans = [self.span(place.offset, place.bytes) for place in places]
         width = max(map(len, spans))
-        rows = max(len(place.rows) for place in places)
+        rows = max(len("rows"), *(len(place.rows) for place in places))
         lines = [f"{'bytes':<{width}}  {'rows':<{rows}}  {'layers':>9}  what"]
         for span, place in zip(spans, places, strict=True):
             layers = f"{place.first} - {place.last}"
@@ -186,7 +188,7 @@ class Memory:
         return lines
 
     def _places(self) -> Iterator[Place]:
-        plan, last = self.plan, len(self.plan.graph.nodes) - 1
+        plan, last, under = self.plan, len(self.plan.graph.nodes) - 1, self.under
         layer = {node.name: i for i, node in enumerate(plan.graph.nodes)}
         made = {node.output: i for i, node in enumerate(plan.graph.nodes)}
         for name, buffer in plan.buffers.items():
@@ -199,6 +201,7 @@ class Memory:
             kind += " state" if name in plan.graph.history else ""
             kind += f", row 0 in slot {buffer.slot_offset}" if buffer.slot_offset else ""
             begin = 0 if name in plan.graph.history else made.get(name, 0)
+            kind += f", in the rows of {under[name]}" if name in under else ""
             yield Place(buffer.offset, buffer.bytes, _rows(buffer), begin, end, f"{name} {shape}{kind}")
         for node, lines in plan.line_buffers.items():
             yield Place(lines.offset, lines.bytes, _rows(lines), layer[node], layer[node], f"lines of {node}")
@@ -206,10 +209,16 @@ class Memory:
             for node, block in blocks.items():
                 if block.bytes:
                     yield Place(block.offset, block.bytes, "", layer[node], layer[node], f"{what} of {node}")
-        yield Place(plan.counters.offset, plan.counters.bytes, "", 0, last, "steps done of every node")
+        yield Place(plan.counters.offset, plan.counters.bytes, "", 0, last, self._counted)
         moving = POSITION_BYTES * sum(buffer.position >= 0 for buffer in plan.buffers.values())
         if moving:
             yield Place(0, moving, "", 0, last, "by how much rows of states have moved")
+
+    @property
+    def _counted(self) -> str:
+        """What the schedule's counters are."""
+        pushed = ", rows pushed, output ready" if self.plan.input_mode == "rows" else ""
+        return f"the schedule's state: steps done of each layer of the segment that runs{pushed}"
 
     def _buffer(self, tail: str, buffer: Buffer, height: int) -> str:
         name = f"{self.prefix}_{tail}"

@@ -19,6 +19,13 @@ def output_row(stage: Stage) -> str:
     return f"({row})" if stride == 1 else f"({row}) / {stride}"
 
 
+def steps_told(stage: Stage) -> str:
+    """What a step of a stage with lines reads and writes."""
+    row = re.sub(r"\bstep\b", "s", output_row(stage))
+    row = row.strip("()") if stride_of(stage.node) == 1 else row
+    return f"Step s takes input row s and writes output row {row}, where that is one; row s is not kept yet"
+
+
 def before_again(stage: Stage, site: Site, call: Sequence[str]) -> list[str]:
     """The statements that compute the rows of a window anew; `call` computes row `step`."""
     top, stride, height = window_of(stage.node.op).padding[0], stride_of(stage.node), site.inputs[0].height

@@ -12,6 +12,8 @@ from ircompile.errors import CompileError
 from ircompile.ir.graph import State
 from ircompile.ir.tensor import Array
 from ircompile.kernels.model import Constant, Packed
+from ircompile.kernels.requantize import Form
+from ircompile.kernels.requantize.form import WORD
 from ircompile.plan import Plan
 from ircompile.plan.candidate import aligned
 from ircompile.plan.work import weight_passes
@@ -47,12 +49,32 @@ def _read_by(plan: Plan, packed: Mapping[str, Packed]) -> Iterator[Constant]:
         for node in stage.nodes:
             own = packed[node.name]
             for role, values in own.arrays.items():
-                yield Constant(node.name, role, np.ascontiguousarray(values), own.layouts.get(role, ""))
+                yield Constant(
+                    node.name,
+                    role,
+                    np.ascontiguousarray(values),
+                    own.layouts.get(role, "") or _layout_of(role, values, own.form),
+                )
     for state in plan.graph.states:
         codes = first_rows(plan, state)
         if (codes != codes.flat[0]).any():
             writers = [node for node in plan.graph.nodes if node.output == state.tensor]
             yield Constant((writers or plan.graph.nodes)[0].name, f"state_{state.tensor}", codes)
+
+
+def _layout_of(role: str, values: Array, form: object) -> str:
+    """What the words of a layer's requantization are, channel by channel, for a comment; "" of other arrays."""
+    if role != "requant" or not isinstance(form, Form) or values.ndim > 1:
+        return ""
+    words = [["start"]] if form.starts == 1 else [["low word of the start"], ["high word"]]
+    words += [[] for _ in range(form.fields_count - form.starts)]
+    for name, (word, low, bits) in form.places.items():
+        words[word].append(name if bits == WORD else f"{name} in bits {low} to {low + bits - 1}")
+    told = [" and ".join(names) for names in words]
+    if form.name == "steps":
+        told = ["start", f"{form.fields_count - form.starts} thresholds"]
+    first = f"{', '.join(form.common)} of all channels; " if form.common else ""
+    return f"words {first}{(len(values) - len(form.common)) // form.fields_count} x ({', '.join(told)})"
 
 
 def _placed(plan: Plan, constants: Sequence[Constant], flash: Sequence[MemoryRegion]) -> tuple[Constant, ...]:

@@ -28,14 +28,13 @@ def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, context: Context) -
     recipe = None
     if isinstance(op, ops.AveragePool) and site.output.qtype == INT8:
         recipe = synthesize_average(op, site, core_of(context.features))
-    suffix = f"{arithmetic}_{window_suffix(op.window)}"
     if recipe is None or not isinstance(op, ops.AveragePool):
         sizes |= {"low": op.low, "high": op.high}
+        suffix = f"{arithmetic}_{window_suffix(op.window)}"
         return Packed(suffix, {"window": op.window, "arithmetic": arithmetic}, {}, sizes)
     key = {"window": op.window, "arithmetic": "line", "least": least_count(op, site.inputs[0])}
-    return Packed(
-        suffix, key, {"requant": requant_words(recipe)}, sizes, recipe.form, {recipe.form.key: site.output.channels}
-    )
+    arrays, counts = {"requant": requant_words(recipe)}, {recipe.form.key: site.output.channels}
+    return Packed(f"average_{window_suffix(op.window)}", key, arrays, sizes, recipe.form, counts)
 
 
 def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
@@ -44,7 +43,7 @@ def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
     sizes = {"last": source.height - 1} if summed else {}
     sizes |= {"channels": target.channels, "width": source.width}
     key = {"axes": op.axes, "summed": summed, "lookup": op.lookup is not None}
-    suffix = f"{op.axes}_{op.rounding}" + ("" if summed else "_row") + ("_lookup" if op.lookup else "")
+    suffix = op.axes + ("" if summed else "_row") + ("_lookup" if op.lookup else "")
     arrays = {"table": site.consts[op.lookup.name]} if op.lookup else {}
     recipe = synthesize_mean(op, site, core_of(context.features)) if target.qtype == INT8 else None
     if recipe is not None:
@@ -58,7 +57,7 @@ def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
     else:
         sizes |= {"start": 0, "count": op.count(source)}
     sizes |= {"low": op.low, "high": op.high}
-    return Packed(suffix, {**key, "arithmetic": op.rounding}, arrays, sizes)
+    return Packed(f"{suffix}_{op.rounding}", {**key, "arithmetic": op.rounding}, arrays, sizes)
 
 
 def core_of(features: Features) -> Core:

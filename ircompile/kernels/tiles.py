@@ -235,4 +235,5 @@ def stream_layout(
             if groups:
                 of = f", part {number + 1} of {passes} of the window" if passes > 1 else ""
                 add(groups * words, f"{count} channels at a time{of}, {words} words: {' + '.join(told)}")
-    return f"words {'; '.join(parts)}. {CODINGS[coding]} Codes of the turns: {turns_of(order)}."
+    unused = " (-: its weight is 0, whatever stands in the patch)" if (order < 0).any() else ""
+    return f"words {'; '.join(parts)}. {CODINGS[coding]} Codes of the turns{unused}: {turns_of(order)}."

@@ -181,12 +181,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class StageRow:
-    """A stage: its steps, its waits [first_wait, last_wait), and the stage at which the schedule goes on."""
+    """A stage: its steps, its waits [first_wait, end_wait), and the stage at which the schedule goes on."""
 
     steps: int
     first_wait: int
-    last_wait: int
-    join: int
+    end_wait: int
+    resume_at: int
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ def schedule_tables(plan: Plan) -> Tables:
                         tables.append(wait.required_steps)
                         line = (len(tables) - 1, 0, 0, max(wait.required_steps))
                     waits.append(WaitRow(wait.source, *line))
-            join = max(min(stage.resume_at, stop - 1), i)
-            stages.append(StageRow(stage.steps, begin, len(waits), join))
+            resume_at = max(min(stage.resume_at, stop - 1), i)
+            stages.append(StageRow(stage.steps, begin, len(waits), resume_at))
     segments = (0, *(stop for _, stop in plan.segments))
     return Tables(tuple(stages), tuple(waits), tuple(tables), segments, rows_pushed(plan.stages))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ircompile.plan.model import Plan
 
 
@@ -27,20 +29,22 @@ def print_plan(plan: Plan) -> str:
             )
     if plan.state_bytes:
         lines.append(f"state of {plan.state_bytes} bytes")
+    under = rows_shared_with(plan)
     for name, b in plan.buffers.items():
         height = plan.tensor(name).height
         kind = "stored" if b.slots >= height else f"ring of {b.slots}"
         kind += f", on by {b.advance} a call," if b.advance else ""
         shared = f", row 0 in slot {b.slot_offset}" if b.slot_offset else ""
-        shared += f", shared with {' and '.join(others)}" if (others := sharers(plan, name)) else ""
+        shared += f", in the rows of {under[name]}" if name in under else ""
+        shared += f", shared with {' and '.join(others)}" if (others := sharers(plan, name, under)) else ""
         lines.append(f"buffer {name} at {b.offset} {b.layout} rows={height} {kind} x {b.pitch} bytes{shared}")
     lines.append(f"counters at {plan.counters.offset} {plan.counters.bytes} bytes")
     return "\n".join(lines) + "\n"
 
 
-def sharers(plan: Plan, name: str) -> list[str]:
-    """The other tensors in the same slots while this one is used: they share a ring, or lie over an operand."""
-    own = plan.buffers[name]
+def sharers(plan: Plan, name: str, under: Mapping[str, str]) -> list[str]:
+    """The other tensors in the slots of this one's ring while it is used, without those in the same rows."""
+    own, root = plan.buffers[name], _root(under, name)
     used = _segments_of(plan, name)
     return [
         other
@@ -49,7 +53,36 @@ def sharers(plan: Plan, name: str) -> list[str]:
         and (b.offset, b.pitch, b.slots) == (own.offset, own.pitch, own.slots)
         and used & _segments_of(plan, other)
         and (b.slots < plan.tensor(other).height or b.slot_offset != own.slot_offset)
+        and _root(under, other) != root
     ]
+
+
+def rows_shared_with(plan: Plan) -> dict[str, str]:
+    """The tensor in whose rows another one is written, by its bytes of a row: an operand, or a concatenation.
+
+    Tensors that have rows of their own are left out.
+    """
+    found: dict[str, str] = {}
+    for node in plan.graph.nodes:
+        if node.name in plan.placed:
+            found |= dict.fromkeys(node.inputs, node.output)
+            continue
+        place = _place(plan, node.output)
+        if under := next((operand for operand in node.inputs if _place(plan, operand) == place), ""):
+            found.setdefault(node.output, under)
+    return found
+
+
+def _place(plan: Plan, name: str) -> tuple[int, int, int, int]:
+    b = plan.buffers[name]
+    return b.offset, b.pitch, b.slots, b.slot_offset
+
+
+def _root(under: Mapping[str, str], name: str) -> str:
+    """The tensor that has the rows in which this one lies, itself where these are its own."""
+    while name in under:
+        name = under[name]
+    return name
 
 
 def _segments_of(plan: Plan, name: str) -> set[int]:

@@ -136,7 +136,7 @@ def _layer(compiled: Compiled, node: Node) -> dict[str, Any]:
     site, packed = graph.site(node), compiled.program.packed[node.name]
     return {
         "name": node.name,
-        "op": type(node.op).__name__,
+        "op": node.op.title,
         "source": node.source,
         "inputs": [list(t.shape) for t in site.inputs],
         "output": list(site.output.shape),

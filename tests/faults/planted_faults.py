@@ -87,7 +87,7 @@ FAULTS = [
     Fault("schedule", "a wait of one step less", "blocks", M4, tables(
         waits=lambda t: one(t.waits, 0, plus=t.waits[0].plus - t.waits[0].over, most=t.waits[0].most - 1))),
     Fault("schedule", "a wait left out", "blocks", M4, tables(
-        stages=lambda t: one(t.stages, 2, first_wait=t.stages[2].last_wait))),
+        stages=lambda t: one(t.stages, 2, first_wait=t.stages[2].end_wait))),
     Fault("schedule", "a stage of one step less", "blocks", M4,
           tables(stages=lambda t: one(t.stages, 1, steps=t.stages[1].steps - 1))),
     Fault("schedule", "a row of the input never pushed", "blocks", M4, tables(rows=lambda t: t.rows - 1)),

@@ -6,36 +6,40 @@
  *
  * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
  * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
- * channels:
+ * channels. Lines may overlap, within a segment too: rows that are never needed at one time share bytes. Layers `first
+ * - last` touch a place; that is not how long its bytes live: kept rows and scratch may take turns in the same bytes
+ * from step to step.
  *
  *   bytes       rows       layers  what
  *   [0, 132)                0 - 0  scratch of conv0
- *   [132, 168)  1 x 36      0 - 0  x 12x12x3 input
- *   [648, 720)  2 x 36      0 - 0  lines of conv0
- *   [756, 804)  1 x 48      0 - 1  conv0 6x6x8
- *   [836, 848)              0 - 4  steps done of every node
  *   [0, 32)                 1 - 1  scratch of conv1
- *   [684, 756)  1 x 72      1 - 2  conv1 6x6x12
  *   [0, 504)                2 - 2  scratch of conv2
- *   [504, 648)  2 x 72      2 - 2  lines of conv2
- *   [756, 804)  1 x 48      2 - 3  conv2 6x6x8
- *   [12, 20)    1 x 8       3 - 4  mean3 1x1x8
- *   [804, 836)              3 - 3  sums of mean3
  *   [0, 10)     1 x 10      4 - 4  conv4 1x1x10 output
+ *   [12, 20)    1 x 8       3 - 4  mean3 1x1x8
+ *   [132, 168)  1 x 36      0 - 0  x 12x12x3 input
+ *   [504, 648)  2 x 72      2 - 2  lines of conv2
+ *   [648, 720)  2 x 36      0 - 0  lines of conv0
+ *   [684, 756)  1 x 72      1 - 2  conv1 6x6x12
+ *   [756, 804)  1 x 48      0 - 1  conv0 6x6x8
+ *   [756, 804)  1 x 48      2 - 3  conv2 6x6x8
+ *   [804, 836)              3 - 3  sums of mean3
+ *   [836, 848)              0 - 4  the schedule's state: steps done of each layer of the segment that runs, rows
+ * pushed, output ready
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(DENSE_NO_ASM)
 #pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x76260b71u
+#if DENSE_BUILD != 0x05b8eb8fu
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
 #include <stddef.h>
 #include <string.h>
 
-/* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
+/* Called before (0) and after (1) every row that a layer computes, with the layer's number; define it to measure or to
+ * debug. Copies of rows that are kept are outside. */
 #ifndef DENSE_HOOK
 #define DENSE_HOOK(layer, phase)
 #endif
@@ -120,6 +124,11 @@ DENSE_INLINE int32_t dense_sxtb16(int32_t word)
  *   2        a number: the sum is shifted right by so many bits; without one, each channel has its shift
  */
 
+/* Other words in names:
+ *   pairs       weights of two channels share a halfword, low + 256 * high; their sums share a word
+ *   unrolled8   the loop over the codes of a pixel is written out: 8 words of two codes each
+ */
+
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
 #define DENSE_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
@@ -134,19 +143,7 @@ static inline int32_t dense_saturate(int32_t value)
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 #endif
-#if defined(__ARM_ARCH_6M__)
-/* floor(x * multiplier / 2^32), multiplier >= 0: without a long multiply, from products of 16-bit halves. */
-static inline int32_t dense_high_word(int32_t x, int32_t multiplier)
-{
-    const uint32_t low = (uint32_t)x & 0xFFFFu;
-    const uint32_t lower = (uint32_t)multiplier & 0xFFFFu;
-    const int32_t high = x >> 16;
-    const int32_t upper = multiplier >> 16;
-    const int32_t middle = high * (int32_t)lower + (int32_t)((low * lower) >> 16);
-    const int32_t other = (int32_t)low * upper + (middle & 0xFFFF);
-    return high * upper + (middle >> 16) + (other >> 16);
-}
-#endif
+
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 /* offset + round(x * multiplier / 2^32), which fits int32: one instruction. */
 static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
@@ -154,12 +151,6 @@ static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int
     int32_t sum;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(multiplier), "r"(offset));
     return sum;
-}
-#elif defined(__ARM_ARCH_6M__)
-/* offset + round(x * multiplier / 2^32), which fits int32. */
-static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
-{
-    return offset + dense_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
 /* offset + round(x * multiplier / 2^32), which fits int32. */
@@ -209,7 +200,7 @@ static const struct dense_buffer dense_conv4_buffer = {.offset = 0, .pitch = 10,
 
 /* Where everything else lies. */
 enum {
-    DENSE_COUNTERS = 836, /* steps done of every node */
+    DENSE_COUNTERS = 836, /* the schedule's state */
     DENSE_SCRATCH_conv0 = 0, /* 132 bytes */
     DENSE_SCRATCH_conv1 = 0, /* 32 bytes */
     DENSE_SCRATCH_conv2 = 0, /* 504 bytes */
@@ -515,9 +506,9 @@ static const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_2_border(int8_t *to, c
  *
  *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * 2 + j][k] * weights[c][i][j][k])
  *
- * rows: pixels of channels, NULL outside of the picture, where codes are zero_in. out: any layout, see the steps.
- * stream: how it is laid out stands above its array. Their windows are gathered in a patch: whole words of each row,
- * then what is left over of all rows. */
+ * rows: pixels of channels, NULL outside of the picture, where codes are zero_in. out: pixel_step and channel_step say
+ * where. stream: how it is laid out stands above its array. Their windows are gathered in a patch: whole words of each
+ * row, then what is left over of all rows. */
 static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int32_t *stream,
     const struct dense_stem_layer *layer, int8_t *scratch)
 {
@@ -836,10 +827,11 @@ struct dense_pointwise_layer {
 
 /* A row of a 1 x 1 convolution, two pixels x at a time:
  *
- *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k]), start[c] without the input's zero point
+ *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k])
  *
- * in: pixels of channels; out: any layout, see the steps. stream: how it is laid out stands above its array. scratch: a
- * patch, the codes of two pixels as halfwords. */
+ * start[c] is the bias less the input's zero point times the sum of the weights, moved by what the requantization
+ * needs. in: pixels of channels; out: pixel_step and channel_step say where. stream: how it is laid out stands above
+ * its array. scratch: a patch, the codes of two pixels as halfwords. */
 static void dense_pointwise_unrolled4_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct dense_pointwise_layer *layer, int8_t *scratch)
 {
@@ -1043,9 +1035,9 @@ static const int8_t *dense_conv_high_rounded_kink_run(int8_t *to, const int8_t *
  *
  *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * stride - left + j * apart][k] * weights[c][i][j][k])
  *
- * rows: pixels of channels, NULL outside of the picture, where codes are those of zero. out: any layout, see the steps.
- * stream: how it is laid out stands above its array. scratch: the windows of two pixels are gathered in a patch, `taps`
- * runs of `tap_width` pixels from each row. */
+ * rows: pixels of channels, NULL outside of the picture, where codes are those of zero. out: pixel_step and
+ * channel_step say where. stream: how it is laid out stands above its array. scratch: the windows of two pixels are
+ * gathered in a patch, `taps` runs of `tap_width` pixels from each row. */
 static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int32_t *stream,
     const struct dense_conv_layer *layer, int8_t *scratch)
 {
@@ -1108,7 +1100,7 @@ struct dense_mean_layer {
  *   out[i] = requant(start + s[i])
  *
  * in: pixels of channels, i is a channel. The sums grow in `state` while rows pass; the last step writes the output. */
-static void dense_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last,
+static void dense_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last,
     int32_t channels, int32_t width, int32_t step, int8_t *state)
 {
     const int32_t each = channels;
@@ -1297,6 +1289,7 @@ static void dense_fully_connected_high_rounded_kink(const int8_t *in, int8_t *ou
 
 /* Layer 0, conv0: Conv 3x3, 12x12x3 -> 6x6x8.
  * Reads x [132, 168), writes conv0 [756, 804), scratch [0, 132), keeps rows in [648, 720).
+ * Step s takes input row s and writes output row (s - 2) / 2, where that is one; row s is not kept yet.
  * Accumulators, bias included, lie in [-242,034, 241,956] for every input. */
 static void dense_layer_0_conv0(int8_t *arena, int32_t step)
 {
@@ -1331,6 +1324,7 @@ static void dense_layer_1_conv1(int8_t *arena, int32_t step)
 
 /* Layer 2, conv2: Conv 3x3, 6x6x12 -> 6x6x8.
  * Reads conv1 [684, 756), writes conv2 [756, 804), scratch [0, 504), keeps rows in [504, 648).
+ * Step s takes input row s and writes output row s - 1, where that is one; row s is not kept yet.
  * Accumulators, bias included, lie in [-870,161, 791,532] for every input. */
 static void dense_layer_2_conv2(int8_t *arena, int32_t step)
 {
@@ -1357,7 +1351,7 @@ static void dense_layer_3_mean3(int8_t *arena, int32_t step)
 {
     static const struct dense_mean_layer layer = {.last = 5, .channels = 8, .width = 6};
     DENSE_HOOK(3, 0);
-    dense_mean_hw_integer_high_rounded_kink(dense_row(arena, &dense_conv2_buffer, step),
+    dense_mean_hw_high_rounded_kink(dense_row(arena, &dense_conv2_buffer, step),
         dense_row(arena, &dense_mean3_buffer, 0), dense_mean3_requant, layer.last, layer.channels, layer.width, step,
         arena + DENSE_SUMS_mean3);
     DENSE_HOOK(3, 1);
@@ -1400,9 +1394,10 @@ static void dense_fire(int8_t *arena, int32_t node, int32_t step)
     }
 }
 
-/* Every node: its steps, its waits in the table below, and where the branches that begin with it have come together. */
+/* Every node: its steps; its waits in the table below, from first_wait up to, without, end_wait; and resume_at, the
+ * node whose turn it is after a step: where the branches that begin with this one have come together. */
 static const struct {
-    uint16_t steps, first_wait, last_wait, join;
+    uint16_t steps, first_wait, end_wait, resume_at;
 } dense_nodes[] = {
     {13, 0, 1, 1}, /* 0 conv0 */
     {6, 1, 2, 2}, /* 1 conv1 */
@@ -1421,6 +1416,7 @@ static const struct {
     {2, 1, 2, 1, 7},
 };
 
+/* The first node of every segment, and the end of the last. */
 static const uint16_t dense_segments[] = {0, 4, 5};
 
 /* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
@@ -1431,7 +1427,7 @@ static int32_t dense_next(const uint16_t *done, int32_t first, int32_t node, int
     const int32_t step = done[node - first];
     if (step == dense_nodes[node].steps)
         return node - 1;
-    for (int32_t i = dense_nodes[node].first_wait; i < dense_nodes[node].last_wait; i++) {
+    for (int32_t i = dense_nodes[node].first_wait; i < dense_nodes[node].end_wait; i++) {
         const int32_t source = dense_waits[i].source;
         int32_t need = (step * dense_waits[i].times + dense_waits[i].plus) / dense_waits[i].over;
         if (need > dense_waits[i].most)
@@ -1450,14 +1446,15 @@ static void dense_stream(int8_t *arena, uint16_t *done, int32_t first, int32_t s
         const int32_t next = dense_next(done, first, node, pushed);
         if (next == node) {
             dense_fire(arena, node, done[node - first]++);
-            node = dense_nodes[node].join;
+            node = dense_nodes[node].resume_at;
         } else {
             node = next;
         }
     }
 }
 
-/* The schedule's state, in the arena: rows pushed, whether the output is ready, steps done of every node. */
+/* The schedule's state, in the arena: rows pushed, whether the output is ready, steps done of each node of the segment
+ * that runs. */
 struct dense_state {
     uint16_t pushed, ready, done[4];
 };
@@ -1480,7 +1477,7 @@ int dense_push_row(void *arena, const int8_t *row)
         return 1;
     memcpy(dense_row((int8_t *)arena, &dense_x_buffer, state->pushed), row, 36);
     state->pushed++;
-    dense_stream(arena, state->done, 0, 4, state->pushed);
+    dense_stream(arena, state->done, dense_segments[0], dense_segments[1], state->pushed);
     if (state->pushed < 12)
         return 0;
     for (int32_t i = 1; i < 2; i++) {

@@ -6,28 +6,30 @@
  *
  * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
  * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
- * channels:
+ * channels. Lines may overlap, within a segment too: rows that are never needed at one time share bytes. Layers `first
+ * - last` touch a place; that is not how long its bytes live: kept rows and scratch may take turns in the same bytes
+ * from step to step.
  *
  *   bytes       rows       layers  what
  *   [0, 384)    8 x 48      0 - 4  conv0 8x8x6
+ *   [0, 384)    8 x 48      4 - 8  mul4 8x8x6, in the rows of conv0
+ *   [0, 384)    8 x 48      8 - 8  sub8 8x8x6 output, in the rows of mul4
  *   [48, 432)   8 x 48      0 - 0  x 8x8x6 input
- *   [432, 440)              0 - 8  steps done of every node
  *   [384, 408)              1 - 1  sums of mean1
- *   [408, 414)  1 x 6       1 - 2  mean1 1x1x6
  *   [384, 390)  1 x 6       2 - 3  conv2 1x1x6
- *   [384, 390)  1 x 6       3 - 4  table3 1x1x6
- *   [0, 384)    8 x 48      4 - 8  mul4 8x8x6
+ *   [384, 390)  1 x 6       3 - 4  table3 1x1x6, in the rows of conv2
  *   [384, 432)  1 x 48      5 - 6  conv5 8x8x6
- *   [384, 432)  1 x 48      6 - 7  prelu6 8x8x6
- *   [384, 432)  1 x 48      7 - 8  max7 8x8x6
- *   [0, 384)    8 x 48      8 - 8  sub8 8x8x6 output
+ *   [384, 432)  1 x 48      6 - 7  prelu6 8x8x6, in the rows of conv5
+ *   [384, 432)  1 x 48      7 - 8  max7 8x8x6, in the rows of prelu6
+ *   [408, 414)  1 x 6       1 - 2  mean1 1x1x6
+ *   [432, 440)              0 - 8  the schedule's state: steps done of each layer of the segment that runs
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(ELEMENTWISE_NO_ASM)
 #pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x038607d7u
+#if ELEMENTWISE_BUILD != 0x616adc41u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -38,7 +40,8 @@
 #endif
 #include <arm_mve.h>
 
-/* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
+/* Called before (0) and after (1) every row that a layer computes, with the layer's number; define it to measure or to
+ * debug. Copies of rows that are kept are outside. */
 #ifndef ELEMENTWISE_HOOK
 #define ELEMENTWISE_HOOK(layer, phase)
 #endif
@@ -90,6 +93,11 @@ static inline int32_t elementwise_scale_double(int32_t x, int32_t multiplier, in
  *   2        a number: the sum is shifted right by so many bits; without one, each channel has its shift
  */
 
+/* Other words in names:
+ *   xx          the operands of an elementwise operation: x has a code for every pixel and channel, c one a channel,
+ *               w one a pixel, 1 a single one
+ */
+
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
 #define ELEMENTWISE_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
@@ -104,19 +112,7 @@ static inline int32_t elementwise_saturate(int32_t value)
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 #endif
-#if defined(__ARM_ARCH_6M__)
-/* floor(x * multiplier / 2^32), multiplier >= 0: without a long multiply, from products of 16-bit halves. */
-static inline int32_t elementwise_high_word(int32_t x, int32_t multiplier)
-{
-    const uint32_t low = (uint32_t)x & 0xFFFFu;
-    const uint32_t lower = (uint32_t)multiplier & 0xFFFFu;
-    const int32_t high = x >> 16;
-    const int32_t upper = multiplier >> 16;
-    const int32_t middle = high * (int32_t)lower + (int32_t)((low * lower) >> 16);
-    const int32_t other = (int32_t)low * upper + (middle & 0xFFFF);
-    return high * upper + (middle >> 16) + (other >> 16);
-}
-#endif
+
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 /* offset + round(x * multiplier / 2^32), which fits int32: one instruction. */
 static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
@@ -124,12 +120,6 @@ static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplie
     int32_t sum;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(multiplier), "r"(offset));
     return sum;
-}
-#elif defined(__ARM_ARCH_6M__)
-/* offset + round(x * multiplier / 2^32), which fits int32. */
-static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
-{
-    return offset + elementwise_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
 /* offset + round(x * multiplier / 2^32), which fits int32. */
@@ -184,7 +174,7 @@ static const struct elementwise_buffer elementwise_sub8_buffer = {.offset = 0, .
 
 /* Where everything else lies. */
 enum {
-    ELEMENTWISE_COUNTERS = 432, /* steps done of every node */
+    ELEMENTWISE_COUNTERS = 432, /* the schedule's state */
     ELEMENTWISE_SUMS_mean1 = 384 /* 24 bytes */
 };
 
@@ -256,8 +246,9 @@ struct elementwise_dense_layer {
  *
  *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k])
  *
- * start[c], the first word of a channel's in requant, is without the input's zero point; words of four channels stand
- * side by side. Dot products of `count` pixels with the filters of all channels, four channels a vector. */
+ * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
+ * weights, moved by what the requantization needs; words of four channels stand side by side. Dot products of `count`
+ * pixels with the filters of all channels, four channels a vector. */
 static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
 {
@@ -355,8 +346,8 @@ struct elementwise_mean_layer {
  *   out[i] = requant(start + s[i])
  *
  * in: pixels of channels, i is a channel. The sums grow in `state` while rows pass; the last step writes the output. */
-static void elementwise_mean_hw_integer_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant,
-    int32_t last, int32_t channels, int32_t width, int32_t step, int8_t *state)
+static void elementwise_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last,
+    int32_t channels, int32_t width, int32_t step, int8_t *state)
 {
     const int32_t each = channels;
     int32_t i = 0;
@@ -413,8 +404,9 @@ static void elementwise_mean_hw_integer_high_rounded_kink(const int8_t *in, int8
  *
  *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k])
  *
- * start[c], the first word of a channel's in requant, is without the input's zero point; words of four channels stand
- * side by side. Dot products of `count` pixels with the filters of all channels, four channels a vector. */
+ * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
+ * weights, moved by what the requantization needs; words of four channels stand side by side. Dot products of `count`
+ * pixels with the filters of all channels, four channels a vector. */
 static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
 {
@@ -683,7 +675,7 @@ static void elementwise_layer_1_mean1(int8_t *arena, int32_t step)
 {
     static const struct elementwise_mean_layer layer = {.last = 7, .channels = 6, .width = 8};
     ELEMENTWISE_HOOK(1, 0);
-    elementwise_mean_hw_integer_high_rounded_kink(elementwise_row(arena, &elementwise_conv0_buffer, step),
+    elementwise_mean_hw_high_rounded_kink(elementwise_row(arena, &elementwise_conv0_buffer, step),
         elementwise_row(arena, &elementwise_mean1_buffer, 0), elementwise_mean1_requant, layer.last, layer.channels,
         layer.width, step, arena + ELEMENTWISE_SUMS_mean1);
     ELEMENTWISE_HOOK(1, 1);
@@ -704,7 +696,7 @@ static void elementwise_layer_2_conv2(int8_t *arena, int32_t step)
 }
 
 /* Layer 3, table3: Table, 1x1x6 -> 1x1x6.
- * Reads conv2 [384, 390), writes table3 [384, 390). */
+ * Reads conv2 [384, 390), writes table3 [384, 390), over the row that it reads. */
 static void elementwise_layer_3_table3(int8_t *arena, int32_t step)
 {
     (void)step;
@@ -715,8 +707,8 @@ static void elementwise_layer_3_table3(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(3, 1);
 }
 
-/* Layer 4, mul4: Binary, 8x8x6 + 1x1x6 -> 8x8x6.
- * Reads conv0 [0, 384) and table3 [384, 390), writes mul4 [0, 384). */
+/* Layer 4, mul4: Mul, 8x8x6 + 1x1x6 -> 8x8x6.
+ * Reads conv0 [0, 384) and table3 [384, 390), writes mul4 [0, 384), over the row that it reads of conv0. */
 static void elementwise_layer_4_mul4(int8_t *arena, int32_t step)
 {
     static const struct elementwise_binary_layer layer = {.width = 8, .channels = 6, .zero_a = 26, .zero_b = 23};
@@ -741,7 +733,7 @@ static void elementwise_layer_5_conv5(int8_t *arena, int32_t step)
 }
 
 /* Layer 6, prelu6: Prelu, 8x8x6 -> 8x8x6.
- * Reads conv5 [384, 432), writes prelu6 [384, 432). */
+ * Reads conv5 [384, 432), writes prelu6 [384, 432), over the row that it reads. */
 static void elementwise_layer_6_prelu6(int8_t *arena, int32_t step)
 {
     static const struct elementwise_prelu_layer layer = {.width = 8, .channels = 6, .zero_in = -15, .zero_alpha = 0,
@@ -754,8 +746,8 @@ static void elementwise_layer_6_prelu6(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(6, 1);
 }
 
-/* Layer 7, max7: Binary, 8x8x6 + 8x8x6 -> 8x8x6.
- * Reads mul4 [0, 384) and prelu6 [384, 432), writes max7 [384, 432). */
+/* Layer 7, max7: Max, 8x8x6 + 8x8x6 -> 8x8x6.
+ * Reads mul4 [0, 384) and prelu6 [384, 432), writes max7 [384, 432), over the row that it reads of prelu6. */
 static void elementwise_layer_7_max7(int8_t *arena, int32_t step)
 {
     static const struct elementwise_binary_layer_v2 layer = {.count = 48, .zero_a = -12, .zero_b = -12, .zero_out = -12,
@@ -768,8 +760,8 @@ static void elementwise_layer_7_max7(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(7, 1);
 }
 
-/* Layer 8, sub8: Binary, 8x8x6 + 8x8x6 -> 8x8x6.
- * Reads mul4 [0, 384) and max7 [384, 432), writes sub8 [0, 384). */
+/* Layer 8, sub8: Sub, 8x8x6 + 8x8x6 -> 8x8x6.
+ * Reads mul4 [0, 384) and max7 [384, 432), writes sub8 [0, 384), over the row that it reads of mul4. */
 static void elementwise_layer_8_sub8(int8_t *arena, int32_t step)
 {
     static const struct elementwise_add_lanes_layer layer = {.count = 48, .shift = -22, .multiplier_a = 4194304,
@@ -817,9 +809,10 @@ static void elementwise_fire(int8_t *arena, int32_t node, int32_t step)
     }
 }
 
-/* Every node: its steps, its waits in the table below, and where the branches that begin with it have come together. */
+/* Every node: its steps; its waits in the table below, from first_wait up to, without, end_wait; and resume_at, the
+ * node whose turn it is after a step: where the branches that begin with this one have come together. */
 static const struct {
-    uint16_t steps, first_wait, last_wait, join;
+    uint16_t steps, first_wait, end_wait, resume_at;
 } elementwise_nodes[] = {
     {8, 0, 0, 0}, /* 0 conv0 */
     {8, 0, 0, 2}, /* 1 mean1 */
@@ -844,6 +837,7 @@ static const struct {
     {7, 1, 1, 1, 8},
 };
 
+/* The first node of every segment, and the end of the last. */
 static const uint16_t elementwise_segments[] = {0, 1, 5, 9};
 
 /* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
@@ -853,7 +847,7 @@ static int32_t elementwise_next(const uint16_t *done, int32_t first, int32_t nod
     const int32_t step = done[node - first];
     if (step == elementwise_nodes[node].steps)
         return node - 1;
-    for (int32_t i = elementwise_nodes[node].first_wait; i < elementwise_nodes[node].last_wait; i++) {
+    for (int32_t i = elementwise_nodes[node].first_wait; i < elementwise_nodes[node].end_wait; i++) {
         const int32_t source = elementwise_waits[i].source;
         int32_t need = (step * elementwise_waits[i].times + elementwise_waits[i].plus) / elementwise_waits[i].over;
         if (need > elementwise_waits[i].most)
@@ -872,7 +866,7 @@ static void elementwise_stream(int8_t *arena, uint16_t *done, int32_t first, int
         const int32_t next = elementwise_next(done, first, node);
         if (next == node) {
             elementwise_fire(arena, node, done[node - first]++);
-            node = elementwise_nodes[node].join;
+            node = elementwise_nodes[node].resume_at;
         } else {
             node = next;
         }

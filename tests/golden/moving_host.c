@@ -6,32 +6,36 @@
  *
  * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
  * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
- * channels:
+ * channels. Lines may overlap, within a segment too: rows that are never needed at one time share bytes. Layers `first
+ * - last` touch a place; that is not how long its bytes live: kept rows and scratch may take turns in the same bytes
+ * from step to step.
  *
  *   bytes         rows         layers  what
  *   [0, 216)                    0 - 0  scratch of conv0
+ *   [0, 32)       1 x 32        1 - 2  blocks1 16x16x2
+ *   [0, 3136)     28 x 112      5 - 5  argmax5 28x28x1 output
  *   [216, 312)    3 x 32        0 - 0  x 8x8x4 input
  *   [312, 376)    1 x 64        0 - 1  conv0 8x8x8
- *   [3248, 3258)                0 - 5  steps done of every node
- *   [0, 32)       1 x 32        1 - 2  blocks1 16x16x2
  *   [2424, 2712)  12 x 24       2 - 3  slice2 12x12x2
  *   [2996, 3052)  2 x 28        3 - 4  pad3 14x14x2
  *   [3136, 3248)  1 x 112       4 - 5  transposed4 28x28x4
- *   [0, 3136)     28 x 112      5 - 5  argmax5 28x28x1 output
+ *   [3248, 3258)                0 - 5  the schedule's state: steps done of each layer of the segment that runs, rows
+ * pushed, output ready
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(MOVING_NO_ASM)
 #pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0xa6bd44f5u
+#if MOVING_BUILD != 0x6af67220u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
 #include <stddef.h>
 #include <string.h>
 
-/* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
+/* Called before (0) and after (1) every row that a layer computes, with the layer's number; define it to measure or to
+ * debug. Copies of rows that are kept are outside. */
 #ifndef MOVING_HOOK
 #define MOVING_HOOK(layer, phase)
 #endif
@@ -93,6 +97,7 @@ static inline int32_t moving_high_word(int32_t x, int32_t multiplier)
     return (int32_t)(((int64_t)x * multiplier) >> 32);
 }
 #endif
+
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 /* offset + round(x * multiplier / 2^32), which fits int32: one instruction. */
 static inline int32_t moving_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
@@ -153,7 +158,7 @@ static const struct moving_buffer moving_argmax5_buffer = {.offset = 0, .pitch =
 
 /* Where everything else lies. */
 enum {
-    MOVING_COUNTERS = 3248, /* steps done of every node */
+    MOVING_COUNTERS = 3248, /* the schedule's state */
     MOVING_SCRATCH_conv0 = 0 /* 216 bytes */
 };
 
@@ -192,10 +197,10 @@ MOVING_INLINE void moving_window(const int8_t **rows, const int8_t *arena, const
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step bytes from there
  *
- * start[c], the first word of a channel's in requant, is without the input's zero point. A word of `codes`
- * is a code of both, b's in the upper half: one product is that of both pixels. The weights are such that the sum of
- * two products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside
- * those. */
+ * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
+ * weights, moved by what the requantization needs. A word of `codes` is a code of both, b's in the upper half: one
+ * product is that of both pixels. The weights are such that the sum of two products fits the halves: its upper half,
+ * rounded, is b's; a's is what the sum of all words leaves beside those. */
 static void moving_tile_packed_high_rounded_kink(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights,
     const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
 {
@@ -320,9 +325,10 @@ struct moving_conv_layer {
  *
  *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * stride - left + j * apart][k] * weights[c][i][j][k])
  *
- * start[c], the first word of a channel's in requant, is without the input's zero point. rows: pixels of channels, NULL
- * outside of the picture, where codes are zero_in. out: any layout, see the steps. scratch: the windows of two pixels,
- * `taps` runs of `tap_width` pixels from each row. */
+ * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
+ * weights, moved by what the requantization needs. rows: pixels of channels, NULL outside of the picture, where codes
+ * are zero_in. out: pixel_step and channel_step say where. scratch: the windows of two pixels, `taps` runs of
+ * `tap_width` pixels from each row. */
 static void moving_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step,
     int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width,
@@ -428,7 +434,7 @@ struct moving_transpose_conv_layer {
  *   out[x][c] = requant(start[c] + sum over i, j, k of (in[i][j][k] - zero_in)
  *     * weights[c][step + top - i * 2][x + left - j * 2][k])
  *
- * over the i and j whose weights there are. in: pixels of channels; out: any layout, see the steps. */
+ * over the i and j whose weights there are. in: pixels of channels; out: pixel_step and channel_step say where. */
 static void moving_transpose_conv_3x3_s2_high_2(const int8_t *in, int32_t slots, int32_t pitch, int8_t *out,
     const int8_t *weights, const int32_t *requant, int32_t zero_in, int32_t height_in, int32_t width_in,
     int32_t channels_in, int32_t top, int32_t left, int32_t width_out, int32_t channels_out, int32_t pixel_step,
@@ -586,9 +592,10 @@ static void moving_fire(int8_t *arena, int32_t node, int32_t step)
     }
 }
 
-/* Every node: its steps, its waits in the table below, and where the branches that begin with it have come together. */
+/* Every node: its steps; its waits in the table below, from first_wait up to, without, end_wait; and resume_at, the
+ * node whose turn it is after a step: where the branches that begin with this one have come together. */
 static const struct {
-    uint16_t steps, first_wait, last_wait, join;
+    uint16_t steps, first_wait, end_wait, resume_at;
 } moving_nodes[] = {
     {8, 0, 1, 1}, /* 0 conv0 */
     {16, 1, 2, 2}, /* 1 blocks1 */
@@ -609,6 +616,7 @@ static const struct {
     {4, 1, 1, 1, 28},
 };
 
+/* The first node of every segment, and the end of the last. */
 static const uint16_t moving_segments[] = {0, 3, 6};
 
 /* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
@@ -619,7 +627,7 @@ static int32_t moving_next(const uint16_t *done, int32_t first, int32_t node, in
     const int32_t step = done[node - first];
     if (step == moving_nodes[node].steps)
         return node - 1;
-    for (int32_t i = moving_nodes[node].first_wait; i < moving_nodes[node].last_wait; i++) {
+    for (int32_t i = moving_nodes[node].first_wait; i < moving_nodes[node].end_wait; i++) {
         const int32_t source = moving_waits[i].source;
         int32_t need = (step * moving_waits[i].times + moving_waits[i].plus) / moving_waits[i].over;
         if (need > moving_waits[i].most)
@@ -638,14 +646,15 @@ static void moving_stream(int8_t *arena, uint16_t *done, int32_t first, int32_t 
         const int32_t next = moving_next(done, first, node, pushed);
         if (next == node) {
             moving_fire(arena, node, done[node - first]++);
-            node = moving_nodes[node].join;
+            node = moving_nodes[node].resume_at;
         } else {
             node = next;
         }
     }
 }
 
-/* The schedule's state, in the arena: rows pushed, whether the output is ready, steps done of every node. */
+/* The schedule's state, in the arena: rows pushed, whether the output is ready, steps done of each node of the segment
+ * that runs. */
 struct moving_state {
     uint16_t pushed, ready, done[3];
 };
@@ -668,7 +677,7 @@ int moving_push_row(void *arena, const int8_t *row)
         return 1;
     memcpy(moving_row((int8_t *)arena, &moving_x_buffer, state->pushed), row, 32);
     state->pushed++;
-    moving_stream(arena, state->done, 0, 3, state->pushed);
+    moving_stream(arena, state->done, moving_segments[0], moving_segments[1], state->pushed);
     if (state->pushed < 8)
         return 0;
     for (int32_t i = 1; i < 2; i++) {

@@ -6,35 +6,39 @@
  *
  * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
  * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
- * channels:
+ * channels. Lines may overlap, within a segment too: rows that are never needed at one time share bytes. Layers `first
+ * - last` touch a place; that is not how long its bytes live: kept rows and scratch may take turns in the same bytes
+ * from step to step.
  *
  *   bytes       rows        layers  what
  *   [0, 240)    3 x 80       0 - 2  conv0 12x10x8
- *   [336, 456)  3 x 40       0 - 0  x 12x10x4 input
- *   [456, 672)               0 - 0  scratch of conv0
- *   [736, 752)               0 - 7  steps done of every node
- *   [256, 336)  1 x 80       1 - 4  average3 12x10x8
- *   [696, 736)  1 x 40       2 - 3  pool1 6x5x8
- *   [616, 696)  1 x 80       3 - 4  resize2 12x10x8
- *   [456, 616)  1 x 160      4 - 5  concat4 12x10x16
+ *   [0, 6)      1 x 6        6 - 7  conv6 1x1x6
+ *   [0, 6)      1 x 6        7 - 7  softmax7 1x1x6 output, in the rows of conv6
  *   [8, 24)     1 x 16       5 - 6  extreme5 1x1x16
  *   [240, 256)               5 - 5  sums of extreme5
- *   [0, 6)      1 x 6        6 - 7  conv6 1x1x6
- *   [0, 6)      1 x 6        7 - 7  softmax7 1x1x6 output
+ *   [256, 336)  1 x 80       1 - 4  average3 12x10x8
+ *   [336, 456)  3 x 40       0 - 0  x 12x10x4 input
+ *   [456, 672)               0 - 0  scratch of conv0
+ *   [456, 616)  1 x 160      4 - 5  concat4 12x10x16
+ *   [616, 696)  1 x 80       3 - 4  resize2 12x10x8
+ *   [696, 736)  1 x 40       2 - 3  pool1 6x5x8
+ *   [736, 752)               0 - 7  the schedule's state: steps done of each layer of the segment that runs, rows
+ * pushed, output ready
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(POOLED_NO_ASM)
 #pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0x7e818a84u
+#if POOLED_BUILD != 0xfe15d42bu
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
 #include <stddef.h>
 #include <string.h>
 
-/* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
+/* Called before (0) and after (1) every row that a layer computes, with the layer's number; define it to measure or to
+ * debug. Copies of rows that are kept are outside. */
 #ifndef POOLED_HOOK
 #define POOLED_HOOK(layer, phase)
 #endif
@@ -76,7 +80,8 @@ static inline int32_t pooled_shift_away(int32_t x, int32_t n)
 /* From an accumulator to a code: round(accumulator * scale) + zero point, as the model's framework rounds. Each
  * function below is cheaper than that and proved equal for all accumulators of its layers. What its name says:
  *   split    a product in 2 or 3 parts of so many bits (2x10, 3x8 ...), none longer than 32 bits
- *   but1     one accumulator of each channel gets one more (but2: two of them do)
+ *   but1     one accumulator of each channel, exception0, gets one more (but2: two of them do)
+ *            INT32_MIN: none of this channel's
  *   2        a number: the sum is shifted right by so many bits; without one, each channel has its shift
  */
 
@@ -146,7 +151,7 @@ static const struct pooled_buffer pooled_softmax7_buffer = {.offset = 0, .pitch 
 
 /* Where everything else lies. */
 enum {
-    POOLED_COUNTERS = 736, /* steps done of every node */
+    POOLED_COUNTERS = 736, /* the schedule's state */
     POOLED_SCRATCH_conv0 = 456, /* 216 bytes */
     POOLED_SUMS_extreme5 = 240 /* 16 bytes */
 };
@@ -186,10 +191,10 @@ POOLED_INLINE void pooled_window(const int8_t **rows, const int8_t *arena, const
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step bytes from there
  *
- * start[c], the first word of a channel's in requant, is without the input's zero point. A word of `codes`
- * is a code of both, b's in the upper half: one product is that of both pixels. The weights are such that the sum of
- * two products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside
- * those. */
+ * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
+ * weights, moved by what the requantization needs. A word of `codes` is a code of both, b's in the upper half: one
+ * product is that of both pixels. The weights are such that the sum of two products fits the halves: its upper half,
+ * rounded, is b's; a's is what the sum of all words leaves beside those. */
 static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights,
     const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
 {
@@ -318,9 +323,10 @@ struct pooled_conv_layer {
  *
  *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * stride - left + j * apart][k] * weights[c][i][j][k])
  *
- * start[c], the first word of a channel's in requant, is without the input's zero point. rows: pixels of channels, NULL
- * outside of the picture, where codes are zero_in. out: any layout, see the steps. scratch: the windows of two pixels,
- * `taps` runs of `tap_width` pixels from each row. */
+ * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
+ * weights, moved by what the requantization needs. rows: pixels of channels, NULL outside of the picture, where codes
+ * are zero_in. out: pixel_step and channel_step say where. scratch: the windows of two pixels, `taps` runs of
+ * `tap_width` pixels from each row. */
 static void pooled_conv_split_2x12_but1(const int8_t *const *rows, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step,
     int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width,
@@ -363,7 +369,7 @@ struct pooled_pool_layer {
  *   out[x][c] = requant_n(start_n + sum over i, j of rows[i][x - 1 + j][c])
  *
  * rows: pixels of channels, NULL outside of the picture. requant: words for n = 4, 5, ... */
-static void pooled_pool_integer_3x3_p1_split_2x14(const int8_t *const *rows, int8_t *out, const int32_t *requant,
+static void pooled_pool_average_3x3_p1_split_2x14(const int8_t *const *rows, int8_t *out, const int32_t *requant,
     int32_t width_in, int32_t width_out, int32_t channels)
 {
     const int8_t *inside[3] = { NULL };
@@ -505,7 +511,8 @@ static void pooled_extreme_max(const int8_t *in, int8_t *out, int32_t pixels, in
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of in[k] * weights[c][k])
  *
- * start[c], the first word of a channel's in requant, is without the input's zero point; the others requantize. */
+ * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
+ * weights, moved by what the requantization needs; the others requantize. */
 static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_t *weights, const int32_t *requant,
     int8_t *out, int32_t channels, int32_t channel_step)
 {
@@ -674,7 +681,7 @@ static void pooled_layer_1_average3(int8_t *arena, int32_t step)
     const int8_t *rows[3];
     pooled_window(rows, arena, &pooled_conv0_buffer, step - 1, 3, 1);
     POOLED_HOOK(1, 0);
-    pooled_pool_integer_3x3_p1_split_2x14(rows, pooled_row(arena, &pooled_average3_buffer, step),
+    pooled_pool_average_3x3_p1_split_2x14(rows, pooled_row(arena, &pooled_average3_buffer, step),
         pooled_average3_requant, layer.width_in, layer.width_out, layer.channels);
     POOLED_HOOK(1, 1);
 }
@@ -742,7 +749,7 @@ static void pooled_layer_6_conv6(int8_t *arena, int32_t step)
 }
 
 /* Layer 7, softmax7: Softmax, 1x1x6 -> 1x1x6.
- * Reads conv6 [0, 6), writes softmax7 [0, 6). */
+ * Reads conv6 [0, 6), writes softmax7 [0, 6), over the row that it reads. */
 static void pooled_layer_7_softmax7(int8_t *arena, int32_t step)
 {
     (void)step;
@@ -786,9 +793,10 @@ static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
     }
 }
 
-/* Every node: its steps, its waits in the table below, and where the branches that begin with it have come together. */
+/* Every node: its steps; its waits in the table below, from first_wait up to, without, end_wait; and resume_at, the
+ * node whose turn it is after a step: where the branches that begin with this one have come together. */
 static const struct {
-    uint16_t steps, first_wait, last_wait, join;
+    uint16_t steps, first_wait, end_wait, resume_at;
 } pooled_nodes[] = {
     {12, 0, 1, 4}, /* 0 conv0 */
     {12, 1, 2, 4}, /* 1 average3 */
@@ -814,6 +822,7 @@ static const struct {
     {6, 0, 1, 1, 1},
 };
 
+/* The first node of every segment, and the end of the last. */
 static const uint16_t pooled_segments[] = {0, 6, 8};
 
 /* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
@@ -824,7 +833,7 @@ static int32_t pooled_next(const uint16_t *done, int32_t first, int32_t node, in
     const int32_t step = done[node - first];
     if (step == pooled_nodes[node].steps)
         return node - 1;
-    for (int32_t i = pooled_nodes[node].first_wait; i < pooled_nodes[node].last_wait; i++) {
+    for (int32_t i = pooled_nodes[node].first_wait; i < pooled_nodes[node].end_wait; i++) {
         const int32_t source = pooled_waits[i].source;
         int32_t need = (step * pooled_waits[i].times + pooled_waits[i].plus) / pooled_waits[i].over;
         if (need > pooled_waits[i].most)
@@ -843,14 +852,15 @@ static void pooled_stream(int8_t *arena, uint16_t *done, int32_t first, int32_t 
         const int32_t next = pooled_next(done, first, node, pushed);
         if (next == node) {
             pooled_fire(arena, node, done[node - first]++);
-            node = pooled_nodes[node].join;
+            node = pooled_nodes[node].resume_at;
         } else {
             node = next;
         }
     }
 }
 
-/* The schedule's state, in the arena: rows pushed, whether the output is ready, steps done of every node. */
+/* The schedule's state, in the arena: rows pushed, whether the output is ready, steps done of each node of the segment
+ * that runs. */
 struct pooled_state {
     uint16_t pushed, ready, done[6];
 };
@@ -873,7 +883,7 @@ int pooled_push_row(void *arena, const int8_t *row)
         return 1;
     memcpy(pooled_row((int8_t *)arena, &pooled_x_buffer, state->pushed), row, 40);
     state->pushed++;
-    pooled_stream(arena, state->done, 0, 6, state->pushed);
+    pooled_stream(arena, state->done, pooled_segments[0], pooled_segments[1], state->pushed);
     if (state->pushed < 12)
         return 0;
     for (int32_t i = 1; i < 2; i++) {

@@ -6,40 +6,43 @@
  *
  * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
  * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
- * channels:
+ * channels. Lines may overlap, within a segment too: rows that are never needed at one time share bytes. Layers `first
+ * - last` touch a place; that is not how long its bytes live: kept rows and scratch may take turns in the same bytes
+ * from step to step.
  *
  *   bytes         rows        layers  what
  *   [0, 16)                    0 - 0  scratch of conv0
- *   [64, 1088)    16 x 64      0 - 3  x 16x16x4 input
- *   [1344, 2112)  3 x 256      0 - 1  conv0 16x16x16
- *   [2112, 2120)               0 - 7  steps done of every node
  *   [0, 16)                    1 - 1  scratch of dw1
- *   [1088, 1344)  1 x 256      1 - 2  dw1 16x16x16
  *   [0, 64)                    2 - 2  scratch of conv2
- *   [1088, 1344)  1 x 256      2 - 3  conv2 16x16x4
- *   [64, 1088)    16 x 64      3 - 4  add3 16x16x4
  *   [0, 16)                    4 - 4  scratch of conv4
- *   [1216, 1984)  3 x 256      4 - 5  conv4 16x16x16
  *   [0, 16)                    5 - 5  scratch of dw5
- *   [1088, 1216)  1 x 128      5 - 6  dw5 8x8x16
  *   [0, 64)                    6 - 6  scratch of conv6
- *   [64, 384)     5 x 64       6 - 7  conv6 8x8x8
  *   [0, 64)                    7 - 7  scratch of dw7
+ *   [64, 1088)    16 x 64      0 - 3  x 16x16x4 input
+ *   [64, 1088)    16 x 64      3 - 4  add3 16x16x4, in the rows of x
+ *   [64, 384)     5 x 64       6 - 7  conv6 8x8x8
  *   [384, 896)    8 x 64       7 - 7  dw7 8x8x8 output
+ *   [1088, 1344)  1 x 256      1 - 2  dw1 16x16x16
+ *   [1088, 1344)  1 x 256      2 - 3  conv2 16x16x4, in the rows of dw1
+ *   [1088, 1216)  1 x 128      5 - 6  dw5 8x8x16
+ *   [1216, 1984)  3 x 256      4 - 5  conv4 16x16x16
+ *   [1344, 2112)  3 x 256      0 - 1  conv0 16x16x16
+ *   [2112, 2120)               0 - 7  the schedule's state: steps done of each layer of the segment that runs
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(SEPARABLE_NO_ASM)
 #pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xcf3fec51u
+#if SEPARABLE_BUILD != 0x3d21225fu
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
 #include <stddef.h>
 #include <string.h>
 
-/* Called around every layer with its number and 0 before, 1 after; define it to measure or to debug. */
+/* Called before (0) and after (1) every row that a layer computes, with the layer's number; define it to measure or to
+ * debug. Copies of rows that are kept are outside. */
 #ifndef SEPARABLE_HOOK
 #define SEPARABLE_HOOK(layer, phase)
 #endif
@@ -165,6 +168,13 @@ SEPARABLE_INLINE int32_t separable_sxtb16(int32_t word)
  *   2        a number: the sum is shifted right by so many bits; without one, each channel has its shift
  */
 
+/* Other words in names:
+ *   pair_up_22  two codes times a multiplier each; the sum is shifted right by 22 bits; up: rounded down as it is,
+ *               away, even: its ties corrected, away from zero or to even
+ *   xx          the operands of an elementwise operation: x has a code for every pixel and channel, c one a channel,
+ *               w one a pixel, 1 a single one
+ */
+
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
 #define SEPARABLE_SATURATE(value, shift) ((int32_t)__builtin_arm_ssat((value) >> (shift), 8))
@@ -179,19 +189,7 @@ static inline int32_t separable_saturate(int32_t value)
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 #endif
-#if defined(__ARM_ARCH_6M__)
-/* floor(x * multiplier / 2^32), multiplier >= 0: without a long multiply, from products of 16-bit halves. */
-static inline int32_t separable_high_word(int32_t x, int32_t multiplier)
-{
-    const uint32_t low = (uint32_t)x & 0xFFFFu;
-    const uint32_t lower = (uint32_t)multiplier & 0xFFFFu;
-    const int32_t high = x >> 16;
-    const int32_t upper = multiplier >> 16;
-    const int32_t middle = high * (int32_t)lower + (int32_t)((low * lower) >> 16);
-    const int32_t other = (int32_t)low * upper + (middle & 0xFFFF);
-    return high * upper + (middle >> 16) + (other >> 16);
-}
-#endif
+
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 /* offset + round(x * multiplier / 2^32), which fits int32: one instruction. */
 static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
@@ -199,12 +197,6 @@ static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier,
     int32_t sum;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(multiplier), "r"(offset));
     return sum;
-}
-#elif defined(__ARM_ARCH_6M__)
-/* offset + round(x * multiplier / 2^32), which fits int32. */
-static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
-{
-    return offset + separable_high_word(x, multiplier) + (int32_t)(((uint32_t)x * (uint32_t)multiplier) >> 31);
 }
 #else
 /* offset + round(x * multiplier / 2^32), which fits int32. */
@@ -264,7 +256,7 @@ static const struct separable_buffer separable_dw7_buffer = {.offset = 384, .pit
 
 /* Where everything else lies. */
 enum {
-    SEPARABLE_COUNTERS = 2112, /* steps done of every node */
+    SEPARABLE_COUNTERS = 2112, /* the schedule's state */
     SEPARABLE_SCRATCH_conv0 = 0, /* 16 bytes */
     SEPARABLE_SCRATCH_dw1 = 0, /* 16 bytes */
     SEPARABLE_SCRATCH_conv2 = 0, /* 64 bytes */
@@ -566,10 +558,11 @@ struct separable_pointwise_layer {
 
 /* A row of a 1 x 1 convolution, two pixels x at a time:
  *
- *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k]), start[c] without the input's zero point
+ *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k])
  *
- * in: pixels of channels; out: any layout, see the steps. stream: how it is laid out stands above its array. scratch: a
- * patch, the codes of two pixels as halfwords. */
+ * start[c] is the bias less the input's zero point times the sum of the weights, moved by what the requantization
+ * needs. in: pixels of channels; out: pixel_step and channel_step say where. stream: how it is laid out stands above
+ * its array. scratch: a patch, the codes of two pixels as halfwords. */
 static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct separable_pointwise_layer *layer, int8_t *scratch)
 {
@@ -688,9 +681,9 @@ struct separable_depthwise_3x3_layer {
  *   out[x][c] = requant(start + sum over i, j of rows[i][c][x - 1 + j] * filters[c][i][j])
  *
  * two outputs at once. rows: one channel after the other, NULL outside of the picture, where a row of padding takes
- * their place: zero_in. out: any layout, see the steps. filters: of each output channel its weights [i][j] in the order
- * 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, without the input's zero point, and
- * multiplier, offset. */
+ * their place: zero_in. out: pixel_step and channel_step say where. filters: of each output channel its weights [i][j]
+ * in the order 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, which is the bias less zero_in
+ * times the sum of the weights, moved by what the requantization needs, and multiplier, offset. */
 static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
     const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
     int32_t channel_step, int8_t *padding)
@@ -928,10 +921,11 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_KEPT struct sep
 
 /* A row of a 1 x 1 convolution, two pixels x at a time:
  *
- *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k]), start[c] without the input's zero point
+ *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k])
  *
- * in: pixels of channels; out: any layout, see the steps. stream: how it is laid out stands above its array. scratch: a
- * patch, the codes of two pixels as halfwords. */
+ * start[c] is the bias less the input's zero point times the sum of the weights, moved by what the requantization
+ * needs. in: pixels of channels; out: pixel_step and channel_step say where. stream: how it is laid out stands above
+ * its array. scratch: a patch, the codes of two pixels as halfwords. */
 static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct separable_pointwise_layer *layer, int8_t *scratch)
 {
@@ -1051,9 +1045,9 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_last_s2(int32_t *y0, int32_t *
  *   out[x][c] = requant(start + sum over i, j of rows[i][c][x * 2 + j] * filters[c][i][j])
  *
  * two outputs at once. rows: one channel after the other, NULL outside of the picture, where a row of padding takes
- * their place: zero_in. out: any layout, see the steps. filters: of each output channel its weights [i][j] in the order
- * 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, without the input's zero point, and
- * multiplier, offset. */
+ * their place: zero_in. out: pixel_step and channel_step say where. filters: of each output channel its weights [i][j]
+ * in the order 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, which is the bias less zero_in
+ * times the sum of the weights, moved by what the requantization needs, and multiplier, offset. */
 static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
     const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
     int32_t channel_step, int8_t *padding)
@@ -1384,7 +1378,7 @@ static void separable_layer_1_dw1(int8_t *arena, int32_t step)
 }
 
 /* Layer 2, conv2: Conv 1x1, 16x16x16 -> 16x16x4.
- * Reads dw1 [1088, 1344), writes conv2 [1088, 1344), scratch [0, 64).
+ * Reads dw1 [1088, 1344), writes conv2 [1088, 1344), over the row that it reads, scratch [0, 64).
  * Accumulators, bias included, lie in [-132,966, 138,468] for every input. */
 static void separable_layer_2_conv2(int8_t *arena, int32_t step)
 {
@@ -1397,8 +1391,8 @@ static void separable_layer_2_conv2(int8_t *arena, int32_t step)
     SEPARABLE_HOOK(2, 1);
 }
 
-/* Layer 3, add3: Binary, 16x16x4 + 16x16x4 -> 16x16x4.
- * Reads x [64, 1088) and conv2 [1088, 1344), writes add3 [64, 1088). */
+/* Layer 3, add3: Add, 16x16x4 + 16x16x4 -> 16x16x4.
+ * Reads x [64, 1088) and conv2 [1088, 1344), writes add3 [64, 1088), over the row that it reads of x. */
 static void separable_layer_3_add3(int8_t *arena, int32_t step)
 {
     static const struct separable_binary_layer layer = {.count = 64, .multiplier_a = 4194304, .multiplier_b = 4194304,
@@ -1503,9 +1497,10 @@ static void separable_fire(int8_t *arena, int32_t node, int32_t step)
     }
 }
 
-/* Every node: its steps, its waits in the table below, and where the branches that begin with it have come together. */
+/* Every node: its steps; its waits in the table below, from first_wait up to, without, end_wait; and resume_at, the
+ * node whose turn it is after a step: where the branches that begin with this one have come together. */
 static const struct {
-    uint16_t steps, first_wait, last_wait, join;
+    uint16_t steps, first_wait, end_wait, resume_at;
 } separable_nodes[] = {
     {16, 0, 0, 1}, /* 0 conv0 */
     {16, 0, 1, 2}, /* 1 dw1 */
@@ -1529,6 +1524,7 @@ static const struct {
     {6, 1, 3, 1, 8},
 };
 
+/* The first node of every segment, and the end of the last. */
 static const uint16_t separable_segments[] = {0, 4, 8};
 
 /* `node` itself if the rows that its next step reads are there; else the node that owes some, or the one before it
@@ -1538,7 +1534,7 @@ static int32_t separable_next(const uint16_t *done, int32_t first, int32_t node)
     const int32_t step = done[node - first];
     if (step == separable_nodes[node].steps)
         return node - 1;
-    for (int32_t i = separable_nodes[node].first_wait; i < separable_nodes[node].last_wait; i++) {
+    for (int32_t i = separable_nodes[node].first_wait; i < separable_nodes[node].end_wait; i++) {
         const int32_t source = separable_waits[i].source;
         int32_t need = (step * separable_waits[i].times + separable_waits[i].plus) / separable_waits[i].over;
         if (need > separable_waits[i].most)
@@ -1557,7 +1553,7 @@ static void separable_stream(int8_t *arena, uint16_t *done, int32_t first, int32
         const int32_t next = separable_next(done, first, node);
         if (next == node) {
             separable_fire(arena, node, done[node - first]++);
-            node = separable_nodes[node].join;
+            node = separable_nodes[node].resume_at;
         } else {
             node = next;
         }

@@ -54,6 +54,11 @@ class Binary(Op):
     high: int = INT8.high
     constant: Constant | None = None
 
+    @property
+    def title(self) -> str:
+        """Add, Sub, Mul, Min, Max or SquaredDifference."""
+        return self.kind.title().replace("_", "")
+
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         """Two int8 or two int16 operands, one of which may be constant; sizes equal or 1 on every axis."""
         shapes = [t.shape for t in inputs]

@@ -70,6 +70,11 @@ class Op(ABC):
         """
         return self
 
+    @property
+    def title(self) -> str:
+        """The operator as reports and comments call it."""
+        return type(self).__name__
+
     def arity(self) -> int | None:
         """How many inputs the op takes; None for one and more."""
         return 1
