@@ -170,10 +170,14 @@ def _by_pixel(op: Op, site: Site, corners: Sequence[Sequence[Array]], constant: 
 
 
 def _requantized(sums: Ends, requant: Requant, consts: Consts) -> Ends:
-    """Codes of accumulators; any code where an accumulator leaves int32, or is shifted out of it."""
+    """Codes of accumulators: of any in int32 where one leaves that, and any code where one is shifted out of it."""
+    low, high = sums
+    if requant.rounding not in ("wide", "double", "single"):
+        wraps = (low < INT32.low) | (high > INT32.high)
+        low, high = np.where(wraps, INT32.low, low), np.where(wraps, INT32.high, high)
     with np.errstate(over="ignore"):
-        a, b = (requantize(end, requant, consts) for end in sums)
-    wild = _wild(*sums, requant, consts)
+        a, b = (requantize(end, requant, consts) for end in (low, high))
+    wild = _wild(low, high, requant, consts)
     return Ends(np.where(wild, requant.low, np.minimum(a, b)), np.where(wild, requant.high, np.maximum(a, b)))
 
 

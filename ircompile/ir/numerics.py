@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ircompile.ir.tensor import Array, Consts
-from ircompile.qtype import INT8, INT16
+from ircompile.qtype import INT8, INT16, INT32
 
 IntLike = Array | np.integer[Any] | int
 Rounding = Literal["double", "single", "wide", "float32_even", "float64_away"]
@@ -115,6 +115,11 @@ def round_half_away(value: Array) -> Array:
     whole = np.trunc(value)
     # Not trunc(value + 0.5): the sum itself would round the double just below 0.5 up to 1.
     return (whole + np.copysign(np.abs(value - whole) >= 0.5, value)).astype(np.int64)
+
+
+def round_half_even(value: Array) -> Array:
+    """The nearest integer, ties to even, as int64; what is beyond int32 becomes the end of int32."""
+    return np.clip(np.rint(value), INT32.low, INT32.high).astype(np.int64)
 
 
 def scale_accumulator(acc: Array, rounding: Rounding, scale: Array) -> Array:

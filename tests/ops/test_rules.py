@@ -10,7 +10,7 @@ from ircompile.errors import CompileError
 from ircompile.ir import ops
 from ircompile.ir.numerics import Requant
 from ircompile.ir.ops import Op, Window
-from ircompile.ir.tensor import Array, Shape, Tensor
+from ircompile.ir.tensor import Array, Shape, Site, Tensor
 
 REQUANT = Requant("double", "s", 0)
 CONSTS: dict[str, Array] = {
@@ -109,3 +109,11 @@ def test_blocks_are_inverse() -> None:
     second = site_of(back, [first.output.shape], {})
     (x,) = random_inputs(first, 0)
     np.testing.assert_array_equal(whole(back, second, [whole(there, first, [x])]), x)
+
+
+def test_a_mean_beyond_int32_is_the_end_of_the_codes() -> None:
+    source = Tensor("x", (1, 6, 1), "int8", 6e30, -116)
+    output = Tensor("y", (1, 1, 1), "int8", 0.04, -128)
+    site = Site((source,), output, {})
+    codes = ops.Mean("w", "float32_even").finish(site, np.array([[-768], [6 * 127]]))
+    assert codes.ravel().tolist() == [-128, 127]

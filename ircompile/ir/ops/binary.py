@@ -10,7 +10,14 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import clamp_problem, mbqm, quantization_problem, quantize_multiplier, wrap_int32
+from ircompile.ir.numerics import (
+    clamp_problem,
+    mbqm,
+    quantization_problem,
+    quantize_multiplier,
+    round_half_even,
+    wrap_int32,
+)
 from ircompile.ir.ops.op import Const, Op, of_one_type
 from ircompile.ir.ops.ranges import Range, hull, shift_wraps
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
@@ -127,11 +134,11 @@ class Binary(Op):
         (sa, _), (sb, _), so = *self.operands(site), site.output.scale
         if self.kind == "mul":
             factor = np.float32(np.float32(sa) * np.float32(sb)) / np.float32(so)
-            return np.rint((a * b).astype(np.float32) * factor).astype(np.int64)
+            return round_half_even((a * b).astype(np.float32) * factor)
         ra, rb = (float(np.float32(s) / np.float32(so)) for s in (sa, sb))
         # exact in float64: 24-bit ratios times 17-bit integers
         total = a * ra + b * rb if self.kind == "add" else a * ra - b * rb
-        return np.rint(total).astype(np.int64)
+        return round_half_even(total)
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         operands = [

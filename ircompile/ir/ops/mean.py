@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import clamp_problem, mbqm, quantization_problem, quantize_multiplier
+from ircompile.ir.numerics import clamp_problem, mbqm, quantization_problem, quantize_multiplier, round_half_even
 from ircompile.ir.ops.op import Const, of_one_type
 from ircompile.ir.ops.ranges import Range, hull, looked_up, shift_wraps
 from ircompile.ir.ops.reduction import Reduction
@@ -125,8 +125,7 @@ class Mean(Reduction):
             mean = (total + n // 2) // n
         elif self.rounding == "float32_even":
             factor = np.float32(source.scale) / (np.float32(n) * np.float32(target.scale))
-            mean = np.rint((total - n * source.zero_point).astype(np.float32) * factor).astype(np.int64)
-            mean = mean + target.zero_point
+            mean = round_half_even((total - n * source.zero_point).astype(np.float32) * factor) + target.zero_point
         else:
             mean = mbqm(total - n * source.zero_point, *self.multiplier(site)) + target.zero_point
         return np.clip(mean, self.low, self.high).astype(target.dtype)

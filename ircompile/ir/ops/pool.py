@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import clamp_problem
+from ircompile.ir.numerics import clamp_problem, round_half_even
 from ircompile.ir.ops.borders import pixel_counts
 from ircompile.ir.ops.op import ChannelByChannel, Op, of_one_type
 from ircompile.ir.ops.ranges import Range, hull
@@ -126,7 +126,7 @@ class AveragePool(Windowed, ChannelByChannel):
             return (total + count // 2) // count
         factor = np.float32(source.scale) / (count.astype(np.float32) * np.float32(target.scale))
         real = (total - count * source.zero_point).astype(np.float32) * factor
-        return np.rint(real).astype(np.int64) + target.zero_point
+        return round_half_even(real) + target.zero_point
 
 
 def pooled_size(window: Window, source: Tensor) -> tuple[int, int]:

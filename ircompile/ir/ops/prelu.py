@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.numerics import mbqm, quantization_problem, quantize_multiplier
+from ircompile.ir.numerics import mbqm, quantization_problem, quantize_multiplier, round_half_even
 from ircompile.ir.ops.op import ChannelByChannel, Const, Op, RowByRow
 from ircompile.ir.ops.ranges import Range, full_range, hull, shift_wraps
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor, integers
@@ -51,7 +51,7 @@ class Prelu(RowByRow, ChannelByChannel):
             plain = np.float32(source.scale) / np.float32(target.scale)
             steep = np.float32(source.scale) * np.float32(self.scale) / np.float32(target.scale)
             real = np.where(x >= 0, x.astype(np.float32) * plain, (x * slope).astype(np.float32) * steep)
-            return np.clip(np.rint(real).astype(np.int64) + target.zero_point, *INT8.range).astype(INT8.dtype)
+            return np.clip(round_half_even(real) + target.zero_point, *INT8.range).astype(INT8.dtype)
         above, below = self._ratios(site)
         positive, negative = mbqm(x, *quantize_multiplier(above)), mbqm(x * slope, *quantize_multiplier(below))
         return np.clip(np.where(x >= 0, positive, negative) + target.zero_point, *INT8.range).astype(INT8.dtype)
