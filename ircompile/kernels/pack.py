@@ -8,6 +8,7 @@ from ircompile.analyses.intervals import analyze
 from ircompile.ir import ops
 from ircompile.kernels.constants import constants_of
 from ircompile.kernels.model import Context, Lowered, Packed, Program
+from ircompile.kernels.remainders import without_remainders
 from ircompile.kernels.weights import WeightCoding
 from ircompile.plan import Plan
 from ircompile.plan.tables import schedule_tables
@@ -19,11 +20,12 @@ def pack(lowered: Lowered, plan: Plan, target: Target, flash: Sequence[MemoryReg
 
     Raises CompileError where these have no room.
     """
-    graph, kernels, packed = lowered.graph, lowered.kernels, {}
+    graph, kernels, packed = lowered.graph, lowered.kernels, dict[str, Packed]()
     intervals = analyze(graph)
     for node in graph.nodes:
         context = Context(plan, target, intervals, kernels, node)
         packed[node.name] = kernels[node.name].pack(node.op, plan.graph.site(node), context)
+    packed = without_remainders(packed)
     constants = constants_of(plan, packed, flash)
     return Program(plan, lowered, target, packed, schedule_tables(plan), constants, intervals, tuple(flash))
 

@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x05b8eb8fu
+#if DENSE_BUILD != 0x7922a1d5u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -298,15 +298,6 @@ DENSE_INLINE void dense_turn_4(int32_t *sums, const int32_t *w, int32_t x)
     sums[3] = dense_smlad(w[3], x, sums[3]);
 }
 
-/* Two turns of two channels: the codes `first` of a pixel, then `second`. */
-DENSE_INLINE void dense_turn_2(int32_t *sums, const int32_t *w, int32_t first, int32_t second)
-{
-    sums[0] = dense_smlad(w[0], first, sums[0]);
-    sums[1] = dense_smlad(w[1], first, sums[1]);
-    sums[0] = dense_smlad(w[2], second, sums[0]);
-    sums[1] = dense_smlad(w[3], second, sums[1]);
-}
-
 /* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
  * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_4 is the same in C, for one pixel. */
 #define DENSE_ASM_TURN_TWO \
@@ -384,7 +375,7 @@ DENSE_INLINE void dense_kept_begin(DENSE_KEPT struct dense_kept *kept, const int
     kept->channel_step = channel_step;
 }
 
-/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time, then two:
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
@@ -457,22 +448,7 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_KEPT struct dense_kept *kept, 
         kept->out = to;
         w += 6;
     }
-    for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-        int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
-        w += 2;
-        int8_t *to = kept->out;
-        for (const int32_t *codes = patch; codes < patch + words; codes += 4, w += 4) {
-            dense_turn_2(a, w, codes[0], codes[2]);
-            dense_turn_2(b, w, codes[1], codes[3]);
-        }
-        dense_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w, (const int8_t *)(w + 2));
-        if (rest == 1)
-            break;
-        to += kept->channel_step;
-        dense_store_two_high_rounded_2(to, kept->pixel_step, a[1], b[1], w + 1, (const int8_t *)(w + 2) + 2);
-        kept->out = to + kept->channel_step;
-        w += 3;
-    }
+    (void)patch, (void)words; /* in assembly, what is kept says them */
 }
 
 /* A layer as dense_stem reads it. */
@@ -570,124 +546,6 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
     }
 }
 
-/* A turn in assembly: two codes of a pixel, x, times the weights of four channels come to the sums a0 to a3.
- * dense_turn_4 is the same in C. */
-#define DENSE_ASM_TURN_ONE(x) \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[a0], %[w0], %[" x "], %[a0]\n\t" \
-    "smlad %[a1], %[w1], %[" x "], %[a1]\n\t" \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[a2], %[w0], %[" x "], %[a2]\n\t" \
-    "smlad %[a3], %[w1], %[" x "], %[a3]\n\t"
-
-/* Four channels of one pixel: its codes from x to `end`, a multiple of four and not none, times the weights from w on,
- * added to the sums; returns the weights that follow. The loop in assembly, of eight codes, may be entered in its
- * middle. */
-DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
-{
-#if DENSE_ASM
-    int32_t a0 = sums[0], a1 = sums[1], a2 = sums[2], a3 = sums[3], x0, x1, w0, w1;
-    __asm__(
-        "cmp %[odd], #0\n\t"
-        "bne 2f\n"
-        "1:\n\t"
-        "ldr %[x0], [%[x]], #4\n\t"
-        "sxtb16 %[x1], %[x0], ror #8\n\t"
-        "sxtb16 %[x0], %[x0]\n\t"
-        DENSE_ASM_TURN_ONE("x0")
-        DENSE_ASM_TURN_ONE("x1")
-        "2:\n\t"
-        "ldr %[x0], [%[x]], #4\n\t"
-        "sxtb16 %[x1], %[x0], ror #8\n\t"
-        "sxtb16 %[x0], %[x0]\n\t"
-        DENSE_ASM_TURN_ONE("x0")
-        DENSE_ASM_TURN_ONE("x1")
-        "cmp %[x], %[end]\n\t"
-        "bcc 1b\n\t"
-        : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3),
-        [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
-        : [end] "r"(end), [odd] "r"((end - x) & 4)
-        : "cc", "memory");
-    sums[0] = a0;
-    sums[1] = a1;
-    sums[2] = a2;
-    sums[3] = a3;
-#else
-    for (; x < end; x += 4, w += 8) {
-        dense_turn_4(sums, w, dense_sxtb16(dense_unpack_word(x)));
-        dense_turn_4(sums, w + 4, dense_unpack_odd(dense_unpack_word(x)));
-    }
-#endif
-    return w;
-}
-
-/* The same for two channels. */
-DENSE_INLINE const int32_t *dense_one_pixel_2(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
-{
-    for (; x < end; x += 4, w += 4)
-        dense_turn_2(sums, w, dense_sxtb16(dense_unpack_word(x)), dense_unpack_odd(dense_unpack_word(x)));
-    return w;
-}
-
-/* Stores a channel's code, whose sum is `a`. words: multiplier. short_offset: 16 bits of offset. */
-DENSE_INLINE void dense_store_one_high_rounded_2(int8_t *out, int32_t a, const int32_t *words,
-    const int8_t *short_offset)
-{
-    const int32_t multiplier_c = words[0];
-    int16_t offset_c;
-    memcpy(&offset_c, short_offset, sizeof offset_c);
-    out[0] = (int8_t)dense_requant_high_rounded_2(a, multiplier_c, offset_c);
-}
-
-/* All channels c of one pixel of `count` codes: out[c * channel_step] = requant(start[c] + sum over k of in[k] *
- * weights[c][k]). The stream is that of two pixels. */
-static void dense_pixel_high_rounded_2(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out,
-    int32_t channels, int32_t channel_step)
-{
-    const int8_t *const end = in + (count & ~3);
-    int32_t tail0 = 0, tail1 = 0; /* the codes behind */
-    const int32_t *w = stream;
-    if ((count & 3) != 0) {
-        tail0 = (count & 3) > 1 ? (int32_t)(((uint32_t)end[1] << 16) | (uint16_t)end[0]) : end[0];
-        tail1 = in[count - 1];
-    }
-    for (; channels >= 4; channels -= 4) {
-        int32_t a[4] = {w[0], w[1], w[2], w[3]};
-        w += 4;
-        if (in < end)
-            w = dense_one_pixel(a, in, end, w);
-        if ((count & 3) != 0) {
-            dense_turn_4(a, w, tail0);
-            dense_turn_4(a, w + 4, tail1);
-            w += 8;
-        }
-        dense_store_one_high_rounded_2(out, a[0], w, (const int8_t *)(w + 2));
-        out += channel_step;
-        dense_store_one_high_rounded_2(out, a[1], w + 1, (const int8_t *)(w + 2) + 2);
-        out += channel_step;
-        dense_store_one_high_rounded_2(out, a[2], w + 3, (const int8_t *)(w + 5));
-        out += channel_step;
-        dense_store_one_high_rounded_2(out, a[3], w + 4, (const int8_t *)(w + 5) + 2);
-        out += channel_step;
-        w += 6;
-    }
-    for (; channels > 0; channels -= 2) {
-        int32_t a[2] = {w[0], w[1]};
-        w = dense_one_pixel_2(a, in, end, w + 2);
-        if ((count & 3) != 0) {
-            dense_turn_2(a, w, tail0, tail1);
-            w += 4;
-        }
-        dense_store_one_high_rounded_2(out, a[0], w, (const int8_t *)(w + 2));
-        if (channels == 1)
-            return;
-        out += channel_step;
-        dense_store_one_high_rounded_2(out, a[1], w + 1, (const int8_t *)(w + 2) + 2);
-        out += channel_step;
-        w += 3;
-    }
-}
-
 /* A turn in assembly, the first: b's sums begin where a's do. x0 and x1 become the next two codes of pixels a and b;
  * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. dense_turn_4 is the same in
  * C, for one pixel. */
@@ -740,7 +598,7 @@ DENSE_INLINE void dense_kept_not_loops_begin(DENSE_KEPT struct dense_kept_not_lo
     kept->channel_step = channel_step;
 }
 
-/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time, then two:
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
@@ -797,22 +655,7 @@ DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_KEPT struct dense_ke
         kept->out = to;
         w += 6;
     }
-    for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-        int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
-        w += 2;
-        int8_t *to = kept->out;
-        for (const int32_t *codes = patch; codes < patch + words; codes += 4, w += 4) {
-            dense_turn_2(a, w, codes[0], codes[2]);
-            dense_turn_2(b, w, codes[1], codes[3]);
-        }
-        dense_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w, (const int8_t *)(w + 2));
-        if (rest == 1)
-            break;
-        to += kept->channel_step;
-        dense_store_two_high_rounded_2(to, kept->pixel_step, a[1], b[1], w + 1, (const int8_t *)(w + 2) + 2);
-        kept->out = to + kept->channel_step;
-        w += 3;
-    }
+    (void)patch, (void)words; /* in assembly, what is kept says them */
 }
 
 /* A layer as dense_pointwise reads it. */
@@ -851,12 +694,10 @@ static void dense_pointwise_unrolled4_high_rounded_2(const int8_t *in, int8_t *o
         in += 2 * channels_in;
         out += 2 * pixel_step;
     }
-    if ((width & 1) != 0)
-        dense_pixel_high_rounded_2(in, channels_in, stream, out, channels_out, channel_step);
 }
 
 /* A turn: two codes of a pixel, x, times the weights w of four channels, added to their sums. */
-DENSE_INLINE void dense_turn_pairs_4(int32_t *sums, const int32_t *w, int32_t x)
+DENSE_INLINE void dense_turn_pairs_rest_4(int32_t *sums, const int32_t *w, int32_t x)
 {
     sums[1] = dense_smlad(w[0], x, sums[1]);
     sums[0] = dense_smlad(dense_sxtb16(w[0]), x, sums[0]);
@@ -865,7 +706,7 @@ DENSE_INLINE void dense_turn_pairs_4(int32_t *sums, const int32_t *w, int32_t x)
 }
 
 /* Two turns of two channels: the codes `first` of a pixel, then `second`. */
-DENSE_INLINE void dense_turn_pairs_2(int32_t *sums, const int32_t *w, int32_t first, int32_t second)
+DENSE_INLINE void dense_turn_pairs_rest_2(int32_t *sums, const int32_t *w, int32_t first, int32_t second)
 {
     sums[1] = dense_smlad(w[0], first, sums[1]);
     sums[0] = dense_smlad(dense_sxtb16(w[0]), first, sums[0]);
@@ -874,7 +715,7 @@ DENSE_INLINE void dense_turn_pairs_2(int32_t *sums, const int32_t *w, int32_t fi
 }
 
 /* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
- * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_4 is the same in C, for one pixel. */
+ * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_rest_4 is the same in C, for one pixel. */
 #define DENSE_ASM_TURN_TWO_PAIRS \
     "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
     "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
@@ -901,7 +742,7 @@ DENSE_INLINE void dense_store_two_high_rounded_kink(int8_t *out, int32_t across,
     out[across] = (int8_t)dense_requant_high_rounded_kink(b, multiplier_c, offset_c, shift_c);
 }
 
-/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time, then two:
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
@@ -952,8 +793,8 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_KEPT struct dense_kept *kep
         }
         w += 4;
         for (; codes < patch + words; codes += 2, w += 2) {
-            dense_turn_pairs_4(a, w, codes[0]);
-            dense_turn_pairs_4(b, w, codes[1]);
+            dense_turn_pairs_rest_4(a, w, codes[0]);
+            dense_turn_pairs_rest_4(b, w, codes[1]);
         }
 #endif
         int8_t *to = kept->out;
@@ -978,24 +819,7 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_KEPT struct dense_kept *kep
         kept->out = to;
         w += 12;
     }
-    for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-        int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
-        w += 2;
-        int8_t *to = kept->out;
-        for (const int32_t *codes = patch; codes < patch + words; codes += 4, w += 2) {
-            dense_turn_pairs_2(a, w, codes[0], codes[2]);
-            dense_turn_pairs_2(b, w, codes[1], codes[3]);
-        }
-        dense_store_two_high_rounded_kink(to, kept->pixel_step, (int32_t)((uint32_t)a[0] << 1),
-            (int32_t)((uint32_t)b[0] << 1), w);
-        if (rest == 1)
-            break;
-        to += kept->channel_step;
-        dense_store_two_high_rounded_kink(to, kept->pixel_step, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
-            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
-        kept->out = to + kept->channel_step;
-        w += 6;
-    }
+    (void)patch, (void)words; /* in assembly, what is kept says them */
 }
 
 /* A layer as dense_conv reads it. */
@@ -1155,8 +979,8 @@ static void dense_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out, const
 }
 
 /* A turn in assembly: two codes of a pixel, x, times the weights of four channels come to the sums a0 to a3.
- * dense_turn_pairs_4 is the same in C. */
-#define DENSE_ASM_TURN_ONE_PAIRS(x) \
+ * dense_turn_pairs_rest_4 is the same in C. */
+#define DENSE_ASM_TURN_ONE(x) \
     "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
     "smlad %[a1], %[w0], %[" x "], %[a1]\n\t" \
     "sxtb16 %[w0], %[w0]\n\t" \
@@ -1168,7 +992,7 @@ static void dense_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out, const
 /* Four channels of one pixel: its codes from x to `end`, a multiple of four and not none, times the weights from w on,
  * added to the sums; returns the weights that follow. The loop in assembly, of eight codes, may be entered in its
  * middle. */
-DENSE_INLINE const int32_t *dense_one_pixel_pairs(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
+DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
 {
 #if DENSE_ASM
     int32_t a0 = sums[0], a1 = sums[1], a2 = sums[2], a3 = sums[3], x0, x1, w0, w1;
@@ -1179,14 +1003,14 @@ DENSE_INLINE const int32_t *dense_one_pixel_pairs(int32_t *sums, const int8_t *x
         "ldr %[x0], [%[x]], #4\n\t"
         "sxtb16 %[x1], %[x0], ror #8\n\t"
         "sxtb16 %[x0], %[x0]\n\t"
-        DENSE_ASM_TURN_ONE_PAIRS("x0")
-        DENSE_ASM_TURN_ONE_PAIRS("x1")
+        DENSE_ASM_TURN_ONE("x0")
+        DENSE_ASM_TURN_ONE("x1")
         "2:\n\t"
         "ldr %[x0], [%[x]], #4\n\t"
         "sxtb16 %[x1], %[x0], ror #8\n\t"
         "sxtb16 %[x0], %[x0]\n\t"
-        DENSE_ASM_TURN_ONE_PAIRS("x0")
-        DENSE_ASM_TURN_ONE_PAIRS("x1")
+        DENSE_ASM_TURN_ONE("x0")
+        DENSE_ASM_TURN_ONE("x1")
         "cmp %[x], %[end]\n\t"
         "bcc 1b\n\t"
         : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3),
@@ -1199,18 +1023,18 @@ DENSE_INLINE const int32_t *dense_one_pixel_pairs(int32_t *sums, const int8_t *x
     sums[3] = a3;
 #else
     for (; x < end; x += 4, w += 4) {
-        dense_turn_pairs_4(sums, w, dense_sxtb16(dense_unpack_word(x)));
-        dense_turn_pairs_4(sums, w + 2, dense_unpack_odd(dense_unpack_word(x)));
+        dense_turn_pairs_rest_4(sums, w, dense_sxtb16(dense_unpack_word(x)));
+        dense_turn_pairs_rest_4(sums, w + 2, dense_unpack_odd(dense_unpack_word(x)));
     }
 #endif
     return w;
 }
 
 /* The same for two channels. */
-DENSE_INLINE const int32_t *dense_one_pixel_pairs_2(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
+DENSE_INLINE const int32_t *dense_one_pixel_2(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
 {
     for (; x < end; x += 4, w += 2)
-        dense_turn_pairs_2(sums, w, dense_sxtb16(dense_unpack_word(x)), dense_unpack_odd(dense_unpack_word(x)));
+        dense_turn_pairs_rest_2(sums, w, dense_sxtb16(dense_unpack_word(x)), dense_unpack_odd(dense_unpack_word(x)));
     return w;
 }
 
@@ -1239,10 +1063,10 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
         int32_t a[4] = {w[0], w[1], w[2], w[3]};
         w += 4;
         if (in < end)
-            w = dense_one_pixel_pairs(a, in, end, w);
+            w = dense_one_pixel(a, in, end, w);
         if ((count & 3) != 0) {
-            dense_turn_pairs_4(a, w, tail0);
-            dense_turn_pairs_4(a, w + 2, tail1);
+            dense_turn_pairs_rest_4(a, w, tail0);
+            dense_turn_pairs_rest_4(a, w + 2, tail1);
             w += 4;
         }
         dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[0] << 1), w);
@@ -1257,9 +1081,9 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
     }
     for (; channels > 0; channels -= 2) {
         int32_t a[2] = {w[0], w[1]};
-        w = dense_one_pixel_pairs_2(a, in, end, w + 2);
+        w = dense_one_pixel_2(a, in, end, w + 2);
         if ((count & 3) != 0) {
-            dense_turn_pairs_2(a, w, tail0, tail1);
+            dense_turn_pairs_rest_2(a, w, tail0, tail1);
             w += 2;
         }
         dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[0] << 1), w);

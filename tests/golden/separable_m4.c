@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x3d21225fu
+#if SEPARABLE_BUILD != 0xea604d89u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -346,15 +346,6 @@ SEPARABLE_INLINE void separable_turn_4(int32_t *sums, const int32_t *w, int32_t 
     sums[2] = separable_smlad(separable_sxtb16(w[1]), x, sums[2]);
 }
 
-/* Two turns of two channels: the codes `first` of a pixel, then `second`. */
-SEPARABLE_INLINE void separable_turn_2(int32_t *sums, const int32_t *w, int32_t first, int32_t second)
-{
-    sums[1] = separable_smlad(w[0], first, sums[1]);
-    sums[0] = separable_smlad(separable_sxtb16(w[0]), first, sums[0]);
-    sums[1] = separable_smlad(w[1], second, sums[1]);
-    sums[0] = separable_smlad(separable_sxtb16(w[1]), second, sums[0]);
-}
-
 /* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
  * four channels come to the sums a0 to a3 and b0 to b3. separable_turn_4 is the same in C, for one pixel. */
 #define SEPARABLE_ASM_TURN_TWO \
@@ -452,7 +443,7 @@ SEPARABLE_INLINE void separable_kept_begin(SEPARABLE_KEPT struct separable_kept 
     kept->channel_step = channel_step;
 }
 
-/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time, then two:
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
@@ -527,23 +518,7 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_KEPT struct separa
         kept->out = to;
         w += 6;
     }
-    for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-        int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
-        w += 2;
-        int8_t *to = kept->out;
-        for (const int32_t *codes = patch; codes < patch + words; codes += 4, w += 2) {
-            separable_turn_2(a, w, codes[0], codes[2]);
-            separable_turn_2(b, w, codes[1], codes[3]);
-        }
-        separable_store_two_high_rounded_2(to, kept->pixel_step, a[0], b[0], w, (const int8_t *)(w + 2));
-        if (rest == 1)
-            break;
-        to += kept->channel_step;
-        separable_store_two_high_rounded_2(to, kept->pixel_step, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8,
-            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 8, w + 1, (const int8_t *)(w + 2) + 2);
-        kept->out = to + kept->channel_step;
-        w += 3;
-    }
+    (void)patch, (void)words; /* in assembly, what is kept says them */
 }
 
 /* A layer as separable_pointwise reads it. */
@@ -822,7 +797,7 @@ SEPARABLE_INLINE void separable_store_two_high_rounded_kink(int8_t *out, int32_t
     out[across] = (int8_t)separable_requant_high_rounded_kink(b, multiplier_c, offset_c, shift_c);
 }
 
-/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time, then two:
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
@@ -899,24 +874,7 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_KEPT struct sep
         kept->out = to;
         w += 12;
     }
-    for (int32_t rest = channels_out & 3; rest > 0; rest -= 2) {
-        int32_t a[2] = {w[0], w[1]}, b[2] = {w[0], w[1]};
-        w += 2;
-        int8_t *to = kept->out;
-        for (const int32_t *codes = patch; codes < patch + words; codes += 4, w += 2) {
-            separable_turn_2(a, w, codes[0], codes[2]);
-            separable_turn_2(b, w, codes[1], codes[3]);
-        }
-        separable_store_two_high_rounded_kink(to, kept->pixel_step, (int32_t)((uint32_t)a[0] << 1),
-            (int32_t)((uint32_t)b[0] << 1), w);
-        if (rest == 1)
-            break;
-        to += kept->channel_step;
-        separable_store_two_high_rounded_kink(to, kept->pixel_step, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
-            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
-        kept->out = to + kept->channel_step;
-        w += 6;
-    }
+    (void)patch, (void)words; /* in assembly, what is kept says them */
 }
 
 /* A row of a 1 x 1 convolution, two pixels x at a time:

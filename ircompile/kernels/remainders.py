@@ -1,0 +1,66 @@
+"""Leaves out of shared functions what none of their layers needs: code for odd pixels and channels left over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from ircompile.kernels.model import Packed
+
+CALLED = ("turn", "one_pixel")
+"""What they call for two channels at a time."""
+ONE_PIXEL = ("pixel", "one_turn", "one_pixel", "store_one")
+
+
+def without_remainders(packed: Mapping[str, Packed]) -> dict[str, Packed]:
+    """The same kernels, whose functions deal with the rows and channels that there are.
+
+    Layers of equal template parameters and form go on sharing a function: it has what any of them needs.
+    """
+    odd = {_caller(p) for p in packed.values() if _parts(p) and p.sizes.get("width", 1) % 2}
+    found = {name: p if _caller(p) in odd else _in_pairs(p) for name, p in packed.items()}
+    rest = {callee for p in found.values() for callee in _callees_with_rest(p)}
+    return {name: _with_rest(p, rest) for name, p in found.items()}
+
+
+def _caller(packed: Packed) -> str:
+    """What layers have in common whose kernels are one function."""
+    return repr((packed.key, packed.form, packed.shared))
+
+
+def _callee(packed: Packed, part: str) -> str:
+    """What layers have in common that share this part."""
+    return repr((packed.shared[part], None if part in CALLED else packed.form))
+
+
+def _callees_with_rest(packed: Packed) -> Iterator[str]:
+    """The shared functions that a layer needs for channels left over: its parts, and what these call for them."""
+    parts = _parts(packed)
+    needs = packed.sizes.get("channels_out", 0) % 4 > 0
+    for name in packed.shared:
+        if (name in parts or name in CALLED) and (needs or not parts):
+            yield _callee(packed, name)
+
+
+def _parts(packed: Packed) -> tuple[str, ...]:
+    """The functions of a DSP kernel that take four channels at a time, then those left over."""
+    if "stream" not in packed.arrays:
+        return ()
+    return tuple(part for part in ("tile", "pixel") if packed.shared.get(part, ("",))[0] == part)
+
+
+def _in_pairs(packed: Packed) -> Packed:
+    """A kernel of two pixels at a time without the functions of a single one."""
+    if "tile" not in _parts(packed):
+        return packed
+    return replace(packed, shared={name: s for name, s in packed.shared.items() if name not in ONE_PIXEL})
+
+
+def _with_rest(packed: Packed, rest: set[str]) -> Packed:
+    shared = dict(packed.shared)
+    for part in (
+        name for name in shared if name in _parts(packed) or (name in CALLED and "stream" in packed.arrays)
+    ):
+        template, key = shared[part]
+        shared[part] = (template, {**key, "rest": _callee(packed, part) in rest})
+    return replace(packed, shared=shared)
