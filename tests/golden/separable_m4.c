@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xea604d89u
+#if SEPARABLE_BUILD != 0x46e942f4u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -669,22 +669,22 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
     } kept; /* what the assembly leaves no register for */
     kept.pixel_step = pixel_step;
     const uint32_t pad = (uint8_t)zero_in;
-    register const int8_t *r0 SEPARABLE_BEST_IN("r4") = rows[0];
+    register const int8_t *row0 SEPARABLE_BEST_IN("r4") = rows[0];
     int32_t next0 = 3;
-    register const int8_t *r1 SEPARABLE_BEST_IN("r5") = rows[1];
+    register const int8_t *row1 SEPARABLE_BEST_IN("r5") = rows[1];
     int32_t next1 = 3;
-    register const int8_t *r2 SEPARABLE_BEST_IN("r6") = rows[2];
+    register const int8_t *row2 SEPARABLE_BEST_IN("r6") = rows[2];
     int32_t next2 = 3;
-    if (r0 == NULL) {
-        r0 = padding;
+    if (row0 == NULL) {
+        row0 = padding;
         next0 -= width_in;
     }
-    if (r1 == NULL) {
-        r1 = padding;
+    if (row1 == NULL) {
+        row1 = padding;
         next1 -= width_in;
     }
-    if (r2 == NULL) {
-        r2 = padding;
+    if (row2 == NULL) {
+        row2 = padding;
         next2 -= width_in;
     }
     memset(padding, zero_in, (size_t)width_in);
@@ -710,44 +710,44 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
             int32_t e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_LEFT("r0", "s0", "m01", "b", "y0")
-                SEPARABLE_TWO_TAPS_LEFT("r1", "s1", "m01", "t", "y1")
-                SEPARABLE_TWO_TAPS_LEFT("r2", "s2", "m2", "b", "y1")
-                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1),
-                    [r2] "+r"(r2)
+                SEPARABLE_TWO_TAPS_LEFT("row0", "s0", "m01", "b", "y0")
+                SEPARABLE_TWO_TAPS_LEFT("row1", "s1", "m01", "t", "y1")
+                SEPARABLE_TWO_TAPS_LEFT("row2", "s2", "m2", "b", "y1")
+                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
+                    [row2] "+r"(row2)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
                     [pad] "r"(pad)
                 : "memory");
         }
 #else
         y0 = y1 = kept.bias;
-        r0 = separable_two_taps_left(&y0, &y1, r0, s0, m01, pad);
-        r1 = separable_two_taps_left(&y0, &y1, r1, s1, m01 >> 16, pad);
-        r2 = separable_two_taps_left(&y0, &y1, r2, s2, m2, pad);
+        row0 = separable_two_taps_left(&y0, &y1, row0, s0, m01, pad);
+        row1 = separable_two_taps_left(&y0, &y1, row1, s1, m01 >> 16, pad);
+        row2 = separable_two_taps_left(&y0, &y1, row2, s2, m2, pad);
 #endif
         across = kept.pixel_step;
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
         y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
         y += 2 * across;
-        for (const int8_t *const end = r0 + span; r0 < end; y += 2 * across) {
+        for (const int8_t *const end = row0 + span; row0 < end; y += 2 * across) {
 #if SEPARABLE_ASM
             {
                 int32_t e, o;
                 __asm__ volatile(
                     "ldr %[y0], %[bias]\n\t"
-                    SEPARABLE_TWO_TAPS_MIDDLE("r0", "s0", "m01", "b", "y0")
-                    SEPARABLE_TWO_TAPS_MIDDLE("r1", "s1", "m01", "t", "y1")
-                    SEPARABLE_TWO_TAPS_MIDDLE("r2", "s2", "m2", "b", "y1")
-                    : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1),
-                        [r2] "+r"(r2)
+                    SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y0")
+                    SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y1")
+                    SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y1")
+                    : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
+                        [row2] "+r"(row2)
                     : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias)
                     : "memory");
             }
 #else
             y0 = y1 = kept.bias;
-            r0 = separable_two_taps_middle(&y0, &y1, r0, s0, m01);
-            r1 = separable_two_taps_middle(&y0, &y1, r1, s1, m01 >> 16);
-            r2 = separable_two_taps_middle(&y0, &y1, r2, s2, m2);
+            row0 = separable_two_taps_middle(&y0, &y1, row0, s0, m01);
+            row1 = separable_two_taps_middle(&y0, &y1, row1, s1, m01 >> 16);
+            row2 = separable_two_taps_middle(&y0, &y1, row2, s2, m2);
 #endif
             across = kept.pixel_step;
             y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
@@ -759,19 +759,19 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
             int32_t e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_LAST("r0", "s0", "m01", "b", "y0")
-                SEPARABLE_TWO_TAPS_LAST("r1", "s1", "m01", "t", "y1")
-                SEPARABLE_TWO_TAPS_LAST("r2", "s2", "m2", "b", "y1")
+                SEPARABLE_TWO_TAPS_LAST("row0", "s0", "m01", "b", "y0")
+                SEPARABLE_TWO_TAPS_LAST("row1", "s1", "m01", "t", "y1")
+                SEPARABLE_TWO_TAPS_LAST("row2", "s2", "m2", "b", "y1")
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"(pad << 24), [r0] "r"(r0), [r1] "r"(r1), [r2] "r"(r2)
+                    [pad] "r"(pad << 24), [row0] "r"(row0), [row1] "r"(row1), [row2] "r"(row2)
                 : "memory");
         }
 #else
         y0 = y1 = kept.bias;
-        separable_two_taps_last(&y0, &y1, r0, s0, m01, pad << 24);
-        separable_two_taps_last(&y0, &y1, r1, s1, m01 >> 16, pad << 24);
-        separable_two_taps_last(&y0, &y1, r2, s2, m2, pad << 24);
+        separable_two_taps_last(&y0, &y1, row0, s0, m01, pad << 24);
+        separable_two_taps_last(&y0, &y1, row1, s1, m01 >> 16, pad << 24);
+        separable_two_taps_last(&y0, &y1, row2, s2, m2, pad << 24);
 #endif
         across = kept.pixel_step;
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
@@ -779,9 +779,9 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
         out += channel_step;
         filters += 9;
         words += 2;
-        r0 += next0;
-        r1 += next1;
-        r2 += next2;
+        row0 += next0;
+        row1 += next1;
+        row2 += next2;
     }
 }
 
@@ -1015,22 +1015,22 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
         int32_t bias, pixel_step;
     } kept; /* what the assembly leaves no register for */
     kept.pixel_step = pixel_step;
-    register const int8_t *r0 SEPARABLE_BEST_IN("r4") = rows[0];
+    register const int8_t *row0 SEPARABLE_BEST_IN("r4") = rows[0];
     int32_t next0 = 4;
-    register const int8_t *r1 SEPARABLE_BEST_IN("r5") = rows[1];
+    register const int8_t *row1 SEPARABLE_BEST_IN("r5") = rows[1];
     int32_t next1 = 4;
-    register const int8_t *r2 SEPARABLE_BEST_IN("r6") = rows[2];
+    register const int8_t *row2 SEPARABLE_BEST_IN("r6") = rows[2];
     int32_t next2 = 4;
-    if (r0 == NULL) {
-        r0 = padding;
+    if (row0 == NULL) {
+        row0 = padding;
         next0 -= width_in;
     }
-    if (r1 == NULL) {
-        r1 = padding;
+    if (row1 == NULL) {
+        row1 = padding;
         next1 -= width_in;
     }
-    if (r2 == NULL) {
-        r2 = padding;
+    if (row2 == NULL) {
+        row2 = padding;
         next2 -= width_in;
     }
     memset(padding, zero_in, (size_t)width_in);
@@ -1050,25 +1050,25 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
         int32_t y0;
         int32_t y1;
         int32_t across;
-        for (const int8_t *const end = r0 + span; r0 < end; y += 2 * across) {
+        for (const int8_t *const end = row0 + span; row0 < end; y += 2 * across) {
 #if SEPARABLE_ASM
             {
                 int32_t e, o;
                 __asm__ volatile(
                     "ldr %[y0], %[bias]\n\t"
-                    SEPARABLE_TWO_TAPS_MIDDLE_S2("r0", "s0", "m01", "b", "y0")
-                    SEPARABLE_TWO_TAPS_MIDDLE_S2("r1", "s1", "m01", "t", "y1")
-                    SEPARABLE_TWO_TAPS_MIDDLE_S2("r2", "s2", "m2", "b", "y1")
-                    : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [r0] "+r"(r0), [r1] "+r"(r1),
-                        [r2] "+r"(r2)
+                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y0")
+                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y1")
+                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y1")
+                    : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
+                        [row2] "+r"(row2)
                     : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias)
                     : "memory");
             }
 #else
             y0 = y1 = kept.bias;
-            r0 = separable_two_taps_middle_s2(&y0, &y1, r0, s0, m01);
-            r1 = separable_two_taps_middle_s2(&y0, &y1, r1, s1, m01 >> 16);
-            r2 = separable_two_taps_middle_s2(&y0, &y1, r2, s2, m2);
+            row0 = separable_two_taps_middle_s2(&y0, &y1, row0, s0, m01);
+            row1 = separable_two_taps_middle_s2(&y0, &y1, row1, s1, m01 >> 16);
+            row2 = separable_two_taps_middle_s2(&y0, &y1, row2, s2, m2);
 #endif
             across = kept.pixel_step;
             y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
@@ -1080,19 +1080,19 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
             int32_t e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_LAST_S2("r0", "s0", "m01", "b", "y0")
-                SEPARABLE_TWO_TAPS_LAST_S2("r1", "s1", "m01", "t", "y1")
-                SEPARABLE_TWO_TAPS_LAST_S2("r2", "s2", "m2", "b", "y1")
+                SEPARABLE_TWO_TAPS_LAST_S2("row0", "s0", "m01", "b", "y0")
+                SEPARABLE_TWO_TAPS_LAST_S2("row1", "s1", "m01", "t", "y1")
+                SEPARABLE_TWO_TAPS_LAST_S2("row2", "s2", "m2", "b", "y1")
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"((uint32_t)zero_in << 16), [r0] "r"(r0), [r1] "r"(r1), [r2] "r"(r2)
+                    [pad] "r"((uint32_t)zero_in << 16), [row0] "r"(row0), [row1] "r"(row1), [row2] "r"(row2)
                 : "memory");
         }
 #else
         y0 = y1 = kept.bias;
-        separable_two_taps_last_s2(&y0, &y1, r0, s0, m01, (uint32_t)zero_in << 16);
-        separable_two_taps_last_s2(&y0, &y1, r1, s1, m01 >> 16, (uint32_t)zero_in << 16);
-        separable_two_taps_last_s2(&y0, &y1, r2, s2, m2, (uint32_t)zero_in << 16);
+        separable_two_taps_last_s2(&y0, &y1, row0, s0, m01, (uint32_t)zero_in << 16);
+        separable_two_taps_last_s2(&y0, &y1, row1, s1, m01 >> 16, (uint32_t)zero_in << 16);
+        separable_two_taps_last_s2(&y0, &y1, row2, s2, m2, (uint32_t)zero_in << 16);
 #endif
         across = kept.pixel_step;
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
@@ -1100,9 +1100,9 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
         out += channel_step;
         filters += 9;
         words += 2;
-        r0 += next0;
-        r1 += next1;
-        r2 += next2;
+        row0 += next0;
+        row1 += next1;
+        row2 += next2;
     }
 }
 
