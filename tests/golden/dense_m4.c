@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x7922a1d5u
+#if DENSE_BUILD != 0xfc90ca1bu
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -245,12 +245,12 @@ static void dense_keep(int8_t *to, const int8_t *from, int32_t bytes)
  * other compilers and on other machines, or where DENSE_NO_ASM is defined. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && !defined(DENSE_NO_ASM)
 #define DENSE_ASM 1
-#define DENSE_KEEP(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory") /* no work on it is moved or kept */
-#define DENSE_KEPT volatile
+#define DENSE_BARRIER(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory") /* no work on it is moved or kept */
+#define DENSE_SPILLED volatile
 #else
 #define DENSE_ASM 0
-#define DENSE_KEEP(pointer)
-#define DENSE_KEPT
+#define DENSE_BARRIER(pointer)
+#define DENSE_SPILLED
 #endif
 
 /* The register of a variable, for assembly: in any case, or as the optimizer does best. */
@@ -365,7 +365,7 @@ struct dense_kept {
 };
 
 /* Keeps what is the same for all pixels of a row. The patch has `words` words. */
-DENSE_INLINE void dense_kept_begin(DENSE_KEPT struct dense_kept *kept, const int32_t *patch, int32_t words,
+DENSE_INLINE void dense_kept_begin(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch, int32_t words,
     const int32_t *stream, int32_t pixel_step, int32_t channel_step)
 {
     kept->limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
@@ -381,7 +381,7 @@ DENSE_INLINE void dense_kept_begin(DENSE_KEPT struct dense_kept *kept, const int
  *
  * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
  * four. */
-DENSE_INLINE void dense_tile_high_rounded_2(DENSE_KEPT struct dense_kept *kept, const int32_t *patch, int32_t words,
+DENSE_INLINE void dense_tile_high_rounded_2(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch, int32_t words,
     int32_t channels_out)
 {
     const int32_t *w = kept->stream;
@@ -435,16 +435,16 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_KEPT struct dense_kept *kept, 
         const int32_t down = kept->channel_step;
         dense_store_two_high_rounded_2(to, across, a[0], b[0], w, (const int8_t *)(w + 2));
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         dense_store_two_high_rounded_2(to, across, a[1], b[1], w + 1, (const int8_t *)(w + 2) + 2);
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         dense_store_two_high_rounded_2(to, across, a[2], b[2], w + 3, (const int8_t *)(w + 5));
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         dense_store_two_high_rounded_2(to, across, a[3], b[3], w + 4, (const int8_t *)(w + 5) + 2);
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         kept->out = to;
         w += 6;
     }
@@ -496,7 +496,7 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
     const int32_t row_bytes = layer->row_bytes;
     const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    DENSE_KEPT struct dense_kept kept;
+    DENSE_SPILLED struct dense_kept kept;
     dense_kept_begin(&kept, patch, words, stream, pixel_step, channel_step);
     int8_t *const border = scratch + 4 * words;
     for (int32_t x = 0; x < width; x += 2) {
@@ -589,7 +589,7 @@ struct dense_kept_not_loops {
 };
 
 /* Keeps what is the same for all pixels of a row. */
-DENSE_INLINE void dense_kept_not_loops_begin(DENSE_KEPT struct dense_kept_not_loops *kept, const int32_t *patch,
+DENSE_INLINE void dense_kept_not_loops_begin(DENSE_SPILLED struct dense_kept_not_loops *kept, const int32_t *patch,
     const int32_t *stream, int32_t pixel_step, int32_t channel_step)
 {
     kept->patch = patch;
@@ -603,7 +603,7 @@ DENSE_INLINE void dense_kept_not_loops_begin(DENSE_KEPT struct dense_kept_not_lo
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
  * All 4 turns stand one after the other. */
-DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_KEPT struct dense_kept_not_loops *kept,
+DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_SPILLED struct dense_kept_not_loops *kept,
     const int32_t *patch, int32_t words, int32_t channels_out)
 {
     const int32_t *w = kept->stream;
@@ -642,16 +642,16 @@ DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_KEPT struct dense_ke
         const int32_t down = kept->channel_step;
         dense_store_two_high_rounded_2(to, across, a[0], b[0], w, (const int8_t *)(w + 2));
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         dense_store_two_high_rounded_2(to, across, a[1], b[1], w + 1, (const int8_t *)(w + 2) + 2);
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         dense_store_two_high_rounded_2(to, across, a[2], b[2], w + 3, (const int8_t *)(w + 5));
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         dense_store_two_high_rounded_2(to, across, a[3], b[3], w + 4, (const int8_t *)(w + 5) + 2);
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         kept->out = to;
         w += 6;
     }
@@ -685,7 +685,7 @@ static void dense_pointwise_unrolled4_high_rounded_2(const int8_t *in, int8_t *o
     const int32_t channel_step = layer->channel_step;
     const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    DENSE_KEPT struct dense_kept_not_loops kept;
+    DENSE_SPILLED struct dense_kept_not_loops kept;
     dense_kept_not_loops_begin(&kept, patch, stream, pixel_step, channel_step);
     for (int32_t x = width; x >= 2; x -= 2) {
         dense_spread(patch, in, in + channels_in, channels_in);
@@ -748,8 +748,8 @@ DENSE_INLINE void dense_store_two_high_rounded_kink(int8_t *out, int32_t across,
  *
  * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
  * four. */
-DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_KEPT struct dense_kept *kept, const int32_t *patch, int32_t words,
-    int32_t channels_out)
+DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch,
+    int32_t words, int32_t channels_out)
 {
     const int32_t *w = kept->stream;
 #if DENSE_ASM
@@ -803,19 +803,19 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_KEPT struct dense_kept *kep
         dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1), (int32_t)((uint32_t)b[0] << 1),
             w);
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
             (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1), (int32_t)((uint32_t)b[2] << 1),
             w + 6);
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
             (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w + 9);
         to += down;
-        DENSE_KEEP(to);
+        DENSE_BARRIER(to);
         kept->out = to;
         w += 12;
     }
@@ -882,7 +882,7 @@ static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out,
     const int8_t *const outside = (const int8_t *)stream;
     stream += (run + 3) >> 2;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    DENSE_KEPT struct dense_kept kept;
+    DENSE_SPILLED struct dense_kept kept;
     dense_kept_begin(&kept, patch, words, stream, pixel_step, channel_step);
     int8_t *const border = scratch + 4 * words;
     for (int32_t x = 0; x < width; x += 2) {

@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x46e942f4u
+#if SEPARABLE_BUILD != 0xa956490du
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -293,12 +293,12 @@ SEPARABLE_INLINE void separable_window(const int8_t **rows, const int8_t *arena,
  * other compilers and on other machines, or where SEPARABLE_NO_ASM is defined. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && !defined(SEPARABLE_NO_ASM)
 #define SEPARABLE_ASM 1
-#define SEPARABLE_KEEP(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory") /* no work on it is moved or kept */
-#define SEPARABLE_KEPT volatile
+#define SEPARABLE_BARRIER(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory") /* no work on it is moved or kept */
+#define SEPARABLE_SPILLED volatile
 #else
 #define SEPARABLE_ASM 0
-#define SEPARABLE_KEEP(pointer)
-#define SEPARABLE_KEPT
+#define SEPARABLE_BARRIER(pointer)
+#define SEPARABLE_SPILLED
 #endif
 
 /* The register of a variable, for assembly: in any case, or as the optimizer does best. */
@@ -433,7 +433,7 @@ struct separable_kept {
 };
 
 /* Keeps what is the same for all pixels of a row. The patch has `words` words. */
-SEPARABLE_INLINE void separable_kept_begin(SEPARABLE_KEPT struct separable_kept *kept, const int32_t *patch,
+SEPARABLE_INLINE void separable_kept_begin(SEPARABLE_SPILLED struct separable_kept *kept, const int32_t *patch,
     int32_t words, const int32_t *stream, int32_t pixel_step, int32_t channel_step)
 {
     kept->limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
@@ -449,7 +449,7 @@ SEPARABLE_INLINE void separable_kept_begin(SEPARABLE_KEPT struct separable_kept 
  *
  * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
  * four. */
-SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_KEPT struct separable_kept *kept, const int32_t *patch,
+SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_SPILLED struct separable_kept *kept, const int32_t *patch,
     int32_t words, int32_t channels_out)
 {
     const int32_t *w = kept->stream;
@@ -503,18 +503,18 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_KEPT struct separa
         const int32_t down = kept->channel_step;
         separable_store_two_high_rounded_2(to, across, a[0], b[0], w, (const int8_t *)(w + 2));
         to += down;
-        SEPARABLE_KEEP(to);
+        SEPARABLE_BARRIER(to);
         separable_store_two_high_rounded_2(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8,
             (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 8, w + 1, (const int8_t *)(w + 2) + 2);
         to += down;
-        SEPARABLE_KEEP(to);
+        SEPARABLE_BARRIER(to);
         separable_store_two_high_rounded_2(to, across, a[2], b[2], w + 3, (const int8_t *)(w + 5));
         to += down;
-        SEPARABLE_KEEP(to);
+        SEPARABLE_BARRIER(to);
         separable_store_two_high_rounded_2(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 8,
             (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 8, w + 4, (const int8_t *)(w + 5) + 2);
         to += down;
-        SEPARABLE_KEEP(to);
+        SEPARABLE_BARRIER(to);
         kept->out = to;
         w += 6;
     }
@@ -548,7 +548,7 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
     const int32_t channel_step = layer->channel_step;
     const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    SEPARABLE_KEPT struct separable_kept kept;
+    SEPARABLE_SPILLED struct separable_kept kept;
     separable_kept_begin(&kept, patch, words, stream, pixel_step, channel_step);
     for (int32_t x = width; x >= 2; x -= 2) {
         separable_spread(patch, in, in + channels_in, channels_in);
@@ -664,7 +664,7 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
     int32_t channel_step, int8_t *padding)
 {
     const int32_t *words = requant;
-    SEPARABLE_KEPT struct {
+    SEPARABLE_SPILLED struct {
         int32_t bias, pixel_step;
     } kept; /* what the assembly leaves no register for */
     kept.pixel_step = pixel_step;
@@ -803,8 +803,8 @@ SEPARABLE_INLINE void separable_store_two_high_rounded_kink(int8_t *out, int32_t
  *
  * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
  * four. */
-SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_KEPT struct separable_kept *kept, const int32_t *patch,
-    int32_t words, int32_t channels_out)
+SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct separable_kept *kept,
+    const int32_t *patch, int32_t words, int32_t channels_out)
 {
     const int32_t *w = kept->stream;
 #if SEPARABLE_ASM
@@ -858,19 +858,19 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_KEPT struct sep
         separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1),
             (int32_t)((uint32_t)b[0] << 1), w);
         to += down;
-        SEPARABLE_KEEP(to);
+        SEPARABLE_BARRIER(to);
         separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
             (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
         to += down;
-        SEPARABLE_KEEP(to);
+        SEPARABLE_BARRIER(to);
         separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1),
             (int32_t)((uint32_t)b[2] << 1), w + 6);
         to += down;
-        SEPARABLE_KEEP(to);
+        SEPARABLE_BARRIER(to);
         separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
             (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w + 9);
         to += down;
-        SEPARABLE_KEEP(to);
+        SEPARABLE_BARRIER(to);
         kept->out = to;
         w += 12;
     }
@@ -894,7 +894,7 @@ static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out,
     const int32_t channel_step = layer->channel_step;
     const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    SEPARABLE_KEPT struct separable_kept kept;
+    SEPARABLE_SPILLED struct separable_kept kept;
     separable_kept_begin(&kept, patch, words, stream, pixel_step, channel_step);
     for (int32_t x = width; x >= 2; x -= 2) {
         separable_spread(patch, in, in + channels_in, channels_in);
@@ -1011,7 +1011,7 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
     int32_t channel_step, int8_t *padding)
 {
     const int32_t *words = requant;
-    SEPARABLE_KEPT struct {
+    SEPARABLE_SPILLED struct {
         int32_t bias, pixel_step;
     } kept; /* what the assembly leaves no register for */
     kept.pixel_step = pixel_step;
