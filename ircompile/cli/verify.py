@@ -139,7 +139,7 @@ def _show_rung(rung: dict[str, Any]) -> None:
 
 VERIFY = Command(
     "verify",
-    "prove the C equal to the model's own framework",
+    "compare the C with the model's own framework, byte for byte",
     """\
 Climb the equality ladder: the plan run in NumPy, the C on this machine (with
 sanitizers), the C on an emulated board, each compared byte for byte with the

@@ -116,8 +116,11 @@ def stream_layout(form: Form, taps: int, channels: int) -> str:
     """What the words of the stream are."""
     fields, common, groups = ", ".join(form.fields), len(form.common), len(first_channels(channels))
     words = TILE + 2 * (taps % 2) + TILE * (taps // 2) + TILE * (form.fields_count - 1)
-    told = [f"words [0, {common}) {', '.join(form.common)} of all channels; "] if common else []
-    told.append(f"{groups} groups of 4 channels, the last first, of {words} words: 4 starts of sums")
+    told = [f"[0, {common}) {', '.join(form.common)} of all channels; "] if common else []
+    told.append(
+        f"[{common}, {common + groups * words}) {groups} groups of 4 channels, the last first, of {words} words: "
+    )
+    told.append("4 starts of sums")
     odd = " + 2 words of tap 0, halves channels 0 and 2, 1 and 3" if taps % 2 else ""
     pairs = f" + {taps // 2} x 4 words, halves two taps of a channel" if taps > 1 else ""
-    return "".join(told) + odd + pairs + (f" + 4 x ({fields})" if fields else "") + "."
+    return "words " + "".join(told) + odd + pairs + (f" + 4 x ({fields})" if fields else "") + "."

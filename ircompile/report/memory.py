@@ -43,9 +43,24 @@ def peak_text(plan: Plan) -> str:
     memory = memory_map(plan)
     peak = memory["peak"]
     fires = f", while {plan.stages[peak['layer']].node.name} fires" if peak["layer"] >= 0 else ""
-    lines = [f"peak at step {peak['step']} of {memory['steps']}{fires}: {peak['bytes']} bytes in use"]
+    counters = plan.counters.bytes
+    parts = f"{peak['bytes'] - counters} bytes alive + {counters} counters"
+    lines = [f"peak at step {peak['step']} of {memory['steps']}{fires}: {parts}"]
     lines += [f"  {held['bytes']:>8} {held['name']} ({held['kind']})" for held in peak["held"]]
+    gaps = "".join(f" [{start}, {stop})" for start, stop in _gaps(memory["blocks"], peak["step"], plan.arena_bytes))
+    lines += [f"  nothing lies then in{gaps}"] if gaps else []
     return "\n".join(lines) + "\n"
+
+
+def _gaps(blocks: list[dict[str, Any]], step: int, arena: int) -> list[tuple[int, int]]:
+    """The bytes [start, stop) of the arena in which nothing lies at a step: what placing loses."""
+    spans = [span for block in blocks for span in block["spans"] if span[2] <= step <= span[3]]
+    gaps, end = list[tuple[int, int]](), 0
+    for offset, size, *_ in [*sorted(spans), [arena, 0]]:
+        if offset > end:
+            gaps.append((end, offset))
+        end = max(end, offset + size)
+    return gaps
 
 
 def _touched(plan: Plan, events: list[Event]) -> Touch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -32,8 +33,10 @@ def test_bytes_in_use_are_the_plan_s(mode: InputMode, ram: str) -> None:
     assert memory["live"][memory["peak"]["step"]] == most
     assert sum(held["bytes"] for held in memory["peak"]["held"]) >= most
     step, *held = peak_text(plan).splitlines()
-    assert step.endswith(f": {most} bytes in use")
-    assert len(held) == len(memory["peak"]["held"])
+    assert step.endswith(f": {plan.peak_live} bytes alive + {plan.counters.bytes} counters")
+    gaps = [(int(start), int(stop)) for start, stop in re.findall(r"\[(\d+), (\d+)\)", held[-1])]
+    assert sum(stop - start for start, stop in gaps) == plan.lost
+    assert len(held) == len(memory["peak"]["held"]) + bool(gaps)
     assert sum(steps for _, steps in memory["fired"]) == memory["steps"]
 
 
