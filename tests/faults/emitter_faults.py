@@ -108,7 +108,7 @@ STATEMENTS = [
     CodeFault("statements of the C", "a kernel goes on with the wrong channel's words", "dense",
               "words += 6;", "words += 3;"),
     CodeFault("statements of the C", "a sum starts from nothing", "separable",
-              "a0 = (int32_t)words[0]", "a0 = 0 * (int32_t)words[0]"),
+              "a0 = (int32_t)start", "a0 = 0 * (int32_t)start"),
     CodeFault("statements of the C", "a ring that is kept stays where it was at the next call", "remembering",
               "(*moved + rings[i].by)", "(*moved + 0 * rings[i].by)"),
 ]  # fmt: skip

@@ -173,7 +173,7 @@ FAULTS = [
     Fault("codes of 16 bits", "a stream of the DSP kernels", "wide", M4,
           constant("conv", "stream", plus(-60, 1 << 16))),
     Fault("codes of 16 bits", "a shift or offset of the DSP kernels", "wide", M4,
-          constant("conv", "stream", plus(-4, 1 << 12))),
+          constant("conv", "stream", plus(-3, 1 << 12))),
     Fault("codes of 16 bits", "channel by channel, DSP", "wide", M4,
           constant("depthwise_pairs", "weights", plus(5))),
     Fault("codes of 16 bits", "windows, Helium", "wide", M55, constant("wide_windows", "weights", plus(5))),
