@@ -215,7 +215,12 @@ class Confirmation:
         if name == self.own:
             return source, self.graph, codes, self.vectors
         other = read(self.model, name, outputs=self.outputs)
-        renamed = [dict(zip(other.input_names, each.values(), strict=True)) for each in codes]
+        # a network over one axis may be compiled with height and width changed over: codes stay where they are
+        shapes = [other.tensors[n].shape for n in other.input_names]
+        renamed = [
+            {n: own.reshape(shape) for n, shape, own in zip(other.input_names, shapes, each.values(), strict=True)}
+            for each in codes
+        ]
         return other, other, renamed, renamed
 
     def _feeds(self, name: str) -> list[list[Array]]:
