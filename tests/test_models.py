@@ -23,6 +23,8 @@ SLOW = {
     "cfu_hps_74ops",
     "coral_deeplabv3_mnv2_dm05",
     "coral_tf2_mobilenet_v2_100_224_ptq",
+    "infineon_deeplabv3_mnv3",
+    "openmv_face_landmarks_192",
     "openmv_fast_depth_224",
     "ultraface_rfb_320_qdq_s8s8_pc",
     "ultraface_rfb_320_qdq_sym",

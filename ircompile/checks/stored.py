@@ -13,7 +13,7 @@ from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Packed
 from ircompile.kernels.requantize.form import Form
 from ircompile.kernels.weights import WeightCoding
-from ircompile.qtype import INT32
+from ircompile.qtype import INT32, UINT8
 
 Convolution = Conv | Depthwise | TransposeConv
 WORD_BITS = 8 * INT32.bytes
@@ -82,7 +82,7 @@ def _apart(form: Form, first: Array, rest: Array) -> tuple[Array, Array]:
     halves = (rest[:, :1] >> np.array([0, 16])) & 0xFFFF
     fields = np.concatenate([rest[:, 1 : parts - 1], halves, rest[:, parts - 1 :]], axis=1)
     if form.storage == "tied":
-        fields = np.insert(fields, parts + 1, fields[:, parts] & 0xFF, axis=1)
+        fields = np.insert(fields, parts + 1, fields[:, parts] & UINT8.high, axis=1)
     return first, fields
 
 

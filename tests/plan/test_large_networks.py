@@ -95,7 +95,7 @@ def test_memory_grows_with_the_rows() -> None:
     assert most_bytes(128) < 1.5 * 4 * most_bytes(64)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_work_grows_with_the_rows() -> None:
     assert calls(128) < 1.5 * 4 * calls(64)
 

@@ -16,7 +16,7 @@ import numpy as np
 from ircompile.ir.numerics import Requant, quantize_multiplier
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.form import Form, Recipe
-from ircompile.qtype import INT16, INT32
+from ircompile.qtype import INT8, INT16, INT32
 
 MOST_FACTOR = 30  # its power of two: a factor fits int32
 
@@ -33,7 +33,7 @@ def twice_recipe(
     live, bits = multiplier != 0, 31 if doubling else 32
     high = (most * np.abs(multiplier) >> 31) + 1
     fits = (right >= bits - MOST_FACTOR) & (2 * most <= INT32.high) & (high << np.maximum(right, 0) < 1 << bits)
-    fits &= (high >> np.maximum(right, 0)) < INT16.high - 3 * 128
+    fits &= (high >> np.maximum(right, 0)) < INT16.high + 3 * INT8.low
     if requant.rounding != "double" or np.any(scale < 0) or not np.all(fits | ~live):
         return None
     factor = np.where(live, (np.int64(1) << (bits - np.clip(right, bits - MOST_FACTOR, bits))) + 1, 0)
