@@ -35,7 +35,9 @@ def test_chains(first: int, frameworks: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("first", range(1000, 3000, 250))
+@pytest.mark.parametrize(
+    "first", [pytest.param(n, marks=[pytest.mark.slow] if n % 500 else []) for n in range(1000, 3000, 250)]
+)
 def test_more_chains(first: int, frameworks: None, tmp_path: Path) -> None:
     verdicts = Counter(judge(seed, tmp_path) for seed in range(first, first + 250))
     assert verdicts["equal"] + verdicts[NOTHING] >= 230, verdicts

@@ -128,7 +128,7 @@ def test_the_report_shows_what_is_kept() -> None:
 
 
 @pytest.mark.toolchain
-@pytest.mark.parametrize("mode", ["resident", "rows"])
+@pytest.mark.parametrize("mode", [pytest.param("resident", marks=pytest.mark.slow), "rows"])
 def test_c(mode: str, tmp_path: Path) -> None:
     for number, graph in enumerate(
         (stream_in_time(normalize(branches()), 2), stream_in_time(normalize(keyword_net(None)), 2))

@@ -47,7 +47,9 @@ def test_layer_by_layer_keeps_every_tensor_whole() -> None:
 
 
 @pytest.mark.toolchain
-@pytest.mark.parametrize(("net", "mode"), [("digits", "rows"), ("blocks", "resident")])
+@pytest.mark.parametrize(
+    ("net", "mode"), [("digits", "rows"), pytest.param("blocks", "resident", marks=pytest.mark.slow)]
+)
 def test_instructions(net: str, mode: InputMode) -> None:
     graph = read(EXAMPLE) if net == "digits" else blocks()
     layered = int(count_instructions(layer_by_layer(graph, M4, "net"))["instructions"])

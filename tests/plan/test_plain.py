@@ -79,7 +79,7 @@ def test_more_random_networks(seed: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [MODES[0], *(pytest.param(mode, marks=pytest.mark.slow) for mode in MODES[1:])])
 def test_built_networks(mode: InputMode, monkeypatch: pytest.MonkeyPatch) -> None:
     check_equal(mobilenet_v2(0.35, 48, 10), mode, "auto", monkeypatch)
     check_equal(detector(64), mode, "auto", monkeypatch)
