@@ -23,14 +23,14 @@ SLOW = {
     "cfu_hps_74ops",
     "coral_deeplabv3_mnv2_dm05",
     "coral_tf2_mobilenet_v2_100_224_ptq",
-    "infineon_deeplabv3_mnv3",
-    "openmv_face_landmarks_192",
     "openmv_fast_depth_224",
     "ultraface_rfb_320_qdq_s8s8_pc",
     "ultraface_rfb_320_qdq_sym",
     "ultraface_rfb_320_qop_u8s8",
     "ultraface_rfb_320_qop_u8s8_pc",
 }
+# A minute of planning: in the long run only.
+LONG = {"infineon_deeplabv3_mnv3", "openmv_face_landmarks_192"}
 FILES = sorted(path for path in MODELS.glob("*") if path.suffix in (".tflite", ".onnx"))
 
 pytestmark = pytest.mark.skipif(not FILES, reason=f"no models in {MODELS.name}: set IRCOMPILE_MODELS")
@@ -40,7 +40,7 @@ def climbs() -> list[object]:
     found = []
     for number, path in enumerate(path for path in FILES if path.stem not in REFUSED):
         for mode, later in (("resident", number % 2 == 0), ("rows", number % 2 == 1)):
-            marks = [pytest.mark.slow] if path.stem in SLOW or later else []
+            marks = [pytest.mark.slow] if path.stem in SLOW | LONG or later else []
             found.append(pytest.param(path, mode, id=f"{path.stem}-{mode}", marks=marks))
     return found or [pytest.param(None, None)]
 

@@ -17,10 +17,6 @@ FAMILY = {
 }  # fmt: skip
 
 
-NOTHING = "chain: has no operator that computes anything"
-"""How a chain is refused whose operators leave every code where it was."""
-
-
 @pytest.fixture
 def frameworks(tmp_path: Path) -> None:
     for name in ("tflm", "litert-ref"):
@@ -31,7 +27,7 @@ def frameworks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("first", range(0, 400, 50))
 def test_chains(first: int, frameworks: None, tmp_path: Path) -> None:
     verdicts = Counter(judge(seed, tmp_path) for seed in range(first, first + 50))
-    assert verdicts["equal"] + verdicts[NOTHING] >= 45, verdicts
+    assert verdicts["equal"] >= 45, verdicts
 
 
 @pytest.mark.thorough
@@ -40,7 +36,7 @@ def test_chains(first: int, frameworks: None, tmp_path: Path) -> None:
 )
 def test_more_chains(first: int, frameworks: None, tmp_path: Path) -> None:
     verdicts = Counter(judge(seed, tmp_path) for seed in range(first, first + 250))
-    assert verdicts["equal"] + verdicts[NOTHING] >= 230, verdicts
+    assert verdicts["equal"] >= 230, verdicts
 
 
 def test_all_operators_are_drawn() -> None:
