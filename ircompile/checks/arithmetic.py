@@ -12,7 +12,7 @@ from ircompile.checks.requantization import Sums, compared, fault_of
 from ircompile.checks.stored import Misplaced, words_in
 from ircompile.checks.windows import kinds_of
 from ircompile.ir.graph import Node
-from ircompile.ir.numerics import Requant, quantize_multiplier
+from ircompile.ir.numerics import Requant, Rounding, quantize_multiplier
 from ircompile.ir.ops import (
     AveragePool,
     Binary,
@@ -29,7 +29,7 @@ from ircompile.ir.ops.sigmoid import sigmoid_table
 from ircompile.ir.ops.softmax import interpolation_tables
 from ircompile.ir.tensor import Array, Rows, Site
 from ircompile.kernels.model import Packed
-from ircompile.kernels.requantize.form import PairForm
+from ircompile.kernels.requantize.form import PairForm, Ties
 from ircompile.qtype import INT8
 
 
@@ -55,7 +55,7 @@ def _pair_form(packed: Packed) -> PairForm | None:
     if "ties" not in packed.key:
         return None
     low, high = (packed.sizes.get(name, end) for name, end in zip(("low", "high"), INT8.range, strict=True))
-    return PairForm(-packed.sizes["shift"], packed.key["ties"], low, high)  # type: ignore[arg-type]
+    return PairForm(-packed.sizes["shift"], cast(Ties, packed.key["ties"]), low, high)
 
 
 def _operands(op: Binary, site: Site) -> tuple[Array, Array]:
@@ -98,7 +98,7 @@ def _check_product(op: Binary, site: Site, packed: Packed) -> Counter[str]:
         return Counter(pairs=codes.size)
     ends = np.outer(a[[0, -1]] - za, b[[0, -1]] - zb)
     scale = np.array([np.float64(sa) * np.float64(sb) / np.float64(site.output.scale)])
-    requant = Requant(op.rounding, "", site.output.zero_point, op.low, op.high)  # type: ignore[arg-type]
+    requant = Requant(cast(Rounding, op.rounding), "", site.output.zero_point, op.low, op.high)
     sums = Sums(ends.min(keepdims=True)[0], ends.max(keepdims=True)[0], np.ones(1, np.int64), start[:1])
     fault, count = fault_of(words, requant, scale, sums)
     if fault:

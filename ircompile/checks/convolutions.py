@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import cast
 
 import numpy as np
 
@@ -85,7 +86,7 @@ def _check_overflow(template: str, layer: Layer, site: Site, packed: Packed) -> 
     pairs = even[:, ::2] + even[:, 1::2]
     if packed.key.get("packed") and pairs.max() > UINT8.high:
         raise Misplaced("two products that share a word leave their 16 bits")
-    together = int(packed.shared["tile"][1].get("together", 0)) if "tile" in packed.shared else 0  # type: ignore[call-overload]
+    together = cast(int, packed.shared["tile"][1].get("together", 0)) if "tile" in packed.shared else 0
     if together * -INT8.low * sizes.max() > INT16.high:
         raise Misplaced("products that share a word leave their 16 bits")
     if packed.key.get("pairs") and template == "depthwise_channels":
