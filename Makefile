@@ -33,7 +33,7 @@ lint: setup ## ruff, mypy --strict, import-linter
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-check: lint ## lint, types and unit tests: under a minute
+check: lint ## lint, types and unit tests: a few minutes
 	$(PYTEST) -q -n $(JOBS) -m "not slow and not toolchain and not thorough"
 
 golden: setup ## write the C of five small networks into tests/golden again
