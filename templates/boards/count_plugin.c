@@ -4,8 +4,8 @@
  * Arguments: out=FILE, and the addresses (hexadecimal) of h_board.c's markers: begin=, end=, marks=, marks_end=.
  * Nothing is counted before `begin` nor after `end`. Executing slot n of the marks switches to region n:
  * 0 is the code between layers, n + 1 is layer n. Each marker is a block of its own and never counted.
- * Output: lines "region start end executed taken" of each block; start and end are addresses (hexadecimal),
- * taken says how often the block's last instruction branched elsewhere than to `end`. */
+ * Output: lines "region start instructions executed taken" of each block; start is an address (hexadecimal),
+ * taken says how often the block's last instruction branched elsewhere than to what follows it. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +24,7 @@ extern void qemu_plugin_register_atexit_cb(plugin_id, void (*)(plugin_id, void *
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
 extern uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
-extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
+extern const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
 
 EXPORT int qemu_plugin_version = 1;
 
@@ -33,7 +33,7 @@ struct count {
 };
 
 struct block {
-    uint32_t start, end;
+    uint32_t start, end, instructions;
     struct count *counts; /* one for each region seen while this block ran */
     uint32_t regions;
     struct block *next;
@@ -106,6 +106,14 @@ static bool is_marker(uint32_t address)
     return address == begin_address || address == end_address || (address >= marks && address < marks_end);
 }
 
+/* An instruction's bytes, from its first halfword. QEMU's own figure has two more where it looked at the next
+ * instruction, to see whether that crosses into another page. */
+static uint32_t thumb_size(const struct qemu_plugin_insn *instruction)
+{
+    const uint8_t *bytes = qemu_plugin_insn_data(instruction);
+    return bytes[1] >> 3 >= 0x1d ? 4u : 2u;
+}
+
 static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
 {
     const size_t n = qemu_plugin_tb_n_insns(tb);
@@ -115,7 +123,8 @@ static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
     struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, n - 1);
     struct block *block = or_die(calloc(1, sizeof *block));
     block->start = (uint32_t)qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
-    block->end = (uint32_t)(qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last));
+    block->end = (uint32_t)qemu_plugin_insn_vaddr(last) + thumb_size(last);
+    block->instructions = (uint32_t)n;
     block->next = blocks;
     blocks = block;
     qemu_plugin_register_vcpu_tb_exec_cb(tb, is_marker(block->start) ? on_marker : on_block, 0, block);
@@ -128,8 +137,9 @@ static void on_exit_write(plugin_id id, void *data)
     for (const struct block *block = blocks; block; block = block->next)
         for (uint32_t i = 0; i < block->regions; i++)
             if (block->counts[i].executed)
-                fprintf(out, "%u %x %x %llu %llu\n", (unsigned)i, (unsigned)block->start, (unsigned)block->end,
-                        (unsigned long long)block->counts[i].executed, (unsigned long long)block->counts[i].taken);
+                fprintf(out, "%u %x %u %llu %llu\n", (unsigned)i, (unsigned)block->start,
+                        (unsigned)block->instructions, (unsigned long long)block->counts[i].executed,
+                        (unsigned long long)block->counts[i].taken);
     fclose(out);
 }
 

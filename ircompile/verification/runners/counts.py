@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -103,38 +103,38 @@ def sum_regions(
     executed: dict[int, Counter[Kind]] = defaultdict(Counter)
     cycles: dict[int, float] = defaultdict(float)
     own = range(symbols["h_code_start"], symbols["h_code_end"])
-    timed = cache(partial(_block_cycles, listing, target))
+    timed = cache(partial(_block_cycles, target))
     for line in out.read_text(encoding="ascii").splitlines():
-        region, start, end = (int(v, b) for v, b in zip(line.split()[:3], (10, 16, 16), strict=True))
-        times, taken = (int(v) for v in line.split()[3:])
+        region, start, instructions, times, taken = (
+            int(v, base) for v, base in zip(line.split(), (10, 16, 10, 10, 10), strict=True)
+        )
         if start in own:
             continue
-        block = _block(listing, start, end)
-        for instruction in block:
+        *_, last = block = _block(listing, start, instructions)
+        counted = tuple(instruction for instruction in block if not _calls_marker(instruction))
+        for instruction in counted:
             executed[region][instruction.kind] += times
-        once, branched = timed(start, end)
-        # The last instruction branches only where it counts, which a marker's call does not.
-        cycles[region] += times * once + (taken * branched if block and block[-1].next_address >= end else 0)
+        once, branched = timed(counted, listing.get(last.next_address)) if counted else (0.0, 0.0)
+        # A marker's call at the end of a block does not count, nor does its branch.
+        cycles[region] += times * once + (0 if _calls_marker(last) else taken * branched)
     return {region: Region(dict(executed[region]), round(cycles[region])) for region in sorted(executed)}
 
 
-def _block(listing: Mapping[int, Instruction], start: int, end: int) -> list[Instruction]:
-    """The instructions of a block that count."""
+def _block(listing: Mapping[int, Instruction], start: int, instructions: int) -> list[Instruction]:
+    """So many instructions from an address on."""
     block = []
-    while start < end:
-        instruction = listing[start]
-        if not _calls_marker(instruction):
-            block.append(instruction)
-        start = instruction.next_address
+    for _ in range(instructions):
+        block.append(listing[start])
+        start = block[-1].next_address
     return block
 
 
-def _block_cycles(listing: Mapping[int, Instruction], target: Target, start: int, end: int) -> tuple[float, float]:
+def _block_cycles(
+    target: Target, block: Sequence[Instruction], following: Instruction | None
+) -> tuple[float, float]:
     """Cycles of a block run once, and those that come on top where its last instruction branches."""
-    block = _block(listing, start, end)
-    if target.cycles is None or not block:
+    if target.cycles is None:
         return 0.0, 0.0
-    following = listing.get(block[-1].next_address)
     return (
         block_cycles(block, following, target.cycles, target.pipeline),
         taken_cycles(block[-1], target.cycles),
