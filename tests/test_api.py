@@ -99,6 +99,7 @@ def test_verify_runs_the_c(model: Path) -> None:
     assert [rung.name for rung in found.rungs] == ["numpy", "host"]
 
 
+@pytest.mark.thorough
 def test_what_is_wrong_is_told(model: Path) -> None:
     with pytest.raises(ircompile.CompileError, match="unknown target"):
         ircompile.compile(model, "m99")

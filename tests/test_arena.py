@@ -42,6 +42,7 @@ def touched(plan: Plan) -> int:
     return last
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("mode", "ram"), CASES)
 def test_the_simulated_plan_touches_all_but_the_counters(mode: InputMode, ram: Ram) -> None:
     made = compiled(mode, ram)

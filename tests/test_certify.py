@@ -39,6 +39,7 @@ def certified(folder: Path, *words: str) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir()}
 
 
+@pytest.mark.thorough
 def test_the_evidence_of_the_example(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     files = certified(tmp_path / "one")

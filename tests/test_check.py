@@ -94,6 +94,7 @@ def test_a_file_that_is_not_there_is_one_finding(tmp_path: Path) -> None:
 MODELS = Path(__file__).parents[2] / "shared" / "models"
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not MODELS.exists(), reason="the real models are not here")
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*.[to]*[xe]")), ids=lambda p: p.stem)
 def test_check_and_the_importers_agree(path: Path) -> None:

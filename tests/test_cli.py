@@ -115,6 +115,7 @@ def test_dump_shows_every_stage(model: Path, capsys: pytest.CaptureFixture[str])
     assert "bytes" in shown["program"]
 
 
+@pytest.mark.thorough
 def test_dump_says_which_tensors_share_a_ring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     digits = Path(__file__).parents[1] / "examples/digits/digits.onnx"
     assert run("dump", digits, "--target", "m4", "--stage", "plan", "--ram", "min") == 0

@@ -64,6 +64,7 @@ def test_a_cut_tflite_file_equals_its_framework(outputs: tuple[str, ...], tmp_pa
     assert result.verify(on=["numpy"], against="litert-ref").equal
 
 
+@pytest.mark.thorough
 def test_a_cut_onnx_file_equals_its_framework() -> None:
     pytest.importorskip("onnxruntime")
     import onnx

@@ -122,6 +122,7 @@ def test_the_command_line_shows_the_table(capsys: pytest.CaptureFixture[str]) ->
     assert sum(kind["compared"] for kind in kinds) == sum(layer["compared"] for layer in layers) > 0
 
 
+@pytest.mark.thorough
 def test_a_difference_fails_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,6 +44,7 @@ def test_says_what_differs(change: dict[str, object], said: str, capsys: pytest.
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_a_compilation_equals_itself() -> None:
     job = (ROOT / "examples" / "digits" / "digits.onnx", "cortex-m4", "rows", "auto")
     first, second = replay.compiled(ROOT, job), replay.compiled(ROOT, job)

@@ -209,6 +209,7 @@ def test_a_function_and_a_proxy_of_one_s_own(
     assert sorted(calls()) == sorted(3 * POINTS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -280,6 +281,7 @@ class LostClient:
         return {}  # no workers yet
 
 
+@pytest.mark.thorough
 def test_a_cluster_that_is_lost_is_told(
     calls: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def test_comments_are_found() -> None:
     assert not FORMULA.search("/* Convolution of a row. */")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("core", CORES)
 def test_every_function_is_told(core: str) -> None:
     kernels: set[str] = set()

@@ -106,6 +106,7 @@ def test_the_check_finds_a_line_out_of_place(line: int, change: int) -> None:
     assert misindented("\n".join(lines)), lines[line]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 @pytest.mark.parametrize("core", CORES)
 def test_every_kernel_is_indented(core: str, mode: Literal["resident", "rows"]) -> None:

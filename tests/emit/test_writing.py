@@ -115,6 +115,7 @@ def test_a_move_that_fails_is_undone(fails: int, tmp_path: Path, monkeypatch: py
     assert sorted(path.name for path in folder.rglob("*")) == sorted((*old, "main.c"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("there", [False, True])
 @pytest.mark.parametrize("room", [0, 3000, 9000])
 def test_a_full_disk_leaves_what_was_there(room: int, there: bool, tmp_path: Path) -> None:
@@ -171,6 +172,7 @@ def run(*words: str | bytes, stdout: int = subprocess.PIPE) -> subprocess.Comple
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 @pytest.mark.parametrize("words", [("targets",), ("targets", "--json"), ("completion", "bash")])
 def test_a_full_output_is_told(words: tuple[str, ...]) -> None:
@@ -181,6 +183,7 @@ def test_a_full_output_is_told(words: tuple[str, ...]) -> None:
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux")
 def test_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     name = os.fsencode(tmp_path) + b"/caf\xe9.onnx"

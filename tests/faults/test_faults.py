@@ -45,6 +45,7 @@ RIGHT = cache(lambda make: compiled(CompilerFault("", "", make, lambda patch: No
 """Networks compiled without any fault, by what makes them."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", RULES, ids=lambda fault: fault.what.replace(" ", "-"))
 def test_a_compile_catches_a_wrong_rule(fault: CompilerFault, monkeypatch: pytest.MonkeyPatch) -> None:
     RIGHT(fault.make)

@@ -22,6 +22,7 @@ from ircompile.importers.onnx import folding
 from ircompile.report.support import check_model
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("kind", ["tflite", "onnx", "ir"])
 @pytest.mark.parametrize("first", range(0, 200, 50))

@@ -244,6 +244,7 @@ def test_old_opset(tmp_path: Path) -> None:
     refused(net.save(tmp_path), "opset 9", "supported")
 
 
+@pytest.mark.thorough
 def test_deep_nesting(tmp_path: Path) -> None:
     net, x = small()
     for _ in range(5000):

@@ -17,6 +17,7 @@ pytest.importorskip("onnxruntime.quantization")
 SLICES, EACH = 8, 12
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", range(SLICES))
 def test_random_networks(part: int, tmp_path: Path) -> None:
     """Equal to ONNX Runtime, or different in what `docs/numerics.md` names, or refused."""

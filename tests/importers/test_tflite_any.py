@@ -16,6 +16,7 @@ OWN_TESTS = {"BATCH_TO_SPACE_ND", "BROADCAST_TO", "DIV", "GELU", "RELU_0_TO_1", 
 """Operators that are drawn nowhere: they need a partner, or few versions of the frameworks know them."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", range(0, 120, 40))
 def test_any_operators(first: int, tmp_path: Path) -> None:
     for name in ("tflm", "litert-ref"):

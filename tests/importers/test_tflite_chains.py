@@ -24,6 +24,7 @@ def frameworks(tmp_path: Path) -> None:
         reference(name, one_op(tmp_path / "any.tflite", "ABS", [x], [x]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", range(0, 400, 50))
 def test_chains(first: int, frameworks: None, tmp_path: Path) -> None:
     verdicts = Counter(judge(seed, tmp_path) for seed in range(first, first + 50))

@@ -92,6 +92,7 @@ def test_names() -> None:
     assert [names.unique(n) for n in ("a", "A", "a", "a_2", "b")] == ["a", "A_2", "a_3", "a_2_2", "b"]
 
 
+@pytest.mark.thorough
 def test_names_stay_unique_and_quick(tmp_path: Path) -> None:
     """Thousands of tensors of one name, and names that differ only in what is no letter."""
     tensors = [T((1, 2, 2, 1), "int8", 0.1, 0, name=n) for n in ["x", *["same name", "same-name"] * 1500]]

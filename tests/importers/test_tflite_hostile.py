@@ -58,6 +58,7 @@ def test_every_truncation(tmp_path: Path) -> None:
         refused(path)
 
 
+@pytest.mark.thorough
 def test_random_damage(tmp_path: Path) -> None:
     """Whatever bytes change, the file is read or refused: nothing else is raised, and quickly."""
     bias = const(np.arange(4), "int32", np.full(4, 0.001))

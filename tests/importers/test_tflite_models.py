@@ -37,6 +37,7 @@ def inputs_for(graph: Graph, rng: np.random.Generator, pattern: str) -> list[Any
     return found
 
 
+@pytest.mark.thorough
 @needs_models
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_recorded_outputs(path: Path) -> None:
@@ -57,6 +58,7 @@ def marked(path: Path) -> Any:
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in (*LARGE, *SLOW) else [])
 
 
+@pytest.mark.thorough
 @needs_models
 @pytest.mark.parametrize("profile", ["tflm", "litert-ref"])
 @pytest.mark.parametrize("path", [marked(path) for path in MODELS])
@@ -73,6 +75,7 @@ def test_equal_to_the_framework(path: Path, profile: str) -> None:
             np.testing.assert_array_equal(ours.reshape(-1), theirs.reshape(-1), err_msg=pattern)
 
 
+@pytest.mark.thorough
 @needs_models
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_through_our_own_format(path: Path, tmp_path: Path) -> None:

@@ -156,6 +156,7 @@ def test_copies(tmp_path: Path) -> None:
 AXES = [[1, 2], [2, 1], [1], [2], [3], [-1], [0, 1, 2], [1, 2, 3], [2, 3]]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("axes", AXES)
 @pytest.mark.parametrize("kind", ["MEAN", "REDUCE_MAX", "REDUCE_MIN"])

@@ -95,6 +95,7 @@ FUNCTIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("profile", "dtype"), PROFILES)
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_function_of_every_code(kind: str, profile: str, dtype: str, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def unstamped(text: str) -> str:
     return re.sub(r"_BUILD (!= )?0x[0-9a-f]{8}u", "_BUILD", text)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("core", ["cortex-m7", "cortex-m33"])
 def test_m7_and_m33_have_the_code_of_m4(core: str) -> None:
     graph = network()

@@ -122,6 +122,7 @@ def test_sound_on_random_networks(graph: Graph) -> None:
             assert (value <= high).all(), name
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(planted_nets())
 def test_agrees_with_running_the_ops(graph: Graph) -> None:

@@ -116,6 +116,7 @@ def test_two_inputs_are_refused() -> None:
         stream_in_time(normalize(net.graph(net.sum("x", net.input((8, 2, 3))))), 1)
 
 
+@pytest.mark.thorough
 def test_the_report_shows_what_is_kept() -> None:
     compiled = build(stream_in_time(normalize(keyword_net(None)), 2), load_target("cortex-m4"), "net")
     prove(compiled.plan)

@@ -77,6 +77,7 @@ def test_what_is_not_turned() -> None:
     assert {t.width for t in upright(over_time(True)).tensors.values()} == {1}
 
 
+@pytest.mark.thorough
 def test_bytes_choose(tmp_path: Path) -> None:
     """The least by default, whichever way the file has it; within many bytes the fastest."""
     target, arenas = load_target("cortex-m4"), []

@@ -57,6 +57,7 @@ def test_peaks(seed: int, rows: bool) -> None:
     assert sum(kind == "segment peaks" for kind, _ in cache.results) < fired
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 def test_plans(mode: InputMode) -> None:
     graph, cache = shortcuts(), PlanCache()

@@ -27,6 +27,7 @@ def digits() -> PlanVariant:
     return choose_plan(read(ROOT / "examples" / "digits" / "digits.onnx"), load_target("cortex-m4"), "resident")
 
 
+@pytest.mark.thorough
 def test_live_ranges_and_slots(digits: PlanVariant) -> None:
     (ring,) = (a for a in digits.candidate.allocations if a.name == "conv_3_body_0")
     rows = ring.intervals[0]

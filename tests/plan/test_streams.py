@@ -190,6 +190,7 @@ def test_every_operator_is_tried() -> None:
     assert {type(node.op) for graph in graphs for node in graph.nodes} == set(ops.OPS) - LOWERED
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_higher_picture_takes_no_more(name: str) -> None:
     low, high = (beside_outputs(around(STREAMS[name], height)) for height in (32, 128))

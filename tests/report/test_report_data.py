@@ -79,6 +79,7 @@ def test_macs_before_and_after_pruning() -> None:
     assert data["macs"] == sum(layer["macs"] for layer in data["layers"]) < whole
 
 
+@pytest.mark.thorough
 def test_a_layer_in_parts_shares_the_model_s_macs() -> None:
     whole, parts = compiled(ram="auto"), compiled("rows", 2200)
     assert len(parts.lowered.graph.nodes) > len(whole.lowered.graph.nodes)
@@ -86,6 +87,7 @@ def test_a_layer_in_parts_shares_the_model_s_macs() -> None:
     assert sum(layer["model_macs"] for layer in data["layers"]) == report_data(whole)["model_macs"]
 
 
+@pytest.mark.thorough
 def test_layers_are_counted_whole_and_those_in_parts_named() -> None:
     whole, parts = (report_data(compiled(*words)) for words in (("rows", "auto"), ("rows", 2200)))
     split = {name.rpartition("_part")[0] for layer in parts["layers"] if "_part" in (name := layer["name"])}
@@ -141,6 +143,7 @@ def divided(blob: bool = False, mode: InputMode = "resident") -> Compiled:
     return build(graph, load_target("cortex-m4"), "small", mode, blob=blob, memory=memory)
 
 
+@pytest.mark.thorough
 def test_memories_have_an_axis_each_and_an_edge_between() -> None:
     made = divided()
     data = report_data(made)
