@@ -42,10 +42,11 @@ class Comparison:
     """One model in both worlds."""
 
     def __init__(self, path: Path, **options: Mapping[str, tuple[int, ...]]) -> None:
-        self.graph, places = trace_onnx(path, **options)
+        traced = trace_onnx(path, **options)
+        self.graph = traced.graph
         pytest.importorskip("onnxruntime")
         self.reference = OrtReference(path)
-        self.isolated = LayerComparison(self.graph, places, self.reference)
+        self.isolated = LayerComparison(traced, self.reference)
         self.ends = Tally()
 
     @property

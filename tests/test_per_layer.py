@@ -63,10 +63,10 @@ def network(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("profile", ["tflm", "litert-ref"])
 def test_a_tflite_network_layer_by_layer(network: Path, profile: str) -> None:
-    graph, places = trace(network, profile)
-    found = LayerComparison(graph, places, reference(profile, network))
+    traced = trace(network, profile)
+    found = LayerComparison(traced, reference(profile, network))
     for seed in range(2):
-        found.run(feeds(graph, seed))
+        found.run(feeds(traced.graph, seed))
     assert [(layer.kind, layer.compared) for layer in found.layers] == [
         ("QUANTIZE", 180),
         ("CONV_2D", 240),
@@ -79,10 +79,11 @@ def test_a_tflite_network_layer_by_layer(network: Path, profile: str) -> None:
 
 
 def test_a_difference_stays_in_its_layer() -> None:
-    graph, places = trace(DIGITS)
+    traced = trace(DIGITS)
+    graph = traced.graph
     target = next(node for node in graph.nodes if type(node.op).__name__ == "Depthwise")
     wrong = {**graph.consts, target.op.bias: graph.consts[target.op.bias] + 400}  # type: ignore[union-attr]
-    found = LayerComparison(replace(graph, consts=wrong), places, reference("ort", DIGITS))
+    found = LayerComparison(traced._replace(graph=replace(graph, consts=wrong)), reference("ort", DIGITS))
     found.run(feeds(graph))
     differing = [layer for layer in found.layers if layer.differing]
     assert [layer.name for layer in differing] == [target.name]
@@ -93,10 +94,10 @@ def test_a_difference_stays_in_its_layer() -> None:
 
 
 def test_every_layer_of_the_example_has_a_counterpart() -> None:
-    graph, places = trace(DIGITS)
-    found = LayerComparison(graph, places, reference("ort", DIGITS))
-    found.run(feeds(graph))
-    assert {node.name for node in graph.nodes} <= {layer.name for layer in found.layers}
+    traced = trace(DIGITS)
+    found = LayerComparison(traced, reference("ort", DIGITS))
+    found.run(feeds(traced.graph))
+    assert {node.name for node in traced.graph.nodes} <= {layer.name for layer in found.layers}
     assert all(layer.compared > 0 and layer.differing == 0 for layer in found.layers)
     assert [layer.kind for layer in found.layers if layer.op == NO_CODE] == ["Flatten"]
     assert found.missing == {"DequantizeLinear": 1}

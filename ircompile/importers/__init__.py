@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.importers.findings import no_tensor
-from ircompile.importers.places import Places
+from ircompile.importers.places import Trace
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.numerics import PROFILES
 
@@ -58,7 +58,7 @@ def _upto(graph: Graph, outputs: Sequence[str]) -> Graph:
     return graph.rebuilt(reversed(kept), inputs=inputs, outputs=bindings)
 
 
-def trace(path: Path, numerics: str | None = None, outputs: Sequence[str] = ()) -> tuple[Graph, Places]:
+def trace(path: Path, numerics: str | None = None, outputs: Sequence[str] = ()) -> Trace:
     """The graph as it is read, before any pass, and where each quantized tensor of the file lies in it."""
     kind = kind_of(path, numerics)
     if kind == "tflite":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
 
 
@@ -21,3 +22,13 @@ class Place(NamedTuple):
 Places = Mapping[str, Place]
 """By the key that `references` know a tensor by: its index as text for TFLite, its name for ONNX. In the order in
 which the file computes them."""
+BiasRests = Mapping[str, Array]
+"""By tensor of the graph: what the file's float32 bias may be beyond the integer one, float64 (2, C) in codes."""
+
+
+class Trace(NamedTuple):
+    """A graph as it is read, before any pass, and what it stands for in the file."""
+
+    graph: Graph
+    places: Places
+    bias_rests: BiasRests

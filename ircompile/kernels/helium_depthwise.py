@@ -13,7 +13,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.helium_requant import recipe_of
+from ircompile.kernels.helium_requant import always_vectors, recipe_of
 from ircompile.kernels.helium_taps import adds_in_halves, choose_lanes, is_direct, lanes_instructions
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.qtype import INT8
@@ -57,8 +57,8 @@ def choose_depthwise_lanes(op: ops.Depthwise, site: Site, request: Request) -> K
     if op.window.dilation[1] > 1 or site.consts[op.weights].dtype != INT8.dtype:
         return None
     multiplier = site.output.channels // site.inputs[0].channels
-    # where only lane by lane gives the codes, strips are there for it
-    plain = multiplier == 1 and op.requant.rounding in ("double", "float32_even")
+    # only strips can requantize lane by lane
+    plain = multiplier == 1 and always_vectors(op.requant, site.consts[op.requant.scale], request.features)
     if plain and channels_estimate(op, site) < strips_estimate(op, site):
         return choose_lanes(op, site) if is_direct(op, site) else choose_channels(op, site)
     return choose_strips(op, site)

@@ -63,6 +63,13 @@ def recipe_of(op: ops.Convolution, site: Site, context: Context) -> VectorRecipe
     return vector_recipe(op.requant, scale, bias, low, high, context.features)
 
 
+def always_vectors(requant: Requant, scale: Array, features: Features) -> bool:
+    """Whether vectors give the codes of all accumulators that there may be: no channel goes lane by lane."""
+    if requant.rounding == "float32_even":
+        return features.fpu
+    return requant.rounding == "double" and bool(np.all(np.asarray(scale) >= 0))
+
+
 def vector_recipe(
     requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, features: Features
 ) -> VectorRecipe:
@@ -72,7 +79,8 @@ def vector_recipe(
     if requant.low == requant.high:
         words = np.stack([bias * 0, bias * 0, bias * 0 + requant.low], axis=1)
         return VectorRecipe(Lanes("line", shift=0), words, {"constant": len(bias)})
-    if requant.rounding == "float32_even" and features.fpu:
+    vectors = always_vectors(requant, scale, features)
+    if vectors and requant.rounding == "float32_even":
         return float_recipe(requant, scale, bias)
     if np.all(scale >= 0) and not np.any(wraps(requant, scale, lo, hi)):
         steps = steps_of(requant, scale, lo, hi)
@@ -80,7 +88,7 @@ def vector_recipe(
             recipe = solve(steps, bias, attempt, 0)
             if recipe is not None:
                 return line_recipe(recipe)
-    if requant.rounding == "double" and np.all(scale >= 0):
+    if vectors:
         return double_recipe(requant, scale, bias)
     recipe = synthesize(requant, scale, bias, lo, hi, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu)
     return VectorRecipe(Lanes("scalar"), recipe.words[:, :1], {recipe.form.key: len(bias)}, recipe)

@@ -15,18 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.importers import trace
-from ircompile.importers.places import Place, Places
+from ircompile.importers.places import Place, Trace
 from ircompile.ir.bindings import to_graph
-from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array, Rows, Tensor
 from ircompile.qtype import FLIP
 from ircompile.verification.references import Reference, open_reference
-from ircompile.verification.rounding_ties import Span, carried, exact_value, is_tie, may_be
+from ircompile.verification.rounding_ties import Interval, Span, carried, exact_interval, is_tie, may_be
 
 NO_CODE = "(no code)"
 """What stands for our op where the framework's operator only renames bytes."""
 
-Exact = Callable[[], Array | None]
+Exact = Callable[[], Interval | None]
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ class Layer:
     def plus(self, ours: Array, theirs: Array, exact: Exact, span: Span | None = None) -> Layer:
         """With more codes compared.
 
-        `exact` gives the real values in codes, or None where nothing is rounded; `span` the codes that the
-        framework may have as well, because of what came before.
+        `exact` gives between which real values, in codes, the result lies, or None where nothing is rounded; `span`
+        the codes that the framework may have as well, because of what came before.
         """
         distance = np.abs(ours.astype(np.int64) - theirs.astype(np.int64))
         real = exact() if distance.any() else None
@@ -74,11 +73,12 @@ class Layer:
 class LayerComparison:
     """A model in both worlds."""
 
-    def __init__(self, graph: Graph, places: Places, reference: Reference) -> None:
-        self.graph, self.reference = graph, reference
+    def __init__(self, traced: Trace, reference: Reference) -> None:
+        self.graph, self.reference, self._bias_rests = traced.graph, reference, traced.bias_rests
+        graph = traced.graph
         self.kinds = {key: operator.kind for operator in reference.operators for key in operator.outputs}
         self._places: dict[str, dict[str, Place]] = {}
-        for key, place in places.items():
+        for key, place in traced.places.items():
             self._places.setdefault(place.tensor, {})[key] = place
         ends = graph.outputs if graph.numerics == "ort" else ()  # whose tensors have names, as outputs have
         self._ends = {e.tensor: e for e in ends if e.dtype == "float32" and not e.rounded}
@@ -107,7 +107,7 @@ class LayerComparison:
             site, inputs = graph.site(node), [values[name] for name in node.inputs]
             ours = np.asarray(node.op.simulate(site, [Rows(i) for i in inputs], 0, site.output.height))
             layer = Layer(node.name, node.source, "", type(node.op).__name__)
-            exact = partial(exact_value, node.op, site, inputs)
+            exact = partial(exact_interval, node.op, site, inputs, self._bias_rests.get(node.output))
             span = carried(node.op, site, inputs, [spans.get(name) for name in node.inputs])
             values[node.output] = self._compare(layer, site.output, ours, theirs, exact, span)
             found = span or may_be(node.op, exact(), ours) if values[node.output] is ours else None
@@ -163,7 +163,7 @@ def isolate(
 
     With `outputs`, only the layers that these tensors of the file need.
     """
-    found = LayerComparison(*trace(path, numerics, outputs), open_reference(reference, path))
+    found = LayerComparison(trace(path, numerics, outputs), open_reference(reference, path))
     for feeds in inputs:
         found.run(feeds)
     return found

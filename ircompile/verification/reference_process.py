@@ -120,15 +120,15 @@ def answer(folder: str) -> None:
     """What the process does: answers the question of a folder, input by input."""
     question: Question = pickle.loads((Path(folder) / "question").read_bytes())
     try:
-        graph, places = trace(question.model, question.reference, question.outputs)
+        traced = trace(question.model, question.reference, question.outputs)
         if question.layers:
-            isolated = LayerComparison(graph, places, open_reference(question.reference, question.model))
+            isolated = LayerComparison(traced, open_reference(question.reference, question.model))
         else:
-            runner = _Runner(graph, places, question, Path(folder))
+            runner = _Runner(traced.graph, traced.places, question, Path(folder))
         for number in range(question.start, len(question.feeds)):
             feeds = question.feeds[number]
             if question.restart and number % question.restart == 0:
-                runner = _Runner(graph, places, question, Path(folder))
+                runner = _Runner(traced.graph, traced.places, question, Path(folder))
             if question.layers:
                 isolated.run(feeds)
                 found: Any = [asdict(layer) for layer in isolated.layers]

@@ -155,3 +155,15 @@ def test_of_the_other_profile(tmp_path: Path) -> None:
     path = one_op(tmp_path / "x.tflite", "RELU", [codes()], [codes()])
     with pytest.raises(CompileError, match="int16 with --numerics tflm"):
         load(path, "litert-ref")
+
+
+@pytest.mark.parametrize("fill", [2**47, -(2**48), 2**62])
+def test_biases_that_the_framework_does_not_define_are_refused(fill: int, tmp_path: Path) -> None:
+    kernel, biases = weights(4, 1, 1, 5), const([7, fill, 0, -3], "int64", 0.001)
+    path = one_op(
+        tmp_path / "op.tflite", "CONV_2D", [codes(), kernel, biases], [codes((1, 6, 7, 4), 0.003)], **SAME
+    )
+    with pytest.raises(CompileError, match="a sum of channel 1 can reach") as refusal:
+        load(path)
+    assert "CONV_2D" in refusal.value.where
+    assert "dead channel" in refusal.value.hint

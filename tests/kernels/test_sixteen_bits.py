@@ -12,6 +12,7 @@ from ladder import climb, codes_for, join
 from nets import Net
 from proved import prove
 
+from ircompile.errors import CompileError
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.numerics import Requant
@@ -209,3 +210,11 @@ def test_32_bits_in(tmp_path: Path) -> None:
     net.tensors["x"] = replace(net.tensors["x"], dtype="int32")
     net.op(ops.Rescale(2.0**-17 * 1.3, 2.0**-17 * 1.3, *FULL), "x")
     climb(net.graph(), tmp_path, rungs=("gcc", "cortex-m0plus", "cortex-m4"))
+
+
+def test_negative_scales_are_refused() -> None:
+    net = Wide(SHAPE)
+    y = net.dense("x", 3, ops.Window((1, 1)))
+    net.consts["s0"] = net.consts["s0"] * [1, -1, 1]
+    with pytest.raises(CompileError, match="negative scale"):
+        net.graph(y)

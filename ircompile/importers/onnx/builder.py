@@ -38,6 +38,7 @@ class Builder(GraphBuilder):
         super().__init__()
         self._labels = labels
         self._arranged: dict[tuple[str, str, str], str] = {}
+        self.bias_rests: dict[str, Array] = {}
 
     def activation(self, name: str, shape: Shape, quant: Quant | None, dtype: str = "int8") -> str:
         """Adds a tensor of a quantization that may not be known yet; returns its name, which is unique."""

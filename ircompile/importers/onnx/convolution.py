@@ -28,7 +28,7 @@ from ircompile.importers.onnx.pooling import spatial, window
 from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, computes, unknown
 from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
-from ircompile.importers.onnx.weights import bias_codes, narrow, per_channel, ungrouped, weights_of
+from ircompile.importers.onnx.weights import bias_units, narrow, per_channel, ungrouped, weights_of
 from ircompile.ir.numerics import Requant
 from ircompile.ir.ops import Conv, Depthwise, Window
 from ircompile.ir.tensor import Array
@@ -89,7 +89,8 @@ def emit(context: Context, linear: Linear, target: Target) -> View:
     sx, sy = np.float32(real.quant.scale), np.float32(target.quant.scale)
     step = (np.float32(linear.gain) * sx) * linear.scale.astype(np.float32)
     factor = np.ones(linear.channels, np.float32) if linear.factor is None else linear.factor.astype(np.float32)
-    bias = _bias(linear, step, factor)
+    units = _bias_units(linear, step, factor)
+    bias = np.rint(units[0])
     step = step * np.abs(factor)
     flip = np.where(factor < 0, -1, np.where(factor == 0, 0, 1))
     weights = weights * (flip if linear.depthwise else flip.reshape(-1, 1, 1, 1))
@@ -108,6 +109,7 @@ def emit(context: Context, linear: Linear, target: Target) -> View:
         requant,
     )
     out = builder.emit(raw, op, [source], target.quant)
+    builder.bias_rests[out] = (units - bias) * step / sy
     rank = real.view.rank
     return view_of(out, _shape(builder.tensors[out].shape, linear.axes, rank), linear.axes)
 
@@ -134,17 +136,17 @@ def _operand(context: Context, linear: Linear) -> tuple[str, Array]:
     return builder.reshape(linear.raw, view.tensor, (1, 1, order.size)), weights
 
 
-def _bias(linear: Linear, step: Array, factor: Array) -> Array:
-    """int64 (C_out,) in units of step * |factor|: the file's own integers wherever they are such."""
+def _bias_units(linear: Linear, step: Array, factor: Array) -> Array:
+    """float64 (2, C_out) in units of step * |factor|, as of `bias_units`: whole numbers where the file has such."""
     rest = np.zeros(linear.channels) if linear.shift is None else linear.shift.astype(np.float64)
     unit = step.astype(np.float64) * np.abs(factor)
     with np.errstate(all="ignore"):
-        extra = np.rint(np.where(rest == 0, 0, rest / np.where(unit == 0, 1, unit)))
-    codes = bias_codes(linear.raw, linear.bias, step, linear.bias_gain)
+        extra = np.where(rest == 0, 0, rest / np.where(unit == 0, 1, unit))
+    units = bias_units(linear.raw, linear.bias, step, linear.bias_gain)
     if not np.all(np.isfinite(extra)):
         raise CompileError(linear.raw.where, "its bias is not finite", "finite numbers")
-    total = codes * np.where(factor < 0, -1, 1) + np.clip(extra, -(2.0**31), 2.0**31 - 1).astype(np.int64)
-    return np.clip(total, -(2**31), 2**31 - 1)
+    total = units * np.where(factor < 0, -1, 1) + extra
+    return np.asarray(np.clip(total, -(2.0**31), 2.0**31 - 1))
 
 
 def _conv(context: Context, expr: Expr) -> Linear:

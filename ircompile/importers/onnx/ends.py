@@ -30,7 +30,7 @@ from ircompile.importers.onnx.lowering import HINT_QDQ, Context
 from ircompile.importers.onnx.reader import Model, Port
 from ircompile.importers.onnx.record import Range
 from ircompile.importers.onnx.values import Codes, Entry, Expr, Quant, Real, Target, Value, constant
-from ircompile.importers.onnx.weights import bias_codes
+from ircompile.importers.onnx.weights import bias_units
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.names import sanitize
 from ircompile.ir.ops import Flip
@@ -261,7 +261,7 @@ def bounds_of(linear: Linear) -> Range:
     step = np.float64(linear.gain) * linear.source.quant.scale * linear.scale.astype(np.float64)
     axis = (0, 1) if linear.depthwise else (1, 2, 3)
     up, down = np.maximum(linear.weights, 0).sum(axis=axis), np.minimum(linear.weights, 0).sum(axis=axis)
-    bias = bias_codes(linear.raw, linear.bias, step.astype(np.float32), linear.bias_gain)
+    bias = bias_units(linear.raw, linear.bias, step.astype(np.float32), linear.bias_gain)[1]
     low, high = -128 - zero, 127 - zero
     # padding counts as the zero point, which may be the least or the greatest code
     least = (up * min(low, 0) + down * max(high, 0) + bias) * step

@@ -117,6 +117,13 @@ def lower_average_pool(context: Context, expr: Expr, target: Target) -> View:
         raise CompileError(raw.where, f"dilation {shape.dilation}", "dilation 1")
     if raw.get("count_include_pad", 0) and any(shape.padding):
         # ONNX Runtime divides by the whole window then, also where ceil_mode lets it hang over the padding.
+        if raw.get("ceil_mode", 0) and (real.unsigned is None or real.unsigned != target.unsigned):
+            floor = replace(raw, attributes={**raw.attributes, "ceil_mode": 0})
+            if _window(floor, real.view) != shape:
+                raise CompileError(
+                    raw.where, "counts padding, has ceil_mode windows that hang over it, and codes of two types",
+                    "DequantizeLinear and QuantizeLinear of one type", "quantize both sides as int8 or as uint8",
+                )  # fmt: skip
         top, bottom, left, right = shape.padding
         pad = Pad((top, left, 0), (bottom, right, 0), real.quant.zero)
         source = builder.emit(raw, pad, [source], real.quant, "pad")

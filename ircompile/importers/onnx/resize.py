@@ -14,7 +14,7 @@ from ircompile.importers.onnx.pooling import placed, spatial
 from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, computes, keeps, unknown
 from ircompile.importers.onnx.values import Expr, Real, Target
-from ircompile.importers.onnx.weights import bias_codes, narrow, per_channel, weights_of
+from ircompile.importers.onnx.weights import bias_units, narrow, per_channel, weights_of
 from ircompile.ir.numerics import Requant
 from ircompile.ir.ops import Resize, TransposeConv
 
@@ -136,7 +136,8 @@ def lower_transposed(context: Context, expr: Expr, target: Target) -> View:
     size, padding = _transposed_size(raw, real.view, codes.shape[2:], strides, count)
     step = np.float32(real.quant.scale) * per_channel(raw, weights, 1)
     name = builder.name(raw)
-    bias = bias_codes(raw, expr.args[2] if len(expr.args) > 2 else None, step)
+    units = bias_units(raw, expr.args[2] if len(expr.args) > 2 else None, step)
+    bias = np.rint(units[0])
     scale = builder.const(f"{name}_scale", (step / np.float32(target.quant.scale)).astype(np.float64))
     op = TransposeConv(
         size, (strides[0], strides[1]), padding,
@@ -146,6 +147,7 @@ def lower_transposed(context: Context, expr: Expr, target: Target) -> View:
     )  # fmt: skip
     axes = natural_axes(rank)
     out = builder.emit(raw, op, [context.source(real, raw, axes)], target.quant)
+    builder.bias_rests[out] = (units - bias) * step / target.quant.scale
     return placed(context, out, axes, rank)
 
 

@@ -38,11 +38,15 @@ class Quant:
 
 @dataclass(frozen=True)
 class Target:
-    """What a float expression is quantized to: its scale and zero point, and the codes that may come out."""
+    """What a float expression is quantized to: its scale and zero point, and the codes that may come out.
+
+    `unsigned`: whether they are uint8 in the file; None where no QuantizeLinear of the file says it.
+    """
 
     quant: Quant
     low: int = -128
     high: int = 127
+    unsigned: bool | None = None
 
     def clamped(self, low: float, high: float) -> Target:
         """Narrowed to real values in [low, high]: rounding is monotone, so clamping after it is the same."""
@@ -95,10 +99,11 @@ class Codes:
 
 @dataclass(frozen=True, eq=False)
 class Real:
-    """A dequantized activation."""
+    """A dequantized activation; `unsigned` as that of a Target."""
 
     view: View
     quant: Quant
+    unsigned: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,7 @@ from ircompile.importers.onnx.proto import GRAPH
 from ircompile.importers.onnx.reader import Model, OnnxNode, read_model
 from ircompile.importers.onnx.tables import lower_island
 from ircompile.importers.onnx.values import Codes, Const, Entry, Expr, Quant, Real, Target, Value, Weights, constant
-from ircompile.importers.places import Place, Places
+from ircompile.importers.places import Place, Trace
 from ircompile.ir.graph import Graph, validate
 from ircompile.ir.names import sanitize
 
@@ -180,7 +180,7 @@ class Walk:
             return quantizers.quantized(raw, numbers, scale, zero)
         quant, unsigned = quantizers.activation(raw, scale, zero, quantizers.output_type(raw))
         assert value is not None
-        return Codes(self.context.materialize(value, Target(quant), raw), unsigned, quant)
+        return Codes(self.context.materialize(value, Target(quant, unsigned=unsigned), raw), unsigned, quant)
 
     def _dequantize(self, raw: OnnxNode, arguments: list[Value | None]) -> Value:
         value, scale, zero = (*arguments, None, None)[:3]
@@ -199,7 +199,7 @@ class Walk:
         if tensor in self._open:
             self._open.discard(tensor)
             ends.meaning(self.builder, tensor, quant)
-        return Real(codes.view, quant)
+        return Real(codes.view, quant, codes.unsigned)
 
     def _qlinear(self, raw: OnnxNode, arguments: list[Value | None]) -> Value:
         form = form_of(raw)
@@ -221,7 +221,8 @@ class Walk:
         first = next((a for a in arguments if isinstance(a, Codes)), None)
         dtype = "uint8" if first is None or first.unsigned else "int8"
         quant, unsigned = quantizers.activation(raw, padded[form.output], padded[form.output + 1], dtype)
-        return Codes(self.context.materialize(expr, Target(quant), renamed), unsigned, quant)
+        target = Target(quant, unsigned=unsigned)
+        return Codes(self.context.materialize(expr, target, renamed), unsigned, quant)
 
 
 def check_quantized(model: Model) -> None:
@@ -257,7 +258,7 @@ def trace_onnx(
     numerics: str | None = None,
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
-) -> tuple[Graph, Places]:
+) -> Trace:
     """The graph of a file, and where each quantized tensor of it lies in the graph, by its name."""
     if numerics not in (None, *PROFILES):
         raise CompileError(str(path), f"numerics {numerics!r} of an ONNX model", ", ".join(PROFILES))
@@ -270,7 +271,8 @@ def trace_onnx(
         except CompileError as error:
             raise hinted(model, error) from error.__cause__
     views = {name: value.view for name, value in walk.values.items() if isinstance(value, Codes)}
-    return graph, {n: Place(v.tensor, v.index) for n, v in views.items() if v.tensor in graph.tensors}
+    places = {n: Place(v.tensor, v.index) for n, v in views.items() if v.tensor in graph.tensors}
+    return Trace(graph, places, walk.context.builder.bias_rests)
 
 
 def read_onnx(

@@ -52,25 +52,27 @@ def narrow(raw: OnnxNode, weights: Array) -> Array:
     raise CompileError(raw.where, f"weights from {low} to {high}", "weights of 8 bits")
 
 
-def bias_codes(raw: OnnxNode, value: Value | None, step: Array, gain: float = 1.0) -> Array:
-    """int64 (C_out,) bias in units of `step` (C_out,): the file's own integers, or its float numbers rounded.
+def bias_units(raw: OnnxNode, value: Value | None, step: Array, gain: float = 1.0) -> Array:
+    """float64 (2, C_out) bias in units of `step` (C_out,): [0] in whole units before `gain`, [1] as it is.
+
+    ONNX Runtime rounds a float bias to whole units where it computes in integers, before it multiplies by `gain`.
 
     Raises CompileError where a quantized bias is no whole multiple of the unit, and where it is int32 of another
     scale, whose integers ONNX Runtime takes all the same.
     """
     if value is None:
-        return np.zeros(step.shape, np.int64)
+        return np.zeros((2, *step.shape))
     integer = isinstance(value, Const) and value.array.dtype == np.int32
     numbers = value.array if isinstance(value, Const) else constant(value)
     if numbers is None or numbers.size not in (1, step.size):
         raise CompileError(raw.where, "its bias is no constant of one number a channel", "constants")
     if gain == 1 and (integer or (isinstance(value, Weights) and _matching(value, step))):
         codes = value.centred if isinstance(value, Weights) else numbers
-        return np.broadcast_to(codes.reshape(-1), step.shape).astype(np.int64)
-    real = np.broadcast_to(numbers.reshape(-1), step.shape).astype(np.float64) * gain
+        return np.broadcast_to(codes.reshape(-1), (2, *step.shape)).astype(np.float64)
+    real = np.broadcast_to(numbers.reshape(-1), step.shape).astype(np.float64)
     with np.errstate(all="ignore"):
-        codes = np.rint(real if integer else real / np.where(step == 0, 1, step.astype(np.float64)))
-    if not np.all(np.isfinite(codes)):
+        units = real if integer else real / np.where(step == 0, 1, step.astype(np.float64))
+    if not np.all(np.isfinite(units)):
         raise CompileError(raw.where, "its bias is not finite", "finite numbers")
     if isinstance(value, Weights) and gain == 1 and (value.codes.dtype == np.int32 or not _whole(real, step)):
         raise CompileError(
@@ -78,7 +80,7 @@ def bias_codes(raw: OnnxNode, value: Value | None, step: Array, gain: float = 1.
             f"{float(step.flat[0]):.6g}", "the product of the scales of input and weights",
             "write the bias as int32 of that scale, or in float",
         )  # fmt: skip
-    return np.clip(codes, -(2.0**31), 2.0**31 - 1).astype(np.int64)
+    return np.clip(np.stack([np.rint(units), units]) * gain, -(2.0**31), 2.0**31 - 1)
 
 
 def _whole(real: Array, step: Array) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.importers.door import door
-from ircompile.importers.places import Place, Places
+from ircompile.importers.places import Place, Places, Trace
 from ircompile.importers.tflite import (
     convolution,
     elementwise,
@@ -62,10 +62,10 @@ def read_tflite(path: Path, numerics: str = "tflm", name: str | None = None, out
     return lowered(path, numerics, name, outputs)[1]
 
 
-def trace_tflite(path: Path, numerics: str = "tflm", outputs: Sequence[str] = ()) -> tuple[Graph, Places]:
+def trace_tflite(path: Path, numerics: str = "tflm", outputs: Sequence[str] = ()) -> Trace:
     """The same, and where each quantized tensor of the file lies in the graph, by its index."""
     low, graph = lowered(path, numerics, None, outputs)
-    return graph, places(low, graph)
+    return Trace(graph, places(low, graph), {})
 
 
 def lowered(

@@ -12,7 +12,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.ops.borders import class_sums
-from ircompile.ir.ops.limits import WIDE_SHIFT, check_multiplier
+from ircompile.ir.ops.limits import WIDE_SHIFT, WIDE_SUM, check_multiplier
 from ircompile.ir.ops.op import Const, Op, of_one_type
 from ircompile.ir.ops.ranges import Range, requantized, wrapped
 from ircompile.ir.tensor import Array, Rows, Site
@@ -95,8 +95,25 @@ class Convolution(Op):
         if not np.isfinite(scale).all():
             raise CompileError(self.requant.scale, "has a scale that is no number", "finite scales")
         if self.requant.rounding == "wide":
-            check_multiplier(scale, WIDE_SHIFT)
+            self._check_wide(site)
         super().check(site)
+
+    def _check_wide(self, site: Site) -> None:
+        """Raises CompileError for what TFLite's arithmetic of int64 accumulators does not define."""
+        bias, scale, source = site.consts[self.bias], site.consts[self.requant.scale], site.inputs[0]
+        if np.any(scale < 0):
+            raise CompileError(self.requant.scale, "holds a negative scale of sums of 64 bits", "positive scales")
+        check_multiplier(scale, WIDE_SHIFT)
+        weights = np.moveaxis(site.consts[self.weights].astype(np.float64), self.channel_axis, 0)
+        farthest = max(abs(end - source.zero_point) for end in source.qtype.range)
+        sums = np.abs(bias.astype(np.float64)) + farthest * np.abs(weights).reshape(len(bias), -1).sum(axis=1)
+        if np.any(sums >= WIDE_SUM):
+            channel = int(np.argmax(sums))
+            raise CompileError(
+                self.bias, f"a sum of channel {channel} can reach {sums[channel]:.4g} with its bias",
+                "sums below 2^47 where biases have 64 bits",
+                "a bias that large comes of a weight scale near 0: a dead channel, to be left out of the model",
+            )  # fmt: skip
 
     def factors(self, site: Site) -> Array:
         fixed = self.requant.rounding in ("double", "single")

@@ -28,6 +28,8 @@ MOST_SHIFT = 30
 """Bits that TFLite's arithmetic can shift an int32 left by; more is undefined in C, in the frameworks' too."""
 WIDE_SHIFT = 7
 """The same of its arithmetic of int64 accumulators."""
+WIDE_SUM = 2**47
+"""Accumulators of this size and above are outside of what TFLite's arithmetic of int64 defines."""
 
 
 def check_op(op: Op, inputs: Sequence[Tensor], output: Tensor, consts: Consts) -> None:
