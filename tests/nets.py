@@ -7,9 +7,10 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.builder import GraphBuilder, plain_binding
 from ircompile.ir.families import V2_BLOCKS
-from ircompile.ir.graph import Graph, validate
+from ircompile.ir.graph import Graph
 from ircompile.ir.numerics import Requant
 from ircompile.ir.tensor import Array
+from ircompile.ir.validate import validate
 
 
 class Net(GraphBuilder):

@@ -15,8 +15,9 @@ from remembering import Remembering, calls_for, everything, wake_word
 from ircompile.errors import CompileError, InternalError
 from ircompile.importers.ir import parse_ir, print_ir
 from ircompile.ir import ops
-from ircompile.ir.graph import Graph, State, validate
+from ircompile.ir.graph import Graph, State
 from ircompile.ir.simulate import run_calls, run_graph
+from ircompile.ir.validate import validate
 from ircompile.passes import normalize
 from ircompile.pipeline import build
 from ircompile.plan.simulate import new_arena, run_plan

@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from ircompile.ir.builder import GraphBuilder, plain_binding
-from ircompile.ir.graph import Graph, State, validate
+from ircompile.ir.graph import Graph, State
 from ircompile.ir.numerics import Requant
 from ircompile.ir.ops import Concat, Conv, Slice, Table, Window
 from ircompile.ir.tensor import Array
+from ircompile.ir.validate import validate
 
 BANDS, ROWS, SUMS, CALLS = 40, 3, 8, 20
 """Features of a row, rows of a call, sums of bands, calls of a window."""

@@ -9,6 +9,7 @@ import numpy as np
 from ircompile.checks.arithmetic import check_arithmetic
 from ircompile.checks.convolutions import check_convolution
 from ircompile.checks.reach import Reach, reach
+from ircompile.checks.running_sums import check_running_sums
 from ircompile.checks.stored import Convolution, Misplaced
 from ircompile.checks.windows import Ends
 from ircompile.errors import InternalError
@@ -22,6 +23,7 @@ def check_layers(program: Program) -> Counter[str]:
     """Counts "channels", "weights", "thresholds" and "pairs" compared. Raises InternalError naming the layer."""
     graph, counts = program.plan.graph, Counter[str]()
     reached = reach(graph, program.intervals.codes)
+    check_running_sums(graph)
     _check_intervals(program, reached)
     for node in graph.nodes:
         site, packed = graph.site(node), program.packed[node.name]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ircompile.checks.reach import reach
 from ircompile.checks.windows import Ends, partial_sums
-from ircompile.ir.graph import Graph, Node, validate
+from ircompile.ir.graph import Graph, Node
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.ops import (
     AveragePool,
@@ -36,6 +36,7 @@ from ircompile.ir.ops import (
     const_names,
 )
 from ircompile.ir.tensor import Array, Rows
+from ircompile.ir.validate import validate
 from ircompile.qtype import INT8
 
 

@@ -27,12 +27,14 @@ from ircompile.ir.ops import (
     L2Normalization,
     MaxPool,
     Mean,
+    MeanOfSums,
     Moving,
     Op,
     PixelTable,
     Prelu,
     Rescale,
     Resize,
+    RunningSum,
     Sigmoid,
     Softmax,
     Table,
@@ -120,6 +122,8 @@ def _output(node: Node, site: Site, inputs: list[Ends]) -> Ends | None:
         case Mean(lookup=lookup) if lookup is not None:
             at, mean = site._replace(inputs=(op.source(site),)), replace(op, lookup=None)
             return _whole(mean, at, [_looked_up(site.consts[lookup.name], inputs[0])])
+        case RunningSum(of=count):
+            return Ends(*(side * count for side in inputs[1]))
         case Resize():
             return _by_values(op, site, inputs[0])
         case Softmax() | L2Normalization():
@@ -249,6 +253,6 @@ def _prelu_may_wrap(op: Prelu, site: Site) -> bool:
 
 def _mean_may_wrap(op: Mean, site: Site) -> bool:
     source = op.source(site)
-    code = source.qtype
+    code = site.output.qtype if isinstance(op, MeanOfSums) else source.qtype
     largest = max(code.high - source.zero_point, source.zero_point - code.low) * op.count(source)
     return op.rounding == "integer" and bool(_shifts_out(largest, op.multiplier(site)[1]))

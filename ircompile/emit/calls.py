@@ -128,7 +128,9 @@ class Calls:
                 arguments.append(typed(self.memory.row(name, "0"), dtype))
             elif kernel.call == "row":
                 row = self._row_of(kernel, node, position, tensor.height)
-                arguments.append(typed(self.memory.row(name, row), dtype))
+                like_first = tensor.dtype == self.plan.tensor(node.inputs[0]).dtype
+                kind = dtype if like_first else tensor.dtype
+                arguments.append(typed(self.memory.row(name, row), kind))
             else:
                 window = window_of(node.op)
                 top, stride = window.padding[0], window.stride[0]

@@ -23,10 +23,11 @@ from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_
 from ircompile.errors import CompileError
 from ircompile.importers.door import door, printable
 from ircompile.ir import ops
-from ircompile.ir.graph import Graph, IoBinding, Node, State, validate
+from ircompile.ir.graph import Graph, IoBinding, Node, State
 from ircompile.ir.numerics import PROFILES, Requant
 from ircompile.ir.ops.limits import checked
 from ircompile.ir.tensor import Array, Tensor
+from ircompile.ir.validate import validate
 
 CLASSES = {cls.__name__: cls for cls in (*ops.OPS, ops.Window, ops.Constant, ops.Lookup, Requant, IoBinding, State)}
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Kernels of pooling and of means."""
+"""Kernels of pooling, of means and of sums that move on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ def choose_mean(op: ops.Mean, site: Site, request: Request) -> Kernel:
     """Row after row into sums, where there is more than one row to add."""
     extras: tuple[Extra, ...] = ("step", "sums") if op.state_bytes(site) else ()
     return Kernel("mean", pack_mean, "row", ("hwc",), extras=extras)
+
+
+def choose_running_sum(op: ops.RunningSum, site: Site, request: Request) -> Kernel:
+    """The sum and a row a step; between steps, where there are several, the sum lies in the node's own memory."""
+    steps = op.steps(site)
+    extras: tuple[Extra, ...] = ("step", "sums") if steps > 1 else ()
+    rows = ((1, 0, steps), (1, op.first, 1))  # of the first, row 0
+    return Kernel("running_sum", pack_running_sum, "row", ("hwc", "hwc"), extras=extras, rows=rows)
 
 
 def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, context: Context) -> Packed:
@@ -50,6 +58,8 @@ def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
         arrays["requant"] = requant_words(recipe)
         counts = {recipe.form.key: target.channels}
         return Packed(suffix, {**key, "arithmetic": "line"}, arrays, sizes, recipe.form, counts)
+    if op.rounding == "sum":
+        return Packed(f"{suffix}_sum", {**key, "arithmetic": "sum"}, arrays, sizes)
     if op.rounding == "integer":
         sizes["start"] = -op.count(source) * source.zero_point
         sizes["multiplier"], sizes["shift"] = op.multiplier(site)
@@ -58,6 +68,15 @@ def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
         sizes |= {"start": 0, "count": op.count(source)}
     sizes |= {"low": op.low, "high": op.high}
     return Packed(f"{suffix}_{op.rounding}", {**key, "arithmetic": op.rounding}, arrays, sizes)
+
+
+def pack_running_sum(op: ops.RunningSum, site: Site, context: Context) -> Packed:
+    """How many sums there are, and of what the rows are."""
+    steps, row_type = op.steps(site), site.inputs[1].qtype.c_type
+    sizes = {"count": site.output.width * site.output.channels} | ({"last": steps - 1} if steps > 1 else {})
+    key = {"row_type": row_type, "leaving": op.leaving, "summed": steps > 1}
+    suffix = "_".join(["leaving"] * op.leaving + [site.inputs[1].dtype] + ["rows"] * (steps > 1))
+    return Packed(suffix, key, {}, sizes)
 
 
 def core_of(features: Features) -> Core:
@@ -69,4 +88,6 @@ KERNELS: dict[type[ops.Op], Choose] = {
     ops.MaxPool: choose_pool,
     ops.AveragePool: choose_pool,
     ops.Mean: choose_mean,
+    ops.MeanOfSums: choose_mean,
+    ops.RunningSum: choose_running_sum,
 }

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from ircompile.analyses.intervals import notice_overflow
 from ircompile.errors import CompileError
-from ircompile.ir.graph import Graph, validate
+from ircompile.ir.graph import Graph
+from ircompile.ir.validate import validate
 from ircompile.passes.absorb_transposes import absorb_transposes
 from ircompile.passes.drop_dead import drop_dead
 from ircompile.passes.drop_identities import drop_identities

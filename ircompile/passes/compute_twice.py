@@ -17,8 +17,9 @@ from dataclasses import replace
 from itertools import count
 
 from ircompile.analyses.pipeline_breakers import PipelineBreaker, pipeline_breakers
-from ircompile.ir.graph import Graph, Node, validate
+from ircompile.ir.graph import Graph, Node
 from ircompile.ir.rewrite import writers
+from ircompile.ir.validate import validate
 
 MOST_MACS = 0.2  # of the graph's own, that may be added in all
 ENDING = "_again"

@@ -17,9 +17,10 @@ import numpy as np
 
 from ircompile.analyses.intervals import analyze
 from ircompile.analyses.live_channels import live_channels, read_conv
-from ircompile.ir.graph import Graph, Node, Pruned, validate
+from ircompile.ir.graph import Graph, Node, Pruned
 from ircompile.ir.ops import Convolution, DenseConvolution
 from ircompile.ir.tensor import Array
+from ircompile.ir.validate import validate
 from ircompile.passes.drop_dead import drop_dead
 from ircompile.passes.shrink_channels import shrink_channels
 

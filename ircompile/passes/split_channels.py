@@ -13,11 +13,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ircompile.ir.graph import Graph, Node, validate
+from ircompile.ir.graph import Graph, Node
 from ircompile.ir.numerics import Requant
 from ircompile.ir.ops import Concat, Conv, Depthwise, Table
 from ircompile.ir.rewrite import unique, writers
 from ircompile.ir.tensor import Array, Tensor
+from ircompile.ir.validate import validate
 
 STEP = 4  # channels of a part are a multiple of this, as kernels like it
 

@@ -18,9 +18,12 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.ir import ops
-from ircompile.ir.graph import Graph, IoBinding, Node, State, validate
+from ircompile.ir.graph import Graph, IoBinding, Node, State
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array, Tensor
+from ircompile.ir.validate import validate
+from ircompile.passes.drop_identities import drop_identities
+from ircompile.passes.running_sums import running_sums
 
 
 def stream_in_time(graph: Graph, hop: int) -> Graph:
@@ -39,12 +42,12 @@ def stream_in_time(graph: Graph, hop: int) -> Graph:
             f"the input is {binding.shape}, {tensor.height} rows in the graph",
             "an input whose rows are moments, and fewer new ones than it has",
         )
-    streamed = _Streaming(graph, hop).graph_of(binding)
+    streamed = running_sums(drop_identities(_Streaming(graph, hop).graph_of(binding)))
     whole, part = graph.macs(), streamed.macs()
     kept = sum(s.rows * streamed.tensors[s.tensor].row_bytes for s in streamed.states)
     notice = (
         f"--stream {hop}: a call computes {part:,} of the window's {whole:,} multiply-accumulates "
-        f"({100 * part / max(whole, 1):.0f} %), and keeps rows of {kept:,} bytes for the next"
+        f"({100 * part / max(whole, 1):.0f} %), and keeps {kept:,} bytes of rows and sums for the next"
     )
     return validate(replace(streamed, notices=(*graph.notices, notice)))
 

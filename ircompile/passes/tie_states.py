@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.ir.graph import Graph, IoBinding, Node, State, validate
+from ircompile.ir.graph import Graph, IoBinding, Node, State
 from ircompile.ir.names import Names
 from ircompile.ir.ops import Flip, Slice
+from ircompile.ir.validate import validate
 
 Pair = tuple[str, str]
 """The names that an input and an output have in the model's file."""

@@ -15,8 +15,9 @@ from typing import Literal
 import numpy as np
 
 from ircompile.ir import ops
-from ircompile.ir.graph import Graph, IoBinding, Node, validate
+from ircompile.ir.graph import Graph, IoBinding, Node
 from ircompile.ir.tensor import Array, Shape
+from ircompile.ir.validate import validate
 
 AXES: dict[str, Literal["h", "w", "hw"]] = {"h": "w", "w": "h", "hw": "hw"}
 ALONG_CHANNELS = (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ircompile.ir.graph import Node
-from ircompile.ir.ops import Reduction
+from ircompile.ir.ops import Accumulating
 from ircompile.ir.tensor import Array, Rows, Site, Tensor
 from ircompile.plan import Buffer, Plan
 from ircompile.plan.model import Stage
@@ -72,9 +72,9 @@ def run_step(arena: Array, plan: Plan, stage: Stage, site: Site, step: int, call
         arena[block.offset : block.offset + block.bytes] = 0x5A
     if node.name in plan.states:
         state = plan.states[node.name]
-        assert isinstance(node.op, Reduction)
+        assert isinstance(node.op, Accumulating)
         kept = arena[state.offset : state.offset + state.bytes]
-        finished = node.op.accumulate(site, kept, step, rows[0].data[0])
+        finished = node.op.accumulate(site, kept, step, [held.data[0] for held in rows])
         if finished is not None:
             store_row(arena, plan, node.output, plan.graph.history.get(node.output, 0), finished, call)
         return

@@ -15,8 +15,9 @@ from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.importers.ir import parse_ir, print_ir
 from ircompile.importers.tflite import LOWERINGS, legality
-from ircompile.ir.graph import Graph, validate
+from ircompile.ir.graph import Graph
 from ircompile.ir.names import Names, short
+from ircompile.ir.validate import validate
 from ircompile.passes import normalize
 
 RNG = np.random.default_rng(0)

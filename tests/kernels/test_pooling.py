@@ -10,9 +10,12 @@ import pytest
 from kernel_nets import around
 from ladder import climb, join
 from nets import Net
+from remembering import calls_for
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
+from ircompile.passes import normalize
+from ircompile.passes.stream_in_time import stream_in_time
 from ircompile.pipeline import build
 from ircompile.target import load_target
 
@@ -71,3 +74,17 @@ def test_a_mean_without_a_line(tmp_path: Path) -> None:
     program = build(graph, load_target("cortex-m4"), "net").program
     assert program.packed[graph.nodes[0].name].form is None
     climb(graph, tmp_path, rungs=("gcc", "cortex-m4"))
+
+
+@pytest.mark.toolchain
+def test_sums_that_move_on(tmp_path: Path) -> None:
+    """ops.RunningSum(), ops.MeanOfSums() and sums of pixels: rows of codes and of sums, one new row and two."""
+    graphs = []
+    for n, (width, axes, same) in enumerate(((5, "hw", True), (1, "h", False), (3, "h", True), (4, "hw", False))):
+        net = Net((18, width, (3, 4, 5, 13)[n]), n)
+        x = net.depthwise("x", (3, 1), padding=(1, 1, 0, 0) if same else (0, 0, 0, 0))
+        graphs.append(net.graph(net.add("mean", ops.Mean(axes, ("integer", "float32_even")[n % 2]), (x,))))  # type: ignore[arg-type]
+    for number, (graph, hop) in enumerate(zip(graphs, (1, 1, 2, 2), strict=True)):
+        streamed = stream_in_time(normalize(graph), hop)
+        assert {ops.RunningSum, ops.MeanOfSums} <= {type(node.op) for node in streamed.nodes}
+        climb(streamed, tmp_path / str(number), vectors=calls_for(streamed, 30), rungs=(*RUNGS, "cortex-m55"))

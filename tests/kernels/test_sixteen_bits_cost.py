@@ -9,7 +9,8 @@ import pytest
 
 from ircompile.ir import ops
 from ircompile.ir.families import mobilenet_v2
-from ircompile.ir.graph import Graph, validate
+from ircompile.ir.graph import Graph
+from ircompile.ir.validate import validate
 from ircompile.passes import normalize
 from ircompile.pipeline import build
 from ircompile.qtype import INT16

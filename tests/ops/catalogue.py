@@ -121,9 +121,21 @@ def _others() -> Iterator[tuple[Op, Site]]:
         for rounding in ("integer", "float32_even", "code", "code_up"):
             mean = ops.Mean(axes, rounding)  # type: ignore[arg-type]
             yield mean, site_of(mean, [shape], {})
+        total = ops.Mean(axes, "sum")  # type: ignore[arg-type]
+        yield total, site_of(total, [shape], {}, out="int16" if axes == "w" else "int32")
         for kind in ("max", "min"):
             extreme = ops.Extreme(kind, axes)  # type: ignore[arg-type]
             yield extreme, site_of(extreme, [shape], {})
+
+
+def of_sums() -> Iterator[tuple[Op, Site]]:
+    """What takes in sums of codes, which are none where they are random."""
+    for stop in (5, 6):
+        moving = ops.RunningSum(4, stop, 6)
+        inputs = tuple(Tensor(f"x{n}", (h, 4, 3), kind) for n, (h, kind) in enumerate(((2, "int32"), (6, "int8"))))
+        yield moving, Site(inputs, Tensor("y", moving.infer(inputs, {}), "int32"), {})
+    mean = ops.MeanOfSums("h", of=48)
+    yield mean, site_of(mean, [(2, 4, 3)], {}, "int32")
 
 
 def _movers() -> Iterator[tuple[Op, Site]]:

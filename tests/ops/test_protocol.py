@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from catalogue import random_inputs, sites, whole
+from catalogue import of_sums, random_inputs, sites, whole
 
 from ircompile.importers import ir
 from ircompile.ir import ops
@@ -25,7 +25,7 @@ def label(case: Any) -> str:
 
 
 def test_every_op_is_here() -> None:
-    assert {type(op) for op, _ in SITES} == set(ops.OPS) == set(concrete(Op))
+    assert {type(op) for op, _ in (*SITES, *of_sums())} == set(ops.OPS) == set(concrete(Op))
 
 
 def concrete(cls: type[Op]) -> list[type[Op]]:

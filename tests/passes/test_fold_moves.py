@@ -7,8 +7,9 @@ from nets import Net
 
 from ircompile.checks.pruning import check_pruning
 from ircompile.ir import ops
-from ircompile.ir.graph import Graph, validate
+from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
+from ircompile.ir.validate import validate
 from ircompile.passes.drop_dead import drop_dead
 from ircompile.passes.fold_moves import fold_moves
 from ircompile.passes.prune_channels import pruning

@@ -11,10 +11,11 @@ from nets import Net, random_inputs
 
 from ircompile.ir import ops
 from ircompile.ir.bindings import from_graph, to_graph
-from ircompile.ir.graph import Graph, IoBinding, Node, validate
+from ircompile.ir.graph import Graph, IoBinding, Node
 from ircompile.ir.ops import Window
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Tensor
+from ircompile.ir.validate import validate
 from ircompile.passes import PASSES, normalize
 from ircompile.passes.absorb_transposes import absorb_transposes
 from ircompile.passes.drop_dead import drop_dead

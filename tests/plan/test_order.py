@@ -5,7 +5,8 @@ from __future__ import annotations
 from nets import Net
 from proved import prove
 
-from ircompile.ir.graph import Graph, validate
+from ircompile.ir.graph import Graph
+from ircompile.ir.validate import validate
 from ircompile.plan.order import orders_of
 from ircompile.target import load_target
 from ircompile.variants.choose import choose_plan, in_order

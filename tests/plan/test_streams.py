@@ -154,8 +154,8 @@ BYTES: dict[str, Callable[[Net], ops.Op]] = {
     "PixelTable": lambda net: ops.PixelTable("p"),
 }
 """Operators that take uint8, and so the model's input."""
-LOWERED = {ops.Copy}
-"""What stands for itself in no model: lowering adds it where kernels want rows in another order."""
+LOWERED = {ops.Copy, ops.RunningSum, ops.MeanOfSums}
+"""What stands in no model: lowering adds it for kernels that want rows in another order, or running_sums does."""
 
 
 def around(step: Step, height: int) -> Graph:

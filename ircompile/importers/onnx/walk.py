@@ -30,8 +30,9 @@ from ircompile.importers.onnx.reader import Model, OnnxNode, read_model
 from ircompile.importers.onnx.tables import lower_island
 from ircompile.importers.onnx.values import Codes, Const, Entry, Expr, Quant, Real, Target, Value, Weights, constant
 from ircompile.importers.places import Place, Trace
-from ircompile.ir.graph import Graph, validate
+from ircompile.ir.graph import Graph
 from ircompile.ir.names import sanitize
+from ircompile.ir.validate import validate
 
 PROFILES = ("ort",)
 QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")

@@ -35,7 +35,8 @@ from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator, read_model
 from ircompile.importers.tflite.values import Cut, Floating
 from ircompile.ir.bindings import from_graph
-from ircompile.ir.graph import Graph, IoBinding, validate
+from ircompile.ir.graph import Graph, IoBinding
+from ircompile.ir.validate import validate
 
 NUMERICS = ("tflm", "litert-ref")
 LOWERINGS: dict[str, Callable[[Lowering, TfOperator], None]] = {

@@ -8,9 +8,10 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.builder import GraphBuilder, plain_binding
-from ircompile.ir.graph import Graph, validate
+from ircompile.ir.graph import Graph
 from ircompile.ir.numerics import Requant
 from ircompile.ir.tensor import Array
+from ircompile.ir.validate import validate
 from ircompile.qtype import INT8
 
 SCALE = 2**-7  # of every activation

@@ -14,16 +14,17 @@ from ircompile.ir.ops.extreme import Extreme
 from ircompile.ir.ops.flip import Flip
 from ircompile.ir.ops.gather import Gather
 from ircompile.ir.ops.l2_normalization import L2Normalization
-from ircompile.ir.ops.mean import Lookup, Mean
+from ircompile.ir.ops.mean import Lookup, Mean, MeanOfSums
 from ircompile.ir.ops.move import Reshape, Transpose
 from ircompile.ir.ops.op import Moving, Op, Selecting, const_names
 from ircompile.ir.ops.pad import Pad
 from ircompile.ir.ops.pixel_table import PixelTable
 from ircompile.ir.ops.pool import AveragePool, MaxPool
 from ircompile.ir.ops.prelu import Prelu
-from ircompile.ir.ops.reduction import Reduction
+from ircompile.ir.ops.reduction import Accumulating, Reduction
 from ircompile.ir.ops.rescale import Rescale
 from ircompile.ir.ops.resize import Resize, ResizeKind
+from ircompile.ir.ops.running_sum import RunningSum
 from ircompile.ir.ops.sigmoid import Sigmoid
 from ircompile.ir.ops.slice import Slice
 from ircompile.ir.ops.softmax import Softmax
@@ -32,17 +33,17 @@ from ircompile.ir.ops.transpose_conv import TransposeConv
 from ircompile.ir.ops.window import Window, Windowed, window_of
 
 OPS: tuple[type[Op], ...] = (
-    Conv, Depthwise, TransposeConv, AveragePool, MaxPool, Mean, Extreme, Binary, Prelu, Table, PixelTable, Rescale,
-    Sigmoid, Softmax, L2Normalization, ArgMax, Resize, Concat, Slice, Gather, Pad, DepthToSpace, SpaceToDepth,
-    Reshape, Transpose, Flip, Copy,
+    Conv, Depthwise, TransposeConv, AveragePool, MaxPool, Mean, MeanOfSums, RunningSum, Extreme, Binary, Prelu,
+    Table, PixelTable, Rescale, Sigmoid, Softmax, L2Normalization, ArgMax, Resize, Concat, Slice, Gather, Pad,
+    DepthToSpace, SpaceToDepth, Reshape, Transpose, Flip, Copy,
 )  # fmt: skip
 
 
 __all__ = [
-    "OPS", "ArgMax", "AveragePool", "Binary", "BinaryKind", "Concat", "Constant", "Conv", "Convolution", "Copy",
-    "DenseConvolution", "DepthToSpace", "Depthwise", "Extreme", "Flip", "Gather", "L2Normalization", "Lookup",
-    "MaxPool", "Mean", "Moving", "Op", "Pad", "PixelTable", "Prelu", "Reduction", "Rescale", "Reshape", "Resize",
-    "ResizeKind", "Selecting", "Sigmoid", "Slice",
+    "OPS", "Accumulating", "ArgMax", "AveragePool", "Binary", "BinaryKind", "Concat", "Constant", "Conv",
+    "Convolution", "Copy", "DenseConvolution", "DepthToSpace", "Depthwise", "Extreme", "Flip", "Gather",
+    "L2Normalization", "Lookup", "MaxPool", "Mean", "MeanOfSums", "Moving", "Op", "Pad", "PixelTable", "Prelu",
+    "Reduction", "Rescale", "Reshape", "Resize", "ResizeKind", "RunningSum", "Selecting", "Sigmoid", "Slice",
     "Softmax", "SpaceToDepth", "Table", "Transpose", "TransposeConv", "Window", "Windowed", "const_names",
     "window_of",
 ]  # fmt: skip

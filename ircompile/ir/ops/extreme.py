@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,10 +29,10 @@ class Extreme(Reduction):
         """Bytes of the codes found so far, which live from the first step to the last."""
         return site.output.row_bytes if self.keeps_rows(site) else 0
 
-    def accumulate(self, site: Site, state: Array, step: int, row: Array) -> Array | None:
+    def accumulate(self, site: Site, state: Array, step: int, rows: Sequence[Array]) -> Array | None:
         found, last = state.view(site.output.dtype), step == site.inputs[0].height - 1
         found = found.reshape(site.output.shape[1:])
-        row = self.reduce(row, (0,) if "w" in self.axes else ())
+        row = self.reduce(rows[0], (0,) if "w" in self.axes else ())
         found[:] = row if step == 0 else self.reduce(np.stack([found, row]), (0,))[0]
         return found if last else None
 

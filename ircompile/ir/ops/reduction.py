@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Literal
 
 from ircompile.ir.ops.op import ChannelByChannel, RowByRow, RowRange
 from ircompile.ir.tensor import Array, Consts, Shape, Site, Tensor
 
 
-class Reduction(RowByRow, ChannelByChannel):
-    """An op over the axes "h", "w" or "hw" of a map, each channel for itself.
+class Accumulating(ChannelByChannel):
+    """An op that keeps something from step to step, each channel for itself; the last step writes the output."""
 
-    A step takes one input row. Over the rows ("h", "hw") something is kept from step to step, and the last step
-    writes the output.
+    @abstractmethod
+    def accumulate(self, site: Site, state: Array, step: int, rows: Sequence[Array]) -> Array | None:
+        """Takes one row (W, C) of each input into the state, uint8 (state_bytes,).
+
+        After the last step it gives the output row.
+        """
+
+
+class Reduction(RowByRow, Accumulating):
+    """An op over the axes "h", "w" or "hw" of a map.
+
+    A step takes one input row. Over the rows ("h", "hw") something is kept from step to step.
     """
 
     axes: Literal["h", "w", "hw"]
-
-    @abstractmethod
-    def accumulate(self, site: Site, state: Array, step: int, row: Array) -> Array | None:
-        """Takes an input row (W, C) into the state, uint8 (state_bytes,); after the last, gives the output row."""
 
     def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
         height, width, channels = inputs[0].shape

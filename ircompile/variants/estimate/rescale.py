@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ircompile.errors import CompileError
-from ircompile.ir.graph import Graph, IoBinding, Node, validate
+from ircompile.ir.graph import Graph, IoBinding, Node
 from ircompile.ir.ops import Op
 from ircompile.ir.tensor import Shape, Site
+from ircompile.ir.validate import validate
 
 
 def rescale(graph: Graph, height: int, width: int) -> Graph:
