@@ -281,12 +281,23 @@ class LostClient:
         return {}  # no workers yet
 
 
+class NoResults:
+    """A queue of Dask in which nothing ever is."""
+
+    def __init__(self, name: str, client: LostClient) -> None:
+        pass
+
+    def get(self, batch: bool) -> list[object]:
+        return []
+
+
 @pytest.mark.thorough
 def test_a_cluster_that_is_lost_is_told(
     calls: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     distributed = pytest.importorskip("dask.distributed")
     monkeypatch.setattr(distributed, "Client", LostClient)
+    monkeypatch.setattr(distributed, "Queue", NoResults)
     assert run("sweep", FAMILY, *SMALL, "--scheduler", "tcp://there") == 2
     assert "was lost: closed" in capsys.readouterr().err
 

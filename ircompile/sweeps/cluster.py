@@ -1,19 +1,22 @@
 """Many candidates on a Dask cluster, whose workers may see no common file.
 
-A worker's thread gets its next candidate when its last result is kept here, and nothing waits in a worker's queue.
-So a worker that dies takes with it only what it had in hand: that is asked of others, and nothing else is computed
-again. That is why candidates are shared out here, each to a worker by its address: Dask's scheduler would hand a
-worker its next task while the last result is still in that worker's memory alone.
+A task evaluates a few candidates, one after another, and a worker's thread has two tasks, so that it never stands
+still. It begins a candidate when the scheduler has confirmed the result of the last one, in a queue from which
+results come here. So a worker that dies takes with it only the candidates in hand: these and those not begun are
+asked of others, and nothing is computed again that has a result. That is why candidates are shared out here, each
+to a worker by its address: Dask's scheduler would keep a result in its worker's memory alone.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from ircompile.errors import CompileError
 from ircompile.sweeps.evaluate import Question, evaluate
@@ -23,8 +26,12 @@ from ircompile.sweeps.store import Store
 
 PATIENCE = 1.0
 """Seconds after which it is asked again which workers there are."""
-FETCHING = 10.0
-"""Seconds that a finished result may take to come here; then it is seen whether its worker still lives."""
+GLANCE = 0.1
+"""Seconds after which it is asked again which results there are."""
+TASKS = 2
+"""Tasks that a worker's thread has: the one that runs, and the next one."""
+MOST = 8
+"""Candidates of one task, which spare the scheduler work: where each was a task, it took a tenth of two cores."""
 
 
 def run_on_cluster(
@@ -46,90 +53,118 @@ def run_on_cluster(
         raise CompileError(f"--scheduler {scheduler}", f"nobody answers: {error}") from error
     with client:
         try:
-            _Sharing(client, question, store, tell).run(list(reversed(missing(candidates, store))))
+            results = distributed.Queue(f"ircompile {uuid4()}", client=client)
+            _Sharing(client, results, question, store, tell).run(list(reversed(missing(candidates, store))))
         except OSError as error:
             hint = "results are kept with --store: the same command goes on"
             raise CompileError(f"--scheduler {scheduler}", f"was lost: {error}", hint=hint) from error
 
 
-class _Asked(NamedTuple):
-    """A candidate in the hands of the worker at this address."""
+def _evaluate(question: Question, candidates: Sequence[Candidate], results: str) -> None:
+    """Evaluates candidates on a worker, each when the scheduler has put the last one's result into this queue."""
+    for candidate in candidates:
+        result = evaluate(question, candidate)
+        _queue_of(results).put([candidate.key, result])
 
-    candidate: Candidate
+
+@cache
+def _queue_of(name: str) -> Any:
+    return import_module("dask.distributed").Queue(name)
+
+
+class _Task(NamedTuple):
+    """What a worker, at this address, was given."""
+
+    candidates: tuple[Candidate, ...]
     worker: str
 
 
 class _Sharing:
     """Shares candidates out to the threads of a cluster's workers, which may come and go."""
 
-    def __init__(self, client: Any, question: Question, store: Store, tell: Progress) -> None:
-        self.client, self.question, self.store, self.tell = client, question, store, tell
+    def __init__(self, client: Any, results: Any, question: Question, store: Store, tell: Progress) -> None:
+        self.client, self.results, self.question, self.store, self.tell = client, results, question, store, tell
         self.deaths: Counter[Candidate] = Counter()
-        self.running: dict[Any, _Asked] = {}  # by Dask's futures
+        self.missing: dict[str, Candidate] = {}  # given to a worker, and without a result yet
+        self.tasks: dict[Any, _Task] = {}  # by Dask's futures, in the order in which they were given
         self.ended: SimpleQueue[Any] = SimpleQueue()
         self.threads: dict[str, int] = {}
 
     def run(self, waiting: list[Candidate]) -> None:
         """Evaluates all of them, from the end of the list."""
         looked = -PATIENCE
-        while waiting or self.running:
+        while waiting or self.missing:
             if time.monotonic() >= looked + PATIENCE:
-                self.threads, looked = dict(self.client.nthreads()), time.monotonic()
-                waiting += self._from_the_dead()
+                threads, looked = dict(self.client.nthreads()), time.monotonic()
+                waiting += self._from_the_dead(threads)
+                self.threads = threads
             self._share_out(waiting)
-            try:
-                future = self.ended.get(timeout=PATIENCE)
-            except Empty:
-                continue
-            if future in self.running:
-                self._keep(future)
+            time.sleep(GLANCE)
+            self._keep_results()
+            while not self.ended.empty():
+                self._see_how_it_ended(self.ended.get())
 
     def _share_out(self, waiting: list[Candidate]) -> None:
-        """Gives a candidate to every thread that has none."""
-        busy = Counter(asked.worker for asked in self.running.values())
-        for worker, threads in self.threads.items():
-            for _ in range(min(threads - busy[worker], len(waiting))):
-                candidate = waiting.pop()
-                key = f"ircompile {candidate.key} {self.deaths[candidate]}"
-                future = self.client.submit(
-                    evaluate, self.question, candidate, key=key, pure=False, workers=[worker]
-                )
-                self.running[future] = _Asked(candidate, worker)
-                future.add_done_callback(self.ended.put)
+        """Gives tasks to every thread that has too few, one to each before any has two."""
+        given = Counter(task.worker for task in self.tasks.values())
+        places = TASKS * sum(self.threads.values())
+        for most in range(1, TASKS + 1):
+            for worker, threads in self.threads.items():
+                while waiting and given[worker] < threads * most:
+                    size = max(1, min(MOST, len(waiting) // places))  # short ones at last: all end together
+                    self._give(tuple(waiting.pop() for _ in range(size)), worker)
+                    given[worker] += 1
 
-    def _from_the_dead(self) -> list[Candidate]:
-        """What workers had in hand that are gone now; a candidate with too many deaths is given up."""
+    def _give(self, candidates: tuple[Candidate, ...], worker: str) -> None:
+        key, words = f"ircompile {uuid4()}", (self.question, candidates, self.results.name)
+        future = self.client.submit(_evaluate, *words, key=key, pure=False, workers=[worker])
+        self.tasks[future] = _Task(candidates, worker)
+        self.missing |= {candidate.key: candidate for candidate in candidates}
+        future.add_done_callback(self.ended.put)
+
+    def _from_the_dead(self, alive: Mapping[str, int]) -> list[Candidate]:
+        """What workers were given that are gone now; a candidate in whose hands too many died is given up."""
+        gone = self.threads.keys() - alive.keys()
+        if not gone:
+            return []
+        self._keep_results()
         found = []
-        for future, (candidate, worker) in list(self.running.items()):
-            if worker in self.threads:
-                continue
-            del self.running[future]
-            future.cancel()
-            self.deaths[candidate] += 1
-            if self.deaths[candidate] < DEATHS:
-                found.append(candidate)
-            else:
-                self._add(candidate, given_up(candidate, f"its worker died {DEATHS} times"))
+        for worker in gone:
+            futures = [future for future, task in self.tasks.items() if task.worker == worker]
+            tasks = [self.tasks.pop(future).candidates for future in futures]
+            for future in futures:
+                future.cancel()
+            without = [[each for each in task if each.key in self.missing] for task in tasks]
+            in_hand = [task[0] for task in without if task][: self.threads[worker]]
+            self.deaths.update(in_hand)
+            for candidate in (each for task in without for each in task):
+                if self.deaths[candidate] < DEATHS:
+                    del self.missing[candidate.key]
+                    found.append(candidate)
+                else:
+                    self._add(candidate.key, given_up(candidate, f"its worker died {DEATHS} times"))
         return found
 
-    def _keep(self, future: Any) -> None:
-        """Fetches a result and keeps it."""
-        candidate, worker = self.running[future]
-        try:
-            result = future.result(timeout=FETCHING)
-        except TimeoutError:
-            self.ended.put(future)  # if its worker is gone, that is found out next
+    def _see_how_it_ended(self, future: Any) -> None:
+        """Forgets a task that ended well. Raises CompileError where a worker cannot evaluate at all."""
+        task = self.tasks.pop(future, None)
+        if task is None or future.status != "error":
             return
-        except Exception as error:  # of Dask's own, since `evaluate` raises none
-            if type(error).__name__ != "KilledWorker":
-                hint = "install this version of ircompile on the workers too"
-                raise CompileError(
-                    f"--scheduler: worker {worker}", f"cannot evaluate: {error}", hint=hint
-                ) from error
-            result = given_up(candidate, str(error))
-        del self.running[future]
-        self._add(candidate, result)
+        error = future.exception()
+        if type(error).__name__ != "KilledWorker":
+            hint = "install this version of ircompile on the workers too"
+            raise CompileError(
+                f"--scheduler: worker {task.worker}", f"cannot evaluate: {error}", hint=hint
+            ) from error
+        for candidate in task.candidates:
+            self._add(candidate.key, given_up(candidate, str(error)))
 
-    def _add(self, candidate: Candidate, result: dict[str, Any]) -> None:
-        self.store.add(candidate, result)
-        self.tell(1)
+    def _keep_results(self) -> None:
+        for key, result in self.results.get(batch=True):
+            self._add(key, result)
+
+    def _add(self, key: str, result: dict[str, Any]) -> None:
+        """Keeps a result, unless there is one."""
+        if key in self.missing:
+            self.store.add(self.missing.pop(key), result)
+            self.tell(1)
