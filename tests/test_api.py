@@ -74,6 +74,7 @@ def test_results_can_be_pickled(model: Path) -> None:
     assert pickle.loads(pickle.dumps(found)) == found
 
 
+@pytest.mark.thorough
 def test_graphs_in_memory_are_analyzed_in_parallel() -> None:
     graphs = [graph_of(channels) for channels in (4, 8, 16)]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:

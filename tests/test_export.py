@@ -325,6 +325,7 @@ def test_what_the_user_edited_stays(model: Path, tmp_path: Path, capsys: pytest.
     assert (folder / "main.c").read_text() != "/* mine */"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_bytes_every_time(form: str, model: Path, tmp_path: Path) -> None:
     once, again = (exported(model, form, tmp_path / name) for name in ("once", "again"))

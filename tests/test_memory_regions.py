@@ -55,6 +55,7 @@ def region_of(plan: Plan, offset: int) -> str:
     return next(r.name for r in reversed(plan.regions) if r.offset <= offset and r.bytes)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 @pytest.mark.parametrize("share", [0.4, 0.7])
 def test_the_hottest_buffers_go_to_the_first_memory(mode: InputMode, share: float) -> None:
@@ -81,6 +82,7 @@ def test_all_goes_to_the_first_memory_where_it_fits() -> None:
     assert plan.regions == (Region("a", 0, size), Region("b", size, 0))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 def test_random_networks_in_two_memories(mode: InputMode, seed: int) -> None:

@@ -55,6 +55,7 @@ def test_inputs_that_are_not_needed_are_gone(tmp_path: Path) -> None:
     assert len(graph.nodes) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outputs", [("sum",), ("second/conv",), ("second/conv", "first/conv;relu")])
 def test_a_cut_tflite_file_equals_its_framework(outputs: tuple[str, ...], tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")

@@ -100,6 +100,7 @@ def same(graph: Graph, other: Graph) -> None:
             np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [wake_word, everything])
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 def test_plans_go_on_from_call_to_call(make: object, mode: str) -> None:

@@ -51,6 +51,7 @@ def planned(graph: Graph, rows: bool) -> Estimate:
     return Planner(lower(graph, M4)).estimate(rows)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [short, branches])
 @pytest.mark.parametrize("rows", [False, True])
 def test_a_coarse_plan_is_a_plan_near_the_real_one(make, rows: bool) -> None:  # type: ignore[no-untyped-def]

@@ -138,6 +138,7 @@ def test_a_full_disk_leaves_what_was_there(room: int, there: bool, tmp_path: Pat
     assert not list(tmp_path.rglob(f"{STAGING}*"))
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="folders are exchanged in one step on Linux")
 def test_a_process_killed_at_any_moment_leaves_one_version(tmp_path: Path) -> None:
     rng, folder = random.Random(5), tmp_path / "out"

@@ -55,6 +55,7 @@ def test_a_compile_catches_a_wrong_rule(fault: CompilerFault, monkeypatch: pytes
     assert caught.value.where
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", EMITTED, ids=lambda fault: fault.what.replace(" ", "-"))
 def test_a_compile_reads_the_c_back(fault: CompilerFault, monkeypatch: pytest.MonkeyPatch) -> None:
     RIGHT(fault.make)

@@ -193,6 +193,7 @@ def test_constants_of_other_kinds(ir: Path) -> None:
     assert "is damaged" in rewritten(ir, scale, b"\x93NUMPY\x01\x00\x10\x00{'descr': ((((  ")
 
 
+@pytest.mark.thorough
 def test_constants_that_are_no_archive(ir: Path) -> None:
     constants = ir.with_suffix(".npz")
     data = bytearray(constants.read_bytes())

@@ -41,6 +41,7 @@ def codes(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Any:
     return rng.integers(info.min, info.max + 1, shape)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("profile", "dtype"), PROFILES)
 @pytest.mark.parametrize("shapes", BROADCASTS)
 @pytest.mark.parametrize("kind", ["ADD", "SUB", "MUL"])
@@ -160,6 +161,7 @@ def test_division_by_a_constant(divisor: int, tmp_path: Path) -> None:
 
 
 # A sum of 512 and more, all codes of 512 channels being equal, makes the reference stop at an assertion.
+@pytest.mark.thorough
 @pytest.mark.parametrize("channels", [1, 2, 5, 511])
 @pytest.mark.parametrize("scale", [0.001, 0.05, 0.3, 3.0])
 @pytest.mark.parametrize(("profile", "dtype"), PROFILES)

@@ -49,6 +49,7 @@ def window_options(g: Geometry, padding: int, activation: int) -> dict[str, Any]
     }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("padding", [0, 1])
 @pytest.mark.parametrize("g", GEOMETRIES)
 @pytest.mark.parametrize("kind", ["conv", "groups", "singles", "depthwise"])

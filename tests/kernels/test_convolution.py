@@ -287,6 +287,7 @@ MAPS = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("target", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
 @pytest.mark.parametrize(("shape", "rounding", "zero", "way"), MAPS)
 def test_the_whole_map_is_read_where_it_lies(

@@ -56,6 +56,7 @@ def telling_accumulators(layer: Layer, rng: np.random.Generator) -> Array:
     return np.concatenate(acc)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("rounding", ROUNDINGS)
 def test_random_layers(rounding: Rounding, core: str) -> None:

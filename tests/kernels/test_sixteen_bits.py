@@ -144,6 +144,7 @@ def network(step: Step) -> Graph:
     return net.graph(x)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", STEPS)
 def test_in_numpy(name: str) -> None:
     """The plan is proved, and its simulation equals the graph's."""

@@ -61,6 +61,7 @@ def check(graph: Graph, hop: int, calls: int = 40) -> Graph:
     return streamed
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hop", [2, 4, 6])
 @pytest.mark.parametrize("padding", [None, (0, 0, 1, 1)])
 def test_every_call_gives_what_the_whole_window_gives(hop: int, padding: tuple[int, int, int, int] | None) -> None:

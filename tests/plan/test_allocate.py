@@ -15,6 +15,7 @@ from ircompile.plan.search import find_candidate
 from ircompile.target import load_target
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(8))
 def test_as_if_all_were_placed_anew(seed: int) -> None:
     graph = mobilenet_v2(0.35, 32, 10) if seed == 0 else random_net(seed)

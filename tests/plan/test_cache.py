@@ -44,6 +44,7 @@ def forms(graph: Graph, cache: PlanCache | None) -> list[ScheduledGraph]:
     return scheduled
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize("seed", range(12))
 def test_peaks(seed: int, rows: bool) -> None:

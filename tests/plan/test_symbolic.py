@@ -148,6 +148,7 @@ def bases_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Allocator, "lowest_base", lambda *given: max(right(*given) - ARENA_ALIGN, 0))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("plant", [readers_end_early, writers_begin_late, waits_end_early, bases_too_low])
 @pytest.mark.parametrize("mode", ["rows", "resident"])
 def test_catches_a_planner_that_is_off_by_one(

@@ -39,6 +39,7 @@ def test_tflm_equals_recorded_outputs(model: str, load: Load, golden: Golden) ->
             np.testing.assert_array_equal(result, expected)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["tflm", "litert-ref"])
 @pytest.mark.parametrize("model", MODELS)
 def test_each_operator_alone_gives_what_it_gave_in_the_model(

@@ -23,6 +23,7 @@ from ircompile.report.pictures import axis, regions, ticks
 from ircompile.target import MemoryRegion, load_target
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 @pytest.mark.parametrize("ram", ["auto", "min"])
 def test_bytes_in_use_are_the_plan_s(mode: InputMode, ram: str) -> None:
@@ -198,6 +199,7 @@ def test_names_of_a_model_are_data_not_markup() -> None:
     assert page.count("</script>") == 1
 
 
+@pytest.mark.thorough
 def test_the_page_loads_nothing() -> None:
     page = html_report(report_data(compiled()), memory_map(compiled().plan))
     for word in ("http:", "https:", "<link", "@import", "url(", "src="):

@@ -42,6 +42,7 @@ def test_analyze_on_a_board(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(layer["cycles"] for layer in timing["layers"]) == pytest.approx(timing["cycles"], abs=20)
 
 
+@pytest.mark.thorough
 def test_compiling_for_a_board_plans_for_its_memories(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(DIGITS, "--board", "nucleo-h753zi", "--unverified", "--json", "-o", tmp_path) == 0
     found = valid(capsys.readouterr().out, "compile")
