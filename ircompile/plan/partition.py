@@ -3,7 +3,7 @@
 Firing a segment is expensive, so the program begins with an estimate for each. It chooses the best cuts, fires the
 chosen segments, puts their true costs in place of the estimates, and chooses again. Once all chosen segments have
 been fired, no other cuts are better, as long as no estimate is too high. It ends sooner if the greatest cost cannot
-become less, and the sum hardly.
+become less, and the sum hardly, or once enough steps were fired.
 """
 
 from __future__ import annotations
@@ -17,10 +17,19 @@ from ircompile.ir.tensor import Array
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.schedule import Segment
 from ircompile.plan.segment_estimates import estimated_bytes
-from ircompile.plan.settings import ESTIMATE_SHARE, FIRING_OVERHEAD, MOVED_BY, PEAK_EXPONENT, SUM_SHARE
+from ircompile.plan.settings import (
+    ESTIMATE_SHARE,
+    FIRING_OVERHEAD,
+    MOVED_BY,
+    PARTITION_EFFORT,
+    PEAK_EXPONENT,
+    SUM_SHARE,
+)
 
 
-def partition(costs: SegmentCosts, peak: Callable[[Segment], int], effort: float = inf) -> list[Segment]:
+def partition(
+    costs: SegmentCosts, peak: Callable[[Segment], int], effort: float = PARTITION_EFFORT
+) -> list[Segment]:
     """The segments whose greatest `peak`, which is `costs.live` or `costs.rings`, is least.
 
     At most about `effort` steps are fired; then the best segments so far are taken.
