@@ -122,7 +122,7 @@ def _lines(op: Resize, old: tuple[int, int]) -> list[list[int]]:
 
 
 def lower_transposed(context: Context, expr: Expr, target: Target) -> View:
-    """ConvTranspose: one group, dilation 1, 1 or 2 spatial axes."""
+    """ConvTranspose: one group, dilation 1, 1 or 2 spatial axes; weights as of Conv."""
     raw, builder = expr.node, context.builder
     weights = weights_of(raw, expr.args[1])
     real = context.real(expr.args[0], raw)

@@ -10,7 +10,7 @@ Expr       a float operator on Reals; the QuantizeLinear behind it says what bec
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Target:
     quant: Quant
     low: int = -128
     high: int = 127
-    unsigned: bool | None = None
+    unsigned: bool | None = field(default=None, compare=False)
 
     def clamped(self, low: float, high: float) -> Target:
         """Narrowed to real values in [low, high]: rounding is monotone, so clamping after it is the same."""

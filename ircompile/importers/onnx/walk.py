@@ -12,6 +12,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.onnx import ends, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder, labels
+from ircompile.importers.onnx.float_weights import FloatWeights
 from ircompile.importers.onnx.folding import CONSTANTS, Shapes, fold
 from ircompile.importers.onnx.functions import CHANNELWISE, ELEMENTWISE
 from ircompile.importers.onnx.lowering import (
@@ -48,6 +49,7 @@ class Walk:
         self.context = Context(self.builder, OPERATORS, model.opset, lower_island)
         self.values: dict[str, Value | None] = {"": None}
         self.shapes = Shapes(model.path)
+        self._float_weights = FloatWeights(model.nodes)
         self._open: set[str] = set()
 
     def run(self) -> Graph:
@@ -130,6 +132,7 @@ class Walk:
         if raw.kind in ELEMENTWISE or raw.kind in CHANNELWISE:
             arguments = [self.context.picked(value) for value in arguments]
             self.values |= dict(zip(raw.inputs, arguments, strict=True))  # where outputs look for names
+        arguments = self._float_weights.quantized(raw, arguments)
         return [Expr(raw, tuple(arguments), part) for part in range(len(raw.outputs))]
 
     def _moved(self, raw: OnnxNode, first: Codes | Real | Entry, arguments: list[Value | None]) -> Value:
