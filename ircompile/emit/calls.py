@@ -67,7 +67,9 @@ class Calls:
         window = getattr(node.op, "window", None)
         kind = node.op.title + (f" {window.kernel[0]}x{window.kernel[1]}" if window else "")
         shape = "x".join(map(str, site.output.shape))
-        return f"Layer {self.graph.nodes.index(node)}, {node.name}: {kind}, {shapes} -> {shape}"
+        own = re.sub(r" '.*' ", " ", node.source)  # its name there is often longer than a line
+        source = f", from {own} of the model" if own else ""
+        return f"Layer {self.graph.nodes.index(node)}, {node.name}: {kind}, {shapes} -> {shape}{source}"
 
     def _moved(self, node: Node) -> str:
         """Where a layer's inputs lie, its output, and its scratch."""

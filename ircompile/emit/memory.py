@@ -195,7 +195,8 @@ class Memory:
             readers = [layer[node.name] for node in plan.graph.nodes if name in node.inputs]
             end = last if name in plan.graph.lasting else max(readers, default=made.get(name, 0))
             shape = "x".join(map(str, plan.tensor(name).shape))
-            kind = (
+            kind = " chw" if buffer.layout == "chw" and min(plan.tensor(name).shape[1:]) > 1 else ""
+            kind += (
                 " input" if name in plan.graph.input_names else " output" if name in plan.graph.output_names else ""
             )
             kind += " state" if name in plan.graph.history else ""

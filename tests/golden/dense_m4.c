@@ -6,9 +6,9 @@
  *
  * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
  * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
- * channels. Lines may overlap, within a segment too: rows that are never needed at one time share bytes. Layers `first
- * - last` touch a place; that is not how long its bytes live: kept rows and scratch may take turns in the same bytes
- * from step to step.
+ * channels. A row is pixels of channels; where chw is said, it is channels of pixels. Lines may overlap, within a
+ * segment too: rows that are never needed at one time share bytes. Layers `first - last` touch a place; that is not how
+ * long its bytes live: kept rows and scratch may take turns in the same bytes from step to step.
  *
  *   bytes       rows       layers  what
  *   [0, 132)                0 - 0  scratch of conv0
@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0xfc90ca1bu
+#if DENSE_BUILD != 0x44839a01u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -1111,7 +1111,7 @@ static void dense_fully_connected_high_rounded_kink(const int8_t *in, int8_t *ou
     dense_pixel_high_rounded_kink(in, channels_in, stream, out, channels_out, 1);
 }
 
-/* Layer 0, conv0: Conv 3x3, 12x12x3 -> 6x6x8.
+/* Layer 0, conv0: Conv 3x3, 12x12x3 -> 6x6x8, from node 0 'conv0' of the model.
  * Reads x [132, 168), writes conv0 [756, 804), scratch [0, 132), keeps rows in [648, 720).
  * Step s takes input row s and writes output row (s - 2) / 2, where that is one; row s is not kept yet.
  * Accumulators, bias included, lie in [-242,034, 241,956] for every input. */
@@ -1133,7 +1133,7 @@ static void dense_layer_0_conv0(int8_t *arena, int32_t step)
             dense_conv0_lines.pitch);
 }
 
-/* Layer 1, conv1: Conv 1x1, 6x6x8 -> 6x6x12.
+/* Layer 1, conv1: Conv 1x1, 6x6x8 -> 6x6x12, from node 1 'conv1' of the model.
  * Reads conv0 [756, 804), writes conv1 [684, 756), scratch [0, 32).
  * Accumulators, bias included, lie in [-117,248, 134,448] for every input. */
 static void dense_layer_1_conv1(int8_t *arena, int32_t step)
@@ -1146,7 +1146,7 @@ static void dense_layer_1_conv1(int8_t *arena, int32_t step)
     DENSE_HOOK(1, 1);
 }
 
-/* Layer 2, conv2: Conv 3x3, 6x6x12 -> 6x6x8.
+/* Layer 2, conv2: Conv 3x3, 6x6x12 -> 6x6x8, from node 2 'conv2' of the model.
  * Reads conv1 [684, 756), writes conv2 [756, 804), scratch [0, 504), keeps rows in [504, 648).
  * Step s takes input row s and writes output row s - 1, where that is one; row s is not kept yet.
  * Accumulators, bias included, lie in [-870,161, 791,532] for every input. */
@@ -1169,7 +1169,7 @@ static void dense_layer_2_conv2(int8_t *arena, int32_t step)
             dense_conv2_lines.pitch);
 }
 
-/* Layer 3, mean3: Mean, 6x6x8 -> 1x1x8.
+/* Layer 3, mean3: Mean, 6x6x8 -> 1x1x8, from node 3 'mean3' of the model.
  * Reads conv2 [756, 804), writes mean3 [12, 20), sums [804, 836). */
 static void dense_layer_3_mean3(int8_t *arena, int32_t step)
 {
@@ -1181,7 +1181,7 @@ static void dense_layer_3_mean3(int8_t *arena, int32_t step)
     DENSE_HOOK(3, 1);
 }
 
-/* Layer 4, conv4: Conv 1x1, 1x1x8 -> 1x1x10.
+/* Layer 4, conv4: Conv 1x1, 1x1x8 -> 1x1x10, from node 4 'conv4' of the model.
  * Reads mean3 [12, 20), writes conv4 [0, 10).
  * Accumulators, bias included, lie in [-84,108, 83,892] for every input. */
 static void dense_layer_4_conv4(int8_t *arena, int32_t step)

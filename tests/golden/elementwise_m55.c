@@ -6,9 +6,9 @@
  *
  * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
  * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
- * channels. Lines may overlap, within a segment too: rows that are never needed at one time share bytes. Layers `first
- * - last` touch a place; that is not how long its bytes live: kept rows and scratch may take turns in the same bytes
- * from step to step.
+ * channels. A row is pixels of channels; where chw is said, it is channels of pixels. Lines may overlap, within a
+ * segment too: rows that are never needed at one time share bytes. Layers `first - last` touch a place; that is not how
+ * long its bytes live: kept rows and scratch may take turns in the same bytes from step to step.
  *
  *   bytes       rows       layers  what
  *   [0, 384)    8 x 48      0 - 4  conv0 8x8x6
@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x616adc41u
+#if ELEMENTWISE_BUILD != 0x20af55f9u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -656,7 +656,7 @@ static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *o
     }
 }
 
-/* Layer 0, conv0: Conv 1x1, 8x8x6 -> 8x8x6.
+/* Layer 0, conv0: Conv 1x1, 8x8x6 -> 8x8x6, from node 0 'conv0' of the model.
  * Reads x [48, 432), writes conv0 [0, 384).
  * Accumulators, bias included, lie in [-74,903, 67,897] for every input. */
 static void elementwise_layer_0_conv0(int8_t *arena, int32_t step)
@@ -669,7 +669,7 @@ static void elementwise_layer_0_conv0(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(0, 1);
 }
 
-/* Layer 1, mean1: Mean, 8x8x6 -> 1x1x6.
+/* Layer 1, mean1: Mean, 8x8x6 -> 1x1x6, from node 1 'mean1' of the model.
  * Reads conv0 [0, 384), writes mean1 [408, 414), sums [384, 408). */
 static void elementwise_layer_1_mean1(int8_t *arena, int32_t step)
 {
@@ -681,7 +681,7 @@ static void elementwise_layer_1_mean1(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(1, 1);
 }
 
-/* Layer 2, conv2: Conv 1x1, 1x1x6 -> 1x1x6.
+/* Layer 2, conv2: Conv 1x1, 1x1x6 -> 1x1x6, from node 2 'conv2' of the model.
  * Reads mean1 [408, 414), writes conv2 [384, 390).
  * Accumulators, bias included, lie in [-58,011, 66,284] for every input. */
 static void elementwise_layer_2_conv2(int8_t *arena, int32_t step)
@@ -695,7 +695,7 @@ static void elementwise_layer_2_conv2(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(2, 1);
 }
 
-/* Layer 3, table3: Table, 1x1x6 -> 1x1x6.
+/* Layer 3, table3: Table, 1x1x6 -> 1x1x6, from node 3 'table3' of the model.
  * Reads conv2 [384, 390), writes table3 [384, 390), over the row that it reads. */
 static void elementwise_layer_3_table3(int8_t *arena, int32_t step)
 {
@@ -707,7 +707,7 @@ static void elementwise_layer_3_table3(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(3, 1);
 }
 
-/* Layer 4, mul4: Mul, 8x8x6 + 1x1x6 -> 8x8x6.
+/* Layer 4, mul4: Mul, 8x8x6 + 1x1x6 -> 8x8x6, from node 4 'mul4' of the model.
  * Reads conv0 [0, 384) and table3 [384, 390), writes mul4 [0, 384), over the row that it reads of conv0. */
 static void elementwise_layer_4_mul4(int8_t *arena, int32_t step)
 {
@@ -719,7 +719,7 @@ static void elementwise_layer_4_mul4(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(4, 1);
 }
 
-/* Layer 5, conv5: Conv 1x1, 8x8x6 -> 8x8x6.
+/* Layer 5, conv5: Conv 1x1, 8x8x6 -> 8x8x6, from node 5 'conv5' of the model.
  * Reads mul4 [0, 384), writes conv5 [384, 432).
  * Accumulators, bias included, lie in [-68,313, 60,623] for every input. */
 static void elementwise_layer_5_conv5(int8_t *arena, int32_t step)
@@ -732,7 +732,7 @@ static void elementwise_layer_5_conv5(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(5, 1);
 }
 
-/* Layer 6, prelu6: Prelu, 8x8x6 -> 8x8x6.
+/* Layer 6, prelu6: Prelu, 8x8x6 -> 8x8x6, from node 6 'prelu6' of the model.
  * Reads conv5 [384, 432), writes prelu6 [384, 432), over the row that it reads. */
 static void elementwise_layer_6_prelu6(int8_t *arena, int32_t step)
 {
@@ -746,7 +746,7 @@ static void elementwise_layer_6_prelu6(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(6, 1);
 }
 
-/* Layer 7, max7: Max, 8x8x6 + 8x8x6 -> 8x8x6.
+/* Layer 7, max7: Max, 8x8x6 + 8x8x6 -> 8x8x6, from node 7 'max7' of the model.
  * Reads mul4 [0, 384) and prelu6 [384, 432), writes max7 [384, 432), over the row that it reads of prelu6. */
 static void elementwise_layer_7_max7(int8_t *arena, int32_t step)
 {
@@ -760,7 +760,7 @@ static void elementwise_layer_7_max7(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(7, 1);
 }
 
-/* Layer 8, sub8: Sub, 8x8x6 + 8x8x6 -> 8x8x6.
+/* Layer 8, sub8: Sub, 8x8x6 + 8x8x6 -> 8x8x6, from node 8 'sub8' of the model.
  * Reads mul4 [0, 384) and max7 [384, 432), writes sub8 [0, 384), over the row that it reads of mul4. */
 static void elementwise_layer_8_sub8(int8_t *arena, int32_t step)
 {

@@ -6,9 +6,9 @@
  *
  * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
  * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
- * channels. Lines may overlap, within a segment too: rows that are never needed at one time share bytes. Layers `first
- * - last` touch a place; that is not how long its bytes live: kept rows and scratch may take turns in the same bytes
- * from step to step.
+ * channels. A row is pixels of channels; where chw is said, it is channels of pixels. Lines may overlap, within a
+ * segment too: rows that are never needed at one time share bytes. Layers `first - last` touch a place; that is not how
+ * long its bytes live: kept rows and scratch may take turns in the same bytes from step to step.
  *
  *   bytes         rows         layers  what
  *   [0, 216)                    0 - 0  scratch of conv0
@@ -27,7 +27,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0x6af67220u
+#if MOVING_BUILD != 0xaecd80d7u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -486,7 +486,7 @@ static void moving_argmax(const int8_t *in, int32_t *out, int32_t width, int32_t
     }
 }
 
-/* Layer 0, conv0: Conv 3x3, 8x8x4 -> 8x8x8.
+/* Layer 0, conv0: Conv 3x3, 8x8x4 -> 8x8x8, from node 0 'conv0' of the model.
  * Reads x [216, 312), writes conv0 [312, 376), scratch [0, 216).
  * Accumulators, bias included, lie in [-315,741, 319,209] for every input. */
 static void moving_layer_0_conv0(int8_t *arena, int32_t step)
@@ -504,7 +504,7 @@ static void moving_layer_0_conv0(int8_t *arena, int32_t step)
     MOVING_HOOK(0, 1);
 }
 
-/* Layer 1, blocks1: DepthToSpace, 8x8x8 -> 16x16x2.
+/* Layer 1, blocks1: DepthToSpace, 8x8x8 -> 16x16x2, from node 1 'blocks1' of the model.
  * Reads conv0 [312, 376), writes blocks1 [0, 32). */
 static void moving_layer_1_blocks1(int8_t *arena, int32_t step)
 {
@@ -515,7 +515,7 @@ static void moving_layer_1_blocks1(int8_t *arena, int32_t step)
     MOVING_HOOK(1, 1);
 }
 
-/* Layer 2, slice2: Slice, 16x16x2 -> 12x12x2.
+/* Layer 2, slice2: Slice, 16x16x2 -> 12x12x2, from node 2 'slice2' of the model.
  * Reads blocks1 [0, 32), writes slice2 [2424, 2712). */
 static void moving_layer_2_slice2(int8_t *arena, int32_t step)
 {
@@ -526,7 +526,7 @@ static void moving_layer_2_slice2(int8_t *arena, int32_t step)
     MOVING_HOOK(2, 1);
 }
 
-/* Layer 3, pad3: Pad, 12x12x2 -> 14x14x2.
+/* Layer 3, pad3: Pad, 12x12x2 -> 14x14x2, from node 3 'pad3' of the model.
  * Reads slice2 [2424, 2712), writes pad3 [2996, 3052). */
 static void moving_layer_3_pad3(int8_t *arena, int32_t step)
 {
@@ -539,7 +539,7 @@ static void moving_layer_3_pad3(int8_t *arena, int32_t step)
     MOVING_HOOK(3, 1);
 }
 
-/* Layer 4, transposed4: TransposeConv, 14x14x2 -> 28x28x4.
+/* Layer 4, transposed4: TransposeConv, 14x14x2 -> 28x28x4, from node 4 'transposed4' of the model.
  * Reads pad3 [2996, 3052), writes transposed4 [3136, 3248).
  * Accumulators, bias included, lie in [-77,542, 80,608] for every input. */
 static void moving_layer_4_transposed4(int8_t *arena, int32_t step)
@@ -554,7 +554,7 @@ static void moving_layer_4_transposed4(int8_t *arena, int32_t step)
     MOVING_HOOK(4, 1);
 }
 
-/* Layer 5, argmax5: ArgMax, 28x28x4 -> 28x28x1.
+/* Layer 5, argmax5: ArgMax, 28x28x4 -> 28x28x1, from node 5 'argmax5' of the model.
  * Reads transposed4 [3136, 3248), writes argmax5 [0, 3136). */
 static void moving_layer_5_argmax5(int8_t *arena, int32_t step)
 {

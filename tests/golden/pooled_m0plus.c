@@ -6,9 +6,9 @@
  *
  * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
  * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
- * channels. Lines may overlap, within a segment too: rows that are never needed at one time share bytes. Layers `first
- * - last` touch a place; that is not how long its bytes live: kept rows and scratch may take turns in the same bytes
- * from step to step.
+ * channels. A row is pixels of channels; where chw is said, it is channels of pixels. Lines may overlap, within a
+ * segment too: rows that are never needed at one time share bytes. Layers `first - last` touch a place; that is not how
+ * long its bytes live: kept rows and scratch may take turns in the same bytes from step to step.
  *
  *   bytes       rows        layers  what
  *   [0, 240)    3 x 80       0 - 2  conv0 12x10x8
@@ -30,7 +30,7 @@
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0xfe15d42bu
+#if POOLED_BUILD != 0xc24a70c1u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -655,7 +655,7 @@ static void pooled_softmax_gemmlowp(const int8_t *in, int8_t *out, const int32_t
     }
 }
 
-/* Layer 0, conv0: Conv 3x3, 12x10x4 -> 12x10x8.
+/* Layer 0, conv0: Conv 3x3, 12x10x4 -> 12x10x8, from node 0 'conv0' of the model.
  * Reads x [336, 456), writes conv0 [0, 240), scratch [456, 672).
  * Accumulators, bias included, lie in [-325,606, 320,564] for every input. */
 static void pooled_layer_0_conv0(int8_t *arena, int32_t step)
@@ -673,7 +673,7 @@ static void pooled_layer_0_conv0(int8_t *arena, int32_t step)
     POOLED_HOOK(0, 1);
 }
 
-/* Layer 1, average3: AveragePool 3x3, 12x10x8 -> 12x10x8.
+/* Layer 1, average3: AveragePool 3x3, 12x10x8 -> 12x10x8, from node 3 'average3' of the model.
  * Reads conv0 [0, 240), writes average3 [256, 336). */
 static void pooled_layer_1_average3(int8_t *arena, int32_t step)
 {
@@ -686,7 +686,7 @@ static void pooled_layer_1_average3(int8_t *arena, int32_t step)
     POOLED_HOOK(1, 1);
 }
 
-/* Layer 2, pool1: MaxPool 2x2, 12x10x8 -> 6x5x8.
+/* Layer 2, pool1: MaxPool 2x2, 12x10x8 -> 6x5x8, from node 1 'pool1' of the model.
  * Reads conv0 [0, 240), writes pool1 [696, 736). */
 static void pooled_layer_2_pool1(int8_t *arena, int32_t step)
 {
@@ -700,7 +700,7 @@ static void pooled_layer_2_pool1(int8_t *arena, int32_t step)
     POOLED_HOOK(2, 1);
 }
 
-/* Layer 3, resize2: Resize, 6x5x8 -> 12x10x8.
+/* Layer 3, resize2: Resize, 6x5x8 -> 12x10x8, from node 2 'resize2' of the model.
  * Reads pool1 [696, 736), writes resize2 [616, 696). */
 static void pooled_layer_3_resize2(int8_t *arena, int32_t step)
 {
@@ -711,7 +711,7 @@ static void pooled_layer_3_resize2(int8_t *arena, int32_t step)
     POOLED_HOOK(3, 1);
 }
 
-/* Layer 4, concat4: Concat, 12x10x8 + 12x10x8 -> 12x10x16.
+/* Layer 4, concat4: Concat, 12x10x8 + 12x10x8 -> 12x10x16, from node 4 'concat4' of the model.
  * Reads resize2 [616, 696) and average3 [256, 336), writes concat4 [456, 616). */
 static void pooled_layer_4_concat4(int8_t *arena, int32_t step)
 {
@@ -723,7 +723,7 @@ static void pooled_layer_4_concat4(int8_t *arena, int32_t step)
     POOLED_HOOK(4, 1);
 }
 
-/* Layer 5, extreme5: Extreme, 12x10x16 -> 1x1x16.
+/* Layer 5, extreme5: Extreme, 12x10x16 -> 1x1x16, from node 5 'extreme5' of the model.
  * Reads concat4 [456, 616), writes extreme5 [8, 24), sums [240, 256). */
 static void pooled_layer_5_extreme5(int8_t *arena, int32_t step)
 {
@@ -734,7 +734,7 @@ static void pooled_layer_5_extreme5(int8_t *arena, int32_t step)
     POOLED_HOOK(5, 1);
 }
 
-/* Layer 6, conv6: Conv 1x1, 1x1x16 -> 1x1x6.
+/* Layer 6, conv6: Conv 1x1, 1x1x16 -> 1x1x6, from node 6 'conv6' of the model.
  * Reads extreme5 [8, 24), writes conv6 [0, 6).
  * Accumulators, bias included, lie in [-178,954, 157,391] for every input. */
 static void pooled_layer_6_conv6(int8_t *arena, int32_t step)
@@ -748,7 +748,7 @@ static void pooled_layer_6_conv6(int8_t *arena, int32_t step)
     POOLED_HOOK(6, 1);
 }
 
-/* Layer 7, softmax7: Softmax, 1x1x6 -> 1x1x6.
+/* Layer 7, softmax7: Softmax, 1x1x6 -> 1x1x6, from node 7 'softmax7' of the model.
  * Reads conv6 [0, 6), writes softmax7 [0, 6), over the row that it reads. */
 static void pooled_layer_7_softmax7(int8_t *arena, int32_t step)
 {

@@ -6,9 +6,9 @@
  *
  * Memory: a tensor is rows in the arena, row r at offset + (r + slot_offset) % slots * pitch. This map has, for all
  * that lies there, its bytes [from, to), slots x pitch, the first and the last layer that use it, and height x width x
- * channels. Lines may overlap, within a segment too: rows that are never needed at one time share bytes. Layers `first
- * - last` touch a place; that is not how long its bytes live: kept rows and scratch may take turns in the same bytes
- * from step to step.
+ * channels. A row is pixels of channels; where chw is said, it is channels of pixels. Lines may overlap, within a
+ * segment too: rows that are never needed at one time share bytes. Layers `first - last` touch a place; that is not how
+ * long its bytes live: kept rows and scratch may take turns in the same bytes from step to step.
  *
  *   bytes         rows        layers  what
  *   [0, 16)                    0 - 0  scratch of conv0
@@ -20,13 +20,13 @@
  *   [0, 64)                    7 - 7  scratch of dw7
  *   [64, 1088)    16 x 64      0 - 3  x 16x16x4 input
  *   [64, 1088)    16 x 64      3 - 4  add3 16x16x4, in the rows of x
- *   [64, 384)     5 x 64       6 - 7  conv6 8x8x8
+ *   [64, 384)     5 x 64       6 - 7  conv6 8x8x8 chw
  *   [384, 896)    8 x 64       7 - 7  dw7 8x8x8 output
  *   [1088, 1344)  1 x 256      1 - 2  dw1 16x16x16
  *   [1088, 1344)  1 x 256      2 - 3  conv2 16x16x4, in the rows of dw1
  *   [1088, 1216)  1 x 128      5 - 6  dw5 8x8x16
- *   [1216, 1984)  3 x 256      4 - 5  conv4 16x16x16
- *   [1344, 2112)  3 x 256      0 - 1  conv0 16x16x16
+ *   [1216, 1984)  3 x 256      4 - 5  conv4 16x16x16 chw
+ *   [1344, 2112)  3 x 256      0 - 1  conv0 16x16x16 chw
  *   [2112, 2120)               0 - 7  the schedule's state: steps done of each layer of the segment that runs
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(SEPARABLE_NO_ASM)
@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xa956490du
+#if SEPARABLE_BUILD != 0xc4296588u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -1305,7 +1305,7 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
     }
 }
 
-/* Layer 0, conv0: Conv 1x1, 16x16x4 -> 16x16x16.
+/* Layer 0, conv0: Conv 1x1, 16x16x4 -> 16x16x16, from node 0 'conv0' of the model.
  * Reads x [64, 1088), writes conv0 [1344, 2112), scratch [0, 16).
  * Accumulators, bias included, lie in [-54,878, 44,062] for every input. */
 static void separable_layer_0_conv0(int8_t *arena, int32_t step)
@@ -1319,7 +1319,7 @@ static void separable_layer_0_conv0(int8_t *arena, int32_t step)
     SEPARABLE_HOOK(0, 1);
 }
 
-/* Layer 1, dw1: Depthwise 3x3, 16x16x16 -> 16x16x16.
+/* Layer 1, dw1: Depthwise 3x3, 16x16x16 -> 16x16x16, from node 1 'dw1' of the model.
  * Reads conv0 [1344, 2112), writes dw1 [1088, 1344), scratch [0, 16).
  * Accumulators, bias included, lie in [-112,906, 101,421] for every input. */
 static void separable_layer_1_dw1(int8_t *arena, int32_t step)
@@ -1335,7 +1335,7 @@ static void separable_layer_1_dw1(int8_t *arena, int32_t step)
     SEPARABLE_HOOK(1, 1);
 }
 
-/* Layer 2, conv2: Conv 1x1, 16x16x16 -> 16x16x4.
+/* Layer 2, conv2: Conv 1x1, 16x16x16 -> 16x16x4, from node 2 'conv2' of the model.
  * Reads dw1 [1088, 1344), writes conv2 [1088, 1344), over the row that it reads, scratch [0, 64).
  * Accumulators, bias included, lie in [-132,966, 138,468] for every input. */
 static void separable_layer_2_conv2(int8_t *arena, int32_t step)
@@ -1349,7 +1349,7 @@ static void separable_layer_2_conv2(int8_t *arena, int32_t step)
     SEPARABLE_HOOK(2, 1);
 }
 
-/* Layer 3, add3: Add, 16x16x4 + 16x16x4 -> 16x16x4.
+/* Layer 3, add3: Add, 16x16x4 + 16x16x4 -> 16x16x4, from node 3 'add3' of the model.
  * Reads x [64, 1088) and conv2 [1088, 1344), writes add3 [64, 1088), over the row that it reads of x. */
 static void separable_layer_3_add3(int8_t *arena, int32_t step)
 {
@@ -1362,7 +1362,7 @@ static void separable_layer_3_add3(int8_t *arena, int32_t step)
     SEPARABLE_HOOK(3, 1);
 }
 
-/* Layer 4, conv4: Conv 1x1, 16x16x4 -> 16x16x16.
+/* Layer 4, conv4: Conv 1x1, 16x16x4 -> 16x16x16, from node 4 'conv4' of the model.
  * Reads add3 [64, 1088), writes conv4 [1216, 1984), scratch [0, 16).
  * Accumulators, bias included, lie in [-51,232, 56,062] for every input. */
 static void separable_layer_4_conv4(int8_t *arena, int32_t step)
@@ -1376,7 +1376,7 @@ static void separable_layer_4_conv4(int8_t *arena, int32_t step)
     SEPARABLE_HOOK(4, 1);
 }
 
-/* Layer 5, dw5: Depthwise 3x3, 16x16x16 -> 8x8x16.
+/* Layer 5, dw5: Depthwise 3x3, 16x16x16 -> 8x8x16, from node 5 'dw5' of the model.
  * Reads conv4 [1216, 1984), writes dw5 [1088, 1216), scratch [0, 16).
  * Accumulators, bias included, lie in [-119,805, 87,149] for every input. */
 static void separable_layer_5_dw5(int8_t *arena, int32_t step)
@@ -1392,7 +1392,7 @@ static void separable_layer_5_dw5(int8_t *arena, int32_t step)
     SEPARABLE_HOOK(5, 1);
 }
 
-/* Layer 6, conv6: Conv 1x1, 8x8x16 -> 8x8x8.
+/* Layer 6, conv6: Conv 1x1, 8x8x16 -> 8x8x8, from node 6 'conv6' of the model.
  * Reads dw5 [1088, 1216), writes conv6 [64, 384), scratch [0, 64).
  * Accumulators, bias included, lie in [-95,924, 151,129] for every input. */
 static void separable_layer_6_conv6(int8_t *arena, int32_t step)
@@ -1406,7 +1406,7 @@ static void separable_layer_6_conv6(int8_t *arena, int32_t step)
     SEPARABLE_HOOK(6, 1);
 }
 
-/* Layer 7, dw7: Depthwise 5x5, 8x8x8 -> 8x8x8.
+/* Layer 7, dw7: Depthwise 5x5, 8x8x8 -> 8x8x8, from node 7 'dw7' of the model.
  * Reads conv6 [64, 384), writes dw7 [384, 896), scratch [0, 64).
  * Accumulators, bias included, lie in [-225,689, 250,141] for every input. */
 static void separable_layer_7_dw7(int8_t *arena, int32_t step)
