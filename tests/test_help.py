@@ -59,6 +59,10 @@ def test_a_model_without_a_command_is_compiled() -> None:
     ("line", "says"),
     [
         ("verfy net.tflite --target m4", "'verfy' is neither a command nor a file\nhint: did you mean verify?"),
+        (
+            "report net.tflite",
+            "'report' is neither a command nor a file\nhint: every compile writes a report, NAME.html",
+        ),
         ("net.tflite --taget m4", "there is no option --taget\nhint: did you mean --target?"),
         ("net.tflite --target m4 --inputt rows", "there is no option --inputt\nhint: did you mean --input?"),
         ("net.tflite --target=m4 --rma=3K", "there is no option --rma\nhint: did you mean --ram?"),

@@ -30,6 +30,12 @@ COMMANDS: tuple[Command, ...] = (
     completion.COMPLETION,
 )
 NAMES = tuple(command.name for command in COMMANDS)
+OTHERS_SAY = {
+    "info": "'check' lists a model's operators, 'analyze' what it needs",
+    "report": "every compile writes a report, NAME.html; 'bench --report FILE.html' counts instructions for it",
+    "run": "'verify' runs the C, 'bench' counts its instructions",
+}
+"""Words that other tools have for what a command of ours does."""
 USAGE = "ircompile MODEL --target T [option ...]\n       ircompile COMMAND [argument ...]"
 ABOUT = """\
 Compile a quantized int8 convolutional network to C for a microcontroller: one
@@ -70,8 +76,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     given = list(words)
     if given and given[0] not in (*NAMES, "-h", "--help", "--version"):
         near = [] if given[0].startswith("-") else get_close_matches(given[0], NAMES, 1)
-        if near and not Path(given[0]).exists():
-            raise CompileError("", f"{given[0]!r} is neither a command nor a file", hint=f"did you mean {near[0]}?")
+        hint = OTHERS_SAY.get(given[0]) or (f"did you mean {near[0]}?" if near else "")
+        if hint and not Path(given[0]).exists():
+            raise CompileError("", f"{given[0]!r} is neither a command nor a file", hint=hint)
         given.insert(0, "compile")
     arguments, unknown = tree(given[1:]).parse_known_args(given)
     if unknown:
