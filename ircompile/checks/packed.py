@@ -135,6 +135,7 @@ READERS: Mapping[str, Callable[[Convolution, Site, Packed], Layer]] = {
     "depthwise_strip": _strip,
     "depthwise_3x3": _three_by_three,
     "depthwise_narrow": _three_by_three,
+    "depthwise_short": _three_by_three,
     "transpose_conv": _subtracted,
     "long_sums": _subtracted,
     "dense": vector_dense,

@@ -27,6 +27,7 @@ from ircompile.kernels.depthwise_plain import (
     reads_nibbles,
 )
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
+from ircompile.kernels.depthwise_short import is_short, short_words
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words
 from ircompile.kernels.narrow import choose_column, is_narrow_column
@@ -195,11 +196,14 @@ def is_narrow(op: ops.Depthwise, site: Site) -> bool:
 
 def choose_direct(op: ops.Depthwise, site: Site) -> Kernel:
     """The scratch is a row of padding, where windows reach over the top or the bottom."""
-    outside = any(op.window.padding[:2])
-    pairs = -(-site.output.width // 2)
-    filters = 45 if is_narrow(op, site) else pairs * (36 if op.window.stride[1] == 1 else 42)
+    outside, width = any(op.window.padding[:2]), site.output.width
+    template, filters = "depthwise_3x3", -(-width // 2) * (36 if op.window.stride[1] == 1 else 42)
+    if is_narrow(op, site):
+        template, filters = "depthwise_narrow", 45
+    elif is_short(op, site):
+        template, filters = "depthwise_short", 20 * width - 8
     return Kernel(
-        "depthwise_narrow" if is_narrow(op, site) else "depthwise_3x3",
+        template,
         pack_direct,
         "window",
         ("chw",),
@@ -232,6 +236,13 @@ def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         sizes = {"zero_in": source.zero_point, "channels": source.channels, **context.steps(site)}
         narrow = {name: key[name] for name in ("outside", "coding", "multiplier")}
         return Packed("3x3", narrow, arrays, sizes, recipe.form, recipe.exact, helpers(coding))
+    if is_short(op, site):
+        sizes.pop("width_in", None)
+        sizes |= {"channels": source.channels, **context.steps(site)}
+        short = {name: key[name] for name in ("stride", "left", "outside", "coding", "multiplier")}
+        short |= {"width": source.width, "outputs": site.output.width, "words": short_words(op, site)}
+        suffix = f"{suffix_of(op, site)}_w{source.width}"
+        return Packed(suffix, short, arrays, sizes, recipe.form, recipe.exact, helpers(coding))
     sizes |= {"channels": source.channels, "span": span, **context.steps(site)}
     suffix = ("s2" if stride == 2 else "") + (f"_x{multiplier}" if multiplier > 1 else "")
     shared = helpers(coding) | parts_of_rows(stride, left > 0, edge, stride if overlap else 0)

@@ -28,7 +28,8 @@ def shared_of(
     if template in ("fully_connected", "dense_column"):
         return shared
     two: dict[str, object] = {"coding": coding, "pixels": 2, "first": False}
-    if unrolled:
+    passes = passes and template == "conv"
+    if not passes:
         shared["first_turn"] = ("asm_turn", {**two, "named": "first", "first": True})
     shared["two_turn"] = ("asm_turn", {**two, "named": "two"})
     shared["store_two"] = ("store", {"named": "two", "pixels": 2})
@@ -36,7 +37,6 @@ def shared_of(
         shared["four"] = ("spread_four", {"totals": totals})
     if template != "stem":
         shared["spread"] = ("spread", {"totals": totals})
-    passes = passes and template == "conv"
     shared["kept"] = ("kept", {"totals": totals, "passes": passes, "loops": not unrolled})
     tile = {"unrolled": unrolled, "passes": passes, "named": f"unrolled{unrolled}" if unrolled else ""}
     shared["tile"] = ("tile", {**sums, **tile})

@@ -15,6 +15,7 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.kernels.depthwise_rows import Step, allocated, row_steps
+from ircompile.kernels.depthwise_short import Term, Word, words_of
 from ircompile.kernels.lower import lower
 from ircompile.pipeline import build
 from ircompile.target import load_target
@@ -82,7 +83,7 @@ def kernels(graph: Graph, target: str = "cortex-m4") -> set[str]:
 def grid(rounding: str = "double") -> list[Graph]:
     """3 x 3 at every width around the tiles, both strides, SAME padding, none, and one on one side."""
     graphs: list[Graph] = []
-    widths = [*range(1, 10), 15, 16, 17]
+    widths = [*range(1, 10), 12, 13, 15, 16, 17]
     for number, (width, stride) in enumerate(product(widths, (1, 2))):
         for padding in (None, (0, 0, 0, 0), (1, 0, 1, 0), (1, 1, 1, 1), (0, 1, 0, 1)):
             height = 1 + number % 4
@@ -103,6 +104,7 @@ def test_every_width_of_3x3(tmp_path: Path, rounding: str) -> None:
         "depthwise_3x3",
         "depthwise_column",
         "depthwise_narrow",
+        "depthwise_short",
         "depthwise_strip",
         "depthwise_taps",
     }
@@ -182,6 +184,33 @@ def follow(steps: tuple[Step, ...], taps: int, stride: int, outputs: int) -> Non
             held[step.name] = (step.at, -1)
     for output, pairs in found.items():
         assert not steps or sorted(pairs) == [(output * stride + tap, tap) for tap in range(taps)]
+
+
+def test_words_of_short_rows_use_every_tap_once() -> None:
+    """Codes by their places, padding as None; no word reaches out of its row."""
+    for stride, left, right in product((1, 2), (0, 1), (0, 1)):
+        for width in range(4, 16):
+            outputs = (width + left + right - 3) // stride + 1
+            found: dict[int, list[tuple[int | None, int]]] = {output: [] for output in range(outputs)}
+            for number, word in enumerate(words_of(width, outputs, stride, left)):
+                assert 0 <= word.at <= width - 4
+                for term in word.terms:
+                    assert term.data == "pad" or term.data in word.halves or int(term.data[1]) < number
+                    found[term.output] += taps_of(term, words_of(width, outputs, stride, left))
+            for output, terms in found.items():
+                first = output * stride - left
+                places = [place if 0 <= place < width else None for place in range(first, first + 3)]
+                assert sorted(terms, key=lambda term: term[1]) == list(zip(places, range(3), strict=True))
+
+
+def taps_of(term: Term, words: tuple[Word, ...]) -> list[tuple[int | None, int]]:
+    """Which codes a term multiplies, and with which taps."""
+    taps = {"m": [1], "s": [0, 2] if term.half == "ad" else [0 if term.weight == "b" else 2]}[term.weights]
+    if term.data == "pad":
+        return [(None, tap) for tap in taps]
+    first = words[int(term.data[1])].at + (term.data[0] == "o")
+    codes = [first, first + 2] if term.half == "ad" else [first + 2 * (term.half == "t")]
+    return list(zip(codes, taps, strict=True))
 
 
 def gated(shape: tuple[int, int, int], kernel: tuple[int, int], stride: int, padding: Padding, seed: int) -> Graph:
