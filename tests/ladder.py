@@ -65,6 +65,15 @@ def climb(
     return built
 
 
+def climb_on_host(compiled: Compiled, folder: Path, vectors: Sequence[Codes]) -> None:
+    """Asserts that C for a board, written to `folder`, gives the same codes here, its assembly replaced by C."""
+    graph = compiled.graph
+    arrays = [[vector[n] for n in graph.input_names] for vector in vectors]
+    outputs = run_host(folder, compiled.interface, arrays, timeout=3600).outputs
+    found = [dict(zip(graph.output_names, codes, strict=True)) for codes in outputs]
+    _check("intrinsics on the host", run_vectors(graph, vectors), found)
+
+
 def _check(name: str, wanted: Sequence[Codes], found: Sequence[Codes]) -> None:
     types, expected = ([{n: a.dtype for n, a in vector.items()} for vector in side] for side in (found, wanted))
     assert types == expected, f"{name}: types"

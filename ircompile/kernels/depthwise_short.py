@@ -1,7 +1,7 @@
 """3 x 3 depthwise convolution over short rows: all outputs of a row at once, each word of codes unpacked once.
 
-A word holds four neighbouring codes of a row. Sign extended to halves it is e{k} = (first, third) and o{k} = (second,
-fourth). The outer weights of a row of the window are the halves of s, the one between is a half of m.
+A word holds four neighbouring codes of a row. Sign extended to halves it is e{k} = (first, third) and o{k} =
+(second, fourth). The outer weights of a row of the window are the halves of s, the one between is a half of m.
 """
 
 from __future__ import annotations
@@ -54,17 +54,30 @@ def words_of(width: int, outputs: int, stride: int, left: int) -> tuple[Word, ..
     """The same for rows of `width` codes; outputs are `stride` codes apart, the first begins `left` before them."""
     last = width - CODES
     places = [*range(0, last, 2 * stride), last]
+    found = terms_by_word(places, width, outputs, stride, left)
+    if not all(used_halves(found)):
+        places = [place for place, halves in zip(places, used_halves(found), strict=True) if halves]
+        found = terms_by_word(places, width, outputs, stride, left)
+    return tuple(Word(*word) for word in zip(places, used_halves(found), map(tuple, found), strict=True))
+
+
+def terms_by_word(places: list[int], width: int, outputs: int, stride: int, left: int) -> list[list[Term]]:
+    """For each of the words at `places`, the terms that cannot be added before it."""
     found: list[list[Term]] = [[] for _ in places]
     for output in range(outputs):
         for number, term in terms_of(output, output * stride - left, width, places):
             found[number].append(term)
+    return found
+
+
+def used_halves(found: list[list[Term]]) -> list[tuple[str, ...]]:
+    """Of each word, the halves that any term takes."""
     used = {term.data for terms in found for term in terms}
-    halves = [tuple(name for name in (f"e{k}", f"o{k}") if name in used) for k in range(len(places))]
-    return tuple(Word(*word) for word in zip(places, halves, map(tuple, found), strict=True))
+    return [tuple(name for name in (f"e{k}", f"o{k}") if name in used) for k in range(len(found))]
 
 
 def terms_of(output: int, first: int, width: int, places: list[int]) -> list[tuple[int, Term]]:
-    """Those of one output, whose window begins at code `first`, each with the word before which it cannot be added."""
+    """Those of one output, whose window begins at code `first`, each with the number of the word that it needs."""
     where = {code: held(code, places) for code in range(first, first + 3) if 0 <= code < width}
     both = next((k for k, place in enumerate(places) if first >= 0 and place <= first < place + 2), None)
     found = []

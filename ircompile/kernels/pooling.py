@@ -9,10 +9,19 @@ from ircompile.kernels.requantize import Core, least_count, synthesize_average, 
 from ircompile.qtype import INT8
 from ircompile.target import Features
 
+CHANNELS = 4  # of a word
+
 
 def choose_pool(op: ops.MaxPool | ops.AveragePool, site: Site, request: Request) -> Kernel:
     """A window of rows of pixels. Without padding no pixel is written before all that are at its place are read."""
-    return Kernel("pool", pack_pool, "window", ("hwc",), in_place=0 if op.window.padding[2] == 0 else None)
+    template = "max_pool" if request.features.dsp and is_by_words(op, site) else "pool"
+    return Kernel(template, pack_pool, "window", ("hwc",), in_place=0 if op.window.padding[2] == 0 else None)
+
+
+def is_by_words(op: ops.MaxPool | ops.AveragePool, site: Site) -> bool:
+    """Whether the largest codes of four channels are found at once, which no greatest code may bound."""
+    codes = site.output.qtype == INT8 and site.output.channels >= CHANNELS
+    return isinstance(op, ops.MaxPool) and codes and op.high == INT8.high
 
 
 def choose_mean(op: ops.Mean, site: Site, request: Request) -> Kernel:
@@ -33,6 +42,9 @@ def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, context: Context) -
     """For averages, a line for every count of pixels that a window may have; else a division."""
     arithmetic = "max" if isinstance(op, ops.MaxPool) else op.rounding
     sizes = {"width_in": site.inputs[0].width, "width_out": site.output.width, "channels": site.output.channels}
+    if context.kernel.template == "max_pool":
+        shared: dict[str, tuple[str, dict[str, object]]] = {"unpack": ("unpack", {}), "largest": ("largest", {})}
+        return Packed(window_suffix(op.window), {"window": op.window}, {}, sizes | {"low": op.low}, shared=shared)
     recipe = None
     if isinstance(op, ops.AveragePool) and site.output.qtype == INT8:
         recipe = synthesize_average(op, site, core_of(context.features))

@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x44839a01u
+#if DENSE_BUILD != 0x5694c112u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -298,6 +298,22 @@ DENSE_INLINE void dense_turn_4(int32_t *sums, const int32_t *w, int32_t x)
     sums[3] = dense_smlad(w[3], x, sums[3]);
 }
 
+/* A turn in assembly, the first: b's sums begin where a's do. x0 and x1 become the next two codes of pixels a and b;
+ * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. dense_turn_4 is the same in
+ * C, for one pixel. */
+#define DENSE_ASM_TURN_FIRST \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b0], %[w0], %[x1], %[a0]\n\t" \
+    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
+    "smlad %[b1], %[w1], %[x1], %[a1]\n\t" \
+    "smlad %[a1], %[w1], %[x0], %[a1]\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b2], %[w0], %[x1], %[a2]\n\t" \
+    "smlad %[a2], %[w0], %[x0], %[a2]\n\t" \
+    "smlad %[b3], %[w1], %[x1], %[a3]\n\t" \
+    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+
 /* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
  * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_4 is the same in C, for one pixel. */
 #define DENSE_ASM_TURN_TWO \
@@ -330,17 +346,19 @@ DENSE_INLINE void dense_spread_four(int32_t **to, const int8_t **a, const int8_t
 {
     int32_t *next = *to;
 #if DENSE_ASM
-    int32_t word_a, word_b, even_a, even_b;
+    register int32_t even_a DENSE_IN("r8");
+    register int32_t even_b DENSE_IN("r9");
+    register int32_t odd_a DENSE_IN("r10");
+    register int32_t odd_b DENSE_IN("r11");
     __asm__ volatile(
-        "ldr %[wa], [%[a]], #4\n\t"
-        "ldr %[wb], [%[b]], #4\n\t"
-        "sxtb16 %[ea], %[wa]\n\t"
-        "sxtb16 %[eb], %[wb]\n\t"
-        "strd %[ea], %[eb], [%[to]], #8\n\t"
-        "sxtb16 %[wa], %[wa], ror #8\n\t"
-        "sxtb16 %[wb], %[wb], ror #8\n\t"
-        "strd %[wa], %[wb], [%[to]], #8\n\t"
-        : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(*a), [b] "+&r"(*b),
+        "ldr %[oa], [%[a]], #4\n\t"
+        "ldr %[ob], [%[b]], #4\n\t"
+        "sxtb16 %[ea], %[oa]\n\t"
+        "sxtb16 %[eb], %[ob]\n\t"
+        "sxtb16 %[oa], %[oa], ror #8\n\t"
+        "sxtb16 %[ob], %[ob], ror #8\n\t"
+        "stmia %[to]!, { %[ea], %[eb], %[oa], %[ob] }\n\t"
+        : [ea] "=&r"(even_a), [eb] "=&r"(even_b), [oa] "=&r"(odd_a), [ob] "=&r"(odd_b), [a] "+&r"(*a), [b] "+&r"(*b),
         [to] "+&r"(next)
         :
         : "memory");
@@ -358,7 +376,8 @@ DENSE_INLINE void dense_spread_four(int32_t **to, const int8_t **a, const int8_t
 
 /* What the assembly of a tile leaves no register for. */
 struct dense_kept {
-    const int8_t *limit; /* the end of the patch, or one before where turns are no multiple of four: bit 0 says so */
+    const int32_t *limit; /* the end of the patch */
+    int32_t left_out; /* pairs of turns of the loop that are left out when it is entered */
     const int32_t *patch, *stream;
     int8_t *out, *out_end;
     int32_t pixel_step, channel_step;
@@ -368,7 +387,8 @@ struct dense_kept {
 DENSE_INLINE void dense_kept_begin(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch, int32_t words,
     const int32_t *stream, int32_t pixel_step, int32_t channel_step)
 {
-    kept->limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
+    kept->limit = patch + words;
+    kept->left_out = -(words >> 2) & 3;
     kept->patch = patch;
     kept->stream = stream;
     kept->pixel_step = pixel_step;
@@ -379,14 +399,15 @@ DENSE_INLINE void dense_kept_begin(DENSE_SPILLED struct dense_kept *kept, const 
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
- * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
- * four. */
+ * Turns are even in number. The loop in assembly is of eight behind the first, and entered where as many are left as
+ * there are. */
 DENSE_INLINE void dense_tile_high_rounded_2(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch, int32_t words,
     int32_t channels_out)
 {
     const int32_t *w = kept->stream;
 #if DENSE_ASM
-    const int8_t *const limit = kept->limit;
+    const int32_t *const limit = kept->limit;
+    const int32_t left_out = kept->left_out;
 #endif
     kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
     while (kept->out != kept->out_end) {
@@ -396,18 +417,23 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_SPILLED struct dense_kept *kep
         __asm__ volatile(
             "ldrd %[a0], %[a1], [%[w]], #8\n\t"
             "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            "mov %[b0], %[a0]\n\t"
-            "mov %[b1], %[a1]\n\t"
-            "mov %[b2], %[a2]\n\t"
-            "mov %[b3], %[a3]\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "lsls %[w0], %[w0], #31\n\t"
-            "bne 2f\n"
+            DENSE_ASM_TURN_FIRST
+            "ldr %[w0], %[left_out]\n\t"
+            "tbb [pc, %[w0]]\n"
+            "0:\n\t"
+            ".byte (2f - 0b) / 2, (3f - 0b) / 2, (4f - 0b) / 2, (5f - 0b) / 2\n\t"
             "1:\n\t"
-            DENSE_ASM_TURN_TWO
             DENSE_ASM_TURN_TWO
             "2:\n\t"
             DENSE_ASM_TURN_TWO
+            DENSE_ASM_TURN_TWO
+            "3:\n\t"
+            DENSE_ASM_TURN_TWO
+            DENSE_ASM_TURN_TWO
+            "4:\n\t"
+            DENSE_ASM_TURN_TWO
+            DENSE_ASM_TURN_TWO
+            "5:\n\t"
             DENSE_ASM_TURN_TWO
             "ldr %[w0], %[limit]\n\t"
             "cmp %[x], %[w0]\n\t"
@@ -415,7 +441,7 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_SPILLED struct dense_kept *kep
             : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
             [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
             [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(codes), [w] "+&r"(w)
-            : [limit] "m"(limit)
+            : [limit] "m"(limit), [left_out] "m"(left_out)
             : "cc", "memory");
         const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
 #else
@@ -546,28 +572,18 @@ static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, in
     }
 }
 
-/* A turn in assembly, the first: b's sums begin where a's do. x0 and x1 become the next two codes of pixels a and b;
- * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. dense_turn_4 is the same in
- * C, for one pixel. */
-#define DENSE_ASM_TURN_FIRST \
-    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[b0], %[w0], %[x1], %[a0]\n\t" \
-    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
-    "smlad %[b1], %[w1], %[x1], %[a1]\n\t" \
-    "smlad %[a1], %[w1], %[x0], %[a1]\n\t" \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[b2], %[w0], %[x1], %[a2]\n\t" \
-    "smlad %[a2], %[w0], %[x0], %[a2]\n\t" \
-    "smlad %[b3], %[w1], %[x1], %[a3]\n\t" \
-    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-
 /* Spreads `count` codes of pixels a and b as halfwords from `next` on, the last count mod 4 in their order; returns
  * what follows. */
 DENSE_INLINE int32_t *dense_spread(int32_t *next, const int8_t *a, const int8_t *b, int32_t count)
 {
-    for (; count >= 4; count -= 4)
+    for (; count >= 8; count -= 8) {
         dense_spread_four(&next, &a, &b);
+        dense_spread_four(&next, &a, &b);
+    }
+    if (count >= 4) {
+        dense_spread_four(&next, &a, &b);
+        count -= 4;
+    }
     if (count > 0) {
         next[0] = count > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
         next[1] = count > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
@@ -714,6 +730,23 @@ DENSE_INLINE void dense_turn_pairs_rest_2(int32_t *sums, const int32_t *w, int32
     sums[0] = dense_smlad(dense_sxtb16(w[1]), second, sums[0]);
 }
 
+/* A turn in assembly, the first: b's sums begin where a's do. x0 and x1 become the next two codes of pixels a and b;
+ * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_rest_4 is
+ * the same in C, for one pixel. */
+#define DENSE_ASM_TURN_FIRST_PAIRS \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b1], %[w0], %[x1], %[a1]\n\t" \
+    "smlad %[a1], %[w0], %[x0], %[a1]\n\t" \
+    "sxtb16 %[w0], %[w0]\n\t" \
+    "smlad %[b0], %[w0], %[x1], %[a0]\n\t" \
+    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
+    "smlad %[b3], %[w1], %[x1], %[a3]\n\t" \
+    "smlad %[a3], %[w1], %[x0], %[a3]\n\t" \
+    "sxtb16 %[w1], %[w1]\n\t" \
+    "smlad %[b2], %[w1], %[x1], %[a2]\n\t" \
+    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+
 /* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
  * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_rest_4 is the same in C, for one pixel. */
 #define DENSE_ASM_TURN_TWO_PAIRS \
@@ -746,14 +779,15 @@ DENSE_INLINE void dense_store_two_high_rounded_kink(int8_t *out, int32_t across,
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
- * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
- * four. */
+ * Turns are even in number. The loop in assembly is of eight behind the first, and entered where as many are left as
+ * there are. */
 DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch,
     int32_t words, int32_t channels_out)
 {
     const int32_t *w = kept->stream;
 #if DENSE_ASM
-    const int8_t *const limit = kept->limit;
+    const int32_t *const limit = kept->limit;
+    const int32_t left_out = kept->left_out;
 #endif
     kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
     while (kept->out != kept->out_end) {
@@ -763,18 +797,23 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept *
         __asm__ volatile(
             "ldrd %[a0], %[a1], [%[w]], #8\n\t"
             "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            "mov %[b0], %[a0]\n\t"
-            "mov %[b1], %[a1]\n\t"
-            "mov %[b2], %[a2]\n\t"
-            "mov %[b3], %[a3]\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "lsls %[w0], %[w0], #31\n\t"
-            "bne 2f\n"
+            DENSE_ASM_TURN_FIRST_PAIRS
+            "ldr %[w0], %[left_out]\n\t"
+            "tbb [pc, %[w0]]\n"
+            "0:\n\t"
+            ".byte (2f - 0b) / 2, (3f - 0b) / 2, (4f - 0b) / 2, (5f - 0b) / 2\n\t"
             "1:\n\t"
-            DENSE_ASM_TURN_TWO_PAIRS
             DENSE_ASM_TURN_TWO_PAIRS
             "2:\n\t"
             DENSE_ASM_TURN_TWO_PAIRS
+            DENSE_ASM_TURN_TWO_PAIRS
+            "3:\n\t"
+            DENSE_ASM_TURN_TWO_PAIRS
+            DENSE_ASM_TURN_TWO_PAIRS
+            "4:\n\t"
+            DENSE_ASM_TURN_TWO_PAIRS
+            DENSE_ASM_TURN_TWO_PAIRS
+            "5:\n\t"
             DENSE_ASM_TURN_TWO_PAIRS
             "ldr %[w0], %[limit]\n\t"
             "cmp %[x], %[w0]\n\t"
@@ -782,7 +821,7 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept *
             : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
             [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
             [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(codes), [w] "+&r"(w)
-            : [limit] "m"(limit)
+            : [limit] "m"(limit), [left_out] "m"(left_out)
             : "cc", "memory");
         const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
 #else

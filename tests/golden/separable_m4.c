@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xc4296588u
+#if SEPARABLE_BUILD != 0xf54f6cedu
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -346,6 +346,23 @@ SEPARABLE_INLINE void separable_turn_4(int32_t *sums, const int32_t *w, int32_t 
     sums[2] = separable_smlad(separable_sxtb16(w[1]), x, sums[2]);
 }
 
+/* A turn in assembly, the first: b's sums begin where a's do. x0 and x1 become the next two codes of pixels a and b;
+ * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. separable_turn_4 is the same
+ * in C, for one pixel. */
+#define SEPARABLE_ASM_TURN_FIRST \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b1], %[w0], %[x1], %[a1]\n\t" \
+    "smlad %[a1], %[w0], %[x0], %[a1]\n\t" \
+    "sxtb16 %[w0], %[w0]\n\t" \
+    "smlad %[b0], %[w0], %[x1], %[a0]\n\t" \
+    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
+    "smlad %[b3], %[w1], %[x1], %[a3]\n\t" \
+    "smlad %[a3], %[w1], %[x0], %[a3]\n\t" \
+    "sxtb16 %[w1], %[w1]\n\t" \
+    "smlad %[b2], %[w1], %[x1], %[a2]\n\t" \
+    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+
 /* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
  * four channels come to the sums a0 to a3 and b0 to b3. separable_turn_4 is the same in C, for one pixel. */
 #define SEPARABLE_ASM_TURN_TWO \
@@ -379,17 +396,19 @@ SEPARABLE_INLINE void separable_spread_four(int32_t **to, const int8_t **a, cons
 {
     int32_t *next = *to;
 #if SEPARABLE_ASM
-    int32_t word_a, word_b, even_a, even_b;
+    register int32_t even_a SEPARABLE_IN("r8");
+    register int32_t even_b SEPARABLE_IN("r9");
+    register int32_t odd_a SEPARABLE_IN("r10");
+    register int32_t odd_b SEPARABLE_IN("r11");
     __asm__ volatile(
-        "ldr %[wa], [%[a]], #4\n\t"
-        "ldr %[wb], [%[b]], #4\n\t"
-        "sxtb16 %[ea], %[wa]\n\t"
-        "sxtb16 %[eb], %[wb]\n\t"
-        "strd %[ea], %[eb], [%[to]], #8\n\t"
-        "sxtb16 %[wa], %[wa], ror #8\n\t"
-        "sxtb16 %[wb], %[wb], ror #8\n\t"
-        "strd %[wa], %[wb], [%[to]], #8\n\t"
-        : [wa] "=&r"(word_a), [wb] "=&r"(word_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [a] "+&r"(*a), [b] "+&r"(*b),
+        "ldr %[oa], [%[a]], #4\n\t"
+        "ldr %[ob], [%[b]], #4\n\t"
+        "sxtb16 %[ea], %[oa]\n\t"
+        "sxtb16 %[eb], %[ob]\n\t"
+        "sxtb16 %[oa], %[oa], ror #8\n\t"
+        "sxtb16 %[ob], %[ob], ror #8\n\t"
+        "stmia %[to]!, { %[ea], %[eb], %[oa], %[ob] }\n\t"
+        : [ea] "=&r"(even_a), [eb] "=&r"(even_b), [oa] "=&r"(odd_a), [ob] "=&r"(odd_b), [a] "+&r"(*a), [b] "+&r"(*b),
         [to] "+&r"(next)
         :
         : "memory");
@@ -409,8 +428,14 @@ SEPARABLE_INLINE void separable_spread_four(int32_t **to, const int8_t **a, cons
  * what follows. */
 SEPARABLE_INLINE int32_t *separable_spread(int32_t *next, const int8_t *a, const int8_t *b, int32_t count)
 {
-    for (; count >= 4; count -= 4)
+    for (; count >= 8; count -= 8) {
         separable_spread_four(&next, &a, &b);
+        separable_spread_four(&next, &a, &b);
+    }
+    if (count >= 4) {
+        separable_spread_four(&next, &a, &b);
+        count -= 4;
+    }
     if (count > 0) {
         next[0] = count > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
         next[1] = count > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
@@ -426,7 +451,8 @@ SEPARABLE_INLINE int32_t *separable_spread(int32_t *next, const int8_t *a, const
 
 /* What the assembly of a tile leaves no register for. */
 struct separable_kept {
-    const int8_t *limit; /* the end of the patch, or one before where turns are no multiple of four: bit 0 says so */
+    const int32_t *limit; /* the end of the patch */
+    int32_t left_out; /* pairs of turns of the loop that are left out when it is entered */
     const int32_t *patch, *stream;
     int8_t *out, *out_end;
     int32_t pixel_step, channel_step;
@@ -436,7 +462,8 @@ struct separable_kept {
 SEPARABLE_INLINE void separable_kept_begin(SEPARABLE_SPILLED struct separable_kept *kept, const int32_t *patch,
     int32_t words, const int32_t *stream, int32_t pixel_step, int32_t channel_step)
 {
-    kept->limit = (const int8_t *)(patch + words) - ((words >> 2) & 1);
+    kept->limit = patch + words;
+    kept->left_out = -(words >> 2) & 3;
     kept->patch = patch;
     kept->stream = stream;
     kept->pixel_step = pixel_step;
@@ -447,14 +474,15 @@ SEPARABLE_INLINE void separable_kept_begin(SEPARABLE_SPILLED struct separable_ke
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
- * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
- * four. */
+ * Turns are even in number. The loop in assembly is of eight behind the first, and entered where as many are left as
+ * there are. */
 SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_SPILLED struct separable_kept *kept, const int32_t *patch,
     int32_t words, int32_t channels_out)
 {
     const int32_t *w = kept->stream;
 #if SEPARABLE_ASM
-    const int8_t *const limit = kept->limit;
+    const int32_t *const limit = kept->limit;
+    const int32_t left_out = kept->left_out;
 #endif
     kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
     while (kept->out != kept->out_end) {
@@ -464,18 +492,23 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_SPILLED struct sep
         __asm__ volatile(
             "ldrd %[a0], %[a1], [%[w]], #8\n\t"
             "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            "mov %[b0], %[a0]\n\t"
-            "mov %[b1], %[a1]\n\t"
-            "mov %[b2], %[a2]\n\t"
-            "mov %[b3], %[a3]\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "lsls %[w0], %[w0], #31\n\t"
-            "bne 2f\n"
+            SEPARABLE_ASM_TURN_FIRST
+            "ldr %[w0], %[left_out]\n\t"
+            "tbb [pc, %[w0]]\n"
+            "0:\n\t"
+            ".byte (2f - 0b) / 2, (3f - 0b) / 2, (4f - 0b) / 2, (5f - 0b) / 2\n\t"
             "1:\n\t"
-            SEPARABLE_ASM_TURN_TWO
             SEPARABLE_ASM_TURN_TWO
             "2:\n\t"
             SEPARABLE_ASM_TURN_TWO
+            SEPARABLE_ASM_TURN_TWO
+            "3:\n\t"
+            SEPARABLE_ASM_TURN_TWO
+            SEPARABLE_ASM_TURN_TWO
+            "4:\n\t"
+            SEPARABLE_ASM_TURN_TWO
+            SEPARABLE_ASM_TURN_TWO
+            "5:\n\t"
             SEPARABLE_ASM_TURN_TWO
             "ldr %[w0], %[limit]\n\t"
             "cmp %[x], %[w0]\n\t"
@@ -483,7 +516,7 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_SPILLED struct sep
             : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
             [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
             [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(codes), [w] "+&r"(w)
-            : [limit] "m"(limit)
+            : [limit] "m"(limit), [left_out] "m"(left_out)
             : "cc", "memory");
         const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
 #else
@@ -560,17 +593,17 @@ static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, co
 }
 
 /* A row of a window in assembly, for two outputs at the left end of a row. r: the codes; moves on. s: the row's outer
- * weights; m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. Output y1 begins with the
- * sum y. separable_two_taps_left is the same in C. */
-#define SEPARABLE_TWO_TAPS_LEFT(r, s, m, h, y) \
+ * weights; m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0
+ * and y1, which begins with y. separable_two_taps_left is the same in C. */
+#define SEPARABLE_TWO_TAPS_LEFT(r, s, m, h, y0, y1, y) \
     "ldr %[e], [%[" r "]], #1\n\t" \
     "orr %[e], %[pad], %[e], lsl #8\n\t" \
     "sxtb16 %[o], %[e], ror #8\n\t" \
     "sxtb16 %[e], %[e]\n\t" \
-    "smlad %[y1], %[o], %[" s "], %[" y "]\n\t" \
-    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
-    "smlat" h " %[y1], %[e], %[" m "], %[y1]\n\t" \
-    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t"
+    "smlad %[" y1 "], %[o], %[" s "], %[" y "]\n\t" \
+    "smlad %[" y0 "], %[e], %[" s "], %[" y0 "]\n\t" \
+    "smlat" h " %[" y1 "], %[e], %[" m "], %[" y1 "]\n\t" \
+    "smlab" h " %[" y0 "], %[o], %[" m "], %[" y0 "]\n\t"
 
 /* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
 SEPARABLE_INLINE const int8_t *separable_two_taps_left(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
@@ -588,16 +621,16 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_left(int32_t *y0, int32_t *y1,
 }
 
 /* A row of a window in assembly, for two outputs. r: the codes; moves on. s: the row's outer weights;
- * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. Output y1 begins with the sum y.
- * separable_two_taps_middle is the same in C. */
-#define SEPARABLE_TWO_TAPS_MIDDLE(r, s, m, h, y) \
+ * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0 and y1,
+ * which begins with y. separable_two_taps_middle is the same in C. */
+#define SEPARABLE_TWO_TAPS_MIDDLE(r, s, m, h, y0, y1, y) \
     "ldr %[e], [%[" r "]], #2\n\t" \
     "sxtb16 %[o], %[e], ror #8\n\t" \
     "sxtb16 %[e], %[e]\n\t" \
-    "smlad %[y1], %[o], %[" s "], %[" y "]\n\t" \
-    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
-    "smlat" h " %[y1], %[e], %[" m "], %[y1]\n\t" \
-    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t"
+    "smlad %[" y1 "], %[o], %[" s "], %[" y "]\n\t" \
+    "smlad %[" y0 "], %[e], %[" s "], %[" y0 "]\n\t" \
+    "smlat" h " %[" y1 "], %[e], %[" m "], %[" y1 "]\n\t" \
+    "smlab" h " %[" y0 "], %[o], %[" m "], %[" y0 "]\n\t"
 
 /* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
 SEPARABLE_INLINE const int8_t *separable_two_taps_middle(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
@@ -614,17 +647,17 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_middle(int32_t *y0, int32_t *y
 }
 
 /* A row of a window in assembly, for two outputs at the right end of a row. r: the codes. s: the row's outer weights;
- * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. Output y1 begins with the sum y.
- * separable_two_taps_last is the same in C. */
-#define SEPARABLE_TWO_TAPS_LAST(r, s, m, h, y) \
+ * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0 and y1,
+ * which begins with y. separable_two_taps_last is the same in C. */
+#define SEPARABLE_TWO_TAPS_LAST(r, s, m, h, y0, y1, y) \
     "ldr %[e], [%[" r "], #-1]\n\t" \
     "orr %[e], %[pad], %[e], lsr #8\n\t" \
     "sxtb16 %[o], %[e], ror #8\n\t" \
     "sxtb16 %[e], %[e]\n\t" \
-    "smlad %[y1], %[o], %[" s "], %[" y "]\n\t" \
-    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
-    "smlat" h " %[y1], %[e], %[" m "], %[y1]\n\t" \
-    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t"
+    "smlad %[" y1 "], %[o], %[" s "], %[" y "]\n\t" \
+    "smlad %[" y0 "], %[e], %[" s "], %[" y0 "]\n\t" \
+    "smlat" h " %[" y1 "], %[e], %[" m "], %[" y1 "]\n\t" \
+    "smlab" h " %[" y0 "], %[o], %[" m "], %[" y0 "]\n\t"
 
 /* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
 SEPARABLE_INLINE const int8_t *separable_two_taps_last(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
@@ -655,10 +688,10 @@ struct separable_depthwise_3x3_layer {
  *
  *   out[x][c] = requant(start + sum over i, j of rows[i][c][x - 1 + j] * filters[c][i][j])
  *
- * two outputs at once. rows: one channel after the other, NULL outside of the picture, where a row of padding takes
- * their place: zero_in. out: pixel_step and channel_step say where. filters: of each output channel its weights [i][j]
- * in the order 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, which is the bias less zero_in
- * times the sum of the weights, moved by what the requantization needs, and multiplier, offset. */
+ * four or two outputs at once. rows: one channel after the other, NULL outside of the picture, where a row of padding
+ * takes their place: zero_in. out: pixel_step and channel_step say where. filters: of each output channel its weights
+ * [i][j] in the order 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, which is the bias less
+ * zero_in times the sum of the weights, moved by what the requantization needs, and multiplier, offset. */
 static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
     const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
     int32_t channel_step, int8_t *padding)
@@ -666,6 +699,9 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
     const int32_t *words = requant;
     SEPARABLE_SPILLED struct {
         int32_t bias, pixel_step;
+        int32_t multiplier, offset;
+        int8_t *to;
+        const int8_t *stop;
     } kept; /* what the assembly leaves no register for */
     kept.pixel_step = pixel_step;
     const uint32_t pad = (uint8_t)zero_in;
@@ -700,6 +736,10 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
         const int32_t multiplier_c = words[1];
         const int32_t offset_c = (int32_t)((uint32_t)words[0] << 21) >> 21;
         kept.bias = (words[0] >> 11);
+#if SEPARABLE_ASM
+        kept.multiplier = multiplier_c;
+        kept.offset = offset_c;
+#endif
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
@@ -710,9 +750,9 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
             int32_t e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_LEFT("row0", "s0", "m01", "b", "y0")
-                SEPARABLE_TWO_TAPS_LEFT("row1", "s1", "m01", "t", "y1")
-                SEPARABLE_TWO_TAPS_LEFT("row2", "s2", "m2", "b", "y1")
+                SEPARABLE_TWO_TAPS_LEFT("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                SEPARABLE_TWO_TAPS_LEFT("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                SEPARABLE_TWO_TAPS_LEFT("row2", "s2", "m2", "b", "y0", "y1", "y1")
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
                     [row2] "+r"(row2)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
@@ -729,15 +769,62 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
         y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
         y += 2 * across;
-        for (const int8_t *const end = row0 + span; row0 < end; y += 2 * across) {
+        const int8_t *const end = row0 + span;
+#if SEPARABLE_ASM
+        kept.to = y;
+        kept.stop = end - 2;
+        if (row0 < kept.stop) {
+            int32_t y2, y3, e, o;
+            __asm__ volatile(
+                "1:\n\t"
+                "ldr %[y0], %[bias]\n\t"
+                "ldr %[y2], %[bias]\n\t"
+                SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y2", "y3", "y2")
+                SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y2", "y3", "y3")
+                SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y0", "y1", "y1")
+                SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y2", "y3", "y3")
+                "ldr %[e], %[multiplier]\n\t"
+                "ldr %[o], %[offset]\n\t"
+                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+                "ssat %[y0], #8, %[y0], asr #2\n\t"
+                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+                "ssat %[y1], #8, %[y1], asr #2\n\t"
+                "smmlar %[y2], %[y2], %[e], %[o]\n\t"
+                "ssat %[y2], #8, %[y2], asr #2\n\t"
+                "smmlar %[y3], %[y3], %[e], %[o]\n\t"
+                "ssat %[y3], #8, %[y3], asr #2\n\t"
+                "ldr %[e], %[to]\n\t"
+                "ldr %[o], %[step]\n\t"
+                "strb %[y0], [%[e]]\n\t"
+                "strb %[y1], [%[e], %[o]]\n\t"
+                "add %[e], %[e], %[o], lsl #1\n\t"
+                "strb %[y2], [%[e]]\n\t"
+                "strb %[y3], [%[e], %[o]]\n\t"
+                "add %[e], %[e], %[o], lsl #1\n\t"
+                "str %[e], %[to]\n\t"
+                "ldr %[o], %[stop]\n\t"
+                "cmp %[row0], %[o]\n\t"
+                "bcc 1b\n\t"
+                : [y0] "=&r"(y0), [y1] "=&r"(y1), [y2] "=&r"(y2), [y3] "=&r"(y3), [e] "=&r"(e), [o] "=&r"(o),
+                    [row0] "+r"(row0), [row1] "+r"(row1), [row2] "+r"(row2), [to] "+m"(kept.to)
+                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
+                    [step] "m"(kept.pixel_step), [stop] "m"(kept.stop), [multiplier] "m"(kept.multiplier),
+                    [offset] "m"(kept.offset)
+                : "cc", "memory");
+            y = kept.to;
+        }
+#endif
+        for (; row0 < end; y += 2 * across) {
 #if SEPARABLE_ASM
             {
                 int32_t e, o;
                 __asm__ volatile(
                     "ldr %[y0], %[bias]\n\t"
-                    SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y0")
-                    SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y1")
-                    SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y1")
+                    SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                    SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                    SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y0", "y1", "y1")
                     : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
                         [row2] "+r"(row2)
                     : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias)
@@ -759,9 +846,9 @@ static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, in
             int32_t e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_LAST("row0", "s0", "m01", "b", "y0")
-                SEPARABLE_TWO_TAPS_LAST("row1", "s1", "m01", "t", "y1")
-                SEPARABLE_TWO_TAPS_LAST("row2", "s2", "m2", "b", "y1")
+                SEPARABLE_TWO_TAPS_LAST("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                SEPARABLE_TWO_TAPS_LAST("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                SEPARABLE_TWO_TAPS_LAST("row2", "s2", "m2", "b", "y0", "y1", "y1")
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
                     [pad] "r"(pad << 24), [row0] "r"(row0), [row1] "r"(row1), [row2] "r"(row2)
@@ -801,14 +888,15 @@ SEPARABLE_INLINE void separable_store_two_high_rounded_kink(int8_t *out, int32_t
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
- * Turns are even in number. The loop in assembly is of four, and entered in its middle where they are no multiple of
- * four. */
+ * Turns are even in number. The loop in assembly is of eight behind the first, and entered where as many are left as
+ * there are. */
 SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct separable_kept *kept,
     const int32_t *patch, int32_t words, int32_t channels_out)
 {
     const int32_t *w = kept->stream;
 #if SEPARABLE_ASM
-    const int8_t *const limit = kept->limit;
+    const int32_t *const limit = kept->limit;
+    const int32_t left_out = kept->left_out;
 #endif
     kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
     while (kept->out != kept->out_end) {
@@ -818,18 +906,23 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct 
         __asm__ volatile(
             "ldrd %[a0], %[a1], [%[w]], #8\n\t"
             "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            "mov %[b0], %[a0]\n\t"
-            "mov %[b1], %[a1]\n\t"
-            "mov %[b2], %[a2]\n\t"
-            "mov %[b3], %[a3]\n\t"
-            "ldr %[w0], %[limit]\n\t"
-            "lsls %[w0], %[w0], #31\n\t"
-            "bne 2f\n"
+            SEPARABLE_ASM_TURN_FIRST
+            "ldr %[w0], %[left_out]\n\t"
+            "tbb [pc, %[w0]]\n"
+            "0:\n\t"
+            ".byte (2f - 0b) / 2, (3f - 0b) / 2, (4f - 0b) / 2, (5f - 0b) / 2\n\t"
             "1:\n\t"
-            SEPARABLE_ASM_TURN_TWO
             SEPARABLE_ASM_TURN_TWO
             "2:\n\t"
             SEPARABLE_ASM_TURN_TWO
+            SEPARABLE_ASM_TURN_TWO
+            "3:\n\t"
+            SEPARABLE_ASM_TURN_TWO
+            SEPARABLE_ASM_TURN_TWO
+            "4:\n\t"
+            SEPARABLE_ASM_TURN_TWO
+            SEPARABLE_ASM_TURN_TWO
+            "5:\n\t"
             SEPARABLE_ASM_TURN_TWO
             "ldr %[w0], %[limit]\n\t"
             "cmp %[x], %[w0]\n\t"
@@ -837,7 +930,7 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct 
             : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
             [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
             [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(codes), [w] "+&r"(w)
-            : [limit] "m"(limit)
+            : [limit] "m"(limit), [left_out] "m"(left_out)
             : "cc", "memory");
         const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
 #else
@@ -944,18 +1037,18 @@ static void separable_binary_add_xx_pair_up_22(const int8_t *a, const int8_t *b,
 }
 
 /* A row of a window in assembly, for two outputs. r: the codes; moves on. s: the row's outer weights;
- * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. Output y1 begins with the sum y.
- * separable_two_taps_middle_s2 is the same in C. */
-#define SEPARABLE_TWO_TAPS_MIDDLE_S2(r, s, m, h, y) \
+ * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0 and y1,
+ * which begins with y. separable_two_taps_middle_s2 is the same in C. */
+#define SEPARABLE_TWO_TAPS_MIDDLE_S2(r, s, m, h, y0, y1, y) \
     "ldr %[e], [%[" r "]], #1\n\t" \
     "sxtb16 %[o], %[e], ror #8\n\t" \
     "sxtb16 %[e], %[e]\n\t" \
-    "smlat" h " %[y1], %[o], %[" m "], %[" y "]\n\t" \
-    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
-    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t" \
+    "smlat" h " %[" y1 "], %[o], %[" m "], %[" y "]\n\t" \
+    "smlad %[" y0 "], %[e], %[" s "], %[" y0 "]\n\t" \
+    "smlab" h " %[" y0 "], %[o], %[" m "], %[" y0 "]\n\t" \
     "ldr %[e], [%[" r "]], #3\n\t" \
     "sxtb16 %[e], %[e], ror #8\n\t" \
-    "smlad %[y1], %[e], %[" s "], %[y1]\n\t"
+    "smlad %[" y1 "], %[e], %[" s "], %[" y1 "]\n\t"
 
 /* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
 SEPARABLE_INLINE const int8_t *separable_two_taps_middle_s2(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
@@ -972,17 +1065,17 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_middle_s2(int32_t *y0, int32_t
 }
 
 /* A row of a window in assembly, for two outputs at the right end of a row. r: the codes. s: the row's outer weights;
- * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. Output y1 begins with the sum y.
- * separable_two_taps_last_s2 is the same in C. */
-#define SEPARABLE_TWO_TAPS_LAST_S2(r, s, m, h, y) \
+ * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0 and y1,
+ * which begins with y. separable_two_taps_last_s2 is the same in C. */
+#define SEPARABLE_TWO_TAPS_LAST_S2(r, s, m, h, y0, y1, y) \
     "ldr %[e], [%[" r "], #0]\n\t" \
     "sxtb16 %[o], %[e], ror #8\n\t" \
     "sxtb16 %[e], %[e]\n\t" \
-    "smlat" h " %[y1], %[o], %[" m "], %[" y "]\n\t" \
-    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
-    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t" \
+    "smlat" h " %[" y1 "], %[o], %[" m "], %[" y "]\n\t" \
+    "smlad %[" y0 "], %[e], %[" s "], %[" y0 "]\n\t" \
+    "smlab" h " %[" y0 "], %[o], %[" m "], %[" y0 "]\n\t" \
     "orr %[e], %[pad], %[e], lsr #16\n\t" \
-    "smlad %[y1], %[e], %[" s "], %[y1]\n\t"
+    "smlad %[" y1 "], %[e], %[" s "], %[" y1 "]\n\t"
 
 /* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
 SEPARABLE_INLINE const int8_t *separable_two_taps_last_s2(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
@@ -1002,10 +1095,10 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_last_s2(int32_t *y0, int32_t *
  *
  *   out[x][c] = requant(start + sum over i, j of rows[i][c][x * 2 + j] * filters[c][i][j])
  *
- * two outputs at once. rows: one channel after the other, NULL outside of the picture, where a row of padding takes
- * their place: zero_in. out: pixel_step and channel_step say where. filters: of each output channel its weights [i][j]
- * in the order 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, which is the bias less zero_in
- * times the sum of the weights, moved by what the requantization needs, and multiplier, offset. */
+ * four or two outputs at once. rows: one channel after the other, NULL outside of the picture, where a row of padding
+ * takes their place: zero_in. out: pixel_step and channel_step say where. filters: of each output channel its weights
+ * [i][j] in the order 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, which is the bias less
+ * zero_in times the sum of the weights, moved by what the requantization needs, and multiplier, offset. */
 static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
     const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
     int32_t channel_step, int8_t *padding)
@@ -1013,6 +1106,9 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
     const int32_t *words = requant;
     SEPARABLE_SPILLED struct {
         int32_t bias, pixel_step;
+        int32_t multiplier, offset;
+        int8_t *to;
+        const int8_t *stop;
     } kept; /* what the assembly leaves no register for */
     kept.pixel_step = pixel_step;
     register const int8_t *row0 SEPARABLE_BEST_IN("r4") = rows[0];
@@ -1046,19 +1142,70 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
         const int32_t multiplier_c = words[1];
         const int32_t offset_c = (int32_t)((uint32_t)words[0] << 21) >> 21;
         kept.bias = (words[0] >> 11);
+#if SEPARABLE_ASM
+        kept.multiplier = multiplier_c;
+        kept.offset = offset_c;
+#endif
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
         int32_t across;
-        for (const int8_t *const end = row0 + span; row0 < end; y += 2 * across) {
+        const int8_t *const end = row0 + span;
+#if SEPARABLE_ASM
+        kept.to = y;
+        kept.stop = end - 4;
+        if (row0 < kept.stop) {
+            int32_t y2, y3, e, o;
+            __asm__ volatile(
+                "1:\n\t"
+                "ldr %[y0], %[bias]\n\t"
+                "ldr %[y2], %[bias]\n\t"
+                SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y2", "y3", "y2")
+                SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y2", "y3", "y3")
+                SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
+                SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y2", "y3", "y3")
+                "ldr %[e], %[multiplier]\n\t"
+                "ldr %[o], %[offset]\n\t"
+                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+                "ssat %[y0], #8, %[y0], asr #2\n\t"
+                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+                "ssat %[y1], #8, %[y1], asr #2\n\t"
+                "smmlar %[y2], %[y2], %[e], %[o]\n\t"
+                "ssat %[y2], #8, %[y2], asr #2\n\t"
+                "smmlar %[y3], %[y3], %[e], %[o]\n\t"
+                "ssat %[y3], #8, %[y3], asr #2\n\t"
+                "ldr %[e], %[to]\n\t"
+                "ldr %[o], %[step]\n\t"
+                "strb %[y0], [%[e]]\n\t"
+                "strb %[y1], [%[e], %[o]]\n\t"
+                "add %[e], %[e], %[o], lsl #1\n\t"
+                "strb %[y2], [%[e]]\n\t"
+                "strb %[y3], [%[e], %[o]]\n\t"
+                "add %[e], %[e], %[o], lsl #1\n\t"
+                "str %[e], %[to]\n\t"
+                "ldr %[o], %[stop]\n\t"
+                "cmp %[row0], %[o]\n\t"
+                "bcc 1b\n\t"
+                : [y0] "=&r"(y0), [y1] "=&r"(y1), [y2] "=&r"(y2), [y3] "=&r"(y3), [e] "=&r"(e), [o] "=&r"(o),
+                    [row0] "+r"(row0), [row1] "+r"(row1), [row2] "+r"(row2), [to] "+m"(kept.to)
+                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
+                    [step] "m"(kept.pixel_step), [stop] "m"(kept.stop), [multiplier] "m"(kept.multiplier),
+                    [offset] "m"(kept.offset)
+                : "cc", "memory");
+            y = kept.to;
+        }
+#endif
+        for (; row0 < end; y += 2 * across) {
 #if SEPARABLE_ASM
             {
                 int32_t e, o;
                 __asm__ volatile(
                     "ldr %[y0], %[bias]\n\t"
-                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y0")
-                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y1")
-                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y1")
+                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
                     : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
                         [row2] "+r"(row2)
                     : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias)
@@ -1080,9 +1227,9 @@ static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows,
             int32_t e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_LAST_S2("row0", "s0", "m01", "b", "y0")
-                SEPARABLE_TWO_TAPS_LAST_S2("row1", "s1", "m01", "t", "y1")
-                SEPARABLE_TWO_TAPS_LAST_S2("row2", "s2", "m2", "b", "y1")
+                SEPARABLE_TWO_TAPS_LAST_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                SEPARABLE_TWO_TAPS_LAST_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                SEPARABLE_TWO_TAPS_LAST_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
                     [pad] "r"((uint32_t)zero_in << 16), [row0] "r"(row0), [row1] "r"(row1), [row2] "r"(row2)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from kernel_nets import around
-from ladder import climb, join
+from ladder import climb, climb_on_host, codes_for, join
 from nets import Net
 from remembering import calls_for
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
+from ircompile.kernels.lower import lower
 from ircompile.passes import normalize
 from ircompile.passes.stream_in_time import stream_in_time
 from ircompile.pipeline import build
@@ -63,6 +64,23 @@ def test_windows(tmp_path: Path) -> None:
         op = ops.MaxPool(window, low, high) if rounding == "max" else ops.AveragePool(window, rounding, low, high)  # type: ignore[arg-type]
         graphs.append(around(net, op, keep=True))
     climb(join(graphs), tmp_path, rungs=RUNGS)
+
+
+@pytest.mark.toolchain
+def test_largest_codes_of_four_channels(tmp_path: Path) -> None:
+    """Channels around a word, every window, a least code and none."""
+    graphs = []
+    for n, (window, channels) in enumerate(product(WINDOWS, (4, 5, 7, 8, 13))):
+        net = Net((5 + n % 3, 7, channels), n)
+        pooled = net.add("pool", ops.MaxPool(window, (-128, -70)[n % 2], 127), ("x",))
+        graphs.append(net.graph(pooled if n % 3 else net.conv(pooled, 3)))
+    graph = join(graphs)
+    kernels = lower(graph, load_target("cortex-m4")).kernels
+    pools = [kernels[node.name].template for node in graph.nodes if isinstance(node.op, ops.MaxPool)]
+    assert set(pools) == {"max_pool"}
+    vectors = codes_for(graph, 4)
+    compiled = climb(graph, tmp_path, vectors=vectors, rungs=("cortex-m4", "cortex-m33 -O0"))["cortex-m4"]
+    climb_on_host(compiled, tmp_path / "cortex-m4", vectors)
 
 
 @pytest.mark.toolchain
