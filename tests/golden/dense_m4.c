@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x5694c112u
+#if DENSE_BUILD != 0x03e80029u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -410,7 +410,7 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_SPILLED struct dense_kept *kep
     const int32_t left_out = kept->left_out;
 #endif
     kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
-    while (kept->out != kept->out_end) {
+    for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if DENSE_ASM
         int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
@@ -459,19 +459,32 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_SPILLED struct dense_kept *kep
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        dense_store_two_high_rounded_2(to, across, a[0], b[0], w, (const int8_t *)(w + 2));
+        int32_t a_0 = a[0], b_0 = b[0];
+        int32_t a_1 = a[1], b_1 = b[1];
+        int32_t a_2 = a[2], b_2 = b[2];
+        int32_t a_3 = a[3], b_3 = b[3];
+        DENSE_BARRIER(a_0);
+        DENSE_BARRIER(b_0);
+        DENSE_BARRIER(a_1);
+        DENSE_BARRIER(b_1);
+        DENSE_BARRIER(a_2);
+        DENSE_BARRIER(b_2);
+        DENSE_BARRIER(a_3);
+        DENSE_BARRIER(b_3);
+        dense_store_two_high_rounded_2(to, across, a_0, b_0, w, (const int8_t *)(w + 2));
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a[1], b[1], w + 1, (const int8_t *)(w + 2) + 2);
+        dense_store_two_high_rounded_2(to, across, a_1, b_1, w + 1, (const int8_t *)(w + 2) + 2);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a[2], b[2], w + 3, (const int8_t *)(w + 5));
+        dense_store_two_high_rounded_2(to, across, a_2, b_2, w + 3, (const int8_t *)(w + 5));
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a[3], b[3], w + 4, (const int8_t *)(w + 5) + 2);
+        dense_store_two_high_rounded_2(to, across, a_3, b_3, w + 4, (const int8_t *)(w + 5) + 2);
         to += down;
         DENSE_BARRIER(to);
         kept->out = to;
+        done = to;
         w += 6;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
@@ -624,7 +637,7 @@ DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_SPILLED struct dense
 {
     const int32_t *w = kept->stream;
     kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
-    while (kept->out != kept->out_end) {
+    for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if DENSE_ASM
         int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
@@ -656,19 +669,32 @@ DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_SPILLED struct dense
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        dense_store_two_high_rounded_2(to, across, a[0], b[0], w, (const int8_t *)(w + 2));
+        int32_t a_0 = a[0], b_0 = b[0];
+        int32_t a_1 = a[1], b_1 = b[1];
+        int32_t a_2 = a[2], b_2 = b[2];
+        int32_t a_3 = a[3], b_3 = b[3];
+        DENSE_BARRIER(a_0);
+        DENSE_BARRIER(b_0);
+        DENSE_BARRIER(a_1);
+        DENSE_BARRIER(b_1);
+        DENSE_BARRIER(a_2);
+        DENSE_BARRIER(b_2);
+        DENSE_BARRIER(a_3);
+        DENSE_BARRIER(b_3);
+        dense_store_two_high_rounded_2(to, across, a_0, b_0, w, (const int8_t *)(w + 2));
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a[1], b[1], w + 1, (const int8_t *)(w + 2) + 2);
+        dense_store_two_high_rounded_2(to, across, a_1, b_1, w + 1, (const int8_t *)(w + 2) + 2);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a[2], b[2], w + 3, (const int8_t *)(w + 5));
+        dense_store_two_high_rounded_2(to, across, a_2, b_2, w + 3, (const int8_t *)(w + 5));
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a[3], b[3], w + 4, (const int8_t *)(w + 5) + 2);
+        dense_store_two_high_rounded_2(to, across, a_3, b_3, w + 4, (const int8_t *)(w + 5) + 2);
         to += down;
         DENSE_BARRIER(to);
         kept->out = to;
+        done = to;
         w += 6;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
@@ -790,7 +816,7 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept *
     const int32_t left_out = kept->left_out;
 #endif
     kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
-    while (kept->out != kept->out_end) {
+    for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if DENSE_ASM
         int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
@@ -839,23 +865,34 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept *
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1), (int32_t)((uint32_t)b[0] << 1),
-            w);
+        int32_t a_0 = (int32_t)((uint32_t)a[0] << 1), b_0 = (int32_t)((uint32_t)b[0] << 1);
+        int32_t a_1 = (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, b_1 = (int32_t)((uint32_t)b[1]
+            - (uint32_t)b[0]) >> 7;
+        int32_t a_2 = (int32_t)((uint32_t)a[2] << 1), b_2 = (int32_t)((uint32_t)b[2] << 1);
+        int32_t a_3 = (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7, b_3 = (int32_t)((uint32_t)b[3]
+            - (uint32_t)b[2]) >> 7;
+        DENSE_BARRIER(a_0);
+        DENSE_BARRIER(b_0);
+        DENSE_BARRIER(a_1);
+        DENSE_BARRIER(b_1);
+        DENSE_BARRIER(a_2);
+        DENSE_BARRIER(b_2);
+        DENSE_BARRIER(a_3);
+        DENSE_BARRIER(b_3);
+        dense_store_two_high_rounded_kink(to, across, a_0, b_0, w);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
-            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
+        dense_store_two_high_rounded_kink(to, across, a_1, b_1, w + 3);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1), (int32_t)((uint32_t)b[2] << 1),
-            w + 6);
+        dense_store_two_high_rounded_kink(to, across, a_2, b_2, w + 6);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
-            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w + 9);
+        dense_store_two_high_rounded_kink(to, across, a_3, b_3, w + 9);
         to += down;
         DENSE_BARRIER(to);
         kept->out = to;
+        done = to;
         w += 12;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */

@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xf54f6cedu
+#if SEPARABLE_BUILD != 0x674299f1u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -485,7 +485,7 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_SPILLED struct sep
     const int32_t left_out = kept->left_out;
 #endif
     kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
-    while (kept->out != kept->out_end) {
+    for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if SEPARABLE_ASM
         int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
@@ -534,21 +534,34 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_SPILLED struct sep
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        separable_store_two_high_rounded_2(to, across, a[0], b[0], w, (const int8_t *)(w + 2));
+        int32_t a_0 = a[0], b_0 = b[0];
+        int32_t a_1 = (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8, b_1 = (int32_t)((uint32_t)b[1]
+            - (uint32_t)b[0]) >> 8;
+        int32_t a_2 = a[2], b_2 = b[2];
+        int32_t a_3 = (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 8, b_3 = (int32_t)((uint32_t)b[3]
+            - (uint32_t)b[2]) >> 8;
+        SEPARABLE_BARRIER(a_0);
+        SEPARABLE_BARRIER(b_0);
+        SEPARABLE_BARRIER(a_1);
+        SEPARABLE_BARRIER(b_1);
+        SEPARABLE_BARRIER(a_2);
+        SEPARABLE_BARRIER(b_2);
+        SEPARABLE_BARRIER(a_3);
+        SEPARABLE_BARRIER(b_3);
+        separable_store_two_high_rounded_2(to, across, a_0, b_0, w, (const int8_t *)(w + 2));
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_2(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8,
-            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 8, w + 1, (const int8_t *)(w + 2) + 2);
+        separable_store_two_high_rounded_2(to, across, a_1, b_1, w + 1, (const int8_t *)(w + 2) + 2);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_2(to, across, a[2], b[2], w + 3, (const int8_t *)(w + 5));
+        separable_store_two_high_rounded_2(to, across, a_2, b_2, w + 3, (const int8_t *)(w + 5));
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_2(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 8,
-            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 8, w + 4, (const int8_t *)(w + 5) + 2);
+        separable_store_two_high_rounded_2(to, across, a_3, b_3, w + 4, (const int8_t *)(w + 5) + 2);
         to += down;
         SEPARABLE_BARRIER(to);
         kept->out = to;
+        done = to;
         w += 6;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
@@ -899,7 +912,7 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct 
     const int32_t left_out = kept->left_out;
 #endif
     kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
-    while (kept->out != kept->out_end) {
+    for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if SEPARABLE_ASM
         int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
@@ -948,23 +961,34 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct 
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1),
-            (int32_t)((uint32_t)b[0] << 1), w);
+        int32_t a_0 = (int32_t)((uint32_t)a[0] << 1), b_0 = (int32_t)((uint32_t)b[0] << 1);
+        int32_t a_1 = (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, b_1 = (int32_t)((uint32_t)b[1]
+            - (uint32_t)b[0]) >> 7;
+        int32_t a_2 = (int32_t)((uint32_t)a[2] << 1), b_2 = (int32_t)((uint32_t)b[2] << 1);
+        int32_t a_3 = (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7, b_3 = (int32_t)((uint32_t)b[3]
+            - (uint32_t)b[2]) >> 7;
+        SEPARABLE_BARRIER(a_0);
+        SEPARABLE_BARRIER(b_0);
+        SEPARABLE_BARRIER(a_1);
+        SEPARABLE_BARRIER(b_1);
+        SEPARABLE_BARRIER(a_2);
+        SEPARABLE_BARRIER(b_2);
+        SEPARABLE_BARRIER(a_3);
+        SEPARABLE_BARRIER(b_3);
+        separable_store_two_high_rounded_kink(to, across, a_0, b_0, w);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
-            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
+        separable_store_two_high_rounded_kink(to, across, a_1, b_1, w + 3);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1),
-            (int32_t)((uint32_t)b[2] << 1), w + 6);
+        separable_store_two_high_rounded_kink(to, across, a_2, b_2, w + 6);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
-            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w + 9);
+        separable_store_two_high_rounded_kink(to, across, a_3, b_3, w + 9);
         to += down;
         SEPARABLE_BARRIER(to);
         kept->out = to;
+        done = to;
         w += 12;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
