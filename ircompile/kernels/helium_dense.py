@@ -10,11 +10,15 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.helium_narrow import choose_rows, reads_rows
 from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
+from ircompile.kernels.helium_tile import Of, can_unroll, tile_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import INT8
 
 RESIDENT_DEPTH = 32  # two vectors a filter, of two channels
+WORTH_UNROLLING = (
+    150_000  # multiply-accumulates of a layer for which a function of its depth alone is worth its bytes
+)
 POINTWISE = ops.Window((1, 1))
 VECTOR = 16
 NIBBLE = 16  # values that 4 bits have
@@ -66,7 +70,8 @@ def pack_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     pointwise = context.kernel.call == "map" or op.window == POINTWISE
     depth, width = flat.shape[1], site.output.width
     count = width if pointwise else windows(op, site)
-    key = dense_key(recipe, depth, count, len(flat), apart, coding)
+    often = op.macs(site) >= WORTH_UNROLLING
+    key = dense_key(recipe, depth, count, len(flat), apart, coding, often)
     if coding.nibbles and key["mode"] != "resident":
         recipe, correction = sixteenfold(recipe, correction)
     words = recipe.blocks(correction) if key["mode"] == "channels" else recipe.rows(correction)
@@ -75,7 +80,7 @@ def pack_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     arrays = {"weights": interleaved(flat, key), "requant": words}
     arrays |= recipe.exact
     sizes = {"count": width, "channels_out": len(flat)}
-    if key["mode"] != "resident":
+    if not key["depth"]:
         sizes["depth"] = depth
     if apart:
         sizes["apart"] = width
@@ -83,7 +88,8 @@ def pack_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
         sizes["zero_out"] = site.output.zero_point
     form = recipe.scalar.form if recipe.scalar else None
     shared: dict[str, tuple[str, Key]] = {"support": ("helium_support", {})}
-    suffix = f"{key['mode']}_{key['tile'] or key['depth']}_{recipe.lanes.key}" + "_int4" * coding.nibbles
+    marks = [f"{key['tile']}"] * (key["tile"] != 0) + [f"{key['depth']}"] * (key["depth"] != 0)
+    suffix = "_".join([str(key["mode"]), *marks, recipe.lanes.key]) + "_int4" * coding.nibbles
     if pointwise:
         return Packed(suffix, key, arrays, sizes, form, recipe.counts, shared)
     shared["dense"] = ("dense", {**key, "support": "helium_support"})
@@ -99,16 +105,24 @@ def sixteenfold(recipe: VectorRecipe, correction: Array) -> tuple[VectorRecipe, 
 
 
 def dense_key(
-    recipe: VectorRecipe, depth: int, count: int, channels: int, apart: bool, coding: WeightCoding
+    recipe: VectorRecipe, depth: int, count: int, channels: int, apart: bool, coding: WeightCoding, often: bool
 ) -> Key:
-    """The template parameters of dot products of `count` pixels at once: see helium_dense.j2."""
+    """The template parameters of dot products of `count` pixels at once: see helium_dense.j2.
+
+    `often`: a function of this depth alone is worth its bytes.
+    """
     key: Key = {"lanes": recipe.lanes, "coding": coding, "depth": 0, "tile": 0, "rest": False, "apart": apart}
-    key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR}
+    key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR, "pieces": None}
     if apart and count >= 4 and depth <= RESIDENT_DEPTH:
         return key | {"mode": "resident", "depth": depth, "tail": False, "whole": False}
-    if apart and count >= 4:
-        return key | {"mode": "pixels", "tile": min(2, channels) if coding.nibbles else best_tile(channels)}
-    return key | {"mode": "channels", "tile": best_tile(count), "rest": channels % 4 > 0}
+    of: Of = "pixels" if apart and count >= 4 else "channels"
+    tile = best_tile(channels if of == "pixels" else count)
+    if coding.nibbles:
+        tile = min(tile, 2) if of == "pixels" else tile
+    else:
+        unrolled = often and can_unroll(of, depth)
+        key |= {"pieces": tile_of(of, tile, depth, unrolled), "depth": depth if unrolled else 0}
+    return key | {"mode": of, "tile": tile, "rest": of == "channels" and channels % 4 > 0}
 
 
 def interleaved(flat: Array, key: Key, vector: int = VECTOR) -> Array:
@@ -153,8 +167,8 @@ def window_key(op: ops.Conv, site: Site, key: Key) -> tuple[Key, dict[str, int]]
     taps = 1 if dilation == 1 else kw
     run = kw // taps * site.inputs[0].channels
     short = run if run <= VECTOR else 0
-    key = {"window": op.window, "taps": taps, "short": short, "together": windows(op, site),
-           "coding": key["coding"], "lanes": key["lanes"], "mode": key["mode"], "apart": key["apart"]}  # fmt: skip
+    inner = {name: key[name] for name in ("coding", "lanes", "mode", "depth", "apart")}
+    key = {"window": op.window, "taps": taps, "short": short, "together": windows(op, site), **inner}
     sizes = {"zero_in": site.inputs[0].zero_point, "width_in": site.inputs[0].width}
     return key, sizes if short else sizes | {"channels_in": site.inputs[0].channels}
 

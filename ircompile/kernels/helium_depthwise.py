@@ -13,6 +13,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.helium_blocks import Block
 from ircompile.kernels.helium_requant import always_vectors, recipe_of
 from ircompile.kernels.helium_taps import adds_in_halves, choose_lanes, is_direct, lanes_instructions
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
@@ -68,12 +69,12 @@ def strips_estimate(op: ops.Depthwise, site: Site) -> int:
     """Instructions of a row."""
     strips, width = strips_of(op.window), site.output.width
     multiplier = site.output.channels // site.inputs[0].channels
-    gather = -(-site.inputs[0].width // VECTOR) * 31 * strips.strips
+    gather = 12 + 13 * -(-site.inputs[0].width // VECTOR)
     vectors = best_vectors(width)
     runs = len(strips.parts) * 2 - 0.5 * (len(strips.parts) == 1 and op.window.stride[1] == 1)
-    block = 4 * vectors * (runs + 1.8) + 3
-    channel = 35 + 6 * len(strips.parts) + -(-width // (4 * vectors)) * block
-    return int(site.inputs[0].channels * (gather + multiplier * channel))
+    block = 4 * vectors * (runs + 1.5) + 3
+    channel = 26 + 6 * len(strips.parts) + -(-width // (4 * vectors)) * block
+    return int(site.inputs[0].channels * (gather * strips.strips + multiplier * channel))
 
 
 def channels_estimate(op: ops.Depthwise, site: Site) -> int:
@@ -156,7 +157,8 @@ def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     weights: Array = site.consts[op.weights]
     sums = weights.astype(np.int64).sum(axis=(0, 1))
     multiplier = site.output.channels // site.inputs[0].channels
-    vectors = best_vectors(width)
+    vectors, pitches = best_vectors(width), (4,) * strips.quads + (1,) * (strips.strips - strips.quads)
+    shared = strips.parts == ((0, 0, 0, 12),) and op.window.stride[1] == 1
     key: dict[str, object] = {
         "window": op.window,
         "lanes": recipe.lanes,
@@ -168,10 +170,12 @@ def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         "vectors": vectors,
         "narrow": width < 4,
         "apart": apart,
-        "shared": strips.parts == ((0, 0, 0, 12),) and op.window.stride[1] == 1,
+        "shared": shared,
+        "block": Block(strips.parts, pitches, op.window.stride[1], vectors, shared).lines,
+        "may_miss": may_miss(op, site),
     }
     # a filter of 12 bytes is read with four bytes before and behind it
-    packed = np.pad(filters(weights, strips).reshape(-1), 4 if key["shared"] else 0)
+    packed = np.pad(filters(weights, strips).reshape(-1), 4 if shared else 0)
     arrays = {"weights": packed, "requant": recipe.rows(-site.inputs[0].zero_point * sums)}
     arrays |= recipe.exact
     sizes = {"zero_in": site.inputs[0].zero_point, "channels": site.inputs[0].channels}
@@ -187,11 +191,21 @@ def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     return Packed(marks, key, arrays, sizes, form, recipe.counts, SUPPORT)
 
 
+def may_miss(op: ops.Depthwise, site: Site) -> tuple[bool, ...]:
+    """Of each row of a window, whether it is outside of the picture for some output row."""
+    top, stride = op.window.padding[0], op.window.stride[0]
+    last = (site.output.height - 1) * stride - top
+    rows = range(op.window.kernel[0])
+    return tuple(
+        r * op.window.dilation[0] < top or last + r * op.window.dilation[0] >= site.inputs[0].height for r in rows
+    )
+
+
 def best_vectors(width: int) -> int:
-    """Vectors of four pixels a block: two need 25 instructions, one needs 14; the last block may overlap."""
+    """Vectors of four pixels a block: two need 27 instructions, one needs 15; the last block may overlap."""
     if width < 8:
         return 1
-    return 2 if -(-width // 8) * 25 <= -(-width // 4) * 14 else 1
+    return 2 if -(-width // 8) * 27 <= -(-width // 4) * 15 else 1
 
 
 def filters(weights: Array, strips: Strips) -> Array:

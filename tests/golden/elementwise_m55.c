@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x20af55f9u
+#if ELEMENTWISE_BUILD != 0x47f7162du
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -227,9 +227,10 @@ ELEMENTWISE_INLINE int8_t *elementwise_row(int8_t *arena, const struct elementwi
 #define ELEMENTWISE_ROUND_32(v, n) ((v) = vreinterpretq_s32_s16(vqrshrnbq_n_s32(vreinterpretq_s16_s32(v), v, n)))
 #endif
 
-/* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Define
- * ELEMENTWISE_NO_ASM to do without it. */
-#if defined(__GNUC__) && !defined(__clang__) && !defined(ELEMENTWISE_NO_ASM)
+/* Assembly for loops that fill all registers, where the compiler spills; intrinsics do the same. Before version 12 gcc
+ * has no name for the predicate. Define ELEMENTWISE_NO_ASM
+ * to do without it. */
+#if defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__) && !defined(ELEMENTWISE_NO_ASM)
 #define ELEMENTWISE_HELIUM_ASM 1
 #else
 #define ELEMENTWISE_HELIUM_ASM 0
@@ -254,19 +255,77 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
 {
     for (int32_t c = 0; c < channels_out; c += 4) {
         const int32_t *const words = requant + c * 4;
+        const int32x4_t bias_w = vldrwq_s32(words);
+        const int32x4_t multiplier_w = vldrwq_s32(words + 4);
+        const int32x4_t offset_w = vldrwq_s32(words + 8);
+        const int32x4_t shift_w = vldrwq_s32(words + 12);
         const mve_pred16_t there = vctp32q((uint32_t)(channels_out - c));
-        for (int32_t x = 0;;) {
-            const int8_t *const pixel = in + x * depth;
+        const int8_t *pixel = in;
+        int8_t *place = out + c;
+        for (int32_t pixels = count;;) {
             const int8_t *w = weights + c * depth;
-            int8_t *place = out + x * channels_out + c;
-            int32x4_t sum_p0;
-            int32x4_t sum_p1;
+            int32x4_t sum_p0, sum_p1;
+#if ELEMENTWISE_HELIUM_ASM
+            {
+                /* so many that the compiler is told which */
+                register int32_t turns __asm__("lr");
+                register const int8_t *p0 __asm__("r1") = pixel;
+                register const int8_t *p1 __asm__("r3") = pixel + depth;
+                register const int8_t *filter __asm__("r9") = w;
+                register int32_t codes __asm__("r11") = depth;
+                register int32_t acc_0_0 __asm__("r0");
+                register int32_t acc_0_1 __asm__("r2");
+                register int32_t acc_1_0 __asm__("r4");
+                register int32_t acc_1_1 __asm__("r6");
+                int8x16_t v_0, v_1, v_outer;
+                __asm__("and lr, %[depth], #15\n\t"
+                    "vctp.8 lr\n\t"
+                    "vpsttt\n\t"
+                    "vldrbt.8 %q[v_0], [%[p0]]\n\t"
+                    "vldrbt.8 %q[v_1], [%[p1]]\n\t"
+                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
+                    "vmladav.s8 %[acc_0_0], %q[v_outer], %q[v_0]\n\t"
+                    "vmladav.s8 %[acc_0_1], %q[v_outer], %q[v_1]\n\t"
+                    "add %[w], %[w], lr\n\t"
+                    "vpst\n\t"
+                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
+                    "vmladav.s8 %[acc_1_0], %q[v_outer], %q[v_0]\n\t"
+                    "vmladav.s8 %[acc_1_1], %q[v_outer], %q[v_1]\n\t"
+                    "add %[w], %[w], lr\n\t"
+                    "vmov %q[sum_p0][2], %q[sum_p0][0], %[acc_0_0], %[acc_1_0]\n\t"
+                    "vmov %q[sum_p1][2], %q[sum_p1][0], %[acc_0_1], %[acc_1_1]\n\t"
+                    "and lr, %[depth], #15\n\t"
+                    "vctp.8 lr\n\t"
+                    "vpsttt\n\t"
+                    "vldrbt.8 %q[v_0], [%[p0]]\n\t"
+                    "vldrbt.8 %q[v_1], [%[p1]]\n\t"
+                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
+                    "vmladav.s8 %[acc_0_0], %q[v_outer], %q[v_0]\n\t"
+                    "vmladav.s8 %[acc_0_1], %q[v_outer], %q[v_1]\n\t"
+                    "add %[w], %[w], lr\n\t"
+                    "vpst\n\t"
+                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
+                    "vmladav.s8 %[acc_1_0], %q[v_outer], %q[v_0]\n\t"
+                    "vmladav.s8 %[acc_1_1], %q[v_outer], %q[v_1]\n\t"
+                    "add %[w], %[w], lr\n\t"
+                    "vmov %q[sum_p0][3], %q[sum_p0][1], %[acc_0_0], %[acc_1_0]\n\t"
+                    "vmov %q[sum_p1][3], %q[sum_p1][1], %[acc_0_1], %[acc_1_1]\n\t"
+                    "add %[p1], %[p1], lr"
+                    : [sum_p0] "=&w"(sum_p0), [sum_p1] "=&w"(sum_p1), [acc_0_0] "=&r"(acc_0_0),
+                        [acc_0_1] "=&r"(acc_0_1), [acc_1_0] "=&r"(acc_1_0), [acc_1_1] "=&r"(acc_1_1), [v_0] "=&w"(v_0),
+                        [v_1] "=&w"(v_1), [v_outer] "=&w"(v_outer), [p0] "+r"(p0), [p1] "+r"(p1), [w] "+r"(filter),
+                        "=&r"(turns)
+                    : [depth] "r"(codes)
+                    : "p0", "cc", "memory");
+                pixel = p1;
+            }
+#else
             {
                 const int8_t *p0 = pixel;
-                const int8_t *p1 = pixel + 1 * depth;
-                int32_t acc_p0_0 = words[0];
+                const int8_t *p1 = pixel + depth;
+                int32_t acc_p0_0 = 0;
                 int32_t acc_p1_0 = acc_p0_0;
-                int32_t acc_p0_1 = words[2];
+                int32_t acc_p0_1 = 0;
                 int32_t acc_p1_1 = acc_p0_1;
                 {
                     const int32_t left = depth & 15;
@@ -287,10 +346,10 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
             }
             {
                 const int8_t *p0 = pixel;
-                const int8_t *p1 = pixel + 1 * depth;
-                int32_t acc_p0_0 = words[1];
+                const int8_t *p1 = pixel + depth;
+                int32_t acc_p0_0 = 0;
                 int32_t acc_p1_0 = acc_p0_0;
-                int32_t acc_p0_1 = words[3];
+                int32_t acc_p0_1 = 0;
                 int32_t acc_p1_1 = acc_p0_1;
                 {
                     const int32_t left = depth & 15;
@@ -309,9 +368,9 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
                 ELEMENTWISE_PAIR(sum_p0, 1, 3, acc_p0_0, acc_p0_1);
                 ELEMENTWISE_PAIR(sum_p1, 1, 3, acc_p1_0, acc_p1_1);
             }
-            const int32x4_t multiplier_w = vldrwq_s32(words + 4);
-            const int32x4_t offset_w = vldrwq_s32(words + 8);
-            const int32x4_t shift_w = vldrwq_s32(words + 12);
+            pixel += 2 * depth;
+#endif
+            sum_p0 = vaddq_s32(sum_p0, bias_w);
             const int32x4_t sign_sum_p0 = vshrq_n_s32(sum_p0, 31); /* ties of negative numbers go down */
             sum_p0 = vaddq_s32(vqrdmulhq_s32(sum_p0, multiplier_w), offset_w);
             sum_p0 = vaddq_s32(sum_p0, sign_sum_p0);
@@ -320,6 +379,7 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
             ELEMENTWISE_NARROW_16(sum_p0);
             vstrbq_p_s32(place, sum_p0, there);
             place += channels_out;
+            sum_p1 = vaddq_s32(sum_p1, bias_w);
             const int32x4_t sign_sum_p1 = vshrq_n_s32(sum_p1, 31); /* ties of negative numbers go down */
             sum_p1 = vaddq_s32(vqrdmulhq_s32(sum_p1, multiplier_w), offset_w);
             sum_p1 = vaddq_s32(sum_p1, sign_sum_p1);
@@ -327,9 +387,15 @@ static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out
             ELEMENTWISE_NARROW_32(sum_p1);
             ELEMENTWISE_NARROW_16(sum_p1);
             vstrbq_p_s32(place, sum_p1, there);
-            if (x + 2 >= count)
+            place += channels_out;
+            pixels -= 2;
+            if (pixels <= 0)
                 break;
-            x = x + 4 > count ? count - 2 : x + 2;
+            if (pixels < 2) { /* the last 2 pixels again: some are new */
+                pixel -= (2 - pixels) * depth;
+                place -= (2 - pixels) * channels_out;
+                pixels = 2;
+            }
         }
     }
 }
@@ -412,18 +478,64 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
 {
     for (int32_t c = 0; c < channels_out; c += 4) {
         const int32_t *const words = requant + c * 4;
+        const int32x4_t bias_w = vldrwq_s32(words);
+        const int32x4_t multiplier_w = vldrwq_s32(words + 4);
+        const int32x4_t offset_w = vldrwq_s32(words + 8);
+        const int32x4_t shift_w = vldrwq_s32(words + 12);
         const mve_pred16_t there = vctp32q((uint32_t)(channels_out - c));
-        for (int32_t x = 0;;) {
-            const int8_t *const pixel = in + x * depth;
+        const int8_t *pixel = in;
+        int8_t *place = out + c;
+        for (int32_t pixels = count;;) {
             const int8_t *w = weights + c * depth;
-            int8_t *place = out + x * channels_out + c;
             int32x4_t sum_p0;
+#if ELEMENTWISE_HELIUM_ASM
+            {
+                /* so many that the compiler is told which */
+                register int32_t turns __asm__("lr");
+                register const int8_t *p0 __asm__("r1") = pixel;
+                register const int8_t *filter __asm__("r9") = w;
+                register int32_t codes __asm__("r11") = depth;
+                register int32_t acc_0_0 __asm__("r0");
+                register int32_t acc_1_0 __asm__("r2");
+                register int32_t acc_2_0 __asm__("r4");
+                register int32_t acc_3_0 __asm__("r6");
+                int8x16_t v_0, v_outer;
+                __asm__("and lr, %[depth], #15\n\t"
+                    "vctp.8 lr\n\t"
+                    "vpstt\n\t"
+                    "vldrbt.8 %q[v_0], [%[p0]]\n\t"
+                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
+                    "vmladav.s8 %[acc_0_0], %q[v_outer], %q[v_0]\n\t"
+                    "add %[w], %[w], lr\n\t"
+                    "vpst\n\t"
+                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
+                    "vmladav.s8 %[acc_1_0], %q[v_outer], %q[v_0]\n\t"
+                    "add %[w], %[w], lr\n\t"
+                    "vpst\n\t"
+                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
+                    "vmladav.s8 %[acc_2_0], %q[v_outer], %q[v_0]\n\t"
+                    "add %[w], %[w], lr\n\t"
+                    "vpst\n\t"
+                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
+                    "vmladav.s8 %[acc_3_0], %q[v_outer], %q[v_0]\n\t"
+                    "add %[w], %[w], lr\n\t"
+                    "vmov %q[sum_p0][2], %q[sum_p0][0], %[acc_0_0], %[acc_1_0]\n\t"
+                    "vmov %q[sum_p0][3], %q[sum_p0][1], %[acc_2_0], %[acc_3_0]\n\t"
+                    "add %[p0], %[p0], lr"
+                    : [sum_p0] "=&w"(sum_p0), [acc_0_0] "=&r"(acc_0_0), [acc_1_0] "=&r"(acc_1_0),
+                        [acc_2_0] "=&r"(acc_2_0), [acc_3_0] "=&r"(acc_3_0), [v_0] "=&w"(v_0), [v_outer] "=&w"(v_outer),
+                        [p0] "+r"(p0), [w] "+r"(filter), "=&r"(turns)
+                    : [depth] "r"(codes)
+                    : "p0", "cc", "memory");
+                pixel = p0;
+            }
+#else
             {
                 const int8_t *p0 = pixel;
-                int32_t acc_p0_0 = words[0];
-                int32_t acc_p0_1 = words[2];
-                int32_t acc_p0_2 = words[1];
-                int32_t acc_p0_3 = words[3];
+                int32_t acc_p0_0 = 0;
+                int32_t acc_p0_1 = 0;
+                int32_t acc_p0_2 = 0;
+                int32_t acc_p0_3 = 0;
                 {
                     const int32_t left = depth & 15;
                     const mve_pred16_t some = vctp8q((uint32_t)left);
@@ -444,9 +556,9 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
                 ELEMENTWISE_PAIR_FIRST(sum_p0, 0, 2, acc_p0_0, acc_p0_1);
                 ELEMENTWISE_PAIR(sum_p0, 1, 3, acc_p0_2, acc_p0_3);
             }
-            const int32x4_t multiplier_w = vldrwq_s32(words + 4);
-            const int32x4_t offset_w = vldrwq_s32(words + 8);
-            const int32x4_t shift_w = vldrwq_s32(words + 12);
+            pixel += 1 * depth;
+#endif
+            sum_p0 = vaddq_s32(sum_p0, bias_w);
             const int32x4_t sign_sum_p0 = vshrq_n_s32(sum_p0, 31); /* ties of negative numbers go down */
             sum_p0 = vaddq_s32(vqrdmulhq_s32(sum_p0, multiplier_w), offset_w);
             sum_p0 = vaddq_s32(sum_p0, sign_sum_p0);
@@ -454,9 +566,10 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
             ELEMENTWISE_NARROW_32(sum_p0);
             ELEMENTWISE_NARROW_16(sum_p0);
             vstrbq_p_s32(place, sum_p0, there);
-            if (x + 1 >= count)
+            place += channels_out;
+            pixels -= 1;
+            if (pixels <= 0)
                 break;
-            x = x + 2 > count ? count - 1 : x + 1;
         }
     }
 }

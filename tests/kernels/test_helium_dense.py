@@ -9,6 +9,7 @@ from ladder import climb, join
 from nets import Net
 
 from ircompile.ir.graph import Graph
+from ircompile.kernels import helium_dense
 
 pytestmark = pytest.mark.toolchain
 DEPTHS = (1, 2, 5, 8, 15, 16, 17, 24, 31, 32, 33, 48, 63)
@@ -41,14 +42,17 @@ def pointwise(depth: int, channels: int, width: int, apart: bool, rounding: str,
 
 
 @pytest.mark.parametrize("rounding", ["double", "float32_even"])
-def test_few(rounding: str, tmp_path: Path) -> None:
+def test_few(rounding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns in loops, and, with the other rounding, written out where they can be."""
+    monkeypatch.setattr(helium_dense, "WORTH_UNROLLING", 0 if rounding == "double" else 10**9)
     graphs = [pointwise(*size, n % 5 < 4, rounding, n) for n, size in enumerate(FEW)]
-    climb(join(graphs), tmp_path, rungs=("cortex-m55",))
+    climb(join(graphs), tmp_path, rungs=("cortex-m55", "cortex-m55 -DNET_NO_ASM"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(("apart", "unrolled"), [(False, False), (False, True), (True, False)])
 @pytest.mark.parametrize("rounding", ["double", "single", "float32_even", "float64_away"])
-def test_all(rounding: str, apart: bool, tmp_path: Path) -> None:
+def test_all(rounding: str, apart: bool, unrolled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helium_dense, "WORTH_UNROLLING", 0 if unrolled else 10**9)
     graphs = [pointwise(*size, apart, rounding, n) for n, size in enumerate(ALL)]
     climb(join(graphs), tmp_path, rungs=("cortex-m55",))

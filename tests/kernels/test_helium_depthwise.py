@@ -35,7 +35,7 @@ def test_few(tmp_path: Path) -> None:
         ((5, 5), 1, 5, 16, False, "double"), ((2, 2), 1, 12, 2, False, "double"), ((1, 3), 1, 5, 2, True, "double"),
     ]  # fmt: skip
     graphs = [depthwise(*case, seed) for seed, case in enumerate(cases)]
-    climb(join(graphs), tmp_path, rungs=("cortex-m55",))
+    climb(join(graphs), tmp_path, rungs=("cortex-m55", "cortex-m55 -DNET_NO_ASM"))
 
 
 def test_side_by_side(tmp_path: Path) -> None:

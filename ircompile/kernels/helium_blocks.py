@@ -1,0 +1,74 @@
+"""The assembly of depthwise convolution on strips for Helium: four or eight outputs of a channel at once.
+
+Windows of neighbouring outputs are vectors of the strips, `stride` columns apart; two sums at a time go into
+vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Part = tuple[int, int, int, int]
+IN_REACH = 127  # bytes from a pointer
+MOST_PARTS = 5  # vectors of a filter that have registers
+
+
+@dataclass(frozen=True)
+class Block:
+    """What the windows of a block are.
+
+    parts    (strip, first byte there, ..) of each vector of a window; pitches: bytes of a column of each strip.
+    vectors  1: its lanes are outputs 0 to 3; 2: those of `sum_0` are the even outputs, of `sum_1` the odd ones.
+    shared   a vector holds the windows of two outputs, which the filter `w0`, and that moved by a column, multiply.
+    """
+
+    parts: tuple[Part, ...]
+    pitches: tuple[int, ...]
+    stride: int
+    vectors: int
+    shared: bool
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The instructions, which move the strips' pointers on; none if registers or offsets do not suffice."""
+        if len(self.parts) > MOST_PARTS or self.farthest > IN_REACH:
+            return ()
+        return tuple(self._with_two() if self.vectors == 2 else self._with_one())
+
+    @property
+    def farthest(self) -> int:
+        """The largest offset."""
+        outputs = 4 * self.vectors
+        last = max((outputs - 1) * self.stride * self.pitches[strip] + byte for strip, byte, *_ in self.parts)
+        return max(last, outputs * self.stride * max(self.pitches))
+
+    def _with_one(self) -> Iterator[str]:
+        for output in (2, 0) if self.shared else (3, 2, 1, 0):
+            yield from self._window(output, (output, output + 1))
+        yield from ("vmov %q[sum_0][2], %q[sum_0][0], %[acc_0], %[acc_2]",)
+        yield from ("vmov %q[sum_0][3], %q[sum_0][1], %[acc_1], %[acc_3]",)
+
+    def _with_two(self) -> Iterator[str]:
+        for half in (1, 0):
+            for far in (1, 0):
+                first = 2 * half + 4 * far
+                accumulators = (2 * far, 2 * far + 1)
+                yield from () if self.shared else self._window(first + 1, accumulators[1:])
+                yield from self._window(first, accumulators)
+            for odd in range(2):
+                lanes = f"%q[sum_{odd}][{half + 2}], %q[sum_{odd}][{half}]"
+                yield f"vmov {lanes}, %[acc_{odd}], %[acc_{2 + odd}]"
+
+    def _window(self, output: int, accumulators: tuple[int, ...]) -> Iterator[str]:
+        """The sum of one output, or of two; the loads of output 0 come last, and move the pointers."""
+        adds = ""
+        for i, (strip, byte, *_) in reversed(list(enumerate(self.parts))):
+            step = self.stride * self.pitches[strip]
+            moves = output == 0 and byte == 0
+            at = f"], #{4 * self.vectors * step}" if moves else f", #{output * step + byte}]"
+            yield f"vldrb.8 %q[v], [%[s{strip}]{at}"
+            yield f"vmladav{adds}.s8 %[acc_{accumulators[0]}], %q[v], %q[w{i}]"
+            if self.shared:
+                yield f"vmladav.s8 %[acc_{accumulators[1]}], %q[v], %q[next]"
+            adds = "a"
