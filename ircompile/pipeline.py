@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ircompile.checks import Checked, check
@@ -22,8 +23,8 @@ from ircompile.passes.tie_states import Pair, tie_states
 from ircompile.passes.turn import upright
 from ircompile.plan import Plan
 from ircompile.target import MemoryRegion, Target, distinct
-from ircompile.variants.choose import Ram
-from ircompile.variants.turns import choose_as_it_is, choose_turn
+from ircompile.variants.choose import Ram, choose_plan
+from ircompile.variants.turns import choose_turn
 
 Pixels = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation of pixels, in units of 0 to 255: one value for all channels or one a channel."""
@@ -102,8 +103,8 @@ def build(
     pointer = POINTER_BYTES if blob else 0  # it stands behind the plan's bytes
 
     graph = normalize(load(model)) if isinstance(model, Path) else model
-    find = choose_turn if turn else choose_as_it_is
-    chosen, graph = find(graph, target, input_mode, ram, memories, reserved=pointer)
+    choose = partial(choose_plan, target=target, input_mode=input_mode, ram=ram, memory=memories, reserved=pointer)
+    chosen, graph = choose_turn(graph, choose, input_mode, isinstance(ram, int)) if turn else (choose(graph), graph)
     program = pack(chosen.lowered, chosen.plan, target, () if blob else flashes)
     checked = check(program, graph.pruned)
     source = source or graph.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,7 @@ from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.report import front_picture
 from ircompile.target import Target
-from ircompile.variants.choose import explore
+from ircompile.variants.choose import choose_plan, explore
 from ircompile.variants.tradeoffs import PlanVariant
 from ircompile.variants.turns import choose_turn
 
@@ -32,7 +33,8 @@ def front_of(graph: Graph, target: Target, mode: InputMode) -> list[Point]:
 def named_plans(graph: Graph, target: Target, mode: InputMode) -> dict[str, Point]:
     """The plans that have a word of their own: those of `--ram auto` and `--ram min`."""
     words: tuple[Literal["auto", "min"], ...] = ("auto", "min")
-    return {word: _point(choose_turn(graph, target, mode, word)[0]) for word in words}
+    choose = partial(choose_plan, target=target, input_mode=mode)
+    return {word: _point(choose_turn(graph, partial(choose, ram=word), mode, False)[0]) for word in words}
 
 
 def _point(fitted: PlanVariant) -> Point:

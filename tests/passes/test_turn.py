@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from ircompile.passes import normalize
 from ircompile.passes.turn import turned, upright
 from ircompile.pipeline import read
 from ircompile.target import load_target
+from ircompile.variants.choose import choose_plan
 from ircompile.variants.turns import choose_turn
 
 
@@ -83,13 +85,14 @@ def test_bytes_choose(tmp_path: Path) -> None:
     target, arenas = load_target("cortex-m4"), []
     for flat in (False, True):
         graph = normalize(over_time(flat))
-        least, form = choose_turn(graph, target, "resident")
+        resident = partial(choose_plan, target=target, input_mode="resident")
+        least, form = choose_turn(graph, resident, "resident", False)
         assert form.tensors["x"].shape == (64, 1, 2)
-        fast, other = choose_turn(graph, target, "resident", 100_000)
+        fast, other = choose_turn(graph, partial(resident, ram=100_000), "resident", True)
         assert other.tensors["x"].shape == (1, 64, 2)
         assert fast.work < least.work
         assert fast.ram > least.ram
-        rows, form = choose_turn(graph, target, "rows")
+        rows, form = choose_turn(graph, partial(choose_plan, target=target, input_mode="rows"), "rows", False)
         assert form.tensors["x"].height == 64
         arenas.append((least.ram, fast.ram, rows.ram))
     assert arenas[0] == arenas[1]

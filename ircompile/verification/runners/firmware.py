@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.resources import templates_dir
-from ircompile.target import EmulatedBoard, Region, Target, load_emulated
+from ircompile.target import EmulatedBoard, Target, load_emulated
 from ircompile.verification.runners import build, harness
 
 _STACK_BYTES = 16 * 1024
@@ -70,14 +70,7 @@ def board_files(name: str) -> dict[str, str]:
 
 
 def _linker_script(board: EmulatedBoard, to: Path) -> Path:
-    memory = board.memory
-    regions: dict[str, Region] = {
-        "code": memory.code,
-        "ram": memory.ram,
-        "model": memory.model,
-        "big": memory.big,
-    }
     return harness.render(
-        "board.ld.j2", to, board=board, regions=regions, model_region="code", arena_region="ram",
+        "board.ld.j2", to, board=board, regions=vars(board.memory), model_region="code", arena_region="ram",
         stack_bytes=_STACK_BYTES,
     )  # fmt: skip

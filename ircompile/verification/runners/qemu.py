@@ -10,7 +10,7 @@ from pathlib import Path
 from ircompile.errors import CompileError
 from ircompile.interface import Interface
 from ircompile.resources import templates_dir
-from ircompile.target import EmulatedBoard, Region, Target, load_emulated
+from ircompile.target import EmulatedBoard, Target, load_emulated
 from ircompile.verification.runners import build, counts, harness
 from ircompile.verification.runners.harness import RunResult, Vector
 
@@ -118,17 +118,11 @@ def _linker_script(job: _Job, emitted: Sequence[Path], folder: Path) -> Path:
     sizes = build.object_sizes(job.target.compiler, emitted, job.where)
     fits_code = sizes.weights + _CODE_RESERVE <= memory.code.length
     fits_ram = job.api.arena_bytes + _RAM_RESERVE <= memory.ram.length
-    regions: dict[str, Region] = {
-        "code": memory.code,
-        "ram": memory.ram,
-        "model": memory.model,
-        "big": memory.big,
-    }
     return harness.render(
         "board.ld.j2",
         folder / "board.ld",
         board=job.board,
-        regions=regions,
+        regions=vars(memory),
         model_region="code" if fits_code else "model",
         arena_region="ram" if fits_ram else "big",
         stack_bytes=_STACK_BYTES,
