@@ -21,29 +21,43 @@ HALF_BITS = 16
 def read_taps(op: Convolution, site: Site, packed: Packed) -> Layer:
     """Groups of four channels, the last first: sums, the first of an odd number of taps, pairs of taps, words.
 
-    Where weights are `shifted`, sums are 2^pre times their own.
+    Where one channel or two are left, the last group may be one of two. Where weights are `shifted`, sums are 2^pre
+    times their own.
     """
     channels, taps = filters_of(op, site).shape
     form, words = cast(Form, packed.form), packed.arrays["stream"].astype(np.int64)
-    common, fields, odd = len(form.common), form.fields_count - 1, taps % 2
+    common, fields = len(form.common), form.fields_count - 1
     firsts = list(range(channels - FOUR, -1, -FOUR))
-    firsts += [0] if firsts[-1] else []
-    parts = np.cumsum([FOUR, 2 * odd, FOUR * (taps // 2)])
-    if len(words) != common + len(firsts) * (parts[-1] + FOUR * fields):
+    sizes = [FOUR] * len(firsts)
+    if firsts[-1]:
+        firsts, sizes = [*firsts, 0], [*sizes, 2 if packed.key["pair"] else FOUR]
+    lengths = [size * (1 + taps // 2 + fields) + size // 2 * (taps % 2) for size in sizes]
+    if len(words) != common + sum(lengths) or firsts[-1] + sizes[-1] < (channels - 1) % FOUR + 1:
         raise Misplaced("its stream of constants has not the length that its kernel reads")
-    start, single, pairs, rest = np.split(words[common:].reshape(len(firsts), -1), parts, axis=1)
-    weights = np.zeros((len(firsts), FOUR, taps), np.int64)
-    if odd:
-        weights[:, :2, 0], weights[:, 2:, 0] = _halves(single)
-    low, high = _halves(pairs.reshape(len(firsts), taps // 2, FOUR))
-    weights[:, :, odd::2], weights[:, :, odd + 1 :: 2] = low.transpose(0, 2, 1), high.transpose(0, 2, 1)
+    groups = np.split(words[common:], np.cumsum(lengths)[:-1])
+    found = [_group(group, size, taps, fields) for group, size in zip(groups, sizes, strict=True)]
+    own, begin, values = (_merged([parts[i] for parts in found], firsts, channels) for i in range(3))
     up = form.pre if packed.key["shifted"] else 0
-    own, begin = _merged(weights, firsts, channels), _merged(start[..., np.newaxis], firsts, channels)[:, 0]
     if np.any(own & ((1 << up) - 1)) or np.any(begin & ((1 << up) - 1)):
         raise Misplaced("a weight or a start is no multiple of what sums are multiplied with")
-    values = _merged(rest.reshape(len(firsts), FOUR, fields), firsts, channels)
-    layer = layer_of(own >> up, begin >> up, words_of(form, words[:common], values), packed)
+    layer = layer_of(own >> up, begin[:, 0] >> up, words_of(form, words[:common], values), packed)
     return Layer(layer.weights, layer.start, layer.words, np.full(channels, WORD_BITS - up), layer.excess)
+
+
+def _group(words: Array, size: int, taps: int, fields: int) -> tuple[Array, Array, Array]:
+    """Of each channel of a group: weights (size, taps), the start of its sum (size, 1), words (size, fields).
+
+    The first of an odd number of taps has words of two channels: the first half of them, then the second.
+    """
+    odd = taps % 2
+    parts = np.cumsum([size, size // 2 * odd, size * (taps // 2)])
+    start, single, pairs, rest = np.split(words, parts)
+    weights = np.zeros((size, taps), np.int64)
+    if odd:
+        weights[:, 0] = np.concatenate(_halves(single))
+    low, high = _halves(pairs.reshape(taps // 2, size))
+    weights[:, odd::2], weights[:, odd + 1 :: 2] = low.T, high.T
+    return weights, start[:, np.newaxis], rest.reshape(size, fields)
 
 
 def read_lanes(op: Convolution, site: Site, packed: Packed) -> Layer:
@@ -67,9 +81,9 @@ def _halves(words: Array) -> tuple[Array, Array]:
     return signed(words & 0xFFFF, HALF_BITS), signed(words >> HALF_BITS & 0xFFFF, HALF_BITS)
 
 
-def _merged(groups: Array, firsts: Sequence[int], channels: int) -> Array:
-    """What groups (G, n, k) say of channels from those in `firsts` on, int64 (C, k); twice, it is the same."""
-    found = np.zeros((channels, groups.shape[2]), np.int64)
+def _merged(groups: Sequence[Array] | Array, firsts: Sequence[int], channels: int) -> Array:
+    """What groups (n, k) say of channels from those in `firsts` on, int64 (C, k); twice, it is the same."""
+    found = np.zeros((channels, groups[0].shape[1]), np.int64)
     for group, first in zip(groups, firsts, strict=True):
         found[first : first + len(group)] = group[: channels - first]
     for group, first in zip(groups, firsts, strict=True):

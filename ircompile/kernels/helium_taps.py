@@ -77,9 +77,13 @@ def adds_in_halves(taps: Array) -> bool:
 
 
 def vector_recipe_of(op: ops.Depthwise, site: Site, context: Context) -> VectorRecipe:
-    """A line of one shift, two high multiplications, or what there is: the first that serves."""
-    recipe = recipe_of(op, site, context)
-    if recipe.lanes.kind == "line" and recipe.lanes.shift is not None and not recipe.lanes.kink:
+    """A line of one shift, two high multiplications, or what there is: the first that serves.
+
+    Few taps are assembly, in which the two multiplications are the quicker ones.
+    """
+    recipe, kernel = recipe_of(op, site, context), op.window.kernel
+    line = recipe.lanes.kind == "line" and recipe.lanes.shift is not None and not recipe.lanes.kink
+    if line and kernel[0] * kernel[1] > NEAR:
         return recipe
     bias, interval = integers(site.consts[op.bias]), context.intervals.accumulators[context.node.name]
     twice = twice_recipe(op.requant, site.consts[op.requant.scale], bias, *interval, doubling=True)

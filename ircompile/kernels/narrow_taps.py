@@ -44,12 +44,15 @@ def taps_instructions(op: ops.Depthwise, site: Site) -> int:
     kh, kw = op.window.kernel
     groups = -(-site.output.channels // TILE)
     gather = 9 * kh * kw + site.output.channels // 4 if gathers_taps(op, site) else 0
-    return site.output.height * (site.output.width * (groups * (7 * kh * kw + 26) + gather + 12) + 20)
+    return site.output.height * (site.output.width * (groups * (7 * kh * kw + 22) + gather + 10) + 20)
 
 
-def first_channels(channels: int) -> list[int]:
-    """The first channel of each group of four, as the kernel takes them: some of the last group may come again."""
-    return [*range(channels - TILE, -1, -TILE)] + [0] * (channels % TILE > 0)
+def first_channels(channels: int, pair: bool) -> list[int]:
+    """The first channel of each group of four, as the kernel takes them: some of the last group may come again.
+
+    With a `pair`, the one channel or two that are left are no such group.
+    """
+    return [*range(channels - TILE, -1, -TILE)] + [0] * (channels % TILE > 0 and not pair)
 
 
 def pack_taps(op: ops.Depthwise, site: Site, context: Context) -> Packed:
@@ -62,14 +65,12 @@ def pack_taps(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     shifted = int(np.abs(taps).max()) << form.pre <= INT16.high
     if shifted:
         taps, starts = taps << form.pre, starts << form.pre
-    groups = np.array(first_channels(channels))[:, np.newaxis] + np.arange(TILE)
-    odd = len(taps) % 2
-    parts = [starts[groups], *([halves(taps[0, groups][:, :2], taps[0, groups][:, 2:])] if odd else [])]
-    parts += [halves(taps[t, groups], taps[t + 1, groups]) for t in range(odd, len(taps), 2)]
-    stream = np.concatenate([*parts, words[:, 1:][groups].reshape(len(groups), -1)], axis=1).reshape(-1)
-    gathers = gathers_taps(op, site)
+    gathers, quick = gathers_taps(op, site), bool(shifted) and is_quick(form)
+    pair = quick and channels % TILE in (1, 2)
+    groups = [np.arange(first, first + TILE) for first in first_channels(channels, pair)] + [np.arange(2)] * pair
+    stream = np.concatenate([_group(group, starts, taps, words[:, 1:]) for group in groups])
     key: dict[str, object] = {
-        "window": op.window, "gathers": gathers, "shifted": shifted, "quick": shifted and is_quick(form),
+        "window": op.window, "gathers": gathers, "shifted": shifted, "quick": quick, "pair": pair,
     }  # fmt: skip
     sizes = {"channels": channels}
     shared: dict[str, tuple[str, dict[str, object]]] = {"unpack": ("unpack", {})}
@@ -79,8 +80,17 @@ def pack_taps(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         sizes["pixel_step"] = context.steps(site)["pixel_step"]
     stored = wrap_int32(np.concatenate([integers(recipe.common), stream])).astype(np.int32)
     suffix = window_suffix(op.window) + ("" if shifted else "_whole_sums")
-    layout = {"stream": stream_layout(form, len(taps), channels)}
+    layout = {"stream": stream_layout(form, len(taps), channels, pair)}
     return Packed(suffix, key, {"stream": stored}, sizes, form, recipe.exact, shared, layout)
+
+
+def _group(channels: Array, starts: Array, taps: Array, words: Array) -> Array:
+    """The words of four channels, or of two: sums to start from, weights, words of requantization."""
+    odd, half = len(taps) % 2, len(channels) // 2
+    parts = [starts[channels]]
+    parts += [halves(taps[0, channels[:half]], taps[0, channels[half:]])] * odd
+    parts += [halves(taps[t, channels], taps[t + 1, channels]) for t in range(odd, len(taps), 2)]
+    return np.concatenate([*parts, words[channels].reshape(-1)])
 
 
 def recipe_of(op: ops.Depthwise, site: Site, context: Context) -> Recipe:
@@ -112,9 +122,9 @@ def halves(low: Array, high: Array) -> Array:
     return low & 0xFFFF | (high & 0xFFFF) << 16
 
 
-def stream_layout(form: Form, taps: int, channels: int) -> str:
+def stream_layout(form: Form, taps: int, channels: int, pair: bool) -> str:
     """What the words of the stream are."""
-    fields, common, groups = ", ".join(form.fields), len(form.common), len(first_channels(channels))
+    fields, common, groups = ", ".join(form.fields), len(form.common), len(first_channels(channels, pair))
     words = TILE + 2 * (taps % 2) + TILE * (taps // 2) + TILE * (form.fields_count - 1)
     told = [f"[0, {common}) {', '.join(form.common)} of all channels; "] if common else []
     told.append(
@@ -123,4 +133,7 @@ def stream_layout(form: Form, taps: int, channels: int) -> str:
     told.append("4 starts of sums")
     odd = " + 2 words of tap 0, halves channels 0 and 2, 1 and 3" if taps % 2 else ""
     pairs = f" + {taps // 2} x 4 words, halves two taps of a channel" if taps > 1 else ""
-    return "words " + "".join(told) + odd + pairs + (f" + 4 x ({fields})" if fields else "") + "."
+    told.append(odd + pairs + (f" + 4 x ({fields})" if fields else ""))
+    if pair:
+        told.append(f"; then channels 0 and 1 in {words // 2} words, alike")
+    return "words " + "".join(told) + "."
