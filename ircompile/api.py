@@ -22,6 +22,7 @@ from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.interface import InputMode, c_name
 from ircompile.ir.graph import Graph
+from ircompile.kernels.model import Prefer
 from ircompile.passes import normalize
 from ircompile.passes.stream_in_time import stream_in_time
 from ircompile.passes.tie_states import tie_states
@@ -45,6 +46,7 @@ def compile(
     numerics: str | None = None,
     memory: Sequence[MemoryRegion] = (),
     flash: Sequence[MemoryRegion] = (),
+    prefer: Prefer = "speed",
     unverified: bool = False,
     outputs: Sequence[str] = (),
     stream: int = 0,
@@ -56,7 +58,8 @@ def compile(
     channels, is pushed row by row and never stored whole. `ram`: "auto" (the fastest of the small plans), "min"
     (the least bytes without computing anything twice) or bytes to fit in. `weights` "blob": constants in a file of
     their own. `numerics`: whose rounding to reproduce, "tflm", "litert-ref" or "ort" (default: the file's own).
-    `memory` are the RAMs to plan for and `flash` the memories for constants, the fastest first.
+    `memory` are the RAMs to plan for and `flash` the memories for constants, the fastest first. `prefer` "size":
+    constants as small as they can be, at a cost in instructions.
 
     With `outputs`, names of tensors in the file, the model is cut there: they become its outputs. With `stream` the
     input is a window of time, of which a call takes so many new rows. `state` are pairs (input, output) of names:
@@ -70,6 +73,7 @@ def compile(
     """
     _check_one_of("input", input, get_args(InputMode))
     _check_one_of("weights", weights, ("source", "blob"))
+    _check_one_of("prefer", prefer, get_args(Prefer))
     _check_bytes(ram, ("auto", "min"))
     graph, path = _read(model, numerics, outputs, stream, state)
     prefix = c_name(name, path.stem if path else graph.name)
@@ -77,8 +81,9 @@ def compile(
     core = target if isinstance(target, Target) else load_target(target)
     blob, asked = weights == "blob", (tuple(outputs), stream, tuple(state), numerics)
     build = partial(
-        pipeline.build, graph, core, prefix, input, source, blob, ram, memory, flash, turn=path is not None
-    )
+        pipeline.build, graph, core, prefix, input, source, blob, ram, memory, flash, turn=path is not None,
+        prefer=prefer,
+    )  # fmt: skip
     if path is None:
         return Compilation(build())
     if unverified:

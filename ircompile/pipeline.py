@@ -14,7 +14,7 @@ from ircompile.emit.writing import write_files
 from ircompile.importers import load
 from ircompile.interface import InputMode, Interface
 from ircompile.ir.graph import Graph
-from ircompile.kernels.model import Lowered, Program
+from ircompile.kernels.model import Lowered, Prefer, Program
 from ircompile.kernels.pack import pack
 from ircompile.passes import normalize
 from ircompile.passes.fold_pixels import fold_pixels
@@ -86,6 +86,7 @@ def build(
     flash: Sequence[MemoryRegion] = (),
     unverified: bool = False,
     turn: bool = False,
+    prefer: Prefer = "speed",
 ) -> Compiled:
     """The whole story: a model becomes C, a line a stage. `ircompile dump` prints what stands behind each line.
 
@@ -93,6 +94,7 @@ def build(
     `ram` is "auto" (the fastest of the small plans), "min" (the least bytes without computing windows anew) or
     a number of bytes to fit in. `memory` are the RAMs to plan for and `flash` the memories for constants, the
     fastest first (default: the target's). With `blob`, the weights become a file to be bound at run time.
+    With `prefer` "size" constants are as small as they can be, at a cost in instructions.
     `source` and `unverified` stand in the C: where it is from, and that its framework was not asked. With `turn`, a
     network over one axis may be compiled with height and width changed over (`choose_turn`), and so is its `graph`.
 
@@ -105,7 +107,7 @@ def build(
     graph = normalize(load(model)) if isinstance(model, Path) else model
     choose = partial(choose_plan, target=target, input_mode=input_mode, ram=ram, memory=memories, reserved=pointer)
     chosen, graph = choose_turn(graph, choose, input_mode, isinstance(ram, int)) if turn else (choose(graph), graph)
-    program = pack(chosen.lowered, chosen.plan, target, () if blob else flashes)
+    program = pack(chosen.lowered, chosen.plan, target, () if blob else flashes, prefer)
     checked = check(program, graph.pruned)
     source = source or graph.name
     files = emit(program, name, source, blob, unverified)

@@ -10,6 +10,7 @@ from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import const_names
+from ircompile.kernels.model import Prefer
 from ircompile.pipeline import Compiled, build
 from ircompile.target import load_target
 from ircompile.variants.choose import Ram
@@ -34,6 +35,7 @@ def climb(
     rungs: Sequence[str] = ("gcc", "clang", "cortex-m4"),
     name: str = "net",
     ram: Ram = "auto",
+    prefer: Prefer = "speed",
 ) -> dict[str, Compiled]:
     """Builds, which checks the plan; asserts that no byte differs on any rung.
 
@@ -47,7 +49,7 @@ def climb(
         core, _, optimization = rung.partition(" ")
         target = load_target("host" if rung in ("gcc", "clang") else core)
         if target.name not in built:
-            built[target.name] = compiled = build(graph, target, name, mode, ram=ram)
+            built[target.name] = compiled = build(graph, target, name, mode, ram=ram, prefer=prefer)
             _check(f"run_plan for {target.name}", wanted, on_numpy(compiled, vectors))
             compiled.write(folder / target.name)
         compiled, where = built[target.name], folder / target.name

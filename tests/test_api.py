@@ -125,6 +125,7 @@ def test_what_is_wrong_is_told(model: Path) -> None:
         ({"ram": None}, "None is no budget"),
         ({"input": "row"}, "'row' is unknown"),
         ({"weights": "blub"}, "'blub' is unknown"),
+        ({"prefer": "small"}, "'small' is unknown"),
     ],
 )
 def test_an_unknown_option_of_compile_is_told_not_passed_over(

@@ -63,12 +63,25 @@ def words_in(packed: Packed, channels: int, array: str = "requant") -> tuple[Arr
     """Starts and words of the scalar forms: what is common, then channel after channel."""
     form = cast(Form, packed.form)
     words, common = packed.arrays[array].reshape(-1).astype(np.int64), len(form.common)
+    if form.storage == "three halves":
+        return _halves(form, words[:common], words[common:].reshape(channels, 3))
     own = words[common:].reshape(channels, form.fields_count)
     if form.long:
         start = (own[:, 0] & 0xFFFFFFFF) | own[:, 1] << WORD_BITS
         return start, words_of(form, words[:common], own[:, 2:])
     start, fields = _apart(form, own[:, 0], own[:, 1:])
     return start, words_of(form, words[:common], fields)
+
+
+def _halves(form: Form, common: Array, halves: Array) -> tuple[Array, Words]:
+    """Starts and scales of 16-bit words (C, 3), of which the third is the upper half of a start of 21 bits."""
+    start, scale = start_and_scale((halves[:, 0] & 0xFFFF) | (halves[:, 1] & 0xFFFF) << 16, halves[:, 2])
+    return start, words_of(form, common, scale[:, np.newaxis])
+
+
+def start_and_scale(word: Array, above: Array) -> tuple[Array, Array]:
+    """From words without a sign, 27 bits of scale above 2^-15 over 5 of the start, and the start's other bits."""
+    return above << 5 | word & 0x1F, (word >> 5) + int(np.float32(2.0**-15).view(np.int32))
 
 
 def _apart(form: Form, first: Array, rest: Array) -> tuple[Array, Array]:
@@ -79,8 +92,12 @@ def _apart(form: Form, first: Array, rest: Array) -> tuple[Array, Array]:
         return first, rest
     # of the parts of a multiplier the last two share a word, the last one above the other; then comes the offset
     parts = form.parts
-    halves = (rest[:, :1] >> np.array([0, 16])) & 0xFFFF
-    fields = np.concatenate([rest[:, 1 : parts - 1], halves, rest[:, parts - 1 :]], axis=1)
+    if parts == 3 and form.limb <= 10:  # or all three are in one, the first on top
+        thirds = (rest[:, :1] >> np.array([20, 10, 0])) & 0x3FF
+        fields = np.concatenate([thirds, rest[:, 1:]], axis=1)
+    else:
+        halves = (rest[:, :1] >> np.array([0, 16])) & 0xFFFF
+        fields = np.concatenate([rest[:, 1 : parts - 1], halves, rest[:, parts - 1 :]], axis=1)
     if form.storage == "tied":
         fields = np.insert(fields, parts + 1, fields[:, parts] & UINT8.high, axis=1)
     return first, fields

@@ -18,6 +18,8 @@ from ircompile.checks.stored import (
     filters_of,
     layer_of,
     nibbles_of,
+    signed,
+    start_and_scale,
     words_in,
 )
 from ircompile.ir.ops import Depthwise
@@ -154,7 +156,14 @@ def vector_channels(op: Convolution, site: Site, packed: Packed) -> Layer:
     """Sixteen channels tap by tap; their words by halves of halves, as products are widened."""
     lanes, taps = cast(Lanes, packed.key["lanes"]), filters_of(op, site).shape[1]
     stored = packed.arrays["weights"].reshape(-1, taps, VECTOR).astype(np.int64)
-    rows = packed.arrays["requant"].reshape(-1, 2, 2, lanes.words, 4).transpose(0, 4, 2, 1, 3)
+    if packed.key["halves"]:
+        block = packed.arrays["requant"].astype(np.int64)
+        low, high = block[:, 16:] & 0xFFFF, block[:, 16:] >> 16
+        above = np.stack([signed(low, 16), high], axis=1).reshape(-1, 2, 2, 4).transpose(0, 3, 1, 2)
+        word = (block[:, :16] & 0xFFFFFFFF).reshape(-1, 2, 2, 4).transpose(0, 3, 2, 1)
+        rows = np.stack(start_and_scale(word.reshape(-1), above.reshape(-1)), axis=1)
+    else:
+        rows = packed.arrays["requant"].reshape(-1, 2, 2, lanes.words, 4).transpose(0, 4, 2, 1, 3)
     return _lanes(site, packed, rows.reshape(-1, lanes.words), stored.transpose(0, 2, 1).reshape(-1, taps))
 
 

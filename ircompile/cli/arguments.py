@@ -162,6 +162,11 @@ def _add_memory(to: argparse._ActionsContainer) -> None:
     )  # fmt: skip
     add_regions(to)
     to.add_argument(
+        "--prefer", choices=("speed", "size"), default="speed", metavar="WHAT",
+        help="speed: no constant is smaller at a cost in instructions; size: constants as small as can be, and the "
+        "same codes (default: speed)",
+    )  # fmt: skip
+    to.add_argument(
         "--flash", type=memory, action="append", default=[], metavar="NAME=SIZE",
         help="a memory for constants; once for each, the fastest first; each has a macro that places its own",
     )  # fmt: skip

@@ -55,6 +55,7 @@ def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None, unv
             arguments.flash,
             unverified,
             turn=True,
+            prefer=arguments.prefer,
         )
 
 

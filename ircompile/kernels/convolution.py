@@ -12,7 +12,7 @@ from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
 from ircompile.kernels.nibbles import PER_WORD, words_of
-from ircompile.kernels.requantize import in_halves, with_short_offsets, with_starts
+from ircompile.kernels.requantize import beside_start, in_halves, with_short_offsets, with_starts
 from ircompile.kernels.requantize.negate import negated
 from ircompile.kernels.shared_tiles import Shared, shared_of
 from ircompile.kernels.tiles import coding_of_nibbles, run_order, stream_layout, stream_of, turned_in_pairs
@@ -30,6 +30,7 @@ from ircompile.kernels.windows import (
 )
 from ircompile.qtype import INT4, INT8, UINT8
 
+FEW_PAIRS, MORE_PAIRS, LONG_SUM = 18, 72, 32  # of pixels; codes of a sum
 TOGETHER = 24  # products with weights of 4 bits that the halves of a word have room for, in whole words of them
 
 
@@ -134,6 +135,8 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
     most = int((np.abs(starts) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)).max())
     recipe = in_halves(with_starts(recipe, starts))
     kernel, sizes = context.kernel, sizes_of(op, site, context)
+    if context.prefer == "size" and not recipe.form.parts and kernel.template != "dense_column":
+        recipe = beside_start(recipe)
     least = site.inputs[0].itemsize == 1 and kernel.template != "dense_column"
     coding = kernel.coding or (least_coding(weights) if least else natural_coding(weights))
     excess = excess_in(weights, coding)
@@ -182,7 +185,9 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     elif turn is not None:
         coding = WeightCoding.PAIRS
         weights, recipe = np.where(turn[:, np.newaxis], -integers(weights), weights), negated(recipe, turn)
-    recipe, excess = with_short_offsets(recipe), excess_in(site.consts[op.weights], coding)
+    if context.prefer == "size" or is_seldom_stored(site, weights.shape[1]):
+        recipe = with_short_offsets(recipe)
+    excess = excess_in(site.consts[op.weights], coding)
     totals = excess != 0 or coding.nibbles
     shared = shared_of(
         kernel.template, coding, totals, steps,
@@ -216,6 +221,12 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         stream = np.concatenate([before, stream])
     layout = stream_layout(len(weights), len(passes), order, recipe.form, coding, len(before))
     return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared, {"stream": layout})
+
+
+def is_seldom_stored(site: Site, codes: int) -> bool:
+    """Whether one instruction more for each channel of two pixels is next to nothing: few pixels, or long sums."""
+    rows, width, _ = site.output.shape
+    return rows * -(-width // 2) <= (MORE_PAIRS if codes >= LONG_SUM else FEW_PAIRS)
 
 
 def sizes_of(op: ops.Conv, site: Site, context: Context) -> dict[str, int]:

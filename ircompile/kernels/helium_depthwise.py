@@ -17,6 +17,7 @@ from ircompile.kernels.helium_blocks import Block
 from ircompile.kernels.helium_requant import always_vectors, recipe_of
 from ircompile.kernels.helium_taps import adds_in_halves, choose_lanes, is_direct, lanes_instructions
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
+from ircompile.kernels.requantize import word_and_half
 from ircompile.qtype import INT8
 
 VECTOR = 16
@@ -110,16 +111,34 @@ def pack_channels(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     missing = -channels % VECTOR
     ordered = np.pad(weights.reshape(-1, channels), ((0, 0), (0, missing)))
     ordered = ordered.reshape(len(taps), -1, VECTOR).transpose(1, 0, 2)
-    words = np.pad(recipe.rows(-site.inputs[0].zero_point * sums), ((0, missing), (0, 0)))
-    words = words.reshape(-1, 4, 2, 2, words.shape[1]).transpose(0, 3, 2, 4, 1)
-    key = {"window": op.window, "lanes": recipe.lanes, "pairs": adds_in_halves(taps)}
+    rows = recipe.rows(-site.inputs[0].zero_point * sums)
+    few = word_and_half(rows) if context.prefer == "size" and recipe.lanes.kind == "float" else None
+    if few is not None:
+        words = words_and_halves(*(np.pad(part, (0, missing)) for part in few))
+    else:
+        words = by_lanes(np.pad(rows, ((0, missing), (0, 0))))
+    key: dict[str, object] = {"window": op.window, "lanes": recipe.lanes, "pairs": adds_in_halves(taps)}
+    key["halves"] = few is not None
     sizes = {"zero_in": site.inputs[0].zero_point, "channels": channels}
     sizes |= {"width_in": site.inputs[0].width, "width_out": site.output.width}
     if recipe.lanes.adds_zero:
         sizes["zero_out"] = site.output.zero_point
-    suffix = f"{window_suffix(op.window)}_{recipe.lanes.key}"
-    arrays = {"weights": np.ascontiguousarray(ordered), "requant": np.ascontiguousarray(words)}
+    suffix = f"{window_suffix(op.window)}_{recipe.lanes.key}" + "_halves" * (few is not None)
+    arrays = {"weights": np.ascontiguousarray(ordered), "requant": words}
     return Packed(suffix, key, arrays, sizes, None, recipe.counts, SUPPORT)
+
+
+def by_lanes(words: Array) -> Array:
+    """Words (C, k) in the order in which products are widened, (C / 16, 2, 2, k, 4)."""
+    return np.ascontiguousarray(words.reshape(-1, 4, 2, 2, words.shape[1]).transpose(0, 3, 2, 4, 1))
+
+
+def words_and_halves(words: Array, halves: Array) -> Array:
+    """Int32 (C / 16, 24): 16 words in that order, then their halves: each of 8 words has those of two vectors."""
+    fours = (by_lanes(part[:, np.newaxis]).reshape(-1, 2, 2, 4) for part in (words, halves))
+    first, second = (np.ascontiguousarray(part) for part in fours)
+    pairs = np.ascontiguousarray(second.transpose(0, 1, 3, 2)).view(np.int32)
+    return np.concatenate([first.reshape(-1, 16), pairs.reshape(-1, 8)], axis=1)
 
 
 def choose_strips(op: ops.Depthwise, site: Site) -> Kernel:

@@ -23,6 +23,8 @@ from ircompile.target import Features, MemoryRegion, Target
 # "map", a pointer to all rows, one after the other.
 Call = Literal["row", "window", "buffer", "map"]
 Extra = Literal["step", "sums", "scratch"]
+Prefer = Literal["speed", "size"]
+"""Which constants are chosen where others are smaller and take more instructions."""
 RowLine = tuple[int, int, int]
 Choose = Callable[[Any, Site, "Request"], "Kernel"]
 """Chooses the kernel of an op of one class."""
@@ -122,6 +124,7 @@ class Context:
     intervals: Intervals
     kernels: Mapping[str, Kernel]
     node: Node
+    prefer: Prefer = "speed"
 
     @property
     def features(self) -> Features:
@@ -157,7 +160,7 @@ class Context:
         scale = site.consts[op.requant.scale]
         return synthesize(
             op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu,
-            code=site.output.qtype,
+            code=site.output.qtype, few_words=self.prefer == "size",
         )  # fmt: skip
 
 
@@ -210,8 +213,9 @@ class Program:
 
 
 def requant_words(recipe: Recipe) -> Array:
-    """A layer's common words and then the words of each channel, as they are stored, as one int32 array."""
-    return np.concatenate([recipe.common.reshape(-1), channel_words(recipe).reshape(-1)]).astype(np.int32)
+    """A layer's common words and then the words of each channel, as they are stored, as one array."""
+    kind = np.int16 if recipe.form.storage == "three halves" else np.int32
+    return np.concatenate([recipe.common.reshape(-1), channel_words(recipe).reshape(-1)]).astype(kind)
 
 
 def window_suffix(window: ops.Window) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ircompile.analyses.intervals import analyze
 from ircompile.ir import ops
 from ircompile.kernels.constants import constants_of
-from ircompile.kernels.model import Context, Lowered, Packed, Program
+from ircompile.kernels.model import Context, Lowered, Packed, Prefer, Program
 from ircompile.kernels.remainders import without_remainders
 from ircompile.kernels.weights import WeightCoding
 from ircompile.plan import Plan
@@ -15,7 +15,9 @@ from ircompile.plan.tables import schedule_tables
 from ircompile.target import MemoryRegion, Target
 
 
-def pack(lowered: Lowered, plan: Plan, target: Target, flash: Sequence[MemoryRegion] = ()) -> Program:
+def pack(
+    lowered: Lowered, plan: Plan, target: Target, flash: Sequence[MemoryRegion] = (), prefer: Prefer = "speed"
+) -> Program:
     """Packs the constants of every node of the plan and places them in the memories `flash`, the fastest first.
 
     Raises CompileError where these have no room.
@@ -23,7 +25,7 @@ def pack(lowered: Lowered, plan: Plan, target: Target, flash: Sequence[MemoryReg
     graph, kernels, packed = lowered.graph, lowered.kernels, dict[str, Packed]()
     intervals = analyze(graph)
     for node in graph.nodes:
-        context = Context(plan, target, intervals, kernels, node)
+        context = Context(plan, target, intervals, kernels, node, prefer)
         packed[node.name] = kernels[node.name].pack(node.op, plan.graph.site(node), context)
     packed = without_remainders(packed)
     constants = constants_of(plan, packed, flash)

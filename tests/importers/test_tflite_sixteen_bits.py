@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tflite_compare import assert_equal_to, reference
+from tflite_compare import assert_equal_to, reference, simulate
 from tflite_files import T, const, one_op
 
 from ircompile.errors import CompileError
@@ -126,9 +126,32 @@ def test_every_code_of_a_function(kind: str, tmp_path: Path) -> None:
     every = np.arange(-(2**15), 2**15).astype(np.int16).reshape(1, 256, 256, 1)
     shape = (1, 256, 256, 1)
     path = one_op(tmp_path / "x.tflite", kind, [codes(shape, 0.0004)], [codes(shape, 2.0**-15)])
-    from tflite_compare import simulate
-
     np.testing.assert_array_equal(simulate(load(path), [every])[0], reference("tflm", path).run([every])[0])
+
+
+def test_fully_connected_of_a_million(tmp_path: Path) -> None:
+    """Sums of 1 to 300 products of random codes, of ends, of small ones; biases of 64 and 32 bits, and none."""
+    rng, elements, rows, channels = np.random.default_rng(1), 0, 4096, 64
+    for number, (depth, bits) in enumerate([(1, 20), (16, 20), (16, 0), (64, 31), (300, 44)]):
+        one_scale = number % 2 > 0
+        scales = 0.004 if one_scale else (2.0 ** rng.uniform(-12, -6, channels)).astype(np.float32)
+        zeros = 0 if one_scale else np.zeros(channels)
+        kernel = const(rng.integers(-127, 128, (channels, depth)), "int8", scales, zeros)
+        kind = "int32" if bits == 31 else "int64"
+        biases = [
+            const(
+                rng.integers(-(2 ** min(bits, 29)), 2 ** min(bits, 29), channels) << max(bits - 31, 0), kind, 4e-6
+            )
+        ]
+        given, out = codes((rows, depth)), codes((rows, channels), float(2.0 ** rng.uniform(-11, -8)))
+        path = one_op(tmp_path / "op.tflite", "FULLY_CONNECTED", [given, kernel, *biases[: bits > 0]], [out])
+        x = rng.integers(-(2**15), 2**15, (rows, depth))
+        x[: rows // 4] = rng.choice([-(2**15), 2**15 - 1], (rows // 4, depth))
+        x[-rows // 4 :] = rng.integers(-300, 300, (rows // 4, depth))
+        x = x.astype(np.int16)
+        np.testing.assert_array_equal(simulate(load(path), [x])[0], reference("tflm", path).run([x])[0])
+        elements += rows * channels
+    assert elements > 10**6
 
 
 REFUSED: dict[str, tuple[Callable[[], Case], str]] = {

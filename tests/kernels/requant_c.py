@@ -63,7 +63,9 @@ def render(forms: Sequence[Form | PairForm]) -> str:
 class Compiled:
     """Forms in C on the host, by gcc with the undefined-behaviour sanitizer."""
 
-    def __init__(self, forms: Sequence[Form], folder: Path, compiler: str = "gcc") -> None:
+    def __init__(
+        self, forms: Sequence[Form], folder: Path, compiler: str = "gcc", defined: Sequence[str] = ()
+    ) -> None:
         self.index = {form: i for i, form in enumerate(dict.fromkeys(forms))}
         source = render(list(self.index))
         stem = folder / hashlib.sha256(source.encode()).hexdigest()[:16]
@@ -71,7 +73,7 @@ class Compiled:
         library = stem.with_suffix(".so")
         flags = ["-std=c99", "-O1", "-shared", "-fPIC"]
         flags += ["-fsanitize=undefined", "-fno-sanitize-recover=all"] if compiler == "gcc" else []
-        command = [compiler, *flags, *WARNINGS, str(stem.with_suffix(".c")), "-o", str(library)]
+        command = [compiler, *flags, *defined, *WARNINGS, str(stem.with_suffix(".c")), "-o", str(library)]
         subprocess.run(command, check=True)
         self.library = ctypes.CDLL(str(library))
 

@@ -129,9 +129,12 @@ def test_exceptions_repair_float32() -> None:
     scale = 2.0 ** rng.uniform(-11, -9, 30)
     hi = (300 / scale).astype(np.int64)
     layer = Requant("float32_even", "s", -128), scale, np.zeros(30, np.int64), -hi, hi
-    recipe = make(layer, Core(dsp=True))
+    recipe = make(layer, Core(False, False))
     assert recipe.form.exceptions > 0
     prove(recipe, *layer)
+    quick = make(layer, Core(dsp=True))
+    assert quick.form.quick
+    prove(quick, *layer)
     assert make(layer, Core(True, True, True)).form.name in ("high", "float32")
 
 

@@ -94,6 +94,23 @@ def test_negative_float32_scales(tmp_path: Path) -> None:
     np.testing.assert_array_equal(Compiled([recipe.form], tmp_path).run(recipe, acc), codes)
 
 
+@pytest.mark.parametrize("defined", [[], ["-D__ARM_ARCH_6M__"]])
+def test_quick_float32_near_ties(defined: Sequence[str], tmp_path: Path) -> None:
+    """Float32 arithmetic without an FPU, on those of 4 million accumulators that are nearest to a tie."""
+    scale = np.float32(2.0) ** np.random.default_rng(5).uniform(-10.9, -2.1, 12).astype(np.float32)
+    scale = np.append(scale, [-scale[0], 2.0**-9, 2.0**-11, 0.25 - 2.0**-26]).astype(np.float32)
+    most = np.minimum(2**18, (300 / np.abs(scale)).astype(np.int64))
+    acc = np.arange(-(2**17), 2**17)[:, np.newaxis] * np.maximum(most >> 17, 1)
+    real = np.abs(acc * scale.astype(np.float64))
+    order = np.argsort(np.abs(real - np.floor(real) - 0.5) + 1000 * (real > 256), axis=0)[:20000]
+    acc = np.take_along_axis(acc, order, axis=0)
+    quick = Form("float32", quick=True)
+    words = np.stack([np.zeros(len(scale), np.int32), scale.view(np.int32)], axis=1)
+    quicker = Recipe(quick, words, np.array([-3], np.int32))
+    reference = np.clip(np.rint(acc.astype(np.float32) * scale) - 3, -128, 127)
+    np.testing.assert_array_equal(Compiled([quick], tmp_path, defined=defined).run(quicker, acc), reference)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_emulated_core(target: str, tmp_path: Path) -> None:
     """A program that checks itself: every form of some layers, on the accumulators that tell most."""

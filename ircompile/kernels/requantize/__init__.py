@@ -9,15 +9,17 @@ from ircompile.kernels.requantize.storage import (
     beside_start,
     channel_words,
     in_halves,
+    in_three_halves,
     tail_words,
     with_short_offsets,
     with_starts,
+    word_and_half,
 )
 from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
 
 __all__ = [
     "Core", "Form", "PairForm", "PairRecipe", "Recipe", "beside_start", "channel_words", "evaluate",
-    "evaluate_pairs", "in_halves", "instructions", "least_count", "synthesize", "synthesize_average",
-    "synthesize_mean", "synthesize_pairs", "synthesize_product", "synthesize_steps", "tail_words",
-    "with_short_offsets", "with_starts",
+    "evaluate_pairs", "in_halves", "in_three_halves", "instructions", "least_count", "synthesize",
+    "synthesize_average", "synthesize_mean", "synthesize_pairs", "synthesize_product", "synthesize_steps",
+    "tail_words", "with_short_offsets", "with_starts", "word_and_half",
 ]  # fmt: skip

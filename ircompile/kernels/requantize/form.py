@@ -11,10 +11,12 @@ from ircompile.qtype import INT8, QType
 
 Name = Literal["high", "split", "twice", "double", "single", "wide", "float32", "steps"]
 Ties = Literal["up", "away", "even"]
-Storage = Literal["words", "beside start", "halves", "tied", "short"]
+Storage = Literal["words", "beside start", "halves", "tied", "short", "three halves"]
 LINES = ("high", "split")
-WORD, HALF, BYTE = 32, 16, 8
+WORD, HALF, THIRD, BYTE = 32, 16, 10, 8
 OFFSET_BITS = 11  # beside a start of 21 bits
+SCALE_BITS = 27  # of a float32 from LEAST_SCALE to below 2
+LEAST_SCALE = 0x38000000  # the bits of 2^-15
 NO_EXCEPTION = -(2**31)  # an accumulator that never occurs
 
 
@@ -41,8 +43,13 @@ class Form:
     shared      all channels have the same words (but word 0).
     storage     how a channel's words are stored. "words": each field is one. "beside start": the lowest OFFSET_BITS
                 of word 0 are the offset, the others the start. "halves": parts of the multiplier have 16 bits, two
-                of them a word. "tied": so, and the lowest byte of the offset is the shift. "short": in a stream,
-                two multipliers and then their offsets, the halves of a word.
+                of them a word, or three of at most 10 bits are one. "tied": so, and the lowest byte of the offset
+                is the shift. "short": in a stream, two multipliers and then their offsets, the halves of a word.
+                "three halves": 16-bit words, three a channel. The first two, the low one first, are the lowest 5
+                bits of the start, and above them the bits of the scale less those of LEAST_SCALE; the third is the
+                rest of the start.
+    quick       "float32" without an FPU: scales and accumulators are such that a product in fixed point tells the
+                code but near ties.
     """
 
     name: Name
@@ -59,6 +66,7 @@ class Form:
     code: QType = INT8
     long: bool = False
     storage: Storage = "words"
+    quick: bool = False
 
     @property
     def key(self) -> str:
@@ -69,7 +77,7 @@ class Form:
             parts += [f"{self.parts}x{self.limb}"] if self.parts else []
             parts += [] if self.shift is None else [str(self.shift)]
             parts += [f"but{self.exceptions}"] if self.exceptions else []
-        parts += ["long"] * self.long + [self.code.name] * (self.code != INT8)
+        parts += ["quick"] * self.quick + ["long"] * self.long + [self.code.name] * (self.code != INT8)
         if (self.low, self.high) != self.code.range:
             parts += [f"{self.low}_{self.high}".replace("-", "m")]
         return "_".join(parts)
@@ -110,17 +118,29 @@ class Form:
         places, names, first = dict[str, tuple[int, int, int]](), list(self.fields), self.starts
         if self.storage == "beside start":
             places["offset"] = (0, 0, OFFSET_BITS)
+        if self.storage == "three halves":
+            return {"scale": (0, WORD - SCALE_BITS, SCALE_BITS)}
         if self.storage in ("halves", "tied"):
-            lower = names[self.parts - 2 : self.parts]
-            places |= {name: (first, HALF * i, HALF) for i, name in enumerate(lower)}
+            if self.in_thirds:
+                places |= {name: (first, THIRD * i, THIRD) for i, name in enumerate(names[2::-1])}
+            else:
+                lower = names[self.parts - 2 : self.parts]
+                places |= {name: (first, HALF * i, HALF) for i, name in enumerate(lower)}
             first += 1
         names = [name for name in names if name not in places and (name != "shift" or self.storage != "tied")]
         places |= {name: (first + i, 0, WORD) for i, name in enumerate(names)}
         return places | ({"shift": (places["offset"][0], 0, BYTE)} if self.storage == "tied" else {})
 
     @property
+    def in_thirds(self) -> bool:
+        """Whether three parts of a multiplier are one word, where parts share words."""
+        return self.parts == 3 and self.limb <= THIRD
+
+    @property
     def fields_count(self) -> int:
-        """int32 words of a channel."""
+        """Words of a channel, of 32 bits or of 16."""
+        if self.storage == "three halves":
+            return 3
         if self.name == "steps":
             return INT8.count
         return max((word + 1 for word, _, _ in self.places.values()), default=self.starts)

@@ -8,7 +8,17 @@ import numpy as np
 
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, integers
-from ircompile.kernels.requantize.form import BYTE, HALF, OFFSET_BITS, WORD, Form, Recipe, Storage
+from ircompile.kernels.requantize.form import (
+    BYTE,
+    HALF,
+    LEAST_SCALE,
+    OFFSET_BITS,
+    SCALE_BITS,
+    WORD,
+    Form,
+    Recipe,
+    Storage,
+)
 
 MASK = (1 << WORD) - 1
 
@@ -44,6 +54,22 @@ def with_short_offsets(recipe: Recipe) -> Recipe:
     return stored(recipe, "short") if serves else recipe
 
 
+def in_three_halves(recipe: Recipe) -> Recipe:
+    """The recipe of float32 arithmetic with start and scale in 48 bits, if all fit."""
+    serves = recipe.form.name == "float32" and word_and_half(recipe.words) is not None
+    return stored(recipe, "three halves") if serves else recipe
+
+
+def word_and_half(words: Array) -> tuple[Array, Array] | None:
+    """Starts and scales (C, 2) as "three halves" has them, int32 (C,) and int16 (C,); None if any does not fit."""
+    start, above = integers(words[:, 0]), integers(words[:, 1]) - LEAST_SCALE
+    low = WORD - SCALE_BITS
+    if not _is_signed(start, HALF + low) or np.any((above < 0) | (above >= 1 << SCALE_BITS)):
+        return None
+    word = above << low | start & ((1 << low) - 1)
+    return wrap_int32(word).astype(np.int32), (start >> low).astype(np.int16)
+
+
 def tail_words(form: Form, fields: Array) -> Array:
     """The words of some channels of a stream behind their weights: fields (C, k), C even, as `Form.tail` counts."""
     if form.storage != "short":
@@ -58,8 +84,12 @@ def stored(recipe: Recipe, storage: Storage) -> Recipe:
 
 
 def channel_words(recipe: Recipe) -> Array:
-    """The words of the channels as they are stored, int32 (C, fields_count)."""
+    """The words of the channels as they are stored, (C, fields_count): int32, of three halves int16."""
     form = recipe.form
+    if form.storage == "three halves":
+        parts = word_and_half(recipe.words)
+        assert parts is not None
+        return np.concatenate([parts[0][:, np.newaxis].view(np.int16), parts[1][:, np.newaxis]], axis=1)
     if form.storage == "words":
         return recipe.words
     found = np.zeros((len(recipe.words), form.fields_count), np.int64)

@@ -18,8 +18,8 @@ from ircompile.kernels.requantize.solve import solve
 from ircompile.kernels.requantize.wide import wide_recipe
 from ircompile.qtype import INT8, INT32, QType
 
-# Three instructions each: no more than what the exact arithmetic of float32 costs, with an FPU and without.
-MOST_EXCEPTIONS = {True: 1, False: 6}
+# Three instructions each: no more than what the exact arithmetic of float32 costs.
+MOST_EXCEPTIONS, MOST_BESIDE_QUICK, MOST_BESIDE_FPU = 6, 3, 1
 # One of these right shifts fits nearly every layer of a network with RELUs.
 PREFERRED = (2, 3, 1)
 
@@ -46,8 +46,12 @@ def synthesize(
     fpu: bool = False,
     prefer: Sequence[int] = PREFERRED,
     code: QType = INT8,
+    few_words: bool = False,
 ) -> Recipe:
-    """The recipe of a layer: scale float64, bias int64, lo and hi int64 of the accumulator with bias, all (C,)."""
+    """The recipe of a layer: scale float64, bias int64, lo and hi int64 of the accumulator with bias, all (C,).
+
+    With `few_words` a form that takes fewer words a channel is preferred to one that takes fewer instructions.
+    """
     core = Core(dsp, mul64, fpu, tuple(prefer))
     scale, lo, hi = np.asarray(scale, np.float64), np.asarray(lo, np.int64), np.asarray(hi, np.int64)
     if requant.low == requant.high:
@@ -56,12 +60,22 @@ def synthesize(
         return wide_recipe(requant, scale, np.asarray(bias, np.int64), lo, hi, code, dsp)
     if code != INT8:  # thresholds would be too many to look at
         return long_form(requant, scale, bias, code)
-    recipe, patch = None, requant.rounding != "double"
+    recipe, most = None, most_exceptions(requant, core, is_quick(scale, lo, hi, core))
     if np.all(scale == scale[0]):
         recipe = shared_line(requant, scale[:1], bias, lo.min(keepdims=True), hi.max(keepdims=True), core)
+    if recipe is None and few_words and requant.rounding == "float32_even":
+        exact = exact_form(requant, scale, bias, lo, hi, core)
+        recipe = exact if exact.form.quick or (core.fpu and exact.form.name == "float32") else None
     if recipe is None and not np.any(wraps(requant, scale, lo, hi)):
-        recipe = line(steps_of(requant, scale, lo, hi), bias, core, patch)
-    return recipe or exact_form(requant, scale, bias, lo, hi)
+        recipe = line(steps_of(requant, scale, lo, hi), bias, core, most)
+    return recipe or exact_form(requant, scale, bias, lo, hi, core)
+
+
+def most_exceptions(requant: Requant, core: Core, quick: bool = False) -> int:
+    """How many exceptions a line may have before another form is cheaper."""
+    if requant.rounding == "double":
+        return 0
+    return MOST_BESIDE_FPU if core.fpu else MOST_BESIDE_QUICK if quick and core.mul64 else MOST_EXCEPTIONS
 
 
 def synthesize_steps(
@@ -86,15 +100,16 @@ def synthesize_steps(
         return constant_form(low, bias)
     estimate = np.full((high - low, len(lo)), np.nan)
     steps = Steps(locate(function, estimate, lo, hi, low, high), lo, hi, low, high, slope, ties)
-    found = line(steps, np.zeros_like(lo) if len(lo) == 1 else bias, core, not np.any(ties))
+    most = 0 if np.any(ties) else MOST_BESIDE_FPU if core.fpu else MOST_EXCEPTIONS
+    found = line(steps, np.zeros_like(lo) if len(lo) == 1 else bias, core, most)
     return as_shared(found, bias) if found is not None and len(lo) == 1 else found
 
 
-def line(steps: Steps, bias: Array, core: Core, patch: bool) -> Recipe | None:
-    """The cheapest line form, with exceptions if it may have them; None if there is none."""
+def line(steps: Steps, bias: Array, core: Core, exceptions: int) -> Recipe | None:
+    """The cheapest line form, with as few exceptions as can be; None if none has no more than these."""
     kinks = (False, True) if np.any(steps.ties > 0) else (False,)
     attempts = [attempt for kink in kinks for attempt in attempts_of(steps, kink, core)]
-    for most in (0, 1, MOST_EXCEPTIONS[core.fpu]) if patch else (0,):
+    for most in sorted({0, min(1, exceptions), exceptions}):
         for attempt in attempts if most < 2 else attempts[:3]:
             recipe = solve(steps, bias, attempt, most)
             if recipe is not None:
@@ -115,8 +130,8 @@ def shared_line(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Arra
     """One multiplier and offset for all channels, which have one scale."""
     if np.any(wraps(requant, scale, lo, hi)):
         return None
-    zero, patch = np.zeros(1, np.int64), requant.rounding != "double"
-    one = line(steps_of(requant, scale, lo, hi), zero, core, patch)
+    steps = steps_of(requant, scale, lo, hi)
+    one = line(steps, np.zeros(1, np.int64), core, most_exceptions(requant, core))
     return None if one is None else as_shared(one, bias)
 
 
@@ -128,7 +143,7 @@ def as_shared(one: Recipe, bias: Array) -> Recipe:
     return Recipe(form, start.astype(np.int32), one.words[0, 1:], {form.key: len(start)})
 
 
-def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array) -> Recipe:
+def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, core: Core) -> Recipe:
     """What is always there: the reference's own arithmetic, or its thresholds.
 
     A channel of negative scale, which `passes.positive_scales` leaves only where it must, is one of positive
@@ -140,13 +155,20 @@ def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array
     steps = steps_of(requant, np.abs(scale), np.where(scale < 0, -hi, lo), np.where(scale < 0, -lo, hi))
     if requant.rounding == "float32_even" and np.all(np.maximum(-lo, hi) * np.abs(scale) < 2.0**29):
         words = np.stack([np.asarray(bias, np.int32), scale.astype(np.float32).view(np.int32)], axis=1)
-        form = Form("float32", requant.low, requant.high)
+        form = Form("float32", requant.low, requant.high, quick=is_quick(scale, lo, hi, core))
         recipe = Recipe(form, words, np.array([requant.zero_point], np.int32), {form.key: len(words)})
         if equals(recipe, steps, sign, bias):
             return recipe
     if np.any(scale < 0):
         raise CompileError(requant.scale, "holds negative scales that no form of code covers", "positive scales")
     return search_form(steps, bias)
+
+
+def is_quick(scale: Array, lo: Array, hi: Array, core: Core) -> bool:
+    """Whether a product in fixed point tells the codes of float32 arithmetic but near ties: see `requant.j2`."""
+    (least, most) = (2.0**-15, 2**24) if core.mul64 else (2.0**-11, 2**22)
+    size = np.abs(scale.astype(np.float32))
+    return not core.fpu and bool(np.all((size >= least) & (size < 0.25) & (np.maximum(-lo, hi) < most)))
 
 
 def constant_form(value: int, bias: Array, code: QType = INT8) -> Recipe:
