@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x674299f1u
+#if SEPARABLE_BUILD != 0x3f1e8656u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -47,11 +47,11 @@
 #define SEPARABLE_HOOK(layer, phase)
 #endif
 
-extern const int32_t separable_conv0_stream[56];
+extern const int32_t separable_conv0_stream[64];
 extern const int8_t separable_dw1_weights[144];
 extern const int32_t separable_dw1_requant[32];
 extern const int32_t separable_conv2_stream[32];
-extern const int32_t separable_conv4_stream[56];
+extern const int32_t separable_conv4_stream[64];
 extern const int8_t separable_dw5_weights[144];
 extern const int32_t separable_dw5_requant[32];
 extern const int32_t separable_conv6_stream[64];
@@ -379,14 +379,13 @@ SEPARABLE_INLINE void separable_turn_4(int32_t *sums, const int32_t *w, int32_t 
     "smlad %[b2], %[w1], %[x1], %[b2]\n\t" \
     "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
 
-/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier.
- * short_offset: 16 bits of offset. */
+/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
+ * offset. */
 SEPARABLE_INLINE void separable_store_two_high_rounded_2(int8_t *out, int32_t across, int32_t a, int32_t b,
-    const int32_t *words, const int8_t *short_offset)
+    const int32_t *words)
 {
     const int32_t multiplier_c = words[0];
-    int16_t offset_c;
-    memcpy(&offset_c, short_offset, sizeof offset_c);
+    const int32_t offset_c = words[1];
     out[0] = (int8_t)separable_requant_high_rounded_2(a, multiplier_c, offset_c);
     out[across] = (int8_t)separable_requant_high_rounded_2(b, multiplier_c, offset_c);
 }
@@ -548,21 +547,21 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_SPILLED struct sep
         SEPARABLE_BARRIER(b_2);
         SEPARABLE_BARRIER(a_3);
         SEPARABLE_BARRIER(b_3);
-        separable_store_two_high_rounded_2(to, across, a_0, b_0, w, (const int8_t *)(w + 2));
+        separable_store_two_high_rounded_2(to, across, a_0, b_0, w);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_2(to, across, a_1, b_1, w + 1, (const int8_t *)(w + 2) + 2);
+        separable_store_two_high_rounded_2(to, across, a_1, b_1, w + 2);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_2(to, across, a_2, b_2, w + 3, (const int8_t *)(w + 5));
+        separable_store_two_high_rounded_2(to, across, a_2, b_2, w + 4);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_2(to, across, a_3, b_3, w + 4, (const int8_t *)(w + 5) + 2);
+        separable_store_two_high_rounded_2(to, across, a_3, b_3, w + 6);
         to += down;
         SEPARABLE_BARRIER(to);
         kept->out = to;
         done = to;
-        w += 6;
+        w += 8;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
 }
