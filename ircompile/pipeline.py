@@ -106,7 +106,7 @@ def build(
 
     graph = normalize(load(model)) if isinstance(model, Path) else model
     choose = partial(choose_plan, target=target, input_mode=input_mode, ram=ram, memory=memories, reserved=pointer)
-    chosen, graph = choose_turn(graph, choose, input_mode, isinstance(ram, int)) if turn else (choose(graph), graph)
+    chosen, graph = choose_turn(graph, choose, input_mode, ram) if turn else (choose(graph), graph)
     program = pack(chosen.lowered, chosen.plan, target, () if blob else flashes, prefer)
     checked = check(program, graph.pruned)
     source = source or graph.name

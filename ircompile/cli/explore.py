@@ -34,7 +34,7 @@ def named_plans(graph: Graph, target: Target, mode: InputMode) -> dict[str, Poin
     """The plans that have a word of their own: those of `--ram auto` and `--ram min`."""
     words: tuple[Literal["auto", "min"], ...] = ("auto", "min")
     choose = partial(choose_plan, target=target, input_mode=mode)
-    return {word: _point(choose_turn(graph, partial(choose, ram=word), mode, False)[0]) for word in words}
+    return {word: _point(choose_turn(graph, partial(choose, ram=word), mode, word)[0]) for word in words}
 
 
 def _point(fitted: PlanVariant) -> Point:
