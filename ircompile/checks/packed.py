@@ -8,6 +8,7 @@ of kernels that multiply code by code are here, `streams` has those of the DSP k
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -115,10 +116,24 @@ def _halves(count: int) -> list[int]:
 def _three_by_three(op: Convolution, site: Site, packed: Packed) -> Layer:
     """Pairs of taps as halfwords; as bytes two pairs a word, the second in the odd bytes."""
     first, second, third, fourth = PAIRED_TAPS
+    if coding_of(packed).nibbles:
+        return _of_nibbles(op, site, packed)
     order = [*first, *second, *third, *fourth, 7]
     if not coding_of(packed).wide:
         order = [first[0], second[0], first[1], second[1], third[0], fourth[0], third[1], fourth[1], 7]
     return _simple(op, site, packed, np.array(order))
+
+
+def _of_nibbles(op: Convolution, site: Site, packed: Packed) -> Layer:
+    """Two weights a byte, below and above, and a last one above alone. Sums are times 16."""
+    (channels, taps), above, below = filters_of(op, site).shape, [0, 3, 2, 5, 7], [6, 1, 8, 4]
+    nibbles = nibbles_of(packed.arrays["weights"].reshape(channels, -1).astype(np.int64), 2)
+    weights = np.zeros((channels, taps), np.int64)
+    weights[:, above], weights[:, below] = nibbles[..., 1], nibbles[:, :4, 0]
+    if nibbles[:, 4:, 0].any():
+        raise Misplaced("what stands beside the last weight of a channel is not zero")
+    layer = layer_of(weights, *words_in(packed, channels), packed)
+    return replace(layer, bits=layer.bits - FOUR)
 
 
 READERS: Mapping[str, Callable[[Convolution, Site, Packed], Layer]] = {

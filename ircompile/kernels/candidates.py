@@ -11,7 +11,6 @@ from ircompile.ir.tensor import Site
 from ircompile.kernels import (
     convolution,
     depthwise,
-    depthwise_plain,
     elementwise,
     extremes,
     movement,
@@ -53,8 +52,7 @@ assert set(KERNELS) == set(ops.OPS)
 def reads_nibbles(node: Node, graph: Graph, request: Request) -> bool:
     """Whether a node has weights and a kernel that can read them in 4 bits."""
     if isinstance(node.op, ops.Depthwise):
-        plain = depthwise_plain.reads_nibbles(node.op, graph.site(node), request.features)
-        return plain and not request.whole
+        return depthwise.reads_nibbles(node.op, graph.site(node), request.features) and not request.whole
     return isinstance(node.op, ops.Conv)
 
 

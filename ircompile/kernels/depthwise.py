@@ -24,7 +24,7 @@ from ircompile.kernels.depthwise_plain import (
     is_unrolled,
     plain_instructions,
     plain_outputs,
-    reads_nibbles,
+    plain_reads_nibbles,
 )
 from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
 from ircompile.kernels.depthwise_short import is_short, short_words
@@ -32,13 +32,18 @@ from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words
 from ircompile.kernels.narrow import choose_column, is_narrow_column
 from ircompile.kernels.narrow_taps import choose_taps, takes_taps
-from ircompile.kernels.nibbles import bytes_of
+from ircompile.kernels.nibbles import BITS, bytes_of
 from ircompile.kernels.weights import WeightCoding, natural_coding
+from ircompile.target import Features
 
 # The order of a 3 x 3 filter whose words, sign extended to halves, are the outer columns of the rows and the
 # middles of the first two; the middle of the last row stands alone.
 SIDES_FIRST = (0, 3, 2, 5, 6, 1, 8, 4, 7)
 SIDES_FIRST_WIDE = (0, 2, 3, 5, 6, 8, 1, 4, 7)
+# As nibbles the outer ones of two rows are in the upper halves of four bytes, the others in the lower ones, and the
+# middle of the last row in the upper half of a fifth: a weight there is 16 times itself.
+SIDES_ABOVE = (6, 0, 1, 3, 8, 2, 4, 5, 7)
+LARGEST_BIAS = 2**25
 
 
 def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
@@ -60,8 +65,8 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
             instructions=strip_instructions(op, site, True), extras=("scratch",), strided=True, whole=True,
         )  # fmt: skip
     if features.dsp and (is_direct(op, site) or is_narrow(op, site)):
-        return choose_direct(op, site)
-    nibbles = request.nibbles and reads_nibbles(op, site, features)
+        return choose_direct(op, site, request.nibbles and not is_narrow(op, site))
+    nibbles = request.nibbles and plain_reads_nibbles(op, site, features)
     if is_narrow_column(op, site) and not nibbles:
         if features.dsp and takes_taps(op, site):
             return choose_taps(op, site)
@@ -194,7 +199,17 @@ def is_narrow(op: ops.Depthwise, site: Site) -> bool:
     return known and width == 3 and window.padding[2:] == (1, 1)
 
 
-def choose_direct(op: ops.Depthwise, site: Site) -> Kernel:
+def reads_nibbles(op: ops.Depthwise, site: Site, features: Features) -> bool:
+    """Whether the kernel of a layer can read weights of 4 bits: the portable one, or that of 3 x 3 windows.
+
+    The latter has sums times 16, for which biases must leave room.
+    """
+    if features.dsp and not features.mve and is_direct(op, site) and not is_narrow(op, site):
+        return bool(np.abs(integers(site.consts[op.bias])).max() < LARGEST_BIAS)
+    return plain_reads_nibbles(op, site, features)
+
+
+def choose_direct(op: ops.Depthwise, site: Site, nibbles: bool) -> Kernel:
     """The scratch is a row of padding, where windows reach over the top or the bottom."""
     outside, width = any(op.window.padding[:2]), site.output.width
     template, filters = "depthwise_3x3", -(-width // 2) * (36 if op.window.stride[1] == 1 else 42)
@@ -209,17 +224,20 @@ def choose_direct(op: ops.Depthwise, site: Site) -> Kernel:
         ("chw",),
         ("hwc", "chw"),
         -(-site.inputs[0].width // 4) * 4 if outside else 0,
-        instructions=site.output.height * (site.output.channels * (filters + 32) + 60),
+        instructions=site.output.height * (site.output.channels * (filters + (36 if nibbles else 32)) + 60),
         extras=("scratch",) if outside else (),
         strided=True,
+        coding=WeightCoding.INT4 if nibbles else None,
     )
 
 
 def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     """The first pair of outputs, pairs in a loop, the last pair."""
     window, source, weights = op.window, site.inputs[0], by_channel(op, site)
-    stride, left, coding = window.stride[1], window.padding[2], natural_coding(weights)
-    recipe = raw_codes(context.recipe(op, site), weights, source.zero_point, context.prefer)
+    stride, left, coding = window.stride[1], window.padding[2], context.kernel.coding or natural_coding(weights)
+    recipe = raw_codes(
+        context.recipe(op, site, BITS if coding.nibbles else 0), weights, source.zero_point, context.prefer
+    )
     multiplier, last = multiplier_of(site), last_pair(op, site)
     span = last - (2 * stride - left if left else 0)
     edge, outside = over_edge(op, site) > 0, any(window.padding[:2])
@@ -228,8 +246,11 @@ def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         "stride": stride, "left": left, "edge": edge, "outside": outside, "coding": coding,
         "multiplier": multiplier, "overlap": overlap, "advance": source.width - last - overlap * stride,
     }  # fmt: skip
-    order = list(SIDES_FIRST_WIDE if coding.wide else SIDES_FIRST)
-    arrays = {"weights": weights.reshape(-1, 9)[:, order], "requant": requant_words(recipe)}
+    order = list(SIDES_ABOVE if coding.nibbles else SIDES_FIRST_WIDE if coding.wide else SIDES_FIRST)
+    stored = weights.reshape(-1, 9)[:, order]
+    if coding.nibbles:
+        stored = bytes_of(np.insert(stored, 8, 0, axis=1))
+    arrays = {"weights": stored, "requant": requant_words(recipe)}
     sizes = {"zero_in": source.zero_point} if left or edge or outside else {}
     sizes |= {"width_in": source.width} if outside or multiplier > 1 else {}
     if is_narrow(op, site):

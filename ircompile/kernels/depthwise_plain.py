@@ -25,8 +25,8 @@ def plain_block(op: ops.Depthwise, outputs: int) -> int:
     return rows * row + 9 * outputs + 14
 
 
-def reads_nibbles(op: ops.Depthwise, site: Site, features: Features) -> bool:
-    """Whether the kernel of a layer can read weights of 4 bits: the portable one, without a loop over rows."""
+def plain_reads_nibbles(op: ops.Depthwise, site: Site, features: Features) -> bool:
+    """Whether the portable kernel is a layer's and can read weights of 4 bits: without a loop over rows."""
     plain = not features.mve and (not features.dsp or op.window.dilation[1] > 1)
     return plain and is_unrolled(op, plain_outputs(op, site, features))
 

@@ -153,14 +153,17 @@ class Context:
             return {"pixel_step": apart or site.output.channels, "channel_step": 1}
         return {"pixel_step": 1, "channel_step": site.output.width}
 
-    def recipe(self, op: ops.Convolution, site: Site) -> Recipe:
-        """The requantization of the node, the cheapest that is proved over its reachable accumulators."""
+    def recipe(self, op: ops.Convolution, site: Site, shifted: int = 0) -> Recipe:
+        """The requantization of the node, the cheapest that is proved over its reachable accumulators.
+
+        `shifted`: the kernel has these times 2^shifted.
+        """
         low, high = self.intervals.accumulators[self.node.name]
         features, bias = self.features, integers(site.consts[op.bias])
         scale = site.consts[op.requant.scale]
         return synthesize(
             op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu,
-            code=site.output.qtype, few_words=self.prefer == "size",
+            code=site.output.qtype, few_words=self.prefer == "size", shifted=shifted,
         )  # fmt: skip
 
 

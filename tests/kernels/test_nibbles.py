@@ -111,10 +111,19 @@ def depthwise_net(width: int, rounding: str) -> Graph:
 
 
 @pytest.mark.toolchain
-@pytest.mark.parametrize(("width", "rounding"), [(3, "double"), (8, "float32_even")])
-def test_depthwise(tmp_path: Path, width: int, rounding: str) -> None:
-    built = climb(depthwise_net(width, rounding), tmp_path, rungs=RUNGS)
-    for core in ("cortex-m0plus", "cortex-m3"):
+@pytest.mark.parametrize(
+    ("width", "rounding", "rungs", "cores"),
+    [
+        (3, "double", RUNGS, ("cortex-m0plus", "cortex-m3")),
+        (8, "float32_even", RUNGS, ("cortex-m0plus", "cortex-m3", "cortex-m4")),
+        (17, "double", ("cortex-m4",), ("cortex-m4",)),
+    ],
+)
+def test_depthwise(
+    tmp_path: Path, width: int, rounding: str, rungs: tuple[str, ...], cores: tuple[str, ...]
+) -> None:
+    built = climb(depthwise_net(width, rounding), tmp_path, rungs=rungs)
+    for core in cores:
         packed = built[core].program.packed.values()
         assert WeightCoding.INT4 in {constants.key.get("coding") for constants in packed}
 
@@ -216,7 +225,7 @@ def test_streams_hold_the_weights(coding: WeightCoding, channels: int, count: in
     assert at == len(stream)
 
 
-@pytest.mark.parametrize(("target", "depthwise"), [("cortex-m3", 4 * 64), ("cortex-m4", 0), ("cortex-m55", 0)])
+@pytest.mark.parametrize(("target", "depthwise"), [("cortex-m3", 4 * 64), ("cortex-m4", 4 * 64), ("cortex-m55", 0)])
 def test_an_analysis_counts_four_bits(target: str, depthwise: int) -> None:
     """Half of 64 x 32 weights, and of the 3 x 3 of a channel what five bytes leave where kernels read them."""
     net = Net((4, 6, 32), 1)

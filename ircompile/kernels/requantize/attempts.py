@@ -40,13 +40,16 @@ class Attempt:
         return Attempt(self.form, shift, limit, kink, moved, self.tied)
 
 
-def high_attempts(steps: Steps, kink: bool, rounded: bool, prefer: Sequence[int]) -> Iterator[Attempt]:
+def high_attempts(
+    steps: Steps, kink: bool, rounded: bool, prefer: Sequence[int], shifted: int = 0
+) -> Iterator[Attempt]:
     """The form "high": one shift for all channels, then a shift for each.
 
-    With a kink every channel brings its shift, so that all such layers of a network share code.
+    With a kink every channel brings its shift, so that all such layers of a network share code. Accumulators are
+    `shifted` to the left already.
     """
     zero = np.zeros_like(steps.lo)
-    pre = max(0, _largest_exponent(steps) + 1, int(kink))
+    pre = max(shifted, _largest_exponent(steps) + 1, int(kink))
     form = Form("high", *needed_clamp(steps), pre=pre, rounded=rounded, kink=kink)
     limit = zero + (2**31 - 1)
     if kink:  # the kink is one unit of the sum, so that the shift must be the reference's

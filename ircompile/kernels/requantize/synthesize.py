@@ -26,12 +26,16 @@ PREFERRED = (2, 3, 1)
 
 @dataclass(frozen=True)
 class Core:
-    """What the instruction set offers, and right shifts of "high" to try first, so that layers share code."""
+    """What the instruction set offers, and right shifts of "high" to try first, so that layers share code.
+
+    Accumulators come times 2^shifted, which "high" takes as a part of its `pre`.
+    """
 
     dsp: bool
     mul64: bool = True
     fpu: bool = False
     prefer: tuple[int, ...] = PREFERRED
+    shifted: int = 0
 
 
 def synthesize(
@@ -47,12 +51,13 @@ def synthesize(
     prefer: Sequence[int] = PREFERRED,
     code: QType = INT8,
     few_words: bool = False,
+    shifted: int = 0,
 ) -> Recipe:
     """The recipe of a layer: scale float64, bias int64, lo and hi int64 of the accumulator with bias, all (C,).
 
     With `few_words` a form that takes fewer words a channel is preferred to one that takes fewer instructions.
     """
-    core = Core(dsp, mul64, fpu, tuple(prefer))
+    core = Core(dsp, mul64, fpu, tuple(prefer), shifted)
     scale, lo, hi = np.asarray(scale, np.float64), np.asarray(lo, np.int64), np.asarray(hi, np.int64)
     if requant.low == requant.high:
         return constant_form(requant.low, bias, code)
@@ -123,7 +128,7 @@ def attempts_of(steps: Steps, kink: bool, core: Core) -> Iterator[Attempt]:
         yield from split_attempts(steps, kink, parts)
     # without SMMLAR rounding costs a 64-bit addition, but a kink has little freedom without it
     for rounded in (True,) if core.dsp else (False, True):
-        yield from high_attempts(steps, kink, rounded, core.prefer)
+        yield from high_attempts(steps, kink, rounded, core.prefer, core.shifted)
 
 
 def shared_line(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, core: Core) -> Recipe | None:
