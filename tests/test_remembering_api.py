@@ -56,6 +56,7 @@ def test_stream(tmp_path: Path) -> None:
         assert result.verify(on=["numpy"], random=8).equal
     whole, part = (ircompile.analyze(path, "cortex-m4", advise=False, stream=hop) for hop in (0, 2))
     assert part.instructions < whole.instructions
+    assert part.constants == whole.constants + 5, "a first row of the last layer; those of the others are one code"
     with pytest.raises(CompileError, match="--stream 12"):
         ircompile.compile(path, "host", stream=12)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.candidates import saved_by_codings
@@ -120,10 +122,16 @@ def _verdict(ram: int | None, fits: bool, bound: int, others: tuple[Option, ...]
 
 
 def constant_bytes(graph: Graph) -> int:
-    """Bytes of weights, biases and tables, and 5 a channel for what requantizes: what flash holds, about."""
-    total = 0
-    for array in graph.consts.values():
-        total += 5 * array.size if array.dtype.kind == "f" else array.nbytes
+    """Bytes of weights, biases and tables, and 5 a channel for what requantizes: what flash holds, about.
+
+    Of a state's first rows one stands for all that are like it, and a single code is none.
+    """
+    first, total = {state.initial for state in graph.states}, 0
+    for name, array in graph.consts.items():
+        if name in first and (array == array[:1]).all():
+            total += array[0].nbytes * int(np.ptp(array) > 0)
+        else:
+            total += 5 * array.size if array.dtype.kind == "f" else array.nbytes
     return total
 
 
