@@ -19,6 +19,8 @@ RESIDENT_DEPTH = 32  # two vectors a filter, of two channels
 WORTH_UNROLLING = (
     150_000  # multiply-accumulates of a layer for which a function of its depth alone is worth its bytes
 )
+MOST_ROWS = 7  # of a window, to each of which there is a pointer
+IN_REACH = 127  # bytes that a pointer moves by on its way
 POINTWISE = ops.Window((1, 1))
 VECTOR = 16
 NIBBLE = 16  # values that 4 bits have
@@ -167,9 +169,11 @@ def window_key(op: ops.Conv, site: Site, key: Key) -> tuple[Key, dict[str, int]]
     taps = 1 if dilation == 1 else kw
     run = kw // taps * site.inputs[0].channels
     short = run if run <= VECTOR else 0
+    few = op.window.kernel[0] <= MOST_ROWS and op.window.stride[1] * run // kw < IN_REACH
+    copies = min(op.window.kernel[0], 4) if short and taps == 1 and few else 0  # rows copied together
     inner = {name: key[name] for name in ("coding", "lanes", "mode", "depth", "apart")}
-    key = {"window": op.window, "taps": taps, "short": short, "together": windows(op, site), **inner}
-    sizes = {"zero_in": site.inputs[0].zero_point, "width_in": site.inputs[0].width}
+    key = {"window": op.window, "taps": taps, "short": short, "copies": copies, **inner}
+    sizes = {"zero_in": site.inputs[0].zero_point, "width_in": site.inputs[0].width, "together": windows(op, site)}
     return key, sizes if short else sizes | {"channels_in": site.inputs[0].channels}
 
 
