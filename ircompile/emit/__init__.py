@@ -14,7 +14,6 @@ from ircompile.emit.functions import Functions
 from ircompile.emit.memory import Memory
 from ircompile.interface import ArenaRegion, Interface, Port
 from ircompile.ir.graph import Graph
-from ircompile.ir.ops import Windowed, window_of
 from ircompile.ir.tensor import Tensor
 from ircompile.kernels.constants import first_rows
 from ircompile.kernels.model import Program
@@ -24,7 +23,6 @@ from ircompile.target import MemoryRegion
 
 POINTER_BYTES = 8
 """Room for a pointer in the arena, on 64-bit machines too."""
-TALL_WINDOW = 32
 BUILD = "0xB01DB01Du"
 """What stands for the hash of the files while they are rendered."""
 
@@ -70,7 +68,6 @@ def emit(
         "model_hash": graph_hash(plan.graph),
         "build": BUILD,
         "unverified": unverified,
-        "alone": f"{name.upper()}_ALONE " if _has_tall_window(plan) else "",
     }
     functions, constants = Functions(name, program.target, shared), Constants(program.constants, name, blob)
     calls = Calls(program, name, functions, constants)
@@ -85,7 +82,7 @@ def emit(
               "arrays": constants.arrays, "functions": functions.texts, "arithmetic": functions.arithmetic(),
               "dsp": functions.dsp(), "names": functions.all_names,
               "armv6m": not program.target.features.dsp, "helium": functions.is_helium(),
-              "assembly": functions.has_assembly()}  # fmt: skip
+              "assembly": functions.has_assembly(), "alone": functions.has_alone()}  # fmt: skip
     files: dict[str, str | bytes] = {
         f"{name}.h": functions.render_code("model.h.j2", {**shared, **_ports(plan.graph, api)}),
         f"{name}.c": functions.render_code("model.c.j2", driver),
@@ -96,14 +93,6 @@ def emit(
         weights = {**shared, "arrays": constants.arrays, "macros": _weights_macros(name, program.flash)}
         files[f"{name}_weights.c"] = functions.render("weights.c.j2", weights)
     return _sealed(files)
-
-
-def _has_tall_window(plan: Plan) -> bool:
-    """Whether the caller of kernels has many row pointers on its stack.
-
-    The variables of a kernel that is put in line there may lie too far from the stack pointer for its assembly.
-    """
-    return any(window_of(n.op).kernel[0] > TALL_WINDOW for n in plan.graph.nodes if isinstance(n.op, Windowed))
 
 
 def _sealed(files: dict[str, str | bytes]) -> dict[str, str | bytes]:

@@ -133,6 +133,10 @@ class Functions:
         """Whether any function may need the register of the frame pointer."""
         return f"{self.prefix.upper()}_NO_ASM" in "\n".join(self.texts)
 
+    def has_alone(self) -> bool:
+        """Whether any function must not be in line with others."""
+        return f"{self.prefix.upper()}_ALONE" in "\n".join(self.texts)
+
     def of(self, kernel: Kernel, packed: Packed, types: CodeTypes) -> Callee:
         """The function of a kernel with these template parameters for codes of these types."""
         types = types if self._reads(kernel.template, "code_(in|out)") else CodeTypes()

@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x03e80029u
+#if DENSE_BUILD != 0x9a8eee59u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -60,6 +60,14 @@ extern const int32_t dense_conv4_stream[60];
 #define DENSE_NOINLINE static __attribute__((noinline))
 #else
 #define DENSE_NOINLINE static
+#endif
+
+/* Kernels with assembly that takes all registers: their variables must be near the stack pointer, so they are not in
+ * line with what has others. */
+#if defined(__GNUC__)
+#define DENSE_ALONE __attribute__((noinline))
+#else
+#define DENSE_ALONE
 #endif
 
 #if defined(__ARM_FEATURE_DSP)
@@ -524,8 +532,8 @@ static const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_2_border(int8_t *to, c
  * rows: pixels of channels, NULL outside of the picture, where codes are zero_in. out: pixel_step and channel_step say
  * where. stream: how it is laid out stands above its array. Their windows are gathered in a patch: whole words of each
  * row, then what is left over of all rows. */
-static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int32_t *stream,
-    const struct dense_stem_layer *layer, int8_t *scratch)
+DENSE_ALONE static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, int8_t *out,
+    const int32_t *stream, const struct dense_stem_layer *layer, int8_t *scratch)
 {
     const int32_t channels_out = layer->channels_out;
     const int32_t width = layer->width;
@@ -717,7 +725,7 @@ struct dense_pointwise_layer {
  * start[c] is the bias less the input's zero point times the sum of the weights, moved by what the requantization
  * needs. in: pixels of channels; out: pixel_step and channel_step say where. stream: how it is laid out stands above
  * its array. scratch: a patch, the codes of two pixels as halfwords. */
-static void dense_pointwise_unrolled4_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
+DENSE_ALONE static void dense_pointwise_unrolled4_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct dense_pointwise_layer *layer, int8_t *scratch)
 {
     const int32_t channels_in = layer->channels_in;
@@ -865,30 +873,20 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept *
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        int32_t a_0 = (int32_t)((uint32_t)a[0] << 1), b_0 = (int32_t)((uint32_t)b[0] << 1);
-        int32_t a_1 = (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, b_1 = (int32_t)((uint32_t)b[1]
-            - (uint32_t)b[0]) >> 7;
-        int32_t a_2 = (int32_t)((uint32_t)a[2] << 1), b_2 = (int32_t)((uint32_t)b[2] << 1);
-        int32_t a_3 = (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7, b_3 = (int32_t)((uint32_t)b[3]
-            - (uint32_t)b[2]) >> 7;
-        DENSE_BARRIER(a_0);
-        DENSE_BARRIER(b_0);
-        DENSE_BARRIER(a_1);
-        DENSE_BARRIER(b_1);
-        DENSE_BARRIER(a_2);
-        DENSE_BARRIER(b_2);
-        DENSE_BARRIER(a_3);
-        DENSE_BARRIER(b_3);
-        dense_store_two_high_rounded_kink(to, across, a_0, b_0, w);
+        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1), (int32_t)((uint32_t)b[0] << 1),
+            w);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_kink(to, across, a_1, b_1, w + 3);
+        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_kink(to, across, a_2, b_2, w + 6);
+        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1), (int32_t)((uint32_t)b[2] << 1),
+            w + 6);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_kink(to, across, a_3, b_3, w + 9);
+        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
+            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w + 9);
         to += down;
         DENSE_BARRIER(to);
         kept->out = to;
@@ -938,7 +936,7 @@ static const int8_t *dense_conv_high_rounded_kink_run(int8_t *to, const int8_t *
  * rows: pixels of channels, NULL outside of the picture, where codes are those of zero. out: pixel_step and
  * channel_step say where. stream: how it is laid out stands above its array. scratch: the windows of two pixels are
  * gathered in a patch, `taps` runs of `tap_width` pixels from each row. */
-static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int32_t *stream,
+DENSE_ALONE static void dense_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int32_t *stream,
     const struct dense_conv_layer *layer, int8_t *scratch)
 {
     const int32_t channels_in = layer->channels_in;
@@ -1066,15 +1064,16 @@ static void dense_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out, const
     "smlad %[a2], %[w1], %[" x "], %[a2]\n\t"
 
 /* Four channels of one pixel: its codes from x to `end`, a multiple of four and not none, times the weights from w on,
- * added to the sums; returns the weights that follow. The loop in assembly, of eight codes, may be entered in its
- * middle. */
+ * added to the sums; returns the weights that follow. The loop in assembly is of sixteen codes, and entered
+ * where as many are left as there are. */
 DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
 {
 #if DENSE_ASM
     int32_t a0 = sums[0], a1 = sums[1], a2 = sums[2], a3 = sums[3], x0, x1, w0, w1;
     __asm__(
-        "cmp %[odd], #0\n\t"
-        "bne 2f\n"
+        "tbb [pc, %[left_out]]\n"
+        "0:\n\t"
+        ".byte (1f - 0b) / 2, (2f - 0b) / 2, (3f - 0b) / 2, (4f - 0b) / 2\n"
         "1:\n\t"
         "ldr %[x0], [%[x]], #4\n\t"
         "sxtb16 %[x1], %[x0], ror #8\n\t"
@@ -1087,11 +1086,23 @@ DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, cons
         "sxtb16 %[x0], %[x0]\n\t"
         DENSE_ASM_TURN_ONE("x0")
         DENSE_ASM_TURN_ONE("x1")
+        "3:\n\t"
+        "ldr %[x0], [%[x]], #4\n\t"
+        "sxtb16 %[x1], %[x0], ror #8\n\t"
+        "sxtb16 %[x0], %[x0]\n\t"
+        DENSE_ASM_TURN_ONE("x0")
+        DENSE_ASM_TURN_ONE("x1")
+        "4:\n\t"
+        "ldr %[x0], [%[x]], #4\n\t"
+        "sxtb16 %[x1], %[x0], ror #8\n\t"
+        "sxtb16 %[x0], %[x0]\n\t"
+        DENSE_ASM_TURN_ONE("x0")
+        DENSE_ASM_TURN_ONE("x1")
         "cmp %[x], %[end]\n\t"
         "bcc 1b\n\t"
         : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3),
         [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
-        : [end] "r"(end), [odd] "r"((end - x) & 4)
+        : [end] "r"(end), [left_out] "r"(-((end - x) >> 2) & 3)
         : "cc", "memory");
     sums[0] = a0;
     sums[1] = a1;

@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x3f1e8656u
+#if SEPARABLE_BUILD != 0x53227dddu
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -68,6 +68,14 @@ extern const int32_t separable_dw7_requant[32];
 #define SEPARABLE_NOINLINE static __attribute__((noinline))
 #else
 #define SEPARABLE_NOINLINE static
+#endif
+
+/* Kernels with assembly that takes all registers: their variables must be near the stack pointer, so they are not in
+ * line with what has others. */
+#if defined(__GNUC__)
+#define SEPARABLE_ALONE __attribute__((noinline))
+#else
+#define SEPARABLE_ALONE
 #endif
 
 #if defined(__ARM_FEATURE_DSP)
@@ -583,7 +591,7 @@ struct separable_pointwise_layer {
  * start[c] is the bias less the input's zero point times the sum of the weights, moved by what the requantization
  * needs. in: pixels of channels; out: pixel_step and channel_step say where. stream: how it is laid out stands above
  * its array. scratch: a patch, the codes of two pixels as halfwords. */
-static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
+SEPARABLE_ALONE static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct separable_pointwise_layer *layer, int8_t *scratch)
 {
     const int32_t channels_in = layer->channels_in;
@@ -704,9 +712,9 @@ struct separable_depthwise_3x3_layer {
  * takes their place: zero_in. out: pixel_step and channel_step say where. filters: of each output channel its weights
  * [i][j] in the order 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, which is the bias less
  * zero_in times the sum of the weights, moved by what the requantization needs, and multiplier, offset. */
-static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
-    const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
-    int32_t channel_step, int8_t *padding)
+SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t *const *rows, int8_t *out,
+    const int8_t *filters, const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span,
+    int32_t pixel_step, int32_t channel_step, int8_t *padding)
 {
     const int32_t *words = requant;
     SEPARABLE_SPILLED struct {
@@ -960,30 +968,20 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct 
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        int32_t a_0 = (int32_t)((uint32_t)a[0] << 1), b_0 = (int32_t)((uint32_t)b[0] << 1);
-        int32_t a_1 = (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, b_1 = (int32_t)((uint32_t)b[1]
-            - (uint32_t)b[0]) >> 7;
-        int32_t a_2 = (int32_t)((uint32_t)a[2] << 1), b_2 = (int32_t)((uint32_t)b[2] << 1);
-        int32_t a_3 = (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7, b_3 = (int32_t)((uint32_t)b[3]
-            - (uint32_t)b[2]) >> 7;
-        SEPARABLE_BARRIER(a_0);
-        SEPARABLE_BARRIER(b_0);
-        SEPARABLE_BARRIER(a_1);
-        SEPARABLE_BARRIER(b_1);
-        SEPARABLE_BARRIER(a_2);
-        SEPARABLE_BARRIER(b_2);
-        SEPARABLE_BARRIER(a_3);
-        SEPARABLE_BARRIER(b_3);
-        separable_store_two_high_rounded_kink(to, across, a_0, b_0, w);
+        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1),
+            (int32_t)((uint32_t)b[0] << 1), w);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_kink(to, across, a_1, b_1, w + 3);
+        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_kink(to, across, a_2, b_2, w + 6);
+        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1),
+            (int32_t)((uint32_t)b[2] << 1), w + 6);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_kink(to, across, a_3, b_3, w + 9);
+        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
+            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w + 9);
         to += down;
         SEPARABLE_BARRIER(to);
         kept->out = to;
@@ -1000,7 +998,7 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct 
  * start[c] is the bias less the input's zero point times the sum of the weights, moved by what the requantization
  * needs. in: pixels of channels; out: pixel_step and channel_step say where. stream: how it is laid out stands above
  * its array. scratch: a patch, the codes of two pixels as halfwords. */
-static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream,
+SEPARABLE_ALONE static void separable_pointwise_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct separable_pointwise_layer *layer, int8_t *scratch)
 {
     const int32_t channels_in = layer->channels_in;
@@ -1122,9 +1120,9 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_last_s2(int32_t *y0, int32_t *
  * takes their place: zero_in. out: pixel_step and channel_step say where. filters: of each output channel its weights
  * [i][j] in the order 00 10 02 12 20 01 22 11 21. requant: of each output channel its start, which is the bias less
  * zero_in times the sum of the weights, moved by what the requantization needs, and multiplier, offset. */
-static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows, int8_t *out, const int8_t *filters,
-    const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span, int32_t pixel_step,
-    int32_t channel_step, int8_t *padding)
+SEPARABLE_ALONE static void separable_depthwise_3x3_s2_high_rounded_2(const int8_t *const *rows, int8_t *out,
+    const int8_t *filters, const int32_t *requant, int32_t zero_in, int32_t width_in, int32_t channels, int32_t span,
+    int32_t pixel_step, int32_t channel_step, int8_t *padding)
 {
     const int32_t *words = requant;
     SEPARABLE_SPILLED struct {
@@ -1391,8 +1389,8 @@ struct separable_depthwise_strip_layer {
  *
  * The rows hold one channel after the other. Each channel's rows are gathered into a strip with its padding, along
  * which the window slides without any border, 4 outputs at once. Rows outside of the picture are left out. */
-static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t *const *rows, int8_t *out,
-    const int8_t *filters, const int32_t *requant, int32_t zero_in, int32_t channels, int32_t width_in,
+SEPARABLE_ALONE static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t *const *rows,
+    int8_t *out, const int8_t *filters, const int32_t *requant, int32_t zero_in, int32_t channels, int32_t width_in,
     int32_t width_out, int32_t pixel_step, int32_t channel_step, int8_t *strip)
 {
     struct {
@@ -1421,10 +1419,9 @@ static void separable_depthwise_strip_5x5_p2_by4_high_rounded_kink(const int8_t 
             int32_t bias = words[0];
             if (stop - above < 5) { /* what the padding left out would add */
                 int32_t sum = 0;
-                for (int32_t i = 0; i < 5; i++)
-                    if (i < above || i >= stop)
-                        sum += filters[i * 5 + 0] + filters[i * 5 + 1] + filters[i * 5 + 2] + filters[i * 5 + 3]
-                            + filters[i * 5 + 4];
+                for (int32_t i = above > 0 ? 0 : stop; i < 5; i = i + 1 == above ? stop : i + 1)
+                    sum += filters[i * 5 + 0] + filters[i * 5 + 1] + filters[i * 5 + 2] + filters[i * 5 + 3]
+                        + filters[i * 5 + 4];
                 bias += sum * zero_in;
             }
             const int8_t *const begin = filters + above * 5;
