@@ -110,21 +110,23 @@ def _driver(program: Program, memory: Memory) -> dict[str, Any]:
     graph = plan.graph
     forms = {p.form.key: p.form for p in packed if p.form}
     tables, resident = program.tables, plan.input_mode == "resident"
+    windows = [
+        memory.moved(name)
+        for node in graph.nodes
+        for name in node.inputs
+        if program.lowered.kernels[node.name].call == "window"
+    ]
     context: dict[str, Any] = {
         **vars(tables),
         "forms": [forms[key] for key in sorted(forms)],
         "keeps_lines": bool(plan.line_buffers),
-        "uses_window": any(kernel.call == "window" for kernel in program.lowered.kernels.values()),
+        "uses_window": bool(windows),
         "counters": max(stop - first for first, stop in plan.segments),
         "counters_place": memory.counters(),
         "arena_start": memory.start(),
         "moving": any(memory.moved(state.tensor) for state in graph.states),
-        "windows_move": any(
-            memory.moved(name)
-            for node in graph.nodes
-            for name in node.inputs
-            if program.lowered.kernels[node.name].call == "window"
-        ),
+        "windows_move": any(moved for moved in windows),
+        "windows_stay": bool(plan.line_buffers) or not all(windows),
         "rows": not resident,
         "pushed_rows": tables.rows,
         "input_places": [memory.public(name) for name in graph.input_names] if resident else [],

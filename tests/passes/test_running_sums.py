@@ -21,11 +21,12 @@ from ircompile.passes import normalize
 from ircompile.passes.stream_in_time import stream_in_time
 from ircompile.pipeline import build
 from ircompile.plan.simulate import new_arena, run_plan
+from ircompile.qtype import INT16
 from ircompile.target import load_target
 from ircompile.verification.windows import windows_of
 
 
-def pooled(width: int, op: ops.Mean, same: bool = False, table: bool = False, dtype: str = "int8") -> Graph:
+def pooled(width: int, op: ops.Mean, same: bool = False, table: bool = False) -> Graph:
     """A window over time, a convolution that leaves the width, a table if wanted, a mean over the rows."""
     net = Net((16, width, 3), seed=width)
     x = net.depthwise("x", (3, 1), padding=(1, 1, 0, 0) if same else (0, 0, 0, 0))
@@ -33,6 +34,15 @@ def pooled(width: int, op: ops.Mean, same: bool = False, table: bool = False, dt
         curve = net.const("curve", net.rng.permutation(256).astype(np.uint8).view(np.int8))
         x = net.add("curved", ops.Table(curve), (x,), 0.031, 7)
     return normalize(net.graph(net.add("mean", op, (x,))))
+
+
+def of_halves(width: int) -> Graph:
+    """The same of codes of 16 bits, behind a pooling."""
+    net = Net((16, width, 3), dtype="int16")
+    net.tensors["x"] = replace(net.tensors["x"], zero_point=0)
+    codes = INT16.range
+    x = net.add("pool", ops.MaxPool(ops.Window((3, 1)), *codes), ("x",), 0.05, 0, "int16")
+    return normalize(net.graph(net.add("mean", ops.Mean("hw", "integer", *codes), (x,), 0.04, 0, "int16")))
 
 
 CASES = {
@@ -45,6 +55,8 @@ CASES = {
     "padding in time": (pooled(5, ops.Mean(), same=True), 1),
     "padding in time, pixels apart, a table": (pooled(2, ops.Mean("h"), same=True, table=True), 2),
     "rows that int16 cannot add up": (pooled(256, ops.Mean()), 1),
+    "codes of 16 bits": (of_halves(3), 1),
+    "codes of 16 bits, one pixel": (of_halves(1), 2),
 }
 
 
@@ -59,6 +71,8 @@ def test_every_call_gives_the_mean_of_the_whole_window(name: str) -> None:
     assert {ops.RunningSum, ops.MeanOfSums} <= kinds(streamed)
     assert check_running_sums(streamed) == 2
     calls = calls_for(streamed, 40)
+    if streamed.tensors[streamed.input_names[0]].dtype == "int16":
+        calls = [{name: codes.astype(np.int16) * 255 for name, codes in call.items()} for call in calls]
     wanted = [run_graph(graph, window) for window in windows_of(graph, streamed, calls)]
     plan = build(streamed, load_target("cortex-m4"), "net").plan
     arena = new_arena(plan)
