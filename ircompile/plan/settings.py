@@ -20,12 +20,17 @@ An estimate must not be above what firing gives, or a segment that is better tha
 """
 FIRING_OVERHEAD = 100
 """Steps that firing one segment counts for besides its own."""
-PARTITION_EFFORT = 200_000
+PARTITION_EFFORT = 400_000
 """Steps that one dynamic program fires, overhead included; then the best segments so far are taken.
 
-Measured, pushed rows and stored input: without it infineon_deeplabv3_mnv3 takes 48 and 40 s and 360,268 and 387,088
-bytes; with it 7.8 and 8.2 s and 360,244 and 386,312. nxp_fastestdet_person_shufflenetv2: 33 s and 56,088 bytes of
-pushed rows, 8.3 s and 55,232 with it.
+Measured, pushed rows: without it and ORDER_EFFORT infineon_deeplabv3_mnv3 takes 48 s and 360,268 bytes, with them
+11 s and 360,244; nxp_fastestdet_person_shufflenetv2 33 s and 9 s, 56,088 bytes each. 200,000 takes 8 s for both,
+but 4 % more bytes for openmv_face_landmarks_192; 500,000 takes 12 s and 7 % more bytes for the first of them.
+"""
+ORDER_EFFORT = 200_000
+"""The same where orders of the nodes are compared, for which the greatest peak is enough.
+
+Measured: 50,000 takes 10 % more bytes for nxp_fastestdet_person_shufflenetv2.
 """
 PEAK_EXPONENT = 4
 """Of partitions with equal greatest peak, that with the least sum of peak ** PEAK_EXPONENT is taken.

@@ -26,7 +26,7 @@ from ircompile.plan.memories import in_memories, too_small
 from ircompile.plan.order import orders_of
 from ircompile.plan.partition import partition
 from ircompile.plan.scheduled_graph import ScheduledGraph
-from ircompile.plan.settings import MOST_WORK, WORTH_COMPUTING_TWICE
+from ircompile.plan.settings import MOST_WORK, ORDER_EFFORT, PARTITION_EFFORT, WORTH_COMPUTING_TWICE
 from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.stages import line_buffers_everywhere
 from ircompile.target import MemoryRegion, Target
@@ -145,15 +145,15 @@ def in_order(graph: Graph, target: Target, input_mode: InputMode, remembered: Sh
         lowered = lower(order, target)
         forms = (frozenset[str](), line_buffers_everywhere(lowered.graph, lowered.demands))
         scheduled = [ScheduledGraph(lowered.graph, lowered.demands, form, shortcuts=remembered) for form in forms]
-        return min(least_live_bytes(form, input_mode == "rows") for form in scheduled)
+        return min(least_live_bytes(form, input_mode == "rows", ORDER_EFFORT) for form in scheduled)
 
     return min(orders, key=peak) if len(orders) > 1 else graph
 
 
-def least_live_bytes(scheduled: ScheduledGraph, rows_input: bool) -> int:
-    """The most bytes alive at one time, with the best cuts."""
+def least_live_bytes(scheduled: ScheduledGraph, rows_input: bool, effort: float = PARTITION_EFFORT) -> int:
+    """The most bytes alive at one time, with the best cuts that some effort finds."""
     costs = SegmentCosts(scheduled, rows_input)
-    return max(map(costs.live, partition(costs, costs.live)))
+    return max(map(costs.live, partition(costs, costs.live, effort)))
 
 
 def least_variant(graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts) -> PlanVariant:
