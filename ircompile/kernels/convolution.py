@@ -31,6 +31,7 @@ from ircompile.kernels.windows import (
 from ircompile.qtype import INT4, INT8, UINT8
 
 FEW_PAIRS, MORE_PAIRS, LONG_SUM = 18, 72, 32  # of pixels; codes of a sum
+HALF_BYTES, CODE_BYTES = 2, 1536  # what a channel's short words save; about what code of its own takes
 TOGETHER = 24  # products with weights of 4 bits that the halves of a word have room for, in whole words of them
 
 
@@ -185,7 +186,7 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     elif turn is not None:
         coding = WeightCoding.PAIRS
         weights, recipe = np.where(turn[:, np.newaxis], -integers(weights), weights), negated(recipe, turn)
-    if context.prefer == "size" or is_seldom_stored(site, weights.shape[1]):
+    if context.prefer == "size" or has_short_words(op, site, context):
         recipe = with_short_offsets(recipe)
     excess = excess_in(site.consts[op.weights], coding)
     totals = excess != 0 or coding.nibbles
@@ -223,9 +224,21 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared, {"stream": layout})
 
 
-def is_seldom_stored(site: Site, codes: int) -> bool:
+def has_short_words(op: ops.Conv, site: Site, context: Context) -> bool:
+    """Whether a layer's codes are seldom stored, and so are those of all that share its code, or all such layers
+    together save the bytes of code of their own."""
+    graph, template = context.plan.graph, context.kernel.template
+    layers = [
+        (node.op, graph.site(node)) for node in graph.nodes if context.kernels[node.name].template == template
+    ]
+    seldom = [of for of, where in layers if isinstance(of, ops.Conv) and is_seldom_stored(of, where)]
+    saved = sum(HALF_BYTES * graph.consts[of.weights].shape[0] for of in seldom)
+    return is_seldom_stored(op, site) and (len(seldom) == len(layers) or saved >= CODE_BYTES)
+
+
+def is_seldom_stored(op: ops.Conv, site: Site) -> bool:
     """Whether one instruction more for each channel of two pixels is next to nothing: few pixels, or long sums."""
-    rows, width, _ = site.output.shape
+    (rows, width, _), codes = site.output.shape, site.consts[op.weights][0].size
     return rows * -(-width // 2) <= (MORE_PAIRS if codes >= LONG_SUM else FEW_PAIRS)
 
 
