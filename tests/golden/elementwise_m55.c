@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0xe2d65964u
+#if ELEMENTWISE_BUILD != 0x47f7162du
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -611,8 +611,8 @@ struct elementwise_binary_layer {
  *   out[x][c] = requant(start + (a[x][c] - zero_a) * (b[x][c] - zero_b))
  *
  * All lie alike, in any order; an operand that is one for all pixels or channels is repeated. */
-static void elementwise_binary_mul_xc(const int8_t *a, const int8_t *b, int8_t *out, const int32_t *requant,
-    int32_t width, int32_t channels, int32_t zero_a, int32_t zero_b)
+static void elementwise_binary_mul_xc_high_rounded_2(const int8_t *a, const int8_t *b, int8_t *out,
+    const int32_t *requant, int32_t width, int32_t channels, int32_t zero_a, int32_t zero_b)
 {
     const int32_t multiplier = requant[0];
     const int32_t offset = requant[1];
@@ -826,7 +826,7 @@ static void elementwise_layer_4_mul4(int8_t *arena, int32_t step)
 {
     static const struct elementwise_binary_layer layer = {.width = 8, .channels = 6, .zero_a = 26, .zero_b = 23};
     ELEMENTWISE_HOOK(4, 0);
-    elementwise_binary_mul_xc(elementwise_row(arena, &elementwise_conv0_buffer, step),
+    elementwise_binary_mul_xc_high_rounded_2(elementwise_row(arena, &elementwise_conv0_buffer, step),
         elementwise_row(arena, &elementwise_table3_buffer, 0), elementwise_row(arena, &elementwise_mul4_buffer, step),
         elementwise_mul4_requant, layer.width, layer.channels, layer.zero_a, layer.zero_b);
     ELEMENTWISE_HOOK(4, 1);
