@@ -21,7 +21,8 @@ from ircompile.kernels.requantize import word_and_half
 from ircompile.qtype import INT8
 
 VECTOR = 16
-NEARLY = 1.15  # so many times the instructions of strips are no more: their layout asks for code of more kinds
+WORTH_OWN_CODE = 100_000  # multiply-accumulates of a layer, below which strips, which ask for code of more kinds,
+NEARLY = 1.15  # must save more than this
 SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
 Part = tuple[int, int, int, int]
 
@@ -62,7 +63,8 @@ def choose_depthwise_lanes(op: ops.Depthwise, site: Site, request: Request) -> K
     multiplier = site.output.channels // site.inputs[0].channels
     # only strips can requantize lane by lane
     plain = multiplier == 1 and always_vectors(op.requant, site.consts[op.requant.scale], request.features)
-    if plain and channels_estimate(op, site) < NEARLY * strips_estimate(op, site):
+    margin = NEARLY if op.macs(site) < WORTH_OWN_CODE else 1
+    if plain and channels_estimate(op, site) < margin * strips_estimate(op, site):
         return choose_lanes(op, site) if is_direct(op, site) else choose_channels(op, site)
     return choose_strips(op, site)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from ircompile.timing.instructions import Instruction, parse
 from ircompile.timing.measured import fit, parse_log
 from ircompile.timing.model import Work, cycles_of
 from ircompile.timing.pipeline import block_cycles, taken_cycles
+from ircompile.verification.runners.counts import disassembly
 
 
 def block(*lines: str, size: int = 4) -> list[Instruction]:
@@ -52,6 +55,21 @@ def cycles(core: str, *lines: str, size: int = 4) -> float:
 )
 def test_instructions_have_a_class(line: str, kind: str) -> None:
     assert block(line.replace(" ", "\t", 1))[0].kind == kind
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("core", ["m55", "m85"])
+def test_helium_is_disassembled_as_what_it_is(core: str, tmp_path: Path) -> None:
+    """objdump lists it as instructions of a coprocessor unless it is told the architecture."""
+    target, source, made = load_target(core), tmp_path / "sum.c", tmp_path / "sum.o"
+    source.write_text(
+        "#include <arm_mve.h>\n"
+        "int32_t sum(const int8_t *a, const int8_t *b) { return vmladavq_s8(vldrbq_s8(a), vldrbq_s8(b)); }\n"
+    )
+    subprocess.run([target.compiler, *target.cflags, "-O2", "-c", source, "-o", made], check=True)
+    kinds = [instruction.kind for instruction in parse(disassembly(target.compiler, made, target, "sum")).values()]
+    assert kinds.count("vector_load") == 2
+    assert kinds.count("vector_multiply") == 1
 
 
 def test_m4_s_table() -> None:

@@ -98,8 +98,7 @@ def sum_regions(
     compiler: str, elf: Path, out: Path, symbols: dict[str, int], target: Target, where: str
 ) -> Regions:
     """Join the plugin's output with the disassembly; the harness's own code and marker calls do not count."""
-    command: list[str | Path] = [build.tool_beside(compiler, "objdump"), "-d", "-z", "--no-show-raw-insn", elf]
-    listing = parse(build.call_checked(command, where, "disassembling"))
+    listing = parse(disassembly(compiler, elf, target, where))
     executed: dict[int, Counter[Kind]] = defaultdict(Counter)
     cycles: dict[int, float] = defaultdict(float)
     own = range(symbols["h_code_start"], symbols["h_code_end"])
@@ -118,6 +117,13 @@ def sum_regions(
         # A marker's call at the end of a block does not count, nor does its branch.
         cycles[region] += times * once + (0 if _calls_marker(last) else taken * branched)
     return {region: Region(dict(executed[region]), round(cycles[region])) for region in sorted(executed)}
+
+
+def disassembly(compiler: str, elf: Path, target: Target, where: str) -> str:
+    """The listing of a program; objdump takes Helium for a coprocessor unless it is told the architecture."""
+    command: list[str | Path] = [build.tool_beside(compiler, "objdump"), "-d", "-z", "--no-show-raw-insn"]
+    command += ["-m", "armv8.1-m.main"] if target.features.mve else []
+    return build.call_checked([*command, elf], where, "disassembling")
 
 
 def _block(listing: Mapping[int, Instruction], start: int, instructions: int) -> list[Instruction]:
