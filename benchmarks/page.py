@@ -17,6 +17,8 @@ default plan of each model (`--ram auto`, input resident), arm-none-eabi-gcc wit
 TFLite Micro (2026-08) with CMSIS-NN (2026-07), best flags, the same models, measured the same way. `change` is that
 of our instructions since the figures in `benchmarks/previous.toml`. Cycles are an estimate at zero wait states from
 the core's technical reference manual. `code` is .text and tables of NAME.c; `weights` is NAME_weights.c.
+A Cortex-M0+ has no measured peer; the best published boards take 7.8 cycles a multiply-accumulate for ic, and
+11.4 for kws.
 """
 
 

@@ -1,6 +1,6 @@
 """Measure every benchmark model on every core under QEMU and write docs/benchmarks.md beside the peers' figures.
 
-usage: run.py [--models FOLDER] [--cores m4,m3,m7,m33,m55] [--only NAME] [--part PART] [--no-write] [--release]
+usage: run.py [--models FOLDER] [--cores m4,m3,...] [--only NAME] [--part PART] [--no-write] [--release]
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 DOC = HERE.parent / "docs" / "benchmarks.md"
 PREVIOUS = HERE / "previous.toml"
 """The figures of the last release, by core and model."""
+CORES = tuple(f"cortex-{core}" for core in ("m4", "m3", "m7", "m33", "m55", "m0plus"))
 KERNEL_CORES = ("cortex-m4", "cortex-m3", "cortex-m55")
 
 
@@ -109,7 +110,7 @@ def _arguments() -> argparse.Namespace:
     default = os.environ.get("IRCOMPILE_MODELS") or HERE.parents[1] / "shared" / "models"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, default=Path(default))
-    parser.add_argument("--cores", default="cortex-m4,cortex-m3,cortex-m7,cortex-m33,cortex-m55")
+    parser.add_argument("--cores", default=",".join(CORES))
     parser.add_argument("--only", default="", metavar="NAME")
     parser.add_argument("--part", choices=("plans", "planning"), help="only what plans cost, or planning takes")
     parser.add_argument("--no-write", action="store_true")
