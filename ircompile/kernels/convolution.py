@@ -15,6 +15,7 @@ from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize import beside_start, in_halves, with_short_offsets, with_starts
 from ircompile.kernels.requantize.negate import negated
 from ircompile.kernels.shared_tiles import Shared, shared_of
+from ircompile.kernels.short_words import has_short_words
 from ircompile.kernels.tiles import coding_of_nibbles, run_order, stream_layout, stream_of, turned_in_pairs
 from ircompile.kernels.weights import WeightCoding, excess_in, least_coding, natural_coding
 from ircompile.kernels.windows import (
@@ -30,8 +31,6 @@ from ircompile.kernels.windows import (
 )
 from ircompile.qtype import INT4, INT8, UINT8
 
-FEW_PAIRS, MORE_PAIRS, LONG_SUM = 18, 72, 32  # of pixels; codes of a sum
-HALF_BYTES, CODE_BYTES = 2, 1536  # what a channel's short words save; about what code of its own takes
 TOGETHER = 24  # products with weights of 4 bits that the halves of a word have room for, in whole words of them
 
 
@@ -222,24 +221,6 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         stream = np.concatenate([before, stream])
     layout = stream_layout(len(weights), len(passes), order, recipe.form, coding, len(before))
     return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared, {"stream": layout})
-
-
-def has_short_words(op: ops.Conv, site: Site, context: Context) -> bool:
-    """Whether a layer's codes are seldom stored, and so are those of all that share its code, or all such layers
-    together save the bytes of code of their own."""
-    graph, template = context.plan.graph, context.kernel.template
-    layers = [
-        (node.op, graph.site(node)) for node in graph.nodes if context.kernels[node.name].template == template
-    ]
-    seldom = [of for of, where in layers if isinstance(of, ops.Conv) and is_seldom_stored(of, where)]
-    saved = sum(HALF_BYTES * graph.consts[of.weights].shape[0] for of in seldom)
-    return is_seldom_stored(op, site) and (len(seldom) == len(layers) or saved >= CODE_BYTES)
-
-
-def is_seldom_stored(op: ops.Conv, site: Site) -> bool:
-    """Whether one instruction more for each channel of two pixels is next to nothing: few pixels, or long sums."""
-    (rows, width, _), codes = site.output.shape, site.consts[op.weights][0].size
-    return rows * -(-width // 2) <= (MORE_PAIRS if codes >= LONG_SUM else FEW_PAIRS)
 
 
 def sizes_of(op: ops.Conv, site: Site, context: Context) -> dict[str, int]:

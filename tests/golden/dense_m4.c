@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x9a8eee59u
+#if DENSE_BUILD != 0xc45186b2u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -45,7 +45,7 @@
 #endif
 
 extern const int32_t dense_conv0_stream[132];
-extern const int32_t dense_conv1_stream[78];
+extern const int32_t dense_conv1_stream[84];
 extern const int32_t dense_conv2_stream[257];
 extern const int32_t dense_mean3_requant[4];
 extern const int32_t dense_conv4_stream[60];
@@ -593,6 +593,17 @@ DENSE_ALONE static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *con
     }
 }
 
+/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
+ * offset. */
+DENSE_INLINE void dense_store_two_high_rounded_2_v2(int8_t *out, int32_t across, int32_t a, int32_t b,
+    const int32_t *words)
+{
+    const int32_t multiplier_c = words[0];
+    const int32_t offset_c = words[1];
+    out[0] = (int8_t)dense_requant_high_rounded_2(a, multiplier_c, offset_c);
+    out[across] = (int8_t)dense_requant_high_rounded_2(b, multiplier_c, offset_c);
+}
+
 /* Spreads `count` codes of pixels a and b as halfwords from `next` on, the last count mod 4 in their order; returns
  * what follows. */
 DENSE_INLINE int32_t *dense_spread(int32_t *next, const int8_t *a, const int8_t *b, int32_t count)
@@ -689,21 +700,21 @@ DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_SPILLED struct dense
         DENSE_BARRIER(b_2);
         DENSE_BARRIER(a_3);
         DENSE_BARRIER(b_3);
-        dense_store_two_high_rounded_2(to, across, a_0, b_0, w, (const int8_t *)(w + 2));
+        dense_store_two_high_rounded_2_v2(to, across, a_0, b_0, w);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a_1, b_1, w + 1, (const int8_t *)(w + 2) + 2);
+        dense_store_two_high_rounded_2_v2(to, across, a_1, b_1, w + 2);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a_2, b_2, w + 3, (const int8_t *)(w + 5));
+        dense_store_two_high_rounded_2_v2(to, across, a_2, b_2, w + 4);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a_3, b_3, w + 4, (const int8_t *)(w + 5) + 2);
+        dense_store_two_high_rounded_2_v2(to, across, a_3, b_3, w + 6);
         to += down;
         DENSE_BARRIER(to);
         kept->out = to;
         done = to;
-        w += 6;
+        w += 8;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
 }
