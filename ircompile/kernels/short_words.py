@@ -1,4 +1,4 @@
-"""Which layers have short words of requantization: two bytes a channel less, an instruction a pair of pixels more."""
+"""Which layers have short words of requantization: two bytes a channel less, one instruction a code pair more."""
 
 from __future__ import annotations
 
