@@ -103,9 +103,11 @@ def test_batch_normalization_folds(tmp_path: Path) -> None:
     x = net.qdq(net.input([1, 4, 6, 6]), 0.03, 4)
     y = net.node("Conv", x, net.weights(6, 4, 1, 1), kernel_shape=[1, 1])
     gamma = np.array([0.5, -0.7, 1.0, 0.0, 2.0, 1.5], np.float32)
-    parameters = [net.const(v, np.float32) for v in (gamma, net.normal(6), net.normal(6), np.full(6, 0.8))]
-    y = net.qdq(net.node("Relu", net.node("BatchNormalization", y, *parameters)), 0.02, -128)
-    y = net.node("BatchNormalization", y, *parameters)
+    others = (np.array([-0.9, 2.0, 1.0, 0.2, 0.3, -0.1]), net.normal(6), np.full(6, 0.8))
+    parameters = [net.const(v, np.float32) for v in others]
+    y = net.node("BatchNormalization", y, net.const(gamma, np.float32), *parameters)
+    y = net.qdq(net.node("Relu", y), 0.02, -128)
+    y = net.node("BatchNormalization", y, net.const(gamma[::-1], np.float32), *parameters)
     net.output(net.qdq(y, 0.02, 10))
     path = net.save(tmp_path)
     graph = read_onnx(path)

@@ -89,10 +89,11 @@ def emit(context: Context, linear: Linear, target: Target) -> View:
     sx, sy = np.float32(real.quant.scale), np.float32(target.quant.scale)
     step = (np.float32(linear.gain) * sx) * linear.scale.astype(np.float32)
     factor = np.ones(linear.channels, np.float32) if linear.factor is None else linear.factor.astype(np.float32)
-    units = _bias_units(linear, step, factor)
+    flip = np.sign(factor).astype(np.int64)
+    magnitude = np.where(factor == 0, np.float32(1), np.abs(factor))  # of a factor 0 the shift alone is left
+    units = _bias_units(linear, step, flip, magnitude)
     bias = np.rint(units[0])
-    step = step * np.abs(factor)
-    flip = np.where(factor < 0, -1, np.where(factor == 0, 0, 1))
+    step = step * magnitude
     weights = weights * (flip if linear.depthwise else flip.reshape(-1, 1, 1, 1))
     if not np.all(np.isfinite(step)) or np.any(step < 0):
         raise CompileError(raw.where, "a scale of its weights is not a number", "finite positive scales")
@@ -136,16 +137,16 @@ def _operand(context: Context, linear: Linear) -> tuple[str, Array]:
     return builder.reshape(linear.raw, view.tensor, (1, 1, order.size)), weights
 
 
-def _bias_units(linear: Linear, step: Array, factor: Array) -> Array:
-    """float64 (2, C_out) in units of step * |factor|, as of `bias_units`: whole numbers where the file has such."""
+def _bias_units(linear: Linear, step: Array, flip: Array, magnitude: Array) -> Array:
+    """float64 (2, C_out) in units of step * magnitude, as of `bias_units`: whole numbers where the file has such."""
     rest = np.zeros(linear.channels) if linear.shift is None else linear.shift.astype(np.float64)
-    unit = step.astype(np.float64) * np.abs(factor)
+    unit = step.astype(np.float64) * magnitude
     with np.errstate(all="ignore"):
         extra = np.where(rest == 0, 0, rest / np.where(unit == 0, 1, unit))
     units = bias_units(linear.raw, linear.bias, step, linear.bias_gain)
     if not np.all(np.isfinite(extra)):
         raise CompileError(linear.raw.where, "its bias is not finite", "finite numbers")
-    total = units * np.where(factor < 0, -1, 1) + extra
+    total = units * flip + extra
     return np.asarray(np.clip(total, -(2.0**31), 2.0**31 - 1))
 
 
