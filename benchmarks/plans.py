@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from layered import layer_by_layer
 from page import markdown, million
 
 from ircompile.passes.split_channels import base_name
 from ircompile.pipeline import build, read
 from ircompile.plan import InputMode
 from ircompile.target import Target
-from ircompile.verification.bench import count_instructions, layer_by_layer
+from ircompile.verification.bench import count_instructions
 
 HEADING = "## What streaming costs"
 MOST_AUTO, MOST_MIN = 1.05, 1.15  # of layer by layer; of the default plan
