@@ -66,7 +66,7 @@ test-all: lint .venv/.browser ## every model, every core, many seeds: long
 	$(PYTEST) -n $(JOBS)
 
 bench: setup ## count executed instructions on every core, write docs/benchmarks.md
-	PYTHONPATH=tests .venv/bin/python benchmarks/run.py
+	.venv/bin/python benchmarks/run.py
 
 docs: setup ## draw the pictures and build the documentation into site/, checking every link
 	.venv/bin/python scripts/pictures.py

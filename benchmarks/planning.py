@@ -11,7 +11,7 @@ from ircompile.errors import CompileError
 from ircompile.ir.graph import Graph
 from ircompile.pipeline import read
 from ircompile.target import load_target
-from ircompile.variants.choose import fit
+from ircompile.variants.choose import choose_plan
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from nets import long_chain
@@ -38,6 +38,6 @@ def seconds_of(graph: Graph) -> str:
     for mode in ("resident", "rows") if len(graph.inputs) == 1 else ("resident",):
         for ram in ("auto", "min"):
             begin = time.perf_counter()
-            fit(graph, target, mode, ram)
+            choose_plan(graph, target, mode, ram)
             said.append(f"{mode} {ram} {time.perf_counter() - begin:.1f} s")
     return ", ".join(said)

@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_benchmarks_begin() -> None:
     """All that they import is there."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     words = [sys.executable, ROOT / "benchmarks" / "run.py", "--help"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": path})
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     assert "--cores" in done.stdout
