@@ -6,7 +6,8 @@ import numpy as np
 
 from ircompile.analyses.intervals import analyze
 from ircompile.ir import ops
-from ircompile.ir.graph import Graph
+from ircompile.ir.graph import Graph, Node
+from ircompile.ir.ops.ranges import Range
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Context, Kernel, Packed, requant_words
 from ircompile.kernels.weights import natural_coding
@@ -14,16 +15,25 @@ from ircompile.qtype import INT32
 
 
 def long_sums(graph: Graph) -> frozenset[str]:
-    """The convolutions whose accumulators may leave int32, where those of the framework have 64 bits."""
+    """The convolutions whose sums, at their end or on the way, may leave int32, where the framework has 64 bits."""
     wide = [
-        node.name
+        node
         for node in graph.nodes
         if isinstance(node.op, ops.Conv | ops.Depthwise) and node.op.requant.rounding == "wide"
     ]
-    accumulators = analyze(graph).accumulators if wide else {}
-    return frozenset(
-        name for name in wide if accumulators[name][0].min() < INT32.low or accumulators[name][1].max() > INT32.high
-    )
+    codes = analyze(graph).codes if wide else {}
+    return frozenset(node.name for node in wide if _may_leave(node, graph.site(node), codes[node.inputs[0]]))
+
+
+def _may_leave(node: Node, site: Site, codes: Range) -> bool:
+    """Whether the bias and some of the products may be more than int32 holds.
+
+    A product that is not yet added is as one whose code is the zero point.
+    """
+    assert isinstance(node.op, ops.Conv | ops.Depthwise)
+    zero = site.inputs[0].zero_point
+    (low, high), _ = node.op.sum_bounds(site, (np.minimum(codes[0], zero), np.maximum(codes[1], zero)))
+    return bool(low.min() < INT32.low or high.max() > INT32.high)
 
 
 def choose_long(op: ops.Conv | ops.Depthwise, site: Site) -> Kernel:

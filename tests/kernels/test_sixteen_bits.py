@@ -17,6 +17,7 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.numerics import Requant
 from ircompile.ir.simulate import run_graph
+from ircompile.kernels.long_sums import long_sums
 from ircompile.kernels.lower import lower
 from ircompile.pipeline import build
 from ircompile.plan.simulate import run_plan
@@ -203,6 +204,18 @@ def test_both_widths(mode: str, tmp_path: Path) -> None:
     vectors = codes_for(graph, 6)
     climb(graph, tmp_path / "resident", vectors=vectors, rungs=("gcc", "cortex-m0plus", "cortex-m4", "cortex-m55"))
     climb(graph, tmp_path / "rows", "rows", vectors=vectors, rungs=("gcc", "cortex-m4"))
+
+
+@pytest.mark.toolchain
+def test_sums_that_leave_32_bits_on_their_way(tmp_path: Path) -> None:
+    """Great codes times 127, as many times -127: the sum is small, half of it is not."""
+    net = Wide((2, 2, 2))
+    y = net.dense("x", 1200, ops.Window((1, 1)), low=30_000)
+    z = net.dense(y, 1, ops.Window((1, 1)))
+    net.consts["w1"] = np.repeat([127, -127], 600).astype(np.int8).reshape(1, 1, 1, 1200)
+    graph = net.graph(z)
+    assert long_sums(graph) == {graph.nodes[1].name}
+    climb(graph, tmp_path, rungs=("gcc", "cortex-m4"))
 
 
 @pytest.mark.toolchain
