@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 Part = tuple[int, int, int, int]
-IN_REACH = 127  # bytes from a pointer
+IN_REACH = 2**7 - 1  # bytes that a load reaches from its pointer, and that a pointer moves by on its way
 MOST_PARTS = 5  # vectors of a filter that have registers
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
+from ircompile.kernels.helium_blocks import IN_REACH
 from ircompile.kernels.helium_narrow import choose_rows, reads_rows
 from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
 from ircompile.kernels.helium_tile import Of, can_unroll, tile_of
@@ -16,11 +17,8 @@ from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import INT8
 
 RESIDENT_DEPTH = 32  # two vectors a filter, of two channels
-WORTH_UNROLLING = (
-    150_000  # multiply-accumulates of a layer for which a function of its depth alone is worth its bytes
-)
+WORTH_UNROLLING = 150_000  # multiply-accumulates of a layer that is worth the bytes of a function of its depth
 MOST_ROWS = 7  # of a window, to each of which there is a pointer
-IN_REACH = 127  # bytes that a pointer moves by on its way
 POINTWISE = ops.Window((1, 1))
 VECTOR = 16
 NIBBLE = 16  # values that 4 bits have

@@ -176,7 +176,7 @@ def test_a_stray_exception_is_noticed() -> None:
     scale = 2.0 ** rng.uniform(-11, -9, 30)
     hi = (300 / scale).astype(np.int64)
     layer = Requant("float32_even", "s", -128), scale, np.zeros(30, np.int64), -hi, hi
-    recipe = make(layer, Core(dsp=True))
+    recipe = make(layer, Core(False, False))
     words = recipe.words.copy()
     words[0, 1 + recipe.form.fields.index("exception0")] = words[0, 0] + 5000
     with pytest.raises(AssertionError):
