@@ -138,7 +138,7 @@ def _operand(context: Context, linear: Linear) -> tuple[str, Array]:
 
 
 def _bias_units(linear: Linear, step: Array, flip: Array, magnitude: Array) -> Array:
-    """float64 (2, C_out) in units of step * magnitude, as of `bias_units`: whole numbers where the file has such."""
+    """float64 (2, C_out) in units of step * magnitude, as of `bias_units`: whole where the file has whole ones."""
     rest = np.zeros(linear.channels) if linear.shift is None else linear.shift.astype(np.float64)
     unit = step.astype(np.float64) * magnitude
     with np.errstate(all="ignore"):
