@@ -30,10 +30,10 @@ from ircompile.ir.tensor import Site
 from ircompile.kernels.lower import lower
 from ircompile.target import Target, list_targets
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "ops"))
-from catalogue import of_sums, sites  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "ops"))
+from catalogue import of_sums, sites
 
+ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "supported.md"
 INTRO = """\
 # Supported operators

@@ -96,12 +96,12 @@ def _others() -> Iterator[tuple[Op, Site]]:
     shape = (6, 4, 3)
     for kind in ("add", "sub", "mul"):
         for rounding in ("double", "float32_even"):
-            pair = ops.Binary(kind, rounding)  # type: ignore[arg-type]
+            pair = ops.Binary(kind, rounding)
             for other in (shape, (1, 1, 3), (6, 1, 1), (1, 4, 1)):
                 yield pair, site_of(pair, [shape, other], {})
                 yield pair, site_of(pair, [other, shape], {})
             for consts in (codes, full):
-                one = ops.Binary(kind, rounding, constant=ops.Constant("c", 0.03, 4))  # type: ignore[arg-type]
+                one = ops.Binary(kind, rounding, constant=ops.Constant("c", 0.03, 4))
                 yield one, site_of(one, [shape], consts)
     for consts in (codes, full):
         prelu = ops.Prelu("c", 0.01, 2)
@@ -119,12 +119,12 @@ def _others() -> Iterator[tuple[Op, Site]]:
         yield ops.PixelTable("t"), site_of(ops.PixelTable("t"), [shape], tables)
     for axes in ("h", "w", "hw"):
         for rounding in ("integer", "float32_even", "code", "code_up"):
-            mean = ops.Mean(axes, rounding)  # type: ignore[arg-type]
+            mean = ops.Mean(axes, rounding)
             yield mean, site_of(mean, [shape], {})
-        total = ops.Mean(axes, "sum")  # type: ignore[arg-type]
+        total = ops.Mean(axes, "sum")
         yield total, site_of(total, [shape], {}, out="int16" if axes == "w" else "int32")
         for kind in ("max", "min"):
-            extreme = ops.Extreme(kind, axes)  # type: ignore[arg-type]
+            extreme = ops.Extreme(kind, axes)
             yield extreme, site_of(extreme, [shape], {})
 
 
@@ -149,7 +149,7 @@ def _movers() -> Iterator[tuple[Op, Site]]:
         yield pad, site_of(pad, [shape], {})
     for axis in (0, 1, 2):
         shapes = [tuple(n + (k if a == axis else 0) for a, n in enumerate(shape)) for k in (0, 2, 1)]
-        yield ops.Concat(axis), site_of(ops.Concat(axis), shapes, {})  # type: ignore[arg-type]
+        yield ops.Concat(axis), site_of(ops.Concat(axis), shapes, {})
     for cut in (ops.Slice((1, 0, 2), (5, 4, 3)), ops.Slice((0, 1, 0), (3, 2, 2), (2, 1, 3))):
         yield cut, site_of(cut, [shape], {})
     for picked in (
@@ -165,7 +165,7 @@ def _movers() -> Iterator[tuple[Op, Site]]:
     for kind in ("nearest", "bilinear", "bilinear_float32"):
         for size in ((12, 8), (13, 3), (3, 9), (1, 1)):
             for align, half in ((False, False), (True, False), (False, True)):
-                resize = ops.Resize(kind, size, align, half)  # type: ignore[arg-type]
+                resize = ops.Resize(kind, size, align, half)
                 yield resize, site_of(resize, [shape], {})
 
 
@@ -187,7 +187,7 @@ def _wide() -> Iterator[tuple[Op, Site]]:
     ):  # fmt: skip
         yield op, site_of(op, [shape], consts, "int16", "int16")
     for kind in ("add", "sub", "mul", "squared_difference"):
-        pair = ops.Binary(kind, "double", *full)  # type: ignore[arg-type]
+        pair = ops.Binary(kind, "double", *full)
         yield pair, site_of(pair, [shape, (1, 1, 3)], {}, "int16", "int16")
     narrowing = ops.Rescale(0.5, 0.5, -128, 127)
     yield narrowing, site_of(narrowing, [shape], {}, "int16")
