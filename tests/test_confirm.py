@@ -15,12 +15,14 @@ import ircompile
 from ircompile import passes
 from ircompile.cli import main, models
 from ircompile.errors import CompileError, InternalError
+from ircompile.importers import load
 from ircompile.ir import ops as ir_ops
 from ircompile.ir.graph import Graph
+from ircompile.ir.tensor import Tensor
 from ircompile.pipeline import read
 from ircompile.verification import confirm
 from ircompile.verification.confirm import Comparison, Confirmation, against, unexplained
-from ircompile.verification.found import Found
+from ircompile.verification.found import Found, coded
 from ircompile.verification.reference_process import Asked, Question
 
 pytest.importorskip("ai_edge_litert")
@@ -130,6 +132,35 @@ def test_without_a_framework_a_pass_that_changes_anything_is_named(
     monkeypatch.setattr(passes, "PASSES", (*passes.PASSES, fold_wrong))
     with pytest.raises(InternalError, match=r"fold_wrong: .* of 600 elements of the outputs are not those"):
         compared(convolution(tmp_path / "net.tflite", 1))
+
+
+def test_without_a_framework_a_pass_may_lay_out_the_input_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confirm, "MODULES", dict.fromkeys(confirm.MODULES, "a_module_that_is_not_there"))
+    tensors = [
+        T((1, 6, 5, 3), "int8", 0.5, -8),
+        const(np.array([0, 2, 1, 3], np.int32), "int32"),
+        T((1, 5, 6, 3), "int8", 0.5, -8),
+        T((1, 5, 6, 3), "int8", 1 / 256, -128),
+    ]
+    ops = [Op("TRANSPOSE", [0, 1], [2]), Op("SOFTMAX", [2], [3], {"Beta": 1.0})]
+    path = write(tmp_path / "net.tflite", tensors, ops, [0], [3])
+    graph, plain = read(path), load(path)
+    assert graph.tensors[graph.input_names[0]].shape != plain.tensors[plain.input_names[0]].shape
+    assert compared(path).why.endswith("the file's operators one by one give the same, 450 elements")
+
+
+def test_real_values_are_compared_as_the_codes_they_mean() -> None:
+    tensor = Tensor("y", (1, 1, 4), "int8", 0.1, 27)
+    ours = np.float32([[[-15.5, 0.0, 0.1, 10.0]]])
+    noisy = ours * np.float32(1 + 1e-6)
+    np.testing.assert_array_equal(coded(noisy, ours, tensor, False), ours)
+    between = np.float32([[[-99.0, 0.05, 0.06, 11.0]]])
+    np.testing.assert_array_equal(coded(between, ours, tensor, True), ours)
+    assert (coded(between, ours, tensor, False) != ours).all()
+    other = np.float32([[[-15.4, 0.06, 0.04, 9.9]]])
+    assert (coded(other, ours, tensor, True) != ours).all()
 
 
 def test_another_framework_runs_what_one_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,6 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ircompile.emit import graph_hash
 from ircompile.errors import CompileError, InternalError
 from ircompile.importers import kind_of
@@ -25,7 +23,7 @@ from ircompile.ir.ops import OPS
 from ircompile.ir.tensor import Array
 from ircompile.pipeline import read
 from ircompile.verification.before_passes import answers_before_passes, guilty_pass
-from ircompile.verification.found import Found
+from ircompile.verification.found import Found, coded
 from ircompile.verification.ladder import EXTREMES, Codes, Rung, vectors_for
 from ircompile.verification.original import Original
 from ircompile.verification.reference_process import SECONDS, Asked, Question
@@ -38,8 +36,6 @@ OTHERS = {"tflm": ("tflm", "litert-ref")}
 """What runs a file where its own framework is not installed or refuses it; with the rounding of that one."""
 OFF_BY_ONE = {op.__name__ for op in OPS if op.off_by_one}
 """Ops whose results docs/numerics.md says are at most 1 off those of ONNX Runtime."""
-HALF_STEP = 0.501
-"""Of a tensor that the framework has as real values: how far a code may be off, float32 arithmetic included."""
 INPUTS = 5
 """Of a network without memory, of which EXTREMES are extreme; CALLS of one with memory."""
 MACS = 100_000_000
@@ -176,10 +172,10 @@ class Confirmation:
     def _passes_alone(self) -> str:
         """Compares the file's operators with the graph; raises InternalError where a pass changed their results."""
         model = self.model, self.own, self.outputs
-        codes = self._sides(self.own)[2]
-        found = self._compared(self.own, answers_before_passes(*model, codes))
+        feeds = self._feeds(self.own)
+        found = self._compared(self.own, answers_before_passes(*model, feeds))
         if found.first:
-            where = guilty_pass(*model, codes) or "what follows the passes"
+            where = guilty_pass(*model, feeds) or "what follows the passes"
             problem = (
                 f"{found.differing:,} of {found.elements:,} elements of the outputs are not those of the file's"
             )
@@ -240,9 +236,8 @@ class Confirmation:
                 theirs = answer[place if len(answer) == len(graph.outputs) else theirs_of.index(binding.name)]
                 tensor = graph.tensors[binding.tensor]
                 ours = from_graph(binding, tensor, codes[binding.tensor])
-                if binding.rounded and theirs.shape == ours.shape:
-                    # the framework's value is real: the code next to it is right, at a tie either of both
-                    theirs = np.where(np.abs(theirs - ours) <= HALF_STEP * tensor.scale, ours, theirs)
+                if binding.dtype == "float32" and theirs.shape == ours.shape:
+                    theirs = coded(theirs, ours, tensor, binding.rounded)
                 found.add(number, binding.name, ours, theirs)
         return found
 

@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ircompile.ir.tensor import Array
+from ircompile.ir.tensor import Array, Tensor
 from ircompile.verification.ladder import Difference
+
+HALF_STEP = 0.501
+"""Of a tensor that the framework has as real values: how far a code may be off, float32 arithmetic included."""
+FLOAT_NOISE = 1 / 32
+"""In steps: how far from a code the framework's float32 of it may be, which has 24 bits for codes of at most 16."""
 
 
 @dataclass
@@ -34,3 +39,17 @@ class Found:
         if unlike.any():
             self.wrong = list(dict.fromkeys([*self.wrong, number]))
             self.first = self.first or Difference(number, output, at, expected, ours[at].item())
+
+
+def coded(theirs: Array, ours: Array, tensor: Tensor, rounded: bool) -> Array:
+    """A framework's float32 values, replaced by ours wherever they mean the same code of `tensor`.
+
+    All have one shape. With `rounded` the framework's values are no codes: the code next to one is right, of two at
+    a tie either, and beyond the lowest and highest code these are.
+    """
+    info = np.iinfo(tensor.dtype)
+    if rounded:
+        ends = (np.array([info.min, info.max]) - tensor.zero_point) * tensor.scale
+        theirs = np.clip(theirs, *ends.astype(np.float32))
+    step = HALF_STEP if rounded else FLOAT_NOISE
+    return np.where(np.abs(theirs - ours) <= step * tensor.scale, ours, theirs)
