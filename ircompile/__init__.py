@@ -8,8 +8,6 @@
 Importing it loads nothing else; each name below is loaded when first used.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:

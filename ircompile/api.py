@@ -8,8 +8,6 @@ A model is a file (TFLite, ONNX or .ir) or a `Graph` in memory. What is wrong wi
 told by a `CompileError`, whose `where`, `problem`, `supported` and `hint` say it in parts.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from functools import partial

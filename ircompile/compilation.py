@@ -1,7 +1,5 @@
 """A compiled model in a Python program: its figures, its C, its reports, and comparisons of what it computes."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

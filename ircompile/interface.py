@@ -1,7 +1,5 @@
 """The C interface of one compiled model: what the header promises and the runners rely on."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """The story, top to bottom: a file becomes a graph, a plan, a program, C."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

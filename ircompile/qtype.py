@@ -1,7 +1,5 @@
 """The types of codes and weights: the one place that knows how many bits a number has and what they can hold."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where the data files are: ``targets/`` and ``templates/``, in a checkout or in an installed wheel."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent

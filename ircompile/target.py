@@ -1,7 +1,5 @@
 """Targets and boards: one flat TOML file each, read into frozen records."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 import re

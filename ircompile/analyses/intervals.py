@@ -8,8 +8,6 @@ Interval arithmetic channel by channel. Where the inputs of a node may take any 
 pixel, independently, both ends of each interval are reached; they are sound whatever the inputs are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -5,8 +5,6 @@ move into the bias. Most other ops tie each output channel to one channel of eac
 stay or go together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

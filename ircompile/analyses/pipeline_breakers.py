@@ -1,7 +1,5 @@
 """Nodes that need all rows before they give one: what stands before them cannot stream through."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

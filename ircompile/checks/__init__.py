@@ -6,8 +6,6 @@ and removed channels are found again. Of what is checked only data types are imp
 that.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Constants of layers without weights: sums and products of codes, means, tables, numbers of formulas."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import cast
 

@@ -1,7 +1,5 @@
 """A convolution's constants as its kernel reads them, compared with the graph: weights, sums, requantization."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import cast
 

@@ -4,8 +4,6 @@ What the C's functions are told is compared with the plan and the program that w
 the buffers that it reads and writes, its window's rows, its own numbers and its own constants.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """Each layer's constants as its kernel reads them, compared with the graph: weights, sums, rounding, geometry."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

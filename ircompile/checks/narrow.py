@@ -1,7 +1,5 @@
 """Constants of the depthwise kernels of narrow tensors, which may take some channels twice to have whole groups."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import cast
 

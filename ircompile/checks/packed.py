@@ -5,8 +5,6 @@ of kernels that multiply code by code are here, `streams` has those of the DSP k
 `narrow` those of narrow tensors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast

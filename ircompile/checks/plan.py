@@ -8,8 +8,6 @@ these must hold the rows that the next call counts on; so what holds for the sec
 with every row a few slots further round its ring.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from ircompile.checks.shadow import CALLS, Replayed, Shadow

@@ -5,8 +5,6 @@ does each tensor written. The list is not trusted, and what is constant is found
 here comes from the pass.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 

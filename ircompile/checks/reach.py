@@ -4,8 +4,6 @@
 of their inputs, and what convolutions add up is found for each kind of window. Rules are compared with this.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product

@@ -1,7 +1,5 @@
 """Which rows the steps of a layer read, write and keep, found from the geometry of its windows."""
 
-from __future__ import annotations
-
 from ircompile.ir.graph import Node
 from ircompile.ir.ops import Windowed, window_of
 from ircompile.ir.tensor import Site

@@ -4,8 +4,6 @@ A sum that is kept between two calls must begin as that of some of the first row
 many, each so many rows further on as there are new ones: an induction step, so that it holds for all calls.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

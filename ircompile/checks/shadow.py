@@ -4,8 +4,6 @@ Each read must find what it reads, each write must spare what is read in the sam
 theirs alone while they are used.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

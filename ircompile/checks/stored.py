@@ -1,7 +1,5 @@
 """A layer as its kernel finds it in packed constants."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import cast
 

@@ -1,7 +1,5 @@
 """The streams of constants that the DSP kernels of convolution read front to back: see `tile.dsp.c.j2`."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import numpy as np

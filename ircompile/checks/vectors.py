@@ -1,7 +1,5 @@
 """Constants of Helium's kernels: weights by vectors of 16 bytes, or of 8 halfwords, and words of requantization."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Protocol, cast
 

@@ -1,7 +1,5 @@
 """The command line: `ircompile MODEL --target T` and its companions."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys

@@ -1,7 +1,5 @@
 """What `--accuracy` does: a data set through the C and the model's framework, as lines and as plain values."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """`ircompile check` and `ircompile analyze`: what one asks before compiling."""
 
-from __future__ import annotations
-
 import argparse
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What several commands take, said once."""
 
-from __future__ import annotations
-
 import argparse
 import re
 from pathlib import Path

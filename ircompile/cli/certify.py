@@ -1,7 +1,5 @@
 """`ircompile certify`: a folder of evidence for one compilation."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import asdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What each command does, and how it says so."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import shlex

@@ -1,7 +1,5 @@
 """`ircompile completion SHELL`: what shells complete, written from the tree of parsers by shtab."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Talking to people and to programs: rich text on a terminal, plain when piped, JSON on request."""
 
-from __future__ import annotations
-
 import json
 import sys
 import textwrap

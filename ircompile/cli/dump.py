@@ -1,7 +1,5 @@
 """`ircompile dump`: any stage of a compilation as text."""
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import sys

@@ -1,7 +1,5 @@
 """`ircompile explore`: what less memory costs, and which of these plans is the default."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping
 from functools import partial

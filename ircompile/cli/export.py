@@ -1,7 +1,5 @@
 """`ircompile export`: a ready project or module around a compiled model."""
 
-from __future__ import annotations
-
 import argparse
 import re
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """What `--isolated` does: every layer alone against the model's framework, as a table and as plain values."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path

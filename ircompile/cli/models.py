@@ -1,7 +1,5 @@
 """What commands that take a model have in common: reading it, and compiling it."""
 
-from __future__ import annotations
-
 import argparse
 
 from ircompile.cli.console import doing

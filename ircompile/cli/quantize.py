@@ -1,7 +1,5 @@
 """`ircompile quantize`: a float network and a folder of samples become a quantized file; its accuracy is told."""
 
-from __future__ import annotations
-
 import argparse
 import shlex
 import tempfile

@@ -1,7 +1,5 @@
 """The few lines that one reads after a compilation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ircompile.cli import accuracy

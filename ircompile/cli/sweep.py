@@ -1,7 +1,5 @@
 """`ircompile sweep`: which members of families of networks, or which files, fit a target, and which are best."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """How long an inference takes on a board, in words; never without how far that may be off."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The one tree of parsers: what the command line takes, what help prints, what shells complete, what docs show."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from difflib import get_close_matches

@@ -1,7 +1,5 @@
 """`ircompile verify`: the equality ladder, every layer alone, and the accuracy on a data set."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

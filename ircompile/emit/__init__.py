@@ -1,7 +1,5 @@
 """From a Program to C files."""
 
-from __future__ import annotations
-
 import hashlib
 import textwrap
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ CRC-32 of the payload (as zlib's), 8 bytes of 0; then the payload: every constan
 the same model for another core has the same model hash and often the same size, but other bytes.
 """
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections.abc import Sequence

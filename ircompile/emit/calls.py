@@ -1,7 +1,5 @@
 """The lines of C that fire one stage of the plan: which kernel, on which rows."""
 
-from __future__ import annotations
-
 import re
 
 from ircompile.emit.constants import Constants

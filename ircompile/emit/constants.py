@@ -1,7 +1,5 @@
 """The constant arrays of NAME_weights.c, or of the blob."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass

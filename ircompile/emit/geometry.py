@@ -1,7 +1,5 @@
 """The geometry of layers: a struct type for each kernel that reads one, and one constant of it for each layer."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 

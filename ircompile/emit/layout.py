@@ -4,8 +4,6 @@ Templates are written as Jinja reads best; what a block or a macro leaves behind
 every line is indented anew by the brackets and control statements that it stands in. Only white space changes.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field, replace
 

@@ -1,7 +1,5 @@
 """Where things lie in the arena, in C: a map in a comment, a constant for each tensor, and offsets by name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

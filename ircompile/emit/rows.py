@@ -1,7 +1,5 @@
 """C statements with which the driver finds the rows of windows, computes rows anew and keeps lines."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

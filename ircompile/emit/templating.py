@@ -1,7 +1,5 @@
 """Jinja over templates/, for the emitted C, projects, harnesses and pages."""
 
-from __future__ import annotations
-
 import re
 from types import CodeType
 

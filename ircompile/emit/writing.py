@@ -5,8 +5,6 @@ holds nothing but files that are written anew is exchanged for the new one in on
 other folder the files are moved in one by one, the last one given last; what fails in between is undone.
 """
 
-from __future__ import annotations
-
 import ctypes
 import hashlib
 import os

@@ -3,8 +3,6 @@
 The method is described in docs/reliability.md.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Ready projects and modules around the emitted C, one folder of templates a format."""
 
-from __future__ import annotations
-
 import io
 import re
 import zipfile

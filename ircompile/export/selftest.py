@@ -1,7 +1,5 @@
 """A self-test for firmware: golden inputs, and the output bytes that they must give on the device."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """The stack that the emitted C needs at most, from the target's own compiler: its call graph with stack usage."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """From a user's file to a Graph: TFLite, ONNX, and ircompile's own format."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

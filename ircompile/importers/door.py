@@ -1,7 +1,5 @@
 """The door of every importer: whatever a damaged file makes Python raise becomes one clear error."""
 
-from __future__ import annotations
-
 import struct
 import tokenize
 import zipfile

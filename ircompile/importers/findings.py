@@ -1,7 +1,5 @@
 """What a check says of one operator of a file."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches

@@ -7,8 +7,6 @@ node conv1 = Conv(window=Window(kernel=(3, 3), ...), ...) (x) -> y  # 3 Conv
 output IoBinding(...)
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import math

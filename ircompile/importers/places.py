@@ -1,7 +1,5 @@
 """Where the tensors of a user's file lie in the graph, for comparing the two layer by layer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

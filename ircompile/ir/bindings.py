@@ -1,7 +1,5 @@
 """Between a framework's tensors and the graph's height x width x channels codes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.errors import CompileError

@@ -1,7 +1,5 @@
 """A graph under construction. The importers, the families of networks and the tests all build graphs with it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

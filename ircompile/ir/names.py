@@ -1,7 +1,5 @@
 """Short readable names for nodes and tensors, from the long ones that frameworks write."""
 
-from __future__ import annotations
-
 import re
 
 # Last parts of TensorFlow names that say what an operator is, not which.

@@ -4,8 +4,6 @@ Sources of the formulas: TensorFlow Lite Micro `kernels/internal/quantization_ut
 ONNX Runtime `core/mlas/lib/quantize.cpp`. `docs/numerics.md` explains them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 

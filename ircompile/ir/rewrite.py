@@ -1,7 +1,5 @@
 """What the passes share: renaming tensors, and who writes them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 

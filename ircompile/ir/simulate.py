@@ -1,7 +1,5 @@
 """What a graph means: every node computed whole, in NumPy, one after the other; and call after call."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np

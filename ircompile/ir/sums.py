@@ -1,7 +1,5 @@
 """That sums which outlive a call are the sums of the rows that they are said to be of."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Every activation is rank 3 here: height x width x channels, batch 1. A framework's rank-2 tensor is 1 x 1 x N.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple

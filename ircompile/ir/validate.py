@@ -1,7 +1,5 @@
 """That a graph holds together: every tensor, parameter, constant and shape rule, every state and sum."""
 
-from __future__ import annotations
-
 from collections import Counter
 from math import prod
 

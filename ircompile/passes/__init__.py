@@ -1,7 +1,5 @@
 """Graph to Graph, one function a file, in the order in which they run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Transposes at the ends of a model that only tell the caller's layout."""
 
-from __future__ import annotations
-
 from collections.abc import Container
 from dataclasses import replace
 

@@ -10,8 +10,6 @@ whole. If little stands at the source of such a tensor, or what does is stored a
 streams twice. Looked at is the pipeline breaker with most bytes, until that cannot be lowered.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count

@@ -1,7 +1,5 @@
 """Nodes whose results nobody reads."""
 
-from __future__ import annotations
-
 from ircompile.ir.graph import Graph, Node
 
 

@@ -1,7 +1,5 @@
 """Nodes that give out what they take in."""
 
-from __future__ import annotations
-
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.ops import Flip
 from ircompile.ir.rewrite import redirected, writers

@@ -1,7 +1,5 @@
 """A rectifier standing alone, as the clamp of the op before it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A function of codes as part of the mean that reads it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from ircompile.ir.graph import Graph

@@ -1,7 +1,5 @@
 """Moves, one after the other, that only choose channels: a shuffle of channels is a chain of five."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np

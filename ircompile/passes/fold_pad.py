@@ -1,7 +1,5 @@
 """Padding as part of the window that reads it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from ircompile.ir.graph import Graph, Node

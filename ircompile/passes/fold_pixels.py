@@ -1,7 +1,5 @@
 """The firmware's raw pixels as input: the model's own preprocessing becomes part of the network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite

@@ -1,7 +1,5 @@
 """Flattening before a fully connected layer, and chains of reshapes."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from ircompile.ir.graph import Graph, Node

@@ -1,7 +1,5 @@
 """Functions of one code: constants folded in, chains made one."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

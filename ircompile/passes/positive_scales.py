@@ -1,7 +1,5 @@
 """Channels whose scale is negative, turned over."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

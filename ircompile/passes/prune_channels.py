@@ -7,8 +7,6 @@
 A channel is constant when its interval (`intervals.py`) is one code: at every position, borders included.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple

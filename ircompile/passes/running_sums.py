@@ -1,7 +1,5 @@
 """A mean over rows of which most are those of the call before: its sum is kept, and moves on with the rows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

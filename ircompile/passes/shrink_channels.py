@@ -1,7 +1,5 @@
 """Cuts a graph down to the channels that stay: tensors, weights, biases, scales, and what ops say of channels."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

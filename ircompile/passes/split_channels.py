@@ -7,8 +7,6 @@
 Only one part of the wide row is alive at a time; the concatenation is free where the parts are written in place.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace

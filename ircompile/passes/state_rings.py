@@ -1,7 +1,5 @@
 """States that only shift by the rows of one call, as windows over a ring of rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

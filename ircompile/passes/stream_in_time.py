@@ -9,8 +9,6 @@ computed again:
     call t + 1           above  kept     new     below         kept: rows 3 to 9 of the call before
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """An output that is to be an input of the next call, as a state."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

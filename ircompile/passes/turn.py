@@ -7,8 +7,6 @@ Every code stays where it was, as height or width of every tensor is 1. As rows,
 kept, and they can be pushed one by one; as columns, kernels have more to do at once.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Literal
 

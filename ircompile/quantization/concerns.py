@@ -1,7 +1,5 @@
 """What will lose accuracy in 8 bits, said before anything is quantized."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ it stops this. With powers of two the float network computes the same, bit for b
 Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What quantization costs: the float network, the framework's 8 bits and our C on the samples held out."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ over some samples. Layers are taken by their price for a byte saved, as long as 
 their noises were independent, stay within what may be lost of the signal-to-noise ratio that 8 bits have.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

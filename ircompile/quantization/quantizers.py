@@ -4,8 +4,6 @@ Weights get a scale for each channel, activations one for each tensor, and all i
 not name.
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import io

@@ -1,7 +1,5 @@
 """The samples of a folder as real inputs of a float network, and which of them calibrate."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a compilation says of itself: the one dictionary behind the summary, NAME.json and the HTML report."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """The HTML report: one file, no network."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ircompile.emit.templating import environment, number

@@ -1,7 +1,5 @@
 """The arena over time, for people to look at: which bytes hold what from which step to which."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """SVG pictures: the arena over time, and the front of memory and work."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Can a file be compiled: every operator, supported or why not, all of them at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

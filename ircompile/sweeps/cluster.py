@@ -7,8 +7,6 @@ asked of others, and nothing is computed again that has a result. That is why ca
 to a worker by its address: Dask's scheduler would keep a result in its worker's memory alone.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence

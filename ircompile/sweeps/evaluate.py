@@ -1,7 +1,5 @@
 """One candidate: what it needs, how long it takes, what it is worth by the proxy. It runs in worker processes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Which candidates are best: ranked by the proxy among those that fit, and the front of memory and proxy."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ worker dies, what is done is kept, and only what it had in hand is asked again: 
 computed twice. A candidate in whose hands workers died `DEATHS` times is given up, and its result says so.
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence

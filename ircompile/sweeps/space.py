@@ -1,7 +1,5 @@
 """What a sweep looks at: points of a grid, random ones, or files; and functions of a user's own by their name."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import random

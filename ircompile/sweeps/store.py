@@ -1,7 +1,5 @@
 """Results in a SQLite file: a sweep that was interrupted goes on where it was, and nothing is computed twice."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ Some of a board's waiting times were fitted to these very measurements. So each 
 they are fitted anew, without it: the band is what is left of that.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache

@@ -4,8 +4,6 @@ Each is a TOML file in targets/boards/. The emulated boards on which a target is
 `EmulatedBoard` in `target.py`.
 """
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass, replace
 from pathlib import Path

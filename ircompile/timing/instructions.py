@@ -1,7 +1,5 @@
 """What one instruction of a disassembly is: its class, the registers that it reads and writes, its bytes."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import cached_property

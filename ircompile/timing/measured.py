@@ -1,7 +1,5 @@
 """What a board measured, layer by layer: read from the self-test's output, and waiting times fitted to it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -7,8 +7,6 @@ weights, unless they fit in the cache: then once. Of activations it is each row 
 layer that reads it. `fetch` and `stall` stand in the board's file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

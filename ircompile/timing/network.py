@@ -1,7 +1,5 @@
 """The time of a compiled network on a board, layer by layer: from counted instructions, or from the plan alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ so that a load and a multiply overlap. A block is timed as if it ran twice, and 
 costs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from ircompile.target import CycleCosts, Pipeline

@@ -5,8 +5,6 @@ that a gate would store whole are computed twice. `--ram BYTES` takes the first 
 the faster if there are two. `explore` lists the best of both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf

@@ -5,8 +5,6 @@ line buffers in every window; then, one after the other, layers that are wide at
 their channels; then the layers before wide windows are recomputed for every window instead of being kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property

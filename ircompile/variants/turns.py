@@ -1,7 +1,5 @@
 """Which way round a network over one axis is planned: time as rows, or as columns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from ircompile.errors import CompileError

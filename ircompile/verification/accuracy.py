@@ -1,7 +1,5 @@
 """A data set through the C on this machine and through the model's own framework, one against the other."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 A framework's answers show that, too; where there is none, these are compared with the network that is compiled.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path

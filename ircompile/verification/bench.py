@@ -1,7 +1,5 @@
 """Executed instructions of one inference on the target's emulated board."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A labelled data set in a folder: a folder for each class, or a list of names and labels."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass

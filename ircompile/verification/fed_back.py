@@ -1,7 +1,5 @@
 """What a model gets as input whose outputs are fed back by its caller: a framework knows nothing of `--state`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

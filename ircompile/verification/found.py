@@ -1,7 +1,5 @@
 """What a comparison of outputs finds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Inputs that people have: pictures, .npy and .npz files, as the graph's codes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

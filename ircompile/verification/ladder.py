@@ -1,7 +1,5 @@
 """The equality ladder: run_graph = run_plan = C on the host = C on an emulated board, and all = the reference."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

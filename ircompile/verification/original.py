@@ -1,7 +1,5 @@
 """The model as in its file, where the compiled graph takes other inputs: pixels, new rows, no states."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 

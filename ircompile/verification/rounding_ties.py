@@ -1,7 +1,5 @@
 """Which differences from a framework's float arithmetic are ties: the exact value is half way between two codes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

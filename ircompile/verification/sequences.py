@@ -1,7 +1,5 @@
 """Inputs as calls of a network with memory: one after the other, and a new begin in the middle."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from ircompile.ir.graph import Graph

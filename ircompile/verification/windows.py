@@ -1,7 +1,5 @@
 """The whole windows that calls with some new rows stand for: a model streamed in time is compared on these."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

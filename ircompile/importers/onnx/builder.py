@@ -4,8 +4,6 @@ A node's name is the end of the path that a framework gives it, as much of it as
 '/4/body/body.3/Conv' -> 'conv_4_body_3', 'model/conv2d_1/BiasAdd' -> 'conv2d_1', '' -> 'conv_17'
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Every operator of an ONNX file, whether supported or why not: the walk goes on behind what is refused."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path

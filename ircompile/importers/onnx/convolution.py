@@ -4,8 +4,6 @@ y = factor[c] * (acc * sx * sw[c] + bias) + shift[c]; the factor folds into the 
 the shift into the int32 bias, rounded to sx * sw[c] * factor[c].
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Add, Sub, Mul, Min and Max of two activations, or of an activation and a constant; PRelu."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

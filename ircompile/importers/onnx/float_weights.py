@@ -5,8 +5,6 @@ gives them int8 codes where a Conv, ConvTranspose or Gemm stands alone, or with 
 DequantizeLinear and a QuantizeLinear; so does this file. Elsewhere it computes in float32, and they are refused.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 

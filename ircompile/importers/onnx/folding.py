@@ -1,7 +1,5 @@
 """Constant folding: operators whose inputs are all constants, and the shapes that Shape asks for."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Callable, Sequence

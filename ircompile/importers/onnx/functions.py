@@ -4,8 +4,6 @@ All that is float is float32, operation by operation, as ONNX Runtime computes i
 anything is allocated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

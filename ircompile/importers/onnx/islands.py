@@ -5,8 +5,6 @@ and quantized like QuantizeLinear: rint(float32(y) / scale) + zero point, half t
 several numbers may vary along one axis: then there is a table for each of its indices.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

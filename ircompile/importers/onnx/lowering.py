@@ -1,7 +1,5 @@
 """From float expressions to integer nodes: what a QuantizeLinear sets off."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Operators that only move elements, as calls on a view's index: they cost nothing at run time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Softmax in the middle of a quantized model."""
 
-from __future__ import annotations
-
 from ircompile.errors import CompileError
 from ircompile.importers.onnx.layout import NONE, Axes, View, axes_of, is_identity, order_of
 from ircompile.importers.onnx.lowering import Context

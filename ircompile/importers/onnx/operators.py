@@ -1,7 +1,5 @@
 """All operators that the importer knows: float ones, those of the QOperator dialect, those of constants."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ircompile.importers.onnx import (

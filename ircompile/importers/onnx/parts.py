@@ -1,7 +1,5 @@
 """Operators that take codes apart, put them together or place them elsewhere: bytes but no arithmetic."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """Windows as ONNX attributes describe them, and pools and means over height and width."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

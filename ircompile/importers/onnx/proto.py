@@ -4,8 +4,6 @@ Nothing here allocates more than the file holds: dims are compared with the byte
 is made, and weights outside of the file are only read from within the model's folder.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """QuantizeLinear and DequantizeLinear: their parameters, checked, and what they do to constants."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.errors import CompileError

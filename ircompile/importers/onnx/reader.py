@@ -1,7 +1,5 @@
 """The ONNX graph as plain data: nodes in execution order, constants, sizes of inputs; nothing dead, no cycle."""
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What is known of an ONNX operator: each module that lowers operators has a table of these, a row an operator."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

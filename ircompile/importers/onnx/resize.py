@@ -1,7 +1,5 @@
 """Resize and transposed convolution."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

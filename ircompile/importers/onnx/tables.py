@@ -5,8 +5,6 @@ gives the same for all 256 codes of every channel, or a 1 x 1 depthwise convolut
 function; otherwise they are a `PixelTable`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.importers.onnx.elementwise import KINDS, codes_of

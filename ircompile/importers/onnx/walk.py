@@ -1,7 +1,5 @@
 """The importer itself: one walk over the nodes in execution order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace

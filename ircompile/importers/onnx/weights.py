@@ -1,7 +1,5 @@
 """Weights and biases of convolutions, as integers."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.errors import CompileError

@@ -4,8 +4,6 @@
 lower one family of operators each; the docstring of a lowering function is its rule in `docs/supported.md`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every operator of a TFLite file, whether supported or why not: the walk goes on behind what is refused."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Convolutions and fully connected layers."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A TFLite model cut at tensors of its inside, which become its outputs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Element-wise operators: arithmetic of two operands, and functions of one code."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

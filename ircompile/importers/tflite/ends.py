@@ -1,7 +1,5 @@
 """The two ends of a model: inputs and outputs of any type, and what is cut off behind the last quantized tensor."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.errors import CompileError

@@ -1,7 +1,5 @@
 """Arithmetic on shapes and constants that the file left undone: SHAPE, STRIDED_SLICE, PACK and their like."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 

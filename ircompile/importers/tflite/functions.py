@@ -3,8 +3,6 @@
 Sources of the algorithms: TensorFlow Lite Micro `kernels/*.cc` and `kernels/internal/reference/`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Fixed-point functions of gemmlowp's `fixedpoint.h`, on int64 arrays of int32 raw values."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.ir.numerics import srdhm

@@ -1,7 +1,5 @@
 """How a framework's tensor of any rank lies in the graph's height x width x channels."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the lowering of one operator needs: values so far, and ways to add tensors, constants and nodes."""
 
-from __future__ import annotations
-
 import math
 from typing import TYPE_CHECKING
 

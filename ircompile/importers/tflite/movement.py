@@ -1,7 +1,5 @@
 """Operators that move data within one tensor: reshape, transpose, pad."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Operators that normalize the last axis."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.importers.tflite.layout import rows_of

@@ -1,7 +1,5 @@
 """Operators that join tensors or take them apart."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

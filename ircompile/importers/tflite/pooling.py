@@ -1,7 +1,5 @@
 """Pools: means and maxima of windows."""
 
-from __future__ import annotations
-
 from ircompile.importers.tflite.convolution import clamp_of, window_of
 from ircompile.importers.tflite.lowering import Lowering
 from ircompile.importers.tflite.reader import TfOperator

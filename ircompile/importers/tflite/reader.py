@@ -4,8 +4,6 @@ Nothing here trusts the file: every offset may point anywhere and every count ma
 is read at once, within a budget, and anything the generated accessors raise becomes one CompileError.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Operators that take axes away: means, extremes, and the place of an extreme."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Literal

@@ -1,7 +1,5 @@
 """Biases of convolutions and how their sums become codes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.importers.tflite.lowering import Lowering

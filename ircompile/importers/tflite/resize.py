@@ -1,7 +1,5 @@
 """Operators that change the size of a map: resizing, blocks, transposed convolution."""
 
-from __future__ import annotations
-
 from ircompile.importers.tflite.convolution import SAME, batched_convolution, clamp_of, narrow, weights_of
 from ircompile.importers.tflite.functions import unsigned
 from ircompile.importers.tflite.lowering import Lowering

@@ -1,7 +1,5 @@
 """Functions of one code of 16 bits, for which a table of all codes would be too large."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from ircompile.importers.tflite.lowering import Lowering

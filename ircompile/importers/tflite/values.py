@@ -1,7 +1,5 @@
 """What a tensor of the file is, while its operators are lowered."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ircompile.importers.tflite.layout import Activation

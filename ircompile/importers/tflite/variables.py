@@ -1,7 +1,5 @@
 """Variables: what a network writes down in one call and reads in the next."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 Each is a function that takes its parameters by name and returns a graph; `SPACES` lists values worth trying.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from ircompile.ir.families.blocks import rounded

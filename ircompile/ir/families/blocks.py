@@ -1,7 +1,5 @@
 """Layers with random weights, of which families of networks are built."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The MobileNets, versions 1 to 4."""
 
-from __future__ import annotations
-
 from ircompile.ir.families.blocks import Layers, repeated, rounded
 from ircompile.ir.graph import Graph
 

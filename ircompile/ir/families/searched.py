@@ -1,7 +1,5 @@
 """Networks that were found by search, and heads: EfficientNet-Lite, ProxylessNAS, blocks as MCUNet's, FOMO."""
 
-from __future__ import annotations
-
 from ircompile.ir.families.blocks import Layers, repeated, rounded
 from ircompile.ir.families.mobilenets import V2_BLOCKS
 from ircompile.ir.graph import Graph

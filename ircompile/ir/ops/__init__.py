@@ -1,7 +1,5 @@
 """The operators, one file each: what is known of an op stands there. `op.py` says what may be asked."""
 
-from __future__ import annotations
-
 from ircompile.ir.ops.argmax import ArgMax
 from ircompile.ir.ops.binary import Binary, BinaryKind, Constant
 from ircompile.ir.ops.blocks import DepthToSpace, SpaceToDepth

@@ -1,7 +1,5 @@
 """The channel of the largest code."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Element-wise ops of two tensors, or of a tensor and a constant, with broadcasting."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product

@@ -1,7 +1,5 @@
 """Blocks of pixels folded into channels, and back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

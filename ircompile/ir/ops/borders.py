@@ -4,8 +4,6 @@ All output positions whose windows keep the same taps compute the same function.
 classes, the interior and its borders, so that "for every position" becomes "for every class".
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Tensors put one behind the other along an axis."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 

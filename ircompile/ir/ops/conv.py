@@ -1,7 +1,5 @@
 """Convolution; a fully connected layer is one of kernel 1 x 1 on a map of one pixel."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A tensor written once more, in another layout; lowering puts it where a kernel asks for one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ircompile.ir.ops.op import ChannelByChannel, RowByRow, Selecting

@@ -1,7 +1,5 @@
 """Depthwise convolution with any channel multiplier."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """The largest or smallest code over rows, columns or both, found while rows pass."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

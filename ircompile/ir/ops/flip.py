@@ -1,7 +1,5 @@
 """uint8 <-> int8 at equal scale: XOR 0x80."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Columns or channels in another order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Pixels scaled to a length of one (TFLite Micro `reference/integer_ops/l2normalization.h`)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What an op's own parameters may be, whatever file they come from: types, ranges, and the constants it names."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache

@@ -1,7 +1,5 @@
 """Mean, or sum, over the rows, the columns or both, accumulated while rows pass."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

@@ -1,7 +1,5 @@
 """Ops that only move bytes: reshape and transpose."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

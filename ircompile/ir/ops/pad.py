@@ -1,7 +1,5 @@
 """Padding with a constant code."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """A function of a byte, one for all channels or one a channel: raw camera pixels to codes, codes to codes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

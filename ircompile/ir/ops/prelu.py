@@ -1,7 +1,5 @@
 """A rectifier whose negative side has a slope a channel."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product

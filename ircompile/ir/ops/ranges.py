@@ -1,7 +1,5 @@
 """Intervals of codes and of accumulators, channel by channel: what the ops' own bounds are made of."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.ir.numerics import Requant, quantize_multiplier, requantize

@@ -1,7 +1,5 @@
 """What ops have in common that take rows in one after the other, and give out a row when they have seen all."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Literal

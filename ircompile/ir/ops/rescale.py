@@ -1,7 +1,5 @@
 """A code at another scale: QUANTIZE between types, and rectifiers, where a table of codes would be too large."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Resizing of height and width, to the nearest pixel or bilinearly."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal

@@ -1,7 +1,5 @@
 """A sum of rows that moves on: new rows are added to it, old ones are taken away."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

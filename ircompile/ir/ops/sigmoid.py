@@ -3,8 +3,6 @@
 Source of the arithmetic: TensorFlow Lite Micro `kernels/internal/reference/integer_ops/logistic.h` and `tanh.h`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """A part of a tensor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

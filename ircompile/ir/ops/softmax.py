@@ -6,8 +6,6 @@
 out = floor((2 * E[max - x] * K + S) / (2 * S)) + zp with S the sum of the E times 2^8, K = 2^8 * floor(1 / s_out).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal

@@ -1,7 +1,5 @@
 """Any function of one int8 code, as 256 entries."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Transposed convolution, which makes maps larger."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

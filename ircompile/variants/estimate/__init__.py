@@ -1,7 +1,5 @@
 """Does it fit, what blocks it, what would make it fit: answers in a moment, from a bound and a coarse plan."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

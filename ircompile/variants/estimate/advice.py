@@ -1,7 +1,5 @@
 """What would make a model fit: other ways to plan it, then smaller forms of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import floor, sqrt

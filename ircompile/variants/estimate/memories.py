@@ -1,7 +1,5 @@
 """Several memories: whether they hold a plan that was found in a moment."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 

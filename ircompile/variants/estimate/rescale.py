@@ -1,7 +1,5 @@
 """The same network at another input size, to ask what it would need: weights do not depend on the size."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from ircompile.errors import CompileError

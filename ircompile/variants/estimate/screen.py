@@ -1,7 +1,5 @@
 """Whether a graph fits, with as little planning as that takes: for the many candidates of a search."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """What TFLite Micro would need, measured in a process of its own: its C++ may abort on what it refuses."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import subprocess

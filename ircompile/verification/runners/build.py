@@ -1,7 +1,5 @@
 """Call compilers and the tools beside them; what they say becomes a CompileError."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Executed instructions, per layer, from a QEMU plugin of ours; and cycles estimated from them."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -1,7 +1,5 @@
 """Build a firmware of one's own around the emitted C, and run it on an emulated board."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Run emitted C on this machine, under the address and undefined-behaviour sanitizers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

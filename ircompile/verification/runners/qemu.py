@@ -1,7 +1,5 @@
 """Run emitted C on an emulated Cortex-M board, and count what it executes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the emitted C occupies in flash, as the target's own compiler says."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Mapping
