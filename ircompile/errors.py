@@ -58,3 +58,8 @@ class InternalError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.problem}"
+
+
+def cause_of(error: Exception) -> str:
+    """What a system or a library says is wrong with a file, without the file's name."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -142,6 +142,8 @@ def c_name(name: str | None, file_stem: str) -> str:
         name = name if name[:1].isalpha() and name not in C_WORDS | HEADERS else f"model_{name}"
     if name in HEADERS:
         raise CompileError("--name", f"{name}.h is a header of the C library", "names of no such header")
-    if not C_NAME.match(name) or name in C_WORDS:
-        raise CompileError("--name", f"{name!r} is no C identifier", "letters, digits and underscores")
+    if name in C_WORDS:
+        raise CompileError("--name", f"{name!r} is a word of C's own", "names that C leaves to programs")
+    if not C_NAME.match(name):
+        raise CompileError("--name", f"{name!r} is no C identifier", "letters, digits, underscores; no digit first")
     return name

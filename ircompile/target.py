@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from ircompile.errors import CompileError
 from ircompile.interface import C_WORDS
@@ -229,6 +229,7 @@ def read_tables(data: dict[str, Any], key: str, path: Path) -> list[dict[str, An
 def build_record(kind: type[_T], values: dict[str, Any], path: Path) -> _T:
     """Make the dataclass ``kind`` from ``values``: no key missing, none unknown, plain values of its type."""
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    types = get_type_hints(kind)
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise CompileError(str(path), f"unknown key '{unknown[0]}'", ", ".join(fields))
@@ -237,7 +238,9 @@ def build_record(kind: type[_T], values: dict[str, Any], path: Path) -> _T:
             if field.default is dataclasses.MISSING:
                 raise CompileError(str(path), f"key '{name}' is missing")
             continue
-        expected = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float)}.get(str(field.type))
+        expected = {str: (str,), int: (int,), bool: (bool,), float: (int, float)}.get(types[name])
         if expected and type(values[name]) not in expected:
-            raise CompileError(str(path), f"'{name}' is {values[name]!r}", f"a value of type {field.type}")
+            raise CompileError(
+                str(path), f"'{name}' is {values[name]!r}", f"a value of type {types[name].__name__}"
+            )
     return kind(**values)

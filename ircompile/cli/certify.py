@@ -9,7 +9,7 @@ from ircompile.cli.arguments import add_model, add_unverified, folder
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing
 from ircompile.cli.models import confirmed_from, original_of
-from ircompile.cli.verify import rung_data, rungs_of
+from ircompile.cli.verify import rung_data, rungs
 from ircompile.emit.writing import write_files
 from ircompile.export.evidence import evidence
 from ircompile.report import compared_text, report_data
@@ -20,7 +20,7 @@ def _fill(to: argparse.ArgumentParser) -> None:
     add_model(to)
     proof = to.add_argument_group("evidence")
     proof.add_argument(
-        "--on", default="numpy,host", metavar="RUNGS", help="of numpy, host, qemu (default: numpy,host)"
+        "--on", type=rungs, default="numpy,host", metavar="RUNGS", help="of numpy, host, qemu (default: numpy,host)"
     )
     proof.add_argument(
         "-o", "--output", type=folder, metavar="DIR", help="folder to write to (default: ./NAME_evidence)"
@@ -30,11 +30,10 @@ def _fill(to: argparse.ArgumentParser) -> None:
 
 def certify(arguments: argparse.Namespace) -> int:
     """Compiles, compares on all rungs and layer by layer, and writes the folder; 1 where anything differs."""
-    rungs = rungs_of(arguments.on)
     compiled, comparison = confirmed_from(arguments)
     vectors = ladder.vectors_for(compiled.graph, 2)
-    with doing(f"verifying on {arguments.on}"):
-        climbed = [rung_data(rung) for rung in ladder.climb(compiled, rungs, vectors)]
+    with doing(f"verifying on {', '.join(arguments.on)}"):
+        climbed = [rung_data(rung) for rung in ladder.climb(compiled, arguments.on, vectors)]
     alone = None
     if comparison.reference:
         original = original_of(arguments)

@@ -14,7 +14,7 @@ from ircompile.cli.explore import front_of
 from ircompile.cli.models import board_of, compiled_from, confirmed_from
 from ircompile.cli.summary import print_summary
 from ircompile.cli.timing import list_the_boards, print_measured, read_text, timing_rows
-from ircompile.cli.verify import compare_more, rung_data, rungs_of, unlike
+from ircompile.cli.verify import compare_more, rung_data, rungs, unlike
 from ircompile.emit.writing import sha256, write_files
 from ircompile.errors import CompileError
 from ircompile.export.selftest import selftest_files
@@ -33,7 +33,7 @@ def _fill_compile(to: argparse.ArgumentParser) -> None:
     report = to.add_argument_group("for the report")
     report.add_argument("--bench", action="store_true", help="count instructions per layer under QEMU")
     report.add_argument("--explore", action="store_true", help="find what less memory costs")
-    report.add_argument("--verify", metavar="RUNGS", help="verify on numpy, host, qemu (a list)")
+    report.add_argument("--verify", type=rungs, metavar="RUNGS", help="verify on numpy, host, qemu (a list)")
     add_comparisons(report)
     output = to.add_argument_group("output")
     output.add_argument("-o", "--output", type=folder, metavar="DIR", help="folder for the files (default: ./NAME)")
@@ -82,10 +82,10 @@ def compile_model(arguments: argparse.Namespace) -> int:
     return 1 if differ or any(map(unlike, more.values())) else 0
 
 
-def _climbed(compiled: Compiled, words: str) -> list[dict[str, Any]]:
+def _climbed(compiled: Compiled, names: list[str]) -> list[dict[str, Any]]:
     """The rungs climbed with seeded inputs."""
-    with doing(f"verifying on {words}"):
-        climb = ladder.climb(compiled, rungs_of(words), ladder.vectors_for(compiled.graph, 2))
+    with doing(f"verifying on {', '.join(names)}"):
+        climb = ladder.climb(compiled, names, ladder.vectors_for(compiled.graph, 2))
         return [rung_data(rung) for rung in climb]
 
 

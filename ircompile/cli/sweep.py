@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,9 @@ def _candidates(arguments: argparse.Namespace) -> list[Candidate]:
         given["size"] = tuple(map(int, arguments.sizes))
     families = [word for word in arguments.models if is_function(word)]
     found = [Candidate(word) for word in arguments.models if word not in families]
+    for word in arguments.models:
+        if word not in families:
+            _check_file(word)
     for family in families:
         function_of(family)
     if arguments.random is not None:
@@ -173,6 +177,14 @@ def _candidates(arguments: argparse.Namespace) -> list[Candidate]:
         space_of(family, given)
         found += grid(family, space)
     return found
+
+
+def _check_file(word: str) -> None:
+    """Raises CompileError where what is no family is no file either: a name that was misspelled."""
+    if not Path(word).exists() and not Path(word).suffix:
+        near = get_close_matches(word, FAMILIES, 1)
+        hint = f"did you mean {near[0]}?" if near else ""
+        raise CompileError("", f"{word!r} is neither a family nor a file", ", ".join(FAMILIES), hint)
 
 
 def _evaluate(arguments: argparse.Namespace, question: Question, candidates: list[Candidate], store: Store) -> None:

@@ -25,7 +25,7 @@ HELIUM = (
 def _fill(to: argparse.ArgumentParser) -> None:
     what = to.add_argument_group("what is compared")
     what.add_argument(
-        "--on", default="numpy,host", metavar="RUNGS", help="of numpy, host, qemu (default: numpy,host)"
+        "--on", type=rungs, default="numpy,host", metavar="RUNGS", help="of numpy, host, qemu (default: numpy,host)"
     )
     what.add_argument(
         "--against", choices=PROFILES, metavar="PROFILE", help=f"and with this framework: {', '.join(PROFILES)}"
@@ -44,15 +44,14 @@ def _fill(to: argparse.ArgumentParser) -> None:
 
 def verify_model(arguments: argparse.Namespace) -> int:
     """Climbs the ladder, and compares what else was asked for; 1 if any of it differs."""
-    rungs = rungs_of(arguments.on)
     compiled = compiled_from(arguments)
     vectors = [call for path in arguments.inputs or [] for call in read_calls(compiled.graph, path)]
     vectors += ladder.vectors_for(compiled.graph, arguments.random, arguments.seed) if arguments.random > 0 else []
     if not vectors:
         raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
     extra = compare_more(arguments, compiled, vectors, arguments.against)
-    results = [rung_data(rung) for rung in _climbed(arguments, compiled, rungs, vectors)]
-    if compiled.target.features.mve and ("host" in rungs or arguments.accuracy):
+    results = [rung_data(rung) for rung in _climbed(arguments, compiled, vectors)]
+    if compiled.target.features.mve and ("host" in arguments.on or arguments.accuracy):
         ERR.print(HELIUM, markup=False)
     if arguments.json:
         print_json({"rungs": results, **extra} if extra else results)
@@ -82,9 +81,7 @@ def unlike(extra: dict[str, Any]) -> bool:
     return any(kind["differing"] > kind["ties"] for kind in kinds) or bool(extra.get("disagreements"))
 
 
-def _climbed(
-    arguments: argparse.Namespace, compiled: Compiled, rungs: list[str], vectors: list[ladder.Codes]
-) -> list[ladder.Rung]:
+def _climbed(arguments: argparse.Namespace, compiled: Compiled, vectors: list[ladder.Codes]) -> list[ladder.Rung]:
     results = []
     if arguments.against:
         with doing(f"comparing with {arguments.against}"):
@@ -93,20 +90,22 @@ def _climbed(
             results.append(rung)
     with doing("cutting the network"):
         inner = ladder.cut_where_wide(compiled)
-    climb = ladder.climb(compiled, rungs, vectors, inner)
-    for name in rungs:
+    climb = ladder.climb(compiled, arguments.on, vectors, inner)
+    for name in arguments.on:
         with doing(f"running on {name}"):
             results.append(next(climb))
     return results
 
 
-def rungs_of(words: str) -> list[str]:
+def rungs(text: str) -> list[str]:
     """The rungs in a list such as "numpy,host"."""
-    rungs = [word.strip() for word in words.split(",") if word.strip()]
-    unknown = [word for word in rungs if word not in ladder.RUNNERS]
-    if unknown or not rungs:
-        raise CompileError("rungs", f"unknown rung {', '.join(unknown)!r}", ", ".join(ladder.RUNNERS))
-    return rungs
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    unknown = [word for word in words if word not in ladder.RUNNERS]
+    if unknown or not words:
+        raise argparse.ArgumentTypeError(
+            f"unknown rung {', '.join(unknown)!r}; there are {', '.join(ladder.RUNNERS)}"
+        )
+    return words
 
 
 def rung_data(rung: ladder.Rung) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ircompile.errors import CompileError
+from ircompile.errors import CompileError, cause_of
 
 Files = Mapping[str, str | bytes]
 """Contents by path within the folder, with slashes."""
@@ -62,8 +62,7 @@ def write_files(folder: Path, files: Files) -> list[Path]:
 
 def reason(error: OSError) -> str:
     """What the system says is wrong, and of which file."""
-    text = error.strerror or str(error) or type(error).__name__
-    return f"{text}: {error.filename}" if error.filename else text
+    return f"{cause_of(error)}: {error.filename}" if error.filename else cause_of(error)
 
 
 def _hint(error: OSError) -> str:

@@ -92,7 +92,7 @@ def _placed(plan: Plan, constants: Sequence[Constant], flash: Sequence[MemoryReg
             total = sum(aligned(each.values.nbytes) for each in constants)
             raise CompileError(
                 f"--flash: {constant.node} {constant.role}",
-                f"no room for its {bytes_taken} bytes; the constants are {total} in all",
+                f"no room for its {bytes_taken:,} bytes; the constants are {total:,} in all",
                 "memories that hold all constants",
                 "give the last one more: --flash NAME=SIZE",
             )

@@ -69,7 +69,7 @@ def pixel_codes(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Ar
     source = graph.tensors[external.tensor]
     for option, values in (("--mean", mean), ("--std", std)):
         if len(values) not in (1, source.channels):
-            raise CompileError(option, f"{len(values)} values", f"1 or {source.channels}, one a channel")
+            raise CompileError(option, f"{len(values)} values", f"one, or one a channel of {source.channels}")
         if not all(map(isfinite, values)) or (option == "--std" and min(values) <= 0):
             raise CompileError(option, f"{', '.join(map(str, values))}", "finite numbers; --std above 0")
     pixels = UINT8.codes().astype(np.float32)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ircompile.errors import CompileError
+from ircompile.errors import CompileError, cause_of
 from ircompile.ir.tensor import Array
 from ircompile.verification.dataset import LISTS, Sample, read_dataset
 from ircompile.verification.inputs import ARRAYS, SUFFIXES
@@ -37,7 +37,9 @@ class Reading:
         try:
             array = _array(path)
         except (OSError, ValueError) as error:
-            raise CompileError(str(path), f"cannot be read: {error}", "one array of real numbers") from None
+            raise CompileError(
+                str(path), f"cannot be read: {cause_of(error)}", "one array of real numbers"
+            ) from None
         if array.shape == self.shape[1:]:
             array = array[np.newaxis]
         if array.shape != self.shape or not np.all(np.isfinite(array)):
@@ -57,7 +59,7 @@ class Reading:
                 )
                 pixels = np.asarray(resized, np.float32).reshape(height, width, channels)
         except (OSError, UnidentifiedImageError) as error:
-            raise CompileError(str(path), f"cannot be read: {error}", "a picture file") from None
+            raise CompileError(str(path), f"cannot be read: {cause_of(error)}", "a picture file") from None
         pixels = pixels[:, :, ::-1] if self.bgr else pixels
         real = (pixels - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(real.transpose(2, 0, 1) if first else real)[np.newaxis]

@@ -84,7 +84,9 @@ def layer_count(layers: Sequence[Mapping[str, Any]]) -> str:
     """How many layers there are, and how many of them come in parts of their channels."""
     parts = Counter(base_name(layer["name"]) for layer in layers)
     split = sum(count > 1 for count in parts.values())
-    return f"{len(parts)} layers" + (f", {split} of them split into parts of their channels" if split else "")
+    return f"{len(parts)} layer{'s' * (len(parts) != 1)}" + (
+        f", {split} of them split into parts of their channels" if split else ""
+    )
 
 
 def checked_text(checked: Mapping[str, int]) -> str:

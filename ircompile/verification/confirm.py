@@ -32,6 +32,7 @@ from ircompile.verification.sequences import CALLS, restart_after, run_vectors
 
 NAMES = {"tflm": "TensorFlow Lite Micro", "litert-ref": "LiteRT's reference kernels", "ort": "ONNX Runtime"}
 MODULES = {"tflm": "tflite_micro", "litert-ref": "ai_edge_litert", "ort": "onnxruntime"}
+RUNS = {"tflite": ("tflm", "litert-ref"), "onnx": ("ort",)}
 OTHERS = {"tflm": ("tflm", "litert-ref")}
 """What runs a file where its own framework is not installed or refuses it; with the rounding of that one."""
 OFF_BY_ONE = {op.__name__ for op in OPS if op.off_by_one}
@@ -86,7 +87,10 @@ class Confirmation:
             random = (CALLS if graph.states else INPUTS) - EXTREMES
             some = vectors_for(graph, random)[::-1]  # random ones first: extremes hide errors of layout
             self.vectors = some[: max(1, min(len(some), MACS // max(graph.macs(), 1)))]
-        profiles = OTHERS.get(self.own, (self.own,)) if kind_of(model, None) != "ir" else ()
+        kind = kind_of(model, None)
+        if reference and kind != "ir" and (reference == "ort") != (kind == "onnx"):
+            raise CompileError("--against", f"{NAMES[reference]} runs no {kind} files", ", ".join(RUNS[kind]))
+        profiles = OTHERS.get(self.own, (self.own,)) if kind != "ir" else ()
         self.profiles = [n for n in profiles if n == reference or importlib.util.find_spec(MODULES[n]) is not None]
         self._key = self._known_as()
         known = self._key in _KNOWN

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ircompile.errors import CompileError
+from ircompile.errors import CompileError, cause_of
 from ircompile.verification.inputs import SUFFIXES
 
 LISTS = ("labels.csv", "labels.txt")
@@ -80,7 +80,7 @@ def _listed(folder: Path, path: Path) -> list[_Found]:
     try:
         rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CompileError(str(path), f"cannot be read: {error}", "lines 'name,label'") from None
+        raise CompileError(str(path), f"cannot be read: {cause_of(error)}", "lines 'name,label'") from None
     found = []
     for line, row in enumerate(rows, 1):
         fields = [field.strip() for field in row]

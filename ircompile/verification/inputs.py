@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ircompile.errors import CompileError
+from ircompile.errors import CompileError, cause_of
 from ircompile.ir.bindings import to_graph
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.tensor import Array, Tensor
@@ -82,7 +82,9 @@ def _read_arrays(graph: Graph, path: Path) -> dict[str, Array]:
         with loaded as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError) as error:
-        raise CompileError(str(path), f"cannot be read: {error}", "an .npz of arrays, an .npy of one") from None
+        raise CompileError(
+            str(path), f"cannot be read: {cause_of(error)}", "an .npz of arrays, an .npy of one"
+        ) from None
 
 
 def read_picture(path: Path, tensor: Tensor) -> Array:
@@ -101,7 +103,7 @@ def read_picture(path: Path, tensor: Tensor) -> Array:
             resized = picture.convert(mode).resize((tensor.width, tensor.height), Image.Resampling.BILINEAR)
             pixels = np.asarray(resized, np.uint8).reshape(tensor.shape)
     except (OSError, UnidentifiedImageError) as error:
-        raise CompileError(str(path), f"cannot be read: {error}", "a picture file") from None
+        raise CompileError(str(path), f"cannot be read: {cause_of(error)}", "a picture file") from None
     return pixels if tensor.dtype == "uint8" else (pixels ^ np.uint8(FLIP)).view(np.int8)
 
 

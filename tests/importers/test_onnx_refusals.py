@@ -129,3 +129,26 @@ def test_pools_whose_padding_is_below_zero(kind: str, tmp_path: Path) -> None:
     y = net.node(kind, x, kernel_shape=[1, 1], strides=[1, 3], auto_pad="SAME_UPPER")
     net.output(net.qdq(y, 0.05, 9))
     refused(net.save(tmp_path), kind, "pads below zero")
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"), [("HardSwish", "no QuantizeLinear stands between"), ("LRN", "not supported")]
+)
+def test_a_function_behind_a_float_convolution_asks_for_a_quantizer(kind: str, says: str, tmp_path: Path) -> None:
+    """What is in the list of supported operators is not called unsupported."""
+    net = Net(1)
+    x = net.qdq(net.input([1, 3, 6, 6]), 0.05, 3)
+    weights = net.dq(net.const(net.codes(4, 3, 3, 3)), 0.01, 0)
+    net.output(
+        net.qdq(net.node(kind, net.node("Conv", x, weights), **({"size": 3} if kind == "LRN" else {})), 0.05, 3)
+    )
+    with pytest.raises(CompileError, match=says):
+        read_onnx(net.save(tmp_path))
+
+
+def test_a_function_of_two_activations_says_so(tmp_path: Path) -> None:
+    net = Net(1)
+    x, y = (net.qdq(net.input([1, 3, 6, 6], name=name), 0.05, 3) for name in ("left", "right"))
+    net.output(net.qdq(net.node("Pow", x, y), 0.05, 3))
+    with pytest.raises(CompileError, match="computes with several activations"):
+        read_onnx(net.save(tmp_path))

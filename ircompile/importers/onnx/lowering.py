@@ -84,11 +84,24 @@ class Context:
         if island is not None:
             return self._islands(self, value, island, target)
         if value.node.kind not in self.operators:
-            raise unsupported(value.node, self.operators)
+            raise self._no_table(value)
         try:
             return self.operators[value.node.kind].lower(self, value, target)
         except NONSENSE as error:
             raise nonsense(value.node, error) from error
+
+    def _no_table(self, expr: Expr) -> CompileError:
+        """Why an operator without a rule is no table: it is unknown, or a function of more than one activation.
+
+        Raises CompileError itself where no QuantizeLinear stands before it.
+        """
+        if expr.node.kind not in ELEMENTWISE:
+            return unsupported(expr.node, self.operators)
+        for operand in expr.args:
+            if operand is not None and constant(operand) is None:
+                self.real(operand, expr.node)
+        problem = "computes with several activations, or with a constant that varies along two axes"
+        return CompileError(expr.node.where, problem, "functions of one activation: tables of its 256 codes")
 
     def _enter(self, entry: Entry, target: Target, raw: OnnxNode) -> View:
         """A float graph input behind its QuantizeLinear: the graph input is the quantized tensor."""
