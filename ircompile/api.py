@@ -79,7 +79,7 @@ def compile(
     core = target if isinstance(target, Target) else load_target(target)
     blob, asked = weights == "blob", (tuple(outputs), stream, tuple(state), numerics)
     build = partial(
-        pipeline.build, graph, core, prefix, input, source, blob, ram, memory, flash, turn=path is not None,
+        pipeline.build, graph, core, prefix, input, source, blob, ram, memory, flash, either_way=path is not None,
         prefer=prefer,
     )  # fmt: skip
     if path is None:

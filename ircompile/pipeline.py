@@ -16,13 +16,13 @@ from ircompile.kernels.model import Lowered, Prefer, Program
 from ircompile.kernels.pack import pack
 from ircompile.passes import normalize
 from ircompile.passes.fold_pixels import fold_pixels
+from ircompile.passes.orientation import upright
 from ircompile.passes.stream_in_time import stream_in_time
 from ircompile.passes.tie_states import Pair, tie_states
-from ircompile.passes.turn import upright
 from ircompile.plan import Plan
 from ircompile.target import MemoryRegion, Target, distinct
 from ircompile.variants.choose import Ram, choose_plan
-from ircompile.variants.turns import choose_turn
+from ircompile.variants.orientation import choose_orientation
 
 Pixels = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation of pixels, in units of 0 to 255: one value for all channels or one a channel."""
@@ -83,7 +83,7 @@ def build(
     memory: Sequence[MemoryRegion] = (),
     flash: Sequence[MemoryRegion] = (),
     unverified: bool = False,
-    turn: bool = False,
+    either_way: bool = False,
     prefer: Prefer = "speed",
 ) -> Compiled:
     """The whole story: a model becomes C, a line a stage. `ircompile dump` prints what stands behind each line.
@@ -93,8 +93,9 @@ def build(
     a number of bytes to fit in. `memory` are the RAMs to plan for and `flash` the memories for constants, the
     fastest first (default: the target's). With `blob`, the weights become a file to be bound at run time.
     With `prefer` "size" constants are as small as they can be, at a cost in instructions.
-    `source` and `unverified` stand in the C: where it is from, and that its framework was not asked. With `turn`, a
-    network over one axis may be compiled with height and width changed over (`choose_turn`), and so is its `graph`.
+    `source` and `unverified` stand in the C: where it is from, and that its framework was not asked. With
+    `either_way`, a network over one axis, and its `graph`, may have height and width exchanged
+    (`choose_orientation`).
 
     Raises CompileError where the model is not supported or nothing fits, and InternalError where a check of what
     was made finds a mistake.
@@ -104,7 +105,7 @@ def build(
 
     graph = normalize(load(model)) if isinstance(model, Path) else model
     choose = partial(choose_plan, target=target, input_mode=input_mode, ram=ram, memory=memories, reserved=pointer)
-    chosen, graph = choose_turn(graph, choose, input_mode, ram) if turn else (choose(graph), graph)
+    chosen, graph = choose_orientation(graph, choose, input_mode, ram) if either_way else (choose(graph), graph)
     program = pack(chosen.lowered, chosen.plan, target, () if blob else flashes, prefer)
     checked = check(program, graph.pruned)
     source = source or graph.name

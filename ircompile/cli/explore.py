@@ -16,8 +16,8 @@ from ircompile.ir.graph import Graph
 from ircompile.report import front_picture
 from ircompile.target import Target
 from ircompile.variants.choose import choose_plan, explore
+from ircompile.variants.orientation import choose_orientation
 from ircompile.variants.tradeoffs import PlanVariant
-from ircompile.variants.turns import choose_turn
 
 Point = dict[str, int]
 OPTIONS = {"auto": "--ram auto (default)", "min": "--ram min"}
@@ -32,7 +32,7 @@ def named_plans(graph: Graph, target: Target, mode: InputMode) -> dict[str, Poin
     """The plans that have a word of their own: those of `--ram auto` and `--ram min`."""
     words: tuple[Literal["auto", "min"], ...] = ("auto", "min")
     choose = partial(choose_plan, target=target, input_mode=mode)
-    return {word: _point(choose_turn(graph, partial(choose, ram=word), mode, word)[0]) for word in words}
+    return {word: _point(choose_orientation(graph, partial(choose, ram=word), mode, word)[0]) for word in words}
 
 
 def _point(fitted: PlanVariant) -> Point:

@@ -52,7 +52,7 @@ def compiled_from(arguments: argparse.Namespace, graph: Graph | None = None, unv
             arguments.memory,
             arguments.flash,
             unverified,
-            turn=True,
+            either_way=True,
             prefer=arguments.prefer,
         )
 

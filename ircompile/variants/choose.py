@@ -15,7 +15,7 @@ from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.passes.compute_twice import compute_twice
-from ircompile.passes.turn import turned, upright
+from ircompile.passes.orientation import transposed, upright
 from ircompile.plan import check_input_mode
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.costs import SegmentCosts
@@ -114,7 +114,7 @@ def first_within(
 def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[PlanVariant]:
     """The Pareto front of memory and instructions, fastest first; `choose_plan` finds each variant by its bytes."""
     remembered, records = shortcuts(), list[PlanVariant]()
-    other = turned(graph)
+    other = transposed(graph)
     ways = [graph] if other is None else [upright(graph)] if input_mode == "rows" else [graph, other]
     for form in (form for way in ways for form in gate_forms(in_order(way, target, input_mode, remembered))):
         least = inf

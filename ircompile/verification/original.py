@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ircompile.ir.graph import Graph
 from ircompile.passes.fold_pixels import codes_of_pixels
-from ircompile.passes.turn import upright
+from ircompile.passes.orientation import upright
 from ircompile.pipeline import Pixels, read
 from ircompile.verification.fed_back import fed_back
 from ircompile.verification.ladder import Codes

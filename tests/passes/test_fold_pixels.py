@@ -109,7 +109,7 @@ def test_the_command_line_folds_and_verifies_against_the_framework(
 @pytest.mark.parametrize(
     ("mean", "std", "says"),
     [
-        ((1.0, 2.0), (1.0,), "2 values .supported: 1 or 3"),
+        ((1.0, 2.0), (1.0,), "2 values .supported: one, or one a channel of 3"),
         ((1.0,), (0.0,), "--std above 0"),
         ((float("nan"),), (1.0,), "finite numbers"),
         ((1.0,), (-3.0,), "--std above 0"),

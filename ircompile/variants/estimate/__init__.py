@@ -10,7 +10,7 @@ from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.candidates import saved_by_codings
 from ircompile.kernels.lower import lower
-from ircompile.passes.turn import upright
+from ircompile.passes.orientation import upright
 from ircompile.plan import check_input_mode
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.work import instructions

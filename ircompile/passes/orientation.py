@@ -23,8 +23,8 @@ ALONG_CHANNELS = (
 )  # fmt: skip
 
 
-def turned(graph: Graph) -> Graph | None:
-    """The graph with height and width changed over; None where it has two axes, or an op that is not known here."""
+def transposed(graph: Graph) -> Graph | None:
+    """The graph with height and width exchanged; None where it has two axes, or an op that is not known here."""
     shapes = [tensor.shape for tensor in graph.tensors.values()]
     long = any(max(shape[:2]) > 1 for shape in shapes)
     if graph.states or not long or (any(s[0] > 1 for s in shapes) and any(s[1] > 1 for s in shapes)):
@@ -32,7 +32,7 @@ def turned(graph: Graph) -> Graph | None:
     consts: dict[str, Array] = dict(graph.consts)
     nodes = []
     for node in graph.nodes:
-        op = _turned(node, graph, consts)
+        op = _transposed(node, graph, consts)
         if op is None:
             return None
         nodes.append(replace(node, op=op))
@@ -45,11 +45,11 @@ def turned(graph: Graph) -> Graph | None:
 def upright(graph: Graph) -> Graph:
     """The graph with the only axis of its tensors as rows; as it is, where it has two."""
     flat = all(tensor.height == 1 for tensor in graph.tensors.values())
-    return (turned(graph) if flat else None) or graph
+    return (transposed(graph) if flat else None) or graph
 
 
-def _turned(node: Node, graph: Graph, consts: dict[str, Array]) -> ops.Op | None:
-    """A node's op over the other axis; weights are turned in `consts`."""
+def _transposed(node: Node, graph: Graph, consts: dict[str, Array]) -> ops.Op | None:
+    """A node's op over the other axis; weights are transposed in `consts`."""
     match node.op:
         case ops.Conv() as op:
             consts[op.weights] = np.ascontiguousarray(graph.consts[op.weights].swapaxes(1, 2))

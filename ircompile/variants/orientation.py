@@ -5,23 +5,23 @@ from collections.abc import Callable
 from ircompile.errors import CompileError
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
-from ircompile.passes.turn import turned, upright
+from ircompile.passes.orientation import transposed, upright
 from ircompile.variants.choose import Ram
 from ircompile.variants.tradeoffs import PlanVariant
 
-WORTH_TURNING = 0.9  # of the bytes: for less the faster of both is taken
+WORTH_TRANSPOSING = 0.9  # of the bytes: for less the faster of both is taken
 
 
-def choose_turn(
+def choose_orientation(
     graph: Graph, choose: Callable[[Graph], PlanVariant], input_mode: InputMode, ram: Ram
 ) -> tuple[PlanVariant, Graph]:
-    """The plan that `choose` finds, and its graph: of a network over one axis, that or the turned one.
+    """The plan that `choose` finds, and its graph: of a network over one axis, that or the transposed one.
 
     `ram` is what `choose` looks for. With a number of bytes it is the faster; with "min" the smaller; else the one
     that needs a tenth less, or the faster if neither does. Rows that are pushed are moments: a window of one row is
-    turned. Raises CompileError as `choose` does.
+    transposed. Raises CompileError as `choose` does.
     """
-    other = turned(graph)
+    other = transposed(graph)
     if other is None:
         return choose(graph), graph
     if input_mode == "rows":
@@ -38,5 +38,5 @@ def choose_turn(
     if ram == "min":
         return min(found, key=lambda each: (each[0].ram, each[0].work))
     least = min(plan.ram for plan, _ in found)
-    close = [each for each in found if isinstance(ram, int) or least > WORTH_TURNING * each[0].ram]
+    close = [each for each in found if isinstance(ram, int) or least > WORTH_TRANSPOSING * each[0].ram]
     return min(close, key=lambda each: (each[0].work, each[0].ram))

@@ -18,11 +18,11 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.passes import normalize
-from ircompile.passes.turn import turned, upright
+from ircompile.passes.orientation import transposed, upright
 from ircompile.pipeline import read
 from ircompile.target import load_target
 from ircompile.variants.choose import choose_plan
-from ircompile.variants.turns import choose_turn
+from ircompile.variants.orientation import choose_orientation
 
 
 def over_time(flat: bool, rounding: str = "double") -> Graph:
@@ -53,10 +53,10 @@ def over_time(flat: bool, rounding: str = "double") -> Graph:
 @pytest.mark.parametrize("rounding", ["double", "float32_even"])
 def test_codes_stay_where_they_are(flat: bool, rounding: str) -> None:
     graph = over_time(flat, rounding)
-    other = turned(graph)
+    other = transposed(graph)
     assert other is not None
     assert {t.height for t in other.tensors.values()} == {t.width for t in graph.tensors.values()}
-    back = turned(other)
+    back = transposed(other)
     assert back is not None
     assert (back.nodes, back.tensors, back.inputs) == (graph.nodes, graph.tensors, graph.inputs)
     for codes in codes_for(graph, 5):
@@ -65,15 +65,15 @@ def test_codes_stay_where_they_are(flat: bool, rounding: str) -> None:
             np.testing.assert_array_equal(found[name].reshape(-1), wanted.reshape(-1))
 
 
-def test_what_is_not_turned() -> None:
+def test_what_is_not_transposed() -> None:
     """Two axes, memory, vectors, an op that is not known."""
     net = Net((4, 4, 2))
-    assert turned(net.graph(net.conv("x", 3))) is None
-    assert turned(normalize(wake_word())) is None
+    assert transposed(net.graph(net.conv("x", 3))) is None
+    assert transposed(normalize(wake_word())) is None
     net = Net((1, 1, 8))
-    assert turned(net.graph(net.conv("x", 3))) is None
+    assert transposed(net.graph(net.conv("x", 3))) is None
     net = Net((6, 1, 8))
-    assert turned(net.graph(net.add("moved", ops.Transpose((2, 1, 0)), ("x",), 0.05, 0))) is None
+    assert transposed(net.graph(net.add("moved", ops.Transpose((2, 1, 0)), ("x",), 0.05, 0))) is None
     tall = over_time(False)
     assert upright(tall) is tall
     assert {t.width for t in upright(over_time(True)).tensors.values()} == {1}
@@ -86,13 +86,15 @@ def test_bytes_choose(tmp_path: Path) -> None:
     for flat in (False, True):
         graph = normalize(over_time(flat))
         resident = partial(choose_plan, target=target, input_mode="resident")
-        least, form = choose_turn(graph, resident, "resident", "auto")
+        least, form = choose_orientation(graph, resident, "resident", "auto")
         assert form.tensors["x"].shape == (64, 1, 2)
-        fast, other = choose_turn(graph, partial(resident, ram=100_000), "resident", 100_000)
+        fast, other = choose_orientation(graph, partial(resident, ram=100_000), "resident", 100_000)
         assert other.tensors["x"].shape == (1, 64, 2)
         assert fast.work < least.work
         assert fast.ram > least.ram
-        rows, form = choose_turn(graph, partial(choose_plan, target=target, input_mode="rows"), "rows", "auto")
+        rows, form = choose_orientation(
+            graph, partial(choose_plan, target=target, input_mode="rows"), "rows", "auto"
+        )
         assert form.tensors["x"].height == 64
         arenas.append((least.ram, fast.ram, rows.ram))
     assert arenas[0] == arenas[1]
@@ -102,12 +104,12 @@ def test_the_least_is_that_of_both_ways() -> None:
     """Also where it is less by a few bytes only, and slower."""
     net, target = Net((1, 40, 32)), load_target("cortex-m4")
     graph = normalize(net.graph(net.conv("x", 16)))
-    other = turned(graph)
+    other = transposed(graph)
     assert other is not None
     choose = partial(choose_plan, target=target, input_mode="resident", ram="min")
     both = [choose(form).ram for form in (graph, other)]
     assert 0.9 * max(both) < min(both) < max(both)
-    assert choose_turn(graph, choose, "resident", "min")[0].ram == min(both)
+    assert choose_orientation(graph, choose, "resident", "min")[0].ram == min(both)
 
 
 @pytest.mark.toolchain
