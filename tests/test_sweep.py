@@ -74,7 +74,8 @@ def test_a_family_is_swept(capsys: pytest.CaptureFixture[str]) -> None:
     assert [each["model"] for each in found] == names
     assert [each["fits"] for each in found] == [True, False, True, False]
     alone = analyze_graph(normalize(FAMILIES["mobilenet_v2"](0.35, 96), prune=False), M4, advise=False)
-    assert (found[3]["basis"], found[3]["lower_bound"]) == ("bound", alone.lower_bound)  # not planned for nothing
+    assert found[3]["basis"] == "bound"  # not planned for nothing
+    assert 20_000 < found[3]["lower_bound"] <= alone.lower_bound
     assert run("sweep", "mobilenet_v2", "--target", "m4", "--widths", "0.35", "--sizes", 96, "-j", 1, "--json") == 0
     (plain,) = valid(capsys.readouterr().out, "sweep")
     assert (plain["arena"], plain["basis"]) == (alone.arena, "planned")

@@ -10,12 +10,12 @@ from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import Concat
 from ircompile.plan.allocations import Allocation
-from ircompile.plan.bound import lower_bound
 from ircompile.plan.candidate import CandidatePlan, aligned
 from ircompile.plan.fast import shortcuts
 from ircompile.plan.memories import MemoryMap, one_arena
 from ircompile.plan.model import MOST_STEPS, POSITION_BYTES, Block, Buffer, Demand, Layout, Plan
-from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
+from ircompile.plan.peak_bound import bound_beside
+from ircompile.plan.scheduled_graph import line_buffer_name
 from ircompile.plan.search import find_default, find_least
 
 
@@ -49,7 +49,6 @@ def lay_out(candidate: CandidatePlan, memory_map: MemoryMap | None = None) -> Pl
     scheduled, memory_map = candidate.scheduled, memory_map or one_arena(candidate)
     bases = memory_map.bases
     buffers, line_buffers = buffers_of(candidate, bases)
-    plain = ScheduledGraph(scheduled.graph, scheduled.demands, shortcuts=scheduled.shortcuts)
     return Plan(
         graph=scheduled.graph,
         input_mode="rows" if candidate.rows_input else "resident",
@@ -69,7 +68,7 @@ def lay_out(candidate: CandidatePlan, memory_map: MemoryMap | None = None) -> Pl
         arena_bytes=sum(region.bytes for region in memory_map.regions),
         regions=memory_map.regions,
         peak_live=candidate.peak_bytes + candidate.lasting_bytes,
-        lower_bound=lower_bound(plain, candidate.rows_input),
+        lower_bound=bound_beside(candidate),
         state_bytes=candidate.state_bytes,
     )
 

@@ -101,12 +101,17 @@ def _range_minimum(values: Array, start: Array, stop: Array) -> Array:
 
 def lower_bound(scheduled: ScheduledGraph, rows_input: bool) -> int:
     """Bytes, without counters, that every plan needs which places whole rows and computes each of them once."""
-    graph = scheduled.graph
+    between, during = state_bytes(scheduled.graph)
+    return max(between, during + _of_one_call(scheduled, rows_input))
+
+
+def state_bytes(graph: Graph) -> tuple[int, int]:
+    """Bytes of the rows that the next call keeps: between two calls, and at the least during a call."""
     between = during = 0
     for state in graph.states:
         new, row_bytes = graph.fresh(state.tensor).height, graph.tensors[state.tensor].row_bytes
         between, during = between + state.rows * row_bytes, during + max(state.rows - new, 0) * row_bytes
-    return max(between, during + _of_one_call(scheduled, rows_input))
+    return between, during
 
 
 def _of_one_call(scheduled: ScheduledGraph, rows_input: bool) -> int:

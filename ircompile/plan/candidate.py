@@ -95,7 +95,7 @@ class CandidatePlan:
     @cached_property
     def segment_peaks(self) -> list[int]:
         """The most bytes alive in each segment, the greatest first."""
-        return sorted((int(self.live[span].max()) for span in self._spans), reverse=True)
+        return sorted((int(self.live[span].max()) for span in self.spans), reverse=True)
 
     @property
     def peak_time(self) -> int:
@@ -105,11 +105,11 @@ class CandidatePlan:
     @property
     def peak_times(self) -> list[int]:
         """The first such time in each segment that has as high a peak."""
-        times = [span.start + int(self.live[span].argmax()) for span in self._spans]
+        times = [span.start + int(self.live[span].argmax()) for span in self.spans]
         return [time for time in times if self.live[time] == self.peak_bytes]
 
     @property
-    def _spans(self) -> list[slice]:
+    def spans(self) -> list[slice]:
         """From which time to which each segment runs."""
         ends = np.cumsum([times.end for times in self._segment_times]).tolist()
         return [slice(first, stop) for first, stop in pairwise([0, *ends])]

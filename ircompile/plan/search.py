@@ -14,6 +14,7 @@ from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.model import Demand
 from ircompile.plan.partition import neighbours, partition
+from ircompile.plan.peak_bound import bound_beside
 from ircompile.plan.schedule import Segment
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.settings import LINE_BUFFER_EFFORT, NEAR_LEAST, SEARCH_EFFORT
@@ -30,7 +31,7 @@ def find_default(
     """
     shortcuts = shortcuts or Shortcuts()
     plain = find_candidate(ScheduledGraph(graph, demands, shortcuts=shortcuts), input_mode)
-    if plain.size <= NEAR_LEAST * lower_bound(plain.scheduled, plain.rows_input):
+    if _near_bound(plain):
         return plain
     least = find_least(graph, demands, input_mode, shortcuts)
     if plain.size <= NEAR_LEAST * least.size:
@@ -38,6 +39,14 @@ def find_default(
     most, without = NEAR_LEAST * least.size, SegmentCosts(plain.scheduled, plain.rows_input)
     low = [segment for segment in least.segments if least.arena_bytes(without.live(segment)) <= most]
     return fewer_line_buffers(least, low, most)
+
+
+def _near_bound(candidate: CandidatePlan) -> bool:
+    """Whether a candidate without line buffers is within NEAR_LEAST of what every plan needs."""
+    least = candidate.size / NEAR_LEAST
+    if least <= lower_bound(candidate.scheduled, candidate.rows_input):
+        return True
+    return least <= candidate.least_arena and least <= bound_beside(candidate)
 
 
 def fewer_line_buffers(candidate: CandidatePlan, segments: Sequence[Segment], most: float) -> CandidatePlan:

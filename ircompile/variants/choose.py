@@ -17,12 +17,12 @@ from ircompile.kernels.lower import lower
 from ircompile.passes.compute_twice import compute_twice
 from ircompile.passes.orientation import transposed, upright
 from ircompile.plan import check_input_mode
-from ircompile.plan.bound import lower_bound
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.fast import shortcuts
 from ircompile.plan.memories import in_memories, too_small
 from ircompile.plan.order import orders_of
 from ircompile.plan.partition import partition
+from ircompile.plan.peak_bound import bound_beside
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.settings import MOST_WORK, ORDER_EFFORT, PARTITION_EFFORT, WORTH_COMPUTING_TWICE
 from ircompile.plan.shortcuts import Shortcuts
@@ -173,7 +173,7 @@ def too_large(graph: Graph, best: PlanVariant, ram: int) -> TooLarge:
     """
     candidate = best.candidate
     held = sorted(candidate.held(candidate.peak_time).items(), key=lambda pair: -pair[1])[:5]
-    bound = lower_bound(ScheduledGraph(best.lowered.graph, best.lowered.demands), candidate.rows_input)
+    bound = bound_beside(candidate)
     holds = ", ".join(f"{name} {size:,}" for name, size in held)
     layers = "its layers, split into parts of their channels as here," if best.parts else "its layers"
     rows = ""

@@ -48,7 +48,7 @@ def test_why_the_arena_has_so_many_bytes(digits: PlanVariant) -> None:
     table = [int(n.replace(",", "")) for n in re.findall(r"^\| \**([\d,]+)\** \|", PAGE, re.MULTILINE)]
     assert table == [*held.values(), candidate.peak_bytes, lost, candidate.counter_bytes, plan.arena_bytes]
     assert [candidate.root_of("add_3"), *list(held)[1:]] == [*held]
-    assert f"`plan/bound.py`; {plan.lower_bound:,} here" in PAGE
+    assert f"`plan/peak_bound.py`; {plan.lower_bound:,} here" in PAGE
     assert print_plan(plan).splitlines()[0] in PAGE
     assert peak_text(plan) in PAGE
 

@@ -12,6 +12,7 @@ from ircompile.kernels.candidates import saved_by_codings
 from ircompile.kernels.lower import lower
 from ircompile.passes.orientation import upright
 from ircompile.plan import check_input_mode
+from ircompile.plan.peak_bound import bound_beside
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.work import instructions
 from ircompile.target import MemoryRegion, Target, distinct
@@ -95,7 +96,7 @@ def analyze_graph(
         constants=constant_bytes(graph) - saved_by_codings(graph, target),
         arena=found.bytes,
         basis="planned" if found.placed else "estimated",
-        lower_bound=found.bound,
+        lower_bound=bound_beside(found.coarse),
         peak_layer=node.name,
         peak_source=node.source,
         held=tuple(found.holds[:5]),
