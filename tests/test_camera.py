@@ -52,7 +52,9 @@ int main(void)
 def network(channels: int, unsigned: bool) -> Graph:
     net = Net((HEIGHT, WIDTH, channels), dtype="uint8" if unsigned else "int8")
     net.conv(net.add("flip", ops.Flip(), ("x",)) if unsigned else "x", 4, (3, 3), (2, 2))
-    return net.graph()
+    graph = net.graph()
+    tensor = replace(graph.tensors["x"], scale=1 / 255, zero_point=0 if unsigned else -128)
+    return replace(graph, tensors={**graph.tensors, "x": tensor})
 
 
 def expected(rgb: Array, channels: int) -> Array:
@@ -93,19 +95,25 @@ def test_every_pixel(channels: int, unsigned: bool, compiler: str, tmp_path: Pat
 
 
 def test_the_header_says_which_range_a_pixel_has() -> None:
-    graph = network(3, False)
-    tensor = replace(graph.tensors["x"], scale=1 / 255, zero_point=-128)
-    graph = replace(graph, tensors={**graph.tensors, "x": tensor})
-    header = str(build(graph, load_target("host"), "net").files()["net.h"])
+    header = str(build(network(3, False), load_target("host"), "net").files()["net.h"])
     assert "0 for black to 1 for white" in header
 
 
-@pytest.mark.parametrize("shape", [(9, 7, 4), (1, 40, 3)])
-def test_what_is_no_picture_has_no_camera_helpers(shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("shape", "scale", "zero_point"),
+    [((9, 7, 4), 1 / 255, -128), ((1, 40, 3), 1 / 255, -128), ((49, 10, 1), 0.585, 83), ((9, 7, 3), 0.0187, -14)],
+)
+def test_what_is_no_picture_has_no_camera_helpers(
+    shape: tuple[int, int, int], scale: float, zero_point: int
+) -> None:
     net = Net(shape)
     net.conv("x", 4)
-    header = str(build(net.graph(), load_target("host"), "net").files()["net.h"])
+    graph = net.graph()
+    tensor = replace(graph.tensors["x"], scale=scale, zero_point=zero_point)
+    graph = replace(graph, tensors={**graph.tensors, "x": tensor})
+    header = str(build(graph, load_target("host"), "net").files()["net.h"])
     assert "rgb565" not in header
+    assert ("--mean and --std" in header) == (shape == (9, 7, 3))
 
 
 @pytest.mark.toolchain

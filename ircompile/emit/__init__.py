@@ -200,12 +200,20 @@ class PortView:
         return getattr(self.port, name)
 
 
+PIXELS = ((0, 1), (-1, 1), (0, 255), (-128, 127))
+"""The real values of a black and of a white pixel, as models are usually trained on them."""
+
+
 def pixel_range(port: Port) -> tuple[str, str] | None:
-    """The real values of a black and of a white pixel, if camera pixels can be the codes of this input."""
-    if port.channels not in (1, 3) or port.qtype.bytes > 1 or port.height == 1:
+    """The real values of a black and of a white pixel, if camera pixels can be the codes of this input.
+
+    None where they have no such range as pixels usually have: spectra, say, or pixels less a mean.
+    """
+    black, white = (port.scale * (code - port.zero_point) for code in port.qtype.range)
+    usual = any(abs(black - low) + abs(white - high) < (high - low) / 20 for low, high in PIXELS)
+    if port.channels not in (1, 3) or port.qtype.bytes > 1 or port.height == 1 or not usual:
         return None
-    low, high = port.qtype.range
-    return f"{port.scale * (low - port.zero_point):.4g}", f"{port.scale * (high - port.zero_point):.4g}"
+    return f"{black:.4g}", f"{white:.4g}"
 
 
 def graph_hash(graph: Graph) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from ircompile.plan.model import POSITION_BYTES, Block, Buffer, Plan, Region
-from ircompile.plan.text import rows_shared_with
+from ircompile.plan.text import rows_shared_with, sharers
 
 
 class Arena:
@@ -198,7 +198,9 @@ class Memory:
                 " input" if name in plan.graph.input_names else " output" if name in plan.graph.output_names else ""
             )
             kind += " state" if name in plan.graph.history else ""
-            kind += f", row 0 in slot {buffer.slot_offset}" if buffer.slot_offset else ""
+            others = sharers(plan, name, under)
+            kind += f", one of {1 + len(others)} in this ring" if others else ""
+            kind += f", row 0 in slot {buffer.slot_offset}" if others or buffer.slot_offset else ""
             begin = 0 if name in plan.graph.history else made.get(name, 0)
             kind += f", in the rows of {under[name]}" if name in under else ""
             yield Place(buffer.offset, buffer.bytes, _rows(buffer), begin, end, f"{name} {shape}{kind}")

@@ -20,8 +20,8 @@
  *   [504, 648)  2 x 72      2 - 2  lines of conv2
  *   [648, 720)  2 x 36      0 - 0  lines of conv0
  *   [684, 756)  1 x 72      1 - 2  conv1 6x6x12
- *   [756, 804)  1 x 48      0 - 1  conv0 6x6x8
- *   [756, 804)  1 x 48      2 - 3  conv2 6x6x8
+ *   [756, 804)  1 x 48      0 - 1  conv0 6x6x8, one of 2 in this ring, row 0 in slot 0
+ *   [756, 804)  1 x 48      2 - 3  conv2 6x6x8, one of 2 in this ring, row 0 in slot 0
  *   [804, 836)              3 - 3  sums of mean3
  *   [836, 848)              0 - 4  the schedule's state: steps done of each layer of the segment that runs, rows
  * pushed, output ready
@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0xc45186b2u
+#if DENSE_BUILD != 0x4a045742u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -1292,7 +1292,7 @@ static void dense_layer_4_conv4(int8_t *arena, int32_t step)
     DENSE_HOOK(4, 1);
 }
 
-/* Computes step `step` of a node. Nodes are the layers in the order of their turns. */
+/* Computes step `step` of a node. Nodes are the layers that the schedule fires, numbered in its order. */
 static void dense_fire(int8_t *arena, int32_t node, int32_t step)
 {
     switch (node) {
@@ -1321,11 +1321,11 @@ static void dense_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, end_wait, resume_at;
 } dense_nodes[] = {
-    {13, 0, 1, 1}, /* 0 conv0 */
-    {6, 1, 2, 2}, /* 1 conv1 */
-    {7, 2, 3, 3}, /* 2 conv2 */
-    {6, 3, 4, 3}, /* 3 mean3 */
-    {1, 4, 4, 4}, /* 4 conv4 */
+    {13, 0, 1, 1}, /* node 0: layer 0, conv0 */
+    {6, 1, 2, 2}, /* node 1: layer 1, conv1 */
+    {7, 2, 3, 3}, /* node 2: layer 2, conv2 */
+    {6, 3, 4, 3}, /* node 3: layer 3, mean3 */
+    {1, 4, 4, 4}, /* node 4: layer 4, conv4 */
 };
 
 /* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */

@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x47f7162du
+#if ELEMENTWISE_BUILD != 0x7af3b883u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -886,7 +886,7 @@ static void elementwise_layer_8_sub8(int8_t *arena, int32_t step)
     ELEMENTWISE_HOOK(8, 1);
 }
 
-/* Computes step `step` of a node. Nodes are the layers in the order of their turns. */
+/* Computes step `step` of a node. Nodes are the layers that the schedule fires, numbered in its order. */
 static void elementwise_fire(int8_t *arena, int32_t node, int32_t step)
 {
     switch (node) {
@@ -927,15 +927,15 @@ static void elementwise_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, end_wait, resume_at;
 } elementwise_nodes[] = {
-    {8, 0, 0, 0}, /* 0 conv0 */
-    {8, 0, 0, 2}, /* 1 mean1 */
-    {1, 0, 1, 3}, /* 2 conv2 */
-    {1, 1, 2, 4}, /* 3 table3 */
-    {8, 2, 3, 4}, /* 4 mul4 */
-    {8, 3, 3, 6}, /* 5 conv5 */
-    {8, 3, 4, 7}, /* 6 prelu6 */
-    {8, 4, 5, 8}, /* 7 max7 */
-    {8, 5, 6, 8}, /* 8 sub8 */
+    {8, 0, 0, 0}, /* node 0: layer 0, conv0 */
+    {8, 0, 0, 2}, /* node 1: layer 1, mean1 */
+    {1, 0, 1, 3}, /* node 2: layer 2, conv2 */
+    {1, 1, 2, 4}, /* node 3: layer 3, table3 */
+    {8, 2, 3, 4}, /* node 4: layer 4, mul4 */
+    {8, 3, 3, 6}, /* node 5: layer 5, conv5 */
+    {8, 3, 4, 7}, /* node 6: layer 6, prelu6 */
+    {8, 4, 5, 8}, /* node 7: layer 7, max7 */
+    {8, 5, 6, 8}, /* node 8: layer 8, sub8 */
 };
 
 /* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */

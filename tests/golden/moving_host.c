@@ -27,7 +27,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0xaecd80d7u
+#if MOVING_BUILD != 0x5eb98866u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -565,7 +565,7 @@ static void moving_layer_5_argmax5(int8_t *arena, int32_t step)
     MOVING_HOOK(5, 1);
 }
 
-/* Computes step `step` of a node. Nodes are the layers in the order of their turns. */
+/* Computes step `step` of a node. Nodes are the layers that the schedule fires, numbered in its order. */
 static void moving_fire(int8_t *arena, int32_t node, int32_t step)
 {
     switch (node) {
@@ -597,12 +597,12 @@ static void moving_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, end_wait, resume_at;
 } moving_nodes[] = {
-    {8, 0, 1, 1}, /* 0 conv0 */
-    {16, 1, 2, 2}, /* 1 blocks1 */
-    {12, 2, 3, 2}, /* 2 slice2 */
-    {14, 3, 3, 4}, /* 3 pad3 */
-    {28, 3, 4, 5}, /* 4 transposed4 */
-    {28, 4, 5, 5}, /* 5 argmax5 */
+    {8, 0, 1, 1}, /* node 0: layer 0, conv0 */
+    {16, 1, 2, 2}, /* node 1: layer 1, blocks1 */
+    {12, 2, 3, 2}, /* node 2: layer 2, slice2 */
+    {14, 3, 3, 4}, /* node 3: layer 3, pad3 */
+    {28, 3, 4, 5}, /* node 4: layer 4, transposed4 */
+    {28, 4, 5, 5}, /* node 5: layer 5, argmax5 */
 };
 
 /* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */

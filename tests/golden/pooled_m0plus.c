@@ -30,7 +30,7 @@
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0xc24a70c1u
+#if POOLED_BUILD != 0x52edf80bu
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -760,7 +760,7 @@ static void pooled_layer_7_softmax7(int8_t *arena, int32_t step)
     POOLED_HOOK(7, 1);
 }
 
-/* Computes step `step` of a node. Nodes are the layers in the order of their turns. */
+/* Computes step `step` of a node. Nodes are the layers that the schedule fires, numbered in its order. */
 static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
 {
     switch (node) {
@@ -798,14 +798,14 @@ static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, end_wait, resume_at;
 } pooled_nodes[] = {
-    {12, 0, 1, 4}, /* 0 conv0 */
-    {12, 1, 2, 4}, /* 1 average3 */
-    {6, 2, 3, 3}, /* 2 pool1 */
-    {12, 3, 4, 4}, /* 3 resize2 */
-    {12, 4, 6, 5}, /* 4 concat4 */
-    {12, 6, 7, 5}, /* 5 extreme5 */
-    {1, 7, 7, 7}, /* 6 conv6 */
-    {1, 7, 8, 7}, /* 7 softmax7 */
+    {12, 0, 1, 4}, /* node 0: layer 0, conv0 */
+    {12, 1, 2, 4}, /* node 1: layer 1, average3 */
+    {6, 2, 3, 3}, /* node 2: layer 2, pool1 */
+    {12, 3, 4, 4}, /* node 3: layer 3, resize2 */
+    {12, 4, 6, 5}, /* node 4: layer 4, concat4 */
+    {12, 6, 7, 5}, /* node 5: layer 5, extreme5 */
+    {1, 7, 7, 7}, /* node 6: layer 6, conv6 */
+    {1, 7, 8, 7}, /* node 7: layer 7, softmax7 */
 };
 
 /* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */

@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x53227dddu
+#if SEPARABLE_BUILD != 0x2091bc93u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -1589,7 +1589,7 @@ static void separable_layer_7_dw7(int8_t *arena, int32_t step)
     SEPARABLE_HOOK(7, 1);
 }
 
-/* Computes step `step` of a node. Nodes are the layers in the order of their turns. */
+/* Computes step `step` of a node. Nodes are the layers that the schedule fires, numbered in its order. */
 static void separable_fire(int8_t *arena, int32_t node, int32_t step)
 {
     switch (node) {
@@ -1627,14 +1627,14 @@ static void separable_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, end_wait, resume_at;
 } separable_nodes[] = {
-    {16, 0, 0, 1}, /* 0 conv0 */
-    {16, 0, 1, 2}, /* 1 dw1 */
-    {16, 1, 2, 3}, /* 2 conv2 */
-    {16, 2, 3, 3}, /* 3 add3 */
-    {16, 3, 3, 5}, /* 4 conv4 */
-    {8, 3, 4, 6}, /* 5 dw5 */
-    {8, 4, 5, 7}, /* 6 conv6 */
-    {8, 5, 6, 7}, /* 7 dw7 */
+    {16, 0, 0, 1}, /* node 0: layer 0, conv0 */
+    {16, 0, 1, 2}, /* node 1: layer 1, dw1 */
+    {16, 1, 2, 3}, /* node 2: layer 2, conv2 */
+    {16, 2, 3, 3}, /* node 3: layer 3, add3 */
+    {16, 3, 3, 5}, /* node 4: layer 4, conv4 */
+    {8, 3, 4, 6}, /* node 5: layer 5, dw5 */
+    {8, 4, 5, 7}, /* node 6: layer 6, conv6 */
+    {8, 5, 6, 7}, /* node 7: layer 7, dw7 */
 };
 
 /* Step s waits until `source` has done (s * times + plus) / over of its steps, at most `most`. */
