@@ -21,7 +21,7 @@ from ircompile.errors import CompileError
 from ircompile.pipeline import build, read
 from ircompile.target import load_target
 from ircompile.verification.bench import count_instructions
-from ircompile.verification.references.tflm import ArenaUse, arena_use
+from ircompile.verification.references.tflm import ArenaUse, TflmReference
 
 HERE = Path(__file__).parent
 DOC = HERE.parent / "docs" / "benchmarks.md"
@@ -92,7 +92,7 @@ def measure(path: Path, core: str) -> dict[str, Any]:
 def tflm_arena(path: Path) -> ArenaUse | None:
     """What TFLite Micro of PyPI asks for on this machine, None where it is not installed."""
     try:
-        return arena_use(path)
+        return TflmReference(path).arena_use()
     except CompileError:
         return None
 

@@ -21,7 +21,7 @@ from ircompile.sweeps.space import Candidate
 from ircompile.timing.board import load_board
 from ircompile.timing.network import time_of
 from ircompile.verification.ladder import climb, extremes
-from ircompile.verification.runners.sizes import measure_sizes
+from ircompile.verification.runners.build import measure_sizes
 
 GALLERY = Path(__file__).resolve().parents[1] / "docs" / "gallery"
 SHOWN = 8

@@ -25,7 +25,7 @@ from ircompile.timing.board import board_text
 from ircompile.verification import ladder
 from ircompile.verification.bench import compare_measured, count_instructions, timing_of
 from ircompile.verification.references.tflm_arena import measured_arena
-from ircompile.verification.runners.sizes import measure_sizes
+from ircompile.verification.runners.build import measure_sizes
 
 
 def _fill_compile(to: argparse.ArgumentParser) -> None:

@@ -2,20 +2,16 @@
 
 import re
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ircompile.errors import CompileError
 from ircompile.target import Target
-from ircompile.verification.runners.build import EMITTED_FLAGS, model_sources
+from ircompile.verification.runners.build import compiled
 
 NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "([^"]+)"')
 EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"')
 BYTES = re.compile(r"(\d+) bytes \((\w+)")
-SECONDS = 300
 
 
 def measure_stack(files: Mapping[str, str | bytes], name: str, target: Target) -> dict[str, Any] | None:
@@ -27,20 +23,13 @@ def measure_stack(files: Mapping[str, str | bytes], name: str, target: Target) -
     """
     if shutil.which(target.compiler) is None or "gcc" not in target.compiler:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        for file, contents in files.items():
-            if isinstance(contents, str):
-                (Path(folder) / file).write_text(contents, encoding="utf-8")
-        flags = [*target.cflags, target.optimization, *EMITTED_FLAGS, "-fcallgraph-info=su"]
-        texts = []
-        for source in model_sources(Path(folder), name):
-            made = source.with_suffix(".o")
-            command = [target.compiler, *flags, "-c", str(source), "-o", str(made)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
-            if done.returncode:
-                return None
-            texts += [path.read_text() for path in Path(folder).glob(f"{made.stem}.ci")]
-    return stack_of("\n".join(texts), name)
+    try:
+        with compiled(files, name, target, "-fcallgraph-info=su") as objects:
+            graphs = [path.with_suffix(".ci") for path in objects]
+            text = "\n".join(path.read_text() for path in graphs if path.exists())
+    except CompileError:  # a GCC that knows no call graphs
+        return None
+    return stack_of(text, name)
 
 
 def stack_of(graph: str, name: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """From a user's file to a Graph: TFLite, ONNX, and ircompile's own format."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ircompile.errors import CompileError
@@ -11,17 +10,12 @@ from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.numerics import PROFILES
 
 
-def load(path: Path, numerics: str | None = None, name: str | None = None, outputs: Sequence[str] = ()) -> Graph:
-    """Reads a model, by what the file holds rather than how it is called; `name` renames the graph.
+def load(path: Path, numerics: str | None = None, outputs: Sequence[str] = ()) -> Graph:
+    """Reads a model, by what the file holds rather than how it is called.
 
-    With `outputs`, names of tensors, the model is cut there: they are its outputs.
+    With `outputs`, names of tensors, the model is cut there: they are its outputs. Every framework's packages are
+    imported only where they are needed.
     """
-    graph = _read(path, numerics, outputs)
-    return replace(graph, name=name) if name else graph
-
-
-def _read(path: Path, numerics: str | None, outputs: Sequence[str]) -> Graph:
-    """Every framework's packages are imported only where they are needed."""
     kind = kind_of(path, numerics)
     if kind == "tflite":
         from ircompile.importers.tflite import read_tflite

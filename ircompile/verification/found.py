@@ -5,12 +5,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ircompile.ir.tensor import Array, Tensor
-from ircompile.verification.ladder import Difference
 
 HALF_STEP = 0.501
 """Of a tensor that the framework has as real values: how far a code may be off, float32 arithmetic included."""
 FLOAT_NOISE = 1 / 32
 """In steps: how far from a code the framework's float32 of it may be, which has 24 bits for codes of at most 16."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first element that differs: where, and what either side has. `where` names a node or an output."""
+
+    vector: int
+    where: str
+    index: tuple[int, ...]
+    expected: float
+    found: float
 
 
 @dataclass

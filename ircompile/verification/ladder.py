@@ -15,6 +15,7 @@ from ircompile.ir.tensor import Array, Tensor
 from ircompile.pipeline import Compiled, build
 from ircompile.plan.simulate import POISON, new_arena, run_plan
 from ircompile.target import load_target
+from ircompile.verification.found import Difference, Found
 from ircompile.verification.references import Reference
 from ircompile.verification.runners.host import run_host
 from ircompile.verification.runners.qemu import run_qemu
@@ -27,17 +28,6 @@ FEW = 64
 """Elements of all outputs together that tell little of a network, such as those of two classes."""
 EXTREMES = 4
 """How many inputs `extremes` gives."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The first element that differs: where, and what either side has. `where` names a node or an output."""
-
-    vector: int
-    where: str
-    index: tuple[int, ...]
-    expected: float
-    found: float
 
 
 @dataclass(frozen=True)
@@ -105,17 +95,11 @@ def cut_where_wide(compiled: Compiled) -> Compiled | None:
 
 def compare(name: str, wanted: Sequence[Codes], found: Sequence[Codes]) -> Rung:
     """Counts elements that differ and keeps the first."""
-    compared = differing = 0
-    first: Difference | None = None
+    counted = Found()
     for vector, (want, have) in enumerate(zip(wanted, found, strict=True)):
         for output, expected in want.items():
-            wrong = expected != have[output]
-            compared += wrong.size
-            differing += int(np.count_nonzero(wrong))
-            if first is None and np.any(wrong):
-                at = tuple(int(i) for i in np.argwhere(wrong)[0])
-                first = Difference(vector, output, at, expected[at].item(), have[output][at].item())
-    return Rung(name, len(wanted), compared, differing, first)
+            counted.add(vector, output, have[output], expected)
+    return Rung(name, len(wanted), counted.elements, counted.differing, counted.first)
 
 
 def locate(compiled: Compiled, runner: Runner, vectors: Sequence[Codes], found: Difference) -> Difference:

@@ -101,15 +101,6 @@ def test_depth_to_space(mode: str, tmp_path: Path) -> None:
     compared(net.save(tmp_path))
 
 
-def test_input_shapes_from_outside(tmp_path: Path) -> None:
-    net = Net(20)
-    x = net.qdq(net.input(["n", 3, "h", "w"]), 0.05, 0)
-    y = net.node("Conv", x, net.weights(4, 3, 3, 3), kernel_shape=[3, 3])
-    net.output(net.qdq(y, 0.05, 0))
-    graph = read_onnx(net.save(tmp_path), input_shapes={"x": (1, 3, 7, 8)})
-    assert graph.outputs[0].shape == (1, 4, 5, 6)
-
-
 def test_groups_become_dense_weights(tmp_path: Path) -> None:
     net = Net(22)
     x = net.qdq(net.input([1, 6, 5, 5]), 0.05, 4)

@@ -254,7 +254,6 @@ def test_profiles(tmp_path: Path) -> None:
     for wrong in ("ort", "xnnpack"):
         with pytest.raises(CompileError, match=wrong):
             load(path, wrong)
-    assert load(path, name="renamed").name == "renamed"
 
 
 def test_any_file_name(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from ircompile.pipeline import build
 from ircompile.plan.simulate import new_arena, run_plan
 from ircompile.qtype import INT16
 from ircompile.target import load_target
-from ircompile.verification.windows import windows_of
+from ircompile.verification.original import windows_of
 
 
 def pooled(width: int, op: ops.Mean, same: bool = False, table: bool = False) -> Graph:

@@ -20,7 +20,7 @@ from ircompile.passes.stream_in_time import stream_in_time
 from ircompile.pipeline import build
 from ircompile.report import html_report, memory_map, report_data
 from ircompile.target import load_target
-from ircompile.verification.windows import windows_of
+from ircompile.verification.original import windows_of
 
 
 def keyword_net(padding: tuple[int, int, int, int] | None, rows: int = 33) -> Graph:

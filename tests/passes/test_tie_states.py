@@ -17,7 +17,7 @@ from ircompile.pipeline import build, read
 from ircompile.plan.simulate import new_arena, run_plan
 from ircompile.target import load_target
 from ircompile.verification.confirm import Confirmation
-from ircompile.verification.fed_back import fed_back
+from ircompile.verification.original import fed_back
 
 
 def recurrent(folder: Path, scale: float = 0.05, size: int = 6) -> Path:

@@ -33,16 +33,6 @@ def test_run_equals_recorded_outputs(model: str, load: Load, golden: Golden) -> 
         np.testing.assert_array_equal(inner[reference.fused.graph.output[0].name], recorded[f"{tag}_y0_optall"])
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_each_operator_alone_gives_what_it_gave_in_the_model(model: str, load: Load, golden: Golden) -> None:
-    reference = load("ort", model)
-    values = reference.intermediates([golden(model)["rand_x0"]])
-    for operator in reference.operators:
-        results = reference.run_operator(operator.index, [values[key] for key in operator.inputs])
-        for key, result in zip(operator.outputs, results, strict=True):
-            np.testing.assert_array_equal(result, values[key], err_msg=f"{operator}")
-
-
 def test_every_convolution_of_an_int8_model_is_an_integer_one(load: Load, golden: Golden) -> None:
     model = "mnv2_035_128_flowers_qdq_s8s8_pc.onnx"
     reference = load("ort", model)

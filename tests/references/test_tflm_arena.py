@@ -24,7 +24,7 @@ def test_a_file_that_it_refuses_gives_nothing(tmp_path: Path) -> None:
 @pytest.mark.skipif(not MODEL.exists(), reason="no models")
 def test_it_is_what_the_reference_reports() -> None:
     pytest.importorskip("tflite_micro")
-    from ircompile.verification.references.tflm import arena_use
+    from ircompile.verification.references.tflm import TflmReference
 
-    use = arena_use(MODEL)
+    use = TflmReference(MODEL).arena_use()
     assert measured_arena(MODEL) == {"activations": use.head, "persistent": use.tail}

@@ -22,7 +22,7 @@ UNKNOWN = "depends on what is not supported before it"
 def check_onnx(path: Path, outputs: Sequence[str] = ()) -> list[Finding]:
     """Findings of inputs, operators in execution order, and outputs; raises CompileError for a damaged file."""
     with sound(path):
-        model = read_model(path, {}, outputs)
+        model = read_model(path, outputs)
         check_quantized(model)
         return _Check(Walk(model)).findings()
 

@@ -14,8 +14,7 @@ from ircompile.importers.findings import no_tensor
 from ircompile.importers.onnx import proto
 from ircompile.ir.tensor import Array
 
-Shapes = Mapping[str, tuple[int, ...]]
-HINT_SHAPE = "export the model with fixed sizes, or give the input's shape"
+HINT_SHAPE = "export it with fixed sizes; python -m onnxruntime.tools.make_dynamic_shape_fixed sets them in a file"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +71,7 @@ class Model:
     outputs: tuple[Port, ...]
 
 
-def read_model(path: Path, input_shapes: Shapes, cut: Sequence[str] = ()) -> Model:
+def read_model(path: Path, cut: Sequence[str] = ()) -> Model:
     """Reads a file, up to the tensors `cut` if they are given.
 
     Raises CompileError where it is damaged, cyclic or of unknown size, or computes no tensor of a name.
@@ -91,15 +90,10 @@ def read_model(path: Path, input_shapes: Shapes, cut: Sequence[str] = ()) -> Mod
     needed = {name for node in live for name in node.inputs} | set(outputs)
     constants = {i.name: proto.to_array(i, folder, f"{path}") for i in graph.initializer if i.name in needed}
     inputs = [i for i in graph.input if i.name not in constants and i.name in needed]
-    unknown = set(input_shapes) - {i.name for i in graph.input}
-    if unknown:
-        raise CompileError(
-            str(path), f"has no input {sorted(unknown)[0]!r}", ", ".join(i.name for i in graph.input)
-        )
     ends = tuple(declared.get(name, Port(name, (), "")) for name in outputs)
     return Model(
         path, graph.name, version, tuple(_sorted(live, {*constants, *(i.name for i in inputs), ""}, str(path))),
-        constants, tuple(_port(i, input_shapes) for i in inputs), ends,
+        constants, tuple(map(_port, inputs)), ends,
     )  # fmt: skip
 
 
@@ -158,25 +152,21 @@ def _sorted(nodes: Sequence[OnnxNode], known: set[str], path: str) -> Iterator[O
         raise CompileError(stuck.where, "depends on its own output", "graphs without cycles")
 
 
-def _port(value: Any, given: Shapes) -> Port:
-    """An input with every size known: the batch is 1, others from the file or from `given`."""
+def _port(value: Any) -> Port:
+    """An input with every size known: the batch is 1, others from the file."""
     where, name = f"input {value.name!r}", value.name
     if not value.type.HasField("tensor_type"):
         raise CompileError(where, "is no tensor", "tensors")
     kind = value.type.tensor_type
-    sizes = list(given[name]) if name in given else []
-    if not sizes:
-        if not kind.HasField("shape"):
-            raise CompileError(where, "has no shape", "known sizes", f"{HINT_SHAPE} of {name!r}")
-        sizes = [d.dim_value if d.HasField("dim_value") else 0 for d in kind.shape.dim]
-        if len(sizes) > 1 and sizes[0] < 1:
-            sizes[0] = 1
+    if not kind.HasField("shape"):
+        raise CompileError(where, "has no shape", "known sizes", HINT_SHAPE)
+    sizes = [d.dim_value if d.HasField("dim_value") else 0 for d in kind.shape.dim]
+    if len(sizes) > 1 and sizes[0] < 1:
+        sizes[0] = 1
     for axis, size in enumerate(sizes):
         if size < 1:
             label = kind.shape.dim[axis].dim_param or "unknown"
-            raise CompileError(
-                where, f"dimension {axis} ({label}) has no size", "known sizes", f"{HINT_SHAPE} of {name!r}"
-            )
+            raise CompileError(where, f"dimension {axis} ({label}) has no size", "known sizes", HINT_SHAPE)
     if proto.product(sizes) > proto.MAX_ELEMENTS:
         raise CompileError(where, f"shape {sizes}", "up to 2^26 elements")
     return Port(name, tuple(sizes), _dtype(kind.elem_type))

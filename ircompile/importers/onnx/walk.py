@@ -1,6 +1,6 @@
 """The importer itself: one walk over the nodes in execution order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -255,17 +255,12 @@ def sound(path: Path) -> Iterator[None]:
         raise CompileError(str(path), "nests too deeply", "graphs of ordinary depth") from None
 
 
-def trace_onnx(
-    path: Path,
-    numerics: str | None = None,
-    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
-    outputs: Sequence[str] = (),
-) -> Trace:
+def trace_onnx(path: Path, numerics: str | None = None, outputs: Sequence[str] = ()) -> Trace:
     """The graph of a file, and where each quantized tensor of it lies in the graph, by its name."""
     if numerics not in (None, *PROFILES):
         raise CompileError(str(path), f"numerics {numerics!r} of an ONNX model", ", ".join(PROFILES))
     with sound(path):
-        model = read_model(path, input_shapes or {}, outputs)
+        model = read_model(path, outputs)
         check_quantized(model)
         walk = Walk(model)
         try:
@@ -277,17 +272,12 @@ def trace_onnx(
     return Trace(graph, places, walk.context.builder.bias_rests)
 
 
-def read_onnx(
-    path: Path,
-    numerics: str | None = None,
-    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
-    outputs: Sequence[str] = (),
-) -> Graph:
+def read_onnx(path: Path, numerics: str | None = None, outputs: Sequence[str] = ()) -> Graph:
     """The graph of an ONNX file, QDQ or QOperator; raises CompileError where it cannot be read.
 
-    `input_shapes` gives sizes that the file leaves open; with `outputs` it is cut at those tensors.
+    With `outputs` it is cut at those tensors.
     """
-    return trace_onnx(path, numerics, input_shapes, outputs)[0]
+    return trace_onnx(path, numerics, outputs)[0]
 
 
 __all__ = ["Walk", "read_onnx", "trace_onnx"]

@@ -56,20 +56,18 @@ WITH_FLOATS = ("DEQUANTIZE", "ASSIGN_VARIABLE")
 WITHOUT_OUTPUT = ("CALL_ONCE", "ASSIGN_VARIABLE")
 
 
-def read_tflite(path: Path, numerics: str = "tflm", name: str | None = None, outputs: Sequence[str] = ()) -> Graph:
+def read_tflite(path: Path, numerics: str = "tflm", outputs: Sequence[str] = ()) -> Graph:
     """The graph of a TFLite file, as the profile `numerics` computes it; cut at the tensors `outputs`, if given."""
-    return lowered(path, numerics, name, outputs)[1]
+    return lowered(path, numerics, outputs)[1]
 
 
 def trace_tflite(path: Path, numerics: str = "tflm", outputs: Sequence[str] = ()) -> Trace:
     """The same, and where each quantized tensor of the file lies in the graph, by its index."""
-    low, graph = lowered(path, numerics, None, outputs)
+    low, graph = lowered(path, numerics, outputs)
     return Trace(graph, places(low, graph), {})
 
 
-def lowered(
-    path: Path, numerics: str, name: str | None = None, outputs: Sequence[str] = ()
-) -> tuple[Lowering, Graph]:
+def lowered(path: Path, numerics: str, outputs: Sequence[str] = ()) -> tuple[Lowering, Graph]:
     """The graph of a TFLite file, and all that was known while it was built."""
     if numerics not in NUMERICS:
         raise CompileError(str(path), f"numerics {numerics!r} for a TFLite file", ", ".join(NUMERICS))
@@ -78,7 +76,7 @@ def lowered(
         ends.open_inputs(low)
         for op in low.model.operators:
             lower(low, op)
-        return low, validate(ends.close(low, name or path.stem))
+        return low, validate(ends.close(low, path.stem))
 
 
 def places(low: Lowering, graph: Graph) -> Places:

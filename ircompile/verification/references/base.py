@@ -1,4 +1,4 @@
-"""What all reference frameworks have in common: run a model whole, in full view, or one operator alone."""
+"""What all reference frameworks have in common: run a model whole, or in full view."""
 
 import importlib
 from collections.abc import Sequence
@@ -50,9 +50,6 @@ class Reference(Protocol):
 
         The key is the tensor's index in the subgraph for TFLite ('17'), its name for ONNX.
         """
-
-    def run_operator(self, index: int, inputs: Sequence[Array]) -> list[Array]:
-        """Run one operator alone on the given `operators[index].inputs`; its `outputs`."""
 
 
 def open_reference(name: str, model: Path) -> Reference:

@@ -6,8 +6,8 @@ can. int8 activations it first rewrites as uint8, but only where a single Dequan
 tensor: around a tensor with several readers (a residual) convolutions stay in float32, with the same
 result but for ties.
 
-So `run` is the model exactly as ONNX Runtime runs it by default, while `operators`, `intermediates` and
-`run_operator` speak of the *integer form*: all int8 activations rewritten as uint8 (values and zero
+So `run` is the model exactly as ONNX Runtime runs it by default, while `operators` and `intermediates`
+speak of the *integer form*: all int8 activations rewritten as uint8 (values and zero
 points moved by 128), fused, every fused node visible. Tensors which are int8 in the model are handed in
 and out as int8 here too.
 """
@@ -25,7 +25,6 @@ from ircompile.verification.references.ort_integer import (
     all_visible,
     integer_form,
     optimized,
-    single_node,
     with_names_of,
 )
 from ircompile.verification.references.ort_session import feed, open_session
@@ -51,7 +50,6 @@ class OrtReference:
         self._moved = moved | with_names_of(self._model, self.fused)
         self.operators: Sequence[Operator] = _describe(self.fused)
         self._visible: Any = None
-        self._single: dict[tuple[int, tuple[tuple[int, ...], ...]], Any] = {}
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """The outputs exactly as ONNX Runtime computes them by default."""
@@ -68,17 +66,6 @@ class OrtReference:
         found = dict(zip(keys, given, strict=True))
         found |= {o.name: a for o, a in zip(self._visible.get_outputs(), results, strict=True)}
         return dict(zip(found, self._outward(list(found), list(found.values())), strict=True))
-
-    def run_operator(self, index: int, inputs: Sequence[Array]) -> list[Array]:
-        """Run one node of the integer form alone, on ONNX Runtime's own fused kernel."""
-        operator = self.operators[index]
-        where = f"{self.path} node {index} '{operator.name}' {operator.kind}"
-        given = self._inward(operator.inputs, inputs)
-        key = (index, tuple(a.shape for a in given))
-        if key not in self._single:
-            model = single_node(self.fused, index, dict(zip(operator.inputs, given, strict=True)))
-            self._single[key] = open_session(model.SerializeToString(), where, fuse=False)
-        return self._outward(operator.outputs, feed(self._single[key], where, given))
 
     def _inward(self, keys: Sequence[str], values: Sequence[Array]) -> list[Array]:
         """Move int8 values to the uint8 of the integer form."""

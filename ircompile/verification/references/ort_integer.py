@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ircompile.verification.references.base import Array, require
+from ircompile.verification.references.base import require
 from ircompile.verification.references.ort_session import open_session, saturates
 
 _RENAMED = "qdq_s8_to_u8_quant"
@@ -114,23 +114,6 @@ def move_weights(model: onnx.ModelProto) -> None:
             for position in (3, 5):  # weights and their zero point
                 if is_of(node.input[position], onnx.TensorProto.INT8):
                     node.input[position] = _shifted(model, constants, shifted, node.input[position])
-
-
-def single_node(model: onnx.ModelProto, index: int, inputs: dict[str, Array]) -> onnx.ModelProto:
-    """A model of node `index` alone, its constants kept; `inputs` gives types and shapes of the rest."""
-    node = model.graph.node[index]
-    helper = onnx.helper
-    graph = helper.make_graph(
-        [node],
-        "operator",
-        [
-            helper.make_tensor_value_info(k, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
-            for k, a in inputs.items()
-        ],
-        [onnx.ValueInfoProto(name=name) for name in node.output if name],
-        [i for i in model.graph.initializer if i.name in node.input],
-    )
-    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 
 def all_visible(model: onnx.ModelProto) -> onnx.ModelProto:

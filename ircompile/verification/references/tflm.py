@@ -123,11 +123,6 @@ class TflmReference:
         return [np.array(interpreter.get_output(i)) for i in range(outputs)]
 
 
-def arena_use(model: Path) -> ArenaUse:
-    """The arena which TFLite Micro reports for a model, in bytes."""
-    return TflmReference(model).arena_use()
-
-
 def _with_stderr(action: Callable[[], Result]) -> tuple[Result | None, str]:
     """The result of `action` and all it wrote to stderr; the result is None if it raised RuntimeError.
 

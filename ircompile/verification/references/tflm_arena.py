@@ -9,8 +9,8 @@ from pathlib import Path
 SECONDS = 60
 SCRIPT = """\
 import json, pathlib, sys
-from ircompile.verification.references.tflm import arena_use
-use = arena_use(pathlib.Path(sys.argv[1]))
+from ircompile.verification.references.tflm import TflmReference
+use = TflmReference(pathlib.Path(sys.argv[1])).arena_use()
 print(json.dumps({"activations": use.head, "persistent": use.tail}))
 """
 

@@ -1,12 +1,16 @@
 """Call compilers and the tools beside them; what they say becomes a CompileError."""
 
 import os
+import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ircompile.errors import CompileError
+from ircompile.target import Target
 
 # What the emitted C must compile under without a word.
 EMITTED_FLAGS = (
@@ -108,6 +112,28 @@ def compile_all(
         call_checked(command, where, f"compiling {source.name} with {compiler}")
         objects.append(target)
     return objects
+
+
+@contextmanager
+def compiled(files: Mapping[str, str | bytes], name: str, target: Target, *more: str) -> Iterator[list[Path]]:
+    """The objects of emitted files at the target's default optimization, and with ``more`` flags."""
+    with tempfile.TemporaryDirectory() as folder:
+        for file, contents in files.items():
+            if isinstance(contents, str):
+                (Path(folder) / file).write_text(contents, encoding="utf-8")
+        flags = [*target.cflags, target.optimization, *EMITTED_FLAGS, *more]
+        yield compile_all(target.compiler, flags, model_sources(Path(folder), name), Path(folder), name)
+
+
+def measure_sizes(files: Mapping[str, str | bytes], name: str, target: Target) -> Sizes | None:
+    """Sizes of emitted files, as the target's own compiler says; None where it is not installed.
+
+    Raises CompileError with the compiler's words if it rejects the code.
+    """
+    if shutil.which(target.compiler) is None:
+        return None
+    with compiled(files, name, target) as objects:
+        return object_sizes(target.compiler, objects, name)
 
 
 def tool_beside(compiler: str, tool: str) -> str:

@@ -9,14 +9,11 @@ from ircompile.target import EmulatedBoard, Target, load_emulated
 from ircompile.verification.runners import build, harness
 
 _STACK_BYTES = 16 * 1024
+SECONDS = 120.0
 
 
 def run_firmware(
-    sources: Sequence[Path],
-    includes: Sequence[Path],
-    target: Target,
-    timeout: float = 120.0,
-    defines: Sequence[str] = (),
+    sources: Sequence[Path], includes: Sequence[Path], target: Target, defines: Sequence[str] = ()
 ) -> str:
     """Compiles C sources with a `main`, links the board's start-up and newlib, runs them; what they print.
 
@@ -28,7 +25,7 @@ def run_firmware(
         raise CompileError(where, "the target has no emulated board", "targets with 'board' in their file")
     board = load_emulated(target.board)
     core = [*target.cflags, target.optimization]
-    with harness.build_directory(None) as folder:
+    with harness.build_folder() as folder:
         include = [*(f"-I{path.resolve()}" for path in includes), *(f"-D{macro}" for macro in defines)]
         flags = [*core, *build.EMITTED_FLAGS, *include]
         objects = build.compile_all(target.compiler, flags, [path.resolve() for path in sources], folder, where)
@@ -36,22 +33,9 @@ def run_firmware(
         start = build.compile_all(target.compiler, [*core, "-std=gnu11"], [start_up], folder, where)
         script = _linker_script(board, folder / "board.ld")
         elf = folder / "firmware.elf"
-        link: list[str | Path] = [
-            target.compiler,
-            *core,
-            "--specs=rdimon.specs",
-            "-nostartfiles",
-            "-T",
-            script,
-            *start,
-            *objects,
-        ]
-        build.call_checked([*link, "-o", elf], where, "linking")
-        quiet = ["-display", "none", "-monitor", "none", "-serial", "none", "-nodefaults", "-nic", "none"]
-        semihosting = ["-semihosting-config", "enable=on,target=native"]
-        done = build.call(
-            ["qemu-system-arm", "-M", board.machine, *quiet, *semihosting, "-kernel", elf], where, timeout=timeout
-        )
+        link = [target.compiler, *core, "--specs=rdimon.specs", "-nostartfiles", "-T", str(script)]
+        build.call_checked([*link, *start, *objects, "-o", elf], where, "linking")
+        done = build.call([*harness.emulator(board), "-kernel", elf], where, timeout=SECONDS)
     # QEMU warns that the board's network chip is not connected, whatever it is told.
     complaints = [line for line in done.stderr.splitlines(keepends=True) if b"has no peer" not in line]
     printed = (done.stdout + b"".join(complaints)).decode("utf-8", "replace")
@@ -62,7 +46,7 @@ def run_firmware(
 
 def board_files(name: str) -> dict[str, str]:
     """The start-up code and the linker script of an emulated board, for a project of one's own."""
-    with harness.build_directory(None) as folder:
+    with harness.build_folder() as folder:
         script = _linker_script(load_emulated(name), folder / "board.ld").read_text()
     return {"start.c": (templates_dir() / "boards" / "f_start.c").read_text(), "board.ld": script}
 

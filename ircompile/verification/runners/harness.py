@@ -1,12 +1,10 @@
 """What the runners share: the harness's source, and the bytes that go in and come out."""
 
-from __future__ import annotations
-
 import struct
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ import numpy.typing as npt
 from ircompile.emit.templating import environment
 from ircompile.errors import CompileError
 from ircompile.interface import Interface, Port
+from ircompile.target import EmulatedBoard
 from ircompile.verification.runners.build import Sizes, text_of
 from ircompile.verification.runners.counts import Counts
 
@@ -45,10 +44,6 @@ class RunResult:
     sizes: Sizes | None
     library_symbols: tuple[str, ...]
     counts: Counts | None = None
-
-    def with_counts(self, counts: Counts) -> RunResult:
-        """Return the same result with instruction counts."""
-        return replace(self, counts=counts)
 
 
 def render(template: str, to: Path, **values: object) -> Path:
@@ -159,12 +154,14 @@ def failure_text(stderr: bytes, stdout: bytes = b"") -> str:
     return printed or "no message"
 
 
+def emulator(board: EmulatedBoard) -> list[str]:
+    """QEMU's command for a board, without anything that it would show."""
+    quiet = ["-display", "none", "-monitor", "none", "-serial", "none", "-nodefaults", "-nic", "none"]
+    return ["qemu-system-arm", "-M", board.machine, *quiet, "-semihosting-config", "enable=on,target=native"]
+
+
 @contextmanager
-def build_directory(given: Path | None) -> Iterator[Path]:
-    """Yield ``given``, made if needed and kept, or a temporary folder that is removed afterwards."""
-    if given is not None:
-        given.mkdir(parents=True, exist_ok=True)
-        yield given.resolve()
-        return
+def build_folder() -> Iterator[Path]:
+    """A temporary folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="ircompile-") as folder:
         yield Path(folder).resolve()

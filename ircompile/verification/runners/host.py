@@ -43,7 +43,6 @@ def host_program(
     *,
     compiler: str = "gcc",
     sanitize: bool = True,
-    build_dir: Path | None = None,
     restart: int = 0,
 ) -> Iterator[HostProgram]:
     """The model in ``directory``, compiled with ``compiler`` ('gcc' or 'clang'), until the block ends.
@@ -53,13 +52,16 @@ def host_program(
     tool's own words, for a missing compiler or any warning.
     """
     where = f"{api.name} on the host ({compiler})"
-    with harness.build_directory(build_dir) as folder:
+    with harness.build_folder() as folder:
         flags = ("-O1", *_SANITIZE) if sanitize else ("-O2",)
         sources = build.model_sources(directory, api.name)
         core: list[str | Path] = [*build.EMITTED_FLAGS, *flags]
         emitted = build.compile_all(compiler, core, sources, folder, where)
         mains = harness.own_sources(api, directory, folder, _PASSES, restart)
-        program = _link(mains, directory, compiler, flags, emitted, folder, where)
+        boards, program = templates_dir() / "boards", folder / "program"
+        own_flags: list[str | Path] = [*build.HARNESS_FLAGS, *flags, "-I", directory, "-I", boards]
+        own = build.compile_all(compiler, own_flags, [*mains, boards / "h_host.c"], folder, where)
+        build.call_checked([compiler, *flags, *own, *emitted, "-o", program], where, "linking")
         sizes = None if sanitize else build.object_sizes(compiler, emitted, where)
         symbols = () if sanitize else build.undefined_symbols(compiler, emitted, where)
         yield HostProgram(api, program, where, sizes, symbols)
@@ -72,7 +74,6 @@ def run_host(
     *,
     compiler: str = "gcc",
     sanitize: bool = True,
-    build_dir: Path | None = None,
     timeout: float = 600.0,
     restart: int = 0,
 ) -> RunResult:
@@ -81,24 +82,5 @@ def run_host(
     Raises CompileError, besides, for a sanitizer's report, a byte written outside the arena, an output that
     depends on bytes never written, or more than ``timeout`` seconds.
     """
-    with host_program(
-        directory, api, compiler=compiler, sanitize=sanitize, build_dir=build_dir, restart=restart
-    ) as program:
+    with host_program(directory, api, compiler=compiler, sanitize=sanitize, restart=restart) as program:
         return program.run(vectors, timeout)
-
-
-def _link(
-    mains: Sequence[Path],
-    directory: Path,
-    compiler: str,
-    flags: Sequence[str],
-    emitted: Sequence[Path],
-    folder: Path,
-    where: str,
-) -> Path:
-    boards = templates_dir() / "boards"
-    own_flags: list[str | Path] = [*build.HARNESS_FLAGS, *flags, "-I", directory, "-I", boards]
-    own = build.compile_all(compiler, own_flags, [*mains, boards / "h_host.c"], folder, where)
-    program = folder / "program"
-    build.call_checked([compiler, *flags, *own, *emitted, "-o", program], where, "linking")
-    return program

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ircompile.errors import CompileError
@@ -15,12 +15,6 @@ from ircompile.verification.runners.harness import RunResult, Vector
 _STACK_BYTES = 128 * 1024
 _CODE_RESERVE = 256 * 1024  # room for code beside the weights
 _RAM_RESERVE = 1024 * 1024  # room for the stack and the harness's buffers beside the arena
-
-
-@dataclass(frozen=True)
-class _Program:
-    elf: Path
-    emitted: list[Path]
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,6 @@ def run_qemu(
     *,
     count: bool = False,
     optimization: str | None = None,
-    build_dir: Path | None = None,
     timeout: float = 600.0,
     restart: int = 0,
 ) -> RunResult:
@@ -62,22 +55,22 @@ def run_qemu(
     board = load_emulated(target.board)
     job = _Job(directory.resolve(), api, target, board, optimization or target.optimization, where, restart)
     inputs = harness.encode_inputs(api, vectors, passes=2)
-    with harness.build_directory(build_dir) as folder:
-        program = _build(job, folder / "run", passes=2, hooks=False)
-        data = _execute(job, program.elf, inputs, timeout)
-        sizes = build.object_sizes(target.compiler, program.emitted, where)
-        symbols = build.undefined_symbols(target.compiler, program.emitted, where)
+    with harness.build_folder() as folder:
+        elf, emitted = _build(job, folder / "run", passes=2, hooks=False)
+        data = _execute(job, elf, inputs, timeout)
+        sizes = build.object_sizes(target.compiler, emitted, where)
+        symbols = build.undefined_symbols(target.compiler, emitted, where)
         result = harness.decode_outputs(api, data, len(vectors), sizes, symbols)
         if not count:
             return result
         one = harness.encode_inputs(api, vectors[:1], passes=1)
         plain = _count(job, folder / "count", one, timeout, hooks=False)
         hooked = _count(job, folder / "count-layers", one, timeout, hooks=True)
-    return result.with_counts(counts.make_counts(plain, hooked, target.cycles is not None))
+    return replace(result, counts=counts.make_counts(plain, hooked, target.cycles is not None))
 
 
 def _count(job: _Job, folder: Path, inputs: bytes, timeout: float, hooks: bool) -> counts.Regions:
-    elf = _build(job, folder, passes=1, hooks=hooks).elf
+    elf, _ = _build(job, folder, passes=1, hooks=hooks)
     compiler = job.target.compiler
     symbols = counts.read_symbols(compiler, elf, job.where)
     out = folder / "counts.txt"
@@ -87,7 +80,8 @@ def _count(job: _Job, folder: Path, inputs: bytes, timeout: float, hooks: bool) 
     return counts.sum_regions(compiler, elf, out, symbols, job.target, job.where)
 
 
-def _build(job: _Job, folder: Path, passes: int, hooks: bool) -> _Program:
+def _build(job: _Job, folder: Path, passes: int, hooks: bool) -> tuple[Path, list[Path]]:
+    """The program, and the objects of the emitted C in it."""
     folder.mkdir(parents=True, exist_ok=True)
     api, target, boards = job.api, job.target, templates_dir() / "boards"
     core = [*target.cflags, job.optimization]
@@ -103,7 +97,7 @@ def _build(job: _Job, folder: Path, passes: int, hooks: bool) -> _Program:
     elf = folder / "program.elf"
     command: list[str | Path] = [target.compiler, *core, "-nostartfiles", "-T", script, *own, *emitted, "-o", elf]
     build.call_checked(command, job.where, "linking")
-    return _Program(elf, emitted)
+    return elf, emitted
 
 
 def _hook_flags(macro: str, boards: Path) -> list[str | Path]:
@@ -132,9 +126,7 @@ def _execute(job: _Job, elf: Path, inputs: bytes, timeout: float, extra: Sequenc
     (folder / "in.bin").write_bytes(inputs)
     out = folder / "out.bin"
     out.unlink(missing_ok=True)
-    quiet = ["-display", "none", "-monitor", "none", "-serial", "none", "-nodefaults", "-nic", "none"]
-    semihosting = ["-semihosting-config", "enable=on,target=native"]
-    machine = ["qemu-system-arm", "-M", job.board.machine, *quiet, *semihosting]
+    machine = harness.emulator(job.board)
     done = build.call([*machine, "-kernel", elf, *extra], job.where, timeout=timeout, cwd=folder)
     if done.returncode or not out.is_file():
         text = harness.failure_text(done.stderr, done.stdout)
