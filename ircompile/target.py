@@ -158,10 +158,15 @@ def load_target(name: str) -> Target:
             return target
     known = [target.name for target in targets]
     aliases = {alias: target.name for target in targets for alias in (target.name, *target.aliases)}
+    raise unknown_name("target", name, known, aliases, "ircompile targets")
+
+
+def unknown_name(kind: str, name: str, known: Sequence[str], aliases: dict[str, str], command: str) -> CompileError:
+    """The error of a target's or board's name: which there are, and which may be meant, by its aliases too."""
     near = difflib.get_close_matches(name.lower(), aliases, n=1, cutoff=0.5)
     hint = f"did you mean {aliases[near[0]]}? " if near else ""
-    hint += "'ircompile targets' describes them; a path to a .toml file of your own works too"
-    raise CompileError(f"target '{name}'", "unknown target", ", ".join(known), hint)
+    hint += f"{command!r} describes them; a path to a .toml file of your own works too"
+    return CompileError(f"{kind} '{name}'", f"unknown {kind}", ", ".join(known), hint)
 
 
 def load_emulated(name: str) -> EmulatedBoard:

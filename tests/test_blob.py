@@ -13,7 +13,7 @@ import pytest
 from nets import Net, random_inputs
 
 from ircompile.emit import POINTER_BYTES
-from ircompile.emit.blob import HEADER
+from ircompile.emit.constants import HEADER
 from ircompile.errors import CompileError
 from ircompile.ir.simulate import run_graph
 from ircompile.pipeline import Compiled, build

@@ -24,7 +24,7 @@ from ircompile.target import list_targets
 from ircompile.timing.board import board_text
 from ircompile.verification import ladder
 from ircompile.verification.bench import compare_measured, count_instructions, timing_of
-from ircompile.verification.references.tflm_arena import measured_arena
+from ircompile.verification.references.tflm import measured_arena
 from ircompile.verification.runners.build import measure_sizes
 
 

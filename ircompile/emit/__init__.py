@@ -17,6 +17,7 @@ from ircompile.kernels.constants import first_rows
 from ircompile.kernels.model import Program
 from ircompile.plan import Plan
 from ircompile.plan.model import ARENA_ALIGN
+from ircompile.qtype import INT8, UINT8
 from ircompile.target import MemoryRegion
 
 POINTER_BYTES = 8
@@ -200,7 +201,7 @@ class PortView:
         return getattr(self.port, name)
 
 
-PIXELS = ((0, 1), (-1, 1), (0, 255), (-128, 127))
+PIXELS = ((0, 1), (-1, 1), UINT8.range, INT8.range)
 """The real values of a black and of a white pixel, as models are usually trained on them."""
 
 

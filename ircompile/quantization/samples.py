@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.errors import CompileError, cause_of
-from ircompile.ir.tensor import Array
+from ircompile.ir.tensor import Array, Shape
 from ircompile.verification.dataset import LISTS, Sample, read_dataset
-from ircompile.verification.inputs import ARRAYS, SUFFIXES
+from ircompile.verification.inputs import ARRAYS, SUFFIXES, pixels_of
 
 HINT = "pip install 'ircompile[quantize]'"
 
@@ -47,29 +47,18 @@ class Reading:
         return array
 
     def _picture(self, path: Path) -> Array:
-        try:
-            from PIL import Image, UnidentifiedImageError
-        except ImportError:
-            raise CompileError(str(path), "Pillow is not installed", hint=HINT) from None
-        height, width, channels, first = self._map(path)
-        try:
-            with Image.open(path) as picture:
-                resized = picture.convert("L" if channels == 1 else "RGB").resize(
-                    (width, height), Image.Resampling.BILINEAR
-                )
-                pixels = np.asarray(resized, np.float32).reshape(height, width, channels)
-        except (OSError, UnidentifiedImageError) as error:
-            raise CompileError(str(path), f"cannot be read: {cause_of(error)}", "a picture file") from None
+        shape, first = self._map(path)
+        pixels = pixels_of(path, shape, HINT).astype(np.float32)
         pixels = pixels[:, :, ::-1] if self.bgr else pixels
         real = (pixels - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(real.transpose(2, 0, 1) if first else real)[np.newaxis]
 
-    def _map(self, path: Path) -> tuple[int, int, int, bool]:
+    def _map(self, path: Path) -> tuple[Shape, bool]:
         """Height, width, channels of the input, and whether the channels come first."""
         if len(self.shape) == 4 and self.shape[3] in (1, 3):
-            return self.shape[1], self.shape[2], self.shape[3], False
+            return (self.shape[1], self.shape[2], self.shape[3]), False
         if len(self.shape) == 4 and self.shape[1] in (1, 3):
-            return self.shape[2], self.shape[3], self.shape[1], True
+            return (self.shape[2], self.shape[3], self.shape[1]), True
         raise CompileError(
             str(path), f"is a picture for an input of shape {self.shape}", "pictures of 1 or 3 channels, or arrays"
         )

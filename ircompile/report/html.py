@@ -129,7 +129,7 @@ def layer_table(data: dict[str, Any]) -> tuple[list[dict[str, Any]], list[list[d
     rows = []
     for i, layer in enumerate(data["layers"]):
         cells: list[Any] = [i, layer["name"], layer["op"], " x ".join(map(str, layer["output"])), layer["kernel"],
-                            layer["requantization"] or "-", layer["weights"] or "-", layer["model_macs"],
+                            rounding_of(layer) or "-", layer["weights"] or "-", layer["model_macs"],
                             layer["macs"], layer["constant_bytes"]]  # fmt: skip
         if counts:
             found = counts.get(layer["name"], {"instructions": 0, "cycles_estimate": None})
@@ -156,9 +156,14 @@ def _add_shares(cells: list[dict[str, Any]]) -> None:
         cell["share"] = round(cell["value"] / most, 3) if most else None
 
 
+def rounding_of(layer: dict[str, Any]) -> str:
+    """The form of a layer's requantization, or those of its channels where a kernel takes several."""
+    return layer["requantization"] or ", ".join(layer["requantization_channels"])
+
+
 def forms(data: dict[str, Any]) -> list[tuple[str, str]]:
     """The forms of requantization in use, each explained."""
-    used = {(layer["requantization"] or "").split("_")[0] for layer in data["layers"]}
+    used = {word.split("_")[0] for layer in data["layers"] for word in rounding_of(layer).split(", ")}
     return [(name, words) for name, words in FORMS.items() if name in used]
 
 

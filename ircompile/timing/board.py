@@ -4,13 +4,12 @@ Each is a TOML file in targets/boards/. The emulated boards on which a target is
 `EmulatedBoard` in `target.py`.
 """
 
-import difflib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.resources import targets_dir
-from ircompile.target import MemoryRegion, Target, build_record, load_target, read_tables, read_toml
+from ircompile.target import MemoryRegion, Target, build_record, load_target, read_tables, read_toml, unknown_name
 
 FETCH = "fetch"
 """The name of that waiting time beside those of memories."""
@@ -60,18 +59,6 @@ class Board:
         )
 
 
-@dataclass(frozen=True)
-class _File:
-    description: str
-    target: str
-    mhz: float
-    fetch: float
-    memory: tuple[BoardMemory, ...]
-    flash: tuple[BoardMemory, ...]
-    milliwatts: float | None = None
-    fitted: tuple[str, ...] = ()
-
-
 def list_boards() -> list[Board]:
     """Every board that ships with ircompile, by name."""
     return [_read(path) for path in sorted(_folder().glob("*.toml"))]
@@ -87,10 +74,7 @@ def load_board(name: str) -> Board:
     known = [path.stem for path in sorted(_folder().glob("*.toml"))]
     if name.lower() in known:
         return _read(_folder() / f"{name.lower()}.toml")
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    hint += "'ircompile targets --boards' describes them; a path to a .toml file of your own works too"
-    raise CompileError(f"board '{name}'", "unknown board", ", ".join(known), hint)
+    raise unknown_name("board", name, known, dict(zip(known, known, strict=True)), "ircompile targets --boards")
 
 
 def board_text(board: Board, fitted: str) -> str:
@@ -117,8 +101,6 @@ def _read(path: Path) -> Board:
         if not data[key]:
             raise CompileError(str(path), f"no [[{key}]]", "at least one, with name and bytes")
     data["fitted"] = tuple(data.get("fitted", ()))
-    file = build_record(_File, data, path)
-    return Board(
-        path.stem, file.description, load_target(file.target), file.mhz, file.fetch, file.memory, file.flash,
-        file.milliwatts, file.fitted,
-    )  # fmt: skip
+    if "target" in data:
+        data["target"] = load_target(str(data["target"]))
+    return build_record(Board, {**data, "name": path.stem}, path)

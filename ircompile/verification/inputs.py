@@ -8,7 +8,7 @@ import numpy as np
 from ircompile.errors import CompileError, cause_of
 from ircompile.ir.bindings import to_graph
 from ircompile.ir.graph import Graph, IoBinding
-from ircompile.ir.tensor import Array, Tensor
+from ircompile.ir.tensor import Array, Shape, Tensor
 from ircompile.qtype import FLIP
 
 ARRAYS = (".npz", ".npy")
@@ -89,22 +89,28 @@ def _read_arrays(graph: Graph, path: Path) -> dict[str, Array]:
 
 def read_picture(path: Path, tensor: Tensor) -> Array:
     """A picture, resized to the input, its 0 .. 255 spread over the codes: code = pixel - 128 for int8."""
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise CompileError(str(path), "Pillow is not installed", hint="pip install 'ircompile[verify]'") from None
     if tensor.itemsize > 1:
         raise CompileError(str(path), f"a picture for {tensor.dtype} codes", "pictures for codes of 8 bits")
     if tensor.channels not in (1, 3):
         raise CompileError(str(path), f"a picture for {tensor.channels} channels", "inputs of 1 or 3 channels")
+    pixels = pixels_of(path, tensor.shape, "pip install 'ircompile[verify]'")
+    return pixels if tensor.dtype == "uint8" else (pixels ^ np.uint8(FLIP)).view(np.int8)
+
+
+def pixels_of(path: Path, shape: Shape, install: str) -> Array:
+    """A picture's uint8 pixels, grey or RGB, resized to a shape (H, W, C); `install` says how to get Pillow."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise CompileError(str(path), "Pillow is not installed", hint=install) from None
+    height, width, channels = shape
     try:
         with Image.open(path) as picture:
-            mode = "L" if tensor.channels == 1 else "RGB"
-            resized = picture.convert(mode).resize((tensor.width, tensor.height), Image.Resampling.BILINEAR)
-            pixels = np.asarray(resized, np.uint8).reshape(tensor.shape)
-    except (OSError, UnidentifiedImageError) as error:
+            mode = "L" if channels == 1 else "RGB"
+            resized = picture.convert(mode).resize((width, height), Image.Resampling.BILINEAR)
+            return np.asarray(resized, np.uint8).reshape(shape)
+    except OSError as error:
         raise CompileError(str(path), f"cannot be read: {cause_of(error)}", "a picture file") from None
-    return pixels if tensor.dtype == "uint8" else (pixels ^ np.uint8(FLIP)).view(np.int8)
 
 
 def reading_rule(graph: Graph, paths: Sequence[Path]) -> str:

@@ -19,9 +19,8 @@ from ircompile.plan.partition import best_partition, partition
 from ircompile.target import MemoryRegion, load_target
 from ircompile.variants.choose import choose_plan
 from ircompile.variants.estimate import analyze_graph
-from ircompile.variants.estimate.advice import total_stride
+from ircompile.variants.estimate.advice import rescale, total_stride
 from ircompile.variants.estimate.estimate import Estimate, Planner, find_coarse, recomputing
-from ircompile.variants.estimate.rescale import rescale
 
 M4 = load_target("cortex-m4")
 

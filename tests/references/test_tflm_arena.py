@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ircompile.verification.references.tflm_arena import measured_arena
+from ircompile.verification.references.tflm import measured_arena
 
 MODEL = Path(__file__).parents[3] / "shared" / "models" / "tflm_micro_speech.tflite"
 

@@ -10,7 +10,6 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.importers.onnx import ends, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder, labels
-from ircompile.importers.onnx.float_weights import FloatWeights
 from ircompile.importers.onnx.folding import CONSTANTS, Shapes, fold
 from ircompile.importers.onnx.functions import CHANNELWISE, ELEMENTWISE
 from ircompile.importers.onnx.lowering import (
@@ -28,6 +27,7 @@ from ircompile.importers.onnx.proto import GRAPH
 from ircompile.importers.onnx.reader import Model, OnnxNode, read_model
 from ircompile.importers.onnx.tables import lower_island
 from ircompile.importers.onnx.values import Codes, Const, Entry, Expr, Quant, Real, Target, Value, Weights, constant
+from ircompile.importers.onnx.weights import FloatWeights
 from ircompile.importers.places import Place, Trace
 from ircompile.ir.graph import Graph
 from ircompile.ir.names import sanitize

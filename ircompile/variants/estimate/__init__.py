@@ -16,9 +16,8 @@ from ircompile.plan.peak_bound import bound_beside
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.work import instructions
 from ircompile.target import MemoryRegion, Target, distinct
-from ircompile.variants.estimate.advice import Option, options
-from ircompile.variants.estimate.estimate import Planner
-from ircompile.variants.estimate.memories import budget_of, only_if_sure, shares
+from ircompile.variants.estimate.advice import Option, only_if_sure, options
+from ircompile.variants.estimate.estimate import Planner, budget_of, shares
 
 Timed = Callable[[ScheduledGraph], dict[str, Any]]
 Verdict = Literal["fits", "fits with changes", "may fit", "does not fit", "not asked"]

@@ -1,23 +1,62 @@
 """What would make a model fit: other ways to plan it, then smaller forms of it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import floor, sqrt
 
 from ircompile.errors import CompileError
 from ircompile.ir import ops
-from ircompile.ir.graph import Graph
+from ircompile.ir.graph import Graph, IoBinding, Node
+from ircompile.ir.ops import Op
+from ircompile.ir.tensor import Shape, Site
+from ircompile.ir.validate import validate
 from ircompile.kernels.lower import lower
 from ircompile.plan.settings import (
     MOST_RECOMPUTED,
+    PLACING_LOSS,
     RECOMPUTING_STEPS,
     SIZES_TRIED,
     SMALLEST_INPUT,
     SMALLEST_WIDTH,
 )
-from ircompile.target import Target
+from ircompile.target import MemoryRegion, Target
 from ircompile.variants.estimate.estimate import Estimate, Planner, recomputing
-from ircompile.variants.estimate.rescale import rescale
+
+
+def rescale(graph: Graph, height: int, width: int) -> Graph:
+    """The graph with its first input `height` x `width`; raises CompileError where an op keeps to its size."""
+    first = graph.input_names[0]
+    tensors = dict(graph.tensors)
+    tensors[first] = replace(tensors[first], shape=(height, width, tensors[first].channels))
+    nodes = []
+    for node in graph.nodes:
+        site = graph.site(node)
+        inputs = tuple(tensors[name] for name in node.inputs)
+        op = _fitted(node, site, inputs[0].shape)
+        shape = op.infer(inputs, graph.consts)
+        if min(shape) < 1:
+            raise CompileError(node.source or node.name, f"gives shape {shape}", "sizes of 1 and more")
+        tensors[node.output] = replace(tensors[node.output], shape=shape)
+        nodes.append(replace(node, op=op))
+    ends = [tuple(_resized(e, tensors[e.tensor].shape) for e in side) for side in (graph.inputs, graph.outputs)]
+    return validate(replace(graph, nodes=tuple(nodes), tensors=tensors, inputs=ends[0], outputs=ends[1]))
+
+
+def _fitted(node: Node, site: Site, after: Shape) -> Op:
+    """The op with the sizes it names in proportion; raises CompileError where they cannot be."""
+    before = site.inputs[0].shape
+    try:
+        return node.op if before == after else node.op.resized(before, after, site.output.shape)
+    except CompileError as error:
+        raise error.at(node.source or node.name) from None
+
+
+def _resized(external: IoBinding, shape: Shape) -> IoBinding:
+    sizes = list(external.shape)
+    for axis, size in zip(external.axes, shape, strict=True):
+        if axis >= 0:
+            sizes[axis] = size
+    return replace(external, shape=tuple(sizes))
 
 
 @dataclass(frozen=True)
@@ -109,3 +148,10 @@ def _fits(found: Estimate, ram: int | None) -> bool:
 def _option(change: str, how: str, found: Estimate, ram: int | None) -> Option:
     fits = None if ram is None else _fits(found, ram)
     return Option(change, how, found.bytes, found.macs, fits, "planned" if found.placed else "estimated")
+
+
+def only_if_sure(options: Iterable[Option], memory: Sequence[MemoryRegion]) -> Iterator[Option]:
+    """Options, with those open that were only compared with all memories together."""
+    for option in options:
+        split = len(memory) > 1 and PLACING_LOSS * option.arena > memory[0].bytes
+        yield replace(option, fits=None) if option.fits and split else option

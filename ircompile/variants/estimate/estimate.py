@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,11 +11,13 @@ from ircompile.plan.bound import lower_bound
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.fast import shortcuts
+from ircompile.plan.memories import in_memories
 from ircompile.plan.partition import partition
 from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
 from ircompile.plan.settings import FIRING_EFFORT, NEAR_LEAST, PLACED_STEPS, PLACING_LOSS, SEARCH_LOSS
 from ircompile.plan.stages import line_buffers_everywhere, recomputable_producers
 from ircompile.plan.work import macs
+from ircompile.target import MemoryRegion
 
 
 class Planner:
@@ -124,3 +127,19 @@ def recomputing(start: Estimate, ram: int | None, most: int) -> Estimate:
         if now.bytes < best.bytes:
             best = now
     return best
+
+
+def budget_of(ram: int | None, memory: Sequence[MemoryRegion]) -> int | None:
+    """Bytes to fit in: those asked about, and no more than all memories have; None where nothing was asked."""
+    total = sum(region.bytes for region in memory) if memory else None
+    return min((size for size in (ram, total) if size is not None), default=None)
+
+
+def shares(found: Estimate, memory: Sequence[MemoryRegion]) -> tuple[tuple[str, int], ...]:
+    """Bytes in each of several memories; nothing where they do not hold the plan, or that is not known."""
+    if len(memory) < 2:
+        return ()
+    if found.surely <= memory[0].bytes:
+        return ((memory[0].name, found.bytes), *((region.name, 0) for region in memory[1:]))
+    places = in_memories(found.candidate, memory) if found.placed else None
+    return tuple((region.name, region.bytes) for region in places.regions) if places else ()

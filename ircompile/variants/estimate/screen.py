@@ -11,8 +11,7 @@ from ircompile.plan import check_input_mode
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.target import MemoryRegion, Target
-from ircompile.variants.estimate.estimate import Planner
-from ircompile.variants.estimate.memories import budget_of, shares
+from ircompile.variants.estimate.estimate import Planner, budget_of, shares
 
 
 @dataclass(frozen=True)

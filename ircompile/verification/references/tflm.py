@@ -1,7 +1,10 @@
 """TFLite Micro itself, from PyPI's tflite-micro: the profile 'tflm'."""
 
+import importlib.util
+import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -152,3 +155,29 @@ def _redirected_stderr() -> Iterator[Callable[[], str]]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+SECONDS = 60
+SCRIPT = """\
+import json, pathlib, sys
+from ircompile.verification.references.tflm import TflmReference
+use = TflmReference(pathlib.Path(sys.argv[1])).arena_use()
+print(json.dumps({"activations": use.head, "persistent": use.tail}))
+"""
+
+
+def measured_arena(model: Path) -> dict[str, int] | None:
+    """Bytes of "activations" and of "persistent" structures (of 64-bit pointers) that TFLite Micro reports.
+
+    It is asked in a process of its own: its C++ may abort on what it refuses.
+    None for models that are not TFLite or that it refuses, and where PyPI's tflite-micro is not installed.
+    """
+    if model.suffix != ".tflite" or importlib.util.find_spec("tflite_micro") is None:
+        return None
+    command = [sys.executable, "-c", SCRIPT, str(model)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
+    except (subprocess.SubprocessError, OSError):
+        return None
+    use: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return use
