@@ -72,8 +72,11 @@ class Geometry:
         key = (template, tuple(fields))
         if key not in self._types:
             stem = f"{self.prefix}_{template}"
-            count = sum(other == template for other, _ in self._types)
-            name = f"struct {stem}_layer" + (f"_v{count + 1}" if count else "")
+            others = [known for other, known in self._types if other == template]
+            added = [field for field in fields if others and field not in others[0]]
+            name = "_".join([f"struct {stem}_layer", *(added if len(added) < 3 else ())])
+            if name in self._types.values():
+                name += f"_v{len(others) + 1}"
             self._types[key] = name
             lines = [f"    int32_t {field};{comment(field)}" for field in fields]
             head = f"/* A layer as {stem} reads it. */"

@@ -30,7 +30,7 @@
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0x52edf80bu
+#if POOLED_BUILD != 0x1f502199u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -405,7 +405,7 @@ static void pooled_pool_average_3x3_p1_split_2x14(const int8_t *const *rows, int
 }
 
 /* A layer as pooled_pool reads it. */
-struct pooled_pool_layer_v2 {
+struct pooled_pool_layer_low_high {
     int32_t width_in; /* pixels of an input row */
     int32_t width_out; /* pixels of an output row */
     int32_t channels; /* of a pixel */
@@ -690,7 +690,7 @@ static void pooled_layer_1_average3(int8_t *arena, int32_t step)
  * Reads conv0 [0, 240), writes pool1 [696, 736). */
 static void pooled_layer_2_pool1(int8_t *arena, int32_t step)
 {
-    static const struct pooled_pool_layer_v2 layer = {.width_in = 10, .width_out = 5, .channels = 8, .low = -128,
+    static const struct pooled_pool_layer_low_high layer = {.width_in = 10, .width_out = 5, .channels = 8, .low = -128,
         .high = 127};
     const int8_t *rows[2];
     pooled_window(rows, arena, &pooled_conv0_buffer, step * 2, 2, 1);
