@@ -10,7 +10,7 @@ import pytest
 
 from ircompile.cli import main
 from ircompile.errors import CompileError
-from ircompile.export import sbom
+from ircompile.export import evidence
 from ircompile.export.evidence import EVERY_OP
 from ircompile.export.stack import stack_of
 from ircompile.ir import ops
@@ -69,7 +69,7 @@ def test_the_bill_of_materials_is_valid(tmp_path: Path) -> None:
     from cyclonedx.validation.json import JsonStrictValidator
 
     files: dict[str, str | bytes] = {"net.c": "int x;", "net_weights.bin": b"\0"}
-    text = sbom.bill_of_materials("net", DIGITS, files)
+    text = evidence.bill_of_materials("net", DIGITS, files)
     bill = json.loads(text)
     try:
         assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(text) is None
@@ -87,7 +87,7 @@ def test_the_bill_of_materials_is_valid(tmp_path: Path) -> None:
 def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
     with pytest.raises(CompileError, match="cyclonedx-python-lib"):
-        sbom.bill_of_materials("net", DIGITS, {})
+        evidence.bill_of_materials("net", DIGITS, {})
 
 
 def test_the_tests_that_are_named_are_there() -> None:
