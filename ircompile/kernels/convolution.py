@@ -29,8 +29,10 @@ from ircompile.kernels.windows import (
     is_wide,
     order_of,
 )
+from ircompile.kernels.written_out import is_held, written_out
 from ircompile.qtype import INT4, INT8, UINT8
 
+SHIFTS = (3, 2, 1)  # right shifts to try first: nearly every layer takes the first, so that all share code
 TOGETHER = 24  # products with weights of 4 bits that the halves of a word have room for, in whole words of them
 
 
@@ -168,12 +170,11 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     """For the DSP kernels: one stream of sums, weights and requantization words."""
     if context.kernel.call == "map":
         op, site = flattened(op, site)
-    recipe, source, kernel = context.recipe(op, site), site.inputs[0], context.kernel
+    recipe, source, kernel = context.recipe(op, site, prefer=SHIFTS), site.inputs[0], context.kernel
     weights: Array = site.consts[op.weights].reshape(site.output.channels, -1)
     column = kernel.template == "dense_column"
     gather = Gather(weights.shape[1], 1, 1, 1) if column else gather_of(op, site, True, kernel.frugal)
     order = order_of(op, site, gather) if not column else run_order([gather.run])
-    steps = len(order) if is_straight(op, site) else 0
     interval = context.intervals.accumulators[context.node.name]
     wide = is_wide(op, site) and not column
     bytes_in = source.itemsize == 1 and not column
@@ -189,8 +190,9 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         recipe = with_short_offsets(recipe)
     excess = excess_in(site.consts[op.weights], coding)
     totals = excess != 0 or coding.nibbles
+    steps = written_out(op, site, context, order, coding)
     shared = shared_of(
-        kernel.template, coding, totals, steps,
+        kernel.template, coding, totals, steps, held=is_held(context.target, steps, coding),
         passes=in_passes(context), single=is_point(op) and single_pixels(context), of_bytes=source.itemsize == 1,
     )  # fmt: skip
     key: dict[str, object] = {"coding": coding, "totals": totals}
@@ -206,7 +208,7 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     if kernel.template == "conv":
         key["passes"] = in_passes(context)
     if kernel.template == "stem":
-        key |= {"window": op.window, "channels": source.channels}
+        key |= {"window": op.window, "channels": source.channels, "unrolled": steps}
         suffix = f"{window_suffix(op.window)}_c{source.channels}"
     if totals:
         sizes["excess"] = excess + (INT4.low if coding.nibbles else 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from ircompile.analyses.intervals import Intervals
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.requantize import Form, PairForm, Recipe, channel_words, synthesize
+from ircompile.kernels.requantize import PREFERRED, Form, PairForm, Recipe, channel_words, synthesize
 from ircompile.kernels.weights import WeightCoding
 from ircompile.plan.model import Buffer, Demand, Layout, Plan, Tables
 from ircompile.target import Features, MemoryRegion, Target
@@ -153,17 +153,19 @@ class Context:
             return {"pixel_step": apart or site.output.channels, "channel_step": 1}
         return {"pixel_step": 1, "channel_step": site.output.width}
 
-    def recipe(self, op: ops.Convolution, site: Site, shifted: int = 0) -> Recipe:
+    def recipe(
+        self, op: ops.Convolution, site: Site, shifted: int = 0, prefer: Sequence[int] = PREFERRED
+    ) -> Recipe:
         """The requantization of the node, the cheapest that is proved over its reachable accumulators.
 
-        `shifted`: the kernel has these times 2^shifted.
+        `shifted`: the kernel has these times 2^shifted. `prefer`: right shifts to try first.
         """
         low, high = self.intervals.accumulators[self.node.name]
         features, bias = self.features, integers(site.consts[op.bias])
         scale = site.consts[op.requant.scale]
         return synthesize(
             op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu,
-            code=site.output.qtype, few_words=self.prefer == "size", shifted=shifted,
+            code=site.output.qtype, few_words=self.prefer == "size", shifted=shifted, prefer=prefer,
         )  # fmt: skip
 
 

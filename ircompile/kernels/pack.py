@@ -10,6 +10,7 @@ from ircompile.kernels.constants import constants_of
 from ircompile.kernels.model import Context, Lowered, Packed, Prefer, Program
 from ircompile.kernels.remainders import without_remainders
 from ircompile.kernels.weights import WeightCoding
+from ircompile.kernels.written_out import with_long_loops
 from ircompile.plan import Plan
 from ircompile.plan.tables import schedule_tables
 from ircompile.target import MemoryRegion, Target
@@ -27,7 +28,7 @@ def pack(
     for node in graph.nodes:
         context = Context(plan, target, intervals, kernels, node, prefer)
         packed[node.name] = kernels[node.name].pack(node.op, plan.graph.site(node), context)
-    packed = without_remainders(packed)
+    packed = with_long_loops(without_remainders(packed), graph)
     constants = constants_of(plan, packed, flash)
     return Program(plan, lowered, target, packed, schedule_tables(plan), constants, intervals, tuple(flash))
 

@@ -6,16 +6,20 @@ from collections.abc import Mapping
 
 from ircompile.kernels.weights import WeightCoding
 
+SHORT = 8
+"""Turns of a loop, where no more are worth their code."""
 Shared = dict[str, tuple[str, Mapping[str, object]]]
 """Templates and their parameters, by the names under which those that follow, and the kernel, know them."""
 
 
 def shared_of(
-    template: str, coding: WeightCoding, totals: bool, unrolled: int, *, passes: bool, single: bool, of_bytes: bool
-) -> Shared:
+    template: str, coding: WeightCoding, totals: bool, unrolled: int,
+    *, held: bool, passes: bool, single: bool, of_bytes: bool,
+) -> Shared:  # fmt: skip
     """Those of a kernel: of one pixel, of two pixels, or of both where `single`, for a row may have an odd pixel.
 
-    `totals`, `unrolled` and `passes` are parameters of `tile.dsp.c.j2`; `of_bytes`: codes are to be spread first.
+    `totals`, `unrolled`, `held` and `passes` are parameters of `tile.dsp.c.j2`; `of_bytes`: codes are to be spread
+    first.
     """
     sums: dict[str, object] = {"coding": coding, "totals": totals}
     shared: Shared = {"unpack": ("unpack", {}), "turn": ("turn", {"coding": coding})}
@@ -37,7 +41,8 @@ def shared_of(
         shared["four"] = ("spread_four", {"totals": totals})
     if template != "stem":
         shared["spread"] = ("spread", {"totals": totals})
-    shared["kept"] = ("kept", {"totals": totals, "passes": passes, "loops": not unrolled})
-    tile = {"unrolled": unrolled, "passes": passes, "named": f"unrolled{unrolled}" if unrolled else ""}
+    shared["kept"] = ("kept", {"totals": totals, "passes": passes, "loops": not unrolled, "turns": SHORT})
+    named = f"unrolled{unrolled}" if unrolled else ""
+    tile = {"unrolled": unrolled, "held": held, "passes": passes, "named": named, "turns": SHORT}
     shared["tile"] = ("tile", {**sums, **tile})
     return shared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 from ircompile.ir import ops
@@ -11,6 +12,7 @@ from ircompile.kernels.tiles import pair_order, run_order
 POINT = ops.Window((1, 1))
 STRAIGHT = (4, 8)  # steps that expanding layers have code of their own for, without a loop, with int16 weights
 SHORT_RUN = 16  # codes; windows with shorter rows have code of their own
+MANY = 4096  # outputs: of fewer, code of their own saves next to nothing
 FEW_WEIGHTS = 1024  # of such a window: int16 is worth their bytes
 ROOM, LITTLE_ROOM = 1024, 512  # bytes of scratch that a window may take, where there is a way that takes as few
 
@@ -67,8 +69,13 @@ def can_overwrite(op: ops.Conv, site: Site) -> bool:
 
 def is_straight(op: ops.Conv, site: Site) -> bool:
     """Short pixels and many outputs: code without a loop, and int16 weights."""
-    expands = op.window == POINT and site.output.channels > site.inputs[0].channels and site.output.width > 1
+    expands = op.window == POINT and site.output.channels > site.inputs[0].channels and is_large(site)
     return expands and len(order_of(op, site, gather_of(op, site, True))) in STRAIGHT
+
+
+def is_large(site: Site) -> bool:
+    """Whether a layer has so many outputs, in pairs of pixels, that code of its own may be worth its bytes."""
+    return site.output.width > 1 and prod(site.output.shape) >= MANY
 
 
 def is_wide(op: ops.Conv, site: Site, nibbles: bool = False) -> bool:

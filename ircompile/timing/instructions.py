@@ -60,6 +60,11 @@ class Instruction:
         return bool(re.search(r"\bq\d", self.operands)) or bool(_VECTOR.match(self.mnemonic))
 
     @property
+    def moves_two(self) -> bool:
+        """Whether it moves two words between the core's registers and the FPU's."""
+        return self.mnemonic == "vmov" and self.operands.count(",") == 3
+
+    @property
     def narrow(self) -> bool:
         """Whether it takes two bytes."""
         return self.next_address - self.address == 2

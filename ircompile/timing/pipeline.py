@@ -51,6 +51,8 @@ def _from_table(instruction: Instruction, following: Instruction | None, costs: 
             and not instruction.writes & (following.reads | following.writes)
         )
         return costs.load_followed if followed else costs.load
+    if instruction.moves_two:
+        return 2 * costs.other
     return int(getattr(costs, kind, costs.other))
 
 

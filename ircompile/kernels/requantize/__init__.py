@@ -15,10 +15,10 @@ from ircompile.kernels.requantize.storage import (
     with_starts,
     word_and_half,
 )
-from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
+from ircompile.kernels.requantize.synthesize import PREFERRED, Core, synthesize, synthesize_steps
 
 __all__ = [
-    "Core", "Form", "PairForm", "PairRecipe", "Recipe", "beside_start", "channel_words", "evaluate",
+    "PREFERRED", "Core", "Form", "PairForm", "PairRecipe", "Recipe", "beside_start", "channel_words", "evaluate",
     "evaluate_pairs", "in_halves", "in_three_halves", "instructions", "least_count", "synthesize",
     "synthesize_average", "synthesize_mean", "synthesize_pairs", "synthesize_product", "synthesize_steps",
     "tail_words", "with_short_offsets", "with_starts", "word_and_half",
