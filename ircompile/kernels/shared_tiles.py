@@ -8,6 +8,8 @@ from ircompile.kernels.weights import WeightCoding
 
 SHORT = 8
 """Turns of a loop, where no more are worth their code."""
+HELD = {1: "one_held", 3: "three_held"}
+"""Macros of so many turns."""
 Shared = dict[str, tuple[str, Mapping[str, object]]]
 """Templates and their parameters, by the names under which those that follow, and the kernel, know them."""
 
@@ -33,9 +35,14 @@ def shared_of(
         return shared
     two: dict[str, object] = {"coding": coding, "pixels": 2, "first": False}
     passes = passes and template == "conv"
-    if not passes:
-        shared["first_turn"] = ("asm_turn", {**two, "named": "first", "first": True})
-    shared["two_turn"] = ("asm_turn", {**two, "named": "two"})
+    if held:
+        for turns in (3,) * coding.pairs + (1,) * (not coding.pairs or unrolled % 3 > 0):
+            named = HELD[turns].removesuffix("_held")
+            shared[HELD[turns]] = ("held", {"coding": coding, "named": named, "held_turns": turns})
+    else:
+        if not passes:
+            shared["first_turn"] = ("asm_turn", {**two, "named": "first", "first": True})
+        shared["two_turn"] = ("asm_turn", {**two, "named": "two"})
     shared["store_two"] = ("store", {"named": "two", "pixels": 2})
     if of_bytes:
         shared["four"] = ("spread_four", {"totals": totals})

@@ -21,7 +21,7 @@ HELD = 16  # turns whose codes the FPU's registers have room for
 DEEPER = (12, 16)  # turns of pixels that have code of their own, too, where these are...
 SHARE = 1 / 16  # ... such a part of a network's products, at least
 LOOP_END, PRODUCT = 6, 1.3  # cycles
-WORTH = 1 / 150  # of all cycles: what longer loops must save, for 400 bytes
+WORTH, LEAST = 1 / 150, 20_000  # of all cycles, and cycles: what longer loops must save, for 400 bytes
 
 
 def written_out(op: ops.Conv, site: Site, context: Context, order: Array, coding: WeightCoding) -> int:
@@ -66,7 +66,7 @@ def with_long_loops(packed: Mapping[str, Packed], graph: Graph) -> dict[str, Pac
     for node in graph.nodes:
         if _has_loop(packed[node.name]):
             saved[_tile(packed[node.name])] += LOOP_END * _ends(packed[node.name], graph.site(node))
-    least = WORTH * PRODUCT * graph.macs()
+    least = max(LEAST, WORTH * PRODUCT * graph.macs())
     return {name: _with_turns(p, LONG) if saved[_tile(p)] > least else p for name, p in packed.items()}
 
 

@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x4a045742u
+#if DENSE_BUILD != 0xde45dc74u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -45,7 +45,7 @@
 #endif
 
 extern const int32_t dense_conv0_stream[132];
-extern const int32_t dense_conv1_stream[84];
+extern const int32_t dense_conv1_stream[60];
 extern const int32_t dense_conv2_stream[257];
 extern const int32_t dense_mean3_requant[4];
 extern const int32_t dense_conv4_stream[60];
@@ -168,11 +168,11 @@ static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int
 }
 #endif
 
-/* (offset + round(x * multiplier / 2^32)) >> 2, saturated. */
-static inline int32_t dense_requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
+/* (offset + round(x * multiplier / 2^32)) >> 3, saturated. */
+static inline int32_t dense_requant_high_rounded_3(int32_t x, int32_t multiplier, int32_t offset)
 {
     int32_t sum = dense_rounded_high_word(x, multiplier, offset);
-    return DENSE_SATURATE(sum, 2);
+    return DENSE_SATURATE(sum, 3);
 }
 
 /* (offset + round(x * multiplier / 2^32), less 1 where x < 0) >> shift, saturated. x is the accumulator times a power
@@ -306,47 +306,32 @@ DENSE_INLINE void dense_turn_4(int32_t *sums, const int32_t *w, int32_t x)
     sums[3] = dense_smlad(w[3], x, sums[3]);
 }
 
-/* A turn in assembly, the first: b's sums begin where a's do. x0 and x1 become the next two codes of pixels a and b;
- * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. dense_turn_4 is the same in
- * C, for one pixel. */
-#define DENSE_ASM_TURN_FIRST \
-    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[b0], %[w0], %[x1], %[a0]\n\t" \
-    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
-    "smlad %[b1], %[w1], %[x1], %[a1]\n\t" \
-    "smlad %[a1], %[w1], %[x0], %[a1]\n\t" \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[b2], %[w0], %[x1], %[a2]\n\t" \
-    "smlad %[a2], %[w0], %[x0], %[a2]\n\t" \
-    "smlad %[b3], %[w1], %[x1], %[a3]\n\t" \
-    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
-
-/* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
- * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_4 is the same in C, for one pixel. */
-#define DENSE_ASM_TURN_TWO \
-    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[b0], %[w0], %[x1], %[b0]\n\t" \
-    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
-    "smlad %[b1], %[w1], %[x1], %[b1]\n\t" \
-    "smlad %[a1], %[w1], %[x0], %[a1]\n\t" \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[b2], %[w0], %[x1], %[b2]\n\t" \
-    "smlad %[a2], %[w0], %[x0], %[a2]\n\t" \
-    "smlad %[b3], %[w1], %[x1], %[b3]\n\t" \
-    "smlad %[a3], %[w1], %[x0], %[a3]\n\t"
+/* A turn in assembly, of codes in the FPU's registers: a0 has two of pixel a, b0 those of b. Their products with the
+ * weights of four channels come to the sums a0 to a3 and b0 to b3; the latter start from those of pixel `from`.
+ * dense_turn_4 is the same in C, for one pixel. */
+#define DENSE_HELD_ONE(from, a0, b0) \
+    "ldmia %[w]!, { r9, r10, r11, r12 }\n\t" \
+    "vmov %[x0], " b0 "\n\t" \
+    "smlad %[b0], r9, %[x0], %[" from "0]\n\t" \
+    "smlad %[b1], r10, %[x0], %[" from "1]\n\t" \
+    "smlad %[b2], r11, %[x0], %[" from "2]\n\t" \
+    "smlad %[b3], r12, %[x0], %[" from "3]\n\t" \
+    "vmov %[x0], " a0 "\n\t" \
+    "smlad %[a0], r9, %[x0], %[a0]\n\t" \
+    "smlad %[a1], r10, %[x0], %[a1]\n\t" \
+    "smlad %[a2], r11, %[x0], %[a2]\n\t" \
+    "smlad %[a3], r12, %[x0], %[a3]\n\t"
 
 /* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier.
  * short_offset: 16 bits of offset. */
-DENSE_INLINE void dense_store_two_high_rounded_2(int8_t *out, int32_t across, int32_t a, int32_t b,
+DENSE_INLINE void dense_store_two_high_rounded_3(int8_t *out, int32_t across, int32_t a, int32_t b,
     const int32_t *words, const int8_t *short_offset)
 {
     const int32_t multiplier_c = words[0];
     int16_t offset_c;
     memcpy(&offset_c, short_offset, sizeof offset_c);
-    out[0] = (int8_t)dense_requant_high_rounded_2(a, multiplier_c, offset_c);
-    out[across] = (int8_t)dense_requant_high_rounded_2(b, multiplier_c, offset_c);
+    out[0] = (int8_t)dense_requant_high_rounded_3(a, multiplier_c, offset_c);
+    out[across] = (int8_t)dense_requant_high_rounded_3(b, multiplier_c, offset_c);
 }
 
 /* Spreads four codes of pixels a and b as halfwords, codes 0 and 2 of both, then 1 and 3; moves the pointers on. */
@@ -384,6 +369,318 @@ DENSE_INLINE void dense_spread_four(int32_t **to, const int8_t **a, const int8_t
 
 /* What the assembly of a tile leaves no register for. */
 struct dense_kept {
+    const int32_t *patch, *stream;
+    int8_t *out, *out_end;
+    int32_t pixel_step, channel_step;
+};
+
+/* Keeps what is the same for all pixels of a row. */
+DENSE_INLINE void dense_kept_begin(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch, const int32_t *stream,
+    int32_t pixel_step, int32_t channel_step)
+{
+    kept->patch = patch;
+    kept->stream = stream;
+    kept->pixel_step = pixel_step;
+    kept->channel_step = channel_step;
+}
+
+/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
+ *
+ *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
+ *
+ * All 14 turns stand one after the other; the FPU's registers keep the codes of both pixels over all channels. */
+DENSE_INLINE void dense_tile_unrolled14_high_rounded_3(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch,
+    int32_t words, int32_t channels_out)
+{
+    const int32_t *w = kept->stream;
+#if DENSE_ASM && defined(__ARM_FP)
+    /* Of each, the first half is two codes of pixel a, as halfwords, and the second those of b: the codes of a turn. */
+    register double codes0 DENSE_IN("d0");
+    register double codes1 DENSE_IN("d1");
+    register double codes2 DENSE_IN("d2");
+    register double codes3 DENSE_IN("d3");
+    register double codes4 DENSE_IN("d4");
+    register double codes5 DENSE_IN("d5");
+    register double codes6 DENSE_IN("d6");
+    register double codes7 DENSE_IN("d7");
+    register double codes8 DENSE_IN("d8");
+    register double codes9 DENSE_IN("d9");
+    register double codes10 DENSE_IN("d10");
+    register double codes11 DENSE_IN("d11");
+    register double codes12 DENSE_IN("d12");
+    register double codes13 DENSE_IN("d13");
+    __asm__(
+        "vldmia %[patch], { s0-s27 }\n\t"
+        : "=w"(codes0), "=w"(codes1), "=w"(codes2), "=w"(codes3),
+        "=w"(codes4), "=w"(codes5), "=w"(codes6), "=w"(codes7),
+        "=w"(codes8), "=w"(codes9), "=w"(codes10), "=w"(codes11),
+        "=w"(codes12), "=w"(codes13)
+        : [patch] "r"(patch)
+        : "memory");
+#endif
+    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    for (const int8_t *done = kept->out; done != kept->out_end;) {
+#if DENSE_ASM && defined(__ARM_FP)
+        register int32_t a0 DENSE_IN("r4");
+        register int32_t a1 DENSE_IN("r5");
+        register int32_t a2 DENSE_IN("r6");
+        register int32_t a3 DENSE_IN("r8");
+        int32_t b0, b1, b2, b3, x0;
+        __asm__ volatile(
+            "ldmia %[w]!, { %[a0], %[a1], %[a2], %[a3] }\n\t"
+            DENSE_HELD_ONE("a", "s0", "s1")
+            DENSE_HELD_ONE("b", "s2", "s3")
+            DENSE_HELD_ONE("b", "s4", "s5")
+            DENSE_HELD_ONE("b", "s6", "s7")
+            DENSE_HELD_ONE("b", "s8", "s9")
+            DENSE_HELD_ONE("b", "s10", "s11")
+            DENSE_HELD_ONE("b", "s12", "s13")
+            DENSE_HELD_ONE("b", "s14", "s15")
+            DENSE_HELD_ONE("b", "s16", "s17")
+            DENSE_HELD_ONE("b", "s18", "s19")
+            DENSE_HELD_ONE("b", "s20", "s21")
+            DENSE_HELD_ONE("b", "s22", "s23")
+            DENSE_HELD_ONE("b", "s24", "s25")
+            DENSE_HELD_ONE("b", "s26", "s27")
+            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
+            [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
+            [x0] "=&r"(x0), [w] "+&r"(w)
+            : "w"(codes0), "w"(codes1), "w"(codes2), "w"(codes3),
+            "w"(codes4), "w"(codes5), "w"(codes6), "w"(codes7),
+            "w"(codes8), "w"(codes9), "w"(codes10), "w"(codes11),
+            "w"(codes12), "w"(codes13)
+            : "r9", "r10", "r11", "r12", "memory");
+        const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
+#else
+        int32_t a[4], b[4];
+        for (int32_t j = 0; j < 4; j++) {
+            a[j] = w[j];
+            b[j] = w[j];
+        }
+        w += 4;
+        for (const int32_t *codes = patch; codes < patch + words; codes += 2, w += 4) {
+            dense_turn_4(a, w, codes[0]);
+            dense_turn_4(b, w, codes[1]);
+        }
+#endif
+        int8_t *to = kept->out;
+        const int32_t across = kept->pixel_step;
+        const int32_t down = kept->channel_step;
+        int32_t a_0 = a[0], b_0 = b[0];
+        int32_t a_1 = a[1], b_1 = b[1];
+        int32_t a_2 = a[2], b_2 = b[2];
+        int32_t a_3 = a[3], b_3 = b[3];
+        DENSE_BARRIER(a_0);
+        DENSE_BARRIER(b_0);
+        DENSE_BARRIER(a_1);
+        DENSE_BARRIER(b_1);
+        DENSE_BARRIER(a_2);
+        DENSE_BARRIER(b_2);
+        DENSE_BARRIER(a_3);
+        DENSE_BARRIER(b_3);
+        dense_store_two_high_rounded_3(to, across, a_0, b_0, w, (const int8_t *)(w + 2));
+        to += down;
+        DENSE_BARRIER(to);
+        dense_store_two_high_rounded_3(to, across, a_1, b_1, w + 1, (const int8_t *)(w + 2) + 2);
+        to += down;
+        DENSE_BARRIER(to);
+        dense_store_two_high_rounded_3(to, across, a_2, b_2, w + 3, (const int8_t *)(w + 5));
+        to += down;
+        DENSE_BARRIER(to);
+        dense_store_two_high_rounded_3(to, across, a_3, b_3, w + 4, (const int8_t *)(w + 5) + 2);
+        to += down;
+        DENSE_BARRIER(to);
+        kept->out = to;
+        done = to;
+        w += 6;
+    }
+    (void)patch, (void)words; /* in assembly, what is kept says them */
+}
+
+/* A layer as dense_stem reads it. */
+struct dense_stem_layer {
+    int32_t channels_out; /* of an output pixel */
+    int32_t width; /* pixels of a row */
+    int32_t pixel_step; /* bytes from a pixel to the next */
+    int32_t channel_step; /* bytes from a channel of a pixel to the next */
+    int32_t zero_in; /* the code of zero in the input */
+    int32_t row_bytes; /* of an input row */
+    int32_t words; /* of the patch: pairs of codes of two pixels */
+};
+
+/* A code as a halfword. */
+static inline void dense_stem_3x3_s2_p0_c3_high_rounded_3_half(int8_t *to, int8_t code)
+{
+    const int16_t half = code;
+    memcpy(to, &half, sizeof half);
+}
+
+/* A row of a window with what lies outside of the picture as the zero point. */
+static const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_3_border(int8_t *to, const int8_t *row, int32_t first,
+    int32_t row_bytes, int32_t zero_in)
+{
+    for (int32_t i = 0; i < 9; i++)
+        to[i] = row != NULL && first + i >= 0 && first + i < row_bytes ? row[first + i] : (int8_t)zero_in;
+    return to;
+}
+
+/* A row of a 3 x 3 convolution of 3 channels, two pixels x at a time, the last of an odd row twice:
+ *
+ *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * 2 + j][k] * weights[c][i][j][k])
+ *
+ * rows: pixels of channels, NULL outside of the picture, where codes are zero_in. out: pixel_step and channel_step say
+ * where. stream: how it is laid out stands above its array. Their windows are gathered in a patch: whole words of each
+ * row, then what is left over of all rows. */
+DENSE_ALONE static void dense_stem_3x3_s2_p0_c3_high_rounded_3(const int8_t *const *rows, int8_t *out,
+    const int32_t *stream, const struct dense_stem_layer *layer, int8_t *scratch)
+{
+    const int32_t channels_out = layer->channels_out;
+    const int32_t width = layer->width;
+    const int32_t pixel_step = layer->pixel_step;
+    const int32_t channel_step = layer->channel_step;
+    const int32_t zero_in = layer->zero_in;
+    const int32_t row_bytes = layer->row_bytes;
+    const int32_t words = layer->words;
+    int32_t *const patch = (int32_t *)(void *)scratch;
+    DENSE_SPILLED struct dense_kept kept;
+    dense_kept_begin(&kept, patch, stream, pixel_step, channel_step);
+    int8_t *const border = scratch + 4 * words;
+    for (int32_t x = 0; x < width; x += 2) {
+        const int32_t first = (x * 2 - 0) * 3;
+        const int32_t second = x + 1 < width ? first + 6 : first;
+        const int first_inside = first >= 0 && first + 9 <= row_bytes;
+        const int second_inside = second >= 0 && second + 9 <= row_bytes;
+        int32_t *next = patch;
+        int8_t *const tail = scratch + 96;
+        {
+            const int8_t *const row = rows[0];
+            const int8_t *a = first_inside && row != NULL ? row + first
+                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border, row, first, row_bytes, zero_in);
+            const int8_t *b = second_inside && row != NULL ? row + second
+                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border + 9, row, second, row_bytes, zero_in);
+            dense_spread_four(&next, &a, &b);
+            dense_spread_four(&next, &a, &b);
+            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 0, a[0]);
+            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 4, b[0]);
+        }
+        {
+            const int8_t *const row = rows[1];
+            const int8_t *a = first_inside && row != NULL ? row + first
+                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border, row, first, row_bytes, zero_in);
+            const int8_t *b = second_inside && row != NULL ? row + second
+                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border + 9, row, second, row_bytes, zero_in);
+            dense_spread_four(&next, &a, &b);
+            dense_spread_four(&next, &a, &b);
+            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 2, a[0]);
+            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 6, b[0]);
+        }
+        {
+            const int8_t *const row = rows[2];
+            const int8_t *a = first_inside && row != NULL ? row + first
+                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border, row, first, row_bytes, zero_in);
+            const int8_t *b = second_inside && row != NULL ? row + second
+                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border + 9, row, second, row_bytes, zero_in);
+            dense_spread_four(&next, &a, &b);
+            dense_spread_four(&next, &a, &b);
+            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 8, a[0]);
+            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 12, b[0]);
+        }
+        kept.out = out;
+        kept.pixel_step = second != first ? pixel_step : 0;
+        dense_tile_unrolled14_high_rounded_3(&kept, patch, words, channels_out);
+        out += 2 * pixel_step;
+    }
+}
+
+/* A turn: two codes of a pixel, x, times the weights w of four channels, added to their sums. */
+DENSE_INLINE void dense_turn_pairs_rest_4(int32_t *sums, const int32_t *w, int32_t x)
+{
+    sums[1] = dense_smlad(w[0], x, sums[1]);
+    sums[0] = dense_smlad(dense_sxtb16(w[0]), x, sums[0]);
+    sums[3] = dense_smlad(w[1], x, sums[3]);
+    sums[2] = dense_smlad(dense_sxtb16(w[1]), x, sums[2]);
+}
+
+/* Two turns of two channels: the codes `first` of a pixel, then `second`. */
+DENSE_INLINE void dense_turn_pairs_rest_2(int32_t *sums, const int32_t *w, int32_t first, int32_t second)
+{
+    sums[1] = dense_smlad(w[0], first, sums[1]);
+    sums[0] = dense_smlad(dense_sxtb16(w[0]), first, sums[0]);
+    sums[1] = dense_smlad(w[1], second, sums[1]);
+    sums[0] = dense_smlad(dense_sxtb16(w[1]), second, sums[0]);
+}
+
+/* A turn in assembly, the first: b's sums begin where a's do. x0 and x1 become the next two codes of pixels a and b;
+ * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_rest_4 is
+ * the same in C, for one pixel. */
+#define DENSE_ASM_TURN_FIRST \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b1], %[w0], %[x1], %[a1]\n\t" \
+    "smlad %[a1], %[w0], %[x0], %[a1]\n\t" \
+    "sxtb16 %[w0], %[w0]\n\t" \
+    "smlad %[b0], %[w0], %[x1], %[a0]\n\t" \
+    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
+    "smlad %[b3], %[w1], %[x1], %[a3]\n\t" \
+    "smlad %[a3], %[w1], %[x0], %[a3]\n\t" \
+    "sxtb16 %[w1], %[w1]\n\t" \
+    "smlad %[b2], %[w1], %[x1], %[a2]\n\t" \
+    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+
+/* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
+ * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_rest_4 is the same in C, for one pixel. */
+#define DENSE_ASM_TURN_TWO \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
+    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
+    "smlad %[b1], %[w0], %[x1], %[b1]\n\t" \
+    "smlad %[a1], %[w0], %[x0], %[a1]\n\t" \
+    "sxtb16 %[w0], %[w0]\n\t" \
+    "smlad %[b0], %[w0], %[x1], %[b0]\n\t" \
+    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
+    "smlad %[b3], %[w1], %[x1], %[b3]\n\t" \
+    "smlad %[a3], %[w1], %[x0], %[a3]\n\t" \
+    "sxtb16 %[w1], %[w1]\n\t" \
+    "smlad %[b2], %[w1], %[x1], %[b2]\n\t" \
+    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
+
+/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
+ * offset. */
+DENSE_INLINE void dense_store_two_high_rounded_3_v2(int8_t *out, int32_t across, int32_t a, int32_t b,
+    const int32_t *words)
+{
+    const int32_t multiplier_c = words[0];
+    const int32_t offset_c = words[1];
+    out[0] = (int8_t)dense_requant_high_rounded_3(a, multiplier_c, offset_c);
+    out[across] = (int8_t)dense_requant_high_rounded_3(b, multiplier_c, offset_c);
+}
+
+/* Spreads `count` codes of pixels a and b as halfwords from `next` on, the last count mod 4 in their order; returns
+ * what follows. */
+DENSE_INLINE int32_t *dense_spread(int32_t *next, const int8_t *a, const int8_t *b, int32_t count)
+{
+    for (; count >= 8; count -= 8) {
+        dense_spread_four(&next, &a, &b);
+        dense_spread_four(&next, &a, &b);
+    }
+    if (count >= 4) {
+        dense_spread_four(&next, &a, &b);
+        count -= 4;
+    }
+    if (count > 0) {
+        next[0] = count > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
+        next[1] = count > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
+        next += 2;
+    }
+    if (count > 2) {
+        next[0] = a[2];
+        next[1] = b[2];
+        next += 2;
+    }
+    return next;
+}
+
+/* What the assembly of a tile leaves no register for. */
+struct dense_kept_loops {
     const int32_t *limit; /* the end of the patch */
     int32_t left_out; /* pairs of turns of the loop that are left out when it is entered */
     const int32_t *patch, *stream;
@@ -392,8 +689,8 @@ struct dense_kept {
 };
 
 /* Keeps what is the same for all pixels of a row. The patch has `words` words. */
-DENSE_INLINE void dense_kept_begin(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch, int32_t words,
-    const int32_t *stream, int32_t pixel_step, int32_t channel_step)
+DENSE_INLINE void dense_kept_loops_begin(DENSE_SPILLED struct dense_kept_loops *kept, const int32_t *patch,
+    int32_t words, const int32_t *stream, int32_t pixel_step, int32_t channel_step)
 {
     kept->limit = patch + words;
     kept->left_out = -(words >> 2) & 3;
@@ -409,8 +706,8 @@ DENSE_INLINE void dense_kept_begin(DENSE_SPILLED struct dense_kept *kept, const 
  *
  * Turns are even in number. The loop in assembly is of eight behind the first, and entered where as many are left as
  * there are. */
-DENSE_INLINE void dense_tile_high_rounded_2(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch, int32_t words,
-    int32_t channels_out)
+DENSE_INLINE void dense_tile_high_rounded_3(DENSE_SPILLED struct dense_kept_loops *kept, const int32_t *patch,
+    int32_t words, int32_t channels_out)
 {
     const int32_t *w = kept->stream;
 #if DENSE_ASM
@@ -421,10 +718,13 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_SPILLED struct dense_kept *kep
     for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if DENSE_ASM
-        int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
+        register int32_t a0 DENSE_IN("r4");
+        register int32_t a1 DENSE_IN("r5");
+        register int32_t a2 DENSE_IN("r6");
+        register int32_t a3 DENSE_IN("r8");
+        int32_t b0, b1, b2, b3, x0, x1, w0, w1;
         __asm__ volatile(
-            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            "ldmia %[w]!, { %[a0], %[a1], %[a2], %[a3] }\n\t"
             DENSE_ASM_TURN_FIRST
             "ldr %[w0], %[left_out]\n\t"
             "tbb [pc, %[w0]]\n"
@@ -459,18 +759,20 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_SPILLED struct dense_kept *kep
             b[j] = w[j];
         }
         w += 4;
-        for (; codes < patch + words; codes += 2, w += 4) {
-            dense_turn_4(a, w, codes[0]);
-            dense_turn_4(b, w, codes[1]);
+        for (; codes < patch + words; codes += 2, w += 2) {
+            dense_turn_pairs_rest_4(a, w, codes[0]);
+            dense_turn_pairs_rest_4(b, w, codes[1]);
         }
 #endif
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
         int32_t a_0 = a[0], b_0 = b[0];
-        int32_t a_1 = a[1], b_1 = b[1];
+        int32_t a_1 = (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8, b_1 = (int32_t)((uint32_t)b[1]
+            - (uint32_t)b[0]) >> 8;
         int32_t a_2 = a[2], b_2 = b[2];
-        int32_t a_3 = a[3], b_3 = b[3];
+        int32_t a_3 = (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 8, b_3 = (int32_t)((uint32_t)b[3]
+            - (uint32_t)b[2]) >> 8;
         DENSE_BARRIER(a_0);
         DENSE_BARRIER(b_0);
         DENSE_BARRIER(a_1);
@@ -479,237 +781,16 @@ DENSE_INLINE void dense_tile_high_rounded_2(DENSE_SPILLED struct dense_kept *kep
         DENSE_BARRIER(b_2);
         DENSE_BARRIER(a_3);
         DENSE_BARRIER(b_3);
-        dense_store_two_high_rounded_2(to, across, a_0, b_0, w, (const int8_t *)(w + 2));
+        dense_store_two_high_rounded_3_v2(to, across, a_0, b_0, w);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a_1, b_1, w + 1, (const int8_t *)(w + 2) + 2);
+        dense_store_two_high_rounded_3_v2(to, across, a_1, b_1, w + 2);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a_2, b_2, w + 3, (const int8_t *)(w + 5));
+        dense_store_two_high_rounded_3_v2(to, across, a_2, b_2, w + 4);
         to += down;
         DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2(to, across, a_3, b_3, w + 4, (const int8_t *)(w + 5) + 2);
-        to += down;
-        DENSE_BARRIER(to);
-        kept->out = to;
-        done = to;
-        w += 6;
-    }
-    (void)patch, (void)words; /* in assembly, what is kept says them */
-}
-
-/* A layer as dense_stem reads it. */
-struct dense_stem_layer {
-    int32_t channels_out; /* of an output pixel */
-    int32_t width; /* pixels of a row */
-    int32_t pixel_step; /* bytes from a pixel to the next */
-    int32_t channel_step; /* bytes from a channel of a pixel to the next */
-    int32_t zero_in; /* the code of zero in the input */
-    int32_t row_bytes; /* of an input row */
-    int32_t words; /* of the patch: pairs of codes of two pixels */
-};
-
-/* A code as a halfword. */
-static inline void dense_stem_3x3_s2_p0_c3_high_rounded_2_half(int8_t *to, int8_t code)
-{
-    const int16_t half = code;
-    memcpy(to, &half, sizeof half);
-}
-
-/* A row of a window with what lies outside of the picture as the zero point. */
-static const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_2_border(int8_t *to, const int8_t *row, int32_t first,
-    int32_t row_bytes, int32_t zero_in)
-{
-    for (int32_t i = 0; i < 9; i++)
-        to[i] = row != NULL && first + i >= 0 && first + i < row_bytes ? row[first + i] : (int8_t)zero_in;
-    return to;
-}
-
-/* A row of a 3 x 3 convolution of 3 channels, two pixels x at a time, the last of an odd row twice:
- *
- *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * 2 + j][k] * weights[c][i][j][k])
- *
- * rows: pixels of channels, NULL outside of the picture, where codes are zero_in. out: pixel_step and channel_step say
- * where. stream: how it is laid out stands above its array. Their windows are gathered in a patch: whole words of each
- * row, then what is left over of all rows. */
-DENSE_ALONE static void dense_stem_3x3_s2_p0_c3_high_rounded_2(const int8_t *const *rows, int8_t *out,
-    const int32_t *stream, const struct dense_stem_layer *layer, int8_t *scratch)
-{
-    const int32_t channels_out = layer->channels_out;
-    const int32_t width = layer->width;
-    const int32_t pixel_step = layer->pixel_step;
-    const int32_t channel_step = layer->channel_step;
-    const int32_t zero_in = layer->zero_in;
-    const int32_t row_bytes = layer->row_bytes;
-    const int32_t words = layer->words;
-    int32_t *const patch = (int32_t *)(void *)scratch;
-    DENSE_SPILLED struct dense_kept kept;
-    dense_kept_begin(&kept, patch, words, stream, pixel_step, channel_step);
-    int8_t *const border = scratch + 4 * words;
-    for (int32_t x = 0; x < width; x += 2) {
-        const int32_t first = (x * 2 - 0) * 3;
-        const int32_t second = x + 1 < width ? first + 6 : first;
-        const int first_inside = first >= 0 && first + 9 <= row_bytes;
-        const int second_inside = second >= 0 && second + 9 <= row_bytes;
-        int32_t *next = patch;
-        int8_t *const tail = scratch + 96;
-        {
-            const int8_t *const row = rows[0];
-            const int8_t *a = first_inside && row != NULL ? row + first
-                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border, row, first, row_bytes, zero_in);
-            const int8_t *b = second_inside && row != NULL ? row + second
-                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border + 9, row, second, row_bytes, zero_in);
-            dense_spread_four(&next, &a, &b);
-            dense_spread_four(&next, &a, &b);
-            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 0, a[0]);
-            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 4, b[0]);
-        }
-        {
-            const int8_t *const row = rows[1];
-            const int8_t *a = first_inside && row != NULL ? row + first
-                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border, row, first, row_bytes, zero_in);
-            const int8_t *b = second_inside && row != NULL ? row + second
-                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border + 9, row, second, row_bytes, zero_in);
-            dense_spread_four(&next, &a, &b);
-            dense_spread_four(&next, &a, &b);
-            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 2, a[0]);
-            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 6, b[0]);
-        }
-        {
-            const int8_t *const row = rows[2];
-            const int8_t *a = first_inside && row != NULL ? row + first
-                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border, row, first, row_bytes, zero_in);
-            const int8_t *b = second_inside && row != NULL ? row + second
-                : dense_stem_3x3_s2_p0_c3_high_rounded_2_border(border + 9, row, second, row_bytes, zero_in);
-            dense_spread_four(&next, &a, &b);
-            dense_spread_four(&next, &a, &b);
-            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 8, a[0]);
-            dense_stem_3x3_s2_p0_c3_high_rounded_2_half(tail + 12, b[0]);
-        }
-        kept.out = out;
-        kept.pixel_step = second != first ? pixel_step : 0;
-        dense_tile_high_rounded_2(&kept, patch, words, channels_out);
-        out += 2 * pixel_step;
-    }
-}
-
-/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
- * offset. */
-DENSE_INLINE void dense_store_two_high_rounded_2_v2(int8_t *out, int32_t across, int32_t a, int32_t b,
-    const int32_t *words)
-{
-    const int32_t multiplier_c = words[0];
-    const int32_t offset_c = words[1];
-    out[0] = (int8_t)dense_requant_high_rounded_2(a, multiplier_c, offset_c);
-    out[across] = (int8_t)dense_requant_high_rounded_2(b, multiplier_c, offset_c);
-}
-
-/* Spreads `count` codes of pixels a and b as halfwords from `next` on, the last count mod 4 in their order; returns
- * what follows. */
-DENSE_INLINE int32_t *dense_spread(int32_t *next, const int8_t *a, const int8_t *b, int32_t count)
-{
-    for (; count >= 8; count -= 8) {
-        dense_spread_four(&next, &a, &b);
-        dense_spread_four(&next, &a, &b);
-    }
-    if (count >= 4) {
-        dense_spread_four(&next, &a, &b);
-        count -= 4;
-    }
-    if (count > 0) {
-        next[0] = count > 1 ? (int32_t)(((uint32_t)a[1] << 16) | (uint16_t)a[0]) : a[0];
-        next[1] = count > 1 ? (int32_t)(((uint32_t)b[1] << 16) | (uint16_t)b[0]) : b[0];
-        next += 2;
-    }
-    if (count > 2) {
-        next[0] = a[2];
-        next[1] = b[2];
-        next += 2;
-    }
-    return next;
-}
-
-/* What the assembly of a tile leaves no register for. */
-struct dense_kept_not_loops {
-    const int32_t *patch, *stream;
-    int8_t *out, *out_end;
-    int32_t pixel_step, channel_step;
-};
-
-/* Keeps what is the same for all pixels of a row. */
-DENSE_INLINE void dense_kept_not_loops_begin(DENSE_SPILLED struct dense_kept_not_loops *kept, const int32_t *patch,
-    const int32_t *stream, int32_t pixel_step, int32_t channel_step)
-{
-    kept->patch = patch;
-    kept->stream = stream;
-    kept->pixel_step = pixel_step;
-    kept->channel_step = channel_step;
-}
-
-/* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
- *
- *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
- *
- * All 4 turns stand one after the other. */
-DENSE_INLINE void dense_tile_unrolled4_high_rounded_2(DENSE_SPILLED struct dense_kept_not_loops *kept,
-    const int32_t *patch, int32_t words, int32_t channels_out)
-{
-    const int32_t *w = kept->stream;
-    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
-    for (const int8_t *done = kept->out; done != kept->out_end;) {
-        const int32_t *codes = kept->patch;
-#if DENSE_ASM
-        int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
-        __asm__ volatile(
-            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            DENSE_ASM_TURN_FIRST
-            DENSE_ASM_TURN_TWO
-            DENSE_ASM_TURN_TWO
-            DENSE_ASM_TURN_TWO
-            : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3),
-            [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3),
-            [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(codes), [w] "+&r"(w)
-            :
-            : "cc", "memory");
-        const int32_t a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
-#else
-        int32_t a[4], b[4];
-        for (int32_t j = 0; j < 4; j++) {
-            a[j] = w[j];
-            b[j] = w[j];
-        }
-        w += 4;
-        for (; codes < patch + words; codes += 2, w += 4) {
-            dense_turn_4(a, w, codes[0]);
-            dense_turn_4(b, w, codes[1]);
-        }
-#endif
-        int8_t *to = kept->out;
-        const int32_t across = kept->pixel_step;
-        const int32_t down = kept->channel_step;
-        int32_t a_0 = a[0], b_0 = b[0];
-        int32_t a_1 = a[1], b_1 = b[1];
-        int32_t a_2 = a[2], b_2 = b[2];
-        int32_t a_3 = a[3], b_3 = b[3];
-        DENSE_BARRIER(a_0);
-        DENSE_BARRIER(b_0);
-        DENSE_BARRIER(a_1);
-        DENSE_BARRIER(b_1);
-        DENSE_BARRIER(a_2);
-        DENSE_BARRIER(b_2);
-        DENSE_BARRIER(a_3);
-        DENSE_BARRIER(b_3);
-        dense_store_two_high_rounded_2_v2(to, across, a_0, b_0, w);
-        to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2_v2(to, across, a_1, b_1, w + 2);
-        to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2_v2(to, across, a_2, b_2, w + 4);
-        to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_2_v2(to, across, a_3, b_3, w + 6);
+        dense_store_two_high_rounded_3_v2(to, across, a_3, b_3, w + 6);
         to += down;
         DENSE_BARRIER(to);
         kept->out = to;
@@ -736,7 +817,7 @@ struct dense_pointwise_layer {
  * start[c] is the bias less the input's zero point times the sum of the weights, moved by what the requantization
  * needs. in: pixels of channels; out: pixel_step and channel_step say where. stream: how it is laid out stands above
  * its array. scratch: a patch, the codes of two pixels as halfwords. */
-DENSE_ALONE static void dense_pointwise_unrolled4_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
+DENSE_ALONE static void dense_pointwise_high_rounded_3(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct dense_pointwise_layer *layer, int8_t *scratch)
 {
     const int32_t channels_in = layer->channels_in;
@@ -746,67 +827,16 @@ DENSE_ALONE static void dense_pointwise_unrolled4_high_rounded_2(const int8_t *i
     const int32_t channel_step = layer->channel_step;
     const int32_t words = layer->words;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    DENSE_SPILLED struct dense_kept_not_loops kept;
-    dense_kept_not_loops_begin(&kept, patch, stream, pixel_step, channel_step);
+    DENSE_SPILLED struct dense_kept_loops kept;
+    dense_kept_loops_begin(&kept, patch, words, stream, pixel_step, channel_step);
     for (int32_t x = width; x >= 2; x -= 2) {
         dense_spread(patch, in, in + channels_in, channels_in);
         kept.out = out;
-        dense_tile_unrolled4_high_rounded_2(&kept, patch, words, channels_out);
+        dense_tile_high_rounded_3(&kept, patch, words, channels_out);
         in += 2 * channels_in;
         out += 2 * pixel_step;
     }
 }
-
-/* A turn: two codes of a pixel, x, times the weights w of four channels, added to their sums. */
-DENSE_INLINE void dense_turn_pairs_rest_4(int32_t *sums, const int32_t *w, int32_t x)
-{
-    sums[1] = dense_smlad(w[0], x, sums[1]);
-    sums[0] = dense_smlad(dense_sxtb16(w[0]), x, sums[0]);
-    sums[3] = dense_smlad(w[1], x, sums[3]);
-    sums[2] = dense_smlad(dense_sxtb16(w[1]), x, sums[2]);
-}
-
-/* Two turns of two channels: the codes `first` of a pixel, then `second`. */
-DENSE_INLINE void dense_turn_pairs_rest_2(int32_t *sums, const int32_t *w, int32_t first, int32_t second)
-{
-    sums[1] = dense_smlad(w[0], first, sums[1]);
-    sums[0] = dense_smlad(dense_sxtb16(w[0]), first, sums[0]);
-    sums[1] = dense_smlad(w[1], second, sums[1]);
-    sums[0] = dense_smlad(dense_sxtb16(w[1]), second, sums[0]);
-}
-
-/* A turn in assembly, the first: b's sums begin where a's do. x0 and x1 become the next two codes of pixels a and b;
- * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_rest_4 is
- * the same in C, for one pixel. */
-#define DENSE_ASM_TURN_FIRST_PAIRS \
-    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[b1], %[w0], %[x1], %[a1]\n\t" \
-    "smlad %[a1], %[w0], %[x0], %[a1]\n\t" \
-    "sxtb16 %[w0], %[w0]\n\t" \
-    "smlad %[b0], %[w0], %[x1], %[a0]\n\t" \
-    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
-    "smlad %[b3], %[w1], %[x1], %[a3]\n\t" \
-    "smlad %[a3], %[w1], %[x0], %[a3]\n\t" \
-    "sxtb16 %[w1], %[w1]\n\t" \
-    "smlad %[b2], %[w1], %[x1], %[a2]\n\t" \
-    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
-
-/* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
- * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_rest_4 is the same in C, for one pixel. */
-#define DENSE_ASM_TURN_TWO_PAIRS \
-    "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[b1], %[w0], %[x1], %[b1]\n\t" \
-    "smlad %[a1], %[w0], %[x0], %[a1]\n\t" \
-    "sxtb16 %[w0], %[w0]\n\t" \
-    "smlad %[b0], %[w0], %[x1], %[b0]\n\t" \
-    "smlad %[a0], %[w0], %[x0], %[a0]\n\t" \
-    "smlad %[b3], %[w1], %[x1], %[b3]\n\t" \
-    "smlad %[a3], %[w1], %[x0], %[a3]\n\t" \
-    "sxtb16 %[w1], %[w1]\n\t" \
-    "smlad %[b2], %[w1], %[x1], %[b2]\n\t" \
-    "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
 
 /* Stores a channel's code of pixel a, whose sum times 2^1 is `a`, and that of b, `across` codes from there. words:
  * multiplier, offset, shift. */
@@ -826,7 +856,7 @@ DENSE_INLINE void dense_store_two_high_rounded_kink(int8_t *out, int32_t across,
  *
  * Turns are even in number. The loop in assembly is of eight behind the first, and entered where as many are left as
  * there are. */
-DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch,
+DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept_loops *kept, const int32_t *patch,
     int32_t words, int32_t channels_out)
 {
     const int32_t *w = kept->stream;
@@ -838,28 +868,31 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept *
     for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if DENSE_ASM
-        int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
+        register int32_t a0 DENSE_IN("r4");
+        register int32_t a1 DENSE_IN("r5");
+        register int32_t a2 DENSE_IN("r6");
+        register int32_t a3 DENSE_IN("r8");
+        int32_t b0, b1, b2, b3, x0, x1, w0, w1;
         __asm__ volatile(
-            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
-            DENSE_ASM_TURN_FIRST_PAIRS
+            "ldmia %[w]!, { %[a0], %[a1], %[a2], %[a3] }\n\t"
+            DENSE_ASM_TURN_FIRST
             "ldr %[w0], %[left_out]\n\t"
             "tbb [pc, %[w0]]\n"
             "0:\n\t"
             ".byte (2f - 0b) / 2, (3f - 0b) / 2, (4f - 0b) / 2, (5f - 0b) / 2\n\t"
             "1:\n\t"
-            DENSE_ASM_TURN_TWO_PAIRS
+            DENSE_ASM_TURN_TWO
             "2:\n\t"
-            DENSE_ASM_TURN_TWO_PAIRS
-            DENSE_ASM_TURN_TWO_PAIRS
+            DENSE_ASM_TURN_TWO
+            DENSE_ASM_TURN_TWO
             "3:\n\t"
-            DENSE_ASM_TURN_TWO_PAIRS
-            DENSE_ASM_TURN_TWO_PAIRS
+            DENSE_ASM_TURN_TWO
+            DENSE_ASM_TURN_TWO
             "4:\n\t"
-            DENSE_ASM_TURN_TWO_PAIRS
-            DENSE_ASM_TURN_TWO_PAIRS
+            DENSE_ASM_TURN_TWO
+            DENSE_ASM_TURN_TWO
             "5:\n\t"
-            DENSE_ASM_TURN_TWO_PAIRS
+            DENSE_ASM_TURN_TWO
             "ldr %[w0], %[limit]\n\t"
             "cmp %[x], %[w0]\n\t"
             "bcc 1b\n\t"
@@ -967,8 +1000,8 @@ DENSE_ALONE static void dense_conv_high_rounded_kink(const int8_t *const *rows, 
     const int8_t *const outside = (const int8_t *)stream;
     stream += (run + 3) >> 2;
     int32_t *const patch = (int32_t *)(void *)scratch;
-    DENSE_SPILLED struct dense_kept kept;
-    dense_kept_begin(&kept, patch, words, stream, pixel_step, channel_step);
+    DENSE_SPILLED struct dense_kept_loops kept;
+    dense_kept_loops_begin(&kept, patch, words, stream, pixel_step, channel_step);
     int8_t *const border = scratch + 4 * words;
     for (int32_t x = 0; x < width; x += 2) {
         const int32_t first = x * stride - left;
@@ -1222,7 +1255,7 @@ static void dense_layer_0_conv0(int8_t *arena, int32_t step)
         static const struct dense_stem_layer layer = {.channels_out = 8, .width = 6, .pixel_step = 8, .channel_step = 1,
             .zero_in = -2, .row_bytes = 36, .words = 28};
         DENSE_HOOK(0, 0);
-        dense_stem_3x3_s2_p0_c3_high_rounded_2(rows, dense_row(arena, &dense_conv0_buffer, (step - 2) / 2),
+        dense_stem_3x3_s2_p0_c3_high_rounded_3(rows, dense_row(arena, &dense_conv0_buffer, (step - 2) / 2),
             dense_conv0_stream, &layer, arena + DENSE_SCRATCH_conv0);
         DENSE_HOOK(0, 1);
     }
@@ -1239,7 +1272,7 @@ static void dense_layer_1_conv1(int8_t *arena, int32_t step)
     static const struct dense_pointwise_layer layer = {.channels_in = 8, .channels_out = 12, .width = 6,
         .pixel_step = 12, .channel_step = 1, .words = 8};
     DENSE_HOOK(1, 0);
-    dense_pointwise_unrolled4_high_rounded_2(dense_row(arena, &dense_conv0_buffer, step),
+    dense_pointwise_high_rounded_3(dense_row(arena, &dense_conv0_buffer, step),
         dense_row(arena, &dense_conv1_buffer, step), dense_conv1_stream, &layer, arena + DENSE_SCRATCH_conv1);
     DENSE_HOOK(1, 1);
 }

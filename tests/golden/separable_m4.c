@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x2091bc93u
+#if SEPARABLE_BUILD != 0xabafd1d7u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -221,6 +221,13 @@ static inline int32_t separable_requant_high_rounded_2(int32_t x, int32_t multip
     return SEPARABLE_SATURATE(sum, 2);
 }
 
+/* (offset + round(x * multiplier / 2^32)) >> 3, saturated. */
+static inline int32_t separable_requant_high_rounded_3(int32_t x, int32_t multiplier, int32_t offset)
+{
+    int32_t sum = separable_rounded_high_word(x, multiplier, offset);
+    return SEPARABLE_SATURATE(sum, 3);
+}
+
 /* (offset + round(x * multiplier / 2^32), less 1 where x < 0) >> shift, saturated. x is the accumulator times a power
  * of two. */
 static inline int32_t separable_requant_high_rounded_kink(int32_t x, int32_t multiplier, int32_t offset, int32_t shift)
@@ -389,13 +396,13 @@ SEPARABLE_INLINE void separable_turn_4(int32_t *sums, const int32_t *w, int32_t 
 
 /* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
  * offset. */
-SEPARABLE_INLINE void separable_store_two_high_rounded_2(int8_t *out, int32_t across, int32_t a, int32_t b,
+SEPARABLE_INLINE void separable_store_two_high_rounded_3(int8_t *out, int32_t across, int32_t a, int32_t b,
     const int32_t *words)
 {
     const int32_t multiplier_c = words[0];
     const int32_t offset_c = words[1];
-    out[0] = (int8_t)separable_requant_high_rounded_2(a, multiplier_c, offset_c);
-    out[across] = (int8_t)separable_requant_high_rounded_2(b, multiplier_c, offset_c);
+    out[0] = (int8_t)separable_requant_high_rounded_3(a, multiplier_c, offset_c);
+    out[across] = (int8_t)separable_requant_high_rounded_3(b, multiplier_c, offset_c);
 }
 
 /* Spreads four codes of pixels a and b as halfwords, codes 0 and 2 of both, then 1 and 3; moves the pointers on. */
@@ -483,7 +490,7 @@ SEPARABLE_INLINE void separable_kept_begin(SEPARABLE_SPILLED struct separable_ke
  *
  * Turns are even in number. The loop in assembly is of eight behind the first, and entered where as many are left as
  * there are. */
-SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_SPILLED struct separable_kept *kept, const int32_t *patch,
+SEPARABLE_INLINE void separable_tile_high_rounded_3(SEPARABLE_SPILLED struct separable_kept *kept, const int32_t *patch,
     int32_t words, int32_t channels_out)
 {
     const int32_t *w = kept->stream;
@@ -495,10 +502,13 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_SPILLED struct sep
     for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if SEPARABLE_ASM
-        int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
+        register int32_t a0 SEPARABLE_IN("r4");
+        register int32_t a1 SEPARABLE_IN("r5");
+        register int32_t a2 SEPARABLE_IN("r6");
+        register int32_t a3 SEPARABLE_IN("r8");
+        int32_t b0, b1, b2, b3, x0, x1, w0, w1;
         __asm__ volatile(
-            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            "ldmia %[w]!, { %[a0], %[a1], %[a2], %[a3] }\n\t"
             SEPARABLE_ASM_TURN_FIRST
             "ldr %[w0], %[left_out]\n\t"
             "tbb [pc, %[w0]]\n"
@@ -555,16 +565,16 @@ SEPARABLE_INLINE void separable_tile_high_rounded_2(SEPARABLE_SPILLED struct sep
         SEPARABLE_BARRIER(b_2);
         SEPARABLE_BARRIER(a_3);
         SEPARABLE_BARRIER(b_3);
-        separable_store_two_high_rounded_2(to, across, a_0, b_0, w);
+        separable_store_two_high_rounded_3(to, across, a_0, b_0, w);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_2(to, across, a_1, b_1, w + 2);
+        separable_store_two_high_rounded_3(to, across, a_1, b_1, w + 2);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_2(to, across, a_2, b_2, w + 4);
+        separable_store_two_high_rounded_3(to, across, a_2, b_2, w + 4);
         to += down;
         SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_2(to, across, a_3, b_3, w + 6);
+        separable_store_two_high_rounded_3(to, across, a_3, b_3, w + 6);
         to += down;
         SEPARABLE_BARRIER(to);
         kept->out = to;
@@ -591,7 +601,7 @@ struct separable_pointwise_layer {
  * start[c] is the bias less the input's zero point times the sum of the weights, moved by what the requantization
  * needs. in: pixels of channels; out: pixel_step and channel_step say where. stream: how it is laid out stands above
  * its array. scratch: a patch, the codes of two pixels as halfwords. */
-SEPARABLE_ALONE static void separable_pointwise_high_rounded_2(const int8_t *in, int8_t *out, const int32_t *stream,
+SEPARABLE_ALONE static void separable_pointwise_high_rounded_3(const int8_t *in, int8_t *out, const int32_t *stream,
     const struct separable_pointwise_layer *layer, int8_t *scratch)
 {
     const int32_t channels_in = layer->channels_in;
@@ -606,7 +616,7 @@ SEPARABLE_ALONE static void separable_pointwise_high_rounded_2(const int8_t *in,
     for (int32_t x = width; x >= 2; x -= 2) {
         separable_spread(patch, in, in + channels_in, channels_in);
         kept.out = out;
-        separable_tile_high_rounded_2(&kept, patch, words, channels_out);
+        separable_tile_high_rounded_3(&kept, patch, words, channels_out);
         in += 2 * channels_in;
         out += 2 * pixel_step;
     }
@@ -922,10 +932,13 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct 
     for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if SEPARABLE_ASM
-        int32_t a0, a1, a2, a3, b0, b1, b2, b3, x0, x1, w0, w1;
+        register int32_t a0 SEPARABLE_IN("r4");
+        register int32_t a1 SEPARABLE_IN("r5");
+        register int32_t a2 SEPARABLE_IN("r6");
+        register int32_t a3 SEPARABLE_IN("r8");
+        int32_t b0, b1, b2, b3, x0, x1, w0, w1;
         __asm__ volatile(
-            "ldrd %[a0], %[a1], [%[w]], #8\n\t"
-            "ldrd %[a2], %[a3], [%[w]], #8\n\t"
+            "ldmia %[w]!, { %[a0], %[a1], %[a2], %[a3] }\n\t"
             SEPARABLE_ASM_TURN_FIRST
             "ldr %[w0], %[left_out]\n\t"
             "tbb [pc, %[w0]]\n"
@@ -1480,7 +1493,7 @@ static void separable_layer_0_conv0(int8_t *arena, int32_t step)
     static const struct separable_pointwise_layer layer = {.channels_in = 4, .channels_out = 16, .width = 16,
         .pixel_step = 1, .channel_step = 16, .words = 4};
     SEPARABLE_HOOK(0, 0);
-    separable_pointwise_high_rounded_2(separable_row(arena, &separable_x_buffer, step),
+    separable_pointwise_high_rounded_3(separable_row(arena, &separable_x_buffer, step),
         separable_row(arena, &separable_conv0_buffer, step), separable_conv0_stream, &layer,
         arena + SEPARABLE_SCRATCH_conv0);
     SEPARABLE_HOOK(0, 1);
@@ -1537,7 +1550,7 @@ static void separable_layer_4_conv4(int8_t *arena, int32_t step)
     static const struct separable_pointwise_layer layer = {.channels_in = 4, .channels_out = 16, .width = 16,
         .pixel_step = 1, .channel_step = 16, .words = 4};
     SEPARABLE_HOOK(4, 0);
-    separable_pointwise_high_rounded_2(separable_row(arena, &separable_add3_buffer, step),
+    separable_pointwise_high_rounded_3(separable_row(arena, &separable_add3_buffer, step),
         separable_row(arena, &separable_conv4_buffer, step), separable_conv4_stream, &layer,
         arena + SEPARABLE_SCRATCH_conv4);
     SEPARABLE_HOOK(4, 1);
