@@ -112,10 +112,12 @@ def _halves(count: int) -> list[int]:
 
 
 def _three_by_three(op: Convolution, site: Site, packed: Packed) -> Layer:
-    """Pairs of taps as halfwords; as bytes two pairs a word, the second in the odd bytes."""
+    """Pairs of taps as halfwords; as bytes two pairs a word, the second in the odd bytes, or row by row."""
     first, second, third, fourth = PAIRED_TAPS
     if coding_of(packed).nibbles:
         return _of_nibbles(op, site, packed)
+    if packed.key.get("by_rows"):
+        return _simple(op, site, packed)
     order = [*first, *second, *third, *fourth, 7]
     if not coding_of(packed).wide:
         order = [first[0], second[0], first[1], second[1], third[0], fourth[0], third[1], fourth[1], 7]

@@ -26,8 +26,8 @@ from ircompile.kernels.depthwise_plain import (
     plain_outputs,
     plain_reads_nibbles,
 )
-from ircompile.kernels.depthwise_rows import Step, allocated, best_outputs, block_cost, row_steps
-from ircompile.kernels.depthwise_short import is_short, short_words
+from ircompile.kernels.depthwise_rows import Step, assembly_of, best_outputs, block_cost, row_steps
+from ircompile.kernels.depthwise_short import is_by_rows, is_short, short_words
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words
 from ircompile.kernels.narrow import choose_column, is_narrow_column
@@ -67,18 +67,20 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
     if features.dsp and (is_direct(op, site) or is_narrow(op, site)):
         return choose_direct(op, site, request.nibbles and not is_narrow(op, site))
     nibbles = request.nibbles and plain_reads_nibbles(op, site, features)
+    slides = features.dsp and op.window.dilation[1] == 1
     if is_narrow_column(op, site) and not nibbles:
         if features.dsp and takes_taps(op, site):
             return choose_taps(op, site)
-        return choose_column(op, site, request)
-    strip = strip_bytes(op, site)
-    if features.dsp and op.window.dilation[1] == 1:
+        column = choose_column(op, site, request)
+        if not slides or column.instructions <= strip_instructions(op, site):
+            return column
+    if slides:
         return Kernel(
-            "depthwise_strip", pack_strip, "window", ("chw",), ("hwc", "chw"), strip,
+            "depthwise_strip", pack_strip, "window", ("chw",), ("hwc", "chw"), strip_bytes(op, site),
             instructions=strip_instructions(op, site), extras=("scratch",), strided=True,
         )  # fmt: skip
     return Kernel(
-        "depthwise", pack_plain, "window", ("chw",), ("hwc", "chw"), strip,
+        "depthwise", pack_plain, "window", ("chw",), ("hwc", "chw"), strip_bytes(op, site),
         instructions=plain_instructions(op, site, features), extras=("scratch",), strided=True,
         coding=WeightCoding.INT4 if nibbles else None,
     )  # fmt: skip
@@ -112,11 +114,11 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     whole = context.kernel.whole
     outputs = best_outputs(window.kernel, window.stride[1], site.output.width, coding)
     steps = row_steps(window.kernel[1], window.stride[1], outputs)
-    assembly = allocated(window.kernel[1], window.stride[1], outputs)
+    assembly, counted = assembly_of(window.kernel[1], window.stride[1], outputs)
     key: dict[str, object] = {
         "kernel": window.kernel, "stride": window.stride[1], "left": window.padding[2], "right": window.padding[3],
         "coding": coding, "multiplier": multiplier, "outputs": outputs, "assembly": bool(assembly),
-        "registers": registers_of(assembly, window.kernel),
+        "registers": registers_of(assembly), "counted": counted,
         "outside": any(window.padding[:2]), "whole": whole,
     }  # fmt: skip
     if whole:
@@ -127,7 +129,7 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     order = row_order(window.kernel[1]) if coding.wide else list(range(window.kernel[1]))
     recipe = raw_codes(recipe, weights, source.zero_point, context.prefer)
     arrays = {"weights": padded(weights[:, :, order]), "requant": requant_words(recipe)}
-    shared: Shared = {**helpers(coding), "gather": ("gather_pixels" if whole else "gather", {})}
+    shared: Shared = {**helpers(coding), "gather": ("gather_pixels" if whole else "gather_rows", {})}
     shared |= {"mix": ("mix", {})} if any(step.kind == "mix" for step in steps) else {}
     named = f"{window.kernel[1]}" + f"_s{window.stride[1]}" * (window.stride[1] > 1) + f"_by{outputs}"
     row = {name: key[name] for name in ("kernel", "stride", "coding", "outputs")}
@@ -140,9 +142,9 @@ def padded(weights: Array) -> Array:
     return np.append(weights.reshape(-1), np.zeros(3, weights.dtype))
 
 
-def registers_of(steps: tuple[Step, ...], kernel: tuple[int, int]) -> list[str]:
-    """The registers that the assembly writes beside the sums; two at least to end a loop over rows with."""
-    return sorted({name for step in steps for name in step.names} | ({"t0", "t1"} if kernel[0] > 1 else set()))
+def registers_of(steps: tuple[Step, ...]) -> list[str]:
+    """The registers that the assembly writes beside the sums; three at least, for what follows them."""
+    return sorted({name for step in steps for name in step.names} | {"t0", "t1", "t2"})
 
 
 def row_order(taps: int) -> list[int]:
@@ -261,8 +263,13 @@ def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         sizes.pop("width_in", None)
         sizes |= {"channels": source.channels, **context.steps(site)}
         short = {name: key[name] for name in ("stride", "left", "outside", "coding", "multiplier")}
-        short |= {"width": source.width, "outputs": site.output.width, "words": short_words(op, site)}
+        by_rows = recipe.form.is_quick and is_by_rows(site, coding, multiplier)
+        short |= {
+            "width": source.width, "outputs": site.output.width, "words": short_words(op, site), "by_rows": by_rows,
+        }  # fmt: skip
         suffix = f"{suffix_of(op, site)}_w{source.width}"
+        if by_rows:
+            arrays["weights"] = padded(weights)
         return Packed(suffix, short, arrays, sizes, recipe.form, recipe.exact, helpers(coding))
     sizes |= {"channels": source.channels, "span": span, **context.steps(site)}
     suffix = ("s2" if stride == 2 else "") + (f"_x{multiplier}" if multiplier > 1 else "")

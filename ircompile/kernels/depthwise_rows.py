@@ -16,6 +16,8 @@ from ircompile.kernels.weights import WeightCoding
 
 REGISTERS = 14
 MOST_OUTPUTS = 6
+LOADS = ("word", "code", "weights")
+COUNTED, COMPARED = 4, 7  # what it takes to end a row: with a register of rows that are left, and without
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,36 @@ def multiplies(k: int, now: list[tuple[int, Term, int]]) -> Iterator[Step]:
 
 
 @cache
-def allocated(taps: int, stride: int, outputs: int) -> tuple[Step, ...]:
-    """The steps with registers t0, t1 and so on as values; none where those of the core do not suffice."""
+def allocated(taps: int, stride: int, outputs: int, counted: bool) -> tuple[Step, ...]:
+    """The steps with registers t0, t1 and so on as values; none where those of the core do not suffice.
+
+    A register of rows that are left and of their pitch, where they are `counted`, ends a loop over rows quickly.
+    """
+    registers = REGISTERS - outputs - 2 - counted
     steps = row_steps(taps, stride, outputs)
+    for i in range(len(steps)):
+        paired = with_pair(steps, i)
+        steps = paired if placed(paired, registers) else steps
+    return placed(steps, registers)
+
+
+def with_pair(steps: tuple[Step, ...], i: int) -> tuple[Step, ...]:
+    """The steps with load i beside the load before it: one that another load follows takes a cycle less.
+
+    Weights are unpacked as soon as they are loaded, so they come second.
+    """
+    loads = [k for k in range(i + 1) if steps[k].kind in LOADS]
+    if len(loads) < 2 or loads[-1] != i or loads[-2] == i - 1 or loads[-2] - 1 in loads:
+        return steps
+    place = loads[-2] + (steps[i].kind == "weights")
+    return (*steps[:place], steps[i], *steps[place:i], *steps[i + 1 :])
+
+
+def placed(steps: tuple[Step, ...], registers: int) -> tuple[Step, ...]:
+    """The steps with registers t0, t1 and so on as values; none where there are too few."""
     last = {value: i for i, step in enumerate(steps) for value in step.data}
     home: dict[str, str] = {}
-    free = [f"t{i}" for i in range(REGISTERS - outputs - 2)]
+    free = [f"t{i}" for i in range(registers)]
     found: list[Step] = []
     for i, step in enumerate(steps):
         data = tuple(home[value] for value in step.data)
@@ -130,6 +156,12 @@ def allocated(taps: int, stride: int, outputs: int) -> tuple[Step, ...]:
         home |= {name: free.pop(0) for name in step.names}
         found.append(replace(step, name=" ".join(home[name] for name in step.names), data=data))
     return tuple(found)
+
+
+def assembly_of(taps: int, stride: int, outputs: int) -> tuple[tuple[Step, ...], bool]:
+    """The steps on registers, if these suffice, and whether one is left to count rows with."""
+    counted = allocated(taps, stride, outputs, True)
+    return counted or allocated(taps, stride, outputs, False), bool(counted)
 
 
 def row_cost(taps: int, stride: int, outputs: int, coding: WeightCoding) -> int:
@@ -142,10 +174,11 @@ def row_cost(taps: int, stride: int, outputs: int, coding: WeightCoding) -> int:
 def block_cost(kernel: tuple[int, int], stride: int, outputs: int, coding: WeightCoding) -> int:
     """Instructions of one block of outputs."""
     rows, taps = kernel
-    return rows * (row_cost(taps, stride, outputs, coding) + 4) + 5 * outputs + 16
+    end = COUNTED if assembly_of(taps, stride, outputs)[1] else COMPARED
+    return rows * (row_cost(taps, stride, outputs, coding) + end) + 5 * outputs + 16
 
 
 def best_outputs(kernel: tuple[int, int], stride: int, width: int, coding: WeightCoding) -> int:
     """Outputs a block, so that a row of `width` takes the fewest instructions."""
-    fitting = [n for n in range(1, min(width, MOST_OUTPUTS) + 1) if n < 3 or allocated(kernel[1], stride, n)]
+    fitting = [n for n in range(1, min(width, MOST_OUTPUTS) + 1) if n < 3 or assembly_of(kernel[1], stride, n)[0]]
     return min(fitting, key=lambda n: -(-width // n) * block_cost(kernel, stride, n, coding))

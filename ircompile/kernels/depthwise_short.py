@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
+from ircompile.kernels.weights import WeightCoding
 
 CODES = 4  # of a word
+MOST_BY_ROWS = 6  # beside registers for a row's weights, two halves of codes, rows and filter
 MOST_OUTPUTS = {1: 8, 2: 5}  # by stride; the sums of more do not stay in registers
 
 
@@ -43,6 +45,12 @@ class Word:
 def is_short(op: ops.Depthwise, site: Site) -> bool:
     """Rows of a word at least, and few enough outputs for sums in registers."""
     return site.inputs[0].width >= CODES and site.output.width <= MOST_OUTPUTS[op.window.stride[1]]
+
+
+def is_by_rows(site: Site, coding: WeightCoding, multiplier: int) -> bool:
+    """Whether sums stay in registers throughout: weights of bytes, a row of them at a time."""
+    bytes_alone = not coding.wide and not coding.nibbles
+    return bytes_alone and multiplier == 1 and site.output.width <= MOST_BY_ROWS
 
 
 def short_words(op: ops.Depthwise, site: Site) -> tuple[Word, ...]:

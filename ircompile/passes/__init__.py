@@ -18,6 +18,7 @@ from ircompile.passes.fold_reshape import fold_reshape
 from ircompile.passes.merge_tables import merge_tables, scalar_tables
 from ircompile.passes.positive_scales import positive_scales
 from ircompile.passes.prune_channels import prune_channels
+from ircompile.passes.shrink_windows import shrink_windows
 from ircompile.passes.state_rings import state_rings
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
@@ -35,6 +36,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_identities,
     drop_dead,
     fold_lookups,
+    shrink_windows,
     prune_channels,
     notice_overflow,
 )

@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xabafd1d7u
+#if SEPARABLE_BUILD != 0x7d9fe0abu
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -1287,27 +1287,68 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_s2_high_rounded_2(const int8
     }
 }
 
-/* A few bytes, to[i] = from[i], two words at a time; the last word overlaps the one before. */
-static inline void separable_gather(int8_t *to, const int8_t *from, int32_t count)
+/* Rows of a channel, each `width` codes of rows[i] from `at` on, into a strip whose rows are `pitch` apart; NULL, a row
+ * of padding, is left out. Four words at a time, two, one or half of one; the last ones overlap those before. */
+SEPARABLE_INLINE void separable_gather_rows(int8_t *to, const int8_t *const *rows, int32_t count, int32_t at,
+    int32_t width, int32_t pitch)
 {
-    if (count >= 4) {
-        const int8_t *const last = from + count - 4;
-        int32_t a, b;
-        for (; last - from > 4; from += 8, to += 8) {
+    for (const int8_t *const *const end = rows + count; rows != end; rows++, to += pitch) {
+        if (*rows == NULL)
+            continue;
+        const int8_t *from = *rows + at;
+        int32_t a, b, c, d;
+        if (width >= 16) {
+            int8_t *x = to;
+            for (int32_t left = width - 16;;) {
+                memcpy(&a, from, 4);
+                memcpy(&b, from + 4, 4);
+                memcpy(&c, from + 8, 4);
+                memcpy(&d, from + 12, 4);
+                memcpy(x, &a, 4);
+                memcpy(x + 4, &b, 4);
+                memcpy(x + 8, &c, 4);
+                memcpy(x + 12, &d, 4);
+                if (left < 16)
+                    break;
+                from += 16;
+                x += 16;
+                left -= 16;
+            }
+            if (width % 16 > 0) {
+                from += width % 16;
+                x += width % 16;
+                memcpy(&a, from, 4);
+                memcpy(&b, from + 4, 4);
+                memcpy(&c, from + 8, 4);
+                memcpy(&d, from + 12, 4);
+                memcpy(x, &a, 4);
+                memcpy(x + 4, &b, 4);
+                memcpy(x + 8, &c, 4);
+                memcpy(x + 12, &d, 4);
+            }
+        } else if (width >= 8) {
             memcpy(&a, from, 4);
             memcpy(&b, from + 4, 4);
+            memcpy(&c, from + width - 8, 4);
+            memcpy(&d, from + width - 4, 4);
             memcpy(to, &a, 4);
             memcpy(to + 4, &b, 4);
-        }
-        if (from < last) {
+            memcpy(to + width - 8, &c, 4);
+            memcpy(to + width - 4, &d, 4);
+        } else if (width >= 4) {
             memcpy(&a, from, 4);
+            memcpy(&b, from + width - 4, 4);
             memcpy(to, &a, 4);
+            memcpy(to + width - 4, &b, 4);
+        } else if (width >= 2) {
+            int16_t first, second;
+            memcpy(&first, from, 2);
+            memcpy(&second, from + width - 2, 2);
+            memcpy(to, &first, 2);
+            memcpy(to + width - 2, &second, 2);
+        } else {
+            *to = *from;
         }
-        memcpy(&b, last, 4);
-        memcpy(to + (last - from), &b, 4);
-    } else {
-        for (int32_t i = 0; i < count; i++)
-            to[i] = from[i];
     }
 }
 
@@ -1331,29 +1372,29 @@ static inline int32_t separable_mix(int32_t bottom, int32_t top)
  * on. separable_strip_row_5_by4 is the same in C. */
 #define SEPARABLE_STRIP_ROW_5_BY4 \
     "ldr %[t0], [%[first], #0]\n\t" \
-    "sxtb16 %[t1], %[t0], ror #8\n\t" \
+    "ldr %[t1], [%[filter]], #5\n\t" \
+    "sxtb16 %[t2], %[t1], ror #8\n\t" \
+    "sxtb16 %[t1], %[t1]\n\t" \
+    "sxtb16 %[t3], %[t0], ror #8\n\t" \
     "sxtb16 %[t0], %[t0]\n\t" \
-    "ldr %[t2], [%[filter]], #5\n\t" \
-    "sxtb16 %[t3], %[t2], ror #8\n\t" \
-    "sxtb16 %[t2], %[t2]\n\t" \
-    "smlad %[y0], %[t0], %[t2], %[y0]\n\t" \
-    "smlad %[y0], %[t1], %[t3], %[y0]\n\t" \
-    "smlad %[y1], %[t1], %[t2], %[y1]\n\t" \
+    "smlad %[y0], %[t0], %[t1], %[y0]\n\t" \
+    "smlad %[y0], %[t3], %[t2], %[y0]\n\t" \
+    "smlad %[y1], %[t3], %[t1], %[y1]\n\t" \
     "ldr %[t4], [%[first], #4]\n\t" \
-    "sxtb16 %[t5], %[t4], ror #8\n\t" \
+    "ldrsb %[t5], [%[filter], #-1]\n\t" \
+    "sxtb16 %[t6], %[t4], ror #8\n\t" \
     "sxtb16 %[t4], %[t4]\n\t" \
     "pkhbt %[t0], %[t4], %[t0]\n\t" \
-    "smladx %[y1], %[t0], %[t3], %[y1]\n\t" \
-    "smladx %[y2], %[t0], %[t2], %[y2]\n\t" \
-    "pkhbt %[t1], %[t5], %[t1]\n\t" \
-    "smladx %[y2], %[t1], %[t3], %[y2]\n\t" \
-    "smladx %[y3], %[t1], %[t2], %[y3]\n\t" \
-    "smlad %[y3], %[t4], %[t3], %[y3]\n\t" \
-    "ldrsb %[t3], [%[filter], #-1]\n\t" \
-    "smlabb %[y0], %[t4], %[t3], %[y0]\n\t" \
-    "smlabb %[y1], %[t5], %[t3], %[y1]\n\t" \
-    "smlatb %[y2], %[t4], %[t3], %[y2]\n\t" \
-    "smlatb %[y3], %[t5], %[t3], %[y3]\n\t"
+    "smladx %[y1], %[t0], %[t2], %[y1]\n\t" \
+    "smladx %[y2], %[t0], %[t1], %[y2]\n\t" \
+    "pkhbt %[t3], %[t6], %[t3]\n\t" \
+    "smladx %[y2], %[t3], %[t2], %[y2]\n\t" \
+    "smladx %[y3], %[t3], %[t1], %[y3]\n\t" \
+    "smlad %[y3], %[t4], %[t2], %[y3]\n\t" \
+    "smlabb %[y0], %[t4], %[t5], %[y0]\n\t" \
+    "smlabb %[y1], %[t6], %[t5], %[y1]\n\t" \
+    "smlatb %[y2], %[t4], %[t5], %[y2]\n\t" \
+    "smlatb %[y3], %[t6], %[t5], %[y3]\n\t"
 
 /* A row of 5 taps under 4 outputs, 1 code from each other: adds codes from `first` on times the row's weights to their
  * sums. w: words of codes; e and o: codes 0, 2 and codes 1, 3 of one; p and q: the halves of two neighbours. f, u, v:
@@ -1406,10 +1447,10 @@ SEPARABLE_ALONE static void separable_depthwise_strip_5x5_p2_by4_high_rounded_ki
     int8_t *out, const int8_t *filters, const int32_t *requant, int32_t zero_in, int32_t channels, int32_t width_in,
     int32_t width_out, int32_t pixel_step, int32_t channel_step, int8_t *strip)
 {
-    struct {
+    SEPARABLE_SPILLED struct {
         int32_t pitch;
-        const int8_t *end; /* of the filter; the assembly loads both at once */
-    } kept = {width_in + 4, NULL};
+    } kept; /* what the assembly leaves no register for */
+    kept.pitch = width_in + 4;
     const int32_t *words = requant;
     int32_t above = 0;
     int32_t stop = 5;
@@ -1420,15 +1461,15 @@ SEPARABLE_ALONE static void separable_depthwise_strip_5x5_p2_by4_high_rounded_ki
     if (above == stop) /* a window of nothing but padding */
         above = 0, stop = 5;
     memset(strip, zero_in, (size_t)(5 * kept.pitch));
-    for (int32_t c = 0; c < channels; c++) {
-        int8_t *to = strip + 2;
-        for (int32_t i = above; i < stop; i++, to += kept.pitch)
-            if (rows[i] != NULL)
-                separable_gather(to, rows[i] + c * width_in, width_in);
+    for (int32_t c = 0; c < channels * width_in; c += width_in) {
+        separable_gather_rows(strip + 2, rows + above, stop - above, c, width_in, kept.pitch);
         {
             const int32_t multiplier_c = words[1];
             const int32_t offset_c = words[2];
             const int32_t shift_c = words[3];
+            const int8_t *start = strip;
+            const int8_t *const begin = filters + above * 5;
+            int8_t *pixel = out;
             int32_t bias = words[0];
             if (stop - above < 5) { /* what the padding left out would add */
                 int32_t sum = 0;
@@ -1437,30 +1478,26 @@ SEPARABLE_ALONE static void separable_depthwise_strip_5x5_p2_by4_high_rounded_ki
                         + filters[i * 5 + 4];
                 bias += sum * zero_in;
             }
-            const int8_t *const begin = filters + above * 5;
-            kept.end = filters + stop * 5;
-            const int8_t *start = strip;
-            int8_t *pixel = out;
             for (int32_t ahead = width_out - 4;;) {
                 const int8_t *first = start;
                 const int8_t *filter = begin;
                 int32_t sums[4] = {bias, bias, bias, bias};
 #if SEPARABLE_ASM
-                int32_t t0, t1, t2, t3, t4, t5;
+                int32_t t0, t1, t2, t3, t4, t5, t6, left = ((stop - above) - 1) * 65536 + kept.pitch;
                 __asm__ volatile(
                     "1:\n\t"
                     SEPARABLE_STRIP_ROW_5_BY4
-                    "ldrd %[t0], %[t1], %[ends]\n\t"
-                    "add %[first], %[first], %[t0]\n\t"
-                    "cmp %[filter], %[t1]\n\t"
-                    "bne 1b\n\t"
+                    "uxtah %[first], %[first], %[left]\n\t" /* the pitch */
+                    "subs %[left], %[left], #65536\n\t" /* a row less */
+                    "bpl 1b\n\t"
                     : [y0] "+r"(sums[0]), [y1] "+r"(sums[1]), [y2] "+r"(sums[2]), [y3] "+r"(sums[3]),
                     [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4), [t5] "=&r"(t5),
-                    [first] "+r"(first), [filter] "+r"(filter)
-                    : [ends] "m"(kept)
+                        [t6] "=&r"(t6),
+                    [left] "+r"(left), [first] "+r"(first), [filter] "+r"(filter)
+                    :
                     : "cc", "memory");
 #else
-                for (; filter != kept.end; first += kept.pitch, filter += 5)
+                for (int32_t row = 0; row < (stop - above); row++, first += kept.pitch, filter += 5)
                     separable_strip_row_5_by4(sums, first, filter);
 #endif
                 pixel[0] = (int8_t)separable_requant_high_rounded_kink((int32_t)((uint32_t)(sums[0]) << 1),

@@ -149,7 +149,10 @@ def test_portable_code_on_small_cores(tmp_path: Path) -> None:
 def test_row_steps_use_every_tap_once() -> None:
     """Each step, followed through the values and then through the registers, multiplies the taps of its output."""
     for taps, stride, outputs in product(range(1, 12), (1, 2, 3, 4), range(1, 7)):
-        for steps in (row_steps(taps, stride, outputs), allocated(taps, stride, outputs)):
+        for steps in (
+            row_steps(taps, stride, outputs),
+            *(allocated(taps, stride, outputs, n) for n in (False, True)),
+        ):
             follow(steps, taps, stride, outputs)
 
 

@@ -24,6 +24,7 @@ from ircompile.passes.fold_clamps import fold_clamps
 from ircompile.passes.fold_pad import fold_pad
 from ircompile.passes.fold_reshape import fold_reshape
 from ircompile.passes.merge_tables import scalar_tables
+from ircompile.passes.shrink_windows import shrink_windows
 
 Pass = Callable[[Graph], Graph]
 
@@ -66,6 +67,37 @@ def test_pad_folds_into_convolutions() -> None:
     first, second = fold_pad(graph).nodes[1:]
     assert first.op.window.padding == (0, 1, 1, 2)  # type: ignore[union-attr]
     assert second.op.window.padding == (1, 1, 1, 2)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding", "dilation", "smaller", "less"),
+    [
+        ((3, 3), (7, 7), (1, 1), (3, 3, 3, 3), (1, 1), (5, 5), (2, 2, 2, 2)),
+        ((3, 5), (7, 7), (1, 1), (3, 3, 3, 3), (1, 1), (5, 7), (2, 2, 3, 3)),
+        ((1, 4), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), (1, 3), (0, 0, 1, 1)),
+        ((2, 2), (3, 5), (2, 2), (0, 1, 2, 2), (1, 1), (2, 2), (0, 0, 0, 1)),
+        ((4, 4), (3, 3), (1, 1), (4, 4, 4, 4), (4, 4), (1, 1), (0, 0, 0, 0)),
+        ((1, 3), (2, 2), (1, 1), (2, 0, 1, 0), (2, 1), (1, 2), (0, 0, 1, 0)),
+        ((1, 3), (2, 2), (1, 1), (1, 1, 1, 0), (2, 1), (2, 2), (1, 1, 1, 0)),
+        ((6, 6), (7, 7), (1, 1), (3, 3, 3, 3), (1, 1), (7, 7), (3, 3, 3, 3)),
+    ],
+)
+def test_windows_lose_taps_that_meet_padding_alone(
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    dilation: tuple[int, int],
+    smaller: tuple[int, int],
+    less: tuple[int, int, int, int],
+) -> None:
+    net = Net((*size, 3))
+    a = net.conv("x", 4, kernel, stride, padding=padding, dilation=dilation)
+    b = net.depthwise("x", kernel, stride, padding, dilation, multiplier=2)
+    graph = net.graph(a, b)
+    assert after(shrink_windows, graph) == ["Conv", "Depthwise"]
+    for node in shrink_windows(graph).nodes:
+        assert (node.op.window.kernel, node.op.window.padding) == (smaller, less)  # type: ignore[union-attr]
 
 
 def test_pad_stays_where_it_is_more_than_padding() -> None:

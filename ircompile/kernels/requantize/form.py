@@ -83,6 +83,12 @@ class Form:
         return "_".join(parts)
 
     @property
+    def is_quick(self) -> bool:
+        """Whether it is a multiplication and a saturation that shifts: SMMLAR and SSAT."""
+        line = self.name == "high" and self.rounded and self.shift is not None and not self.pre
+        return line and not self.kink and not self.exceptions and (self.low, self.high) == INT8.range
+
+    @property
     def unit(self) -> int:
         """Low bits of x * multiplier that do not reach the sum."""
         return 32 if self.name == "high" else self.limb * (self.parts - 1)
