@@ -61,8 +61,10 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
         pixel = 0 if template == "stem" else site.inputs[0].channels
         scratch = gather.scratch(order_of(op, site, gather), site.output.channels, pixel, site.inputs[0].itemsize)
     else:
-        windows = 0 if op.window == POINT else 2 * codes * site.inputs[0].itemsize
-        scratch = 4 * packed_codes(op, site, request.nibbles) + windows
+        packed = packed_codes(op, site, request.nibbles)
+        run = codes // (op.window.kernel[0] * gather.taps)
+        windows = 0 if op.window == POINT else 2 * (run if packed else codes) * site.inputs[0].itemsize
+        scratch = 4 * packed + windows
     return Kernel(
         template,
         pack,
@@ -153,6 +155,10 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
         key, suffix = {**sums, **column_key(op)}, str(op.window.kernel[0])
     elif kernel.template != "fully_connected":
         key["packed"] = packed_codes(op, site, coding.nibbles) > 0
+        if key["packed"]:
+            shared["both"] = ("both_codes", {})
+            if kernel.template == "conv":
+                shared["run_of"] = ("window_run", {})
         shared["tile"] = ("tile", sums) if not key["packed"] else ("tile_packed", {"totals": excess != 0})
     if coding.nibbles and "tile" in shared:
         shared["tile"] = ("tile_nibbles", {"together": TOGETHER})

@@ -114,7 +114,7 @@ def window_net(size: tuple[int, int], rounding: str, zero: int, channels: tuple[
 def test_windows(
     tmp_path: Path, size: tuple[int, int], rounding: str, zero: int, channels: tuple[int, ...]
 ) -> None:
-    climb(window_net(size, rounding, zero, channels), tmp_path, rungs=RUNGS)
+    climb(window_net(size, rounding, zero, channels), tmp_path, rungs=(*RUNGS, "cortex-m3"))
 
 
 def neighbours_net(zero: int, ends: tuple[int, int], width: int) -> Graph:
