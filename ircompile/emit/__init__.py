@@ -67,6 +67,7 @@ def emit(
         "model_hash": graph_hash(plan.graph),
         "build": BUILD,
         "unverified": unverified,
+        "thumb2": program.target.features.mul64,
     }
     functions, constants = Functions(name, program.target, shared), Constants(program.constants, name, blob)
     calls = Calls(program, name, functions, constants)

@@ -96,7 +96,7 @@ def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather, nibbles: bool 
     single = width % 2 if is_point(op) else 0
     pairs = (width - single + 1) // 2
     if not dsp:
-        gathered = 0 if is_point(op) else 2 * codes + 70 * runs
+        gathered = 0 if is_point(op) else 35 * runs
         two = (channels + channels % 2) * ((3.4 if nibbles else 4.4) * codes + 32) + 2 * gathered + 6 * codes + 50
         return int(rows * (pairs * two + single * channels * (2.5 * codes + 23)))
     steps, tiles, pair = gather.passes * len(order_of(op, site, gather)), channels // 4, (channels % 4 + 1) // 2

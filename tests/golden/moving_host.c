@@ -11,11 +11,11 @@
  * long its bytes live: kept rows and scratch may take turns in the same bytes from step to step.
  *
  *   bytes         rows         layers  what
- *   [0, 216)                    0 - 0  scratch of conv0
+ *   [0, 168)                    0 - 0  scratch of conv0
  *   [0, 32)       1 x 32        1 - 2  blocks1 16x16x2
  *   [0, 3136)     28 x 112      5 - 5  argmax5 28x28x1 output
- *   [216, 312)    3 x 32        0 - 0  x 8x8x4 input
- *   [312, 376)    1 x 64        0 - 1  conv0 8x8x8
+ *   [168, 264)    3 x 32        0 - 0  x 8x8x4 input
+ *   [264, 328)    1 x 64        0 - 1  conv0 8x8x8
  *   [2424, 2712)  12 x 24       2 - 3  slice2 12x12x2
  *   [2996, 3052)  2 x 28        3 - 4  pad3 14x14x2
  *   [3136, 3248)  1 x 112       4 - 5  transposed4 28x28x4
@@ -27,7 +27,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0x5eb98866u
+#if MOVING_BUILD != 0xe2ce5613u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -141,9 +141,9 @@ struct moving_buffer {
     int32_t offset, pitch, height, slots, slot_offset;
 };
 
-static const struct moving_buffer moving_x_buffer = {.offset = 216, .pitch = 32, .height = 8, .slots = 3,
+static const struct moving_buffer moving_x_buffer = {.offset = 168, .pitch = 32, .height = 8, .slots = 3,
     .slot_offset = 0};
-static const struct moving_buffer moving_conv0_buffer = {.offset = 312, .pitch = 64, .height = 8, .slots = 1,
+static const struct moving_buffer moving_conv0_buffer = {.offset = 264, .pitch = 64, .height = 8, .slots = 1,
     .slot_offset = 0};
 static const struct moving_buffer moving_blocks1_buffer = {.offset = 0, .pitch = 32, .height = 16, .slots = 1,
     .slot_offset = 0};
@@ -159,7 +159,7 @@ static const struct moving_buffer moving_argmax5_buffer = {.offset = 0, .pitch =
 /* Where everything else lies. */
 enum {
     MOVING_COUNTERS = 3248, /* the schedule's state */
-    MOVING_SCRATCH_conv0 = 0 /* 216 bytes */
+    MOVING_SCRATCH_conv0 = 0 /* 168 bytes */
 };
 
 /* Row `row` of a tensor. */
@@ -193,77 +193,250 @@ MOVING_INLINE void moving_window(const int8_t **rows, const int8_t *arena, const
 #define MOVING_TILE_ASM 0
 #endif
 
+/* `count` codes of two pixels a and b as words, b's in the upper half: to[k] = a[k] + 65536 * b[k]. */
+static void moving_both_codes(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
+{
+    const int8_t *const end = a + count;
+#if MOVING_TILE_ASM
+    if (count >= 4) {
+        const int8_t *const fours = a + (count & ~3);
+        int32_t a0, a1, a2, a3, b0, b1, b2, b3;
+        __asm__ volatile(
+            "1:\n\t"
+            "ldrsb %[a1], [%[a], #1]\n\t"
+            "ldrsb %[a2], [%[a], #2]\n\t"
+            "ldrsb %[a3], [%[a], #3]\n\t"
+            "ldrsb %[a0], [%[a]], #4\n\t"
+            "ldrsb %[b1], [%[b], #1]\n\t"
+            "ldrsb %[b2], [%[b], #2]\n\t"
+            "ldrsb %[b3], [%[b], #3]\n\t"
+            "ldrsb %[b0], [%[b]], #4\n\t"
+            "add %[a0], %[a0], %[b0], lsl #16\n\t"
+            "add %[a1], %[a1], %[b1], lsl #16\n\t"
+            "add %[a2], %[a2], %[b2], lsl #16\n\t"
+            "add %[a3], %[a3], %[b3], lsl #16\n\t"
+            "str %[a1], [%[to], #4]\n\t"
+            "str %[a2], [%[to], #8]\n\t"
+            "str %[a3], [%[to], #12]\n\t"
+            "str %[a0], [%[to]], #16\n\t"
+            "cmp %[a], %[fours]\n\t"
+            "bne 1b\n\t"
+            : [a] "+&r"(a), [b] "+&r"(b), [to] "+&r"(to), [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2),
+                [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1), [b2] "=&r"(b2), [b3] "=&r"(b3)
+            : [fours] "r"(fours)
+            : "cc", "memory");
+    }
+#endif
+    while (a != end)
+        *to++ = (uint32_t)*a++ + ((uint32_t)*b++ << 16);
+}
+
+/* `wide` pixels of a row from `column` on, and from `further` columns on, as words of both. Codes are zero_in outside
+ * of the picture, where the row is NULL, too; what reaches over an edge is put together at `edge` first. */
+static void moving_window_run(uint32_t *to, const int8_t *row, int32_t column, int32_t further, int32_t wide,
+    int32_t width_in, int32_t channels_in, int32_t zero_in, int8_t *edge)
+{
+    const int32_t run = wide * channels_in;
+    const int8_t *a = edge, *b = edge + run;
+    if (row != NULL && column >= 0 && column + further + wide <= width_in) {
+        a = row + column * channels_in;
+        b = a + further * channels_in;
+    } else {
+        memset(edge, zero_in, (size_t)(2 * run));
+        for (; row != NULL && edge <= b; edge += run, column += further) {
+            const int32_t start = column < 0 ? 0 : column;
+            const int32_t stop = column + wide < width_in ? column + wide : width_in;
+            if (start < stop)
+                memcpy(edge + (start - column) * channels_in, row + start * channels_in,
+                    (size_t)((stop - start) * channels_in));
+        }
+    }
+    moving_both_codes(to, a, b, run);
+}
+
 /* All channels c of two pixels a and b of `count` codes, two channels at a time, the last of an odd number twice:
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step bytes from there
  *
  * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
  * weights, moved by what the requantization needs. A word of `codes` is a code of both, b's in the upper half: one
- * product is that of both pixels. The weights are such that the sum of two products fits the halves: its upper half,
- * rounded, is b's; a's is what the sum of all words leaves beside those. */
-static void moving_tile_packed_high_rounded_kink(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights,
-    const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
+ * product is that of both pixels; behind them is room for what makes them fours. The weights are such that the sum of
+ * two products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside
+ * those. */
+static void moving_tile_packed_high_rounded_kink(uint32_t *codes, int32_t count, const int8_t *weights,
+    const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step)
 {
     const int32_t *words = requant;
-    uint32_t *end = codes;
-    for (int32_t k = 0; k < count; k++)
-        *end++ = (uint32_t)a[k] + ((uint32_t)b[k] << 16);
+    const uint32_t *end = codes + count;
     for (; ((end - codes) & 3) != 0; end++)
-        *end = 0; /* whatever weights are read there */
+        codes[end - codes] = 0; /* whatever weights are read there */
+#if MOVING_TILE_ASM
+    const int32_t half = (int32_t)(end - codes) & 4;
+    const int32_t over = (int32_t)(end - codes) - count;
+    const int8_t *w0, *w1 = weights + over;
+    const uint32_t *const first = codes;
+    const int32_t b_apart = pixel_step;
+    for (int32_t left = channels; left > 0; left = left > 1 ? left & 1 : 0) {
+        const int32_t two = left > 1 ? 1 : 0; /* else the last of an odd number stands for both */
+        const int32_t pitch = two * count, further = two * 16, step = two * channel_step;
+        const int32_t *const stop = words + 4 * (two != 0 ? left & ~1 : 2);
+        uint32_t both0, both1, b0, b1, x0, x1, x2, x3, p0, p1, p2;
+        const uint32_t *x;
+        __asm__ volatile(
+            "0:\n\t"
+            "ldr %[p0], %[words]\n\t"
+            "ldr %[p1], %[further]\n\t"
+            "ldr %[p2], %[pitch]\n\t"
+            "ldr %[x3], %[over]\n\t"
+            "ldr %[x], %[first]\n\t"
+            "sub %[w0], %[w1], %[x3]\n\t"
+            "add %[w1], %[w0], %[p2]\n\t"
+            "ldr %[b1], [%[p0], %[p1]]\n\t"
+            "ldr %[b0], [%[p0]]\n\t"
+            "add %[both0], %[b0], %[b0], lsl #16\n\t"
+            "add %[both1], %[b1], %[b1], lsl #16\n\t"
+            "ldr %[p0], %[half]\n\t"
+            "cmp %[p0], #0\n\t"
+            "bne 2f\n\t"
+            "1:\n\t"
+            "ldr %[x1], [%[x], #4]\n\t"
+            "ldr %[x2], [%[x], #8]\n\t"
+            "ldr %[x3], [%[x], #12]\n\t"
+            "ldr %[x0], [%[x]], #16\n\t"
+            "ldrsb %[p0], [%[w0], #2]\n\t"
+            "ldrsb %[p1], [%[w0], #3]\n\t"
+            "ldrsb %[p2], [%[w1], #2]\n\t"
+            "muls %[p0], %[x2], %[p0]\n\t"
+            "mla %[p0], %[x3], %[p1], %[p0]\n\t"
+            "add %[both0], %[both0], %[p0]\n\t"
+            "add %[p0], %[p0], #0x8000\n\t"
+            "add %[b0], %[b0], %[p0], asr #16\n\t"
+            "ldrsb %[p0], [%[w1], #3]\n\t"
+            "ldrsb %[p1], [%[w0], #1]\n\t"
+            "muls %[p2], %[x2], %[p2]\n\t"
+            "mla %[p2], %[x3], %[p0], %[p2]\n\t"
+            "add %[both1], %[both1], %[p2]\n\t"
+            "add %[p2], %[p2], #0x8000\n\t"
+            "add %[b1], %[b1], %[p2], asr #16\n\t"
+            "ldrsb %[p0], [%[w0]], #4\n\t"
+            "ldrsb %[p2], [%[w1], #1]\n\t"
+            "ldrsb %[x2], [%[w1]], #4\n\t"
+            "muls %[p1], %[x1], %[p1]\n\t"
+            "mla %[p1], %[x0], %[p0], %[p1]\n\t"
+            "add %[both0], %[both0], %[p1]\n\t"
+            "add %[p1], %[p1], #0x8000\n\t"
+            "add %[b0], %[b0], %[p1], asr #16\n\t"
+            "muls %[p2], %[x1], %[p2]\n\t"
+            "mla %[p2], %[x0], %[x2], %[p2]\n\t"
+            "add %[both1], %[both1], %[p2]\n\t"
+            "add %[p2], %[p2], #0x8000\n\t"
+            "add %[b1], %[b1], %[p2], asr #16\n\t"
+            "2:\n\t"
+            "ldr %[x1], [%[x], #4]\n\t"
+            "ldr %[x2], [%[x], #8]\n\t"
+            "ldr %[x3], [%[x], #12]\n\t"
+            "ldr %[x0], [%[x]], #16\n\t"
+            "ldrsb %[p0], [%[w0], #2]\n\t"
+            "ldrsb %[p1], [%[w0], #3]\n\t"
+            "ldrsb %[p2], [%[w1], #2]\n\t"
+            "muls %[p0], %[x2], %[p0]\n\t"
+            "mla %[p0], %[x3], %[p1], %[p0]\n\t"
+            "add %[both0], %[both0], %[p0]\n\t"
+            "add %[p0], %[p0], #0x8000\n\t"
+            "add %[b0], %[b0], %[p0], asr #16\n\t"
+            "ldrsb %[p0], [%[w1], #3]\n\t"
+            "ldrsb %[p1], [%[w0], #1]\n\t"
+            "muls %[p2], %[x2], %[p2]\n\t"
+            "mla %[p2], %[x3], %[p0], %[p2]\n\t"
+            "add %[both1], %[both1], %[p2]\n\t"
+            "add %[p2], %[p2], #0x8000\n\t"
+            "add %[b1], %[b1], %[p2], asr #16\n\t"
+            "ldrsb %[p0], [%[w0]], #4\n\t"
+            "ldrsb %[p2], [%[w1], #1]\n\t"
+            "ldrsb %[x2], [%[w1]], #4\n\t"
+            "ldr %[x3], %[end]\n\t"
+            "muls %[p1], %[x1], %[p1]\n\t"
+            "mla %[p1], %[x0], %[p0], %[p1]\n\t"
+            "add %[both0], %[both0], %[p1]\n\t"
+            "add %[p1], %[p1], #0x8000\n\t"
+            "add %[b0], %[b0], %[p1], asr #16\n\t"
+            "muls %[p2], %[x1], %[p2]\n\t"
+            "mla %[p2], %[x0], %[x2], %[p2]\n\t"
+            "add %[both1], %[both1], %[p2]\n\t"
+            "add %[p2], %[p2], #0x8000\n\t"
+            "add %[b1], %[b1], %[p2], asr #16\n\t"
+            "cmp %[x], %[x3]\n\t"
+            "bne 1b\n\t"
+            "ldr %[p0], %[words]\n\t"
+            "ldr %[p1], %[out]\n\t"
+            "ldr %[p2], %[b_apart]\n\t"
+            "ldr %[x3], %[further]\n\t"
+            "add %[x3], %[x3], %[p0]\n\t"
+            "ldr %[x0], [%[p0], #4]\n\t"
+            "ldr %[x1], [%[p0], #8]\n\t"
+            "ldr %[x2], [%[p0], #12]\n\t"
+            "sub %[both0], %[both0], %[b0], lsl #16\n\t"
+            "lsl %[both0], %[both0], #1\n\t"
+            "smull %[x], %[w0], %[both0], %[x0]\n\t"
+            "adds %[x], %[x], #0x80000000\n\t"
+            "adc %[w0], %[w0], %[x1]\n\t"
+            "add %[w0], %[w0], %[both0], asr #31\n\t"
+            "asr %[w0], %[w0], %[x2]\n\t"
+            "ssat %[w0], #8, %[w0]\n\t"
+            "strb %[w0], [%[p1]]\n\t"
+            "lsl %[b0], %[b0], #1\n\t"
+            "smull %[x], %[w0], %[b0], %[x0]\n\t"
+            "adds %[x], %[x], #0x80000000\n\t"
+            "adc %[w0], %[w0], %[x1]\n\t"
+            "add %[w0], %[w0], %[b0], asr #31\n\t"
+            "asr %[w0], %[w0], %[x2]\n\t"
+            "ssat %[w0], #8, %[w0]\n\t"
+            "strb %[w0], [%[p1], %[p2]]\n\t"
+            "add %[p0], %[p0], #32\n\t"
+            "ldr %[x0], [%[x3], #4]\n\t"
+            "ldr %[x1], [%[x3], #8]\n\t"
+            "ldr %[x2], [%[x3], #12]\n\t"
+            "ldr %[x3], %[step]\n\t"
+            "add %[p1], %[p1], %[x3]\n\t"
+            "sub %[both1], %[both1], %[b1], lsl #16\n\t"
+            "lsl %[both1], %[both1], #1\n\t"
+            "smull %[x], %[w0], %[both1], %[x0]\n\t"
+            "adds %[x], %[x], #0x80000000\n\t"
+            "adc %[w0], %[w0], %[x1]\n\t"
+            "add %[w0], %[w0], %[both1], asr #31\n\t"
+            "asr %[w0], %[w0], %[x2]\n\t"
+            "ssat %[w0], #8, %[w0]\n\t"
+            "strb %[w0], [%[p1]]\n\t"
+            "lsl %[b1], %[b1], #1\n\t"
+            "smull %[x], %[w0], %[b1], %[x0]\n\t"
+            "adds %[x], %[x], #0x80000000\n\t"
+            "adc %[w0], %[w0], %[x1]\n\t"
+            "add %[w0], %[w0], %[b1], asr #31\n\t"
+            "asr %[w0], %[w0], %[x2]\n\t"
+            "ssat %[w0], #8, %[w0]\n\t"
+            "strb %[w0], [%[p1], %[p2]]\n\t"
+            "add %[p1], %[p1], %[x3]\n\t"
+            "ldr %[x0], %[stop]\n\t"
+            "str %[p0], %[words]\n\t"
+            "str %[p1], %[out]\n\t"
+            "cmp %[p0], %[x0]\n\t"
+            "bne 0b\n\t"
+            : [both0] "=&r"(both0), [both1] "=&r"(both1), [b0] "=&r"(b0), [b1] "=&r"(b1), [x0] "=&l"(x0),
+                [x1] "=&l"(x1), [x2] "=&l"(x2), [x3] "=&l"(x3),
+            [p0] "=&l"(p0), [p1] "=&l"(p1), [p2] "=&l"(p2), [x] "=&l"(x), [w0] "=&r"(w0), [w1] "+&r"(w1),
+                [words] "+m"(words), [out] "+m"(out)
+            : [end] "m"(end), [half] "m"(half), [over] "m"(over), [first] "m"(first), [pitch] "m"(pitch),
+                [further] "m"(further), [step] "m"(step),
+            [stop] "m"(stop), [b_apart] "m"(b_apart)
+            : "cc", "memory");
+    }
+#else
     for (; channels > 0; channels -= 2) {
         const int8_t *w0 = weights;
         const int8_t *w1 = channels > 1 ? weights + count : weights;
         const int32_t *const second = channels > 1 ? words + 4 : words;
         const uint32_t *x = codes;
         uint32_t both0 = (uint32_t)words[0], both1 = (uint32_t)second[0], b0 = 0, b1 = 0;
-#if MOVING_TILE_ASM
-        {
-            uint32_t x0, x1, p0, q0, p1, q1;
-            __asm__(
-                "1:\n\t"
-                "ldr %[x1], [%[x], #12]\n\t"
-                "ldr %[x0], [%[x], #8]\n\t"
-                "ldrsb %[q0], [%[w0], #3]\n\t"
-                "ldrsb %[p0], [%[w0], #2]\n\t"
-                "ldrsb %[q1], [%[w1], #3]\n\t"
-                "ldrsb %[p1], [%[w1], #2]\n\t"
-                "mul %[p0], %[x0], %[p0]\n\t"
-                "mla %[p0], %[x1], %[q0], %[p0]\n\t"
-                "add %[both0], %[both0], %[p0]\n\t"
-                "add %[p0], %[p0], #0x8000\n\t"
-                "add %[b0], %[b0], %[p0], asr #16\n\t"
-                "mul %[p1], %[x0], %[p1]\n\t"
-                "mla %[p1], %[x1], %[q1], %[p1]\n\t"
-                "add %[both1], %[both1], %[p1]\n\t"
-                "add %[p1], %[p1], #0x8000\n\t"
-                "add %[b1], %[b1], %[p1], asr #16\n\t"
-                "ldr %[x1], [%[x], #4]\n\t"
-                "ldr %[x0], [%[x]], #16\n\t"
-                "ldrsb %[q0], [%[w0], #1]\n\t"
-                "ldrsb %[p0], [%[w0]], #4\n\t"
-                "ldrsb %[q1], [%[w1], #1]\n\t"
-                "ldrsb %[p1], [%[w1]], #4\n\t"
-                "mul %[p0], %[x0], %[p0]\n\t"
-                "mla %[p0], %[x1], %[q0], %[p0]\n\t"
-                "add %[both0], %[both0], %[p0]\n\t"
-                "add %[p0], %[p0], #0x8000\n\t"
-                "add %[b0], %[b0], %[p0], asr #16\n\t"
-                "mul %[p1], %[x0], %[p1]\n\t"
-                "mla %[p1], %[x1], %[q1], %[p1]\n\t"
-                "add %[both1], %[both1], %[p1]\n\t"
-                "add %[p1], %[p1], #0x8000\n\t"
-                "add %[b1], %[b1], %[p1], asr #16\n\t"
-                "ldr %[x0], %[end]\n\t"
-                "cmp %[x], %[x0]\n\t"
-                "bne 1b\n\t"
-                : [both0] "+&r"(both0), [both1] "+&r"(both1), [b0] "+&r"(b0), [b1] "+&r"(b1), [x0] "=&r"(x0),
-                    [x1] "=&r"(x1),
-                [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0),
-                    [w1] "+&r"(w1)
-                : [end] "m"(end)
-                : "cc", "memory");
-        }
-#else
         for (; x != end; x += 2, w0 += 2, w1 += 2) {
             const int32_t first0 = w0[0];
             const int32_t other0 = w0[1];
@@ -276,7 +449,6 @@ static void moving_tile_packed_high_rounded_kink(const int8_t *a, const int8_t *
             both1 += p1;
             b1 += (uint32_t)((int32_t)(p1 + 0x8000u) >> 16);
         }
-#endif
         {
             const int32_t multiplier_c = words[1];
             const int32_t offset_c = words[2];
@@ -302,6 +474,7 @@ static void moving_tile_packed_high_rounded_kink(const int8_t *a, const int8_t *
         weights += 2 * count;
         words += 8;
     }
+#endif
 }
 
 /* A layer as moving_conv reads it. */
@@ -327,8 +500,8 @@ struct moving_conv_layer {
  *
  * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
  * weights, moved by what the requantization needs. rows: pixels of channels, NULL outside of the picture, where codes
- * are zero_in. out: pixel_step and channel_step say where. scratch: the windows of two pixels, `taps` runs of
- * `tap_width` pixels from each row. */
+ * are zero_in. out: pixel_step and channel_step say where. scratch: the windows of two pixels as words of both, `taps`
+ * runs of `tap_width` pixels from each row; behind them two such runs that reach over an edge. */
 static void moving_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step,
     int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width,
@@ -336,26 +509,18 @@ static void moving_conv_high_rounded_kink(const int8_t *const *rows, int8_t *out
 {
     const int32_t run = tap_width * channels_in;
     const int32_t count = height * taps * run;
-    int8_t *const windows = scratch + 4 * ((count + 3) & ~3);
-    for (int32_t x = 0; x < width; x += 2) {
+    uint32_t *const codes = (uint32_t *)(void *)scratch;
+    int8_t *const edge = scratch + 4 * ((count + 3) & ~3);
+    for (int32_t x = 0; x < width; x += 2, out += 2 * pixel_step) {
         const int32_t two = x + 1 < width ? 1 : 0;
-        int8_t *to = windows;
-        for (int32_t first = x * stride - left; first <= (x + two) * stride - left; first += stride) {
-            for (int32_t i = 0; i < height; i++) {
-                for (int32_t column = first; column < first + taps * apart; column += apart, to += run) {
-                    const int32_t start = column < 0 ? 0 : column;
-                    const int32_t stop = column + tap_width < width_in ? column + tap_width : width_in;
-                    if (rows[i] == NULL || stop - start < tap_width)
-                        memset(to, zero_in, (size_t)run);
-                    if (rows[i] != NULL && start < stop)
-                        memcpy(to + (start - column) * channels_in, rows[i] + start * channels_in,
-                            (size_t)((stop - start) * channels_in));
-                }
-            }
+        uint32_t *to = codes;
+        for (int32_t i = 0; i < height; i++) {
+            int32_t column = x * stride - left;
+            for (int32_t tap = 0; tap < taps; tap++, column += apart, to += run)
+                moving_window_run(to, rows[i], column, two * stride, tap_width, width_in, channels_in, zero_in, edge);
         }
-        moving_tile_packed_high_rounded_kink(windows, windows + two * count, count, weights, requant, out, channels_out,
-            two * pixel_step, channel_step, (uint32_t *)(void *)scratch);
-        out += 2 * pixel_step;
+        moving_tile_packed_high_rounded_kink(codes, count, weights, requant, out, channels_out, two * pixel_step,
+            channel_step);
     }
 }
 
@@ -487,7 +652,7 @@ static void moving_argmax(const int8_t *in, int32_t *out, int32_t width, int32_t
 }
 
 /* Layer 0, conv0: Conv 3x3, 8x8x4 -> 8x8x8, from node 0 'conv0' of the model.
- * Reads x [216, 312), writes conv0 [312, 376), scratch [0, 216).
+ * Reads x [168, 264), writes conv0 [264, 328), scratch [0, 168).
  * Accumulators, bias included, lie in [-315,741, 319,209] for every input. */
 static void moving_layer_0_conv0(int8_t *arena, int32_t step)
 {
@@ -505,7 +670,7 @@ static void moving_layer_0_conv0(int8_t *arena, int32_t step)
 }
 
 /* Layer 1, blocks1: DepthToSpace, 8x8x8 -> 16x16x2, from node 1 'blocks1' of the model.
- * Reads conv0 [312, 376), writes blocks1 [0, 32). */
+ * Reads conv0 [264, 328), writes blocks1 [0, 32). */
 static void moving_layer_1_blocks1(int8_t *arena, int32_t step)
 {
     static const struct moving_depth_to_space_layer layer = {.block = 2, .width = 8, .bytes = 4};

@@ -11,26 +11,24 @@
  * long its bytes live: kept rows and scratch may take turns in the same bytes from step to step.
  *
  *   bytes       rows        layers  what
- *   [0, 240)    3 x 80       0 - 2  conv0 12x10x8
+ *   [0, 40)     1 x 40       2 - 3  pool1 6x5x8
  *   [0, 6)      1 x 6        6 - 7  conv6 1x1x6
  *   [0, 6)      1 x 6        7 - 7  softmax7 1x1x6 output, in the rows of conv6
  *   [8, 24)     1 x 16       5 - 6  extreme5 1x1x16
- *   [240, 256)               5 - 5  sums of extreme5
- *   [256, 336)  1 x 80       1 - 4  average3 12x10x8
- *   [336, 456)  3 x 40       0 - 0  x 12x10x4 input
- *   [456, 672)               0 - 0  scratch of conv0
+ *   [40, 56)                 5 - 5  sums of extreme5
+ *   [56, 216)   2 x 80       0 - 2  conv0 12x10x8
+ *   [136, 216)  1 x 80       3 - 4  resize2 12x10x8
+ *   [216, 376)  2 x 80       1 - 1  lines of average3
+ *   [376, 456)  2 x 40       0 - 0  lines of conv0
+ *   [456, 624)               0 - 0  scratch of conv0
  *   [456, 616)  1 x 160      4 - 5  concat4 12x10x16
- *   [616, 696)  1 x 80       3 - 4  resize2 12x10x8
- *   [696, 736)  1 x 40       2 - 3  pool1 6x5x8
- *   [736, 752)               0 - 7  the schedule's state: steps done of each layer of the segment that runs, rows
+ *   [616, 696)  1 x 80       1 - 4  average3 12x10x8
+ *   [624, 664)  1 x 40       0 - 0  x 12x10x4 input
+ *   [696, 712)               0 - 7  the schedule's state: steps done of each layer of the segment that runs, rows
  * pushed, output ready
  */
-#if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(POOLED_NO_ASM)
-#pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
-#endif
-
 #include "pooled.h"
-#if POOLED_BUILD != 0x1f502199u
+#if POOLED_BUILD != 0xfe175b5eu
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -130,15 +128,19 @@ struct pooled_buffer {
     int32_t offset, pitch, height, slots, slot_offset;
 };
 
-static const struct pooled_buffer pooled_x_buffer = {.offset = 336, .pitch = 40, .height = 12, .slots = 3,
+static const struct pooled_buffer pooled_conv0_buffer = {.offset = 56, .pitch = 80, .height = 12, .slots = 2,
     .slot_offset = 0};
-static const struct pooled_buffer pooled_conv0_buffer = {.offset = 0, .pitch = 80, .height = 12, .slots = 3,
+static const struct pooled_buffer pooled_x_buffer = {.offset = 624, .pitch = 40, .height = 12, .slots = 1,
     .slot_offset = 0};
-static const struct pooled_buffer pooled_average3_buffer = {.offset = 256, .pitch = 80, .height = 12, .slots = 1,
+static const struct pooled_buffer pooled_conv0_lines = {.offset = 376, .pitch = 40, .height = 12, .slots = 2,
     .slot_offset = 0};
-static const struct pooled_buffer pooled_pool1_buffer = {.offset = 696, .pitch = 40, .height = 6, .slots = 1,
+static const struct pooled_buffer pooled_average3_buffer = {.offset = 616, .pitch = 80, .height = 12, .slots = 1,
     .slot_offset = 0};
-static const struct pooled_buffer pooled_resize2_buffer = {.offset = 616, .pitch = 80, .height = 12, .slots = 1,
+static const struct pooled_buffer pooled_average3_lines = {.offset = 216, .pitch = 80, .height = 12, .slots = 2,
+    .slot_offset = 0};
+static const struct pooled_buffer pooled_pool1_buffer = {.offset = 0, .pitch = 40, .height = 6, .slots = 1,
+    .slot_offset = 0};
+static const struct pooled_buffer pooled_resize2_buffer = {.offset = 136, .pitch = 80, .height = 12, .slots = 1,
     .slot_offset = 0};
 static const struct pooled_buffer pooled_concat4_buffer = {.offset = 456, .pitch = 160, .height = 12, .slots = 1,
     .slot_offset = 0};
@@ -151,9 +153,9 @@ static const struct pooled_buffer pooled_softmax7_buffer = {.offset = 0, .pitch 
 
 /* Where everything else lies. */
 enum {
-    POOLED_COUNTERS = 736, /* the schedule's state */
-    POOLED_SCRATCH_conv0 = 456, /* 216 bytes */
-    POOLED_SUMS_extreme5 = 240 /* 16 bytes */
+    POOLED_COUNTERS = 696, /* the schedule's state */
+    POOLED_SCRATCH_conv0 = 456, /* 168 bytes */
+    POOLED_SUMS_extreme5 = 40 /* 16 bytes */
 };
 
 /* Row `row` of a tensor. */
@@ -179,13 +181,47 @@ POOLED_INLINE void pooled_window(const int8_t **rows, const int8_t *arena, const
         buffer->slots, buffer->pitch);
 }
 
-/* Assembly where the compiler spreads loads that follow each other at one cycle each; C does the same. Define
- * POOLED_NO_ASM to build without. */
-#if defined(__thumb2__) && !defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && !defined(POOLED_NO_ASM)
-#define POOLED_TILE_ASM 1
-#else
-#define POOLED_TILE_ASM 0
-#endif
+/* Copies a row that is still needed to where it is kept; the places may overlap. */
+static void pooled_keep(int8_t *to, const int8_t *from, int32_t bytes)
+{
+    const int32_t apart = (int32_t)(to < from ? from - to : to - from);
+    for (int32_t done = 0, run; apart > 0 && done < bytes; done += run) {
+        run = apart < bytes - done ? apart : bytes - done;
+        const int32_t at = to < from ? done : bytes - done - run;
+        memcpy(to + at, from + at, (size_t)run);
+    }
+}
+
+/* `count` codes of two pixels a and b as words, b's in the upper half: to[k] = a[k] + 65536 * b[k]. */
+static void pooled_both_codes(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
+{
+    const int8_t *const end = a + count;
+    while (a != end)
+        *to++ = (uint32_t)*a++ + ((uint32_t)*b++ << 16);
+}
+
+/* `wide` pixels of a row from `column` on, and from `further` columns on, as words of both. Codes are zero_in outside
+ * of the picture, where the row is NULL, too; what reaches over an edge is put together at `edge` first. */
+static void pooled_window_run(uint32_t *to, const int8_t *row, int32_t column, int32_t further, int32_t wide,
+    int32_t width_in, int32_t channels_in, int32_t zero_in, int8_t *edge)
+{
+    const int32_t run = wide * channels_in;
+    const int8_t *a = edge, *b = edge + run;
+    if (row != NULL && column >= 0 && column + further + wide <= width_in) {
+        a = row + column * channels_in;
+        b = a + further * channels_in;
+    } else {
+        memset(edge, zero_in, (size_t)(2 * run));
+        for (; row != NULL && edge <= b; edge += run, column += further) {
+            const int32_t start = column < 0 ? 0 : column;
+            const int32_t stop = column + wide < width_in ? column + wide : width_in;
+            if (start < stop)
+                memcpy(edge + (start - column) * channels_in, row + start * channels_in,
+                    (size_t)((stop - start) * channels_in));
+        }
+    }
+    pooled_both_codes(to, a, b, run);
+}
 
 /* All channels c of two pixels a and b of `count` codes, two channels at a time, the last of an odd number twice:
  *
@@ -193,71 +229,22 @@ POOLED_INLINE void pooled_window(const int8_t **rows, const int8_t *arena, const
  *
  * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
  * weights, moved by what the requantization needs. A word of `codes` is a code of both, b's in the upper half: one
- * product is that of both pixels. The weights are such that the sum of two products fits the halves: its upper half,
- * rounded, is b's; a's is what the sum of all words leaves beside those. */
-static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b, int32_t count, const int8_t *weights,
-    const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step, uint32_t *codes)
+ * product is that of both pixels; behind them is room for what makes them fours. The weights are such that the sum of
+ * two products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside
+ * those. */
+static void pooled_tile_packed_split_2x12_but1(uint32_t *codes, int32_t count, const int8_t *weights,
+    const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step)
 {
     const int32_t *words = requant;
-    uint32_t *end = codes;
-    for (int32_t k = 0; k < count; k++)
-        *end++ = (uint32_t)a[k] + ((uint32_t)b[k] << 16);
+    const uint32_t *end = codes + count;
     for (; ((end - codes) & 3) != 0; end++)
-        *end = 0; /* whatever weights are read there */
+        codes[end - codes] = 0; /* whatever weights are read there */
     for (; channels > 0; channels -= 2) {
         const int8_t *w0 = weights;
         const int8_t *w1 = channels > 1 ? weights + count : weights;
         const int32_t *const second = channels > 1 ? words + 4 : words;
         const uint32_t *x = codes;
         uint32_t both0 = (uint32_t)words[0], both1 = (uint32_t)second[0], b0 = 0, b1 = 0;
-#if POOLED_TILE_ASM
-        {
-            uint32_t x0, x1, p0, q0, p1, q1;
-            __asm__(
-                "1:\n\t"
-                "ldr %[x1], [%[x], #12]\n\t"
-                "ldr %[x0], [%[x], #8]\n\t"
-                "ldrsb %[q0], [%[w0], #3]\n\t"
-                "ldrsb %[p0], [%[w0], #2]\n\t"
-                "ldrsb %[q1], [%[w1], #3]\n\t"
-                "ldrsb %[p1], [%[w1], #2]\n\t"
-                "mul %[p0], %[x0], %[p0]\n\t"
-                "mla %[p0], %[x1], %[q0], %[p0]\n\t"
-                "add %[both0], %[both0], %[p0]\n\t"
-                "add %[p0], %[p0], #0x8000\n\t"
-                "add %[b0], %[b0], %[p0], asr #16\n\t"
-                "mul %[p1], %[x0], %[p1]\n\t"
-                "mla %[p1], %[x1], %[q1], %[p1]\n\t"
-                "add %[both1], %[both1], %[p1]\n\t"
-                "add %[p1], %[p1], #0x8000\n\t"
-                "add %[b1], %[b1], %[p1], asr #16\n\t"
-                "ldr %[x1], [%[x], #4]\n\t"
-                "ldr %[x0], [%[x]], #16\n\t"
-                "ldrsb %[q0], [%[w0], #1]\n\t"
-                "ldrsb %[p0], [%[w0]], #4\n\t"
-                "ldrsb %[q1], [%[w1], #1]\n\t"
-                "ldrsb %[p1], [%[w1]], #4\n\t"
-                "mul %[p0], %[x0], %[p0]\n\t"
-                "mla %[p0], %[x1], %[q0], %[p0]\n\t"
-                "add %[both0], %[both0], %[p0]\n\t"
-                "add %[p0], %[p0], #0x8000\n\t"
-                "add %[b0], %[b0], %[p0], asr #16\n\t"
-                "mul %[p1], %[x0], %[p1]\n\t"
-                "mla %[p1], %[x1], %[q1], %[p1]\n\t"
-                "add %[both1], %[both1], %[p1]\n\t"
-                "add %[p1], %[p1], #0x8000\n\t"
-                "add %[b1], %[b1], %[p1], asr #16\n\t"
-                "ldr %[x0], %[end]\n\t"
-                "cmp %[x], %[x0]\n\t"
-                "bne 1b\n\t"
-                : [both0] "+&r"(both0), [both1] "+&r"(both1), [b0] "+&r"(b0), [b1] "+&r"(b1), [x0] "=&r"(x0),
-                    [x1] "=&r"(x1),
-                [p0] "=&r"(p0), [q0] "=&r"(q0), [p1] "=&r"(p1), [q1] "=&r"(q1), [x] "+&r"(x), [w0] "+&r"(w0),
-                    [w1] "+&r"(w1)
-                : [end] "m"(end)
-                : "cc", "memory");
-        }
-#else
         for (; x != end; x += 2, w0 += 2, w1 += 2) {
             const int32_t first0 = w0[0];
             const int32_t other0 = w0[1];
@@ -270,7 +257,6 @@ static void pooled_tile_packed_split_2x12_but1(const int8_t *a, const int8_t *b,
             both1 += p1;
             b1 += (uint32_t)((int32_t)(p1 + 0x8000u) >> 16);
         }
-#endif
         {
             const int32_t upper_c = words[1] & 0xFFFF;
             const int32_t lower_c = (int32_t)((uint32_t)words[1] >> 16);
@@ -325,8 +311,8 @@ struct pooled_conv_layer {
  *
  * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
  * weights, moved by what the requantization needs. rows: pixels of channels, NULL outside of the picture, where codes
- * are zero_in. out: pixel_step and channel_step say where. scratch: the windows of two pixels, `taps` runs of
- * `tap_width` pixels from each row. */
+ * are zero_in. out: pixel_step and channel_step say where. scratch: the windows of two pixels as words of both, `taps`
+ * runs of `tap_width` pixels from each row; behind them two such runs that reach over an edge. */
 static void pooled_conv_split_2x12_but1(const int8_t *const *rows, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step,
     int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width,
@@ -334,26 +320,18 @@ static void pooled_conv_split_2x12_but1(const int8_t *const *rows, int8_t *out, 
 {
     const int32_t run = tap_width * channels_in;
     const int32_t count = height * taps * run;
-    int8_t *const windows = scratch + 4 * ((count + 3) & ~3);
-    for (int32_t x = 0; x < width; x += 2) {
+    uint32_t *const codes = (uint32_t *)(void *)scratch;
+    int8_t *const edge = scratch + 4 * ((count + 3) & ~3);
+    for (int32_t x = 0; x < width; x += 2, out += 2 * pixel_step) {
         const int32_t two = x + 1 < width ? 1 : 0;
-        int8_t *to = windows;
-        for (int32_t first = x * stride - left; first <= (x + two) * stride - left; first += stride) {
-            for (int32_t i = 0; i < height; i++) {
-                for (int32_t column = first; column < first + taps * apart; column += apart, to += run) {
-                    const int32_t start = column < 0 ? 0 : column;
-                    const int32_t stop = column + tap_width < width_in ? column + tap_width : width_in;
-                    if (rows[i] == NULL || stop - start < tap_width)
-                        memset(to, zero_in, (size_t)run);
-                    if (rows[i] != NULL && start < stop)
-                        memcpy(to + (start - column) * channels_in, rows[i] + start * channels_in,
-                            (size_t)((stop - start) * channels_in));
-                }
-            }
+        uint32_t *to = codes;
+        for (int32_t i = 0; i < height; i++) {
+            int32_t column = x * stride - left;
+            for (int32_t tap = 0; tap < taps; tap++, column += apart, to += run)
+                pooled_window_run(to, rows[i], column, two * stride, tap_width, width_in, channels_in, zero_in, edge);
         }
-        pooled_tile_packed_split_2x12_but1(windows, windows + two * count, count, weights, requant, out, channels_out,
-            two * pixel_step, channel_step, (uint32_t *)(void *)scratch);
-        out += 2 * pixel_step;
+        pooled_tile_packed_split_2x12_but1(codes, count, weights, requant, out, channels_out, two * pixel_step,
+            channel_step);
     }
 }
 
@@ -656,38 +634,52 @@ static void pooled_softmax_gemmlowp(const int8_t *in, int8_t *out, const int32_t
 }
 
 /* Layer 0, conv0: Conv 3x3, 12x10x4 -> 12x10x8, from node 0 'conv0' of the model.
- * Reads x [336, 456), writes conv0 [0, 240), scratch [456, 672).
+ * Reads x [624, 664), writes conv0 [56, 216), scratch [456, 624), keeps rows in [376, 456).
+ * Step s takes input row s and writes output row s - 1, where that is one; row s is not kept yet.
  * Accumulators, bias included, lie in [-325,606, 320,564] for every input. */
 static void pooled_layer_0_conv0(int8_t *arena, int32_t step)
 {
-    static const struct pooled_conv_layer layer = {.channels_in = 4, .channels_out = 8, .width = 10, .pixel_step = 8,
-        .channel_step = 1, .zero_in = 12, .width_in = 10, .height = 3, .taps = 1, .tap_width = 3, .apart = 1,
-        .stride = 1, .left = 1};
-    const int8_t *rows[3];
-    pooled_window(rows, arena, &pooled_x_buffer, step - 1, 3, 1);
-    POOLED_HOOK(0, 0);
-    pooled_conv_split_2x12_but1(rows, pooled_row(arena, &pooled_conv0_buffer, step), pooled_conv0_weights,
-        pooled_conv0_requant, layer.channels_in, layer.channels_out, layer.width, layer.pixel_step, layer.channel_step,
-        layer.zero_in, layer.width_in, layer.height, layer.taps, layer.tap_width, layer.apart, layer.stride, layer.left,
-        arena + POOLED_SCRATCH_conv0);
-    POOLED_HOOK(0, 1);
+    if (step >= 1) {
+        const int8_t *rows[3];
+        pooled_window(rows, arena, &pooled_conv0_lines, step - 2, 3, 1);
+        if (step < 12) rows[2] = pooled_row(arena, &pooled_x_buffer, step);
+        static const struct pooled_conv_layer layer = {.channels_in = 4, .channels_out = 8, .width = 10,
+            .pixel_step = 8, .channel_step = 1, .zero_in = 12, .width_in = 10, .height = 3, .taps = 1, .tap_width = 3,
+            .apart = 1, .stride = 1, .left = 1};
+        POOLED_HOOK(0, 0);
+        pooled_conv_split_2x12_but1(rows, pooled_row(arena, &pooled_conv0_buffer, (step - 1)), pooled_conv0_weights,
+            pooled_conv0_requant, layer.channels_in, layer.channels_out, layer.width, layer.pixel_step,
+            layer.channel_step, layer.zero_in, layer.width_in, layer.height, layer.taps, layer.tap_width, layer.apart,
+            layer.stride, layer.left, arena + POOLED_SCRATCH_conv0);
+        POOLED_HOOK(0, 1);
+    }
+    if (step < 12)
+        pooled_keep(pooled_row(arena, &pooled_conv0_lines, step), pooled_row(arena, &pooled_x_buffer, step),
+            pooled_conv0_lines.pitch);
 }
 
 /* Layer 1, average3: AveragePool 3x3, 12x10x8 -> 12x10x8, from node 3 'average3' of the model.
- * Reads conv0 [0, 240), writes average3 [256, 336). */
+ * Reads conv0 [56, 216), writes average3 [616, 696), keeps rows in [216, 376).
+ * Step s takes input row s and writes output row s - 1, where that is one; row s is not kept yet. */
 static void pooled_layer_1_average3(int8_t *arena, int32_t step)
 {
-    static const struct pooled_pool_layer layer = {.width_in = 10, .width_out = 10, .channels = 8};
-    const int8_t *rows[3];
-    pooled_window(rows, arena, &pooled_conv0_buffer, step - 1, 3, 1);
-    POOLED_HOOK(1, 0);
-    pooled_pool_average_3x3_p1_split_2x14(rows, pooled_row(arena, &pooled_average3_buffer, step),
-        pooled_average3_requant, layer.width_in, layer.width_out, layer.channels);
-    POOLED_HOOK(1, 1);
+    if (step >= 1) {
+        const int8_t *rows[3];
+        pooled_window(rows, arena, &pooled_average3_lines, step - 2, 3, 1);
+        if (step < 12) rows[2] = pooled_row(arena, &pooled_conv0_buffer, step);
+        static const struct pooled_pool_layer layer = {.width_in = 10, .width_out = 10, .channels = 8};
+        POOLED_HOOK(1, 0);
+        pooled_pool_average_3x3_p1_split_2x14(rows, pooled_row(arena, &pooled_average3_buffer, (step - 1)),
+            pooled_average3_requant, layer.width_in, layer.width_out, layer.channels);
+        POOLED_HOOK(1, 1);
+    }
+    if (step < 12)
+        pooled_keep(pooled_row(arena, &pooled_average3_lines, step), pooled_row(arena, &pooled_conv0_buffer, step),
+            pooled_average3_lines.pitch);
 }
 
 /* Layer 2, pool1: MaxPool 2x2, 12x10x8 -> 6x5x8, from node 1 'pool1' of the model.
- * Reads conv0 [0, 240), writes pool1 [696, 736). */
+ * Reads conv0 [56, 216), writes pool1 [0, 40). */
 static void pooled_layer_2_pool1(int8_t *arena, int32_t step)
 {
     static const struct pooled_pool_layer_low_high layer = {.width_in = 10, .width_out = 5, .channels = 8, .low = -128,
@@ -701,7 +693,7 @@ static void pooled_layer_2_pool1(int8_t *arena, int32_t step)
 }
 
 /* Layer 3, resize2: Resize, 6x5x8 -> 12x10x8, from node 2 'resize2' of the model.
- * Reads pool1 [696, 736), writes resize2 [616, 696). */
+ * Reads pool1 [0, 40), writes resize2 [136, 216). */
 static void pooled_layer_3_resize2(int8_t *arena, int32_t step)
 {
     static const struct pooled_upsample_layer layer = {.width_in = 5, .channels = 8, .factor = 2};
@@ -712,7 +704,7 @@ static void pooled_layer_3_resize2(int8_t *arena, int32_t step)
 }
 
 /* Layer 4, concat4: Concat, 12x10x8 + 12x10x8 -> 12x10x16, from node 4 'concat4' of the model.
- * Reads resize2 [616, 696) and average3 [256, 336), writes concat4 [456, 616). */
+ * Reads resize2 [136, 216) and average3 [616, 696), writes concat4 [456, 616). */
 static void pooled_layer_4_concat4(int8_t *arena, int32_t step)
 {
     static const struct pooled_concat_layer layer = {.width = 10, .bytes_0 = 8, .bytes_1 = 8};
@@ -724,7 +716,7 @@ static void pooled_layer_4_concat4(int8_t *arena, int32_t step)
 }
 
 /* Layer 5, extreme5: Extreme, 12x10x16 -> 1x1x16, from node 5 'extreme5' of the model.
- * Reads concat4 [456, 616), writes extreme5 [8, 24), sums [240, 256). */
+ * Reads concat4 [456, 616), writes extreme5 [8, 24), sums [40, 56). */
 static void pooled_layer_5_extreme5(int8_t *arena, int32_t step)
 {
     static const struct pooled_extreme_layer layer = {.pixels = 10, .codes = 16, .last = 11};
@@ -798,8 +790,8 @@ static void pooled_fire(int8_t *arena, int32_t node, int32_t step)
 static const struct {
     uint16_t steps, first_wait, end_wait, resume_at;
 } pooled_nodes[] = {
-    {12, 0, 1, 4}, /* node 0: layer 0, conv0 */
-    {12, 1, 2, 4}, /* node 1: layer 1, average3 */
+    {13, 0, 1, 4}, /* node 0: layer 0, conv0 */
+    {13, 1, 2, 4}, /* node 1: layer 1, average3 */
     {6, 2, 3, 3}, /* node 2: layer 2, pool1 */
     {12, 3, 4, 4}, /* node 3: layer 3, resize2 */
     {12, 4, 6, 5}, /* node 4: layer 4, concat4 */
@@ -812,11 +804,11 @@ static const struct {
 static const struct {
     int16_t source, times, plus, over, most;
 } pooled_waits[] = {
-    {-1, 1, 2, 1, 12},
-    {0, 1, 2, 1, 12},
-    {0, 2, 2, 1, 12},
+    {-1, 1, 1, 1, 12},
+    {0, 1, 2, 1, 13},
+    {0, 2, 3, 1, 13},
     {2, 1, 2, 2, 6},
-    {1, 1, 1, 1, 12},
+    {1, 1, 2, 1, 13},
     {3, 1, 1, 1, 12},
     {4, 1, 1, 1, 12},
     {6, 0, 1, 1, 1},
