@@ -1,7 +1,5 @@
 """Which kernel computes which node, on which target."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

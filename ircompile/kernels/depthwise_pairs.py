@@ -1,7 +1,5 @@
 """The DSP kernel of depthwise convolution for 16-bit codes: rows of three taps, two codes a word."""
 
-from __future__ import annotations
-
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.kernels.depthwise_layout import (

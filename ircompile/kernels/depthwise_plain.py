@@ -1,7 +1,5 @@
 """How the portable depthwise kernel goes over a row: blocks of outputs, and what they cost."""
 
-from __future__ import annotations
-
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.target import Features

@@ -1,7 +1,5 @@
 """Kernels of element-wise ops."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

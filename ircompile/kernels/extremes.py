@@ -1,7 +1,5 @@
 """Kernels that look for the greatest or the least code: over rows and columns, or over channels."""
 
-from __future__ import annotations
-
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Choose, Context, Extra, Kernel, Packed, Request

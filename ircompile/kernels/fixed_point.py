@@ -1,7 +1,5 @@
 """Real factors as integers."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

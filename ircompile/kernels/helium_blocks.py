@@ -4,8 +4,6 @@ Windows of neighbouring outputs are vectors of the strips, `stride` columns apar
 vectors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

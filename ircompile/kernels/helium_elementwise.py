@@ -1,7 +1,5 @@
 """Element-wise kernels for Helium."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 from ircompile.ir import ops

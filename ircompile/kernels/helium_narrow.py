@@ -1,7 +1,5 @@
 """Dense convolution of narrow tensors for Helium: windows of whole rows, which are read where they lie."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.ir import ops

@@ -5,8 +5,6 @@
 own arithmetic, for what no line equals; "scalar" goes through the scalar form lane by lane.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Depthwise convolution for Helium whose row of output is one pixel: 16 channels at a time, where they lie."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -5,8 +5,6 @@ accumulator is set to zero. A turn takes 16 codes of each pixel and filter; what
 more under a predicate. Two sums at a time go into the vectors, whose lanes are pixels or channels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby

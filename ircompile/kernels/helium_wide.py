@@ -4,8 +4,6 @@ VQRDMULH is floor((2 * acc * Q + 2^31) / 2^32). With Q = m << (31 - t) it is (ac
 requantization of int64 accumulators, for every t from 15 to 31: there is nothing to search, and nothing to prove.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

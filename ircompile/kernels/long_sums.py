@@ -1,7 +1,5 @@
 """Convolutions whose sums need 64 bits: 16-bit codes times many weights. One kernel for all, on every core."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.analyses.intervals import analyze

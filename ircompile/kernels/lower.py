@@ -1,7 +1,5 @@
 """From a graph to one whose every node has a kernel and whose tensors have the layouts that kernels read."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Kernels that only move codes: rows one by one where each comes from one row, else from the whole buffer."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

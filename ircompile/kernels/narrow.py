@@ -4,8 +4,6 @@ With one to four pixels a row there is nothing to slide along. So channels are t
 at a time, and the taps of a window are pointers to pixels of channels, wherever the rows lie.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.ir import ops

@@ -4,8 +4,6 @@ Four codes of one pixel of a tap and of the next are a word each. Their halves a
 they are pairs (tap, next tap) of one channel each, which one multiplication takes with a pair of weights.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

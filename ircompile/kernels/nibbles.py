@@ -1,7 +1,5 @@
 """Weights of 4 bits: which layers have them, and eight of them as one word."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

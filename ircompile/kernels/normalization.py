@@ -1,7 +1,5 @@
 """Kernels that normalize the channels of a pixel."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Kernels of pooling, of means and of sums that move on."""
 
-from __future__ import annotations
-
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Choose, Context, Extra, Kernel, Packed, Request, requant_words, window_suffix

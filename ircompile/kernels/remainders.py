@@ -1,7 +1,5 @@
 """Leaves out of shared functions what none of their layers needs: code for odd pixels and channels left over."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Kernels of resizing: whole factors to the nearest pixel, positions from tables otherwise."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.ir import ops

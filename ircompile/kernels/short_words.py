@@ -1,7 +1,5 @@
 """Which layers have short words of requantization: two bytes a channel less, one instruction a code pair more."""
 
-from __future__ import annotations
-
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Context

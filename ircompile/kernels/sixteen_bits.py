@@ -1,7 +1,5 @@
 """Kernels of functions of one code where a table of all codes would be too large."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.ir import ops

@@ -1,7 +1,5 @@
 """A lowered graph and a packed program as text that people can read."""
 
-from __future__ import annotations
-
 from ircompile.ir.ops import Convolution
 from ircompile.kernels.model import Lowered, Program
 from ircompile.kernels.pack import coding_of

@@ -16,8 +16,6 @@ upper nibbles, one after the other, to those of fewer channels: a difference of 
 taken apart at a time: 27 bits are enough.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

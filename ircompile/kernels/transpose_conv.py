@@ -1,7 +1,5 @@
 """Kernel of transposed convolution: every output pixel gathers the input pixels that reach it."""
 
-from __future__ import annotations
-
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words

@@ -1,7 +1,5 @@
 """How a kernel's weights are stored."""
 
-from __future__ import annotations
-
 from enum import Enum
 
 from ircompile.ir.tensor import Array

@@ -7,8 +7,6 @@ output is stored whole anyway, as before a squeeze-and-excite gate: in place of 
 one map. The input is read as pixels of channels, as element-wise kernels write it.
 """
 
-from __future__ import annotations
-
 from ircompile.analyses.pipeline_breakers import pipeline_breakers
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node

@@ -1,7 +1,5 @@
 """Planning: which nodes stream together, and where every row lives in one arena. See `docs/planning.md`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Tensors that live in the rows of another one: they are written over it, or they are channels of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Set
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ It places one allocation after the other, each at the lowest base that nothing f
 bytes that takes. Five orders are tried, and the best of them is then changed at random, keeping what helps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From live ranges to allocations: all that must be placed in the arena."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property

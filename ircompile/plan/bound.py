@@ -10,8 +10,6 @@ Of a tensor with a state, the rows that the next call keeps count: all of them b
 least those that are neither new nor the oldest, which no step can spare.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A candidate for the plan: cuts, the live ranges that follow from them and, on request, a placement."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise

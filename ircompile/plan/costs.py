@@ -1,7 +1,5 @@
 """What a segment costs: the most bytes alive while it streams, found by firing it and without placing anything."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple

@@ -9,8 +9,6 @@ Rows are born in order and nearly always die in order. So the rows of one buffer
 of another follow each other, and two binary searches find them: work grows with the rows, not with their pairs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -11,8 +11,6 @@ stores them at the least: an output may stand where the same step has read an op
 kernel can write it there, and the parts of a concatenation may stand where the whole does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

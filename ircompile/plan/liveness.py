@@ -1,7 +1,5 @@
 """From a schedule to live ranges: from which time to which every row must be kept."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property

@@ -3,8 +3,6 @@
 What is found after any number of rounds is a flow, so it is at most the greatest flow, which equals the least cut.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 UNBOUNDED = 2**40

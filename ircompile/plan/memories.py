@@ -4,8 +4,6 @@ The memories follow each other in one range of offsets, so that a plan, its proo
 of them. Only the C does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

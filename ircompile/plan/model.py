@@ -1,7 +1,5 @@
 """What a plan is: where every row lives, and in which order the nodes take their steps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -4,8 +4,6 @@ If a residual's convolution runs late, all rows of its input stay alive until th
 stays alive instead, which is mostly smaller.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -6,8 +6,6 @@ been fired, no other cuts are better, as long as no estimate is too high. It end
 become less, and the sum hardly, or once enough steps were fired.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from math import inf
 

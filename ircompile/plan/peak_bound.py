@@ -1,7 +1,5 @@
 """The lower bound that stands beside a plan: along the heaviest chain, and at the steps where the plan peaks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from ircompile.plan.bound import lower_bound, state_bytes

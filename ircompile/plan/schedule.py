@@ -9,8 +9,6 @@ that are not pushed yet, the stage before it takes its place.
 The same rule over the same tables runs in the planner, in `run_plan` and in the C.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What is to be planned: a lowered graph with its stages, and who may write over whom."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Set
 
 from ircompile.errors import CompileError

@@ -6,8 +6,6 @@ so the size of every ring buffer. From these follow the bytes of any segment:
     carried bytes + rings within + the greater of what it reads and what it writes + scratch and sums
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.ir.tensor import Array

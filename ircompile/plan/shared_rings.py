@@ -6,8 +6,6 @@ has just left is the next that the other needs. So the ring holds the rows that 
 spare row for each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a plan does: its steps, one after the other, in one byte arena."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

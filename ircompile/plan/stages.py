@@ -1,7 +1,5 @@
 """From the nodes of a graph to the stages of a schedule: what each step waits for, and what comes after it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace

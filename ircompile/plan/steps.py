@@ -4,8 +4,6 @@ A stage with a line buffer takes input row v at step v. It writes output row r a
 is there: at step r * stride + reach - 1 - top padding. Its steps past the input's end stand for the padding below.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

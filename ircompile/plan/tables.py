@@ -3,8 +3,6 @@
 They do not grow with the height of the picture where required steps follow a straight line.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A plan as text."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from ircompile.plan.model import Plan

@@ -1,7 +1,5 @@
 """How much work a plan does, for reports: instructions at each push of a row, and bytes read from flash."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median

@@ -1,7 +1,5 @@
 """The last step of MUL, MEAN and AVERAGE_POOL: non-decreasing functions of a product or of a sum of codes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.ir.numerics import Requant

@@ -1,7 +1,5 @@
 """Requantization of an accumulator that a kernel has with the other sign."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

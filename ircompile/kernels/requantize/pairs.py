@@ -7,8 +7,6 @@ bits some pair of multipliers next to the true ratios nearly always leaves it no
 fits 31 bits. Where the ratios are so round that ties occur, the sum is made exact and the tie corrected.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The smallest multiple of a number that falls, modulo a power of two, into a window."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.ir.tensor import Array

@@ -17,8 +17,6 @@ ONNX Runtime rounds the product to float32 first, which moves a threshold here a
 no line has all of them, it may pass a few too late, by one accumulator each: the exceptions.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

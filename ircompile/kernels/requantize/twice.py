@@ -9,8 +9,6 @@ what is no tie is at least 1 / 2^r away from one. Helium's multiplications doubl
 2^(31 - r) + 1 is h / 2^r and h / 2^31 more.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ircompile.ir.numerics import Requant, quantize_multiplier

@@ -8,8 +8,6 @@ Q = m << (32 + n - t - pre) both are the same function, wherever nothing wraps, 
 rounding is that half. No threshold is looked at: there may be 65,535 in each channel.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -6,8 +6,6 @@ the nine plans of `plan/settings.py`; without incremental placement 30 % more, w
 tensors have many rows.
 """
 
-from __future__ import annotations
-
 import os
 
 from ircompile.plan.fast.cache import PlanCache

@@ -3,8 +3,6 @@
 A key holds all that its result depends on, so no entry is ever out of date.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Sequence, Set
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary

@@ -1,7 +1,5 @@
 """Placing a changed order again: only what the change can move gets a new base."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence, Set
 
 from ircompile.plan.allocate import Allocator, OrderedPlacement
