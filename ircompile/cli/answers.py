@@ -22,7 +22,7 @@ from ircompile.cli.console import OUT, doing, number, print_json, print_table, w
 from ircompile.cli.models import board_of, target_of
 from ircompile.cli.timing import timing_rows
 from ircompile.emit.templating import shorten
-from ircompile.importers.findings import Finding, Verdict
+from ircompile.importers.findings import Finding
 from ircompile.pipeline import read
 from ircompile.plan.bound import MEANING
 from ircompile.report.support import Check, check_model
@@ -117,11 +117,12 @@ def _place(finding: Finding) -> str:
 
 def _counted(findings: Sequence[Finding]) -> str:
     """How many operators are what, and which ends of the model are refused."""
-    verdicts = Counter(_counted_as(finding.verdict) for finding in findings if finding.index >= 0)
+    verdicts = Counter("supported" if f.verdict == "constant" else f.verdict for f in findings if f.index >= 0)
     constant = sum(finding.verdict == "constant" for finding in findings)
     refused = Counter(finding.kind for finding in findings if finding.index < 0 and finding.kind != "model")
     total = verdicts.total()
-    counts = [f"{number(count)} {verdict}" for verdict, count in sorted(verdicts.items(), key=_supported_first)]
+    ordered = sorted(verdicts.items(), key=lambda counted: (counted[0] != "supported", -counted[1]))
+    counts = [f"{number(count)} {verdict}" for verdict, count in ordered]
     if len(verdicts) == 1 and total > 1:
         counts = [f"all {next(iter(verdicts))}"]
     if constant:
@@ -129,15 +130,6 @@ def _counted(findings: Sequence[Finding]) -> str:
     parts = [f"{number(total)} operator{'s' if total > 1 else ''}", *counts] if total else []
     ends = [f"{count} {kind}{'s' if count > 1 else ''} unsupported" for kind, count in refused.items()]
     return ", ".join([*parts, *ends])
-
-
-def _counted_as(verdict: Verdict) -> Verdict:
-    """What is constant is supported, too."""
-    return "supported" if verdict == "constant" else verdict
-
-
-def _supported_first(counted: tuple[str, int]) -> tuple[bool, int]:
-    return counted[0] != "supported", -counted[1]
 
 
 def analyze_model(arguments: argparse.Namespace) -> int:

@@ -15,7 +15,6 @@ from ircompile.ir.graph import Graph
 from ircompile.kernels.text import print_lowered, print_program
 from ircompile.passes import each_pass
 from ircompile.pipeline import Compiled
-from ircompile.plan import Plan
 from ircompile.plan.text import print_plan
 from ircompile.report.data import checked_text
 from ircompile.report.memory import peak_text
@@ -25,7 +24,7 @@ STAGES: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "passes": lambda arguments: changes_by_pass(_imported(arguments)),
     "graph": lambda arguments: print_ir(graph_of(arguments)),
     "lowered": lambda arguments: print_lowered(compiled_from(arguments).lowered),
-    "plan": lambda arguments: _plan_text(compiled_from(arguments).plan),
+    "plan": lambda arguments: print_plan(plan := compiled_from(arguments).plan) + peak_text(plan),
     "program": lambda arguments: print_program(compiled_from(arguments).program),
     "checked": lambda arguments: checked_text(asdict(compiled_from(arguments).checked)) + "\n",
     "c": lambda arguments: _texts(compiled_from(arguments)),
@@ -42,10 +41,6 @@ def changes_by_pass(graph: Graph) -> str:
         before = after
     changes = [part for part in parts if part.strip() != "---"]
     return "\n".join(changes or ["no pass changes this graph"]) + "\n"
-
-
-def _plan_text(plan: Plan) -> str:
-    return print_plan(plan) + peak_text(plan)
 
 
 def _texts(compiled: Compiled) -> str:

@@ -53,16 +53,15 @@ def pruning(graph: Graph) -> Pruning:
         if again is pruned:
             break
         pruned = again
-    total, left = (sum(g.tensors[node.output].channels for node in _convolutions(g)) for g in (graph, pruned))
+    total, left = (
+        sum(g.tensors[node.output].channels for node in g.nodes if isinstance(node.op, Convolution))
+        for g in (graph, pruned)
+    )
     if left < total:
         notice = f"pruned {total - left:,} of {total:,} channels; live MACs {pruned.macs():,} of {graph.macs():,}"
         full = {node.name: node.op.macs(graph.site(node)) for node in graph.nodes}
         pruned = replace(pruned, notices=(*pruned.notices, notice), full_macs=full)
     return Pruning(pruned, kept)
-
-
-def _convolutions(graph: Graph) -> list[Node]:
-    return [node for node in graph.nodes if isinstance(node.op, Convolution)]
 
 
 def _pruned_once(graph: Graph) -> Pruning:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ircompile.errors import CompileError
 from ircompile.timing.board import FETCH, Board, BoardMemory
-from ircompile.timing.model import Waits, Work, cycles_of, waits_of
+from ircompile.timing.model import Work, cycles_of, waits_of
 
 ALL = "(all)"
 
@@ -64,8 +64,10 @@ def fit(board: Board, works: Mapping[str, Work], measured: Measured) -> Fit:
         raise CompileError("--measured", f"layer {strange} is none of this network", "the log of its own self-test")
     names = [name for name in names if measured.layers[name] > 0]
     waits = {name: waits_of(works[name], board) for name in names}
-    terms = [FETCH, *(memory.name for memory in (*board.memory, *board.flash) if _brought(waits, memory.name))]
-    matrix = np.array([[_term(waits[name], term) for term in terms] for name in names])
+    brought = {name for each in waits.values() for name, lines in each.lines.items() if lines > 0}
+    terms = [FETCH, *(memory.name for memory in (*board.memory, *board.flash) if memory.name in brought)]
+    counts = {name: {FETCH: each.instructions, **each.lines} for name, each in waits.items()}
+    matrix = np.array([[counts[name][term] for term in terms] for name in names])
     weight = 1 / np.array([measured.layers[name] for name in names], float)
     over = np.array([measured.layers[name] - works[name].cycles for name in names])
     found = dict(zip(terms, _least_squares(matrix * weight[:, None], over * weight), strict=True))
@@ -78,14 +80,6 @@ def waiting_of(board: Board, term: str) -> float:
     """The cycles that a board waits by a term of `Fit.terms`: for an instruction's code, or a line of a memory."""
     stalls = {memory.name: memory.stall for memory in (*board.memory, *board.flash)}
     return board.fetch if term == FETCH else stalls[term]
-
-
-def _brought(waits: Mapping[str, Waits], name: str) -> bool:
-    return any(each.lines.get(name, 0.0) > 0 for each in waits.values())
-
-
-def _term(waits: Waits, term: str) -> float:
-    return waits.instructions if term == FETCH else waits.lines[term]
 
 
 def _with(board: Board, found: Mapping[str, float]) -> Board:

@@ -30,25 +30,9 @@ def _sigmoid(node: OnnxNode, x: Inputs) -> Array:
     return np.where(x[0] >= 0, 1 / (1 + small), small / (1 + small)).astype(x[0].dtype)
 
 
-def _hard_sigmoid(node: OnnxNode, x: Inputs) -> Array:
-    return np.clip(x[0] * f32(node.get("alpha", 0.2)) + f32(node.get("beta", 0.5)), f32(0), f32(1))
-
-
-def _hard_swish(node: OnnxNode, x: Inputs) -> Array:
-    return x[0] * np.clip(x[0] * f32(1 / 6) + f32(0.5), f32(0), f32(1))
-
-
-def _elu(node: OnnxNode, x: Inputs) -> Array:
-    return np.where(x[0] > 0, x[0], f32(node.get("alpha", 1.0)) * np.expm1(np.minimum(x[0], 0)))
-
-
 def _selu(node: OnnxNode, x: Inputs) -> Array:
     alpha, gamma = f32(node.get("alpha", 1.6732632)), f32(node.get("gamma", 1.0507010))
     return gamma * np.where(x[0] > 0, x[0], alpha * np.expm1(np.minimum(x[0], 0)))
-
-
-def _leaky(node: OnnxNode, x: Inputs) -> Array:
-    return np.where(x[0] >= 0, x[0], x[0] * f32(node.get("alpha", 0.01)))
 
 
 def _softplus(node: OnnxNode, x: Inputs) -> Array:
@@ -92,14 +76,6 @@ def _div(node: OnnxNode, x: Inputs) -> Array:
     return x[0] / x[1]
 
 
-def _mish(node: OnnxNode, x: Inputs) -> Array:
-    return x[0] * np.tanh(_softplus(node, x))
-
-
-def _swish(node: OnnxNode, x: Inputs) -> Array:
-    return x[0] * _sigmoid(node, [x[0] * f32(node.get("alpha", 1.0))])
-
-
 # Element by element, any shape, broadcasting: what may stand in a float island.
 ELEMENTWISE: dict[str, Function] = {
     "Abs": lambda n, x: np.abs(x[0]),
@@ -111,18 +87,18 @@ ELEMENTWISE: dict[str, Function] = {
     "Ceil": lambda n, x: np.ceil(x[0]),
     "Clip": _clip,
     "Div": _div,
-    "Elu": _elu,
+    "Elu": lambda n, x: np.where(x[0] > 0, x[0], f32(n.get("alpha", 1.0)) * np.expm1(np.minimum(x[0], 0))),
     "Erf": _erf,
     "Exp": lambda n, x: np.exp(x[0]),
     "Floor": lambda n, x: np.floor(x[0]),
     "Gelu": _gelu,
-    "HardSigmoid": _hard_sigmoid,
-    "HardSwish": _hard_swish,
-    "LeakyRelu": _leaky,
+    "HardSigmoid": lambda n, x: np.clip(x[0] * f32(n.get("alpha", 0.2)) + f32(n.get("beta", 0.5)), f32(0), f32(1)),
+    "HardSwish": lambda n, x: x[0] * np.clip(x[0] * f32(1 / 6) + f32(0.5), f32(0), f32(1)),
+    "LeakyRelu": lambda n, x: np.where(x[0] >= 0, x[0], x[0] * f32(n.get("alpha", 0.01))),
     "Log": lambda n, x: np.log(x[0]),
     "Max": lambda n, x: np.maximum.reduce(np.broadcast_arrays(*x)),
     "Min": lambda n, x: np.minimum.reduce(np.broadcast_arrays(*x)),
-    "Mish": _mish,
+    "Mish": lambda n, x: x[0] * np.tanh(_softplus(n, x)),
     "Mul": lambda n, x: x[0] * x[1],
     "Neg": lambda n, x: -x[0],
     "Pow": lambda n, x: np.power(x[0], x[1].astype(x[0].dtype)),
@@ -138,7 +114,7 @@ ELEMENTWISE: dict[str, Function] = {
     "Softsign": lambda n, x: x[0] / (1 + np.abs(x[0])),
     "Sqrt": lambda n, x: np.sqrt(x[0]),
     "Sub": lambda n, x: x[0] - x[1],
-    "Swish": _swish,
+    "Swish": lambda n, x: x[0] * _sigmoid(n, [x[0] * f32(n.get("alpha", 1.0))]),
     "Tanh": lambda n, x: np.tanh(x[0]),
     "ThresholdedRelu": lambda n, x: np.where(x[0] > f32(n.get("alpha", 1.0)), x[0], 0),
 }
