@@ -200,7 +200,8 @@ class Memory:
             kind += " state" if name in plan.graph.history else ""
             others = sharers(plan, name, under)
             kind += f", one of {1 + len(others)} in this ring" if others else ""
-            kind += f", row 0 in slot {buffer.slot_offset}" if others or buffer.slot_offset else ""
+            told = buffer.slot_offset or (others and buffer.slots > 1)
+            kind += f", row 0 in slot {buffer.slot_offset}" if told else ""
             begin = 0 if name in plan.graph.history else made.get(name, 0)
             kind += f", in the rows of {under[name]}" if name in under else ""
             yield Place(buffer.offset, buffer.bytes, _rows(buffer), begin, end, f"{name} {shape}{kind}")

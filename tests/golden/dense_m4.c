@@ -20,8 +20,8 @@
  *   [504, 648)  2 x 72      2 - 2  lines of conv2
  *   [648, 720)  2 x 36      0 - 0  lines of conv0
  *   [684, 756)  1 x 72      1 - 2  conv1 6x6x12
- *   [756, 804)  1 x 48      0 - 1  conv0 6x6x8, one of 2 in this ring, row 0 in slot 0
- *   [756, 804)  1 x 48      2 - 3  conv2 6x6x8, one of 2 in this ring, row 0 in slot 0
+ *   [756, 804)  1 x 48      0 - 1  conv0 6x6x8, one of 2 in this ring
+ *   [756, 804)  1 x 48      2 - 3  conv2 6x6x8, one of 2 in this ring
  *   [804, 836)              3 - 3  sums of mean3
  *   [836, 848)              0 - 4  the schedule's state: steps done of each layer of the segment that runs, rows
  * pushed, output ready
@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0xde45dc74u
+#if DENSE_BUILD != 0x7bdb4d19u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
