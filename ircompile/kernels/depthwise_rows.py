@@ -6,8 +6,6 @@ an even place of a word multiplies e by u and o by v; one that starts two codes 
 p{k} = (bottom of e{k + 1}, top of e{k}) and q{k} of the o's, in the order that a crossed multiply takes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache

@@ -4,8 +4,6 @@ A word holds four neighbouring codes of a row. Sign extended to halves it is e{k
 (second, fourth). The outer weights of a row of the window are the halves of s, the one between is a half of m.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ircompile.ir import ops

@@ -1,7 +1,5 @@
 """The functions and macros that the DSP kernels of convolution share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from ircompile.kernels.weights import WeightCoding

@@ -1,7 +1,5 @@
 """Which tiles of the DSP kernels of convolution have their turns written out, and how long other loops are."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Windows without the outer taps that never meet the map."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from ircompile.ir.graph import Graph, Node

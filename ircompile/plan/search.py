@@ -1,7 +1,5 @@
 """The search for a plan: cuts by live bytes, then by the bytes of the arena once all is placed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
