@@ -15,6 +15,7 @@ import ircompile
 from ircompile.cli import main
 from ircompile.importers.ir import write_ir
 from ircompile.ir.graph import Graph
+from ircompile.kernels.model import Prefer
 from ircompile.pipeline import Compiled, build
 from ircompile.target import load_target
 from ircompile.verification.confirm import INPUTS
@@ -26,6 +27,7 @@ from ircompile.verification.ladder import (
     climb,
     cut_where_wide,
     extremes,
+    for_host,
     random_vectors,
     vectors_for,
 )
@@ -115,6 +117,15 @@ def test_a_wide_tensor_is_compared_where_outputs_are_few(
     assert rung.first is not None
     assert rung.first.where == name
     assert main(command) == 1
+
+
+@pytest.mark.parametrize("prefer", ["speed", "size"])
+def test_parts_are_compiled_as_the_whole(prefer: Prefer) -> None:
+    graph = dense()
+    inner = cut_where_wide(build(graph, load_target("host"), "net", prefer=prefer))
+    assert inner is not None
+    here = for_host(build(graph, load_target("cortex-m55"), "net", prefer=prefer))
+    assert inner.program.prefer == here.program.prefer == prefer
 
 
 def test_outputs_of_many_elements_tell_enough(graph: Graph) -> None:

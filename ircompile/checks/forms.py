@@ -36,6 +36,9 @@ class Words:
         if form.name in LINES:
             total, fits = self._line(acc)
             return np.clip(total, form.low, form.high), fits
+        if form.quick:
+            total, fits = self._quick(acc)
+            return np.clip(total, form.low, form.high), fits
         fits = np.abs(acc) < LONG_ENOUGH if form.long else _fits(acc)
         if form.name == "twice":
             high = ((acc << form.pre) * value["multiplier"] + HALF_WORD) >> 32
@@ -78,6 +81,30 @@ class Words:
             total = total + np.where(x == value[f"exception{i}"], 1 << shift, 0)
         return total >> shift, fits & _fits(total)
 
+    def _quick(self, acc: Array) -> tuple[Array, Array]:
+        """A sum in units of 2^-shift codes, shifted; next to a tie float32's product with the same scale."""
+        form, multiplier, base = self.form, self.values["multiplier"], self.values["base"]
+        assert form.shift is not None
+        x = acc << form.pre
+        fits = _fits(acc) & _fits(x)
+        if form.parts:
+            product = np.zeros_like(x)
+            for part in range(form.parts, 0, -1):  # the lowest first, of 31 bits
+                times = (multiplier >> (31 - part * form.limb)) % (1 << form.limb)
+                fits = fits & _fits(x * times)
+                product = x * times + (product >> form.limb)
+            exponent = form.shift + 31 - form.limb
+            apart = 1 << (31 + form.parts - form.parts * form.limb)
+        else:
+            product = (x * multiplier + (HALF_WORD if form.rounded else 0)) >> 32
+            exponent, apart = form.shift + 32 - form.pre, 2
+        size, power = np.frexp(multiplier.astype(np.float64))  # 24 bits of it are a float32's
+        scale = np.ldexp(np.trunc(size * 2.0**24), power - 24 - exponent).astype(np.float32)
+        total = product + base
+        told = (_times_float32(acc, scale.view(np.int32)) << form.shift) + base
+        total = np.where(total % (1 << form.shift) < apart, told, total)
+        return total >> form.shift, fits & _fits(product) & _fits(total)
+
     @property
     def direction(self) -> Array:
         """1 where codes rise with the accumulator, -1 where they fall, 0 where they stay; exceptions apart."""
@@ -86,7 +113,7 @@ class Words:
             return np.sign(value["multiplier"])
         if name == "split":
             return np.sign((value["upper"] << self.form.limb) + value["lower"] + value.get("middle", 0))
-        if name == "float32":
+        if name == "float32" and not self.form.quick:
             return np.where(value["scale"] < 0, -1, 1)
         return np.asarray(1) if name == "steps" else np.sign(value["multiplier"])
 

@@ -73,7 +73,13 @@ def words_in(packed: Packed, channels: int, array: str = "requant") -> tuple[Arr
 
 def _halves(form: Form, common: Array, halves: Array) -> tuple[Array, Words]:
     """Starts and scales of 16-bit words (C, 3), of which the third is the upper half of a start of 21 bits."""
-    start, scale = start_and_scale((halves[:, 0] & 0xFFFF) | (halves[:, 1] & 0xFFFF) << 16, halves[:, 2])
+    word = (halves[:, 0] & 0xFFFF) | (halves[:, 1] & 0xFFFF) << 16
+    start, scale = start_and_scale(word, halves[:, 2])
+    if form.quick:  # the word is the multiplier, a start's bits and all
+        assert form.shift is not None
+        near = 2 if not form.parts else 1 << (31 + form.parts - form.parts * form.limb)
+        common = (common << form.shift) + (1 << (form.shift - 1)) + near // 2
+        scale, start = word, halves[:, 2] << 3 | word & 7
     return start, words_of(form, common, scale[:, np.newaxis])
 
 

@@ -157,7 +157,7 @@ def vector_channels(op: Convolution, site: Site, packed: Packed) -> Layer:
     if packed.key["halves"]:
         block = packed.arrays["requant"].astype(np.int64)
         low, high = block[:, 16:] & 0xFFFF, block[:, 16:] >> 16
-        above = np.stack([signed(low, 16), high], axis=1).reshape(-1, 2, 2, 4).transpose(0, 3, 1, 2)
+        above = np.stack([signed(low, 16), high], axis=2).reshape(-1, 2, 2, 4).transpose(0, 3, 2, 1)
         word = (block[:, :16] & 0xFFFFFFFF).reshape(-1, 2, 2, 4).transpose(0, 3, 2, 1)
         rows = np.stack(start_and_scale(word.reshape(-1), above.reshape(-1)), axis=1)
     else:

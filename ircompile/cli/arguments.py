@@ -161,8 +161,8 @@ def _add_memory(to: argparse._ActionsContainer) -> None:
     add_regions(to)
     to.add_argument(
         "--prefer", choices=("speed", "size"), default="speed", metavar="WHAT",
-        help="speed: no constant is smaller at a cost in instructions; size: constants as small as can be, and the "
-        "same codes (default: speed)",
+        help="speed: constants are smaller only where that takes few instructions; size: constants as small as can "
+        "be, and the same codes (default: speed)",
     )  # fmt: skip
     to.add_argument(
         "--flash", type=memory, action="append", default=[], metavar="NAME=SIZE",

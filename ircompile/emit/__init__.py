@@ -68,6 +68,7 @@ def emit(
         "build": BUILD,
         "unverified": unverified,
         "thumb2": program.target.features.mul64,
+        "small": program.prefer == "size",
     }
     functions, constants = Functions(name, program.target, shared), Constants(program.constants, name, blob)
     calls = Calls(program, name, functions, constants)

@@ -67,8 +67,9 @@ def _layout_of(role: str, values: Array, form: object) -> str:
     if role != "requant" or not isinstance(form, Form) or values.ndim > 1:
         return ""
     if form.storage == "three halves":
-        what = "start in bits 0 to 4 and scale less that of 2^-15 above, in two; start's other bits"
-        return f"words {form.common[0]} of all channels; {(len(values) - 1) // 3} x ({what})"
+        scale = "multiplier" if form.quick else "scale less that of 2^-15"
+        what = f"start in bits 0 to {form.low_bits - 1} and {scale} above, in two; start's other bits"
+        return f"words zero_point of all channels; {(len(values) - 1) // 3} x ({what})"
     words = [["start"]] if form.starts == 1 else [["low word of the start"], ["high word"]]
     words += [[] for _ in range(form.fields_count - form.starts)]
     for name, (word, low, bits) in form.places.items():

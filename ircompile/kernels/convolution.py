@@ -139,7 +139,7 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
     most = int((np.abs(starts) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)).max())
     recipe = in_halves(with_starts(recipe, starts))
     kernel, sizes = context.kernel, sizes_of(op, site, context)
-    if context.prefer == "size" and not recipe.form.parts and kernel.template != "dense_column":
+    if context.prefer == "size" and kernel.template != "dense_column":
         recipe = beside_start(recipe)
     least = site.inputs[0].itemsize == 1 and kernel.template != "dense_column"
     coding = kernel.coding or (least_coding(weights) if least else natural_coding(weights))

@@ -98,7 +98,7 @@ def pack_plain(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         "unrolled": is_unrolled(op, outputs), "wraps": bool(np.any(largest >= 2**31)),
     }  # fmt: skip
     stored = bytes_of(flat) if coding.nibbles else weights
-    recipe = raw_codes(recipe, weights, zero, context.prefer)
+    recipe = raw_codes(recipe, weights, zero, context.has_few_words(op, site))
     arrays = {"weights": stored, "requant": requant_words(recipe)}
     bytes_alone = site.inputs[0].itemsize == 1
     gather: Shared = {"gather": ("gather", {})} if context.features.unaligned and bytes_alone else {}
@@ -127,7 +127,7 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         sizes |= {"row_step": context.output.pitch}
         suffix += "_whole"
     order = row_order(window.kernel[1]) if coding.wide else list(range(window.kernel[1]))
-    recipe = raw_codes(recipe, weights, source.zero_point, context.prefer)
+    recipe = raw_codes(recipe, weights, source.zero_point, context.has_few_words(op, site))
     arrays = {"weights": padded(weights[:, :, order]), "requant": requant_words(recipe)}
     shared: Shared = {**helpers(coding), "gather": ("gather_pixels" if whole else "gather_rows", {})}
     shared |= {"mix": ("mix", {})} if any(step.kind == "mix" for step in steps) else {}
@@ -238,7 +238,10 @@ def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     window, source, weights = op.window, site.inputs[0], by_channel(op, site)
     stride, left, coding = window.stride[1], window.padding[2], context.kernel.coding or natural_coding(weights)
     recipe = raw_codes(
-        context.recipe(op, site, BITS if coding.nibbles else 0), weights, source.zero_point, context.prefer
+        context.recipe(op, site, BITS if coding.nibbles else 0),
+        weights,
+        source.zero_point,
+        context.has_few_words(op, site),
     )
     multiplier, last = multiplier_of(site), last_pair(op, site)
     span = last - (2 * stride - left if left else 0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.model import Context, Prefer, window_suffix
+from ircompile.kernels.model import Context, window_suffix
 from ircompile.kernels.requantize import Recipe, beside_start, in_halves, in_three_halves, with_starts
 from ircompile.kernels.weights import WeightCoding
 
@@ -49,15 +49,15 @@ def by_channel(op: ops.Depthwise, site: Site) -> Array:
     return np.ascontiguousarray(site.consts[op.weights].transpose(2, 0, 1))
 
 
-def raw_codes(recipe: Recipe, weights: Array, zero_point: int, prefer: Prefer = "speed") -> Recipe:
+def raw_codes(recipe: Recipe, weights: Array, zero_point: int, few: bool = False) -> Recipe:
     """The recipe for sums over codes as they are: what the zero point adds to them moves into the bias.
 
-    Its words are stored in as few bytes as they fit.
+    Its words are stored in as few bytes as they fit, with `few` at a cost in instructions.
     """
     recipe = with_starts(recipe, raw_starts(recipe, weights, zero_point))
-    if prefer == "size" and recipe.form.name == "float32":
+    if few and recipe.form.name == "float32":
         return in_three_halves(recipe)
-    return in_halves(recipe) if recipe.form.parts else beside_start(recipe)
+    return in_halves(recipe) if recipe.form.name == "split" else beside_start(recipe)
 
 
 def raw_starts(recipe: Recipe, weights: Array, zero_point: int) -> Array:

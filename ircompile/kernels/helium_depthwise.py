@@ -115,7 +115,8 @@ def pack_channels(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     ordered = np.pad(weights.reshape(-1, channels), ((0, 0), (0, missing)))
     ordered = ordered.reshape(len(taps), -1, VECTOR).transpose(1, 0, 2)
     rows = recipe.rows(-site.inputs[0].zero_point * sums)
-    few = word_and_half(rows) if context.prefer == "size" and recipe.lanes.kind == "float" else None
+    small = recipe.lanes.kind == "float" and context.has_few_words(op, site)
+    few = word_and_half(rows) if small else None
     if few is not None:
         words = words_and_halves(*(np.pad(part, (0, missing)) for part in few))
     else:
@@ -137,11 +138,9 @@ def by_lanes(words: Array) -> Array:
 
 
 def words_and_halves(words: Array, halves: Array) -> Array:
-    """Int32 (C / 16, 24): 16 words in that order, then their halves: each of 8 words has those of two vectors."""
-    fours = (by_lanes(part[:, np.newaxis]).reshape(-1, 2, 2, 4) for part in (words, halves))
-    first, second = (np.ascontiguousarray(part) for part in fours)
-    pairs = np.ascontiguousarray(second.transpose(0, 1, 3, 2)).view(np.int32)
-    return np.concatenate([first.reshape(-1, 16), pairs.reshape(-1, 8)], axis=1)
+    """Int32 (C / 16, 24): 16 words in that order, then their halves, two in each of 8 words."""
+    first, second = (by_lanes(part[:, np.newaxis]).reshape(-1, 16) for part in (words, halves))
+    return np.concatenate([first, np.ascontiguousarray(second).view(np.int32)], axis=1)
 
 
 def choose_strips(op: ops.Depthwise, site: Site) -> Kernel:

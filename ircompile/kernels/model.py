@@ -23,6 +23,7 @@ from ircompile.target import Features, MemoryRegion, Target
 # "map", a pointer to all rows, one after the other.
 Call = Literal["row", "window", "buffer", "map"]
 Extra = Literal["step", "sums", "scratch"]
+FEW_PIXELS = 128  # in which some instructions more a code are worth two to four bytes a channel
 Prefer = Literal["speed", "size"]
 """Which constants are chosen where others are smaller and take more instructions."""
 RowLine = tuple[int, int, int]
@@ -165,8 +166,16 @@ class Context:
         scale = site.consts[op.requant.scale]
         return synthesize(
             op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu,
-            code=site.output.qtype, few_words=self.prefer == "size", shifted=shifted, prefer=prefer,
+            code=site.output.qtype, few_words=self.has_few_words(op, site), shifted=shifted, prefer=prefer,
         )  # fmt: skip
+
+    def has_few_words(self, op: ops.Convolution, site: Site) -> bool:
+        """Whether a channel's words of requantization are as few as can be, at a few instructions a code.
+
+        By default it is so where float32 arithmetic is requantized, and few pixels have codes in each channel.
+        """
+        rows, width, _ = site.output.shape
+        return self.prefer == "size" or (op.requant.rounding == "float32_even" and rows * width <= FEW_PIXELS)
 
 
 @dataclass(frozen=True)
@@ -204,7 +213,7 @@ class Program:
 
     `constants` are the arrays of all nodes in the order in which they are read, each once. `flash` are the memories
     that hold them, the fastest first; none where there is but one. `intervals` are those over which constants were
-    chosen.
+    chosen, and `prefer` what was preferred.
     """
 
     plan: Plan
@@ -215,12 +224,16 @@ class Program:
     constants: tuple[Constant, ...]
     intervals: Intervals
     flash: tuple[MemoryRegion, ...] = ()
+    prefer: Prefer = "speed"
 
 
 def requant_words(recipe: Recipe) -> Array:
     """A layer's common words and then the words of each channel, as they are stored, as one array."""
-    kind = np.int16 if recipe.form.storage == "three halves" else np.int32
-    return np.concatenate([recipe.common.reshape(-1), channel_words(recipe).reshape(-1)]).astype(kind)
+    form, common = recipe.form, recipe.common.reshape(-1)
+    if form.storage == "three halves" and form.quick:
+        common = (common - form.half) >> (form.shift or 0)
+    kind = np.int16 if form.storage == "three halves" else np.int32
+    return np.concatenate([common, channel_words(recipe).reshape(-1)]).astype(kind)
 
 
 def window_suffix(window: ops.Window) -> str:

@@ -30,7 +30,7 @@ def pack(
         packed[node.name] = kernels[node.name].pack(node.op, plan.graph.site(node), context)
     packed = with_long_loops(without_remainders(packed), graph)
     constants = constants_of(plan, packed, flash)
-    return Program(plan, lowered, target, packed, schedule_tables(plan), constants, intervals, tuple(flash))
+    return Program(plan, lowered, target, packed, schedule_tables(plan), constants, intervals, tuple(flash), prefer)
 
 
 def coding_of(packed: Packed) -> WeightCoding | None:

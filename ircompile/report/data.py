@@ -28,6 +28,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "command": command,
         "model": {"source": compiled.source, "name": compiled.name, "hash": emit.graph_hash(graph)},
         "target": compiled.target.name,
+        "prefer": compiled.program.prefer,
         "numerics": graph.numerics,
         "notices": list(graph.notices),
         "interface": {

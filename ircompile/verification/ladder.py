@@ -90,7 +90,7 @@ def cut_where_wide(compiled: Compiled) -> Compiled | None:
     wide = [number for number, node in enumerate(graph.nodes) if size(node.output) > FEW]
     if not wide:
         return None
-    return build(upto(graph, wide[-1]), compiled.target, compiled.name, compiled.plan.input_mode, compiled.source)
+    return part_of(compiled, wide[-1])
 
 
 def compare(name: str, wanted: Sequence[Codes], found: Sequence[Codes]) -> Rung:
@@ -113,7 +113,7 @@ def locate(compiled: Compiled, runner: Runner, vectors: Sequence[Codes], found: 
         part = upto(graph, middle)
         try:
             name = graph.nodes[middle].output
-            short = build(part, compiled.target, compiled.name, compiled.plan.input_mode)
+            short = part_of(compiled, middle)
             rung = compare("", [{name: run_graph(part, vector)[name]}], runner(short, [vector]))
         except ValueError:
             break
@@ -123,6 +123,13 @@ def locate(compiled: Compiled, runner: Runner, vectors: Sequence[Codes], found: 
         else:
             low = middle + 1
     return best
+
+
+def part_of(compiled: Compiled, last: int) -> Compiled:
+    """The network cut behind node `last`, compiled in the same way."""
+    mode, prefer = compiled.plan.input_mode, compiled.program.prefer
+    part = upto(compiled.graph, last)
+    return build(part, compiled.target, compiled.name, mode, compiled.source, prefer=prefer)
 
 
 def upto(graph: Graph, last: int) -> Graph:
@@ -150,8 +157,8 @@ def for_host(compiled: Compiled) -> Compiled:
     """The compilation whose C this machine can run: itself, or portable C in place of Helium."""
     if not compiled.target.features.mve:
         return compiled
-    mode, blob = compiled.plan.input_mode, compiled.blob
-    return build(compiled.graph, load_target("host"), compiled.name, mode, compiled.source, blob)
+    mode, blob, prefer = compiled.plan.input_mode, compiled.blob, compiled.program.prefer
+    return build(compiled.graph, load_target("host"), compiled.name, mode, compiled.source, blob, prefer=prefer)
 
 
 def on_host(compiled: Compiled, vectors: Sequence[Codes]) -> list[Codes]:

@@ -28,7 +28,7 @@
  * pushed, output ready
  */
 #include "pooled.h"
-#if POOLED_BUILD != 0xfe175b5eu
+#if POOLED_BUILD != 0xe2ace8cau
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -42,10 +42,10 @@
 #endif
 
 extern const int8_t pooled_conv0_weights[291];
-extern const int32_t pooled_conv0_requant[32];
+extern const int32_t pooled_conv0_requant[17];
 extern const int32_t pooled_average3_requant[30];
 extern const int8_t pooled_conv6_weights[96];
-extern const int32_t pooled_conv6_requant[18];
+extern const int32_t pooled_conv6_requant[13];
 extern const int32_t pooled_softmax7_exps[256];
 
 /* Small functions are part of their callers; without optimization they are functions, for the debugger to step into. */
@@ -78,9 +78,12 @@ static inline int32_t pooled_shift_away(int32_t x, int32_t n)
 /* From an accumulator to a code: round(accumulator * scale) + zero point, as the model's framework rounds. Each
  * function below is cheaper than that and proved equal for all accumulators of its layers. What its name says:
  *   split    a product in 2 or 3 parts of so many bits (2x10, 3x8 ...), none longer than 32 bits
- *   but1     one accumulator of each channel, exception0, gets one more (but2: two of them do)
- *            INT32_MIN: none of this channel's
  *   2        a number: the sum is shifted right by so many bits; without one, each channel has its shift
+ */
+
+/* Other words in names:
+ *   float32     accumulator * scale in float32 arithmetic, as ONNX Runtime has it, then rounded half to even
+ *   quick37     the product in integers, and float32 arithmetic only next to ties; scales in units of 2^-37
  */
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */
@@ -97,23 +100,82 @@ static inline int32_t pooled_saturate(int32_t value)
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 #endif
-
-/* (x * upper + floor(x * lower / 2^12) + offset) >> shift, saturated. */
-static inline int32_t pooled_requant_split_2x12(int32_t x, int32_t upper, int32_t lower, int32_t offset, int32_t shift)
+#if defined(__ARM_FP) && defined(__GNUC__)
+/* round((float)acc * scale), half to even; scale is a float32 by its bits. The result is exact below 2^30; beyond, it
+ * is only known to be large, and saturates. */
+static inline int32_t pooled_scale_float32(int32_t acc, int32_t scale)
 {
-    int32_t sum = x * upper + ((x * lower) >> 12) + offset;
-    return POOLED_SATURATE(sum, shift);
+    union { int32_t bits; float value; } factor;
+    float rounded;
+    int32_t code;
+    factor.bits = scale;
+    __asm__("vcvtr.s32.f32 %0, %1" : "=t"(rounded) : "t"((float)acc * factor.value));
+    __asm__("vmov %0, %1" : "=r"(code) : "t"(rounded));
+    return code;
+}
+#else
+/* round(value / 2^shift), half to even; shift > 0. */
+static inline uint64_t pooled_half_even(uint64_t value, int32_t shift)
+{
+    return (value + (UINT64_C(1) << (shift - 1)) - 1u + ((value >> shift) & 1u)) >> shift;
 }
 
-/* (x * upper + floor(x * lower / 2^12) + offset) >> shift, saturated; one more where x is an exception. */
-static inline int32_t pooled_requant_split_2x12_but1(int32_t x, int32_t upper, int32_t lower, int32_t offset,
-    int32_t shift, int32_t exception0)
+/* round((float)acc * scale), half to even; scale is a float32 by its bits. In integers: a product of 24-bit numbers,
+ * rounded to 24 bits, then to a whole number. */
+static int32_t pooled_scale_float32(int32_t acc, int32_t scale)
 {
-    int32_t sum = x * upper + ((x * lower) >> 12) + offset;
-    if (x == exception0) {
-        sum += 1 << shift;
+    const uint32_t magnitude = acc < 0 ? 0u - (uint32_t)acc : (uint32_t)acc;
+    uint64_t product = (uint64_t)magnitude * (((uint32_t)scale & 0x7FFFFFu) | 0x800000u);
+    int32_t lost = 0;
+    for (int32_t step = 16; step > 0; step >>= 1) { /* product < 2^55 */
+        lost += product >> (lost + step + 23) != 0 ? step : 0;
     }
-    return POOLED_SATURATE(sum, shift);
+    if (lost > 0) {
+        product = pooled_half_even(product, lost);
+    }
+    const int32_t shift = 150 - ((scale >> 23) & 0xFF) - lost;
+    if (shift > 0) {
+        product = shift > 25 ? 0u : pooled_half_even(product, shift);
+    }
+    return (acc ^ scale) < 0 ? -(int32_t)product : (int32_t)product;
+}
+#endif
+#if defined(__GNUC__)
+#define POOLED_SELDOM __attribute__((noinline, cold))
+#else
+#define POOLED_SELDOM
+#endif
+
+/* round((float)acc * (multiplier / 2^exponent)), half to even: what float32 arithmetic makes of a product next to a
+ * tie. */
+POOLED_SELDOM static int32_t pooled_near_tie(int32_t acc, int32_t multiplier, int32_t exponent)
+{
+    uint32_t mantissa = multiplier < 0 ? 0u - (uint32_t)multiplier : (uint32_t)multiplier;
+    int32_t power = 150 - exponent; /* of the mantissa's lowest bit, as a float32 has it */
+    for (; mantissa >= 0x1000000u; mantissa >>= 1)
+        power++;
+    for (; mantissa < 0x800000u; mantissa <<= 1)
+        power--;
+    mantissa = (mantissa & 0x7FFFFFu) | (uint32_t)power << 23;
+    return pooled_scale_float32(acc, (int32_t)(multiplier < 0 ? mantissa | 0x80000000u : mantissa));
+}
+
+/* round((float)acc * scale) + zero point, half to even, saturated, as float32 arithmetic has it; x is acc, the scale
+ * multiplier / 2^36. The sum, in units of 2^-17 codes, is so near to the product that it tells the code but next to
+ * ties. */
+#if defined(__GNUC__)
+__attribute__((noinline)) /* registers are few */
+#endif
+
+static int32_t pooled_requant_float32_quick36(int32_t x, int32_t multiplier, int32_t base)
+{
+    const int32_t upper = multiplier >> 19;
+    const int32_t lower = (multiplier >> 7) & 0xFFF;
+    int32_t sum = x * upper + ((x * lower) >> 12) + base;
+    if ((sum & 0x1FE00) == 0) {
+        sum = base + pooled_near_tie(x, multiplier, 36) * 131072;
+    }
+    return POOLED_SATURATE(sum, 17);
 }
 
 /* (x * upper + floor(x * lower / 2^14) + offset) >> shift, saturated. */
@@ -232,17 +294,18 @@ static void pooled_window_run(uint32_t *to, const int8_t *row, int32_t column, i
  * product is that of both pixels; behind them is room for what makes them fours. The weights are such that the sum of
  * two products fits the halves: its upper half, rounded, is b's; a's is what the sum of all words leaves beside
  * those. */
-static void pooled_tile_packed_split_2x12_but1(uint32_t *codes, int32_t count, const int8_t *weights,
+static void pooled_tile_packed_float32_quick36(uint32_t *codes, int32_t count, const int8_t *weights,
     const int32_t *requant, int8_t *out, int32_t channels, int32_t pixel_step, int32_t channel_step)
 {
-    const int32_t *words = requant;
+    const int32_t *words = requant + 1;
     const uint32_t *end = codes + count;
+    const int32_t base = requant[0];
     for (; ((end - codes) & 3) != 0; end++)
         codes[end - codes] = 0; /* whatever weights are read there */
     for (; channels > 0; channels -= 2) {
         const int8_t *w0 = weights;
         const int8_t *w1 = channels > 1 ? weights + count : weights;
-        const int32_t *const second = channels > 1 ? words + 4 : words;
+        const int32_t *const second = channels > 1 ? words + 2 : words;
         const uint32_t *x = codes;
         uint32_t both0 = (uint32_t)words[0], both1 = (uint32_t)second[0], b0 = 0, b1 = 0;
         for (; x != end; x += 2, w0 += 2, w1 += 2) {
@@ -258,33 +321,23 @@ static void pooled_tile_packed_split_2x12_but1(uint32_t *codes, int32_t count, c
             b1 += (uint32_t)((int32_t)(p1 + 0x8000u) >> 16);
         }
         {
-            const int32_t upper_c = words[1] & 0xFFFF;
-            const int32_t lower_c = (int32_t)((uint32_t)words[1] >> 16);
-            const int32_t offset_c = words[2];
-            const int32_t shift_c = words[2] & 0xFF;
-            const int32_t exception0_c = words[3];
-            out[0] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(both0 - (b0 << 16)), upper_c, lower_c, offset_c,
-                shift_c, exception0_c);
-            out[pixel_step] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(b0 + (uint32_t)words[0]), upper_c,
-                lower_c, offset_c, shift_c, exception0_c);
+            const int32_t multiplier_c = words[1];
+            out[0] = (int8_t)pooled_requant_float32_quick36((int32_t)(both0 - (b0 << 16)), multiplier_c, base);
+            out[pixel_step] = (int8_t)pooled_requant_float32_quick36((int32_t)(b0 + (uint32_t)words[0]), multiplier_c,
+                base);
             out += channel_step;
         }
         if (channels == 1)
             break;
         {
-            const int32_t upper_c = second[1] & 0xFFFF;
-            const int32_t lower_c = (int32_t)((uint32_t)second[1] >> 16);
-            const int32_t offset_c = second[2];
-            const int32_t shift_c = second[2] & 0xFF;
-            const int32_t exception0_c = second[3];
-            out[0] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(both1 - (b1 << 16)), upper_c, lower_c, offset_c,
-                shift_c, exception0_c);
-            out[pixel_step] = (int8_t)pooled_requant_split_2x12_but1((int32_t)(b1 + (uint32_t)second[0]), upper_c,
-                lower_c, offset_c, shift_c, exception0_c);
+            const int32_t multiplier_c = second[1];
+            out[0] = (int8_t)pooled_requant_float32_quick36((int32_t)(both1 - (b1 << 16)), multiplier_c, base);
+            out[pixel_step] = (int8_t)pooled_requant_float32_quick36((int32_t)(b1 + (uint32_t)second[0]), multiplier_c,
+                base);
             out += channel_step;
         }
         weights += 2 * count;
-        words += 8;
+        words += 4;
     }
 }
 
@@ -313,7 +366,7 @@ struct pooled_conv_layer {
  * weights, moved by what the requantization needs. rows: pixels of channels, NULL outside of the picture, where codes
  * are zero_in. out: pixel_step and channel_step say where. scratch: the windows of two pixels as words of both, `taps`
  * runs of `tap_width` pixels from each row; behind them two such runs that reach over an edge. */
-static void pooled_conv_split_2x12_but1(const int8_t *const *rows, int8_t *out, const int8_t *weights,
+static void pooled_conv_float32_quick36(const int8_t *const *rows, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out, int32_t width, int32_t pixel_step,
     int32_t channel_step, int32_t zero_in, int32_t width_in, int32_t height, int32_t taps, int32_t tap_width,
     int32_t apart, int32_t stride, int32_t left, int8_t *scratch)
@@ -330,7 +383,7 @@ static void pooled_conv_split_2x12_but1(const int8_t *const *rows, int8_t *out, 
             for (int32_t tap = 0; tap < taps; tap++, column += apart, to += run)
                 pooled_window_run(to, rows[i], column, two * stride, tap_width, width_in, channels_in, zero_in, edge);
         }
-        pooled_tile_packed_split_2x12_but1(codes, count, weights, requant, out, channels_out, two * pixel_step,
+        pooled_tile_packed_float32_quick36(codes, count, weights, requant, out, channels_out, two * pixel_step,
             channel_step);
     }
 }
@@ -491,17 +544,18 @@ static void pooled_extreme_max(const int8_t *in, int8_t *out, int32_t pixels, in
  *
  * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
  * weights, moved by what the requantization needs; the others requantize. */
-static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_t *weights, const int32_t *requant,
+static void pooled_pixel_float32_quick36(const int8_t *in, int32_t count, const int8_t *weights, const int32_t *requant,
     int8_t *out, int32_t channels, int32_t channel_step)
 {
     const int8_t *const end = in + (count & ~3);
-    const int32_t *words = requant;
+    const int32_t *words = requant + 1;
+    const int32_t base = requant[0];
     for (; channels >= 4; channels -= 4) {
         const int8_t *w0 = weights, *w1 = w0 + count, *w2 = w1 + count, *w3 = w2 + count;
         int32_t sum0 = (int32_t)words[0];
-        int32_t sum1 = (int32_t)words[3];
-        int32_t sum2 = (int32_t)words[6];
-        int32_t sum3 = (int32_t)words[9];
+        int32_t sum1 = (int32_t)words[2];
+        int32_t sum2 = (int32_t)words[4];
+        int32_t sum3 = (int32_t)words[6];
         const int8_t *x = in;
         for (; x != end; x += 4) {
             sum0 += (int32_t)(x[0] * w0[0]);
@@ -532,51 +586,36 @@ static void pooled_pixel_split_2x12(const int8_t *in, int32_t count, const int8_
             sum3 += (int32_t)(x[k] * w3[k]);
         }
         {
-            const int32_t upper_c = words[1] & 0xFFFF;
-            const int32_t lower_c = (int32_t)((uint32_t)words[1] >> 16);
-            const int32_t offset_c = words[2];
-            const int32_t shift_c = words[2] & 0xFF;
-            *out = (int8_t)pooled_requant_split_2x12((int32_t)sum0, upper_c, lower_c, offset_c, shift_c);
+            const int32_t multiplier_c = words[1];
+            *out = (int8_t)pooled_requant_float32_quick36((int32_t)sum0, multiplier_c, base);
             out += channel_step;
         }
         {
-            const int32_t upper_c = (words + 3)[1] & 0xFFFF;
-            const int32_t lower_c = (int32_t)((uint32_t)(words + 3)[1] >> 16);
-            const int32_t offset_c = (words + 3)[2];
-            const int32_t shift_c = (words + 3)[2] & 0xFF;
-            *out = (int8_t)pooled_requant_split_2x12((int32_t)sum1, upper_c, lower_c, offset_c, shift_c);
+            const int32_t multiplier_c = (words + 2)[1];
+            *out = (int8_t)pooled_requant_float32_quick36((int32_t)sum1, multiplier_c, base);
             out += channel_step;
         }
         {
-            const int32_t upper_c = (words + 6)[1] & 0xFFFF;
-            const int32_t lower_c = (int32_t)((uint32_t)(words + 6)[1] >> 16);
-            const int32_t offset_c = (words + 6)[2];
-            const int32_t shift_c = (words + 6)[2] & 0xFF;
-            *out = (int8_t)pooled_requant_split_2x12((int32_t)sum2, upper_c, lower_c, offset_c, shift_c);
+            const int32_t multiplier_c = (words + 4)[1];
+            *out = (int8_t)pooled_requant_float32_quick36((int32_t)sum2, multiplier_c, base);
             out += channel_step;
         }
         {
-            const int32_t upper_c = (words + 9)[1] & 0xFFFF;
-            const int32_t lower_c = (int32_t)((uint32_t)(words + 9)[1] >> 16);
-            const int32_t offset_c = (words + 9)[2];
-            const int32_t shift_c = (words + 9)[2] & 0xFF;
-            *out = (int8_t)pooled_requant_split_2x12((int32_t)sum3, upper_c, lower_c, offset_c, shift_c);
+            const int32_t multiplier_c = (words + 6)[1];
+            *out = (int8_t)pooled_requant_float32_quick36((int32_t)sum3, multiplier_c, base);
             out += channel_step;
         }
         weights += 4 * count;
-        words += 12;
+        words += 8;
     }
     for (; channels > 0; channels--) {
         int32_t sum = (int32_t)words[0];
         for (const int8_t *x = in; x != in + count; x++)
             sum += (int32_t)(*x * *weights++);
-        const int32_t upper_c = words[1] & 0xFFFF;
-        const int32_t lower_c = (int32_t)((uint32_t)words[1] >> 16);
-        const int32_t offset_c = words[2];
-        const int32_t shift_c = words[2] & 0xFF;
-        *out = (int8_t)pooled_requant_split_2x12((int32_t)sum, upper_c, lower_c, offset_c, shift_c);
+        const int32_t multiplier_c = words[1];
+        *out = (int8_t)pooled_requant_float32_quick36((int32_t)sum, multiplier_c, base);
         out += channel_step;
-        words += 3;
+        words += 2;
     }
 }
 
@@ -587,10 +626,10 @@ struct pooled_fully_connected_layer {
 };
 
 /* A row of one pixel: out[c] = requant(start[c] + sum over k of in[k] * weights[c][k]). */
-static void pooled_fully_connected_split_2x12(const int8_t *in, int8_t *out, const int8_t *weights,
+static void pooled_fully_connected_float32_quick36(const int8_t *in, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t channels_in, int32_t channels_out)
 {
-    pooled_pixel_split_2x12(in, channels_in, weights, requant, out, channels_out, 1);
+    pooled_pixel_float32_quick36(in, channels_in, weights, requant, out, channels_out, 1);
 }
 
 /* A layer as pooled_softmax reads it. */
@@ -647,7 +686,7 @@ static void pooled_layer_0_conv0(int8_t *arena, int32_t step)
             .pixel_step = 8, .channel_step = 1, .zero_in = 12, .width_in = 10, .height = 3, .taps = 1, .tap_width = 3,
             .apart = 1, .stride = 1, .left = 1};
         POOLED_HOOK(0, 0);
-        pooled_conv_split_2x12_but1(rows, pooled_row(arena, &pooled_conv0_buffer, (step - 1)), pooled_conv0_weights,
+        pooled_conv_float32_quick36(rows, pooled_row(arena, &pooled_conv0_buffer, (step - 1)), pooled_conv0_weights,
             pooled_conv0_requant, layer.channels_in, layer.channels_out, layer.width, layer.pixel_step,
             layer.channel_step, layer.zero_in, layer.width_in, layer.height, layer.taps, layer.tap_width, layer.apart,
             layer.stride, layer.left, arena + POOLED_SCRATCH_conv0);
@@ -734,7 +773,7 @@ static void pooled_layer_6_conv6(int8_t *arena, int32_t step)
     (void)step;
     static const struct pooled_fully_connected_layer layer = {.channels_in = 16, .channels_out = 6};
     POOLED_HOOK(6, 0);
-    pooled_fully_connected_split_2x12(pooled_row(arena, &pooled_extreme5_buffer, 0),
+    pooled_fully_connected_float32_quick36(pooled_row(arena, &pooled_extreme5_buffer, 0),
         pooled_row(arena, &pooled_conv6_buffer, 0), pooled_conv6_weights, pooled_conv6_requant, layer.channels_in,
         layer.channels_out);
     POOLED_HOOK(6, 1);

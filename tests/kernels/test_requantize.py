@@ -14,6 +14,7 @@ from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize import Core, Recipe, evaluate, instructions, synthesize
 from ircompile.kernels.requantize.reference import bisect, function_of, steps_of, wraps
 from ircompile.kernels.requantize.residues import NONE, nearest_multiple
+from ircompile.kernels.requantize.synthesize import MOST_EXCEPTIONS, line
 
 ROUNDINGS: tuple[Rounding, ...] = ("double", "single", "float32_even", "float64_away")
 CORES = {"dsp": Core(True), "fpu": Core(True, True, True), "mul64": Core(False), "mul32": Core(False, False)}
@@ -128,14 +129,26 @@ def test_exceptions_repair_float32() -> None:
     rng = np.random.default_rng(9)
     scale = 2.0 ** rng.uniform(-11, -9, 30)
     hi = (300 / scale).astype(np.int64)
-    layer = Requant("float32_even", "s", -128), scale, np.zeros(30, np.int64), -hi, hi
-    recipe = make(layer, Core(False, False))
+    requant, bias = Requant("float32_even", "s", -128), np.zeros(30, np.int64)
+    steps = steps_of(requant, scale, -hi, hi)
+    recipe = line(steps, bias, Core(False, False), MOST_EXCEPTIONS)
+    assert recipe is not None
     assert recipe.form.exceptions > 0
-    prove(recipe, *layer)
-    quick = make(layer, Core(dsp=True))
-    assert quick.form.quick
-    prove(quick, *layer)
-    assert make(layer, Core(True, True, True)).form.name in ("high", "float32")
+    prove(recipe, requant, scale, bias, -hi, hi)
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_quick_float32_where_no_line_is_exact(core: str) -> None:
+    """Scales that differ much, too."""
+    rng = np.random.default_rng(9)
+    for least in (-11, -15):
+        scale = 2.0 ** rng.uniform(least, -9, 30)
+        hi = np.minimum(300 / scale, 2**18).astype(np.int64)
+        layer = Requant("float32_even", "s", -128), scale, np.zeros(30, np.int64), -hi, hi
+        able = CORES[core]
+        recipe = synthesize(*layer, dsp=able.dsp, mul64=able.mul64, fpu=able.fpu, few_words=least < -11)
+        assert recipe.form.quick
+        prove(recipe, *layer)
 
 
 @pytest.mark.parametrize("rounding", ["double", "single", "float32_even"])
@@ -176,7 +189,8 @@ def test_a_stray_exception_is_noticed() -> None:
     scale = 2.0 ** rng.uniform(-11, -9, 30)
     hi = (300 / scale).astype(np.int64)
     layer = Requant("float32_even", "s", -128), scale, np.zeros(30, np.int64), -hi, hi
-    recipe = make(layer, Core(False, False))
+    recipe = line(steps_of(layer[0], scale, -hi, hi), layer[2], Core(False, False), MOST_EXCEPTIONS)
+    assert recipe is not None
     words = recipe.words.copy()
     words[0, 1 + recipe.form.fields.index("exception0")] = words[0, 0] + 5000
     with pytest.raises(AssertionError):

@@ -27,6 +27,7 @@ from ircompile.kernels.requantize import (
     instructions,
 )
 from ircompile.kernels.requantize.form import PairRecipe
+from ircompile.kernels.requantize.quick import quick_words
 from ircompile.target import load_target
 from ircompile.verification.runners.firmware import run_firmware
 
@@ -94,21 +95,33 @@ def test_negative_float32_scales(tmp_path: Path) -> None:
     np.testing.assert_array_equal(Compiled([recipe.form], tmp_path).run(recipe, acc), codes)
 
 
-@pytest.mark.parametrize("defined", [[], ["-D__ARM_ARCH_6M__"]])
-def test_quick_float32_near_ties(defined: Sequence[str], tmp_path: Path) -> None:
-    """Float32 arithmetic without an FPU, on those of 4 million accumulators that are nearest to a tie."""
-    scale = np.float32(2.0) ** np.random.default_rng(5).uniform(-10.9, -2.1, 12).astype(np.float32)
-    scale = np.append(scale, [-scale[0], 2.0**-9, 2.0**-11, 0.25 - 2.0**-26]).astype(np.float32)
-    most = np.minimum(2**18, (300 / np.abs(scale)).astype(np.int64))
-    acc = np.arange(-(2**17), 2**17)[:, np.newaxis] * np.maximum(most >> 17, 1)
+QUICK = (
+    Form("float32", quick=True, shift=9, pre=4, rounded=True), Form("float32", quick=True, shift=9, pre=10),
+    Form("float32", quick=True, shift=16, parts=2, limb=12),
+    Form("float32", quick=True, shift=16, parts=3, limb=10),
+    Form("float32", quick=True, shift=12, parts=3, limb=9),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("quick", QUICK, ids=lambda form: form.key)
+def test_quick_float32_near_ties(quick: Form, tmp_path: Path) -> None:
+    """Float32 arithmetic by a product in integers, on those of 4 million accumulators that are nearest to a tie."""
+    most = 31 - quick.exponent
+    scale = 2.0 ** np.random.default_rng(5).uniform(most - 7, most, 12)
+    scale = np.append(scale, [2.0 ** (most - 1), 2.0**most - 2.0 ** (most - 24)]).astype(np.float32)
+    assert (np.ldexp(scale, quick.exponent) % 1 == 0).all()
+    if not quick.parts:
+        scale = np.append(scale, -scale[0])
+    acc = np.arange(-(2**17), 2**17)[:, np.newaxis] * np.ones(len(scale), np.int64)
     real = np.abs(acc * scale.astype(np.float64))
     order = np.argsort(np.abs(real - np.floor(real) - 0.5) + 1000 * (real > 256), axis=0)[:20000]
     acc = np.take_along_axis(acc, order, axis=0)
-    quick = Form("float32", quick=True)
-    words = np.stack([np.zeros(len(scale), np.int32), scale.view(np.int32)], axis=1)
-    quicker = Recipe(quick, words, np.array([-3], np.int32))
+    base, multiplier = quick_words(quick, np.abs(scale).astype(np.float64), -3)
+    words = np.stack([np.zeros(len(scale), np.int64), np.where(scale < 0, -multiplier, multiplier)], axis=1)
+    recipe = Recipe(quick, words.astype(np.int32), np.array([base], np.int32))
     reference = np.clip(np.rint(acc.astype(np.float32) * scale) - 3, -128, 127)
-    np.testing.assert_array_equal(Compiled([quick], tmp_path, defined=defined).run(quicker, acc), reference)
+    np.testing.assert_array_equal(evaluate(recipe, acc), reference)
+    np.testing.assert_array_equal(Compiled([quick], tmp_path).run(recipe, acc), reference)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -165,7 +178,7 @@ def test_no_warnings(command: str, tmp_path: Path) -> None:
     forms += [Form("high", shift=2, storage="beside start"), Form("split", parts=2, limb=12, storage="tied")]
     forms += [Form("split", parts=2, limb=12, storage="halves"), Form("split", parts=3, limb=12, storage="tied")]
     forms += [Form("split", parts=2, limb=12), Form("split", parts=3, limb=10, kink=True, exceptions=1)]
-    forms += [Form("float32"), Form("float32", -90, 90), Form("double"), *CONSTANT_FORMS]
+    forms += [Form("float32"), Form("float32", -90, 90), Form("double"), *CONSTANT_FORMS, *QUICK]
     for few in ([*forms, *(pair.form for pair in PAIRS)], *([form] for form in forms)):
         source = tmp_path / "forms.c"
         source.write_text(render(few))

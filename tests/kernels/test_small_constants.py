@@ -11,6 +11,7 @@ from nets import Net
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
+from ircompile.kernels.model import requant_words
 from ircompile.kernels.requantize import Form, Recipe, channel_words, in_three_halves, word_and_half
 from ircompile.pipeline import Compiled, build
 from ircompile.target import load_target
@@ -59,6 +60,35 @@ def test_depthwise_float32_takes_six_bytes_a_channel(core: str) -> None:
     program = build(graph, load_target(core), "net", prefer="size").program
     (node,) = [node for node in program.lowered.graph.nodes if isinstance(node.op, ops.Depthwise)]
     assert program.packed[node.name].arrays["requant"].nbytes - 64 * 6 in (0, 2)
+
+
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"])
+def test_few_pixels_have_few_words_by_default(core: str) -> None:
+    """One pixel more than 128 in a channel, and an exact line of more bytes is worth its fewer instructions."""
+    for height, by_default in ((16, True), (43, False)):
+        net = Net((height, 8 if by_default else 3, 4), 2, "float32_even")
+        graph = net.graph(net.depthwise(net.conv("x", 64, relu=True)))
+        speed, size = (constants(build(graph, load_target(core), "net", prefer=p)) for p in ("speed", "size"))
+        assert (speed == size) == by_default
+
+
+def test_multipliers_that_do_not_fit_stay() -> None:
+    """A start has 19 bits, and takes the place of the lowest 3 of a multiplier, which are 0."""
+
+    def recipe(start: int, multiplier: int) -> Recipe:
+        form = Form("float32", quick=True, shift=9, pre=4)
+        return Recipe(form, np.array([[start, multiplier]], np.int32), np.array([-65279], np.int32))
+
+    for start, multiplier in ((-(2**18), 8), (2**18 - 1, 2**31 - 8), (-1, 12345 * 8)):
+        stored = in_three_halves(recipe(start, multiplier))
+        assert stored.form.storage == "three halves"
+        low, high, above = channel_words(stored)[0].astype(np.int64)
+        word = (low & 0xFFFF) | (high & 0xFFFF) << 16
+        assert above * 8 + (word & 7) == start
+        assert word - (word & 7) == multiplier
+        assert requant_words(stored).tolist() == [-128, low, high, above]
+    for start, multiplier in ((2**18, 8), (-(2**18) - 1, 8), (0, 12)):
+        assert in_three_halves(recipe(start, multiplier)).form.storage == "words"
 
 
 def test_words_that_do_not_fit_stay() -> None:

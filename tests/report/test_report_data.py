@@ -80,6 +80,17 @@ def test_macs_before_and_after_pruning() -> None:
     assert data["macs"] == sum(layer["macs"] for layer in data["layers"]) < whole
 
 
+def test_the_c_and_the_reports_say_what_was_preferred() -> None:
+    net = Net((6, 6, 3))
+    graph, target = net.graph(net.conv("x", 8, (3, 3))), load_target("host")
+    for prefer, told in (("speed", False), ("size", True)):
+        made = build(graph, target, "net", prefer=prefer)
+        data = report_data(made)
+        assert data["prefer"] == prefer
+        assert ("(--prefer size)" in str(made.files()["net.h"])) == told
+        assert ("constants as small as they can be" in html_report(data, memory_map(made.plan))) == told
+
+
 @pytest.mark.thorough
 def test_a_layer_in_parts_shares_the_model_s_macs() -> None:
     whole, parts = compiled(ram="auto"), compiled("rows", 2200)

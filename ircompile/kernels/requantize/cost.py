@@ -11,7 +11,7 @@ from ircompile.qtype import INT8
 LONG = {"twice": 2, "double": 14, "single": 11, "float32": 45, "steps": 75}
 LONG_WITHOUT_MUL64 = {"double": 85, "single": 75, "float32": 110, "steps": 85}
 FLOAT32_WITH_FPU = 6
-QUICK_FLOAT32 = {True: 12, False: 26}  # with a long multiply and without
+NEAR_TIES = 3  # to test for ties, and what they cost on average
 
 
 def instructions(form: Form | PairForm, core: Core) -> int:
@@ -23,7 +23,7 @@ def instructions(form: Form | PairForm, core: Core) -> int:
         if form.name == "float32" and core.fpu:
             return clamp + FLOAT32_WITH_FPU
         if form.quick:
-            return clamp + QUICK_FLOAT32[core.mul64]
+            return clamp + (form.pre > 0) + _multiply(form, core) + (0 if core.mul64 else 2) + NEAR_TIES
         return clamp * (form.name != "steps") + (LONG if core.mul64 else LONG_WITHOUT_MUL64)[form.name]
     own_shift = form.shift is None or not core.mul64
     return clamp + _multiply(form, core) + own_shift + (form.pre > 0) + _kink(form, core) + _exceptions(form, core)

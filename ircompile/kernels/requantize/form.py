@@ -14,9 +14,12 @@ Ties = Literal["up", "away", "even"]
 Storage = Literal["words", "beside start", "halves", "tied", "short", "three halves"]
 LINES = ("high", "split")
 WORD, HALF, THIRD, BYTE = 32, 16, 10, 8
+MULTIPLIER_BITS = WORD - 1  # without a sign
 OFFSET_BITS = 11  # beside a start of 21 bits
 SCALE_BITS = 27  # of a float32 from LEAST_SCALE to below 2
 LEAST_SCALE = 0x38000000  # the bits of 2^-15
+MANTISSA_BITS = 24  # of a float32
+LOW_BITS = 3  # of a start of 19 bits, in the lowest of a multiplier
 NO_EXCEPTION = -(2**31)  # an accumulator that never occurs
 
 
@@ -45,11 +48,12 @@ class Form:
                 of word 0 are the offset, the others the start. "halves": parts of the multiplier have 16 bits, two
                 of them a word, or three of at most 10 bits are one. "tied": so, and the lowest byte of the offset
                 is the shift. "short": in a stream, two multipliers and then their offsets, the halves of a word.
-                "three halves": 16-bit words, three a channel. The first two, the low one first, are the lowest 5
-                bits of the start, and above them the bits of the scale less those of LEAST_SCALE; the third is the
-                rest of the start.
-    quick       "float32" without an FPU: scales and accumulators are such that a product in fixed point tells the
-                code but near ties.
+                "three halves": 16-bit words, three a channel. The first two, the low one first, are the lowest
+                bits of the start, and above them those of the scale less those of LEAST_SCALE, or a multiplier's,
+                which is taken with the start's; the third is the rest of the start. Before all channels stands the
+                zero point, of which a base is made.
+    quick       "float32": a product in fixed point, in units of 2^-shift codes, tells the code but next to ties.
+                The scale is a multiplier in units of 2^-exponent. From the top, a part has `limb` of its 31 bits.
     """
 
     name: Name
@@ -77,7 +81,8 @@ class Form:
             parts += [f"{self.parts}x{self.limb}"] if self.parts else []
             parts += [] if self.shift is None else [str(self.shift)]
             parts += [f"but{self.exceptions}"] if self.exceptions else []
-        parts += ["quick"] * self.quick + ["long"] * self.long + [self.code.name] * (self.code != INT8)
+        parts += [f"quick{self.exponent}"] * self.quick + ["long"] * self.long
+        parts += [self.code.name] * (self.code != INT8)
         if (self.low, self.high) != self.code.range:
             parts += [f"{self.low}_{self.high}".replace("-", "m")]
         return "_".join(parts)
@@ -94,12 +99,43 @@ class Form:
         return 32 if self.name == "high" else self.limb * (self.parts - 1)
 
     @property
+    def exponent(self) -> int:
+        """A quick form's bits of the multiplier that are below one."""
+        return (self.shift or 0) - self.pre + (MULTIPLIER_BITS - self.limb if self.parts else WORD)
+
+    @property
+    def near(self) -> int:
+        """How many sums next to a tie a quick form leaves to float32 arithmetic, a power of two."""
+        return 1 << (self.parts + WORD - 1 - self.parts * self.limb) if self.parts else 2
+
+    @property
+    def half(self) -> int:
+        """A quick form's base less the zero point: half a code, for rounding, and half of `near`."""
+        return (1 << (self.shift or 0) >> 1) + self.near // 2
+
+    @property
+    def calls(self) -> bool:
+        """Whether the C may call a function, which leaves only some registers as they are."""
+        return self.quick
+
+    @property
+    def low_bits(self) -> int:
+        """How many bits of the start are in the first word of "three halves"."""
+        return LOW_BITS if self.quick else WORD - SCALE_BITS
+
+    @property
+    def parts_of_multiplier(self) -> tuple[tuple[str, int], ...]:
+        """The parts in which a quick form multiplies, the highest first, and which bit of it each begins at."""
+        names = ("upper", "middle", "lower") if self.parts == 3 else ("upper", "lower")
+        return tuple((name, MULTIPLIER_BITS - self.limb * (i + 1)) for i, name in enumerate(names))
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """What the C function takes after the accumulator."""
         if self.name == "steps":
             return ("thresholds",)
         if self.name == "float32":
-            return ("scale", "zero_point")
+            return ("multiplier", "base") if self.quick else ("scale", "zero_point")
         if self.name == "twice":
             return ("multiplier", "factor", "zero_point")
         if self.name not in LINES:
@@ -125,7 +161,7 @@ class Form:
         if self.storage == "beside start":
             places["offset"] = (0, 0, OFFSET_BITS)
         if self.storage == "three halves":
-            return {"scale": (0, WORD - SCALE_BITS, SCALE_BITS)}
+            return {self.fields[0]: (0, self.low_bits, WORD - self.low_bits)}
         if self.storage in ("halves", "tied"):
             if self.in_thirds:
                 places |= {name: (first, THIRD * i, THIRD) for i, name in enumerate(names[2::-1])}
@@ -164,7 +200,7 @@ class Form:
     def common(self) -> tuple[str, ...]:
         """What the layer's common words hold."""
         if self.name in ("twice", "double", "single", "wide", "float32"):
-            return ("zero_point",)
+            return ("base" if self.quick else "zero_point",)
         return self.parameters if self.shared else ()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ircompile.ir.numerics import mbqm, mbqm_single, wrap_int32
 from ircompile.ir.tensor import Array
-from ircompile.kernels.requantize.form import LINES, Form, Recipe
+from ircompile.kernels.requantize.form import LINES, MANTISSA_BITS, Form, Recipe
 from ircompile.qtype import INT8
 
 Wrap = Callable[[Array], Array]
@@ -36,6 +36,8 @@ def compute(recipe: Recipe, acc_without_bias: Array, wrap: Wrap) -> Array:
     elif form.name == "twice":
         high = (wrap(acc << form.pre) * value["multiplier"] + 2**31) >> 32
         code = wrap(value["zero_point"] + ((high * value["factor"] + 2**31) >> 32))
+    elif form.quick:
+        code = _quick(form, acc, value["multiplier"], value["base"], wrap)
     elif form.name == "float32":
         code = wrap(_float32(acc, value["scale"]) + value["zero_point"])
     elif form.name == "wide":
@@ -73,6 +75,30 @@ def _line(form: Form, acc: Array, value: dict[str, Array], wrap: Wrap) -> Array:
     for i in range(form.exceptions):
         total = wrap(total + ((x == value[f"exception{i}"]) << shift))
     return np.asarray(total >> shift)
+
+
+def _quick(form: Form, acc: Array, multiplier: Array, base: Array, wrap: Wrap) -> Array:
+    """The sum of a product in fixed point, but next to a tie float32 arithmetic; then the shift."""
+    assert form.shift is not None
+    x = wrap(acc << form.pre)
+    if form.parts:
+        product = np.zeros_like(x)
+        for _, bit in reversed(form.parts_of_multiplier):
+            product = wrap(wrap(x * ((multiplier >> bit) & ((1 << form.limb) - 1))) + (product >> form.limb))
+    else:
+        product = (x * multiplier + (2**31 if form.rounded else 0)) >> 32
+    total = wrap(base + wrap(product))
+    told = _float32(acc, float32_bits(multiplier, form.exponent))
+    tie = (total & ((1 << form.shift) - 1)) < form.near
+    return np.asarray(np.where(tie, base + (told << form.shift), total) >> form.shift)
+
+
+def float32_bits(multiplier: Array, exponent: int) -> Array:
+    """The bits of multiplier / 2^exponent as a float32, rounded towards zero."""
+    mantissa, power = np.frexp(multiplier.astype(np.float64))
+    whole = np.trunc(np.ldexp(mantissa, MANTISSA_BITS))
+    scale = np.ldexp(whole, power - MANTISSA_BITS - exponent).astype(np.float32)
+    return np.asarray(scale.view(np.int32).astype(np.int64))
 
 
 def _float32(acc: Array, scale: Array) -> Array:

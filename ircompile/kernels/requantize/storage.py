@@ -42,7 +42,7 @@ def beside_start(recipe: Recipe) -> Recipe:
 def in_halves(recipe: Recipe) -> Recipe:
     """The recipe with parts of multipliers in halves of words; an offset that ends in the shift stands for both."""
     form, words = recipe.form, integers(recipe.words)
-    if not form.parts or form.shared:
+    if form.name != "split" or form.shared:
         return recipe
     shift, offset = (words[:, 1 + form.fields.index(name)] for name in ("shift", "offset"))
     return stored(recipe, "tied" if np.array_equal(offset & ((1 << BYTE) - 1), shift) else "halves")
@@ -56,15 +56,25 @@ def with_short_offsets(recipe: Recipe) -> Recipe:
 
 def in_three_halves(recipe: Recipe) -> Recipe:
     """The recipe of float32 arithmetic with start and scale in 48 bits, if all fit."""
-    serves = recipe.form.name == "float32" and word_and_half(recipe.words) is not None
+    serves = recipe.form.name == "float32" and _in_48_bits(recipe) is not None
     return stored(recipe, "three halves") if serves else recipe
+
+
+def _in_48_bits(recipe: Recipe) -> tuple[Array, Array] | None:
+    if not recipe.form.quick:
+        return word_and_half(recipe.words)
+    low = recipe.form.low_bits
+    above, rest = np.divmod(integers(recipe.words[:, 1]), 1 << low)
+    return None if np.any(rest) else _word_and_half(integers(recipe.words[:, 0]), above, low)
 
 
 def word_and_half(words: Array) -> tuple[Array, Array] | None:
     """Starts and scales (C, 2) as "three halves" has them, int32 (C,) and int16 (C,); None if any does not fit."""
-    start, above = integers(words[:, 0]), integers(words[:, 1]) - LEAST_SCALE
-    low = WORD - SCALE_BITS
-    if not _is_signed(start, HALF + low) or np.any((above < 0) | (above >= 1 << SCALE_BITS)):
+    return _word_and_half(integers(words[:, 0]), integers(words[:, 1]) - LEAST_SCALE, WORD - SCALE_BITS)
+
+
+def _word_and_half(start: Array, above: Array, low: int) -> tuple[Array, Array] | None:
+    if not _is_signed(start, HALF + low) or np.any((above < 0) | (above >= 1 << (WORD - low))):
         return None
     word = above << low | start & ((1 << low) - 1)
     return wrap_int32(word).astype(np.int32), (start >> low).astype(np.int16)
@@ -87,7 +97,7 @@ def channel_words(recipe: Recipe) -> Array:
     """The words of the channels as they are stored, (C, fields_count): int32, of three halves int16."""
     form = recipe.form
     if form.storage == "three halves":
-        parts = word_and_half(recipe.words)
+        parts = _in_48_bits(recipe)
         assert parts is not None
         return np.concatenate([parts[0][:, np.newaxis].view(np.int16), parts[1][:, np.newaxis]], axis=1)
     if form.storage == "words":

@@ -13,13 +13,14 @@ from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.attempts import Attempt, high_attempts, split_attempts
 from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.kernels.requantize.model import evaluate
+from ircompile.kernels.requantize.quick import quick_forms, quick_words
 from ircompile.kernels.requantize.reference import Function, Steps, locate, steps_of, wraps
 from ircompile.kernels.requantize.solve import solve
 from ircompile.kernels.requantize.wide import wide_recipe
 from ircompile.qtype import INT8, INT32, QType
 
 # Three instructions each: no more than what the exact arithmetic of float32 costs.
-MOST_EXCEPTIONS, MOST_BESIDE_QUICK, MOST_BESIDE_FPU = 6, 3, 1
+MOST_EXCEPTIONS, MOST_BESIDE_FPU = 6, 1
 # One of these right shifts fits nearly every layer of a network with RELUs.
 PREFERRED = (2, 3, 1)
 
@@ -65,22 +66,20 @@ def synthesize(
         return wide_recipe(requant, scale, np.asarray(bias, np.int64), lo, hi, code, dsp)
     if code != INT8:  # thresholds would be too many to look at
         return long_form(requant, scale, bias, code)
-    recipe, most = None, most_exceptions(requant, core, is_quick(scale, lo, hi, core))
+    recipe, quick = None, quick_recipe(requant, scale, bias, lo, hi, core)
     if np.all(scale == scale[0]):
         recipe = shared_line(requant, scale[:1], bias, lo.min(keepdims=True), hi.max(keepdims=True), core)
     if recipe is None and few_words and requant.rounding == "float32_even":
-        exact = exact_form(requant, scale, bias, lo, hi, core)
-        recipe = exact if exact.form.quick or (core.fpu and exact.form.name == "float32") else None
+        exact = quick or exact_form(requant, scale, bias, lo, hi, core)
+        recipe = exact if quick or (core.fpu and exact.form.name == "float32") else None
     if recipe is None and not np.any(wraps(requant, scale, lo, hi)):
-        recipe = line(steps_of(requant, scale, lo, hi), bias, core, most)
-    return recipe or exact_form(requant, scale, bias, lo, hi, core)
+        recipe = line(steps_of(requant, scale, lo, hi), bias, core, 0 if quick else most_exceptions(requant, core))
+    return recipe or quick or exact_form(requant, scale, bias, lo, hi, core)
 
 
-def most_exceptions(requant: Requant, core: Core, quick: bool = False) -> int:
+def most_exceptions(requant: Requant, core: Core) -> int:
     """How many exceptions a line may have before another form is cheaper."""
-    if requant.rounding == "double":
-        return 0
-    return MOST_BESIDE_FPU if core.fpu else MOST_BESIDE_QUICK if quick and core.mul64 else MOST_EXCEPTIONS
+    return 0 if requant.rounding == "double" else MOST_BESIDE_FPU if core.fpu else MOST_EXCEPTIONS
 
 
 def synthesize_steps(
@@ -160,7 +159,7 @@ def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array
     steps = steps_of(requant, np.abs(scale), np.where(scale < 0, -hi, lo), np.where(scale < 0, -lo, hi))
     if requant.rounding == "float32_even" and np.all(np.maximum(-lo, hi) * np.abs(scale) < 2.0**29):
         words = np.stack([np.asarray(bias, np.int32), scale.astype(np.float32).view(np.int32)], axis=1)
-        form = Form("float32", requant.low, requant.high, quick=is_quick(scale, lo, hi, core))
+        form = Form("float32", requant.low, requant.high)
         recipe = Recipe(form, words, np.array([requant.zero_point], np.int32), {form.key: len(words)})
         if equals(recipe, steps, sign, bias):
             return recipe
@@ -169,11 +168,20 @@ def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array
     return search_form(steps, bias)
 
 
-def is_quick(scale: Array, lo: Array, hi: Array, core: Core) -> bool:
-    """Whether a product in fixed point tells the codes of float32 arithmetic but near ties: see `requant.j2`."""
-    (least, most) = (2.0**-15, 2**24) if core.mul64 else (2.0**-11, 2**22)
-    size = np.abs(scale.astype(np.float32))
-    return not core.fpu and bool(np.all((size >= least) & (size < 0.25) & (np.maximum(-lo, hi) < most)))
+def quick_recipe(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, core: Core) -> Recipe | None:
+    """The first of the quick forms that has the codes of float32 arithmetic, if any."""
+    if requant.rounding != "float32_even" or np.any(scale < 0) or (core.fpu and not core.dsp):
+        return None
+    steps, size = None, scale.astype(np.float32).astype(np.float64)
+    for form in quick_forms(size, np.maximum(-lo, hi), core.dsp, core.mul64, core.shifted):
+        steps = steps or steps_of(requant, scale, lo, hi)
+        form = replace(form, low=requant.low, high=requant.high)
+        base, multiplier = quick_words(form, size, requant.zero_point)
+        words = np.stack([np.asarray(bias, np.int64), multiplier], axis=1).astype(np.int32)
+        recipe = Recipe(form, words, np.array([base], np.int32), {form.key: len(words)})
+        if equals(recipe, steps, np.ones_like(lo), bias):
+            return recipe
+    return None
 
 
 def constant_form(value: int, bias: Array, code: QType = INT8) -> Recipe:
