@@ -197,8 +197,9 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     excess = excess_in(site.consts[op.weights], coding)
     totals = excess != 0 or coding.nibbles
     steps = written_out(op, site, context, order, coding)
+    held = is_held(context.target, steps, coding) and not recipe.form.calls
     shared = shared_of(
-        kernel.template, coding, totals, steps, held=is_held(context.target, steps, coding),
+        kernel.template, coding, totals, steps, held=held,
         passes=in_passes(context), single=is_point(op) and single_pixels(context), of_bytes=source.itemsize == 1,
     )  # fmt: skip
     key: dict[str, object] = {"coding": coding, "totals": totals}
