@@ -5,7 +5,7 @@ that a gate would store whole are computed twice. `--ram BYTES` takes the first 
 the faster if there are two. `explore` lists the best of both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal
@@ -28,6 +28,7 @@ from ircompile.plan.settings import MOST_WORK, ORDER_EFFORT, PARTITION_EFFORT, W
 from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.stages import line_buffers_everywhere
 from ircompile.target import MemoryRegion, Target
+from ircompile.variants.estimate.estimate import Planner, find_coarse
 from ircompile.variants.tradeoffs import PlanVariant, default_variant, variants, without_recomputing
 
 Ram = Literal["auto", "min"] | int
@@ -76,11 +77,13 @@ def choose_plan(
     """
     check_input_mode(graph, input_mode)
     remembered = shortcuts()
-    graph = in_order(graph, target, input_mode, remembered)
+    ordered = in_order(graph, target, input_mode, remembered)
     if isinstance(ram, int):
-        return first_within(graph, target, input_mode, Room(ram, memory, reserved), remembered)
-    named, room = small_variant(graph, target, input_mode, ram, remembered), Room(inf, memory, reserved)
-    return room.place(named) or first_within(graph, target, input_mode, room, remembered)
+        return first_within(graph, ordered, target, input_mode, Room(ram, memory, reserved), remembered)
+    named, room = small_variant(ordered, target, input_mode, ram, remembered), Room(inf, memory, reserved)
+    if ram == "min":
+        named = min(named, *coarse_variants(graph, target, input_mode), key=lambda variant: variant.ram)
+    return room.place(named) or first_within(graph, ordered, target, input_mode, room, remembered)
 
 
 def small_variant(
@@ -96,19 +99,32 @@ def small_variant(
 
 
 def first_within(
-    graph: Graph, target: Target, input_mode: InputMode, room: Room, remembered: Shortcuts
+    graph: Graph, ordered: Graph, target: Target, input_mode: InputMode, room: Room, remembered: Shortcuts
 ) -> PlanVariant:
-    """The first variant of each list that fits, the faster of them. Raises CompileError if none fits."""
+    """The first variant of each list that fits, the faster of them; or one that `analyze` knows, if none does.
+
+    `ordered` is the graph with its nodes in the order of the lists. Raises CompileError if nothing fits.
+    """
     seen, found = list[PlanVariant](), list[PlanVariant]()
-    for form in gate_forms(graph):
+    for form in gate_forms(ordered):
         for variant in variants(form, target, input_mode, remembered):
             if placed := room.place(variant):
                 found.append(placed)
                 break
             seen.append(variant)
     if not found:
+        found = [placed for each in coarse_variants(graph, target, input_mode) if (placed := room.place(each))]
+    if not found:
         raise room.refusal(graph, min(seen, key=lambda variant: variant.ram))
     return min(found, key=lambda variant: variant.work)
+
+
+def coarse_variants(graph: Graph, target: Target, input_mode: InputMode) -> Iterator[PlanVariant]:
+    """The plans of which `analyze` takes the best; it looks at them only, and so what it says is kept."""
+    for form in gate_forms(graph):
+        planner = Planner(lower(form, target))
+        for scheduled in (planner.plain, planner.with_line_buffers):
+            yield PlanVariant(planner.lowered, find_coarse(scheduled, input_mode == "rows"))
 
 
 def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[PlanVariant]:
@@ -122,6 +138,9 @@ def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[PlanVar
             if variant.candidate.least_arena < least and variant.ram < least:
                 records.append(variant)
                 least = variant.ram
+    least = min(variant.ram for variant in records)
+    coarse = (variant for way in ways for variant in coarse_variants(way, target, input_mode))
+    records += [variant for variant in coarse if variant.ram < least]
     front: list[PlanVariant] = []
     for variant in sorted(records, key=lambda v: (v.ram, v.work)):
         if not front or variant.work < front[-1].work:

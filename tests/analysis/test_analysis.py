@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from nets import Net, mobilenet_v2
+from plan.random_nets import random_net
 from proved import prove
 
 from ircompile.errors import CompileError
@@ -20,7 +21,7 @@ from ircompile.target import MemoryRegion, load_target
 from ircompile.variants.choose import choose_plan
 from ircompile.variants.estimate import analyze_graph
 from ircompile.variants.estimate.advice import rescale, total_stride
-from ircompile.variants.estimate.estimate import Estimate, Planner, find_coarse, recomputing
+from ircompile.variants.estimate.estimate import Estimate, Planner, estimate_forms, find_coarse, recomputing
 
 M4 = load_target("cortex-m4")
 
@@ -60,6 +61,35 @@ def test_a_coarse_plan_is_a_plan_near_the_real_one(make, rows: bool) -> None:  #
     assert found.placed
     assert found.bound <= plan.arena_bytes <= found.bytes
     assert found.bytes <= 1.15 * choose_plan(make(), M4, "rows" if rows else "resident").ram
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_said_is_kept(seed: int) -> None:
+    graph = random_net(seed)
+    found = analyze_graph(graph, M4, "resident", advise=False)
+    assert found.lower_bound <= found.arena
+    assert analyze_graph(graph, M4, "resident", found.arena, advise=False).verdict == "fits"
+    assert choose_plan(graph, M4, "resident", "min").ram <= found.arena
+    assert choose_plan(graph, M4, "resident", found.arena).ram <= found.arena
+    assert choose_plan(graph, M4, "resident").ram <= 1.1 * found.arena
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("rows", [False, True])
+def test_a_gated_network_is_estimated_in_the_form_that_is_compiled(rows: bool) -> None:
+    net = Net((32, 32, 3))
+    x = net.conv(net.conv("x", 32, (3, 3), (4, 4), relu=True), 8, (3, 3))
+    x = net.add("resize", ops.Resize("nearest", (32, 32)), (x,), zero=net.tensors[x].zero_point)
+    x = net.conv(x, 32)
+    gate = net.conv(net.conv(net.add("mean", ops.Mean(), (x,)), 4), 32)
+    x = net.conv(net.sum(x, gate, "mul"), 16, (3, 3), (2, 2))
+    graph = net.graph(net.conv(net.add("mean", ops.Mean(), (x,)), 4))
+    once, found = planned(graph, rows), estimate_forms(graph, M4, rows)
+    assert found.bytes < 0.9 * once.bytes
+    plan = choose_plan(graph, M4, "rows" if rows else "resident", found.bytes).plan
+    prove(plan)
+    assert plan.arena_bytes <= found.bytes
 
 
 def test_the_cuts_are_nearly_as_good_as_those_of_firing_every_segment() -> None:

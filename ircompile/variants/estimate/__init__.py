@@ -9,7 +9,6 @@ import numpy as np
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.candidates import saved_by_codings
-from ircompile.kernels.lower import lower
 from ircompile.passes.orientation import upright
 from ircompile.plan import check_input_mode
 from ircompile.plan.peak_bound import bound_beside
@@ -17,7 +16,7 @@ from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.work import instructions
 from ircompile.target import MemoryRegion, Target, distinct
 from ircompile.variants.estimate.advice import Option, only_if_sure, options
-from ircompile.variants.estimate.estimate import Planner, budget_of, shares
+from ircompile.variants.estimate.estimate import budget_of, estimate_forms, shares
 
 Timed = Callable[[ScheduledGraph], dict[str, Any]]
 Verdict = Literal["fits", "fits with changes", "may fit", "does not fit", "not asked"]
@@ -79,13 +78,13 @@ def analyze_graph(
     """
     graph = upright(graph)  # as rows it needs the least
     check_input_mode(graph, input_mode)
-    found = Planner(lower(graph, target)).estimate(input_mode == "rows")
+    found = estimate_forms(graph, target, input_mode == "rows")
     memory = distinct(memory or target.memory)
     ram = budget_of(ram, memory)
     regions = shares(found, memory)
     fits = ram is not None and found.surely <= ram and (bool(regions) or len(memory) < 2)
     others = tuple(only_if_sure(options(graph, target, found, ram), memory)) if advise and not fits else ()
-    node = found.coarse.peak_node
+    node = found.candidate.peak_node
     return Analysis(
         model=graph.name,
         target=target.name,
@@ -95,7 +94,7 @@ def analyze_graph(
         constants=constant_bytes(graph) - saved_by_codings(graph, target),
         arena=found.bytes,
         basis="planned" if found.placed else "estimated",
-        lower_bound=bound_beside(found.coarse),
+        lower_bound=bound_beside(found.candidate),
         peak_layer=node.name,
         peak_source=node.source,
         held=tuple(found.holds[:5]),
@@ -104,8 +103,8 @@ def analyze_graph(
         options=others,
         notices=graph.notices,
         regions=regions,
-        instructions=instructions(found.coarse.scheduled),
-        timing=timed(found.coarse.scheduled) if timed else None,
+        instructions=instructions(found.candidate.scheduled),
+        timing=timed(found.candidate.scheduled) if timed else None,
     )
 
 

@@ -10,7 +10,6 @@ from ircompile.ir.graph import Graph, IoBinding, Node
 from ircompile.ir.ops import Op
 from ircompile.ir.tensor import Shape, Site
 from ircompile.ir.validate import validate
-from ircompile.kernels.lower import lower
 from ircompile.plan.settings import (
     MOST_RECOMPUTED,
     PLACING_LOSS,
@@ -20,7 +19,7 @@ from ircompile.plan.settings import (
     SMALLEST_WIDTH,
 )
 from ircompile.target import MemoryRegion, Target
-from ircompile.variants.estimate.estimate import Estimate, Planner, recomputing
+from ircompile.variants.estimate.estimate import Estimate, estimate_forms, recomputing
 
 
 def rescale(graph: Graph, height: int, width: int) -> Graph:
@@ -78,15 +77,15 @@ class Option:
 def options(graph: Graph, target: Target, now: Estimate, ram: int | None) -> Iterator[Option]:
     """Ways to need less, those that change no result first. `now` is how the graph is planned as asked."""
     best = now
-    if not now.coarse.rows_input and len(graph.inputs) == 1:
+    if not now.candidate.rows_input and len(graph.inputs) == 1:
         pushed = now.planner.estimate(True)
         if pushed.bytes < now.bytes:
             best = pushed
             yield _option("rows", "--input rows: the input is pushed and never stored", pushed, ram)
     if _fits(best, ram):
         return
-    flags = " --input rows" if best.coarse.rows_input and not now.coarse.rows_input else ""
-    steps = max(1, min(MOST_RECOMPUTED, RECOMPUTING_STEPS // best.coarse.times.end))
+    flags = " --input rows" if best.candidate.rows_input and not now.candidate.rows_input else ""
+    steps = max(1, min(MOST_RECOMPUTED, RECOMPUTING_STEPS // best.candidate.times.end))
     again = recomputing(best, ram, steps)
     if again is not best:
         budget = again.surely if ram is None else ram
@@ -102,7 +101,7 @@ def _smaller(graph: Graph, target: Target, best: Estimate, ram: int, flags: str)
     within = f", with{flags}" if flags else ""
     for height, width in _sizes(graph, ram / best.bytes):
         try:
-            small = Planner(lower(rescale(graph, height, width), target)).estimate(best.coarse.rows_input)
+            small = estimate_forms(rescale(graph, height, width), target, best.candidate.rows_input)
         except CompileError:
             break
         if _fits(small, ram):

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from ircompile.ir.graph import Graph
+from ircompile.kernels.lower import lower
 from ircompile.kernels.model import Lowered
+from ircompile.passes.compute_twice import compute_twice
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.costs import SegmentCosts
@@ -14,10 +17,16 @@ from ircompile.plan.fast import shortcuts
 from ircompile.plan.memories import in_memories
 from ircompile.plan.partition import partition
 from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
-from ircompile.plan.settings import FIRING_EFFORT, NEAR_LEAST, PLACED_STEPS, PLACING_LOSS, SEARCH_LOSS
+from ircompile.plan.settings import (
+    FIRING_EFFORT,
+    NEAR_LEAST,
+    PLACED_STEPS,
+    PLACING_LOSS,
+    WORTH_COMPUTING_TWICE,
+)
 from ircompile.plan.stages import line_buffers_everywhere, recomputable_producers
 from ircompile.plan.work import macs
-from ircompile.target import MemoryRegion
+from ircompile.target import MemoryRegion, Target
 
 
 class Planner:
@@ -58,10 +67,46 @@ class Planner:
         return found
 
 
+def estimate_forms(
+    graph: Graph,
+    target: Target,
+    rows_input: bool,
+    enough: int | None = None,
+    planner: Planner | None = None,
+) -> Estimate:
+    """Of the graph or, where that needs a tenth less, of the one that computes twice what gates would store whole.
+
+    Its bound is that of the form with the lower one. `planner` is the graph's, if there is one already; see
+    `Planner.estimate` for `enough`.
+    """
+    found = (planner or Planner(lower(graph, target))).estimate(rows_input, enough)
+    twice = compute_twice(graph)
+    if twice is graph or (enough is not None and found.surely <= enough):
+        return found
+    other = Planner(lower(twice, target)).estimate(rows_input, enough)
+    smaller = other.bytes <= WORTH_COMPUTING_TWICE * found.bytes
+    return replace(other if smaller else found, bound=min(found.bound, other.bound))
+
+
 def find_coarse(scheduled: ScheduledGraph, rows_input: bool) -> CandidatePlan:
-    """A candidate of few live bytes for which few segments were fired; it shares no rings."""
+    """A candidate of few live bytes for which few segments were fired.
+
+    If its schedule is short enough to be placed, and that takes much more than the bytes alive, it may share rings
+    or have the cuts of least ring bytes.
+    """
     costs = SegmentCosts(scheduled, rows_input, with_rings=False)
-    return CandidatePlan(scheduled, tuple(partition(costs, costs.live, FIRING_EFFORT)), rows_input, False)
+    coarse = CandidatePlan(scheduled, tuple(partition(costs, costs.live, FIRING_EFFORT)), rows_input, False)
+    if not is_short(coarse) or coarse.quick_size <= PLACING_LOSS * coarse.least_arena:
+        return coarse
+    costs = SegmentCosts(scheduled, rows_input)
+    cuts = [tuple(partition(costs, peak, FIRING_EFFORT)) for peak in (costs.live, costs.rings)]
+    others = (CandidatePlan(scheduled, each, rows_input, share) for each in cuts for share in (False, True))
+    return min(others, key=lambda candidate: candidate.quick_size)
+
+
+def is_short(candidate: CandidatePlan) -> bool:
+    """Whether the schedule has so few steps that its buffers are placed."""
+    return candidate.times.end <= PLACED_STEPS
 
 
 @dataclass(frozen=True)
@@ -69,43 +114,39 @@ class Estimate:
     """A coarse plan of a lowered graph; the producers of the nodes named in `recomputing` are recomputed."""
 
     planner: Planner
-    coarse: CandidatePlan
+    candidate: CandidatePlan
     bound: int
     recomputing: frozenset[str] = frozenset()
 
     @cached_property
     def placed(self) -> bool:
         """Whether all buffers have been placed, so that the plan really exists."""
-        return self.coarse.times.end <= PLACED_STEPS
+        return is_short(self.candidate)
 
     @cached_property
     def bytes(self) -> int:
         """Arena bytes: of the placed plan, or those alive at its peak."""
-        return self.candidate.quick_size if self.placed else self.coarse.least_arena
-
-    @cached_property
-    def candidate(self) -> CandidatePlan:
-        """The candidate that is placed; it shares rings if it needs that to come near the bytes alive."""
-        if self.coarse.quick_size <= PLACING_LOSS * self.coarse.least_arena:
-            return self.coarse
-        return min(self.coarse, replace(self.coarse, share_rings=True), key=lambda candidate: candidate.quick_size)
+        return self.candidate.quick_size if self.placed else self.candidate.least_arena
 
     @property
     def surely(self) -> int:
-        """Arena bytes, and some more for what another search or another placement may take."""
-        return round((SEARCH_LOSS if self.placed else PLACING_LOSS) * self.bytes)
+        """Arena bytes, and some more for what placing may take where it was not tried.
+
+        The compiler knows each coarse plan, too, and takes it if it finds none that is as small.
+        """
+        return self.bytes if self.placed else round(PLACING_LOSS * self.bytes)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one inference; those of recomputed rows count each time."""
-        return macs(self.coarse.scheduled)
+        return macs(self.candidate.scheduled)
 
     @cached_property
     def holds(self) -> list[tuple[str, int]]:
         """What is alive at the peak, most bytes first."""
         held: dict[str, int] = {}
-        for found in self.candidate.allocations if self.placed else self.coarse.allocations:
-            size = found.alive_at(self.coarse.peak_time)
+        for found in self.candidate.allocations:
+            size = found.alive_at(self.candidate.peak_time)
             if size:
                 held[found.name] = held.get(found.name, 0) + size
         return sorted(held.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -113,7 +154,7 @@ class Estimate:
 
 def recomputing(start: Estimate, ram: int | None, most: int) -> Estimate:
     """Recomputes one producer after the other that is wide at the peak, until it fits; returns the least found."""
-    rows_input = start.coarse.rows_input
+    rows_input = start.candidate.rows_input
     possible = recomputable_producers(start.planner.lowered.graph, start.planner.lowered.demands)
     best = now = start
     for _ in range(most):
@@ -123,7 +164,7 @@ def recomputing(start: Estimate, ram: int | None, most: int) -> Estimate:
         if not peak or (ram is not None and best.surely <= ram):
             break
         names = now.recomputing | {peak[0]}
-        now = replace(now, coarse=find_coarse(start.planner.recomputing(names), rows_input), recomputing=names)
+        now = replace(now, candidate=find_coarse(start.planner.recomputing(names), rows_input), recomputing=names)
         if now.bytes < best.bytes:
             best = now
     return best

@@ -7,11 +7,12 @@ from typing import Literal
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
+from ircompile.passes.compute_twice import compute_twice
 from ircompile.plan import check_input_mode
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.target import MemoryRegion, Target
-from ircompile.variants.estimate.estimate import Planner, budget_of, shares
+from ircompile.variants.estimate.estimate import Planner, budget_of, estimate_forms, shares
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,16 @@ def screen(
     bound = lower_bound(planner.plain, rows)
     if hopeless and hopeless(planner.plain):
         return Screened(planner.plain, bound, "bound", bound, False, "not asked")
-    if ram is not None and bound > ram:
+    if ram is not None and bound > ram and compute_twice(graph) is graph:
         return Screened(planner.plain, bound, "bound", bound, False, "does not fit")
-    found = planner.estimate(rows, ram)
+    found = estimate_forms(graph, target, rows, ram, planner)
+    bound = found.bound
     basis: Literal["planned", "estimated"] = "planned" if found.placed else "estimated"
-    scheduled = found.coarse.scheduled
+    scheduled = found.candidate.scheduled
     if ram is None:
         return Screened(scheduled, found.bytes, basis, bound, None, "not asked")
     if found.surely <= ram and (len(memory) < 2 or bool(shares(found, memory))):
         return Screened(scheduled, found.bytes, basis, bound, True, "fits")
+    if bound > ram:
+        return Screened(scheduled, found.bytes, basis, bound, False, "does not fit")
     return Screened(scheduled, found.bytes, basis, bound, None, "may fit")
