@@ -19,6 +19,7 @@ NO_WIDTHS = {
     "ir/families/__init__.py": "channels of networks",
     "ir/families/mobilenets.py": "channels of networks",
     "ir/families/searched.py": "channels of networks",
+    "kernels/model.py": "pixels of a layer",
     "kernels/requantize/model.py": "the exponent of a float32",
 }
 
