@@ -23,7 +23,14 @@ from ircompile.checks.stored import (
     words_in,
 )
 from ircompile.checks.streams import read_stream
-from ircompile.checks.vectors import vector_channels, vector_dense, vector_filters, vector_rows, vector_strips
+from ircompile.checks.vectors import (
+    vector_channels,
+    vector_dense,
+    vector_filters,
+    vector_overlap,
+    vector_rows,
+    vector_strips,
+)
 from ircompile.ir.ops import Conv, Depthwise
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Packed
@@ -155,6 +162,7 @@ READERS: Mapping[str, Callable[[Convolution, Site, Packed], Layer]] = {
     "long_sums": _subtracted,
     "dense": vector_dense,
     "dense_windows": vector_dense,
+    "dense_overlap": vector_overlap,
     "dense_rows": vector_rows,
     "depthwise_channels": vector_channels,
     "depthwise_strips": vector_strips,

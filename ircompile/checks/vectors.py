@@ -20,7 +20,7 @@ from ircompile.checks.stored import (
     start_and_scale,
     words_in,
 )
-from ircompile.ir.ops import Depthwise
+from ircompile.ir.ops import Conv, Depthwise
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Packed
 from ircompile.kernels.requantize.form import Form, Lanes
@@ -99,6 +99,16 @@ def vector_rows(op: Convolution, site: Site, packed: Packed) -> Layer:
     blocks = _unblocked(stored.reshape(-1, FOUR * run), (TOGETHER,), run, False, VECTOR)
     weights = blocks.reshape(-1, height, FOUR, run).transpose(0, 2, 1, 3)
     return _lanes(site, packed, rows, weights.reshape(-1, taps))
+
+
+def vector_overlap(op: Convolution, site: Site, packed: Packed) -> Layer:
+    """Two channels 16 codes at a time: of these row by row of the window, tap by tap in the key's order."""
+    height, taps = cast(Conv, op).window.kernel[0], cast("list[int]", packed.key["taps"])
+    rows = packed.arrays["requant"].reshape(-1, cast(Lanes, packed.key["lanes"]).words)
+    stored: Array = packed.arrays["weights"].astype(np.int64).reshape(-1, 2, VECTOR)
+    stored = stored.reshape(site.output.channels // 2, -1, height, len(taps), 2, VECTOR).transpose(0, 4, 2, 3, 1, 5)
+    weights = stored[:, :, :, np.argsort(taps)]
+    return _lanes(site, packed, rows, weights.reshape(site.output.channels, -1))
 
 
 def _unblocked(stored: Array, passes: tuple[tuple[int, ...], ...], taps: int, nibbles: bool, vector: int) -> Array:

@@ -10,6 +10,7 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.helium_blocks import IN_REACH
 from ircompile.kernels.helium_narrow import choose_rows, reads_rows
+from ircompile.kernels.helium_overlap import choose_overlap, overlaps
 from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
 from ircompile.kernels.helium_tile import Of, can_unroll, tile_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
@@ -40,6 +41,8 @@ def choose_dense(op: ops.Conv, site: Site, request: Request) -> Kernel | None:
         return Kernel("dense", pack_dense, "row", ("hwc",), ("hwc", "chw"), instructions=count, coding=coding)
     if reads_rows(op, site) and not request.nibbles:
         return choose_rows(op, site)
+    if overlaps(op, site) and not request.nibbles:
+        return choose_overlap(op, site)
     size = -(-(windows(op, site) * site.consts[op.weights][0].size + VECTOR) // 4) * 4
     return Kernel(
         "dense_windows",
