@@ -12,6 +12,7 @@ from ircompile.kernels.helium_blocks import IN_REACH
 from ircompile.kernels.helium_narrow import choose_rows, reads_rows
 from ircompile.kernels.helium_overlap import choose_overlap, overlaps
 from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
+from ircompile.kernels.helium_resident import can_loop, loop_of, row_instructions
 from ircompile.kernels.helium_tile import Of, can_unroll, tile_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.weights import WeightCoding, natural_coding
@@ -115,9 +116,11 @@ def dense_key(
     `often`: a function of this depth alone is worth its bytes.
     """
     key: Key = {"lanes": recipe.lanes, "coding": coding, "depth": 0, "tile": 0, "rest": False, "apart": apart}
-    key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR, "pieces": None}
-    if apart and count >= 4 and depth <= RESIDENT_DEPTH:
-        return key | {"mode": "resident", "depth": depth, "tail": False, "whole": False}
+    key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR, "pieces": None, "looped": (), "odd": False}
+    looped = not coding.nibbles and can_loop(depth, recipe.lanes) and count >= 4
+    if apart and count >= 4 and depth <= RESIDENT_DEPTH or looped and is_worth(channels, count, depth):
+        key |= {"mode": "resident", "depth": depth, "tail": False, "whole": False, "odd": channels % 2 > 0}
+        return key | {"looped": loop_of(depth, apart, recipe.lanes) if looped else ()}
     of: Of = "pixels" if apart and count >= 4 else "channels"
     tile = best_tile(channels if of == "pixels" else count)
     if coding.nibbles:
@@ -126,6 +129,12 @@ def dense_key(
         unrolled = often and can_unroll(of, depth)
         key |= {"pieces": tile_of(of, tile, depth, unrolled), "depth": depth if unrolled else 0}
     return key | {"mode": of, "tile": tile, "rest": of == "channels" and channels % 4 > 0}
+
+
+def is_worth(channels: int, count: int, depth: int) -> bool:
+    """Whether filters in registers take fewer instructions than tiles of three pixels by four channels."""
+    tiles = -(-channels // 4) * (14 + -(-count // 3) * 57)
+    return row_instructions(channels, count, depth) < tiles
 
 
 def interleaved(flat: Array, key: Key, vector: int = VECTOR) -> Array:
@@ -139,7 +148,7 @@ def interleaved(flat: Array, key: Key, vector: int = VECTOR) -> Array:
         if nibbles:
             last = flat[-1:] if len(flat) % 2 else flat[:0]  # an odd channel stands beside itself
             flat = two_a_byte(np.concatenate([flat, last])[np.newaxis])[0]
-        return np.pad(flat.reshape(-1), (8, 0)) if key["depth"] == 8 else flat
+        return np.pad(flat.reshape(-1), (8, 0)) if key["depth"] == 8 and not key["looped"] else flat
     tile = 4 if key["mode"] == "channels" else int(str(key["tile"]))
     passes: tuple[tuple[int, ...], ...] = ((0, 2), (1, 3))
     if key["mode"] == "pixels":

@@ -67,7 +67,7 @@ def choose_overlap(op: ops.Conv, site: Site) -> Kernel:
 
 
 def taps_of(kernel: int, stride: int) -> list[int]:
-    """The columns of a window in the order in which a turn takes them: those that pixels share follow each other."""
+    """The columns of a window in the order of a turn: those that pixels share follow each other."""
     return sorted(range(kernel), key=lambda tap: (tap % stride, tap))
 
 
@@ -118,6 +118,6 @@ def pack_overlap(op: ops.Conv, site: Site, context: Context) -> Packed:
 
 def by_turns(weights: Array, taps: list[int]) -> Array:
     """int8 (C / 2, K / 16, kh, kw, 2, 16) of weights (C, kh, kw, K): of two filters what each turn takes."""
-    channels, kh, kw, depth = weights.shape
+    _, kh, kw, depth = weights.shape
     parts = weights[:, :, taps].reshape(-1, FILTERS, kh, kw, depth // VECTOR, VECTOR)
     return np.ascontiguousarray(parts.transpose(0, 4, 2, 3, 1, 5))

@@ -73,6 +73,12 @@ def narrow() -> Graph:
     return net.graph(net.conv(net.depthwise("x", (5, 1), padding=(2, 2, 0, 0)), 4, (3, 1), padding=(1, 1, 0, 0)))
 
 
+def overlapping() -> Graph:
+    """Windows of 16 channels, which share columns."""
+    net = Net((5, 6, 16), 10)
+    return net.graph(net.conv("x", 4, (3, 3)))
+
+
 def wide(largest_bias: int = 2**20) -> Graph:
     """Codes of 16 bits: windows, their channels one by one, pixels, and a product."""
     net = Net((6, 7, 5), 9, "wide", "int16")
@@ -109,7 +115,7 @@ def remembering() -> Graph:
 NETS: Mapping[str, Callable[[], Graph]] = {
     "blocks": blocks, "joined": joined, "dense": dense, "separable": separable, "pooled": pooled,
     "elementwise": elementwise, "moving": moving, "nibbles": nibbles, "excess": excess, "narrow": narrow,
-    "wide": wide, "long": long, "remembering": remembering,
+    "overlapping": overlapping, "wide": wide, "long": long, "remembering": remembering,
 }  # fmt: skip
 
 

@@ -113,6 +113,8 @@ FAULTS = [
           constant("depthwise_strip", "weights", plus(5))),
     Fault("packed weights", "Helium, dense", "dense", M55, constant("dense", "weights", plus(5))),
     Fault("packed weights", "Helium, windows", "dense", M55, constant("dense_windows", "weights", plus(5))),
+    Fault("packed weights", "Helium, windows that share columns", "overlapping", M55,
+          constant("dense_overlap", "weights", plus(5))),
     Fault("packed weights", "Helium, depthwise", "separable", M55,
           constant("depthwise_strips", "weights", plus(5))),
     Fault("zero points", "not folded into the sums", "separable", M4,

@@ -20,6 +20,7 @@ SHAPES: dict[str, tuple[tuple[int, int, int], Callable[[Net], str]]] = {
     "dense, resident": ((3, 6, 8), lambda net: net.depthwise(net.conv("x", 5))),
     "dense, all rows": ((1, 1, 33), lambda net: net.conv("x", 6)),
     "dense_windows": ((5, 7, 9), lambda net: net.conv("x", 5, (3, 3))),
+    "dense_overlap": ((5, 6, 16), lambda net: net.conv("x", 4, (3, 3))),
     "dense_rows": ((9, 1, 12), lambda net: net.conv("x", 5, (3, 1))),
     "depthwise_strips": ((5, 17, 2), lambda net: net.depthwise("x")),
     "depthwise_strips, multiplier": ((5, 6, 3), lambda net: net.depthwise("x", multiplier=2)),

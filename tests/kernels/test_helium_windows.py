@@ -10,6 +10,8 @@ from nets import Net
 
 from ircompile.ir.graph import Graph
 from ircompile.kernels import helium_dense
+from ircompile.kernels.lower import lower
+from ircompile.target import load_target
 
 pytestmark = pytest.mark.toolchain
 KERNELS = ((3, 3), (3, 3), (5, 5), (1, 3), (3, 1), (2, 2), (7, 7), (10, 4), (3, 3))
@@ -33,6 +35,31 @@ def windows(n: int, apart: bool, rounding: str) -> Graph:
 def test_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helium_dense, "WORTH_UNROLLING", 0)
     graphs = [windows(n, n % 2 == 0, ("double", "float32_even")[n % 3 == 0]) for n in range(9)]
+    climb(join(graphs), tmp_path, rungs=("cortex-m55", "cortex-m55 -DNET_NO_ASM"))
+
+
+OVERLAPPING = [  # kernel, stride, depth, width, channels
+    ((3, 3), 1, 16, 4, 4), ((3, 3), 1, 32, 9, 6), ((3, 3), 2, 16, 17, 2), ((2, 2), 1, 48, 5, 4),
+    ((5, 5), 2, 16, 11, 4), ((3, 4), 3, 16, 16, 2), ((7, 7), 1, 16, 8, 2), ((3, 3), 1, 16, 33, 2),
+    ((3, 3), 2, 64, 7, 2), ((3, 3), 1, 16, 19, 4),
+]  # fmt: skip
+
+
+def overlapping(n: int, apart: bool, rounding: str) -> Graph:
+    """Windows of vectors of channels, which share columns; every third reaches far over the edges."""
+    kernel, stride, depth, width, channels = OVERLAPPING[n]
+    kh, kw = kernel
+    net = Net((5, width, depth), n, rounding)
+    padding = (kh - 1, kh - 1, kw - 1, kw - 1) if n % 3 == 0 else None
+    y = net.conv("x", channels, kernel, (stride, stride), padding, relu=n % 2 == 0)
+    return net.graph(net.depthwise(y, (3, 3)) if apart else y)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_overlapping(apart: bool, tmp_path: Path) -> None:
+    graphs = [overlapping(n, apart, ("double", "float32_even")[n % 2]) for n in range(len(OVERLAPPING))]
+    kernels = lower(join(graphs), load_target("cortex-m55")).kernels.values()
+    assert [kernel.template for kernel in kernels].count("dense_overlap") == len(OVERLAPPING)
     climb(join(graphs), tmp_path, rungs=("cortex-m55", "cortex-m55 -DNET_NO_ASM"))
 
 
