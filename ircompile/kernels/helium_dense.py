@@ -117,8 +117,8 @@ def dense_key(
     """
     key: Key = {"lanes": recipe.lanes, "coding": coding, "depth": 0, "tile": 0, "rest": False, "apart": apart}
     key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR, "pieces": None, "looped": (), "odd": False}
-    looped = not coding.nibbles and can_loop(depth, recipe.lanes) and count >= 4
-    if apart and count >= 4 and depth <= RESIDENT_DEPTH or looped and is_worth(channels, count, depth):
+    looped = not coding.nibbles and can_loop(depth, recipe.lanes) and count >= 4 and channels > 1
+    if apart and count >= 4 and depth <= RESIDENT_DEPTH or looped and often and is_worth(channels, count, depth):
         key |= {"mode": "resident", "depth": depth, "tail": False, "whole": False, "odd": channels % 2 > 0}
         return key | {"looped": loop_of(depth, apart, recipe.lanes) if looped else ()}
     of: Of = "pixels" if apart and count >= 4 else "channels"
@@ -133,7 +133,7 @@ def dense_key(
 
 def is_worth(channels: int, count: int, depth: int) -> bool:
     """Whether filters in registers take fewer instructions than tiles of three pixels by four channels."""
-    tiles = -(-channels // 4) * (14 + -(-count // 3) * 57)
+    tiles = -(-channels // 4) * (14 + -(-count // 3) * (57 if depth <= VECTOR else 86))
     return row_instructions(channels, count, depth) < tiles
 
 
