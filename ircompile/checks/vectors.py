@@ -77,6 +77,8 @@ def vector_dense(op: Convolution, site: Site, packed: Packed) -> Layer:
     if key["mode"] == "channels":
         rows = rows.reshape(-1, words, FOUR).transpose(0, 2, 1)
     rows = rows.reshape(-1, words)
+    if key["mode"] == "pixel":
+        return _lanes(site, packed, _of_groups(rows, channels, key), stored.reshape(channels, taps))
     if key["mode"] == "resident":
         return _lanes(site, packed, rows, _resident(stored, channels, taps, nibbles))
     passes = _passes(key)
@@ -109,6 +111,18 @@ def vector_overlap(op: Convolution, site: Site, packed: Packed) -> Layer:
     stored = stored.reshape(site.output.channels // 2, -1, height, len(taps), 2, VECTOR).transpose(0, 4, 2, 3, 1, 5)
     weights = stored[:, :, :, np.argsort(taps)]
     return _lanes(site, packed, rows, weights.reshape(site.output.channels, -1))
+
+
+def _of_groups(blocks: Array, channels: int, key: Mapping[str, object]) -> Array:
+    """Words by channel, of groups in an order of theirs: the last group ends with the last channel."""
+    group = cast("tuple[int, ...]", key["group"])
+    words = cast(Lanes, key["lanes"]).words
+    fours = blocks.reshape(-1, words, FOUR).transpose(0, 2, 1).reshape(-1, len(group), words)
+    rows = np.zeros((channels, words), blocks.dtype)
+    for number, some in enumerate(fours):
+        first = min(number * len(group), channels - len(group))
+        rows[first + np.array(group)] = some
+    return rows
 
 
 def _unblocked(stored: Array, passes: tuple[tuple[int, ...], ...], taps: int, nibbles: bool, vector: int) -> Array:

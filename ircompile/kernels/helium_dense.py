@@ -11,9 +11,10 @@ from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.helium_blocks import IN_REACH
 from ircompile.kernels.helium_narrow import choose_rows, reads_rows
 from ircompile.kernels.helium_overlap import choose_overlap, overlaps
+from ircompile.kernels.helium_pixel import can_hold, group_lines, group_of, pixel_instructions, spare
 from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
 from ircompile.kernels.helium_resident import can_loop, loop_of, row_instructions
-from ircompile.kernels.helium_tile import Of, can_unroll, tile_of
+from ircompile.kernels.helium_tile import UNROLLED, Of, can_unroll, tile_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import INT8
@@ -79,6 +80,8 @@ def pack_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     if coding.nibbles and key["mode"] != "resident":
         recipe, correction = sixteenfold(recipe, correction)
     words = recipe.blocks(correction) if key["mode"] == "channels" else recipe.rows(correction)
+    if key["mode"] == "pixel":
+        words = in_groups(words, depth)
     if key["mode"] == "pixels":
         words = np.pad(words, ((0, -len(words) % int(str(key["tile"]))), (0, 0)))
     arrays = {"weights": interleaved(flat, key), "requant": words}
@@ -116,11 +119,23 @@ def dense_key(
     `often`: a function of this depth alone is worth its bytes.
     """
     key: Key = {"lanes": recipe.lanes, "coding": coding, "depth": 0, "tile": 0, "rest": False, "apart": apart}
-    key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR, "pieces": None, "looped": (), "odd": False}
+    key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR, "pieces": None, "lines": (), "odd": False}
+    ways = {"channels": tile_instructions(channels, count, depth)}
     looped = not coding.nibbles and can_loop(depth, recipe.lanes) and count >= 4 and channels > 1
-    if apart and count >= 4 and depth <= RESIDENT_DEPTH or looped and often and is_worth(channels, count, depth):
-        key |= {"mode": "resident", "depth": depth, "tail": False, "whole": False, "odd": channels % 2 > 0}
-        return key | {"looped": loop_of(depth, apart, recipe.lanes) if looped else ()}
+    if looped and often:
+        ways["resident"] = row_instructions(channels, count, depth)
+    if not apart and not coding.nibbles and often and can_hold(depth, channels, recipe.lanes):
+        ways["pixel"] = count * pixel_instructions(channels, depth, recipe.lanes)
+    best = min(ways, key=ways.__getitem__)
+    own = {"depth": depth, "tail": False, "whole": False}
+    if best == "resident" or (apart and count >= 4 and depth <= RESIDENT_DEPTH):
+        lines = loop_of(depth, apart, recipe.lanes) if looped else ()
+        return key | own | {"mode": "resident", "odd": channels % 2 > 0, "lines": lines}
+    if best == "pixel":
+        group = group_of(depth)
+        lines = tuple(group_lines(depth, recipe.lanes))
+        key |= own | {"mode": best, "group": group, "lines": lines, "ahead": spare(depth, recipe.lanes)}
+        return key | {"rest": channels % len(group) > 0}
     of: Of = "pixels" if apart and count >= 4 else "channels"
     tile = best_tile(channels if of == "pixels" else count)
     if coding.nibbles:
@@ -131,10 +146,19 @@ def dense_key(
     return key | {"mode": of, "tile": tile, "rest": of == "channels" and channels % 4 > 0}
 
 
-def is_worth(channels: int, count: int, depth: int) -> bool:
-    """Whether filters in registers take fewer instructions than tiles of three pixels by four channels."""
-    tiles = -(-channels // 4) * (14 + -(-count // 3) * (57 if depth <= VECTOR else 86))
-    return row_instructions(channels, count, depth) < tiles
+def tile_instructions(channels: int, count: int, depth: int) -> int:
+    """Instructions of a row in tiles of three pixels by four channels."""
+    looped = 46 + 24 * (depth // VECTOR) + 32 * (depth % VECTOR > 0)
+    tile = 57 if depth <= VECTOR else 86 if depth <= UNROLLED else looped
+    return -(-channels // 4) * (14 + -(-count // 3) * tile)
+
+
+def in_groups(words: Array, depth: int) -> Array:
+    """int32 (groups, k, 4) of words (C, k): of four channels, or of eight by turns; the last may come again."""
+    group = np.array(group_of(depth))
+    firsts = np.minimum(np.arange(0, len(words), len(group)), len(words) - len(group))
+    ordered = words[firsts[:, np.newaxis] + group].reshape(-1, 4, words.shape[1])
+    return np.ascontiguousarray(ordered.transpose(0, 2, 1))
 
 
 def interleaved(flat: Array, key: Key, vector: int = VECTOR) -> Array:
@@ -144,11 +168,13 @@ def interleaved(flat: Array, key: Key, vector: int = VECTOR) -> Array:
     next channel.
     """
     nibbles = isinstance(coding := key["coding"], WeightCoding) and coding.nibbles
+    if key["mode"] == "pixel":
+        return flat
     if key["mode"] == "resident":
         if nibbles:
             last = flat[-1:] if len(flat) % 2 else flat[:0]  # an odd channel stands beside itself
             flat = two_a_byte(np.concatenate([flat, last])[np.newaxis])[0]
-        return np.pad(flat.reshape(-1), (8, 0)) if key["depth"] == 8 and not key["looped"] else flat
+        return np.pad(flat.reshape(-1), (8, 0)) if key["depth"] == 8 and not key["lines"] else flat
     tile = 4 if key["mode"] == "channels" else int(str(key["tile"]))
     passes: tuple[tuple[int, ...], ...] = ((0, 2), (1, 3))
     if key["mode"] == "pixels":

@@ -1,7 +1,7 @@
 """The assembly of dot products with filters of up to 32 codes in registers: two channels of a row, codes and all.
 
-A turn is four pixels. Beyond a depth of 16 a second vector has the last 16 codes, and filters are zero where the first
-has been; multipliers and offsets then have no registers of their own.
+A turn is four pixels. Beyond a depth of 16 a second vector has the last 16 codes, and filters are zero where the
+first has been; multipliers and offsets then have no registers of their own.
 """
 
 from __future__ import annotations

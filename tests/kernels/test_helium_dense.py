@@ -10,6 +10,8 @@ from nets import Net
 
 from ircompile.ir.graph import Graph
 from ircompile.kernels import helium_dense
+from ircompile.pipeline import build
+from ircompile.target import load_target
 
 pytestmark = pytest.mark.toolchain
 DEPTHS = (1, 2, 5, 8, 15, 16, 17, 24, 31, 32, 33, 48, 63)
@@ -31,6 +33,10 @@ FEW = [
     (27, 5, 7),
     (32, 2, 4),
 ]
+IN_REGISTERS = [
+    (16, 9, 3), (17, 8, 5), (33, 9, 5), (48, 8, 4), (63, 17, 3), (64, 11, 2), (80, 5, 3), (96, 4, 1), (90, 7, 2),
+    (40, 8, 2), (8, 5, 9), (16, 6, 12), (24, 4, 8), (32, 3, 13),
+]  # fmt: skip
 ALL = [
     (depth, CHANNELS[(3 * n + i) % len(CHANNELS)], WIDTHS[(n + 2 * i) % len(WIDTHS)])
     for n, depth in enumerate(DEPTHS)
@@ -51,6 +57,17 @@ def test_few(rounding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(helium_dense, "WORTH_UNROLLING", 0 if rounding == "double" else 10**9)
     graphs = [pointwise(*size, n % 5 < 3, rounding, n) for n, size in enumerate(FEW)]
     climb(join(graphs), tmp_path, rungs=("cortex-m55", "cortex-m55 -DNET_NO_ASM"))
+
+
+@pytest.mark.parametrize("rounding", ["double", "single"])
+def test_in_registers(rounding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pixel, or the filters of two channels, in registers."""
+    monkeypatch.setattr(helium_dense, "WORTH_UNROLLING", 0)
+    graphs = [pointwise(*size, False, rounding, n) for n, size in enumerate(IN_REGISTERS)]
+    graph = join(graphs)
+    packed = build(graph, load_target("cortex-m55"), "net").program.packed
+    assert {one.key.get("mode") for one in packed.values()} >= {"pixel", "resident"}
+    climb(graph, tmp_path, rungs=("cortex-m55", "cortex-m55 -DNET_NO_ASM"))
 
 
 @pytest.mark.slow
