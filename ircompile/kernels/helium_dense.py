@@ -21,6 +21,7 @@ from ircompile.qtype import INT8
 
 RESIDENT_DEPTH = 32  # two vectors a filter, of two channels
 WORTH_UNROLLING = 150_000  # multiply-accumulates of a layer that is worth the bytes of a function of its depth
+WORTH_SAVING = 5_000  # instructions of a layer that are worth such a function beside the one of tiles
 MOST_ROWS = 7  # of a window, to each of which there is a pointer
 POINTWISE = ops.Window((1, 1))
 VECTOR = 16
@@ -75,8 +76,8 @@ def pack_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     pointwise = context.kernel.call == "map" or op.window == POINTWISE
     depth, width = flat.shape[1], site.output.width
     count = width if pointwise else windows(op, site)
-    often = op.macs(site) >= WORTH_UNROLLING
-    key = dense_key(recipe, depth, count, len(flat), apart, coding, often)
+    calls = -(-width // count) * site.output.height
+    key = dense_key(recipe, depth, count, len(flat), apart, coding, calls)
     if coding.nibbles and key["mode"] != "resident":
         recipe, correction = sixteenfold(recipe, correction)
     words = recipe.blocks(correction) if key["mode"] == "channels" else recipe.rows(correction)
@@ -112,20 +113,22 @@ def sixteenfold(recipe: VectorRecipe, correction: Array) -> tuple[VectorRecipe, 
 
 
 def dense_key(
-    recipe: VectorRecipe, depth: int, count: int, channels: int, apart: bool, coding: WeightCoding, often: bool
+    recipe: VectorRecipe, depth: int, count: int, channels: int, apart: bool, coding: WeightCoding, calls: int
 ) -> Key:
-    """The template parameters of dot products of `count` pixels at once: see helium_dense.j2.
+    """The template parameters of dot products of `count` pixels at once, `calls` times: see helium_dense.j2.
 
-    `often`: a function of this depth alone is worth its bytes.
+    A function of one depth alone must be worth its bytes.
     """
+    often = calls * count * channels * depth >= WORTH_UNROLLING
     key: Key = {"lanes": recipe.lanes, "coding": coding, "depth": 0, "tile": 0, "rest": False, "apart": apart}
     key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR, "pieces": None, "lines": (), "odd": False}
-    ways = {"channels": tile_instructions(channels, count, depth)}
     looped = not coding.nibbles and can_loop(depth, recipe.lanes) and count >= 4 and channels > 1
-    if looped and often:
-        ways["resident"] = row_instructions(channels, count, depth)
-    if not apart and not coding.nibbles and often and can_hold(depth, channels, recipe.lanes):
-        ways["pixel"] = count * pixel_instructions(channels, depth, recipe.lanes)
+    shared = not (often and can_unroll("channels", depth))
+    ways = {"channels": calls * tile_instructions(channels, count, depth) - WORTH_SAVING * shared}
+    if looped:
+        ways["resident"] = calls * row_instructions(channels, count, depth)
+    if not apart and not coding.nibbles and can_hold(depth, channels, recipe.lanes):
+        ways["pixel"] = calls * count * pixel_instructions(channels, depth, recipe.lanes)
     best = min(ways, key=ways.__getitem__)
     own = {"depth": depth, "tail": False, "whole": False}
     if best == "resident" or (apart and count >= 4 and depth <= RESIDENT_DEPTH):
@@ -134,8 +137,7 @@ def dense_key(
     if best == "pixel":
         group = group_of(depth)
         lines = tuple(group_lines(depth, recipe.lanes))
-        key |= own | {"mode": best, "group": group, "lines": lines, "ahead": spare(depth, recipe.lanes)}
-        return key | {"rest": channels % len(group) > 0}
+        return key | own | {"mode": best, "group": group, "lines": lines, "ahead": spare(depth, recipe.lanes)}
     of: Of = "pixels" if apart and count >= 4 else "channels"
     tile = best_tile(channels if of == "pixels" else count)
     if coding.nibbles:

@@ -1,7 +1,7 @@
 """The assembly of dot products of one pixel, whose codes are in registers, with the filters of all channels.
 
-Each vector of a filter is loaded once and multiplied once: that are more loads than in a tile of pixels by channels,
-with little around them. The last vector of a filter has its last 16 codes; the pixel's is zero where they come again.
+Each vector of a filter is loaded once and multiplied once: more loads than a tile of pixels by channels has, with
+little around them. The last vector of a filter has its last 16 codes; the pixel's is zero where they come again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def pixel_instructions(channels: int, depth: int, lanes: Lanes) -> int:
     """Instructions of a pixel."""
     size = len(group_of(depth))
     each = len(group_lines(depth, lanes))
-    return 14 + vectors_of(depth) + -(-channels // size) * each + (12 if channels % size else 0)
+    return 16 + vectors_of(depth) + -(-channels // size) * each + (12 if channels % size else 0)
 
 
 def group_lines(depth: int, lanes: Lanes) -> list[str]:
