@@ -78,7 +78,9 @@ def vector_dense(op: Convolution, site: Site, packed: Packed) -> Layer:
         rows = rows.reshape(-1, words, FOUR).transpose(0, 2, 1)
     rows = rows.reshape(-1, words)
     if key["mode"] == "pixel":
-        return _lanes(site, packed, _of_groups(rows, channels, key), stored.reshape(channels, taps))
+        eights = rows.reshape(-1, words, FOUR).transpose(0, 2, 1).reshape(-1, words)
+        rows = _by_channel(eights, channels, cast("tuple[int, ...]", key["group"]))
+        return _lanes(site, packed, rows, stored.reshape(channels, taps))
     if key["mode"] == "resident":
         return _lanes(site, packed, rows, _resident(stored, channels, taps, nibbles))
     passes = _passes(key)
@@ -86,7 +88,10 @@ def vector_dense(op: Convolution, site: Site, packed: Packed) -> Layer:
     groups, bytes_each = -(-channels // size), -(-size // 2) if nibbles else size
     blocks = stored.reshape(groups, bytes_each * taps)
     weights = _unblocked(blocks, passes, taps, nibbles, VECTOR // site.inputs[0].itemsize)
-    return _lanes(site, packed, rows, weights.reshape(-1, taps), NIBBLE_BITS if nibbles else 0)
+    weights = weights.reshape(-1, taps)
+    if key["mode"] == "channels" and not key["rest"]:
+        rows, weights = (_by_channel(values, channels, (0, 1, 2, 3)) for values in (rows, weights))
+    return _lanes(site, packed, rows, weights, NIBBLE_BITS if nibbles else 0)
 
 
 def vector_rows(op: Convolution, site: Site, packed: Packed) -> Layer:
@@ -113,15 +118,11 @@ def vector_overlap(op: Convolution, site: Site, packed: Packed) -> Layer:
     return _lanes(site, packed, rows, weights.reshape(site.output.channels, -1))
 
 
-def _of_groups(blocks: Array, channels: int, key: Mapping[str, object]) -> Array:
-    """Words by channel, of groups in an order of theirs: the last group ends with the last channel."""
-    group = cast("tuple[int, ...]", key["group"])
-    words = cast(Lanes, key["lanes"]).words
-    fours = blocks.reshape(-1, words, FOUR).transpose(0, 2, 1).reshape(-1, len(group), words)
-    rows = np.zeros((channels, words), blocks.dtype)
-    for number, some in enumerate(fours):
-        first = min(number * len(group), channels - len(group))
-        rows[first + np.array(group)] = some
+def _by_channel(values: Array, channels: int, group: tuple[int, ...]) -> Array:
+    """Values by channel, of groups in an order of theirs: the last group ends with the last channel, and counts."""
+    rows = np.zeros((channels, values.shape[1]), values.dtype)
+    for number, some in enumerate(values.reshape(-1, len(group), values.shape[1])):
+        rows[min(number * len(group), channels - len(group)) + np.array(group)] = some
     return rows
 
 

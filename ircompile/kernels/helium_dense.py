@@ -11,7 +11,7 @@ from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.helium_blocks import IN_REACH
 from ircompile.kernels.helium_narrow import choose_rows, reads_rows
 from ircompile.kernels.helium_overlap import choose_overlap, overlaps
-from ircompile.kernels.helium_pixel import can_hold, group_lines, group_of, pixel_instructions, spare
+from ircompile.kernels.helium_pixel import FOUR, can_hold, group_lines, group_of, pixel_instructions, spare
 from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
 from ircompile.kernels.helium_resident import can_loop, loop_of, row_instructions
 from ircompile.kernels.helium_tile import UNROLLED, Of, can_unroll, tile_of
@@ -81,8 +81,9 @@ def pack_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     if coding.nibbles and key["mode"] != "resident":
         recipe, correction = sixteenfold(recipe, correction)
     words = recipe.blocks(correction) if key["mode"] == "channels" else recipe.rows(correction)
-    if key["mode"] == "pixel":
-        words = in_groups(words, depth)
+    if key["mode"] == "pixel" or (key["mode"] == "channels" and not key["rest"]):
+        group = group_of(depth) if key["mode"] == "pixel" else FOUR
+        words = in_groups(recipe.rows(correction), group)
     if key["mode"] == "pixels":
         words = np.pad(words, ((0, -len(words) % int(str(key["tile"]))), (0, 0)))
     arrays = {"weights": interleaved(flat, key), "requant": words}
@@ -145,7 +146,8 @@ def dense_key(
     else:
         unrolled = often and can_unroll(of, depth)
         key |= {"pieces": tile_of(of, tile, depth, unrolled), "depth": depth if unrolled else 0}
-    return key | {"mode": of, "tile": tile, "rest": of == "channels" and channels % 4 > 0}
+    again = tile > 1 and channels > 4 and not coding.nibbles  # the last four channels, where some are left over
+    return key | {"mode": of, "tile": tile, "rest": of == "channels" and channels % 4 > 0 and not again}
 
 
 def tile_instructions(channels: int, count: int, depth: int) -> int:
@@ -155,19 +157,23 @@ def tile_instructions(channels: int, count: int, depth: int) -> int:
     return -(-channels // 4) * (14 + -(-count // 3) * tile)
 
 
-def in_groups(words: Array, depth: int) -> Array:
-    """int32 (groups, k, 4) of words (C, k): of four channels, or of eight by turns; the last may come again."""
-    group = np.array(group_of(depth))
-    firsts = np.minimum(np.arange(0, len(words), len(group)), len(words) - len(group))
-    ordered = words[firsts[:, np.newaxis] + group].reshape(-1, 4, words.shape[1])
+def in_groups(words: Array, group: tuple[int, ...]) -> Array:
+    """int32 (groups, k, 4) of words (C, k): of four channels, or of eight by turns."""
+    ordered = words[groups(len(words), group)].reshape(-1, 4, words.shape[1])
     return np.ascontiguousarray(ordered.transpose(0, 2, 1))
+
+
+def groups(channels: int, group: tuple[int, ...]) -> Array:
+    """The channels of each group, in its order: the last group ends with the last channel."""
+    firsts = np.minimum(np.arange(0, channels, len(group)), channels - len(group))
+    return np.asarray(firsts[:, np.newaxis] + np.array(group))
 
 
 def interleaved(flat: Array, key: Key, vector: int = VECTOR) -> Array:
     """Filters (C, K) in the order of the tiles, `vector` codes of each channel of a pass and then of it again.
 
-    Channels that are missing to the last tile are zero. In 4 bits the upper half of a byte is that of the pass's
-    next channel.
+    Channels that are missing to the last tile are zero, or, without a rest, it has the last four. In 4 bits the
+    upper half of a byte is that of the pass's next channel.
     """
     nibbles = isinstance(coding := key["coding"], WeightCoding) and coding.nibbles
     if key["mode"] == "pixel":
@@ -185,6 +191,8 @@ def interleaved(flat: Array, key: Key, vector: int = VECTOR) -> Array:
         passes = ((0, 2, 1, 3),)
     whole = flat.shape[1] // vector * vector
     padded = np.pad(flat, ((0, -len(flat) % tile), (0, 0))).reshape(-1, tile, flat.shape[1])
+    if key["mode"] == "channels" and not key["rest"]:
+        padded = flat[groups(len(flat), FOUR)]
     parts = []
     for channels in passes:
         some = padded[:, channels]
