@@ -13,15 +13,16 @@ from ircompile.kernels.helium_narrow import choose_rows, reads_rows
 from ircompile.kernels.helium_overlap import choose_overlap, overlaps
 from ircompile.kernels.helium_pixel import FOUR, can_hold, group_lines, group_of, pixel_instructions, spare
 from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
-from ircompile.kernels.helium_resident import can_loop, loop_of, row_instructions
+from ircompile.kernels.helium_resident import can_loop, loop_of, own_words, row_instructions
 from ircompile.kernels.helium_tile import UNROLLED, Of, can_unroll, tile_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
+from ircompile.kernels.requantize.form import Lanes
 from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import INT8
 
 RESIDENT_DEPTH = 32  # two vectors a filter, of two channels
 WORTH_UNROLLING = 150_000  # multiply-accumulates of a layer that is worth the bytes of a function of its depth
-WORTH_SAVING = 5_000  # instructions of a layer that are worth such a function beside the one of tiles
+WORTH_SAVING = 2000  # multiply-accumulates of the network, for one instruction of which there is another function
 MOST_ROWS = 7  # of a window, to each of which there is a pointer
 POINTWISE = ops.Window((1, 1))
 VECTOR = 16
@@ -77,7 +78,9 @@ def pack_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     depth, width = flat.shape[1], site.output.width
     count = width if pointwise else windows(op, site)
     calls = -(-width // count) * site.output.height
-    key = dense_key(recipe, depth, count, len(flat), apart, coding, calls)
+    key = dense_key(
+        recipe, depth, count, len(flat), apart, coding, calls, context.plan.graph.macs() // WORTH_SAVING
+    )
     if coding.nibbles and key["mode"] != "resident":
         recipe, correction = sixteenfold(recipe, correction)
     words = recipe.blocks(correction) if key["mode"] == "channels" else recipe.rows(correction)
@@ -114,27 +117,35 @@ def sixteenfold(recipe: VectorRecipe, correction: Array) -> tuple[VectorRecipe, 
 
 
 def dense_key(
-    recipe: VectorRecipe, depth: int, count: int, channels: int, apart: bool, coding: WeightCoding, calls: int
+    recipe: VectorRecipe,
+    depth: int,
+    count: int,
+    channels: int,
+    apart: bool,
+    coding: WeightCoding,
+    calls: int,
+    worth: int,
 ) -> Key:
     """The template parameters of dot products of `count` pixels at once, `calls` times: see helium_dense.j2.
 
-    A function of one depth alone must be worth its bytes.
+    A function of one depth alone, beside one of all depths, must save as many instructions as its bytes are `worth`.
     """
     often = calls * count * channels * depth >= WORTH_UNROLLING
     key: Key = {"lanes": recipe.lanes, "coding": coding, "depth": 0, "tile": 0, "rest": False, "apart": apart}
     key |= {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR, "pieces": None, "lines": (), "odd": False}
     looped = not coding.nibbles and can_loop(depth, recipe.lanes) and count >= 4 and channels > 1
     shared = not (often and can_unroll("channels", depth))
-    ways = {"channels": calls * tile_instructions(channels, count, depth) - WORTH_SAVING * shared}
+    ways = {"channels": calls * tile_instructions(channels, count, depth, recipe.lanes) - worth * shared}
     if looped:
-        ways["resident"] = calls * row_instructions(channels, count, depth)
+        ways["resident"] = calls * row_instructions(channels, count, depth, recipe.lanes)
     if not apart and not coding.nibbles and can_hold(depth, channels, recipe.lanes):
         ways["pixel"] = calls * count * pixel_instructions(channels, depth, recipe.lanes)
     best = min(ways, key=ways.__getitem__)
-    own = {"depth": depth, "tail": False, "whole": False}
+    own: Key = {"depth": depth, "tail": False, "whole": False}
     if best == "resident" or (apart and count >= 4 and depth <= RESIDENT_DEPTH):
         lines = loop_of(depth, apart, recipe.lanes) if looped else ()
-        return key | own | {"mode": "resident", "odd": channels % 2 > 0, "lines": lines}
+        own |= {"odd": channels % 2 > 0, "own_words": own_words(depth, recipe.lanes)}
+        return key | own | {"mode": "resident", "lines": lines}
     if best == "pixel":
         group = group_of(depth)
         lines = tuple(group_lines(depth, recipe.lanes))
@@ -150,11 +161,15 @@ def dense_key(
     return key | {"mode": of, "tile": tile, "rest": of == "channels" and channels % 4 > 0 and not again}
 
 
-def tile_instructions(channels: int, count: int, depth: int) -> int:
-    """Instructions of a row in tiles of three pixels by four channels."""
-    looped = 46 + 24 * (depth // VECTOR) + 32 * (depth % VECTOR > 0)
-    tile = 57 if depth <= VECTOR else 86 if depth <= UNROLLED else looped
-    return -(-channels // 4) * (14 + -(-count // 3) * tile)
+def tile_instructions(channels: int, count: int, depth: int, lanes: Lanes) -> int:
+    """Instructions of a row in tiles of some pixels by four channels: loops, or turns written out."""
+    size = best_tile(count)
+    turn, last, around = {1: (10, 14, 28), 2: (18, 26, 37), 3: (24, 32, 46)}[size]
+    tile = around + turn * (depth // VECTOR) + last * (depth % VECTOR > 0)
+    if depth <= UNROLLED:
+        tile = around + 4 * size + turn * -(-depth // VECTOR) - 16 + 6 * (depth < VECTOR)
+    form = (lanes.extra > 0) + 2 * lanes.kink + (lanes.shift is None)
+    return -(-channels // 4) * (14 + -(-count // size) * (tile + size * form))
 
 
 def in_groups(words: Array, group: tuple[int, ...]) -> Array:

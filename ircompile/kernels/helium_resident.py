@@ -17,13 +17,19 @@ PIXELS = 4
 
 def can_loop(depth: int, lanes: Lanes) -> bool:
     """Whether there are registers for all that a turn needs."""
-    line = lanes.kind == "line" and lanes.shift is not None and not lanes.kink
-    return line and depth <= DEEPEST and (lanes.low, lanes.high) == (-128, 127)
+    return lanes.kind == "line" and depth <= DEEPEST and (lanes.low, lanes.high) == (-128, 127)
 
 
-def row_instructions(channels: int, pixels: int, depth: int) -> int:
+def own_words(depth: int, lanes: Lanes) -> int:
+    """How many words of a channel have registers: all where a filter has one, else its bias if words are few."""
+    if lanes.shift is None or lanes.kink:
+        return 0
+    return lanes.words if depth <= VECTOR else 1
+
+
+def row_instructions(channels: int, pixels: int, depth: int, lanes: Lanes) -> int:
     """Instructions of a row: two channels at a time, whose words and filters come first."""
-    turn = 42 if depth > VECTOR else 26 + (depth < VECTOR)
+    turn = len(loop_of(depth, False, lanes)) - 1
     return -(-channels // 2) * (30 + -(-pixels // PIXELS) * turn)
 
 
@@ -55,17 +61,26 @@ def _pixel(depth: int, pixel: int) -> Iterator[str]:
 
 
 def _line(i: int, depth: int, lanes: Lanes) -> Iterator[str]:
-    """The sums of a channel times its multiplier, and the offset."""
-    high = f"vq{'r' * lanes.rounded}dml"
-    if lanes.extra:
-        yield f"vshl.i32 %q[sum_{i}], %q[sum_{i}], #{lanes.extra}"
-    yield f"vadd.i32 %q[sum_{i}], %q[sum_{i}], %[bias_{i}]"
-    if depth <= VECTOR:
-        yield f"{high}ash.s32 %q[sum_{i}], %q[multiplier_{i}], %[offset_{i}]"
+    """The sums of a channel times its multiplier, and the offset; a kink's signs are where codes of pixels were."""
+    vector, high = f"%q[sum_{i}]", f"vq{'r' * lanes.rounded}d"
+    at, own = 4 * lanes.words * i, own_words(depth, lanes)
+    yield from [] if own else [f"ldrd %[a_{i}], %[b_{i}], [%[words], #{at}]"]
+    yield f"vadd.i32 {vector}, {vector}, {f'%[bias_{i}]' if own else f'%[a_{i}]'}"
+    yield from [f"vshl.i32 {vector}, {vector}, #{lanes.extra}"] * (lanes.extra > 0)
+    if own == lanes.words:
+        yield f"{high}mlash.s32 {vector}, %q[multiplier_{i}], %[offset_{i}]"
         return
-    yield f"ldrd %[a_{i}], %[b_{i}], [%[words], #{4 + 4 * lanes.words * i}]"
-    yield f"vq{'r' * lanes.rounded}dmulh.s32 %q[sum_{i}], %q[sum_{i}], %[a_{i}]"
-    yield f"vadd.i32 %q[sum_{i}], %q[sum_{i}], %[b_{i}]"
+    yield from [f"vshr.s32 %q[v], {vector}, #31"] * lanes.kink
+    multiplier, offset = ("a", "b") if own else ("b", "a")
+    yield from [f"ldrd %[a_{i}], %[b_{i}], [%[words], #{at + 4}]"] * own
+    yield f"{high}mulh.s32 {vector}, {vector}, %[{multiplier}_{i}]"
+    if lanes.shift is None:
+        yield f"ldrd %[a_{i}], %[b_{i}], [%[words], #{at + 8}]"
+    elif not own:
+        yield f"ldr %[a_{i}], [%[words], #{at + 8}]"
+    yield f"vadd.i32 {vector}, {vector}, %[{offset}_{i}]"
+    yield from [f"vadd.i32 {vector}, {vector}, %q[v]"] * lanes.kink
+    yield from [f"vshl.s32 {vector}, %[b_{i}]"] * (lanes.shift is None)
 
 
 def _stores(apart: bool, lanes: Lanes) -> Iterator[str]:

@@ -62,7 +62,7 @@ def test_few(rounding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("rounding", ["double", "single"])
 def test_in_registers(rounding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pixel, or the filters of two channels, in registers."""
-    monkeypatch.setattr(helium_dense, "WORTH_SAVING", 0)
+    monkeypatch.setattr(helium_dense, "WORTH_SAVING", 10**9)
     graphs = [pointwise(*size, False, rounding, n) for n, size in enumerate(IN_REGISTERS)]
     graph = join(graphs)
     packed = build(graph, load_target("cortex-m55"), "net").program.packed
