@@ -128,7 +128,7 @@ def dense_key(
 ) -> Key:
     """The template parameters of dot products of `count` pixels at once, `calls` times: see helium_dense.j2.
 
-    A function of one depth alone, beside one of all depths, must save as many instructions as its bytes are `worth`.
+    Beside a function of all depths, one of this depth must save as many instructions as its bytes are `worth`.
     """
     often = calls * count * channels * depth >= WORTH_UNROLLING
     key: Key = {"lanes": recipe.lanes, "coding": coding, "depth": 0, "tile": 0, "rest": False, "apart": apart}
