@@ -6,8 +6,6 @@ A turn takes 16 codes of each column that four pixels see of a row, and of two f
 even registers, which is why the loop counts in an odd one. Vectors hold four pixels of a channel.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -4,8 +4,6 @@ Each vector of a filter is loaded once and multiplied once: more loads than a ti
 little around them. The last vector of a filter has its last 16 codes; the pixel's is zero where they come again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from ircompile.kernels.requantize.form import Lanes

@@ -4,8 +4,6 @@ A turn is four pixels. Beyond a depth of 16 a second vector has the last 16 code
 first has been; multipliers and offsets then have no registers of their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from ircompile.kernels.requantize.form import Lanes
