@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x7af3b883u
+#if ELEMENTWISE_BUILD != 0x9171143fu
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -46,15 +46,15 @@
 #define ELEMENTWISE_HOOK(layer, phase)
 #endif
 
-extern const int8_t elementwise_conv0_weights[48];
-extern const int32_t elementwise_conv0_requant[32];
+extern const int8_t elementwise_conv0_weights[36];
+extern const int32_t elementwise_conv0_requant[24];
 extern const int32_t elementwise_mean1_requant[4];
 extern const int8_t elementwise_conv2_weights[48];
 extern const int32_t elementwise_conv2_requant[32];
 extern const int8_t elementwise_table3_table[256];
 extern const int32_t elementwise_mul4_requant[3];
-extern const int8_t elementwise_conv5_weights[48];
-extern const int32_t elementwise_conv5_requant[32];
+extern const int8_t elementwise_conv5_weights[36];
+extern const int32_t elementwise_conv5_requant[24];
 extern const int8_t elementwise_prelu6_alpha[6];
 
 /* Small functions are part of their callers; without optimization they are functions, for the debugger to step into. */
@@ -240,7 +240,6 @@ ELEMENTWISE_INLINE int8_t *elementwise_row(int8_t *arena, const struct elementwi
 struct elementwise_dense_layer {
     int32_t count; /* of codes or pixels */
     int32_t channels_out; /* of an output pixel */
-    int32_t depth; /* codes of a dot product */
 };
 
 /* All channels c of pixels x:
@@ -248,154 +247,133 @@ struct elementwise_dense_layer {
  *   out[x][c] = requant(start[c] + sum over k of in[x][k] * weights[c][k])
  *
  * start[c], the first word of a channel's in requant, is the bias less the input's zero point times the sum of the
- * weights, moved by what the requantization needs; words of four channels stand side by side. Dot products of `count`
- * pixels with the filters of all channels, four channels a vector. */
-static void elementwise_dense_channels_2_line_kink(const int8_t *in, int8_t *out, const int8_t *weights,
-    const int32_t *requant, int32_t count, int32_t channels_out, int32_t depth)
+ * weights, moved by what the requantization needs. Dot products of `count` pixels with the filters of all channels,
+ * four pixels a vector, filters of depth 6 in registers. */
+static void elementwise_dense_resident_6_line_kink(const int8_t *in, int8_t *out, const int8_t *weights,
+    const int32_t *requant, int32_t count, int32_t channels_out)
 {
-    for (int32_t c = 0; c < channels_out; c += 4) {
+    const mve_pred16_t whole = vctp8q(6);
+    const uint16x8_t number = vidupq_n_u16(0, 1); /* two channels of a pixel, of the next */
+    const uint16x8_t places = vmlaq_n_u16(vandq_u16(number, vdupq_n_u16(1)), vshrq_n_u16(number, 1),
+        (uint16_t)channels_out);
+    for (int32_t c = 0; c < channels_out; c += 2) {
         const int32_t *const words = requant + c * 4;
-        const int32x4_t bias_w = vldrwq_s32(words);
-        const int32x4_t multiplier_w = vldrwq_s32(words + 4);
-        const int32x4_t offset_w = vldrwq_s32(words + 8);
-        const int32x4_t shift_w = vldrwq_s32(words + 12);
-        const mve_pred16_t there = vctp32q((uint32_t)(channels_out - c));
+        const int8_t *const filter = weights + c * 6;
+        const int8x16_t w0_0 = vldrbq_z_s8(filter, whole);
+        const int8x16_t w1_0 = vldrbq_z_s8(filter + 6, whole);
         const int8_t *pixel = in;
         int8_t *place = out + c;
-        for (int32_t pixels = count;;) {
-            const int8_t *w = weights + c * depth;
-            int32x4_t sum_p0, sum_p1;
+        int32_t turns = count >> 2;
+        int32_t rest = count & 3;
+        for (;;) {
 #if ELEMENTWISE_HELIUM_ASM
             {
-                /* so many that the compiler is told which */
-                register int32_t turns __asm__("lr");
-                register const int8_t *p0 __asm__("r1") = pixel;
-                register const int8_t *p1 __asm__("r3") = pixel + depth;
-                register const int8_t *filter __asm__("r9") = w;
-                register int32_t codes __asm__("r11") = depth;
-                register int32_t acc_0_0 __asm__("r0");
-                register int32_t acc_0_1 __asm__("r2");
-                register int32_t acc_1_0 __asm__("r4");
-                register int32_t acc_1_1 __asm__("r6");
-                int8x16_t v_0, v_1, v_outer;
-                __asm__("and lr, %[depth], #15\n\t"
-                    "vctp.8 lr\n\t"
-                    "vpsttt\n\t"
-                    "vldrbt.8 %q[v_0], [%[p0]]\n\t"
-                    "vldrbt.8 %q[v_1], [%[p1]]\n\t"
-                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
-                    "vmladav.s8 %[acc_0_0], %q[v_outer], %q[v_0]\n\t"
-                    "vmladav.s8 %[acc_0_1], %q[v_outer], %q[v_1]\n\t"
-                    "add %[w], %[w], lr\n\t"
+                register int32_t more __asm__("lr") = turns;
+                int32_t a_0, a_1, b_0, b_1;
+                int32x4_t sum_0, sum_1;
+                int8x16_t v;
+                __asm__ volatile("mov %[a_0], #6\n\t"
+                    "vctp.8 %[a_0]\n\t"
+                    "1:"
+                    "vldrb.8 %q[v], [%[pixel]], #6\n\t"
+                    "vmladav.s8 %[a_0], %q[v], %q[w0_0]\n\t"
+                    "vmladav.s8 %[a_1], %q[v], %q[w1_0]\n\t"
+                    "vldrb.8 %q[v], [%[pixel]], #6\n\t"
+                    "vmladav.s8 %[b_0], %q[v], %q[w0_0]\n\t"
+                    "vmladav.s8 %[b_1], %q[v], %q[w1_0]\n\t"
+                    "vmov %e[sum_0], %[a_0], %[b_0]\n\t"
+                    "vmov %e[sum_1], %[a_1], %[b_1]\n\t"
                     "vpst\n\t"
-                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
-                    "vmladav.s8 %[acc_1_0], %q[v_outer], %q[v_0]\n\t"
-                    "vmladav.s8 %[acc_1_1], %q[v_outer], %q[v_1]\n\t"
-                    "add %[w], %[w], lr\n\t"
-                    "vmov %q[sum_p0][2], %q[sum_p0][0], %[acc_0_0], %[acc_1_0]\n\t"
-                    "vmov %q[sum_p1][2], %q[sum_p1][0], %[acc_0_1], %[acc_1_1]\n\t"
-                    "and lr, %[depth], #15\n\t"
-                    "vctp.8 lr\n\t"
-                    "vpsttt\n\t"
-                    "vldrbt.8 %q[v_0], [%[p0]]\n\t"
-                    "vldrbt.8 %q[v_1], [%[p1]]\n\t"
-                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
-                    "vmladav.s8 %[acc_0_0], %q[v_outer], %q[v_0]\n\t"
-                    "vmladav.s8 %[acc_0_1], %q[v_outer], %q[v_1]\n\t"
-                    "add %[w], %[w], lr\n\t"
+                    "vldrbt.8 %q[v], [%[pixel]], #6\n\t"
+                    "vmladav.s8 %[a_0], %q[v], %q[w0_0]\n\t"
+                    "vmladav.s8 %[a_1], %q[v], %q[w1_0]\n\t"
                     "vpst\n\t"
-                    "vldrbt.8 %q[v_outer], [%[w]]\n\t"
-                    "vmladav.s8 %[acc_1_0], %q[v_outer], %q[v_0]\n\t"
-                    "vmladav.s8 %[acc_1_1], %q[v_outer], %q[v_1]\n\t"
-                    "add %[w], %[w], lr\n\t"
-                    "vmov %q[sum_p0][3], %q[sum_p0][1], %[acc_0_0], %[acc_1_0]\n\t"
-                    "vmov %q[sum_p1][3], %q[sum_p1][1], %[acc_0_1], %[acc_1_1]\n\t"
-                    "add %[p1], %[p1], lr"
-                    : [sum_p0] "=&w"(sum_p0), [sum_p1] "=&w"(sum_p1), [acc_0_0] "=&r"(acc_0_0),
-                        [acc_0_1] "=&r"(acc_0_1), [acc_1_0] "=&r"(acc_1_0), [acc_1_1] "=&r"(acc_1_1), [v_0] "=&w"(v_0),
-                        [v_1] "=&w"(v_1), [v_outer] "=&w"(v_outer), [p0] "+r"(p0), [p1] "+r"(p1), [w] "+r"(filter),
-                        "=&r"(turns)
-                    : [depth] "r"(codes)
-                    : "p0", "cc", "memory");
-                pixel = p1;
+                    "vldrbt.8 %q[v], [%[pixel]], #6\n\t"
+                    "vmladav.s8 %[b_0], %q[v], %q[w0_0]\n\t"
+                    "vmladav.s8 %[b_1], %q[v], %q[w1_0]\n\t"
+                    "vmov %f[sum_0], %[a_0], %[b_0]\n\t"
+                    "vmov %f[sum_1], %[a_1], %[b_1]\n\t"
+                    "ldrd %[a_0], %[b_0], [%[words], #0]\n\t"
+                    "vadd.i32 %q[sum_0], %q[sum_0], %[a_0]\n\t"
+                    "vshr.s32 %q[v], %q[sum_0], #31\n\t"
+                    "vqrdmulh.s32 %q[sum_0], %q[sum_0], %[b_0]\n\t"
+                    "ldrd %[a_0], %[b_0], [%[words], #8]\n\t"
+                    "vadd.i32 %q[sum_0], %q[sum_0], %[a_0]\n\t"
+                    "vadd.i32 %q[sum_0], %q[sum_0], %q[v]\n\t"
+                    "vshl.s32 %q[sum_0], %[b_0]\n\t"
+                    "ldrd %[a_1], %[b_1], [%[words], #16]\n\t"
+                    "vadd.i32 %q[sum_1], %q[sum_1], %[a_1]\n\t"
+                    "vshr.s32 %q[v], %q[sum_1], #31\n\t"
+                    "vqrdmulh.s32 %q[sum_1], %q[sum_1], %[b_1]\n\t"
+                    "ldrd %[a_1], %[b_1], [%[words], #24]\n\t"
+                    "vadd.i32 %q[sum_1], %q[sum_1], %[a_1]\n\t"
+                    "vadd.i32 %q[sum_1], %q[sum_1], %q[v]\n\t"
+                    "vshl.s32 %q[sum_1], %[b_1]\n\t"
+                    "vqmovnb.s32 %q[sum_0], %q[sum_0]\n\t"
+                    "vqmovnt.s32 %q[sum_0], %q[sum_1]\n\t"
+                    "vqmovnb.s16 %q[sum_0], %q[sum_0]\n\t"
+                    "vstrb.16 %q[sum_0], [%[place], %q[places]]\n\t"
+                    "add %[place], %[place], %[step]\n\t"
+                    "le lr, 1b"
+                    : [sum_0] "=&w"(sum_0), [sum_1] "=&w"(sum_1), [a_0] "=&Te"(a_0), [a_1] "=&Te"(a_1),
+                        [b_0] "=&Te"(b_0), [b_1] "=&Te"(b_1), [v] "=&w"(v), [pixel] "+r"(pixel), [place] "+l"(place),
+                        "+r"(more)
+                    : [step] "r"(4 * channels_out), [places] "w"(places), [words] "r"(words), [w0_0] "w"(w0_0),
+                        [w1_0] "w"(w1_0)
+                    : "p0", "memory");
             }
 #else
-            {
-                const int8_t *p0 = pixel;
-                const int8_t *p1 = pixel + depth;
-                int32_t acc_p0_0 = 0;
-                int32_t acc_p1_0 = acc_p0_0;
-                int32_t acc_p0_1 = 0;
-                int32_t acc_p1_1 = acc_p0_1;
-                {
-                    const int32_t left = depth & 15;
-                    const mve_pred16_t some = vctp8q((uint32_t)left);
-                    const int8x16_t v_0 = vldrbq_z_s8(w, some);
-                    w += left;
-                    const int8x16_t v_1 = vldrbq_z_s8(w, some);
-                    w += left;
-                    const int8x16_t v_p0 = vldrbq_z_s8(p0, some);
-                    acc_p0_0 = vmladavaq_s8(acc_p0_0, v_p0, v_0);
-                    acc_p0_1 = vmladavaq_s8(acc_p0_1, v_p0, v_1);
-                    const int8x16_t v_p1 = vldrbq_z_s8(p1, some);
-                    acc_p1_0 = vmladavaq_s8(acc_p1_0, v_p1, v_0);
-                    acc_p1_1 = vmladavaq_s8(acc_p1_1, v_p1, v_1);
-                }
-                ELEMENTWISE_PAIR_FIRST(sum_p0, 0, 2, acc_p0_0, acc_p0_1);
-                ELEMENTWISE_PAIR_FIRST(sum_p1, 0, 2, acc_p1_0, acc_p1_1);
+            for (; turns > 0; turns--) {
+                int32x4_t sum_0, sum_1;
+                const int8x16_t pixel_0_0 = vldrbq_z_s8(pixel + 0, whole);
+                const int32_t dot_0_0 = vmladavq_s8(pixel_0_0, w0_0);
+                const int32_t dot_0_1 = vmladavq_s8(pixel_0_0, w1_0);
+                const int8x16_t pixel_1_0 = vldrbq_z_s8(pixel + 6, whole);
+                const int32_t dot_1_0 = vmladavq_s8(pixel_1_0, w0_0);
+                const int32_t dot_1_1 = vmladavq_s8(pixel_1_0, w1_0);
+                const int8x16_t pixel_2_0 = vldrbq_z_s8(pixel + 12, whole);
+                const int32_t dot_2_0 = vmladavq_s8(pixel_2_0, w0_0);
+                const int32_t dot_2_1 = vmladavq_s8(pixel_2_0, w1_0);
+                const int8x16_t pixel_3_0 = vldrbq_z_s8(pixel + 18, whole);
+                const int32_t dot_3_0 = vmladavq_s8(pixel_3_0, w0_0);
+                const int32_t dot_3_1 = vmladavq_s8(pixel_3_0, w1_0);
+                const int32_t bias_0 = words[0];
+                const int32_t multiplier_0 = words[1];
+                const int32_t offset_0 = words[2];
+                const int32_t shift_0 = words[3];
+                ELEMENTWISE_PAIR_FIRST(sum_0, 0, 2, dot_0_0, dot_2_0);
+                ELEMENTWISE_PAIR(sum_0, 1, 3, dot_1_0, dot_3_0);
+                sum_0 = vaddq_n_s32(sum_0, bias_0);
+                const int32x4_t sign_sum_0 = vshrq_n_s32(sum_0, 31); /* ties of negative numbers go down */
+                sum_0 = vaddq_n_s32(vqrdmulhq_n_s32(sum_0, multiplier_0), offset_0);
+                sum_0 = vaddq_s32(sum_0, sign_sum_0);
+                sum_0 = vshlq_r_s32(sum_0, shift_0);
+                const int32_t bias_1 = (words + 4)[0];
+                const int32_t multiplier_1 = (words + 4)[1];
+                const int32_t offset_1 = (words + 4)[2];
+                const int32_t shift_1 = (words + 4)[3];
+                ELEMENTWISE_PAIR_FIRST(sum_1, 0, 2, dot_0_1, dot_2_1);
+                ELEMENTWISE_PAIR(sum_1, 1, 3, dot_1_1, dot_3_1);
+                sum_1 = vaddq_n_s32(sum_1, bias_1);
+                const int32x4_t sign_sum_1 = vshrq_n_s32(sum_1, 31); /* ties of negative numbers go down */
+                sum_1 = vaddq_n_s32(vqrdmulhq_n_s32(sum_1, multiplier_1), offset_1);
+                sum_1 = vaddq_s32(sum_1, sign_sum_1);
+                sum_1 = vshlq_r_s32(sum_1, shift_1);
+                ELEMENTWISE_NARROW_32(sum_0);
+                sum_0 = vreinterpretq_s32_s16(vqmovntq_s32(vreinterpretq_s16_s32(sum_0), sum_1));
+                ELEMENTWISE_NARROW_16(sum_0);
+                vstrbq_scatter_offset_s16(place, places, vreinterpretq_s16_s32(sum_0));
+                place += 4 * channels_out;
+                pixel += 24;
             }
-            {
-                const int8_t *p0 = pixel;
-                const int8_t *p1 = pixel + depth;
-                int32_t acc_p0_0 = 0;
-                int32_t acc_p1_0 = acc_p0_0;
-                int32_t acc_p0_1 = 0;
-                int32_t acc_p1_1 = acc_p0_1;
-                {
-                    const int32_t left = depth & 15;
-                    const mve_pred16_t some = vctp8q((uint32_t)left);
-                    const int8x16_t v_0 = vldrbq_z_s8(w, some);
-                    w += left;
-                    const int8x16_t v_1 = vldrbq_z_s8(w, some);
-                    w += left;
-                    const int8x16_t v_p0 = vldrbq_z_s8(p0, some);
-                    acc_p0_0 = vmladavaq_s8(acc_p0_0, v_p0, v_0);
-                    acc_p0_1 = vmladavaq_s8(acc_p0_1, v_p0, v_1);
-                    const int8x16_t v_p1 = vldrbq_z_s8(p1, some);
-                    acc_p1_0 = vmladavaq_s8(acc_p1_0, v_p1, v_0);
-                    acc_p1_1 = vmladavaq_s8(acc_p1_1, v_p1, v_1);
-                }
-                ELEMENTWISE_PAIR(sum_p0, 1, 3, acc_p0_0, acc_p0_1);
-                ELEMENTWISE_PAIR(sum_p1, 1, 3, acc_p1_0, acc_p1_1);
-            }
-            pixel += 2 * depth;
 #endif
-            sum_p0 = vaddq_s32(sum_p0, bias_w);
-            const int32x4_t sign_sum_p0 = vshrq_n_s32(sum_p0, 31); /* ties of negative numbers go down */
-            sum_p0 = vaddq_s32(vqrdmulhq_s32(sum_p0, multiplier_w), offset_w);
-            sum_p0 = vaddq_s32(sum_p0, sign_sum_p0);
-            sum_p0 = vshlq_s32(sum_p0, shift_w);
-            ELEMENTWISE_NARROW_32(sum_p0);
-            ELEMENTWISE_NARROW_16(sum_p0);
-            vstrbq_p_s32(place, sum_p0, there);
-            place += channels_out;
-            sum_p1 = vaddq_s32(sum_p1, bias_w);
-            const int32x4_t sign_sum_p1 = vshrq_n_s32(sum_p1, 31); /* ties of negative numbers go down */
-            sum_p1 = vaddq_s32(vqrdmulhq_s32(sum_p1, multiplier_w), offset_w);
-            sum_p1 = vaddq_s32(sum_p1, sign_sum_p1);
-            sum_p1 = vshlq_s32(sum_p1, shift_w);
-            ELEMENTWISE_NARROW_32(sum_p1);
-            ELEMENTWISE_NARROW_16(sum_p1);
-            vstrbq_p_s32(place, sum_p1, there);
-            place += channels_out;
-            pixels -= 2;
-            if (pixels <= 0)
+            if (rest == 0)
                 break;
-            if (pixels < 2) { /* the last 2 pixels again: some are new */
-                pixel -= (2 - pixels) * depth;
-                place -= (2 - pixels) * channels_out;
-                pixels = 2;
-            }
+            /* the last four pixels again: some are new */
+            pixel -= (4 - rest) * 6;
+            place -= (4 - rest) * channels_out;
+            rest = 0;
+            turns = 1;
         }
     }
 }
@@ -465,6 +443,13 @@ static void elementwise_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out,
             shift);
     }
 }
+
+/* A layer as elementwise_dense reads it. */
+struct elementwise_dense_layer_depth {
+    int32_t count; /* of codes or pixels */
+    int32_t channels_out; /* of an output pixel */
+    int32_t depth; /* codes of a dot product */
+};
 
 /* All channels c of pixels x:
  *
@@ -774,11 +759,11 @@ static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *o
  * Accumulators, bias included, lie in [-74,903, 67,897] for every input. */
 static void elementwise_layer_0_conv0(int8_t *arena, int32_t step)
 {
-    static const struct elementwise_dense_layer layer = {.count = 8, .channels_out = 6, .depth = 6};
+    static const struct elementwise_dense_layer layer = {.count = 8, .channels_out = 6};
     ELEMENTWISE_HOOK(0, 0);
-    elementwise_dense_channels_2_line_kink(elementwise_row(arena, &elementwise_x_buffer, step),
+    elementwise_dense_resident_6_line_kink(elementwise_row(arena, &elementwise_x_buffer, step),
         elementwise_row(arena, &elementwise_conv0_buffer, step), elementwise_conv0_weights, elementwise_conv0_requant,
-        layer.count, layer.channels_out, layer.depth);
+        layer.count, layer.channels_out);
     ELEMENTWISE_HOOK(0, 1);
 }
 
@@ -800,7 +785,7 @@ static void elementwise_layer_1_mean1(int8_t *arena, int32_t step)
 static void elementwise_layer_2_conv2(int8_t *arena, int32_t step)
 {
     (void)step;
-    static const struct elementwise_dense_layer layer = {.count = 1, .channels_out = 6, .depth = 6};
+    static const struct elementwise_dense_layer_depth layer = {.count = 1, .channels_out = 6, .depth = 6};
     ELEMENTWISE_HOOK(2, 0);
     elementwise_dense_channels_1_line_kink(elementwise_row(arena, &elementwise_mean1_buffer, 0),
         elementwise_row(arena, &elementwise_conv2_buffer, 0), elementwise_conv2_weights, elementwise_conv2_requant,
@@ -837,11 +822,11 @@ static void elementwise_layer_4_mul4(int8_t *arena, int32_t step)
  * Accumulators, bias included, lie in [-68,313, 60,623] for every input. */
 static void elementwise_layer_5_conv5(int8_t *arena, int32_t step)
 {
-    static const struct elementwise_dense_layer layer = {.count = 8, .channels_out = 6, .depth = 6};
+    static const struct elementwise_dense_layer layer = {.count = 8, .channels_out = 6};
     ELEMENTWISE_HOOK(5, 0);
-    elementwise_dense_channels_2_line_kink(elementwise_row(arena, &elementwise_mul4_buffer, step),
+    elementwise_dense_resident_6_line_kink(elementwise_row(arena, &elementwise_mul4_buffer, step),
         elementwise_row(arena, &elementwise_conv5_buffer, step), elementwise_conv5_weights, elementwise_conv5_requant,
-        layer.count, layer.channels_out, layer.depth);
+        layer.count, layer.channels_out);
     ELEMENTWISE_HOOK(5, 1);
 }
 
