@@ -47,7 +47,7 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
         op, site = flattened(op, site)
     coding = WeightCoding.INT4 if request.nibbles else None
     dsp, codes = request.features.dsp, site.consts[op.weights][0].size
-    gather, pack = gather_of(op, site, dsp, request.frugal), pack_stream if dsp else pack_conv
+    gather, pack = gather_of(op, site, dsp, request.frugal, request.roomy), pack_stream if dsp else pack_conv
     work = estimate(op, site, dsp, gather, request.nibbles)
     if op.window == POINT and site.output.width == 1:
         call: Call = "map" if request.whole else "row"
@@ -77,6 +77,7 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
         extras=("scratch",) if scratch else (),
         strided=True,
         frugal=request.frugal,
+        roomy=request.roomy,
         coding=coding,
     )
 
@@ -179,7 +180,7 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     recipe, source, kernel = context.recipe(op, site, prefer=SHIFTS), site.inputs[0], context.kernel
     weights: Array = site.consts[op.weights].reshape(site.output.channels, -1)
     column = kernel.template == "dense_column"
-    gather = Gather(weights.shape[1], 1, 1, 1) if column else gather_of(op, site, True, kernel.frugal)
+    gather = Gather(weights.shape[1], 1, 1, 1) if column else gather_by(op, site, kernel)
     order = order_of(op, site, gather) if not column else run_order([gather.run])
     interval = context.intervals.accumulators[context.node.name]
     wide = is_wide(op, site) and not column
@@ -248,7 +249,7 @@ def sizes_of(op: ops.Conv, site: Site, context: Context) -> dict[str, int]:
     if template == "pointwise":
         return sizes
     dsp = context.features.dsp
-    gather = gather_of(op, site, dsp, context.kernel.frugal)
+    gather = gather_by(op, site, context.kernel, dsp)
     if not dsp:
         sizes["zero_in"] = source.zero_point
     elif in_passes(context):
@@ -265,12 +266,17 @@ def sizes_of(op: ops.Conv, site: Site, context: Context) -> dict[str, int]:
     }
 
 
+def gather_by(op: ops.Conv, site: Site, kernel: Kernel, dsp: bool = True) -> Gather:
+    """How a kernel takes its windows."""
+    return gather_of(op, site, dsp, kernel.frugal, kernel.roomy)
+
+
 def in_passes(context: Context) -> bool:
     """Whether any window is gathered bit by bit: all windows share code that can do so, or none has it."""
     graph = context.plan.graph
     windows = [(node, node.op) for node in graph.nodes if context.kernels[node.name].template == "conv"]
     return any(
-        gather_of(op, graph.site(node), True, context.kernels[node.name].frugal).passes > 1
+        gather_by(op, graph.site(node), context.kernels[node.name]).passes > 1
         for node, op in windows
         if isinstance(op, ops.Conv)
     )

@@ -37,12 +37,13 @@ Packer = Callable[[Any, Site, "Context"], "Packed"]
 class Request:
     """What a kernel is chosen for.
 
-    A core, and whether with little scratch (`frugal`), weights of 4 bits (`nibbles`), sums of 64 bits (`long`) or
-    all rows of a map at once (`whole`).
+    A core, and whether with little scratch (`frugal`) or any (`roomy`), weights of 4 bits (`nibbles`), sums of 64
+    bits (`long`) or all rows of a map at once (`whole`).
     """
 
     target: Target
     frugal: bool = False
+    roomy: bool = False
     nibbles: bool = False
     long: bool = False
     whole: bool = False
@@ -68,6 +69,7 @@ class Kernel:
     strided   it asks how far apart the pixels of its output are (`Context.steps`), as parts of other pixels do.
     whole     a single step reads all rows and writes all rows.
     frugal    it is one that takes less scratch and more instructions than need be.
+    roomy     it is one that takes all the scratch that it can make use of.
     coding    how its weights are to be stored; None leaves it to packing.
     """
 
@@ -85,6 +87,7 @@ class Kernel:
     strided: bool = False
     whole: bool = False
     frugal: bool = False
+    roomy: bool = False
     coding: WeightCoding | None = None
 
     def demand(self, layout: Layout) -> Demand:

@@ -43,12 +43,17 @@ class Gather(NamedTuple):
         return 8 * len(order) + sums + (2 * self.run * size if self.run > pixel else 0)
 
 
-def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False) -> Gather:
-    """The whole window at once where its scratch has room, else a row of it, else a tap; else what takes least."""
+def gather_of(op: ops.Conv, site: Site, dsp: bool, frugal: bool = False, roomy: bool = False) -> Gather:
+    """The whole window at once where its scratch has room, else a row of it, else a tap; else what takes least.
+
+    If `roomy`, there is room for any, gathered tap by tap, so that none needs a copy.
+    """
     (kh, kw), channels = op.window.kernel, site.inputs[0].channels
     whole = Gather(channels, kw, kh * kw, 1) if op.window.dilation[1] > 1 else Gather(kw * channels, 1, kh, 1)
     if not dsp or is_stem(op, site):
         return whole
+    if roomy:
+        return Gather(channels, kw, kh * kw, 1)
     ways = [whole, Gather(channels, kw, kw, kh), Gather(channels, kw, 1, kh * kw)]
     outputs, size = site.output.channels, site.inputs[0].itemsize
     sizes = [way.scratch(order_of(op, site, way), outputs, channels, size) for way in ways]

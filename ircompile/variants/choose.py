@@ -29,6 +29,7 @@ from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.stages import line_buffers_everywhere
 from ircompile.target import MemoryRegion, Target
 from ircompile.variants.estimate.estimate import Planner, find_coarse
+from ircompile.variants.roomy import with_whole_windows
 from ircompile.variants.tradeoffs import PlanVariant, default_variant, variants, without_recomputing
 
 Ram = Literal["auto", "min"] | int
@@ -79,11 +80,13 @@ def choose_plan(
     remembered = shortcuts()
     ordered = in_order(graph, target, input_mode, remembered)
     if isinstance(ram, int):
-        return first_within(graph, ordered, target, input_mode, Room(ram, memory, reserved), remembered)
-    named, room = small_variant(ordered, target, input_mode, ram, remembered), Room(inf, memory, reserved)
-    if ram == "min":
-        named = min(named, *coarse_variants(graph, target, input_mode), key=lambda variant: variant.ram)
-    return room.place(named) or first_within(graph, ordered, target, input_mode, room, remembered)
+        chosen = first_within(graph, ordered, target, input_mode, Room(ram, memory, reserved), remembered)
+    else:
+        named, room = small_variant(ordered, target, input_mode, ram, remembered), Room(inf, memory, reserved)
+        if ram == "min":
+            named = min(named, *coarse_variants(graph, target, input_mode), key=lambda variant: variant.ram)
+        chosen = room.place(named) or first_within(graph, ordered, target, input_mode, room, remembered)
+    return chosen if chosen.memory_map else with_whole_windows(chosen, target)
 
 
 def small_variant(
