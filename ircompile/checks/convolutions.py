@@ -20,20 +20,25 @@ def check_convolution(
 
     sums  the least and the greatest accumulator of each channel, before it wraps, int64 (C,).
     """
-    layer, wanted = read_layer(template, op, site, packed), filters_of(op, site)
+    layer, filters = read_layer(template, op, site, packed), filters_of(op, site)
+    channels = layer.channels
+    if not np.array_equal(np.unique(channels), np.arange(len(filters))):
+        raise Misplaced("its kernel does not compute every channel")
+    wanted = filters[channels]
     sign = np.where((layer.weights == wanted).all(axis=1), 1, -1)
     wrong = np.argwhere(layer.weights != sign[:, np.newaxis] * wanted)
     if len(wrong):
         channel, tap = wrong[0]
         raise Misplaced(
-            f"channel {channel}, tap {tap}: weight {layer.weights[channel, tap]}, not {wanted[channel, tap]}"
+            f"channel {channels[channel]}, tap {tap}: "
+            f"weight {layer.weights[channel, tap]}, not {wanted[channel, tap]}"
         )
-    low, high = sums
+    low, high = (ends[channels] for ends in sums)
     if op.requant.rounding != "wide":  # these have 32 bits, and wrap
         wraps = (low < INT32.low) | (high > INT32.high)
         low, high = np.where(wraps, INT32.low, low), np.where(wraps, INT32.high, high)
     zero = site.inputs[0].zero_point if layer.raw else 0
-    bias = sign * site.consts[op.bias].astype(np.int64)
+    bias = sign * site.consts[op.bias].astype(np.int64)[channels]
     moved = layer.start + zero * layer.weights.sum(axis=1) - bias
     moved = np.array(
         [value if bits == LONG_BITS else signed(value, bits) for value, bits in zip(moved, layer.bits, strict=True)]
@@ -41,13 +46,13 @@ def check_convolution(
     ends = np.sort(np.stack([sign * low + moved, sign * high + moved]), axis=0)
     _check_bits(layer, site, moved + bias - zero * layer.weights.sum(axis=1), ends)
     _check_overflow(template, layer, site, packed)
-    scale = np.broadcast_to(site.consts[op.requant.scale], low.shape)
+    scale = np.broadcast_to(site.consts[op.requant.scale], len(filters))[channels]
     if op.requant.low == op.requant.high:
         scale = np.zeros_like(scale)
     fault, count = fault_of(layer.words, op.requant, scale, Sums(low, high, sign, moved))
     if fault:
         raise Misplaced(f"requantization {layer.words.form.key}: {fault}")
-    return Counter(channels=len(low), weights=wanted.size, thresholds=count)
+    return Counter(channels=len(filters), weights=filters.size, thresholds=count)
 
 
 def _check_bits(layer: Layer, site: Site, start: Array, ends: Array) -> None:

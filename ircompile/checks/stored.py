@@ -32,7 +32,8 @@ class Layer:
     words    its requantization,
     bits     (C,): how many a sum has until the other sums that share its word are taken away,
     excess   (C,): what the weights are more than those stored; so many times the sum of all codes is added later,
-    raw      whether codes are multiplied as they are: what the zero point of the input adds is in `start` then.
+    raw      whether codes are multiplied as they are: what the zero point of the input adds is in `start` then,
+    numbers  (C,): the channels that these are, some of them twice; None: all in their order.
     """
 
     weights: Array
@@ -41,6 +42,12 @@ class Layer:
     bits: Array
     excess: Array
     raw: bool = True
+    numbers: Array | None = None
+
+    @property
+    def channels(self) -> Array:
+        """The numbers of the channels."""
+        return np.arange(len(self.weights)) if self.numbers is None else self.numbers
 
 
 def filters_of(op: Convolution, site: Site) -> Array:

@@ -20,9 +20,12 @@ LAST = 3  # of four channels of nibbles, the one whose nibble is signed
 def read_stream(op: Conv, site: Site, packed: Packed) -> Layer:
     """Groups of four channels, then of two: sums to start from, weights step by step, requantization.
 
-    A pass is a part of the window; sums stand in the first one, requantization in the last.
+    Where these are not in `twos`, what is left over of four is the last four channels, some of them again. A pass
+    is a part of the window; sums stand in the first one, requantization in the last.
     """
-    channels, taps = filters_of(op, site).shape
+    outputs, taps = filters_of(op, site).shape
+    numbers = _numbers(outputs, packed)
+    channels = len(numbers)
     words = packed.arrays["stream"].astype(np.int64) & LOW_WORD
     form, coding = cast(Form, packed.form), coding_of(packed)
     run, each, passes, together, place = _runs(op, site, packed)
@@ -57,7 +60,15 @@ def read_stream(op: Conv, site: Site, packed: Packed) -> Layer:
     start, bits = _apart(start, coding, channels)
     shared, fields = signed(shared, WORD_BITS), signed(fields[:channels], WORD_BITS)
     filters = (found[:, :taps] + excess[:, np.newaxis])[:channels]
-    return Layer(filters, start[:channels], words_of(form, shared, fields), bits[:channels], excess[:channels])
+    requant = words_of(form, shared, fields)
+    return Layer(filters, start[:channels], requant, bits[:channels], excess[:channels], numbers=numbers)
+
+
+def _numbers(outputs: int, packed: Packed) -> Array:
+    """Which channels a stream has, one after the other."""
+    left = outputs % 4 if outputs > 4 and not packed.key["twos"] else 0
+    again = np.arange(outputs - 4, outputs) if left else np.arange(0)
+    return np.concatenate([np.arange(outputs - left), again])
 
 
 def _fields(pairs: Array, form: Form) -> Array:

@@ -8,15 +8,22 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.left_over import in_fours, in_twos
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
 from ircompile.kernels.nibbles import PER_WORD, words_of
-from ircompile.kernels.requantize import beside_start, in_halves, with_short_offsets, with_starts
+from ircompile.kernels.requantize import beside_start, in_halves, take, with_short_offsets, with_starts
 from ircompile.kernels.requantize.negate import negated
 from ircompile.kernels.shared_tiles import Shared, shared_of
 from ircompile.kernels.short_words import has_short_words
-from ircompile.kernels.tiles import coding_of_nibbles, run_order, stream_layout, stream_of, turned_in_pairs
+from ircompile.kernels.tiles import (
+    coding_of_nibbles,
+    run_order,
+    stream_layout,
+    stream_of,
+    turned_in_pairs,
+)
 from ircompile.kernels.weights import WeightCoding, excess_in, least_coding, natural_coding
 from ircompile.kernels.windows import (
     POINT,
@@ -182,12 +189,15 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     column = kernel.template == "dense_column"
     gather = Gather(weights.shape[1], 1, 1, 1) if column else gather_by(op, site, kernel)
     order = order_of(op, site, gather) if not column else run_order([gather.run])
-    interval = context.intervals.accumulators[context.node.name]
+    twos = column or in_twos(context)
+    channels = np.arange(len(weights)) if twos else in_fours(len(weights))
+    weights, recipe, bias = weights[channels], take(recipe, channels), site.consts[op.bias][channels]
+    interval = [ends[channels] for ends in context.intervals.accumulators[context.node.name]]
     wide = is_wide(op, site) and not column
     bytes_in = source.itemsize == 1 and not column
     coding = WeightCoding.INT16 if wide else least_coding(weights) if bytes_in else natural_coding(weights)
-    turn = None if coding.wide else turned_in_pairs(weights, recipe, site.consts[op.bias], *interval)
-    nibbles = coding_of_nibbles(weights, recipe, site.consts[op.bias], *interval) if kernel.coding else None
+    turn = None if coding.wide else turned_in_pairs(weights, recipe, bias, *interval)
+    nibbles = coding_of_nibbles(weights, recipe, bias, *interval) if kernel.coding else None
     if nibbles is not None and not is_wide(op, site, True):
         coding = nibbles
     elif turn is not None:
@@ -200,10 +210,10 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     steps = written_out(op, site, context, order, coding)
     held = is_held(context.target, steps, coding) and not recipe.form.calls
     shared = shared_of(
-        kernel.template, coding, totals, steps, held=held,
+        kernel.template, coding, totals, steps, twos, held=held,
         passes=in_passes(context), single=is_point(op) and single_pixels(context), of_bytes=source.itemsize == 1,
     )  # fmt: skip
-    key: dict[str, object] = {"coding": coding, "totals": totals}
+    key: dict[str, object] = {"coding": coding, "totals": totals, "twos": twos}
     sizes, suffix = sizes_of(op, site, context), ""
     if column:
         key |= column_key(op)

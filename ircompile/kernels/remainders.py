@@ -1,6 +1,6 @@
 """Leaves out of shared functions what none of their layers needs: code for odd pixels and channels left over."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ircompile.kernels.model import Packed
@@ -17,8 +17,9 @@ def without_remainders(packed: Mapping[str, Packed]) -> dict[str, Packed]:
     """
     odd = {_caller(p) for p in packed.values() if _parts(p) and p.sizes.get("width", 1) % 2}
     found = {name: p if _caller(p) in odd else _in_pairs(p) for name, p in packed.items()}
-    rest = {callee for p in found.values() for callee in _callees_with_rest(p)}
-    return {name: _with_rest(p, rest) for name, p in found.items()}
+    rest = {callee for p in found.values() if _again(p) for callee in _callees(p, _parts(p))}
+    few = {callee for p in found.values() if _in_twos(p) for callee in _callees(p, p.shared)}
+    return {name: _with_rest(p, rest, few) for name, p in found.items()}
 
 
 def _caller(packed: Packed) -> str:
@@ -31,12 +32,21 @@ def _callee(packed: Packed, part: str) -> str:
     return repr((packed.shared[part], None if part in CALLED else packed.form))
 
 
-def _callees_with_rest(packed: Packed) -> Iterator[str]:
-    """The shared functions that a layer needs for channels left over: its parts, and what these call for them."""
-    parts = _parts(packed)
-    needs = packed.sizes.get("channels_out", 0) % 4 > 0
-    for name in packed.shared:
-        if (name in parts or name in CALLED) and (needs or not parts):
+def _again(packed: Packed) -> bool:
+    """Whether channels left over of four are computed with three, two or one of those before, again."""
+    channels = packed.sizes.get("channels_out", 0)
+    return channels > 4 and channels % 4 > 0 and not packed.key.get("twos")
+
+
+def _in_twos(packed: Packed) -> bool:
+    """Whether channels are left over that are computed two at a time."""
+    return not _parts(packed) or (packed.sizes.get("channels_out", 0) % 4 > 0 and not _again(packed))
+
+
+def _callees(packed: Packed, names: Iterable[str]) -> Iterator[str]:
+    """The shared functions of a layer that deal with channels left over: parts, and what these call for them."""
+    for name in names:
+        if name in _parts(packed) or name in CALLED:
             yield _callee(packed, name)
 
 
@@ -54,11 +64,13 @@ def _in_pairs(packed: Packed) -> Packed:
     return replace(packed, shared={name: s for name, s in packed.shared.items() if name not in ONE_PIXEL})
 
 
-def _with_rest(packed: Packed, rest: set[str]) -> Packed:
+def _with_rest(packed: Packed, rest: set[str], few: set[str]) -> Packed:
+    """`rest` have channels left over that are computed as the last four, `few` those in twos."""
     shared = dict(packed.shared)
     for part in (
         name for name in shared if name in _parts(packed) or (name in CALLED and "stream" in packed.arrays)
     ):
         template, key = shared[part]
-        shared[part] = (template, {**key, "rest": _callee(packed, part) in rest})
+        callee = _callee(packed, part)
+        shared[part] = (template, {**key, "rest": callee in rest, "few": callee in few})
     return replace(packed, shared=shared)

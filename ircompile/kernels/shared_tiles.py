@@ -13,15 +13,15 @@ Shared = dict[str, tuple[str, Mapping[str, object]]]
 
 
 def shared_of(
-    template: str, coding: WeightCoding, totals: bool, unrolled: int,
+    template: str, coding: WeightCoding, totals: bool, unrolled: int, twos: bool,
     *, held: bool, passes: bool, single: bool, of_bytes: bool,
 ) -> Shared:  # fmt: skip
     """Those of a kernel: of one pixel, of two pixels, or of both where `single`, for a row may have an odd pixel.
 
-    `totals`, `unrolled`, `held` and `passes` are parameters of `tile.dsp.c.j2`; `of_bytes`: codes are to be spread
-    first.
+    `totals`, `unrolled`, `twos`, `held` and `passes` are parameters of `tile.dsp.c.j2`; `of_bytes`: codes are to be
+    spread first.
     """
-    sums: dict[str, object] = {"coding": coding, "totals": totals}
+    sums: dict[str, object] = {"coding": coding, "totals": totals, "twos": twos}
     shared: Shared = {"unpack": ("unpack", {}), "turn": ("turn", {"coding": coding})}
     if template in ("fully_connected", "dense_column") or single:
         shared["one_turn"] = ("asm_turn", {"coding": coding, "named": "one", "pixels": 1})

@@ -39,7 +39,7 @@ class Gather(NamedTuple):
         pixel     codes that are never so: those of an input pixel, where it is taken as a whole,
         size      bytes of a code.
         """
-        sums = 8 * (outputs + outputs % 2) if self.passes > 1 else 0
+        sums = 8 * (outputs + -outputs % 4) if self.passes > 1 else 0
         return 8 * len(order) + sums + (2 * self.run * size if self.run > pixel else 0)
 
 

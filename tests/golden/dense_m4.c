@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x7bdb4d19u
+#if DENSE_BUILD != 0x61c1724bu
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -48,7 +48,7 @@ extern const int32_t dense_conv0_stream[132];
 extern const int32_t dense_conv1_stream[60];
 extern const int32_t dense_conv2_stream[257];
 extern const int32_t dense_mean3_requant[4];
-extern const int32_t dense_conv4_stream[60];
+extern const int32_t dense_conv4_stream[72];
 
 /* Small functions are part of their callers; without optimization they are functions, for the debugger to step into. */
 #if defined(__GNUC__) && defined(__OPTIMIZE__)
@@ -593,7 +593,7 @@ DENSE_ALONE static void dense_stem_3x3_s2_p0_c3_high_rounded_3(const int8_t *con
 }
 
 /* A turn: two codes of a pixel, x, times the weights w of four channels, added to their sums. */
-DENSE_INLINE void dense_turn_pairs_rest_4(int32_t *sums, const int32_t *w, int32_t x)
+DENSE_INLINE void dense_turn_pairs_4(int32_t *sums, const int32_t *w, int32_t x)
 {
     sums[1] = dense_smlad(w[0], x, sums[1]);
     sums[0] = dense_smlad(dense_sxtb16(w[0]), x, sums[0]);
@@ -601,18 +601,9 @@ DENSE_INLINE void dense_turn_pairs_rest_4(int32_t *sums, const int32_t *w, int32
     sums[2] = dense_smlad(dense_sxtb16(w[1]), x, sums[2]);
 }
 
-/* Two turns of two channels: the codes `first` of a pixel, then `second`. */
-DENSE_INLINE void dense_turn_pairs_rest_2(int32_t *sums, const int32_t *w, int32_t first, int32_t second)
-{
-    sums[1] = dense_smlad(w[0], first, sums[1]);
-    sums[0] = dense_smlad(dense_sxtb16(w[0]), first, sums[0]);
-    sums[1] = dense_smlad(w[1], second, sums[1]);
-    sums[0] = dense_smlad(dense_sxtb16(w[1]), second, sums[0]);
-}
-
 /* A turn in assembly, the first: b's sums begin where a's do. x0 and x1 become the next two codes of pixels a and b;
- * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_rest_4 is
- * the same in C, for one pixel. */
+ * their products with the weights of four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_4 is the
+ * same in C, for one pixel. */
 #define DENSE_ASM_TURN_FIRST \
     "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
     "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
@@ -628,7 +619,7 @@ DENSE_INLINE void dense_turn_pairs_rest_2(int32_t *sums, const int32_t *w, int32
     "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
 
 /* A turn in assembly. x0 and x1 become the next two codes of pixels a and b; their products with the weights of
- * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_rest_4 is the same in C, for one pixel. */
+ * four channels come to the sums a0 to a3 and b0 to b3. dense_turn_pairs_4 is the same in C, for one pixel. */
 #define DENSE_ASM_TURN_TWO \
     "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
     "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
@@ -760,8 +751,8 @@ DENSE_INLINE void dense_tile_high_rounded_3(DENSE_SPILLED struct dense_kept_loop
         }
         w += 4;
         for (; codes < patch + words; codes += 2, w += 2) {
-            dense_turn_pairs_rest_4(a, w, codes[0]);
-            dense_turn_pairs_rest_4(b, w, codes[1]);
+            dense_turn_pairs_4(a, w, codes[0]);
+            dense_turn_pairs_4(b, w, codes[1]);
         }
 #endif
         int8_t *to = kept->out;
@@ -910,8 +901,8 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept_l
         }
         w += 4;
         for (; codes < patch + words; codes += 2, w += 2) {
-            dense_turn_pairs_rest_4(a, w, codes[0]);
-            dense_turn_pairs_rest_4(b, w, codes[1]);
+            dense_turn_pairs_4(a, w, codes[0]);
+            dense_turn_pairs_4(b, w, codes[1]);
         }
 #endif
         int8_t *to = kept->out;
@@ -1097,7 +1088,7 @@ static void dense_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out, const
 }
 
 /* A turn in assembly: two codes of a pixel, x, times the weights of four channels come to the sums a0 to a3.
- * dense_turn_pairs_rest_4 is the same in C. */
+ * dense_turn_pairs_4 is the same in C. */
 #define DENSE_ASM_TURN_ONE(x) \
     "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
     "smlad %[a1], %[w0], %[" x "], %[a1]\n\t" \
@@ -1154,18 +1145,10 @@ DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, cons
     sums[3] = a3;
 #else
     for (; x < end; x += 4, w += 4) {
-        dense_turn_pairs_rest_4(sums, w, dense_sxtb16(dense_unpack_word(x)));
-        dense_turn_pairs_rest_4(sums, w + 2, dense_unpack_odd(dense_unpack_word(x)));
+        dense_turn_pairs_4(sums, w, dense_sxtb16(dense_unpack_word(x)));
+        dense_turn_pairs_4(sums, w + 2, dense_unpack_odd(dense_unpack_word(x)));
     }
 #endif
-    return w;
-}
-
-/* The same for two channels. */
-DENSE_INLINE const int32_t *dense_one_pixel_2(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
-{
-    for (; x < end; x += 4, w += 2)
-        dense_turn_pairs_rest_2(sums, w, dense_sxtb16(dense_unpack_word(x)), dense_unpack_odd(dense_unpack_word(x)));
     return w;
 }
 
@@ -1178,8 +1161,8 @@ DENSE_INLINE void dense_store_one_high_rounded_kink(int8_t *out, int32_t a, cons
     out[0] = (int8_t)dense_requant_high_rounded_kink(a, multiplier_c, offset_c, shift_c);
 }
 
-/* All channels c of one pixel of `count` codes: out[c * channel_step] = requant(start[c] + sum over k of in[k] *
- * weights[c][k]). The stream is that of two pixels. */
+/* All channels c, the last four of them, where others are left over, once more, of one pixel of `count` codes: out[c *
+ * channel_step] = requant(start[c] + sum over k of in[k] * weights[c][k]). The stream is that of two pixels. */
 static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const int32_t *stream, int8_t *out,
     int32_t channels, int32_t channel_step)
 {
@@ -1190,40 +1173,31 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
         tail0 = (count & 3) > 1 ? (int32_t)(((uint32_t)end[1] << 16) | (uint16_t)end[0]) : end[0];
         tail1 = in[count - 1];
     }
-    for (; channels >= 4; channels -= 4) {
-        int32_t a[4] = {w[0], w[1], w[2], w[3]};
-        w += 4;
-        if (in < end)
-            w = dense_one_pixel(a, in, end, w);
-        if ((count & 3) != 0) {
-            dense_turn_pairs_rest_4(a, w, tail0);
-            dense_turn_pairs_rest_4(a, w + 2, tail1);
+    for (int32_t again = channels & 3;; again = 0) {
+        for (; channels >= 4; channels -= 4) {
+            int32_t a[4] = {w[0], w[1], w[2], w[3]};
             w += 4;
+            if (in < end)
+                w = dense_one_pixel(a, in, end, w);
+            if ((count & 3) != 0) {
+                dense_turn_pairs_4(a, w, tail0);
+                dense_turn_pairs_4(a, w + 2, tail1);
+                w += 4;
+            }
+            dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[0] << 1), w);
+            out += channel_step;
+            dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, w + 3);
+            out += channel_step;
+            dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[2] << 1), w + 6);
+            out += channel_step;
+            dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7, w + 9);
+            out += channel_step;
+            w += 12;
         }
-        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[0] << 1), w);
-        out += channel_step;
-        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, w + 3);
-        out += channel_step;
-        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[2] << 1), w + 6);
-        out += channel_step;
-        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7, w + 9);
-        out += channel_step;
-        w += 12;
-    }
-    for (; channels > 0; channels -= 2) {
-        int32_t a[2] = {w[0], w[1]};
-        w = dense_one_pixel_2(a, in, end, w + 2);
-        if ((count & 3) != 0) {
-            dense_turn_pairs_rest_2(a, w, tail0, tail1);
-            w += 2;
-        }
-        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[0] << 1), w);
-        if (channels == 1)
-            return;
-        out += channel_step;
-        dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, w + 3);
-        out += channel_step;
-        w += 6;
+        if (again == 0)
+            break;
+        out -= (4 - again) * channel_step;
+        channels = 4;
     }
 }
 

@@ -11,6 +11,7 @@ from ircompile.kernels.requantize.storage import (
     in_halves,
     in_three_halves,
     tail_words,
+    take,
     with_short_offsets,
     with_starts,
     word_and_half,
@@ -21,5 +22,5 @@ __all__ = [
     "PREFERRED", "Core", "Form", "PairForm", "PairRecipe", "Recipe", "beside_start", "channel_words", "evaluate",
     "evaluate_pairs", "in_halves", "in_three_halves", "instructions", "least_count", "synthesize",
     "synthesize_average", "synthesize_mean", "synthesize_pairs", "synthesize_product", "synthesize_steps",
-    "tail_words", "with_short_offsets", "with_starts", "word_and_half",
+    "tail_words", "take", "with_short_offsets", "with_starts", "word_and_half",
 ]  # fmt: skip

@@ -29,6 +29,11 @@ def with_starts(recipe: Recipe, starts: Array) -> Recipe:
     return replace(recipe, words=words.astype(np.int32))
 
 
+def take(recipe: Recipe, channels: Array) -> Recipe:
+    """The recipe of these channels, by their numbers."""
+    return replace(recipe, words=recipe.words[channels])
+
+
 def beside_start(recipe: Recipe) -> Recipe:
     """The recipe with starts and offsets in one word, if all fit: for kernels that read them once a row."""
     form, words = recipe.form, integers(recipe.words)
