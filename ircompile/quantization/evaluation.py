@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ircompile.ir.bindings import from_graph, to_graph
-from ircompile.ir.tensor import Array, Tensor
+from ircompile.ir.tensor import Array
 from ircompile.pipeline import Compiled
 from ircompile.quantization.float_model import FloatModel, open_network
 from ircompile.quantization.samples import Reading
+from ircompile.verification.accuracy import real_values
 from ircompile.verification.dataset import Sample
 from ircompile.verification.ladder import framework_outputs
 from ircompile.verification.references import open_reference
@@ -105,15 +106,8 @@ def _outputs(
                     feeds = [from_graph(given, entry, code)]
                     theirs = framework_outputs(graph, oracle, feeds)[0]
                     ours = from_graph(taken, end, outputs[0])
-                    reals = (_real(array, end) for array in (oracle.run(feeds)[0], theirs, ours))
+                    reals = (real_values(array, end) for array in (oracle.run(feeds)[0], theirs, ours))
                     yield sample, x, _Outputs(np.asarray(model.run(x), np.float32).reshape(-1), *reals)
-
-
-def _real(array: Array, tensor: Tensor) -> Array:
-    """The flat real values of an output, float32 as in the frameworks' own dequantization."""
-    if array.dtype.kind == "f":
-        return array.reshape(-1)
-    return ((array.astype(np.float32) - np.float32(tensor.zero_point)) * np.float32(tensor.scale)).reshape(-1)
 
 
 def layer_noise(model: FloatModel, quantized: Path, inputs: Sequence[Array]) -> list[LayerNoise]:

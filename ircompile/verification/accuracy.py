@@ -11,7 +11,7 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph
-from ircompile.ir.tensor import Array
+from ircompile.ir.tensor import Array, Tensor
 from ircompile.pipeline import Compiled
 from ircompile.verification.dataset import DataSet, Sample, read_dataset
 from ircompile.verification.inputs import read_calls, reading_rule
@@ -153,6 +153,7 @@ def _pairs(
     """
     compiled = for_host(compiled)
     graph, api = compiled.graph, compiled.interface
+    end = graph.tensors[graph.output_names[0]]
     with tempfile.TemporaryDirectory() as folder:
         compiled.write(Path(folder))
         with host_program(Path(folder), api, sanitize=False) as program:
@@ -161,7 +162,7 @@ def _pairs(
                 batch = data.samples[start : start + together]
                 codes = [read_calls(graph, sample.path) for sample in batch]
                 ran = program.run([[call[name] for name in graph.input_names] for calls in codes for call in calls])
-                ours = iter([_real(graph, output) for (output,) in ran.outputs])
+                ours = iter([real_values(scores, end) for (scores,) in ran.outputs])
                 for sample, calls in zip(batch, codes, strict=True):
                     oracle = begin() if graph.states else oracle
                     theirs = [_framework_scores(graph, oracle, call, original) for call in calls]
@@ -172,17 +173,11 @@ def _framework_scores(graph: Graph, oracle: Reference, codes: Codes, original: O
     source, own = (original[0], original[1]([codes])[0]) if original else (graph, codes)
     feeds = [from_graph(e, source.tensors[e.tensor], own[e.tensor]) for e in source.inputs]
     (result,) = framework_outputs(graph, oracle, feeds)
-    tensor = graph.tensors[graph.output_names[0]]
-    if result.dtype.kind == "f":
-        return result.reshape(-1)
-    return _dequantized(result.reshape(-1), tensor.scale, tensor.zero_point)
+    return real_values(result, graph.tensors[graph.output_names[0]])
 
 
-def _real(graph: Graph, codes: Array) -> Array:
-    tensor = graph.tensors[graph.output_names[0]]
-    return _dequantized(codes.reshape(-1), tensor.scale, tensor.zero_point)
-
-
-def _dequantized(codes: Array, scale: float, zero_point: int) -> Array:
-    """float32 as in the frameworks' own dequantization."""
-    return (codes.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+def real_values(array: Array, tensor: Tensor) -> Array:
+    """The flat real values of a tensor, as the frameworks themselves dequantize in float32; floats as they are."""
+    if array.dtype.kind == "f":
+        return array.reshape(-1)
+    return ((array.astype(np.float32) - np.float32(tensor.zero_point)) * np.float32(tensor.scale)).reshape(-1)
