@@ -43,6 +43,11 @@ class Tensor:
         return self.shape[2]
 
     @property
+    def quantization(self) -> tuple[float, int]:
+        """Scale and zero point."""
+        return self.scale, self.zero_point
+
+    @property
     def qtype(self) -> QType:
         """What its codes are."""
         return ACTIVATIONS[self.dtype]

@@ -30,7 +30,7 @@ def fold_clamps(graph: Graph) -> Graph:
         source, target = graph.tensors[node.inputs[0]], graph.tensors[node.output]
         if bounds is None or len(readers[before.output]) != 1:
             continue
-        if (source.scale, source.zero_point) != (target.scale, target.zero_point):
+        if source.quantization != target.quantization:
             continue
         op = clamped(before.op, *bounds)
         if op is not None:

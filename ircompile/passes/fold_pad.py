@@ -31,7 +31,7 @@ def _folded(graph: Graph, op: Op, pad: Node, written: dict[str, Node]) -> Op | N
         return None
     source = graph.tensors[pad.inputs[0]]
     padded = graph.tensors[pad.output]
-    same = (source.scale, source.zero_point) == (padded.scale, padded.zero_point)
+    same = source.quantization == padded.quantization
     if isinstance(op, Conv | Depthwise):
         return (
             replace(op, window=_widened(op.window, pad.op)) if same and pad.op.value == source.zero_point else None

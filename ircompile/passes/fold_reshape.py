@@ -33,7 +33,7 @@ def fold_reshape(graph: Graph) -> Graph:
 
 def _same_codes(graph: Graph, node: Node) -> bool:
     source, target = graph.tensors[node.inputs[0]], graph.tensors[node.output]
-    return (source.scale, source.zero_point) == (target.scale, target.zero_point)
+    return source.quantization == target.quantization
 
 
 def _flattens(graph: Graph, reshape: Node, conv: Conv) -> bool:

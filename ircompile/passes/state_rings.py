@@ -118,7 +118,7 @@ def _bound(graph: Graph, shift: _Shift) -> IoBinding | None:
     if binding is None or len(graph.consumers()[source]) != 1 or source in graph.lasting:
         return None
     given, window = graph.tensors[source], graph.tensors[shift.window]
-    if (given.dtype, given.scale, given.zero_point) != (window.dtype, window.scale, window.zero_point):
+    if (given.dtype, given.quantization) != (window.dtype, window.quantization):
         return None
     axes = _axes(binding.shape, shape) if made is not None else binding.axes
     return None if axes is None else replace(binding, tensor=window.name, axes=axes)

@@ -44,7 +44,7 @@ def _tied(graph: Graph, given: str, taken: str) -> Graph:
             f"input {entry.shape} {before.dtype}, output {exit_.shape} {after.dtype}",
             "equal shapes and types",
         )
-    if (before.scale, before.zero_point) != (after.scale, after.zero_point):
+    if before.quantization != after.quantization:
         raise CompileError(
             where,
             f"input (scale {before.scale:g}, zero point {before.zero_point}), output (scale {after.scale:g}, zero "

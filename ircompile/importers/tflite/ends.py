@@ -91,7 +91,7 @@ def quantize_input(low: Lowering, op: TfOperator, value: FloatInput) -> None:
         held = _input_tensor(low, tensor, target.dtype, target.scale, target.zero_point)
         _external_input(low, tensor, held.name)
     held = low.tensors[low.inputs[value.index].tensor]
-    if (held.dtype, held.scale, held.zero_point) != (target.dtype, target.scale, target.zero_point):
+    if (held.dtype, held.quantization) != (target.dtype, target.quantization):
         raise low.error(op, "quantizes an input a second time, otherwise", "one QUANTIZE an input")
     low.finish(op, held)
 

@@ -60,7 +60,7 @@ def quantize(low: Lowering, op: TfOperator) -> None:
         quantize_input(low, op, value)
         return
     source, target = _ends(low, op)
-    if (source.dtype, source.scale, source.zero_point) == (target.dtype, target.scale, target.zero_point):
+    if (source.dtype, source.quantization) == (target.dtype, target.quantization):
         low.relabel(op, low.stored(op, 0).axes)
         return
     if wide_ends(low, op):

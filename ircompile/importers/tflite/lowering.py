@@ -213,7 +213,7 @@ class Lowering(GraphBuilder):
 
     def check_same(self, op: TfOperator, source: Tensor, target: Tensor) -> None:
         """Fails where an operator that moves codes would have to requantize them."""
-        if (source.scale, source.zero_point) != (target.scale, target.zero_point):
+        if source.quantization != target.quantization:
             raise self.error(
                 op,
                 f"input (scale {source.scale:g}, zero point {source.zero_point}) and output (scale "

@@ -16,7 +16,7 @@ from ircompile.ir.tensor import Array, Tensor
 def reshape(low: Lowering, op: TfOperator) -> None:
     """RESHAPE, SQUEEZE, EXPAND_DIMS: the same bytes under another shape of as many elements."""
     source, target = low.ordered(op, 0), low.target(op)
-    if (source.scale, source.zero_point) != (target.scale, target.zero_point):
+    if source.quantization != target.quantization:
         low.notice(
             f"{low.model.where(op)}: input and output are quantized differently; the bytes are copied all the "
             "same, as TensorFlow Lite does"

@@ -80,7 +80,7 @@ def _one_code(low: Lowering, op: TfOperator, position: int, constant: Array) -> 
 
 def _at_scale(low: Lowering, op: TfOperator, source: Tensor, target: Tensor) -> Tensor:
     """An input in the output's quantization: round(code * (sx / sy) - zx * (sx / sy)) + zy in float32."""
-    if (source.scale, source.zero_point) == (target.scale, target.zero_point):
+    if source.quantization == target.quantization:
         return source
     if source.dtype != "int8":
         raise low.error(op, "joins int16 tensors of other scales", "equal quantization")

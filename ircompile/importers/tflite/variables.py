@@ -75,7 +75,7 @@ def assign_variable(low: Lowering, op: TfOperator) -> None:
     if low.shape(op, 1) != variable.shape:
         raise low.error(op, f"writes shape {list(low.shape(op, 1))} to {list(variable.shape)}", "equal shapes")
     source, held = low.source(op, 1), variable.tensor
-    if (source.scale, source.zero_point) != (held.scale, held.zero_point):  # the bytes stay what they are
+    if source.quantization != held.quantization:  # the bytes stay what they are
         relabelled = Tensor("", source.shape, held.dtype, held.scale, held.zero_point)
         source = low.emit(op, Reshape(source.shape), [source], relabelled, f"{held.name}_bytes")
     variable.held = source
