@@ -1,7 +1,5 @@
 """The constant arrays of a program: which there are, in which order, and in which memory each of them lies."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf

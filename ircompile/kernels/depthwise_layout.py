@@ -1,7 +1,5 @@
 """What depthwise kernels have in common: weights by channel, sums of raw codes, a strip of padded rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Convolution for Helium: dot products of pixels, or of gathered windows, with filters."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

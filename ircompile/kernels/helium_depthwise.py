@@ -5,8 +5,6 @@ Rows of columns x:   0 1 2 3 ..     a strip of quads:   0 a A . 1 b B . 2 c C . 
                      A B C D ..     filter moved by a quad another one for the next pixel.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a kernel is to the rest of the compiler."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property

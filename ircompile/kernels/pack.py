@@ -1,7 +1,5 @@
 """Constants of every node, as its kernel reads them: packed weights, requantization words, tables."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from ircompile.analyses.intervals import analyze

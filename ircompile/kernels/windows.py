@@ -1,7 +1,5 @@
 """How the kernels of convolution take windows: gathered or where they are, at once or in passes."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import NamedTuple
 

@@ -9,8 +9,6 @@ numbers below their arenas have 167,324 bytes in all, and planning them takes 10
 "Measured" was taken over from the first version that worked.
 """
 
-from __future__ import annotations
-
 # Partition: where to cut the graph into segments
 
 ESTIMATE_SHARE = 0.6

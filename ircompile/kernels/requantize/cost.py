@@ -1,7 +1,5 @@
 """Estimated instructions of a form, from the accumulator in a register to the code in a register."""
 
-from __future__ import annotations
-
 from ircompile.kernels.requantize.form import LINES, Form, PairForm
 from ircompile.kernels.requantize.synthesize import Core
 from ircompile.qtype import INT8

@@ -1,7 +1,5 @@
 """The C forms in NumPy, bit for bit, wrap-around included."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

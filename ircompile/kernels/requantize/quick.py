@@ -15,8 +15,6 @@ Where Q is a whole number this is float32 arithmetic with the scale itself; wher
 smaller scales than others, float32 arithmetic with a scale nearby, which must be seen to have the same thresholds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How a recipe's words are stored: fields of few bits share a word where that costs next to no instruction."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The cheapest form of a layer whose thresholds equal the reference's."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
