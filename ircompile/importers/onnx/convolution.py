@@ -73,7 +73,7 @@ def linear_of(context: Context, value: Value | None) -> Linear | None:
 
 
 def lower_linear(context: Context, expr: Expr, target: Target) -> View:
-    """Weights int8 or uint8, per tensor or per output channel, or float between quantizers; int32 or float bias."""
+    """Weights of 8 or 4 bits, per tensor or output channel, or float between quantizers; int32 or float bias."""
     linear = linear_of(context, expr)
     assert linear is not None
     return emit(context, linear, target)
