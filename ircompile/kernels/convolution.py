@@ -172,7 +172,8 @@ def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
         shared["tile"] = ("tile_nibbles", {"together": TOGETHER})
     elif "tile" in shared:
         weights = np.append(weights, np.zeros(3, weights.dtype))  # read over, times zero
-    if is_point(op) and single_pixels(context):
+    alone = is_point(op) or (key.get("packed") and site.output.width % 2 and not coding.nibbles)
+    if alone and single_pixels(context):
         shared["pixel"] = ("pixel_nibbles" if coding.nibbles else "pixel", sums)
     if coding.nibbles:
         weights = words_of(weights)

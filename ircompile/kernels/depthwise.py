@@ -14,16 +14,14 @@ from ircompile.kernels.depthwise_layout import (
     helpers,
     multiplier_of,
     raw_codes,
-    raw_starts,
     sizes_of,
     strip_bytes,
     suffix_of,
 )
 from ircompile.kernels.depthwise_pairs import choose_pairs, takes_pairs
 from ircompile.kernels.depthwise_plain import (
-    is_unrolled,
+    pack_plain,
     plain_instructions,
-    plain_outputs,
     plain_reads_nibbles,
 )
 from ircompile.kernels.depthwise_rows import Step, assembly_of, best_outputs, block_cost, row_steps
@@ -84,26 +82,6 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
         instructions=plain_instructions(op, site, features), extras=("scratch",), strided=True,
         coding=WeightCoding.INT4 if nibbles else None,
     )  # fmt: skip
-
-
-def pack_plain(op: ops.Depthwise, site: Site, context: Context) -> Packed:
-    """Weights channel after channel."""
-    weights, recipe, zero = by_channel(op, site), context.recipe(op, site), site.inputs[0].zero_point
-    outputs, multiplier = plain_outputs(op, site, context.features), multiplier_of(site)
-    starts, flat = raw_starts(recipe, weights, zero), integers(weights).reshape(len(weights), -1)
-    largest = np.abs(starts) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)
-    coding = context.kernel.coding or natural_coding(weights)
-    key: dict[str, object] = {
-        "window": op.window, "coding": coding, "multiplier": multiplier, "outputs": outputs,
-        "unrolled": is_unrolled(op, outputs), "wraps": bool(np.any(largest >= 2**31)),
-    }  # fmt: skip
-    stored = bytes_of(flat) if coding.nibbles else weights
-    recipe = raw_codes(recipe, weights, zero, context.has_few_words(op, site))
-    arrays = {"weights": stored, "requant": requant_words(recipe)}
-    bytes_alone = site.inputs[0].itemsize == 1
-    gather: Shared = {"gather": ("gather", {})} if context.features.unaligned and bytes_alone else {}
-    suffix = f"{suffix_of(op, site)}_by{outputs}"
-    return Packed(suffix, key, arrays, sizes_of(site, context), recipe.form, recipe.exact, gather)
 
 
 def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:

@@ -1,7 +1,21 @@
 """How the portable depthwise kernel goes over a row: blocks of outputs, and what they cost."""
 
+import numpy as np
+
 from ircompile.ir import ops
-from ircompile.ir.tensor import Site
+from ircompile.ir.tensor import Site, integers
+from ircompile.kernels.depthwise_layout import (
+    Shared,
+    by_channel,
+    multiplier_of,
+    raw_codes,
+    raw_starts,
+    sizes_of,
+    suffix_of,
+)
+from ircompile.kernels.model import Context, Packed, requant_words
+from ircompile.kernels.nibbles import bytes_of
+from ircompile.kernels.weights import natural_coding
 from ircompile.target import Features
 
 MOST_TOGETHER = 6  # outputs a block of the portable kernel
@@ -41,3 +55,52 @@ def plain_instructions(op: ops.Depthwise, site: Site, features: Features) -> int
     filters = -(-site.output.width // outputs) * plain_block(op, outputs) + 16
     gather = op.window.kernel[0] * (site.inputs[0].width // 2 + 16) + 10
     return site.output.height * (site.output.channels * filters + site.inputs[0].channels * gather)
+
+
+def is_at_once(context: Context) -> bool:
+    """Whether a layer's rows are read as they lie, and not gathered: one block of outputs, of codes of a byte.
+
+    All that could share its code are then of its width, or the code of both would stand beside each other.
+    """
+    graph, own = context.plan.graph, context.node
+    layers = [node for node in graph.nodes if context.kernels[node.name].template == "depthwise"]
+    blocks = {node.name: _block(node.op, graph.site(node), context.features) for node in (own, *layers)}
+    alike = {block for block in blocks.values() if block[:2] == blocks[own.name][:2]}
+    (_, outputs, _, width_out, itemsize) = blocks[own.name]
+    return len(alike) == 1 and 1 < outputs == width_out and itemsize == 1
+
+
+def _block(op: ops.Op, site: Site, features: Features) -> tuple[ops.Window, int, int, int, int]:
+    """Window and outputs of a block, which are the code's; the widths of rows, and the bytes of a code."""
+    assert isinstance(op, ops.Depthwise)
+    source, output = site.inputs[0], site.output
+    itemsize = max(source.itemsize, output.itemsize)
+    return op.window, plain_outputs(op, site, features), source.width, output.width, itemsize
+
+
+def pack_plain(op: ops.Depthwise, site: Site, context: Context) -> Packed:
+    """Weights channel after channel."""
+    weights, recipe, zero = by_channel(op, site), context.recipe(op, site), site.inputs[0].zero_point
+    outputs, multiplier = plain_outputs(op, site, context.features), multiplier_of(site)
+    starts, flat = raw_starts(recipe, weights, zero), integers(weights).reshape(len(weights), -1)
+    largest = np.abs(starts) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)
+    coding = context.kernel.coding or natural_coding(weights)
+    key: dict[str, object] = {
+        "window": op.window, "coding": coding, "multiplier": multiplier, "outputs": outputs,
+        "unrolled": is_unrolled(op, outputs), "wraps": bool(np.any(largest >= 2**31)),
+    }  # fmt: skip
+    stored = bytes_of(flat) if coding.nibbles else weights
+    recipe = raw_codes(recipe, weights, zero, context.has_few_words(op, site))
+    arrays = {"weights": stored, "requant": requant_words(recipe)}
+    sizes, suffix = sizes_of(site, context), f"{suffix_of(op, site)}_by{outputs}"
+    key["at_once"] = is_at_once(context)
+    if key["at_once"]:
+        key["width"] = sizes.pop("width_in")
+        key["outside"] = any(op.window.padding[:2])
+        del sizes["width_out"]
+        if not any(op.window.padding):
+            del sizes["zero_in"]
+        return Packed(f"{suffix}_w{key['width']}", key, arrays, sizes, recipe.form, recipe.exact)
+    bytes_alone = site.inputs[0].itemsize == 1
+    gather: Shared = {"gather": ("gather", {})} if context.features.unaligned and bytes_alone else {}
+    return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact, gather)
