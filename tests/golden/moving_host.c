@@ -27,7 +27,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0xe2ce5613u
+#if MOVING_BUILD != 0x54a34a97u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -277,9 +277,9 @@ static void moving_tile_packed_high_rounded_kink(uint32_t *codes, int32_t count,
     const uint32_t *const first = codes;
     const int32_t b_apart = pixel_step;
     for (int32_t left = channels; left > 0; left = left > 1 ? left & 1 : 0) {
-        const int32_t two = left > 1 ? 1 : 0; /* else the last of an odd number stands for both */
-        const int32_t pitch = two * count, further = two * 16, step = two * channel_step;
-        const int32_t *const stop = words + 4 * (two != 0 ? left & ~1 : 2);
+        const int two = left > 1; /* else the last of an odd number stands for both */
+        const int32_t pitch = two ? count : 0, further = two ? 16 : 0, step = two ? channel_step : 0;
+        const int32_t *const stop = words + 4 * (two ? left & ~1 : 2);
         uint32_t both0, both1, b0, b1, x0, x1, x2, x3, p0, p1, p2;
         const uint32_t *x;
         __asm__ volatile(
@@ -293,10 +293,10 @@ static void moving_tile_packed_high_rounded_kink(uint32_t *codes, int32_t count,
             "add %[w1], %[w0], %[p2]\n\t"
             "ldr %[b1], [%[p0], %[p1]]\n\t"
             "ldr %[b0], [%[p0]]\n\t"
+            "ldr %[x3], %[half]\n\t"
             "add %[both0], %[b0], %[b0], lsl #16\n\t"
             "add %[both1], %[b1], %[b1], lsl #16\n\t"
-            "ldr %[p0], %[half]\n\t"
-            "cmp %[p0], #0\n\t"
+            "cmp %[x3], #0\n\t"
             "bne 2f\n\t"
             "1:\n\t"
             "ldr %[x1], [%[x], #4]\n\t"
@@ -371,10 +371,10 @@ static void moving_tile_packed_high_rounded_kink(uint32_t *codes, int32_t count,
             "ldr %[p1], %[out]\n\t"
             "ldr %[p2], %[b_apart]\n\t"
             "ldr %[x3], %[further]\n\t"
-            "add %[x3], %[x3], %[p0]\n\t"
             "ldr %[x0], [%[p0], #4]\n\t"
             "ldr %[x1], [%[p0], #8]\n\t"
             "ldr %[x2], [%[p0], #12]\n\t"
+            "add %[x3], %[x3], %[p0]\n\t"
             "sub %[both0], %[both0], %[b0], lsl #16\n\t"
             "lsl %[both0], %[both0], #1\n\t"
             "smull %[x], %[w0], %[both0], %[x0]\n\t"
