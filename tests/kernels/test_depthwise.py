@@ -146,6 +146,23 @@ def test_portable_code_on_small_cores(tmp_path: Path) -> None:
     climb(join(graphs), tmp_path, rungs=("cortex-m3", "cortex-m0plus"))
 
 
+@pytest.mark.toolchain
+def test_rows_of_one_block_and_wide_windows_on_small_cores(tmp_path: Path) -> None:
+    """Rows that are read as they lie, with padding on no, one and both sides; windows that slide in assembly."""
+    graphs = [
+        layer((4, 5, 3), (3, 3), 1, seed=0, planar=True),
+        layer((4, 6, 2), (3, 3), 1, (1, 0, 1, 1), seed=1, multiplier=2),
+        layer((5, 11, 3), (3, 3), 2, seed=2, extreme=True), layer((4, 8, 2), (3, 3), 1, (0, 0, 0, 0), seed=3),
+        layer((3, 5, 3), (2, 2), 1, (0, 1, 0, 1), seed=4), layer((6, 5, 2), (5, 5), 2, seed=5),
+        layer((8, 13, 2), (7, 7), 1, seed=6, extreme=True), layer((8, 15, 3), (7, 7), 2, seed=7),
+        layer((6, 9, 3), (6, 6), 1, seed=8, multiplier=2), layer((6, 14, 2), (5, 5), 3, seed=9),
+    ]  # fmt: skip
+    compiled = climb(join(graphs), tmp_path, rungs=("gcc", "cortex-m3", "cortex-m0plus"))["cortex-m3"]
+    packed = [p for p in compiled.program.packed.values() if "at_once" in p.key]
+    assert {p.key["at_once"] for p in packed} == {True, False}
+    assert "SLIDE_ASM" in str(compiled.files()["net.c"])
+
+
 def test_row_steps_use_every_tap_once() -> None:
     """Each step, followed through the values and then through the registers, multiplies the taps of its output."""
     for taps, stride, outputs in product(range(1, 12), (1, 2, 3, 4), range(1, 7)):
