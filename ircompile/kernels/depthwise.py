@@ -14,6 +14,7 @@ from ircompile.kernels.depthwise_layout import (
     helpers,
     multiplier_of,
     raw_codes,
+    rows_outside,
     sizes_of,
     strip_bytes,
     suffix_of,
@@ -24,13 +25,14 @@ from ircompile.kernels.depthwise_plain import (
     plain_instructions,
     plain_reads_nibbles,
 )
-from ircompile.kernels.depthwise_rows import Step, assembly_of, best_outputs, block_cost, row_steps
+from ircompile.kernels.depthwise_rows import Step, assembly_of, best_outputs, block_cost, row_order, row_steps
 from ircompile.kernels.depthwise_short import is_by_rows, is_short, short_words
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words
 from ircompile.kernels.narrow import choose_column, is_narrow_column
 from ircompile.kernels.narrow_taps import choose_taps, takes_taps
 from ircompile.kernels.nibbles import BITS, bytes_of
+from ircompile.kernels.requantize.synthesize import PREFERRED
 from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.target import Features
 
@@ -42,6 +44,7 @@ SIDES_FIRST_WIDE = (0, 2, 3, 5, 6, 8, 1, 4, 7)
 # middle of the last row in the upper half of a fifth: a weight there is 16 times itself.
 SIDES_ABOVE = (6, 0, 1, 3, 8, 2, 4, 5, 7)
 LARGEST_BIAS = 2**25
+SHIFTS = (0, *PREFERRED)  # of codes: nearly every layer has multipliers for none, so that layers share code
 
 
 def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
@@ -86,7 +89,7 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
 
 def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     """Weights channel after channel, each row in the order of the registers."""
-    weights, recipe = by_channel(op, site), context.recipe(op, site)
+    weights, recipe = by_channel(op, site), context.recipe(op, site, prefer=SHIFTS)
     source, window, coding = site.inputs[0], op.window, natural_coding(weights)
     sizes, suffix, multiplier = sizes_of(site, context), suffix_of(op, site), multiplier_of(site)
     whole = context.kernel.whole
@@ -110,6 +113,8 @@ def pack_strip(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     shared: Shared = {**helpers(coding), "gather": ("gather_pixels" if whole else "gather_rows", {})}
     shared |= {"mix": ("mix", {})} if any(step.kind == "mix" for step in steps) else {}
     named = f"{window.kernel[1]}" + f"_s{window.stride[1]}" * (window.stride[1] > 1) + f"_by{outputs}"
+    if any(window.padding[:2]):
+        shared["sum_of"] = ("sum_of", {"coding": coding})
     row = {name: key[name] for name in ("kernel", "stride", "coding", "outputs")}
     shared["row"] = ("strip_row", {**row, "steps": steps, "assembly": assembly, "named": named})
     return Packed(f"{suffix}_by{outputs}", key, arrays, sizes, recipe.form, recipe.exact, shared)
@@ -123,15 +128,6 @@ def padded(weights: Array) -> Array:
 def registers_of(steps: tuple[Step, ...]) -> list[str]:
     """The registers that the assembly writes beside the sums; three at least, for what follows them."""
     return sorted({name for step in steps for name in step.names} | {"t0", "t1", "t2"})
-
-
-def row_order(taps: int) -> list[int]:
-    """Taps of a row in the order that puts those of one register beside each other."""
-    order: list[int] = []
-    for group in range(0, taps, 4):
-        left = min(taps - group, 4)
-        order += [group + i for i in ((0,), (0, 1), (0, 2, 1), (0, 2, 1, 3))[left - 1]]
-    return order
 
 
 def strip_instructions(op: ops.Depthwise, site: Site, whole: bool = False) -> int:
@@ -223,7 +219,7 @@ def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     )
     multiplier, last = multiplier_of(site), last_pair(op, site)
     span = last - (2 * stride - left if left else 0)
-    edge, outside = over_edge(op, site) > 0, any(window.padding[:2])
+    edge, outside = over_edge(op, site) > 0, rows_outside(window, source.height, site.output.height)
     overlap = span // stride % 2
     key = {
         "stride": stride, "left": left, "edge": edge, "outside": outside, "coding": coding,
@@ -244,7 +240,7 @@ def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         sizes.pop("width_in", None)
         sizes |= {"channels": source.channels, **context.steps(site)}
         short = {name: key[name] for name in ("stride", "left", "outside", "coding", "multiplier")}
-        by_rows = recipe.form.is_quick and is_by_rows(site, coding, multiplier)
+        by_rows = recipe.form.is_quick() and is_by_rows(site, coding, multiplier)
         short |= {
             "width": source.width, "outputs": site.output.width, "words": short_words(op, site), "by_rows": by_rows,
         }  # fmt: skip
@@ -255,6 +251,8 @@ def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     sizes |= {"channels": source.channels, "span": span, **context.steps(site)}
     suffix = ("s2" if stride == 2 else "") + (f"_x{multiplier}" if multiplier > 1 else "")
     shared = helpers(coding) | parts_of_rows(stride, left > 0, edge, stride if overlap else 0)
+    if stride == 2 and recipe.form.is_quick(BITS if coding.nibbles else 0):
+        shared["four_rows"] = ("four_taps", {"named": "four_s2"})
     return Packed(suffix.strip("_"), key, arrays, sizes, recipe.form, recipe.exact, shared)
 
 

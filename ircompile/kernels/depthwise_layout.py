@@ -70,3 +70,10 @@ def strip_bytes(op: ops.Depthwise, site: Site, whole: bool = False) -> int:
     rows = site.inputs[0].height if whole else op.window.kernel[0]
     strip = rows * (site.inputs[0].width + left + right) * site.inputs[0].itemsize + 4
     return -(-strip // 4) * 4
+
+
+def rows_outside(window: ops.Window, height: int, steps: int) -> list[int]:
+    """Which rows of a window lie above or below the map at some of its steps."""
+    firsts = [step * window.stride[0] - window.padding[0] for step in range(steps)]
+    places = [(row, row * window.dilation[0]) for row in range(window.kernel[0])]
+    return [row for row, place in places if any(not 0 <= first + place < height for first in firsts)]

@@ -162,6 +162,15 @@ def assembly_of(taps: int, stride: int, outputs: int) -> tuple[tuple[Step, ...],
     return counted or allocated(taps, stride, outputs, False), bool(counted)
 
 
+def row_order(taps: int) -> list[int]:
+    """Taps of a row in the order that puts those of one register beside each other."""
+    order: list[int] = []
+    for group in range(0, taps, 4):
+        left = min(taps - group, 4)
+        order += [group + i for i in ((0,), (0, 1), (0, 2, 1), (0, 2, 1, 3))[left - 1]]
+    return order
+
+
 def row_cost(taps: int, stride: int, outputs: int, coding: WeightCoding) -> int:
     """Instructions of the steps of one row."""
     steps = row_steps(taps, stride, outputs)

@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x7d9fe0abu
+#if SEPARABLE_BUILD != 0x4a32fa01u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -729,7 +729,7 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
     const int32_t *words = requant;
     SEPARABLE_SPILLED struct {
         int32_t bias, pixel_step;
-        int32_t multiplier, offset;
+        int32_t line[2]; /* multiplier and offset */
         int8_t *to;
         const int8_t *stop;
     } kept; /* what the assembly leaves no register for */
@@ -738,16 +738,12 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
     register const int8_t *row0 SEPARABLE_BEST_IN("r4") = rows[0];
     int32_t next0 = 3;
     register const int8_t *row1 SEPARABLE_BEST_IN("r5") = rows[1];
-    int32_t next1 = 3;
+    const int32_t next1 = 3;
     register const int8_t *row2 SEPARABLE_BEST_IN("r6") = rows[2];
     int32_t next2 = 3;
     if (row0 == NULL) {
         row0 = padding;
         next0 -= width_in;
-    }
-    if (row1 == NULL) {
-        row1 = padding;
-        next1 -= width_in;
     }
     if (row2 == NULL) {
         row2 = padding;
@@ -767,26 +763,39 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
         const int32_t offset_c = (int32_t)((uint32_t)words[0] << 21) >> 21;
         kept.bias = (words[0] >> 11);
 #if SEPARABLE_ASM
-        kept.multiplier = multiplier_c;
-        kept.offset = offset_c;
-#endif
+        kept.to = out;
+        kept.line[0] = multiplier_c;
+        kept.line[1] = offset_c;
+#else
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
         int32_t across;
+#endif
         /* The first two: a column of padding. */
 #if SEPARABLE_ASM
         {
-            int32_t e, o;
+            int32_t y0, y1, e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
                 SEPARABLE_TWO_TAPS_LEFT("row0", "s0", "m01", "b", "y0", "y1", "y0")
                 SEPARABLE_TWO_TAPS_LEFT("row1", "s1", "m01", "t", "y0", "y1", "y1")
                 SEPARABLE_TWO_TAPS_LEFT("row2", "s2", "m2", "b", "y0", "y1", "y1")
+                "ldrd %[e], %[o], %[line]\n\t"
+                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+                "ssat %[y0], #8, %[y0], asr #2\n\t"
+                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+                "ssat %[y1], #8, %[y1], asr #2\n\t"
+                "ldr %[e], %[to]\n\t"
+                "ldr %[o], %[step]\n\t"
+                "strb %[y0], [%[e]]\n\t"
+                "strb %[y1], [%[e], %[o]]\n\t"
+                "add %[e], %[e], %[o], lsl #1\n\t"
+                "str %[e], %[to]\n\t"
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
-                    [row2] "+r"(row2)
+                    [row2] "+r"(row2), [to] "+m"(kept.to)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"(pad)
+                    [pad] "r"(pad), [line] "m"(kept.line), [step] "m"(kept.pixel_step)
                 : "memory");
         }
 #else
@@ -794,29 +803,63 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
         row0 = separable_two_taps_left(&y0, &y1, row0, s0, m01, pad);
         row1 = separable_two_taps_left(&y0, &y1, row1, s1, m01 >> 16, pad);
         row2 = separable_two_taps_left(&y0, &y1, row2, s2, m2, pad);
-#endif
         across = kept.pixel_step;
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
         y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
         y += 2 * across;
-        const int8_t *const end = row0 + span;
+#endif
 #if SEPARABLE_ASM
-        kept.to = y;
-        kept.stop = end - 2;
-        if (row0 < kept.stop) {
-            int32_t y2, y3, e, o;
+        const int8_t *const stop = row0 + span - 2;
+        kept.stop = stop;
+        if (row0 < stop) {
+            int32_t y0, y1, y2, y3, e, o;
             __asm__ volatile(
                 "1:\n\t"
                 "ldr %[y0], %[bias]\n\t"
+                "ldr %[e], [%[row0]], #2\n\t"
+                "ldr %[y2], [%[row1]], #2\n\t"
+                "ldr %[y3], [%[row2]], #2\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlad %[y1], %[o], %[s0], %[y0]\n\t"
+                "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+                "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
+                "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+                "sxtb16 %[o], %[y2], ror #8\n\t"
+                "sxtb16 %[e], %[y2]\n\t"
+                "smlad %[y1], %[o], %[s1], %[y1]\n\t"
+                "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+                "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
+                "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+                "sxtb16 %[o], %[y3], ror #8\n\t"
+                "sxtb16 %[e], %[y3]\n\t"
+                "smlad %[y1], %[o], %[s2], %[y1]\n\t"
+                "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+                "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
+                "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
                 "ldr %[y2], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y2", "y3", "y2")
-                SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y2", "y3", "y3")
-                SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y2", "y3", "y3")
-                "ldr %[e], %[multiplier]\n\t"
-                "ldr %[o], %[offset]\n\t"
+                "ldr %[e], [%[row0]], #2\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlad %[y3], %[o], %[s0], %[y2]\n\t"
+                "smlad %[y2], %[e], %[s0], %[y2]\n\t"
+                "smlatb %[y3], %[e], %[m01], %[y3]\n\t"
+                "smlabb %[y2], %[o], %[m01], %[y2]\n\t"
+                "ldr %[e], [%[row1]], #2\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlad %[y3], %[o], %[s1], %[y3]\n\t"
+                "smlad %[y2], %[e], %[s1], %[y2]\n\t"
+                "smlatt %[y3], %[e], %[m01], %[y3]\n\t"
+                "smlabt %[y2], %[o], %[m01], %[y2]\n\t"
+                "ldr %[e], [%[row2]], #2\n\t"
+                "sxtb16 %[o], %[e], ror #8\n\t"
+                "sxtb16 %[e], %[e]\n\t"
+                "smlad %[y3], %[o], %[s2], %[y3]\n\t"
+                "smlad %[y2], %[e], %[s2], %[y2]\n\t"
+                "smlatb %[y3], %[e], %[m2], %[y3]\n\t"
+                "smlabb %[y2], %[o], %[m2], %[y2]\n\t"
+                "ldrd %[e], %[o], %[line]\n\t"
                 "smmlar %[y0], %[y0], %[e], %[o]\n\t"
                 "ssat %[y0], #8, %[y0], asr #2\n\t"
                 "smmlar %[y1], %[y1], %[e], %[o]\n\t"
@@ -833,55 +876,81 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
                 "strb %[y2], [%[e]]\n\t"
                 "strb %[y3], [%[e], %[o]]\n\t"
                 "add %[e], %[e], %[o], lsl #1\n\t"
-                "str %[e], %[to]\n\t"
                 "ldr %[o], %[stop]\n\t"
+                "str %[e], %[to]\n\t"
                 "cmp %[row0], %[o]\n\t"
                 "bcc 1b\n\t"
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [y2] "=&r"(y2), [y3] "=&r"(y3), [e] "=&r"(e), [o] "=&r"(o),
                     [row0] "+r"(row0), [row1] "+r"(row1), [row2] "+r"(row2), [to] "+m"(kept.to)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [step] "m"(kept.pixel_step), [stop] "m"(kept.stop), [multiplier] "m"(kept.multiplier),
-                    [offset] "m"(kept.offset)
+                    [step] "m"(kept.pixel_step), [stop] "m"(kept.stop), [line] "m"(kept.line)
                 : "cc", "memory");
-            y = kept.to;
         }
 #endif
-        for (; row0 < end; y += 2 * across) {
 #if SEPARABLE_ASM
-            {
-                int32_t e, o;
-                __asm__ volatile(
-                    "ldr %[y0], %[bias]\n\t"
-                    SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                    SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                    SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                    : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
-                        [row2] "+r"(row2)
-                    : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias)
-                    : "memory");
-            }
+        if (row0 < kept.stop + 2)
 #else
-            y0 = y1 = kept.bias;
-            row0 = separable_two_taps_middle(&y0, &y1, row0, s0, m01);
-            row1 = separable_two_taps_middle(&y0, &y1, row1, s1, m01 >> 16);
-            row2 = separable_two_taps_middle(&y0, &y1, row2, s2, m2);
+        for (const int8_t *const end = row0 + span; row0 < end;)
 #endif
-            across = kept.pixel_step;
-            y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
-            y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
-        }
+            {
+#if SEPARABLE_ASM
+                {
+                    int32_t y0, y1, e, o;
+                    __asm__ volatile(
+                        "ldr %[y0], %[bias]\n\t"
+                        SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                        SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                        SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y0", "y1", "y1")
+                        "ldrd %[e], %[o], %[line]\n\t"
+                        "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+                        "ssat %[y0], #8, %[y0], asr #2\n\t"
+                        "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+                        "ssat %[y1], #8, %[y1], asr #2\n\t"
+                        "ldr %[e], %[to]\n\t"
+                        "ldr %[o], %[step]\n\t"
+                        "strb %[y0], [%[e]]\n\t"
+                        "strb %[y1], [%[e], %[o]]\n\t"
+                        "add %[e], %[e], %[o], lsl #1\n\t"
+                        "str %[e], %[to]\n\t"
+                        : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0),
+                            [row1] "+r"(row1), [row2] "+r"(row2), [to] "+m"(kept.to)
+                        : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
+                            [line] "m"(kept.line), [step] "m"(kept.pixel_step)
+                        : "memory");
+                }
+#else
+                y0 = y1 = kept.bias;
+                row0 = separable_two_taps_middle(&y0, &y1, row0, s0, m01);
+                row1 = separable_two_taps_middle(&y0, &y1, row1, s1, m01 >> 16);
+                row2 = separable_two_taps_middle(&y0, &y1, row2, s2, m2);
+                across = kept.pixel_step;
+                y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
+                y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+                y += 2 * across;
+#endif
+            }
         /* The last two: a column of padding. */
 #if SEPARABLE_ASM
         {
-            int32_t e, o;
+            int32_t y0, y1, e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
                 SEPARABLE_TWO_TAPS_LAST("row0", "s0", "m01", "b", "y0", "y1", "y0")
                 SEPARABLE_TWO_TAPS_LAST("row1", "s1", "m01", "t", "y0", "y1", "y1")
                 SEPARABLE_TWO_TAPS_LAST("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
+                "ldrd %[e], %[o], %[line]\n\t"
+                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+                "ssat %[y0], #8, %[y0], asr #2\n\t"
+                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+                "ssat %[y1], #8, %[y1], asr #2\n\t"
+                "ldr %[e], %[to]\n\t"
+                "ldr %[o], %[step]\n\t"
+                "strb %[y0], [%[e]]\n\t"
+                "strb %[y1], [%[e], %[o]]\n\t"
+                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [to] "+m"(kept.to)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"(pad << 24), [row0] "r"(row0), [row1] "r"(row1), [row2] "r"(row2)
+                    [pad] "r"(pad << 24), [row0] "r"(row0), [row1] "r"(row1), [row2] "r"(row2), [line] "m"(kept.line),
+                    [step] "m"(kept.pixel_step)
                 : "memory");
         }
 #else
@@ -889,10 +958,10 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
         separable_two_taps_last(&y0, &y1, row0, s0, m01, pad << 24);
         separable_two_taps_last(&y0, &y1, row1, s1, m01 >> 16, pad << 24);
         separable_two_taps_last(&y0, &y1, row2, s2, m2, pad << 24);
-#endif
         across = kept.pixel_step;
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
         y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+#endif
         out += channel_step;
         filters += 9;
         words += 2;
@@ -1125,6 +1194,28 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_last_s2(int32_t *y0, int32_t *
     return codes;
 }
 
+/* A row of a window in assembly, for four outputs two codes apart. r: the codes; moves on. s: the row's outer weights;
+ * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0 to y3, of
+ * which y1 begins with y and y3 with z. */
+#define SEPARABLE_FOUR_TAPS_FOUR_S2(r, s, m, h, y, z) \
+    "ldr %[e], [%[" r "]], #4\n\t" \
+    "sxtb16 %[o], %[e], ror #8\n\t" \
+    "sxtb16 %[e], %[e]\n\t" \
+    "smlat" h " %[y1], %[o], %[" m "], %[" y "]\n\t" \
+    "smlatb %[y1], %[e], %[" s "], %[y1]\n\t" \
+    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
+    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t" \
+    "ldr %[e], [%[" r "]], #4\n\t" \
+    "sxtb16 %[o], %[e], ror #8\n\t" \
+    "sxtb16 %[e], %[e]\n\t" \
+    "smlabt %[y1], %[e], %[" s "], %[y1]\n\t" \
+    "smlat" h " %[y3], %[o], %[" m "], %[" z "]\n\t" \
+    "smlatb %[y3], %[e], %[" s "], %[y3]\n\t" \
+    "smlad %[y2], %[e], %[" s "], %[y2]\n\t" \
+    "smlab" h " %[y2], %[o], %[" m "], %[y2]\n\t" \
+    "ldrsb %[e], [%[" r "]]\n\t" \
+    "smlabt %[y3], %[e], %[" s "], %[y3]\n\t"
+
 /* A row of a 3 x 3 depthwise convolution, stride 2:
  *
  *   out[x][c] = requant(start + sum over i, j of rows[i][c][x * 2 + j] * filters[c][i][j])
@@ -1140,25 +1231,17 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_s2_high_rounded_2(const int8
     const int32_t *words = requant;
     SEPARABLE_SPILLED struct {
         int32_t bias, pixel_step;
-        int32_t multiplier, offset;
+        int32_t line[2]; /* multiplier and offset */
         int8_t *to;
         const int8_t *stop;
     } kept; /* what the assembly leaves no register for */
     kept.pixel_step = pixel_step;
     register const int8_t *row0 SEPARABLE_BEST_IN("r4") = rows[0];
-    int32_t next0 = 4;
+    const int32_t next0 = 4;
     register const int8_t *row1 SEPARABLE_BEST_IN("r5") = rows[1];
-    int32_t next1 = 4;
+    const int32_t next1 = 4;
     register const int8_t *row2 SEPARABLE_BEST_IN("r6") = rows[2];
     int32_t next2 = 4;
-    if (row0 == NULL) {
-        row0 = padding;
-        next0 -= width_in;
-    }
-    if (row1 == NULL) {
-        row1 = padding;
-        next1 -= width_in;
-    }
     if (row2 == NULL) {
         row2 = padding;
         next2 -= width_in;
@@ -1177,31 +1260,28 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_s2_high_rounded_2(const int8
         const int32_t offset_c = (int32_t)((uint32_t)words[0] << 21) >> 21;
         kept.bias = (words[0] >> 11);
 #if SEPARABLE_ASM
-        kept.multiplier = multiplier_c;
-        kept.offset = offset_c;
-#endif
+        kept.to = out;
+        kept.line[0] = multiplier_c;
+        kept.line[1] = offset_c;
+#else
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
         int32_t across;
-        const int8_t *const end = row0 + span;
+#endif
 #if SEPARABLE_ASM
-        kept.to = y;
-        kept.stop = end - 4;
-        if (row0 < kept.stop) {
-            int32_t y2, y3, e, o;
+        const int8_t *const stop = row0 + span - 4;
+        kept.stop = stop;
+        if (row0 < stop) {
+            int32_t y0, y1, y2, y3, e, o;
             __asm__ volatile(
                 "1:\n\t"
                 "ldr %[y0], %[bias]\n\t"
                 "ldr %[y2], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y2", "y3", "y2")
-                SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y2", "y3", "y3")
-                SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y2", "y3", "y3")
-                "ldr %[e], %[multiplier]\n\t"
-                "ldr %[o], %[offset]\n\t"
+                SEPARABLE_FOUR_TAPS_FOUR_S2("row0", "s0", "m01", "b", "y0", "y2")
+                SEPARABLE_FOUR_TAPS_FOUR_S2("row1", "s1", "m01", "t", "y1", "y3")
+                SEPARABLE_FOUR_TAPS_FOUR_S2("row2", "s2", "m2", "b", "y1", "y3")
+                "ldrd %[e], %[o], %[line]\n\t"
                 "smmlar %[y0], %[y0], %[e], %[o]\n\t"
                 "ssat %[y0], #8, %[y0], asr #2\n\t"
                 "smmlar %[y1], %[y1], %[e], %[o]\n\t"
@@ -1218,55 +1298,81 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_s2_high_rounded_2(const int8
                 "strb %[y2], [%[e]]\n\t"
                 "strb %[y3], [%[e], %[o]]\n\t"
                 "add %[e], %[e], %[o], lsl #1\n\t"
-                "str %[e], %[to]\n\t"
                 "ldr %[o], %[stop]\n\t"
+                "str %[e], %[to]\n\t"
                 "cmp %[row0], %[o]\n\t"
                 "bcc 1b\n\t"
                 : [y0] "=&r"(y0), [y1] "=&r"(y1), [y2] "=&r"(y2), [y3] "=&r"(y3), [e] "=&r"(e), [o] "=&r"(o),
                     [row0] "+r"(row0), [row1] "+r"(row1), [row2] "+r"(row2), [to] "+m"(kept.to)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [step] "m"(kept.pixel_step), [stop] "m"(kept.stop), [multiplier] "m"(kept.multiplier),
-                    [offset] "m"(kept.offset)
+                    [step] "m"(kept.pixel_step), [stop] "m"(kept.stop), [line] "m"(kept.line)
                 : "cc", "memory");
-            y = kept.to;
         }
 #endif
-        for (; row0 < end; y += 2 * across) {
 #if SEPARABLE_ASM
-            {
-                int32_t e, o;
-                __asm__ volatile(
-                    "ldr %[y0], %[bias]\n\t"
-                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                    SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                    : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
-                        [row2] "+r"(row2)
-                    : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias)
-                    : "memory");
-            }
+        if (row0 < kept.stop + 4)
 #else
-            y0 = y1 = kept.bias;
-            row0 = separable_two_taps_middle_s2(&y0, &y1, row0, s0, m01);
-            row1 = separable_two_taps_middle_s2(&y0, &y1, row1, s1, m01 >> 16);
-            row2 = separable_two_taps_middle_s2(&y0, &y1, row2, s2, m2);
+        for (const int8_t *const end = row0 + span; row0 < end;)
 #endif
-            across = kept.pixel_step;
-            y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
-            y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
-        }
+            {
+#if SEPARABLE_ASM
+                {
+                    int32_t y0, y1, e, o;
+                    __asm__ volatile(
+                        "ldr %[y0], %[bias]\n\t"
+                        SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                        SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                        SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
+                        "ldrd %[e], %[o], %[line]\n\t"
+                        "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+                        "ssat %[y0], #8, %[y0], asr #2\n\t"
+                        "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+                        "ssat %[y1], #8, %[y1], asr #2\n\t"
+                        "ldr %[e], %[to]\n\t"
+                        "ldr %[o], %[step]\n\t"
+                        "strb %[y0], [%[e]]\n\t"
+                        "strb %[y1], [%[e], %[o]]\n\t"
+                        "add %[e], %[e], %[o], lsl #1\n\t"
+                        "str %[e], %[to]\n\t"
+                        : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0),
+                            [row1] "+r"(row1), [row2] "+r"(row2), [to] "+m"(kept.to)
+                        : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
+                            [line] "m"(kept.line), [step] "m"(kept.pixel_step)
+                        : "memory");
+                }
+#else
+                y0 = y1 = kept.bias;
+                row0 = separable_two_taps_middle_s2(&y0, &y1, row0, s0, m01);
+                row1 = separable_two_taps_middle_s2(&y0, &y1, row1, s1, m01 >> 16);
+                row2 = separable_two_taps_middle_s2(&y0, &y1, row2, s2, m2);
+                across = kept.pixel_step;
+                y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
+                y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+                y += 2 * across;
+#endif
+            }
         /* The last two: a column of padding. */
 #if SEPARABLE_ASM
         {
-            int32_t e, o;
+            int32_t y0, y1, e, o;
             __asm__ volatile(
                 "ldr %[y0], %[bias]\n\t"
                 SEPARABLE_TWO_TAPS_LAST_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
                 SEPARABLE_TWO_TAPS_LAST_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
                 SEPARABLE_TWO_TAPS_LAST_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o)
+                "ldrd %[e], %[o], %[line]\n\t"
+                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+                "ssat %[y0], #8, %[y0], asr #2\n\t"
+                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+                "ssat %[y1], #8, %[y1], asr #2\n\t"
+                "ldr %[e], %[to]\n\t"
+                "ldr %[o], %[step]\n\t"
+                "strb %[y0], [%[e]]\n\t"
+                "strb %[y1], [%[e], %[o]]\n\t"
+                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [to] "+m"(kept.to)
                 : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"((uint32_t)zero_in << 16), [row0] "r"(row0), [row1] "r"(row1), [row2] "r"(row2)
+                    [pad] "r"((uint32_t)zero_in << 16), [row0] "r"(row0), [row1] "r"(row1), [row2] "r"(row2),
+                    [line] "m"(kept.line), [step] "m"(kept.pixel_step)
                 : "memory");
         }
 #else
@@ -1274,10 +1380,10 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_s2_high_rounded_2(const int8
         separable_two_taps_last_s2(&y0, &y1, row0, s0, m01, (uint32_t)zero_in << 16);
         separable_two_taps_last_s2(&y0, &y1, row1, s1, m01 >> 16, (uint32_t)zero_in << 16);
         separable_two_taps_last_s2(&y0, &y1, row2, s2, m2, (uint32_t)zero_in << 16);
-#endif
         across = kept.pixel_step;
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
         y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+#endif
         out += channel_step;
         filters += 9;
         words += 2;
@@ -1367,6 +1473,20 @@ static inline int32_t separable_mix(int32_t bottom, int32_t top)
     return (int32_t)(((uint32_t)bottom & 0xFFFFu) | ((uint32_t)top & 0xFFFF0000u));
 }
 #endif
+
+/* The sum of so many weights, four at a time. */
+SEPARABLE_NOINLINE int32_t separable_sum_of(const int8_t *weights, int32_t count)
+{
+    int32_t sum = 0;
+    for (; count >= 4; count -= 4, weights += 4) {
+        const int32_t word = separable_unpack_word(weights);
+        sum = separable_smlad(separable_sxtb16(word), 0x00010001, sum);
+        sum = separable_smlad(separable_unpack_odd(word), 0x00010001, sum);
+    }
+    for (; count > 0; count--)
+        sum += *weights++;
+    return sum;
+}
 
 /* A row of 5 taps under 4 outputs in assembly: sums y0 to y3; `first` codes, `filter` weights of the row, which moves
  * on. separable_strip_row_5_by4 is the same in C. */
@@ -1471,13 +1591,10 @@ SEPARABLE_ALONE static void separable_depthwise_strip_5x5_p2_by4_high_rounded_ki
             const int8_t *const begin = filters + above * 5;
             int8_t *pixel = out;
             int32_t bias = words[0];
-            if (stop - above < 5) { /* what the padding left out would add */
-                int32_t sum = 0;
-                for (int32_t i = above > 0 ? 0 : stop; i < 5; i = i + 1 == above ? stop : i + 1)
-                    sum += filters[i * 5 + 0] + filters[i * 5 + 1] + filters[i * 5 + 2] + filters[i * 5 + 3]
-                        + filters[i * 5 + 4];
-                bias += sum * zero_in;
-            }
+            if (above > 0) /* what rows of padding, which are left out, would add */
+                bias += zero_in * separable_sum_of(begin - above * 5, above * 5);
+            if (stop < 5)
+                bias += zero_in * separable_sum_of(begin + (stop - above) * 5, (5 - stop) * 5);
             for (int32_t ahead = width_out - 4;;) {
                 const int8_t *first = start;
                 const int8_t *filter = begin;

@@ -87,10 +87,9 @@ class Form:
             parts += [f"{self.low}_{self.high}".replace("-", "m")]
         return "_".join(parts)
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether it is a multiplication and a saturation that shifts: SMMLAR and SSAT."""
-        line = self.name == "high" and self.rounded and self.shift is not None and not self.pre
+    def is_quick(self, shifted: int = 0) -> bool:
+        """Whether it is a multiplication and a saturation that shifts, SMMLAR and SSAT, of sums times 2^shifted."""
+        line = self.name == "high" and self.rounded and self.shift is not None and self.pre == shifted
         return line and not self.kink and not self.exceptions and (self.low, self.high) == INT8.range
 
     @property
