@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x61c1724bu
+#if DENSE_BUILD != 0x97701f78u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -418,7 +418,7 @@ DENSE_INLINE void dense_tile_unrolled14_high_rounded_3(DENSE_SPILLED struct dens
         : [patch] "r"(patch)
         : "memory");
 #endif
-    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    kept->out_end = kept->out + channels_out * kept->channel_step;
     for (const int8_t *done = kept->out; done != kept->out_end;) {
 #if DENSE_ASM && defined(__ARM_FP)
         register int32_t a0 DENSE_IN("r4");
@@ -705,7 +705,7 @@ DENSE_INLINE void dense_tile_high_rounded_3(DENSE_SPILLED struct dense_kept_loop
     const int32_t *const limit = kept->limit;
     const int32_t left_out = kept->left_out;
 #endif
-    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    kept->out_end = kept->out + channels_out * kept->channel_step;
     for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if DENSE_ASM
@@ -855,7 +855,7 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept_l
     const int32_t *const limit = kept->limit;
     const int32_t left_out = kept->left_out;
 #endif
-    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    kept->out_end = kept->out + channels_out * kept->channel_step;
     for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if DENSE_ASM

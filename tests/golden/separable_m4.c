@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x4a32fa01u
+#if SEPARABLE_BUILD != 0xc0b04760u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -498,7 +498,7 @@ SEPARABLE_INLINE void separable_tile_high_rounded_3(SEPARABLE_SPILLED struct sep
     const int32_t *const limit = kept->limit;
     const int32_t left_out = kept->left_out;
 #endif
-    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    kept->out_end = kept->out + channels_out * kept->channel_step;
     for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if SEPARABLE_ASM
@@ -997,7 +997,7 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct 
     const int32_t *const limit = kept->limit;
     const int32_t left_out = kept->left_out;
 #endif
-    kept->out_end = kept->out + (channels_out & ~3) * kept->channel_step;
+    kept->out_end = kept->out + channels_out * kept->channel_step;
     for (const int8_t *done = kept->out; done != kept->out_end;) {
         const int32_t *codes = kept->patch;
 #if SEPARABLE_ASM

@@ -55,7 +55,8 @@ def functions(graph: Graph, core: str) -> str:
 def test_pixels(tmp_path: Path, width: int, depth: int, rounding: str, zero: int) -> None:
     graph = expanding(width, depth, rounding, zero)
     built = climb(graph, tmp_path, rungs=("gcc", "clang", *CORES, "cortex-m4 -O0"))
-    assert "vldmia" in str(built["cortex-m4"].files()["net.c"])
+    held = "vldmia" in str(built["cortex-m4"].files()["net.c"])
+    assert held == (rounding != "float32_even")  # near ties it calls a function, which takes registers
     assert "vldmia" not in str(built["cortex-m7"].files()["net.c"])
 
 
