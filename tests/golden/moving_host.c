@@ -27,7 +27,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0x54a34a97u
+#if MOVING_BUILD != 0xddba8a5bu
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -437,7 +437,7 @@ static void moving_tile_packed_high_rounded_kink(uint32_t *codes, int32_t count,
         const int32_t *const second = channels > 1 ? words + 4 : words;
         const uint32_t *x = codes;
         uint32_t both0 = (uint32_t)words[0], both1 = (uint32_t)second[0], b0 = 0, b1 = 0;
-        for (; x != end; x += 2, w0 += 2, w1 += 2) {
+        do {
             const int32_t first0 = w0[0];
             const int32_t other0 = w0[1];
             const uint32_t p0 = x[0] * (uint32_t)first0 + x[1] * (uint32_t)other0;
@@ -448,7 +448,10 @@ static void moving_tile_packed_high_rounded_kink(uint32_t *codes, int32_t count,
             const uint32_t p1 = x[0] * (uint32_t)first1 + x[1] * (uint32_t)other1;
             both1 += p1;
             b1 += (uint32_t)((int32_t)(p1 + 0x8000u) >> 16);
-        }
+            x += 2;
+            w0 += 2;
+            w1 += 2;
+        } while (x != end);
         {
             const int32_t multiplier_c = words[1];
             const int32_t offset_c = words[2];

@@ -27,8 +27,12 @@
  *   [696, 712)               0 - 7  the schedule's state: steps done of each layer of the segment that runs, rows
  * pushed, output ready
  */
+#if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(POOLED_NO_ASM)
+#pragma GCC optimize("omit-frame-pointer") /* registers are few; to be said before any function */
+#endif
+
 #include "pooled.h"
-#if POOLED_BUILD != 0xe2ace8cau
+#if POOLED_BUILD != 0xf4fc9676u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -308,7 +312,7 @@ static void pooled_tile_packed_float32_quick36(uint32_t *codes, int32_t count, c
         const int32_t *const second = channels > 1 ? words + 2 : words;
         const uint32_t *x = codes;
         uint32_t both0 = (uint32_t)words[0], both1 = (uint32_t)second[0], b0 = 0, b1 = 0;
-        for (; x != end; x += 2, w0 += 2, w1 += 2) {
+        do {
             const int32_t first0 = w0[0];
             const int32_t other0 = w0[1];
             const uint32_t p0 = x[0] * (uint32_t)first0 + x[1] * (uint32_t)other0;
@@ -319,7 +323,10 @@ static void pooled_tile_packed_float32_quick36(uint32_t *codes, int32_t count, c
             const uint32_t p1 = x[0] * (uint32_t)first1 + x[1] * (uint32_t)other1;
             both1 += p1;
             b1 += (uint32_t)((int32_t)(p1 + 0x8000u) >> 16);
-        }
+            x += 2;
+            w0 += 2;
+            w1 += 2;
+        } while (x != end);
         {
             const int32_t multiplier_c = words[1];
             out[0] = (int8_t)pooled_requant_float32_quick36((int32_t)(both0 - (b0 << 16)), multiplier_c, base);
