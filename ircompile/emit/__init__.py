@@ -83,7 +83,8 @@ def emit(
               "arrays": constants.arrays, "functions": functions.texts, "arithmetic": functions.arithmetic(),
               "dsp": functions.dsp(), "names": functions.all_names,
               "armv6m": not program.target.features.dsp, "helium": functions.is_helium(),
-              "assembly": functions.has_assembly(), "few_registers": not program.target.features.mul64, "alone": functions.has_alone()}  # fmt: skip
+              "assembly": functions.has_assembly(), "alone": functions.has_alone(),
+              "few_registers": not program.target.features.mul64}  # fmt: skip
     files: dict[str, str | bytes] = {
         f"{name}.h": functions.render_code("model.h.j2", {**shared, **_ports(plan.graph, api)}),
         f"{name}.c": functions.render_code("model.c.j2", driver),
