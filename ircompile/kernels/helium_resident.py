@@ -27,22 +27,55 @@ def own_words(depth: int, lanes: Lanes) -> int:
 
 def row_instructions(channels: int, pixels: int, depth: int, lanes: Lanes) -> int:
     """Instructions of a row: two channels at a time, whose words and filters come first."""
-    turn = len(loop_of(depth, False, lanes)) - 1
-    return -(-channels // 2) * (30 + -(-pixels // PIXELS) * turn)
+    lines = loop_of(depth, False, lanes)
+    before = lines.index("1:")
+    turn = len(lines) - before - 1
+    return -(-channels // 2) * (14 + before + -(-pixels // PIXELS) * turn)
 
 
 def loop_of(depth: int, apart: bool, lanes: Lanes) -> tuple[str, ...]:
-    """The instructions; `lr` counts turns, `pixel`, `place` and, with `apart`, `beside` move on.
+    """The instructions: filters and words, and a loop; `lr` counts turns, `pixel`, `place` and `beside` move on.
+
+    `filter` is where the sum `b_1` will be, `words` where `a_1` will be unless they are read in each turn.
 
     Without `apart` codes are scattered: two channels of a pixel, of the next; `step` is how far four pixels are.
     """
-    lines = [f"mov %[a_0], #{depth}", "vctp.8 %[a_0]"] if depth < VECTOR else []
-    lines.append("1:")
+    lines = [*_filters(depth), *_words(depth, lanes), "1:"]
     for pixel in range(PIXELS):
         lines += _pixel(depth, pixel)
     for i in (0, 1):
         lines += _line(i, depth, lanes)
     return (*lines, *_stores(apart, lanes), "le lr, 1b")
+
+
+def _filters(depth: int) -> Iterator[str]:
+    """Both filters, with zeros behind them, or where the last codes have been already."""
+    if depth <= VECTOR:
+        some = depth < VECTOR
+        yield from [f"mov %[a_0], #{depth}", "vctp.8 %[a_0]", "vpstt"] * some
+        yield f"vldrb{'t' * some}.8 %q[w0_0], [%[filter]]"
+        yield f"vldrb{'t' * some}.8 %q[w1_0], [%[filter], #{depth}]"
+        return
+    some = depth < DEEPEST
+    yield "vldrb.8 %q[w0_0], [%[filter]]"
+    yield f"vldrb.8 %q[w1_0], [%[filter], #{depth}]"
+    yield from [f"mov %[a_0], #{DEEPEST - depth}", "vctp.8 %[a_0]", "vpnot", "vpstt"] * some
+    yield f"vldrb{'t' * some}.8 %q[w0_1], [%[filter], #{depth - VECTOR}]"
+    yield f"vldrb{'t' * some}.8 %q[w1_1], [%[filter], #{2 * depth - VECTOR}]"
+
+
+def _words(depth: int, lanes: Lanes) -> Iterator[str]:
+    """The words that have registers."""
+    own = own_words(depth, lanes)
+    if own == 1:
+        yield "ldr %[bias_0], [%[words]]"
+        yield f"ldr %[bias_1], [%[words], #{4 * lanes.words}]"
+    elif own:
+        yield "ldrd %[bias_0], %[a_0], [%[words]]"
+        yield "vdup.32 %q[multiplier_0], %[a_0]"
+        yield "ldrd %[offset_0], %[bias_1], [%[words], #8]"
+        yield "ldrd %[a_0], %[offset_1], [%[words], #16]"
+        yield "vdup.32 %q[multiplier_1], %[a_0]"
 
 
 def _pixel(depth: int, pixel: int) -> Iterator[str]:
