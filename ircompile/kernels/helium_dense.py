@@ -20,7 +20,7 @@ from ircompile.qtype import INT8
 
 RESIDENT_DEPTH = 32  # two vectors a filter, of two channels
 WORTH_UNROLLING = 150_000  # multiply-accumulates of a layer that is worth the bytes of a function of its depth
-WORTH_SAVING = 2000  # multiply-accumulates of the network, for one instruction of which there is another function
+WORTH_SAVING = 3000  # multiply-accumulates of the network, for one instruction of which there is another function
 MOST_ROWS = 7  # of a window, to each of which there is a pointer
 POINTWISE = ops.Window((1, 1))
 VECTOR = 16

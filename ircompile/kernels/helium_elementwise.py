@@ -32,7 +32,7 @@ def pack_add(op: ops.Binary, site: Site, context: Context) -> Packed:
     sizes |= dict(zip(form.parameters, recipe.values, strict=True))
     if clamp:
         sizes |= {"low": form.low, "high": form.high}
-    key = {"kind": op.kind.upper(), "ties": form.ties, "clamp": clamp}
+    key = {"kind": op.kind.upper(), "ties": form.ties, "clamp": clamp, "rest": sizes["count"] % 4 > 0}
     return Packed(form.ties + "_clamp" * clamp, key, {}, sizes, shared={"support": ("helium_support", {})})
 
 

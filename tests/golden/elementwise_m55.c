@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x9171143fu
+#if ELEMENTWISE_BUILD != 0x8f33139au
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -252,15 +252,12 @@ struct elementwise_dense_layer {
 static void elementwise_dense_resident_6_line_kink(const int8_t *in, int8_t *out, const int8_t *weights,
     const int32_t *requant, int32_t count, int32_t channels_out)
 {
-    const mve_pred16_t whole = vctp8q(6);
     const uint16x8_t number = vidupq_n_u16(0, 1); /* two channels of a pixel, of the next */
     const uint16x8_t places = vmlaq_n_u16(vandq_u16(number, vdupq_n_u16(1)), vshrq_n_u16(number, 1),
         (uint16_t)channels_out);
     for (int32_t c = 0; c < channels_out; c += 2) {
         const int32_t *const words = requant + c * 4;
         const int8_t *const filter = weights + c * 6;
-        const int8x16_t w0_0 = vldrbq_z_s8(filter, whole);
-        const int8x16_t w1_0 = vldrbq_z_s8(filter + 6, whole);
         const int8_t *pixel = in;
         int8_t *place = out + c;
         int32_t turns = count >> 2;
@@ -271,9 +268,12 @@ static void elementwise_dense_resident_6_line_kink(const int8_t *in, int8_t *out
                 register int32_t more __asm__("lr") = turns;
                 int32_t a_0, a_1, b_0, b_1;
                 int32x4_t sum_0, sum_1;
-                int8x16_t v;
+                int8x16_t v, w0_0, w1_0;
                 __asm__ volatile("mov %[a_0], #6\n\t"
                     "vctp.8 %[a_0]\n\t"
+                    "vpstt\n\t"
+                    "vldrbt.8 %q[w0_0], [%[filter]]\n\t"
+                    "vldrbt.8 %q[w1_0], [%[filter], #6]\n\t"
                     "1:"
                     "vldrb.8 %q[v], [%[pixel]], #6\n\t"
                     "vmladav.s8 %[a_0], %q[v], %q[w0_0]\n\t"
@@ -317,12 +317,14 @@ static void elementwise_dense_resident_6_line_kink(const int8_t *in, int8_t *out
                     "le lr, 1b"
                     : [sum_0] "=&w"(sum_0), [sum_1] "=&w"(sum_1), [a_0] "=&Te"(a_0), [a_1] "=&Te"(a_1),
                         [b_0] "=&Te"(b_0), [b_1] "=&Te"(b_1), [v] "=&w"(v), [pixel] "+r"(pixel), [place] "+l"(place),
-                        "+r"(more)
-                    : [step] "r"(4 * channels_out), [places] "w"(places), [words] "r"(words), [w0_0] "w"(w0_0),
-                        [w1_0] "w"(w1_0)
+                        "+r"(more), [w0_0] "=&w"(w0_0), [w1_0] "=&w"(w1_0)
+                    : [step] "r"(4 * channels_out), [places] "w"(places), [filter] "[b_1]"(filter), [words] "r"(words)
                     : "p0", "memory");
             }
 #else
+            const mve_pred16_t whole = vctp8q(6);
+            const int8x16_t w0_0 = vldrbq_z_s8(filter, whole);
+            const int8x16_t w1_0 = vldrbq_z_s8(filter + 6, whole);
             for (; turns > 0; turns--) {
                 int32x4_t sum_0, sum_1;
                 const int8x16_t pixel_0_0 = vldrbq_z_s8(pixel + 0, whole);
@@ -717,36 +719,14 @@ static void elementwise_add_lanes_up(const int8_t *a, const int8_t *b, int8_t *o
     int32_t multiplier_a, int32_t multiplier_b, int32_t offset)
 {
     const int32x4_t factor = vdupq_n_s32(multiplier_a);
-    for (int32_t blocks = count >> 3; blocks > 0; blocks--) {
+    for (int32_t blocks = count >> 2; blocks > 0; blocks--) {
         {
-            int32x4_t sum = vmlasq_n_s32(vldrbq_s32(a + 0), factor, offset);
-            sum = vmlaq_n_s32(sum, vldrbq_s32(b + 0), multiplier_b);
+            int32x4_t sum = vmlasq_n_s32(vldrbq_s32(a), factor, offset);
+            sum = vmlaq_n_s32(sum, vldrbq_s32(b), multiplier_b);
             sum = vshlq_r_s32(sum, shift);
             ELEMENTWISE_NARROW_32(sum);
             ELEMENTWISE_NARROW_16(sum);
-            vstrbq_s32(out + 0, sum);
-        }
-        {
-            int32x4_t sum = vmlasq_n_s32(vldrbq_s32(a + 4), factor, offset);
-            sum = vmlaq_n_s32(sum, vldrbq_s32(b + 4), multiplier_b);
-            sum = vshlq_r_s32(sum, shift);
-            ELEMENTWISE_NARROW_32(sum);
-            ELEMENTWISE_NARROW_16(sum);
-            vstrbq_s32(out + 4, sum);
-        }
-        a += 8;
-        b += 8;
-        out += 8;
-    }
-    for (int32_t rest = count & 7; rest > 0; rest -= 4) {
-        const mve_pred16_t there = vctp32q((uint32_t)rest);
-        {
-            int32x4_t sum = vmlasq_n_s32(vldrbq_z_s32(a, there), factor, offset);
-            sum = vmlaq_n_s32(sum, vldrbq_z_s32(b, there), multiplier_b);
-            sum = vshlq_r_s32(sum, shift);
-            ELEMENTWISE_NARROW_32(sum);
-            ELEMENTWISE_NARROW_16(sum);
-            vstrbq_p_s32(out, sum, there);
+            vstrbq_s32(out, sum);
         }
         a += 4;
         b += 4;
