@@ -84,7 +84,8 @@ def emit(
               "dsp": functions.dsp(), "names": functions.all_names,
               "armv6m": not program.target.features.dsp, "helium": functions.is_helium(),
               "assembly": functions.has_assembly(), "alone": functions.has_alone(),
-              "few_registers": not program.target.features.mul64 and "_tile_packed_" in " ".join(functions.all_names)}  # fmt: skip
+              "few_registers": not program.target.features.mul64
+              and any("_tile_packed_" in name for name in functions.all_names)}  # fmt: skip
     files: dict[str, str | bytes] = {
         f"{name}.h": functions.render_code("model.h.j2", {**shared, **_ports(plan.graph, api)}),
         f"{name}.c": functions.render_code("model.c.j2", driver),
