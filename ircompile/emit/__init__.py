@@ -84,6 +84,7 @@ def emit(
               "dsp": functions.dsp(), "names": functions.all_names,
               "armv6m": not program.target.features.dsp, "helium": functions.is_helium(),
               "assembly": functions.has_assembly(), "alone": functions.has_alone(),
+              "noinline": functions.has_noinline(),
               "few_registers": not program.target.features.mul64
               and any("_tile_packed_" in name for name in functions.all_names)}  # fmt: skip
     files: dict[str, str | bytes] = {

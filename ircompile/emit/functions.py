@@ -137,6 +137,10 @@ class Functions:
         """Whether any function must not be in line with others."""
         return f"{self.prefix.upper()}_ALONE" in "\n".join(self.texts)
 
+    def has_noinline(self) -> bool:
+        """Whether any function is to be one where it is small, too."""
+        return f"{self.prefix.upper()}_NOINLINE" in "\n".join(self.texts)
+
     def of(self, kernel: Kernel, packed: Packed, types: CodeTypes) -> Callee:
         """The function of a kernel with these template parameters for codes of these types."""
         types = types if self._reads(kernel.template, "code_(in|out)") else CodeTypes()

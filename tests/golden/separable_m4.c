@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xc0b04760u
+#if SEPARABLE_BUILD != 0x314c4cc2u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -888,47 +888,42 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
         }
 #endif
 #if SEPARABLE_ASM
-        if (row0 < kept.stop + 2)
+        if (row0 < kept.stop + 2) {
+            int32_t y0, y1, e, o;
+            __asm__ volatile(
+                "ldr %[y0], %[bias]\n\t"
+                SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y0", "y1", "y1")
+                "ldrd %[e], %[o], %[line]\n\t"
+                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+                "ssat %[y0], #8, %[y0], asr #2\n\t"
+                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+                "ssat %[y1], #8, %[y1], asr #2\n\t"
+                "ldr %[e], %[to]\n\t"
+                "ldr %[o], %[step]\n\t"
+                "strb %[y0], [%[e]]\n\t"
+                "strb %[y1], [%[e], %[o]]\n\t"
+                "add %[e], %[e], %[o], lsl #1\n\t"
+                "str %[e], %[to]\n\t"
+                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
+                    [row2] "+r"(row2), [to] "+m"(kept.to)
+                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
+                    [line] "m"(kept.line), [step] "m"(kept.pixel_step)
+                : "memory");
+        }
 #else
-        for (const int8_t *const end = row0 + span; row0 < end;)
+        for (const int8_t *const end = row0 + span; row0 < end;) {
+            y0 = y1 = kept.bias;
+            row0 = separable_two_taps_middle(&y0, &y1, row0, s0, m01);
+            row1 = separable_two_taps_middle(&y0, &y1, row1, s1, m01 >> 16);
+            row2 = separable_two_taps_middle(&y0, &y1, row2, s2, m2);
+            across = kept.pixel_step;
+            y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
+            y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+            y += 2 * across;
+        }
 #endif
-            {
-#if SEPARABLE_ASM
-                {
-                    int32_t y0, y1, e, o;
-                    __asm__ volatile(
-                        "ldr %[y0], %[bias]\n\t"
-                        SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                        SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                        SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                        "ldrd %[e], %[o], %[line]\n\t"
-                        "smmlar %[y0], %[y0], %[e], %[o]\n\t"
-                        "ssat %[y0], #8, %[y0], asr #2\n\t"
-                        "smmlar %[y1], %[y1], %[e], %[o]\n\t"
-                        "ssat %[y1], #8, %[y1], asr #2\n\t"
-                        "ldr %[e], %[to]\n\t"
-                        "ldr %[o], %[step]\n\t"
-                        "strb %[y0], [%[e]]\n\t"
-                        "strb %[y1], [%[e], %[o]]\n\t"
-                        "add %[e], %[e], %[o], lsl #1\n\t"
-                        "str %[e], %[to]\n\t"
-                        : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0),
-                            [row1] "+r"(row1), [row2] "+r"(row2), [to] "+m"(kept.to)
-                        : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                            [line] "m"(kept.line), [step] "m"(kept.pixel_step)
-                        : "memory");
-                }
-#else
-                y0 = y1 = kept.bias;
-                row0 = separable_two_taps_middle(&y0, &y1, row0, s0, m01);
-                row1 = separable_two_taps_middle(&y0, &y1, row1, s1, m01 >> 16);
-                row2 = separable_two_taps_middle(&y0, &y1, row2, s2, m2);
-                across = kept.pixel_step;
-                y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
-                y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
-                y += 2 * across;
-#endif
-            }
         /* The last two: a column of padding. */
 #if SEPARABLE_ASM
         {
@@ -1310,47 +1305,42 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_s2_high_rounded_2(const int8
         }
 #endif
 #if SEPARABLE_ASM
-        if (row0 < kept.stop + 4)
+        if (row0 < kept.stop + 4) {
+            int32_t y0, y1, e, o;
+            __asm__ volatile(
+                "ldr %[y0], %[bias]\n\t"
+                SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
+                SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
+                SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
+                "ldrd %[e], %[o], %[line]\n\t"
+                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+                "ssat %[y0], #8, %[y0], asr #2\n\t"
+                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+                "ssat %[y1], #8, %[y1], asr #2\n\t"
+                "ldr %[e], %[to]\n\t"
+                "ldr %[o], %[step]\n\t"
+                "strb %[y0], [%[e]]\n\t"
+                "strb %[y1], [%[e], %[o]]\n\t"
+                "add %[e], %[e], %[o], lsl #1\n\t"
+                "str %[e], %[to]\n\t"
+                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
+                    [row2] "+r"(row2), [to] "+m"(kept.to)
+                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
+                    [line] "m"(kept.line), [step] "m"(kept.pixel_step)
+                : "memory");
+        }
 #else
-        for (const int8_t *const end = row0 + span; row0 < end;)
+        for (const int8_t *const end = row0 + span; row0 < end;) {
+            y0 = y1 = kept.bias;
+            row0 = separable_two_taps_middle_s2(&y0, &y1, row0, s0, m01);
+            row1 = separable_two_taps_middle_s2(&y0, &y1, row1, s1, m01 >> 16);
+            row2 = separable_two_taps_middle_s2(&y0, &y1, row2, s2, m2);
+            across = kept.pixel_step;
+            y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
+            y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
+            y += 2 * across;
+        }
 #endif
-            {
-#if SEPARABLE_ASM
-                {
-                    int32_t y0, y1, e, o;
-                    __asm__ volatile(
-                        "ldr %[y0], %[bias]\n\t"
-                        SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                        SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                        SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                        "ldrd %[e], %[o], %[line]\n\t"
-                        "smmlar %[y0], %[y0], %[e], %[o]\n\t"
-                        "ssat %[y0], #8, %[y0], asr #2\n\t"
-                        "smmlar %[y1], %[y1], %[e], %[o]\n\t"
-                        "ssat %[y1], #8, %[y1], asr #2\n\t"
-                        "ldr %[e], %[to]\n\t"
-                        "ldr %[o], %[step]\n\t"
-                        "strb %[y0], [%[e]]\n\t"
-                        "strb %[y1], [%[e], %[o]]\n\t"
-                        "add %[e], %[e], %[o], lsl #1\n\t"
-                        "str %[e], %[to]\n\t"
-                        : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0),
-                            [row1] "+r"(row1), [row2] "+r"(row2), [to] "+m"(kept.to)
-                        : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                            [line] "m"(kept.line), [step] "m"(kept.pixel_step)
-                        : "memory");
-                }
-#else
-                y0 = y1 = kept.bias;
-                row0 = separable_two_taps_middle_s2(&y0, &y1, row0, s0, m01);
-                row1 = separable_two_taps_middle_s2(&y0, &y1, row1, s1, m01 >> 16);
-                row2 = separable_two_taps_middle_s2(&y0, &y1, row2, s2, m2);
-                across = kept.pixel_step;
-                y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
-                y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
-                y += 2 * across;
-#endif
-            }
         /* The last two: a column of padding. */
 #if SEPARABLE_ASM
         {
