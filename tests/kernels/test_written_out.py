@@ -63,9 +63,9 @@ def test_pixels(tmp_path: Path, width: int, depth: int, rounding: str, zero: int
 @pytest.mark.toolchain
 @pytest.mark.parametrize(("kernel", "channels"), [((3, 3), 3), ((3, 3), 1), ((10, 4), 1), ((2, 5), 2)])
 def test_stems(tmp_path: Path, kernel: tuple[int, int], channels: int) -> None:
-    """Of as many turns as the FPU's registers have room for, and more."""
+    """Of as many turns as the FPU's registers have room for, and more, with halfwords of one weight and of two."""
     net = with_zero(Net((5, 9, channels), channels), 7)
-    outputs = [net.conv("x", count, kernel, (stride, stride)) for count, stride in ((4, 1), (7, 2))]
+    outputs = [net.conv("x", count, kernel, (stride, stride)) for count, stride in ((4, 1), (7, 2), (67, 2))]
     climb(net.graph(*outputs), tmp_path, rungs=("gcc", *CORES))
 
 
