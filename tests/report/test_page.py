@@ -124,7 +124,8 @@ def check_layers(page: Any, data: dict[str, Any]) -> None:
     assert len(rows) == len(data["layers"])
     for index, (cells, layer) in enumerate(zip(rows, data["layers"], strict=True)):
         assert cells[:3] == [str(index), layer["name"], layer["op"]]
-        assert cells[4:7] == [layer["kernel"], layer["requantization"] or "-", layer["weights"] or "-"]
+        rounding = layer["requantization"] or ", ".join(layer["requantization_channels"])
+        assert cells[4:7] == [layer["kernel"], rounding or "-", layer["weights"] or "-"]
         bench = counts.get(layer["name"], {"instructions": 0, "cycles_estimate": None})
         wanted = [layer["model_macs"], layer["macs"], layer["constant_bytes"], bench["instructions"]]
         assert [number(cell) for cell in cells[7:11]] == wanted
