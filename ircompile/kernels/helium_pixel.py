@@ -7,6 +7,7 @@ little around them. The last vector of a filter has its last 16 codes; the pixel
 from collections.abc import Iterator
 
 from ircompile.kernels.requantize.form import Lanes
+from ircompile.qtype import INT8
 
 VECTOR = 16
 REGISTERS = 8
@@ -28,7 +29,7 @@ def group_of(depth: int) -> tuple[int, ...]:
 
 def can_hold(depth: int, channels: int, lanes: Lanes) -> bool:
     """Whether there are registers for a pixel, and as many channels as come together."""
-    line = lanes.kind == "line" and (lanes.low, lanes.high) == (-128, 127)
+    line = lanes.kind == "line" and (lanes.low, lanes.high) == INT8.range
     fits = VECTOR <= depth <= VECTOR * (MOST_VECTORS - lanes.kink)
     return line and fits and channels >= len(group_of(depth))
 

@@ -7,6 +7,7 @@ first has been; multipliers and offsets then have no registers of their own.
 from collections.abc import Iterator
 
 from ircompile.kernels.requantize.form import Lanes
+from ircompile.qtype import INT8
 
 VECTOR = 16
 DEEPEST = 32
@@ -15,7 +16,7 @@ PIXELS = 4
 
 def can_loop(depth: int, lanes: Lanes) -> bool:
     """Whether there are registers for all that a turn needs."""
-    return lanes.kind == "line" and depth <= DEEPEST and (lanes.low, lanes.high) == (-128, 127)
+    return lanes.kind == "line" and depth <= DEEPEST and (lanes.low, lanes.high) == INT8.range
 
 
 def own_words(depth: int, lanes: Lanes) -> int:
