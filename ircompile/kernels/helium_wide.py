@@ -11,13 +11,16 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.helium_dense import POINTWISE, best_tile, interleaved
+from ircompile.kernels.helium_dense import POINTWISE, WORTH_SAVING, best_tile, interleaved
+from ircompile.kernels.helium_wide_resident import row_instructions, together, turn_of
 from ircompile.kernels.model import Call, Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.requantize.wide import fixed_point
 from ircompile.qtype import INT8, INT16
 
 VECTOR = 8  # codes
+Key = dict[str, object]
 LEAST, MOST = 15, 31  # right shifts that one VQRDMULH does
+RESIDENT_DEPTH = 40
 UNROLLED = 25  # taps of a depthwise window that need no loop over its rows
 SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
 
@@ -30,6 +33,11 @@ class Lanes:
     high: int
     zero_point: int
     words: int = 2
+
+    @property
+    def clamps(self) -> int:
+        """How many of a minimum and a maximum are asked for; a maximum never alone."""
+        return 2 if self.high < INT16.high else int(self.low > INT16.low)
 
 
 def serves(op: ops.Conv | ops.Depthwise, site: Site, request: Request) -> bool:
@@ -56,8 +64,8 @@ def choose_wide_dense(op: ops.Conv, site: Site, request: Request) -> Kernel | No
 
 
 def windows(op: ops.Conv, site: Site) -> int:
-    """How many windows are gathered at once."""
-    return min(site.output.width, 6)
+    """How many windows are gathered at once: two turns of four where filters stay in registers."""
+    return min(site.output.width, 8 if site.consts[op.weights][0].size <= RESIDENT_DEPTH else 6)
 
 
 def pack_wide_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
@@ -67,29 +75,58 @@ def pack_wide_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     depth, width = flat.shape[1], site.output.width
     count = width if pointwise else windows(op, site)
     apart = context.apart(site)
-    pixels = apart and count >= 4
-    key: dict[str, object] = {
-        "lanes": lanes_of(op), "apart": apart, "tail": depth % VECTOR > 0, "whole": depth >= VECTOR,
-        "mode": "pixels" if pixels else "channels", "tile": best_tile(len(flat) if pixels else count),
-        "rest": len(flat) % 4 > 0, "coding": None, "depth": 0,
-    }  # fmt: skip
+    calls = -(-width // count) * site.output.height
+    key = dense_key(lanes_of(op), depth, count, len(flat), apart, calls, context.plan.graph.macs() // WORTH_SAVING)
     words = words_of(op, site)
-    padding = -len(words) % (int(str(key["tile"])) if pixels else 4)
-    words = np.pad(words, ((0, padding), (0, 0)))
-    if not pixels:
+    if key["mode"] != "resident":
+        words = np.pad(
+            words, ((0, -len(words) % (int(str(key["tile"])) if key["mode"] == "pixels" else 4)), (0, 0))
+        )
+    if key["mode"] == "channels":
         words = np.ascontiguousarray(words.reshape(-1, 4, 2).transpose(0, 2, 1))
     arrays = {"weights": interleaved(flat, key, VECTOR), "requant": words}
-    sizes = {"count": width, "channels_out": len(flat), "depth": depth} | ({"apart": width} if apart else {})
+    sizes = {"count": width, "channels_out": len(flat)} | ({} if key["depth"] else {"depth": depth})
+    sizes |= {"apart": width} if apart else {}
     shared: dict[str, tuple[str, dict[str, object]]] = dict(SUPPORT)
-    suffix, counts = f"{key['mode']}_{key['tile']}", {"wide": len(flat)}
+    suffix, counts = f"{key['mode']}_{key['depth'] or key['tile']}", {"wide": len(flat)}
     if pointwise:
         return Packed(suffix, key, arrays, sizes, None, counts, shared)
     shared["dense"] = ("wide_dense", {**key, "support": "helium_support"})
     taps = op.window.kernel[1] if op.window.dilation[1] > 1 else 1
-    key = {"window": op.window, "together": count, "taps": taps, "apart": apart, "lanes": key["lanes"]}
+    inner = {name: key[name] for name in ("lanes", "apart", "depth")}
+    key = {"window": op.window, "together": count, "taps": taps, **inner}
     sizes |= {"zero_in": site.inputs[0].zero_point, "width_in": site.inputs[0].width}
     sizes |= {"channels_in": site.inputs[0].channels}
     return Packed(f"{window_suffix(op.window)}_{suffix}", key, arrays, sizes, None, counts, shared)
+
+
+def dense_key(lanes: Lanes, depth: int, count: int, channels: int, apart: bool, calls: int, worth: int) -> Key:
+    """The template parameters of dot products of `count` pixels at once, `calls` times.
+
+    Beside a function of all depths, one of this depth must save as many instructions as its bytes are `worth`.
+    """
+    key: Key = {"lanes": lanes, "apart": apart, "coding": None}
+    pixels = apart and count >= 4
+    tile = best_tile(channels if pixels else count)
+    filters = together(depth, apart, lanes.clamps, channels)
+    if filters and count >= 4 and lanes.zero_point == 0:
+        saved = tile_instructions(channels, count, depth, pixels) - row_instructions(
+            depth, apart, lanes.clamps, channels, count
+        )
+        if calls * saved > worth:
+            lines = turn_of(depth, filters, apart, lanes.clamps)
+            key |= {"mode": "resident", "depth": depth, "filters": filters, "lines": lines, "tile": filters}
+            return key | {"odd": channels % filters > 0, "rest": False}
+    key |= {"mode": "pixels" if pixels else "channels", "tile": tile, "rest": channels % 4 > 0, "depth": 0}
+    return key | {"tail": depth % VECTOR > 0, "whole": depth >= VECTOR}
+
+
+def tile_instructions(channels: int, count: int, depth: int, pixels: bool) -> int:
+    """Instructions of a row in tiles, estimated: of four pixels by some channels, or of some pixels by four."""
+    size = best_tile(channels if pixels else count)
+    tile = (16 + 17 * size) + 2 * (3 + 3 * size) * (depth // VECTOR) + 2 * (6 + 3 * size) * (depth % VECTOR > 0)
+    across, along = (size, 4) if pixels else (4, size)
+    return -(-channels // across) * (12 + -(-count // along) * tile)
 
 
 def choose_wide_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ladder import climb, join
+from ladder import climb, codes_for, join
 from test_sixteen_bits import Wide
 
 from ircompile.ir import ops
@@ -15,6 +15,8 @@ from ircompile.kernels.helium_wide import words_of
 from ircompile.pipeline import build
 from ircompile.qtype import INT16
 from ircompile.target import load_target
+from ircompile.verification.runners.qemu import run_qemu
+from ircompile.verification.sequences import run_vectors
 
 POINT, SAME = ops.Window((1, 1)), ops.Window((3, 3), (1, 1), (1, 1, 1, 1))
 
@@ -43,6 +45,9 @@ POINTWISE = [
     for width, depth, channels, turned in [
         (1, 8, 4, False), (2, 3, 5, False), (3, 16, 8, False), (4, 19, 1, False), (7, 40, 9, False),
         (4, 8, 3, True), (5, 19, 4, True), (9, 24, 7, True), (3, 10, 6, True), (12, 7, 2, True),
+        (8, 8, 8, True), (6, 9, 5, True), (7, 15, 4, True), (11, 16, 6, True), (4, 17, 3, True), (10, 31, 4, True),
+        (5, 32, 3, True), (6, 40, 2, True), (7, 47, 4, True), (9, 8, 7, False), (5, 13, 2, False),
+        (6, 16, 8, False), (10, 20, 5, False), (4, 39, 6, False),
     ]
 ]  # fmt: skip
 WINDOWED = [
@@ -68,6 +73,23 @@ def test_on_the_board(graphs: list[Graph], tmp_path: Path) -> None:
     climb(join(graphs), tmp_path, rungs=("cortex-m55",))
 
 
+@pytest.mark.toolchain
+def test_intrinsics_beside_assembly(tmp_path: Path) -> None:
+    """What a compiler without the assembly takes."""
+    graph, target = join(POINTWISE + WINDOWED), load_target("cortex-m55")
+    compiled = build(graph, target, "net")
+    compiled.write(tmp_path)
+    text = (tmp_path / "net.c").read_text()
+    assert text.count("NET_HELIUM_ASM 1") == 1
+    (tmp_path / "net.c").write_text(text.replace("NET_HELIUM_ASM 1", "NET_HELIUM_ASM 0"))
+    vectors = codes_for(graph, 4)
+    arrays = [[vector[name] for name in graph.input_names] for vector in vectors]
+    found = run_qemu(tmp_path, compiled.interface, arrays, target, timeout=3600).outputs
+    for wanted, codes in zip(run_vectors(graph, vectors), found, strict=True):
+        for name, values in zip(graph.output_names, codes, strict=True):
+            np.testing.assert_array_equal(values, wanted[name])
+
+
 def test_kernels_are_taken() -> None:
     """Those of this file, and not where a sum needs 64 bits or a scale another shift."""
     target = load_target("cortex-m55")
@@ -77,6 +99,8 @@ def test_kernels_are_taken() -> None:
 
     assert templates(POINTWISE[0]) == ["wide_dense"]
     assert templates(WINDOWED[0]) == ["wide_windows"]
+    packed = build(join(POINTWISE), target, "net").program.packed.values()
+    assert {of.key.get("filters", 0) for of in packed} >= {0, 1, 2}
     assert sorted(templates(DEPTHWISE[1])) == ["copy", "wide_depthwise", "wide_depthwise"]
     net = Wide((2, 4, 8))
     net.largest_bias = 2**40
