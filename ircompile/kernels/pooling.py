@@ -8,6 +8,8 @@ from ircompile.qtype import INT8
 from ircompile.target import Features
 
 CHANNELS = 4  # of a word
+LANES = 8  # of 16 bits
+WIDEST = 255  # row whose sum of int8 codes fits 16 bits
 
 
 def choose_pool(op: ops.MaxPool | ops.AveragePool, site: Site, request: Request) -> Kernel:
@@ -25,7 +27,10 @@ def is_by_words(op: ops.MaxPool | ops.AveragePool, site: Site) -> bool:
 def choose_mean(op: ops.Mean, site: Site, request: Request) -> Kernel:
     """Row after row into sums, where there is more than one row to add."""
     extras: tuple[Extra, ...] = ("step", "sums") if op.state_bytes(site) else ()
-    return Kernel("mean", pack_mean, "row", ("hwc",), extras=extras)
+    source = op.source(site)
+    each = source.channels * (source.width if op.axes == "h" else 1)
+    lanes = request.features.mve and site.inputs[0].qtype == INT8 and each >= LANES and source.width <= WIDEST
+    return Kernel("mean_lanes" if lanes else "mean", pack_mean, "row", ("hwc",), extras=extras)
 
 
 def choose_running_sum(op: ops.RunningSum, site: Site, request: Request) -> Kernel:

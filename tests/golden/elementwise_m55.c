@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x8f33139au
+#if ELEMENTWISE_BUILD != 0xe6cb7a02u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -566,23 +566,20 @@ struct elementwise_table_layer {
     int32_t count; /* of codes or pixels */
 };
 
-/* A function of one code, looked up: out[i] = table[in[i] + 128]. */
+/* A function of one code, looked up, sixteen at a time: out[i] = table[in[i] + 128]. */
 static void elementwise_table(const int8_t *in, int8_t *out, const int8_t *table, int32_t count)
 {
-    const int8_t *const middle = table + 128;
-    for (int32_t i = count >> 2; i > 0; i--) {
-        const int32_t a = in[0];
-        const int32_t b = in[1];
-        const int32_t c = in[2];
-        const int32_t d = in[3];
-        out[0] = middle[a];
-        out[1] = middle[b];
-        out[2] = middle[c];
-        out[3] = middle[d];
-        in += 4, out += 4;
+    const uint8x16_t from_least = vdupq_n_u8(128); /* a code's place in the table, modulo 256, is this much more */
+    for (int32_t blocks = count >> 4; blocks > 0; blocks--) {
+        const uint8x16_t places = vaddq_u8(vreinterpretq_u8_s8(vldrbq_s8(in)), from_least);
+        vstrbq_s8(out, vldrbq_gather_offset_s8(table, places));
+        in += 16, out += 16;
     }
-    for (int32_t i = 0; i < (count & 3); i++)
-        out[i] = middle[in[i]];
+    if (count & 15) {
+        const mve_pred16_t some = vctp8q((uint32_t)(count & 15));
+        const uint8x16_t places = vaddq_u8(vreinterpretq_u8_s8(vldrbq_z_s8(in, some)), from_least);
+        vstrbq_p_s8(out, vldrbq_gather_offset_z_s8(table, places, some), some);
+    }
 }
 
 /* A layer as elementwise_binary reads it. */

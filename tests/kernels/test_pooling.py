@@ -14,6 +14,7 @@ from remembering import calls_for
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
+from ircompile.ir.validate import validate
 from ircompile.kernels.lower import lower
 from ircompile.passes import normalize
 from ircompile.passes.stream_in_time import stream_in_time
@@ -52,7 +53,24 @@ def test_means(tmp_path: Path) -> None:
         for n, case in enumerate(cases)
         for i in range(2)
     ]
-    climb(join(graphs), tmp_path, rungs=RUNGS)
+    climb(join(graphs), tmp_path, rungs=(*RUNGS, "cortex-m55"))
+
+
+@pytest.mark.toolchain
+def test_means_of_eight_channels_at_once(tmp_path: Path) -> None:
+    """Helium: rows whose sums just fit 16 bits, channels left over, one row, clamps; a table before the sum."""
+    shapes = [(2, 255, 8), (2, 256, 9), (1, 3, 17), (3, 4, 24), (5, 3, 15), (2, 254, 16)]
+    graphs = [  # tables before them are in them, in every second
+        (normalize if n % 2 else validate)(mean(shape, axes, rounding, n + len(axes), (-128, 127, 3)[n % 3]))
+        for n, shape in enumerate(shapes)
+        for axes, rounding in (("hw", "integer"), ("w", "float32_even"), ("h", "code_up"))
+    ]
+    for width in (255, 256):
+        net = Net((2, width, 8), width)
+        graphs.append(net.graph(net.add("mean", ops.Mean(), ("x",), net.tensors["x"].scale / 3)))
+    built = climb(join(graphs), tmp_path, rungs=("cortex-m55",))["cortex-m55"]
+    assert {"mean", "mean_lanes"} <= {kernel.template for kernel in built.lowered.kernels.values()}
+    assert any(packed.key.get("lookup") for packed in built.program.packed.values())
 
 
 @pytest.mark.toolchain
