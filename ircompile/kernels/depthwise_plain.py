@@ -15,7 +15,9 @@ from ircompile.kernels.depthwise_layout import (
 )
 from ircompile.kernels.model import Context, Packed, requant_words
 from ircompile.kernels.nibbles import bytes_of
-from ircompile.kernels.weights import natural_coding
+from ircompile.kernels.requantize import Form
+from ircompile.kernels.weights import WeightCoding, natural_coding
+from ircompile.qtype import INT8
 from ircompile.target import Features
 
 MOST_TOGETHER = 6  # outputs a block of the portable kernel
@@ -102,5 +104,16 @@ def pack_plain(op: ops.Depthwise, site: Site, context: Context) -> Packed:
             del sizes["zero_in"]
         return Packed(f"{suffix}_w{key['width']}", key, arrays, sizes, recipe.form, recipe.exact)
     bytes_alone = site.inputs[0].itemsize == 1
-    gather: Shared = {"gather": ("gather", {})} if context.features.unaligned and bytes_alone else {}
-    return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact, gather)
+    shared: Shared = {"gather": ("gather", {})} if context.features.unaligned and bytes_alone else {}
+    if bytes_alone and is_straight(op, coding, recipe.form, context.features):
+        shared["blocks"] = ("depthwise_blocks", {})
+    return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact, shared)
+
+
+def is_straight(op: ops.Depthwise, coding: WeightCoding, form: Form, features: Features) -> bool:
+    """Whether assembly reads a layer's rows as they lie: 3 x 3 windows that reach over an edge by one at most."""
+    window = op.window
+    small = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[1] <= 2
+    line = form.name == "high" and not form.exceptions and form.code == INT8 and (form.low, form.high) == INT8.range
+    stored = form.storage in ("words", "beside start") and coding is WeightCoding.INT8
+    return features.mul64 and small and max(window.padding) <= 1 and line and stored

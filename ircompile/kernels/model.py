@@ -119,7 +119,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Context:
-    """What packing may ask beside the op of `node` and its site."""
+    """What packing may ask beside the op of `node` and its site; `shifts`: what requantization is to try first."""
 
     plan: Plan
     target: Target
@@ -127,6 +127,7 @@ class Context:
     kernels: Mapping[str, Kernel]
     node: Node
     prefer: Prefer = "speed"
+    shifts: Sequence[int] = PREFERRED
 
     @property
     def features(self) -> Features:
@@ -155,19 +156,18 @@ class Context:
             return {"pixel_step": apart or site.output.channels, "channel_step": 1}
         return {"pixel_step": 1, "channel_step": site.output.width}
 
-    def recipe(
-        self, op: ops.Convolution, site: Site, shifted: int = 0, prefer: Sequence[int] = PREFERRED
-    ) -> Recipe:
+    def recipe(self, op: ops.Convolution, site: Site, shifted: int = 0, prefer: Sequence[int] = ()) -> Recipe:
         """The requantization of the node, the cheapest that is proved over its reachable accumulators.
 
-        `shifted`: the kernel has these times 2^shifted. `prefer`: right shifts to try first.
+        `shifted`: the kernel has these times 2^shifted. `prefer`: right shifts to try first, in place of `shifts`.
         """
         low, high = self.intervals.accumulators[self.node.name]
         features, bias = self.features, integers(site.consts[op.bias])
         scale = site.consts[op.requant.scale]
         return synthesize(
             op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu,
-            code=site.output.qtype, few_words=self.has_few_words(op, site), shifted=shifted, prefer=prefer,
+            code=site.output.qtype, few_words=self.has_few_words(op, site), shifted=shifted,
+            prefer=prefer or self.shifts,
         )  # fmt: skip
 
     def has_few_words(self, op: ops.Convolution, site: Site) -> bool:

@@ -1,12 +1,15 @@
 """Constants of every node, as its kernel reads them: packed weights, requantization words, tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ircompile.analyses.intervals import analyze
 from ircompile.ir import ops
 from ircompile.kernels.constants import constants_of
+from ircompile.kernels.like_forms import with_like_forms
+from ircompile.kernels.long_turns import with_long_turns
 from ircompile.kernels.model import Context, Lowered, Packed, Prefer, Program
 from ircompile.kernels.remainders import without_remainders
+from ircompile.kernels.requantize import PREFERRED
 from ircompile.kernels.weights import WeightCoding
 from ircompile.kernels.written_out import with_long_loops
 from ircompile.plan import Plan
@@ -21,12 +24,22 @@ def pack(
 
     Raises CompileError where these have no room.
     """
-    graph, kernels, packed = lowered.graph, lowered.kernels, dict[str, Packed]()
-    intervals = analyze(graph)
-    for node in graph.nodes:
-        context = Context(plan, target, intervals, kernels, node, prefer)
-        packed[node.name] = kernels[node.name].pack(node.op, plan.graph.site(node), context)
-    packed = with_long_loops(without_remainders(packed), graph)
+    graph, kernels, intervals = lowered.graph, lowered.kernels, analyze(lowered.graph)
+
+    def packed_with(shifts: Sequence[int], names: Iterable[str]) -> dict[str, Packed]:
+        contexts = {
+            node.name: Context(plan, target, intervals, kernels, node, prefer, shifts) for node in graph.nodes
+        }
+        return {
+            name: kernels[name].pack(c.node.op, plan.graph.site(c.node), c)
+            for name in names
+            for c in [contexts[name]]
+        }
+
+    packed = packed_with(PREFERRED, kernels)
+    if target.features.mul64 and not target.features.dsp:
+        packed = with_like_forms(packed, kernels, packed_with)
+    packed = with_long_turns(with_long_loops(without_remainders(packed), graph), graph)
     constants = constants_of(plan, packed, flash)
     return Program(plan, lowered, target, packed, schedule_tables(plan), constants, intervals, tuple(flash), prefer)
 

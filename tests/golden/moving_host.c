@@ -27,7 +27,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0xddba8a5bu
+#if MOVING_BUILD != 0xfa46f800u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -271,7 +271,7 @@ static void moving_tile_packed_high_rounded_kink(uint32_t *codes, int32_t count,
     for (; ((end - codes) & 3) != 0; end++)
         codes[end - codes] = 0; /* whatever weights are read there */
 #if MOVING_TILE_ASM
-    const int32_t half = (int32_t)(end - codes) & 4;
+    const int32_t begun = (int32_t)(end - codes) & 4; /* what the first turn has less, or has */
     const int32_t over = (int32_t)(end - codes) - count;
     const int8_t *w0, *w1 = weights + over;
     const uint32_t *const first = codes;
@@ -293,7 +293,7 @@ static void moving_tile_packed_high_rounded_kink(uint32_t *codes, int32_t count,
             "add %[w1], %[w0], %[p2]\n\t"
             "ldr %[b1], [%[p0], %[p1]]\n\t"
             "ldr %[b0], [%[p0]]\n\t"
-            "ldr %[x3], %[half]\n\t"
+            "ldr %[x3], %[begun]\n\t"
             "add %[both0], %[b0], %[b0], lsl #16\n\t"
             "add %[both1], %[b1], %[b1], lsl #16\n\t"
             "cmp %[x3], #0\n\t"
@@ -425,7 +425,7 @@ static void moving_tile_packed_high_rounded_kink(uint32_t *codes, int32_t count,
                 [x1] "=&l"(x1), [x2] "=&l"(x2), [x3] "=&l"(x3),
             [p0] "=&l"(p0), [p1] "=&l"(p1), [p2] "=&l"(p2), [x] "=&l"(x), [w0] "=&r"(w0), [w1] "+&r"(w1),
                 [words] "+m"(words), [out] "+m"(out)
-            : [end] "m"(end), [half] "m"(half), [over] "m"(over), [first] "m"(first), [pitch] "m"(pitch),
+            : [end] "m"(end), [begun] "m"(begun), [over] "m"(over), [first] "m"(first), [pitch] "m"(pitch),
                 [further] "m"(further), [step] "m"(step),
             [stop] "m"(stop), [b_apart] "m"(b_apart)
             : "cc", "memory");

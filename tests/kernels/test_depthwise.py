@@ -13,9 +13,11 @@ from nets import Net
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
+from ircompile.kernels import depthwise_plain
 from ircompile.kernels.depthwise_rows import Step, allocated, row_steps
 from ircompile.kernels.depthwise_short import Term, Word, words_of
 from ircompile.kernels.lower import lower
+from ircompile.kernels.requantize import Form
 from ircompile.pipeline import build
 from ircompile.target import load_target
 
@@ -161,6 +163,33 @@ def test_rows_of_one_block_and_wide_windows_on_small_cores(tmp_path: Path) -> No
     packed = [p for p in compiled.program.packed.values() if "at_once" in p.key]
     assert {p.key["at_once"] for p in packed} == {True, False}
     assert "SLIDE_ASM" in str(compiled.files()["net.c"])
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(("most", "relu"), [(6, True), (6, False), (3, True), (2, False), (1, True)])
+def test_3x3_windows_straight_on_the_rows(
+    most: int, relu: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any number of outputs a block, one block and several, rows and columns outside on every side, kinks."""
+    monkeypatch.setattr(depthwise_plain, "MOST_TOGETHER", most)
+    graphs = grid()[1 - relu :: 3 if most > 3 else 12]
+    graphs += [
+        layer((1 + seed % 3, width, 2), stride=stride, padding=padding, multiplier=1 + seed % 2, seed=seed,
+              relu=relu, extreme=seed % 3 == 0, planar=seed % 4 == 0)
+        for seed, (width, stride, padding) in enumerate(
+            product((7, 10, 11, 18, 19, 22), (1, 2), ((1, 1, 1, 1), (0, 1, 1, 0), (1, 0, 0, 1)))
+        )
+        if 1 + seed % 3 + sum(padding[:2]) >= 3
+    ]  # fmt: skip
+    outputs, forms = set[object](), set[bool]()
+    for first in range(0, len(graphs), 24):
+        graph = join(graphs[first : first + 24])
+        compiled = climb(graph, tmp_path / str(first), rungs=("cortex-m3", "cortex-m3 -O0"))["cortex-m3"]
+        straight = [p for p in compiled.program.packed.values() if "blocks" in p.shared]
+        outputs |= {p.key["outputs"] for p in straight}
+        forms |= {p.form.kink for p in straight if isinstance(p.form, Form)}
+    assert max(map(int, map(str, outputs))) == most
+    assert relu or True in forms
 
 
 def test_row_steps_use_every_tap_once() -> None:

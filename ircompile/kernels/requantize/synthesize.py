@@ -123,8 +123,8 @@ def attempts_of(steps: Steps, kink: bool, core: Core) -> Iterator[Attempt]:
     """What the core can do, cheapest first."""
     for parts in () if core.mul64 else (2, 3):
         yield from split_attempts(steps, kink, parts)
-    # without SMMLAR rounding costs a 64-bit addition, but a kink has little freedom without it
-    for rounded in (True,) if core.dsp else (False, True):
+    # without SMMLAR rounding costs a 64-bit addition, but most kinks have too little freedom without it
+    for rounded in (True,) if core.dsp else (True, False) if kink and core.mul64 else (False, True):
         yield from high_attempts(steps, kink, rounded, core.prefer, core.shifted)
 
 

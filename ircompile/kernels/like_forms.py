@@ -1,0 +1,39 @@
+"""Requantization with the right shifts that let most layers of a network share their code."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from ircompile.kernels.model import Kernel, Packed
+from ircompile.kernels.requantize import PREFERRED
+
+OTHERS = (0, 3, 1)  # right shifts that may fit all layers where the first of `PREFERRED` does not
+Repack = Callable[[Sequence[int], Iterable[str]], dict[str, Packed]]
+"""The constants of these nodes with these right shifts tried first."""
+
+
+def with_like_forms(
+    packed: Mapping[str, Packed], kernels: Mapping[str, Kernel], repack: Repack
+) -> dict[str, Packed]:
+    """The same kernels, each kind with those shifts tried first with which its layers need the fewest functions."""
+    found = dict(packed)
+    for pack in dict.fromkeys(kernel.pack for kernel in kernels.values()):
+        names = [name for name, kernel in kernels.items() if kernel.pack == pack]
+        for first in OTHERS:
+            if _functions(found, kernels, names) == _functions(found, kernels, names, formed=False):
+                break
+            other = found | repack((first, *PREFERRED), names)
+            if _functions(other, kernels, names) < _functions(found, kernels, names):
+                found = other
+    return found
+
+
+def _functions(
+    packed: Mapping[str, Packed], kernels: Mapping[str, Kernel], names: Iterable[str], formed: bool = True
+) -> int:
+    """How many functions of C these nodes need; how many it were if all had one form."""
+    functions = set[tuple[str, str, str]]()
+    for name in names:
+        each = packed[name]
+        form = each.form.key if each.form and formed else ""
+        parts = [(kernels[name].template, each.key), *each.shared.values()]
+        functions |= {(template, repr(sorted(key.items(), key=str)), form) for template, key in parts}
+    return len(functions)
