@@ -10,6 +10,7 @@ from ircompile.kernels.long_turns import with_long_turns
 from ircompile.kernels.model import Context, Lowered, Packed, Prefer, Program
 from ircompile.kernels.remainders import without_remainders
 from ircompile.kernels.requantize import PREFERRED
+from ircompile.kernels.seldom_pixels import with_seldom_pixels
 from ircompile.kernels.weights import WeightCoding
 from ircompile.kernels.written_out import with_long_loops
 from ircompile.plan import Plan
@@ -39,7 +40,8 @@ def pack(
     packed = packed_with(PREFERRED, kernels)
     if target.features.mul64 and not target.features.dsp:
         packed = with_like_forms(packed, kernels, packed_with)
-    packed = with_long_turns(with_long_loops(without_remainders(packed), graph), graph)
+    packed = with_long_loops(without_remainders(packed), graph)
+    packed = with_seldom_pixels(with_long_turns(packed, graph), graph)
     constants = constants_of(plan, packed, flash)
     return Program(plan, lowered, target, packed, schedule_tables(plan), constants, intervals, tuple(flash), prefer)
 

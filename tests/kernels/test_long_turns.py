@@ -1,4 +1,4 @@
-"""Two pixels in one product: sixteen codes a turn where that saves much, and forms that layers share."""
+"""What layers of a network share: turns of sixteen codes, functions of one pixel, right shifts."""
 
 from __future__ import annotations
 
@@ -51,6 +51,18 @@ def test_long_turns_are_where_they_save_much() -> None:
 
 def tiles_of(program: Program) -> list[tuple[str, dict[str, object]]]:
     return [(template, dict(key)) for p in program.packed.values() for template, key in [p.shared["tile"]]]
+
+
+@pytest.mark.toolchain
+def test_a_last_layer_takes_one_channel_at_a_time(tmp_path: Path) -> None:
+    """Ten codes behind convolutions; three hundred are enough to keep four channels at a time."""
+    for channels, seldom in ((10, True), (300, False)):
+        net = Net((12, 12, 16), 3)
+        x = net.conv(net.conv("x", 64, (3, 3), relu=True), 7, (3, 3))
+        x = net.conv(net.conv(x, 4, (12, 12), (1, 1), (0, 0, 0, 0), relu=True), channels)
+        compiled = climb(net.graph(x), tmp_path / str(channels), rungs=("gcc", "cortex-m3", "cortex-m0plus"))
+        name = compiled["cortex-m3"].graph.nodes[-1].name
+        assert compiled["cortex-m3"].program.packed[name].shared["pixel"][1]["seldom"] == seldom
 
 
 def test_layers_share_a_shift_that_fits_all(monkeypatch: pytest.MonkeyPatch) -> None:
