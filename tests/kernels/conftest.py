@@ -1,4 +1,7 @@
-"""Tests of kernels take the first plan that is found: every plan computes the same codes."""
+"""Tests of kernels take the first plan that is found: every plan computes the same codes.
+
+Under the sanitizers their C, which soon has run, is not optimized: compiling it so takes a third of the time.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from ircompile.plan.partition import partition
 from ircompile.target import Target
 from ircompile.variants import choose
 from ircompile.variants.tradeoffs import PlanVariant
+from ircompile.verification.runners import host
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +35,4 @@ def any_plan(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(search, effort, 1)
     for tries in ("QUICK_TRIALS", "THOROUGH_TRIALS"):
         monkeypatch.setattr(candidate, tries, 1)
+    monkeypatch.setattr(host, "SANITIZED", "-O0")

@@ -15,6 +15,8 @@ from ircompile.verification.runners.harness import RunResult, Vector
 _SANITIZE = ("-fsanitize=undefined,address", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g1")
 _ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 _PASSES = 2
+SANITIZED = "-O1"
+"""How C is optimized that the sanitizers watch."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def host_program(
     """
     where = f"{api.name} on the host ({compiler})"
     with harness.build_folder() as folder:
-        flags = ("-O1", *_SANITIZE) if sanitize else ("-O2",)
+        flags = (SANITIZED, *_SANITIZE) if sanitize else ("-O2",)
         sources = build.model_sources(directory, api.name)
         core: list[str | Path] = [*build.EMITTED_FLAGS, *flags]
         emitted = build.compile_all(compiler, core, sources, folder, where)
