@@ -80,6 +80,20 @@ def test_a_cut_onnx_file_equals_its_framework() -> None:
         assert [binding.name for binding in result.compiled.graph.outputs] == [name]
 
 
+@pytest.mark.thorough
+def test_a_tensor_without_codes_in_the_framework_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """The framework runs the model: it is its output before a QuantizeLinear that is fused with the operator."""
+    pytest.importorskip("onnxruntime")
+    tensor = "/3/Add_output_0"
+    said = f"{tensor}: ONNX Runtime fuses the tensor with its neighbours, so that its codes cannot be compared"
+    result = ircompile.compile(DIGITS, "host", outputs=[tensor])
+    assert result.comparison
+    assert result.comparison.why.startswith(f"{said}; the file's operators one by one give the same, ")
+    words = ["verify", str(DIGITS), "--target", "host", "--on", "numpy", "--outputs", tensor, "--against", "ort"]
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_graph_as_text_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "net.ir"
     graph = load(network(tmp_path / "net.tflite"), outputs=("sum",))

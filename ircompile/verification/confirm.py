@@ -26,7 +26,7 @@ from ircompile.verification.before_passes import answers_before_passes, guilty_p
 from ircompile.verification.found import Found, coded
 from ircompile.verification.ladder import EXTREMES, Codes, Rung, vectors_for
 from ircompile.verification.original import Original
-from ircompile.verification.reference_process import SECONDS, Asked, Question
+from ircompile.verification.reference_process import SECONDS, Asked, NoCodes, Question
 from ircompile.verification.references.base import INSTALL_HINT
 from ircompile.verification.sequences import CALLS, restart_after, run_vectors
 
@@ -158,7 +158,8 @@ class Confirmation:
             answers = self._answers(name)
             if isinstance(answers, CompileError):
                 first = first or answers
-                note = f"{NAMES[name]} does not run the model"
+                runs = isinstance(answers, NoCodes)
+                note = f"{answers.where}: {answers.problem}" if runs else f"{NAMES[name]} does not run the model"
             elif all(answer is None for answer in answers) or (self.graph.states and None in answers):
                 note = f"{NAMES[name]} gave no result"
             elif note:

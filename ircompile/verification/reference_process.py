@@ -34,6 +34,14 @@ SECONDS = 60.0
 POLL = 0.01
 
 
+class NoCodes(CompileError):
+    """The framework runs the model, but has no codes of a tensor at which it was cut."""
+
+    def __init__(self, tensor: str, why: str) -> None:
+        super().__init__(tensor, f"{why}, so that its codes cannot be compared")
+        self.args = (tensor, why)  # what makes it anew, as pickle does
+
+
 @dataclass(frozen=True)
 class Question:
     """A model's file, the framework to run it in, and inputs as the framework takes them.
@@ -72,7 +80,8 @@ class Asked:
     def answers(self) -> list[Any]:
         """One answer an input; None where the framework died of it, or where the time was up.
 
-        Raises CompileError where the framework refuses the model or is not installed.
+        Raises CompileError where the framework refuses the model or is not installed, NoCodes where it runs it and
+        an output that was asked for is nowhere in it.
         """
         found: list[Any] = []
         while len(found) < len(self.question.feeds):
@@ -135,6 +144,8 @@ def answer(folder: str) -> None:
             else:
                 found = runner.run(feeds)
             _write(Path(folder), number, found)
+    except NoCodes as unseen:
+        _write(Path(folder), question.start, unseen)
     except CompileError as error:
         said = CompileError(str(question.model), error.problem, error.supported, error.hint)
         _write(Path(folder), question.start, said)
@@ -186,7 +197,7 @@ class _Runner:
             elif key is not None and key in inner:
                 found.append(self._bound(binding, key, inner[key]))
             elif self.cut:
-                raise CompileError(binding.name, "cannot be compared: ONNX Runtime fuses the tensor away")
+                raise NoCodes(binding.name, "ONNX Runtime fuses the tensor with its neighbours")
             else:
                 whole = whole if whole is not None else list(oracle.run(feeds))
                 found.append(whole[number])
@@ -198,7 +209,7 @@ class _Runner:
         held, tensor = self.graph.tensors[place.tensor], self.graph.tensors[binding.tensor]
         codes = codes_of(held, place, array)
         if codes is None:
-            raise CompileError(binding.name, "cannot be compared: the framework has no codes of it")
+            raise NoCodes(binding.name, "the framework does not quantize the tensor")
         if tensor.dtype == "uint8" and held.dtype == "int8":
             codes = codes.view(np.uint8) ^ np.uint8(128)
         return from_graph(binding, tensor, codes)
