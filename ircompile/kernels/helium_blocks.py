@@ -7,6 +7,11 @@ vectors.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ircompile.kernels.requantize.form import Lanes
+from ircompile.qtype import INT8
+
+REGISTERS = 8
+MOST_STRIPS = 2  # whose pointers have registers beside all else that a turn needs
 Part = tuple[int, int, int, int]
 IN_REACH = 2**7 - 1  # bytes that a load reaches from its pointer, and that a pointer moves by on its way
 MOST_PARTS = 5  # vectors of a filter that have registers
@@ -33,6 +38,36 @@ class Block:
         if len(self.parts) > MOST_PARTS or self.farthest > IN_REACH:
             return ()
         return tuple(self._with_two() if self.vectors == 2 else self._with_one())
+
+    def turn(self, lanes: Lanes, apart: bool) -> tuple[str, ...]:
+        """The same, and codes that are stored; none if registers do not suffice, or for another requantization.
+
+        `row` moves on; without `apart` codes are scattered, and `step` is how far the outputs of a block are.
+        """
+        line = lanes.kind == "line" and lanes.shift is not None and not lanes.kink
+        vectors = len(self.parts) + self.shared + 2 + self.vectors + (not apart)
+        fits = vectors <= REGISTERS and len(self.pitches) <= MOST_STRIPS
+        if not (line and fits and (lanes.low, lanes.high) == INT8.range and self.lines):
+            return ()
+        return (*self.lines, *self._codes(lanes), *self._store(apart))
+
+    def _codes(self, lanes: Lanes) -> Iterator[str]:
+        for v in range(self.vectors):
+            yield f"vadd.i32 %q[sum_{v}], %q[sum_{v}], %[bias]"
+            yield from [f"vshl.i32 %q[sum_{v}], %q[sum_{v}], #{lanes.extra}"] * (lanes.extra > 0)
+            yield f"vq{'r' * lanes.rounded}dmlash.s32 %q[sum_{v}], %q[multiplier], %[offset]"
+        for v, end in zip(range(self.vectors), "bt", strict=False):
+            by = f", #{lanes.shift}" if lanes.shift else ""
+            yield f"{'vqrshrn' if lanes.shift else 'vqmovn'}{end}.s32 %q[sum_0], %q[sum_{v}]{by}"
+        yield "vqmovnb.s16 %q[sum_0], %q[sum_0]"
+
+    def _store(self, apart: bool) -> Iterator[str]:
+        size = 32 // self.vectors
+        if apart:
+            yield f"vstrb.{size} %q[sum_0], [%[row]], #{4 * self.vectors}"
+        else:
+            yield f"vstrb.{size} %q[sum_0], [%[row], %q[places]]"
+            yield "add %[row], %[row], %[step]"
 
     @property
     def farthest(self) -> int:

@@ -71,11 +71,11 @@ def strips_estimate(op: ops.Depthwise, site: Site) -> int:
     """Instructions of a row."""
     strips, width = strips_of(op.window), site.output.width
     multiplier = site.output.channels // site.inputs[0].channels
-    gather = 12 + 13 * -(-site.inputs[0].width // VECTOR)
+    gather = 22 + 8 * ((site.inputs[0].width - 1) // VECTOR)
     vectors = best_vectors(width)
     runs = len(strips.parts) * 2 - 0.5 * (len(strips.parts) == 1 and op.window.stride[1] == 1)
-    block = 4 * vectors * (runs + 1.5) + (3 if vectors == 2 else 6)
-    channel = 26 + 6 * len(strips.parts) + -(-width // (4 * vectors)) * block
+    block = 4 * vectors * (runs + 0.5) + (10 if vectors == 2 else 7)
+    channel = 20 + 3 * len(strips.parts) + -(-width // (4 * vectors)) * block
     return int(site.inputs[0].channels * (gather * strips.strips + multiplier * channel))
 
 
@@ -142,8 +142,8 @@ def words_and_halves(words: Array, halves: Array) -> Array:
 
 
 def choose_strips(op: ops.Depthwise, site: Site) -> Kernel:
-    """The scratch holds the strips of one channel, and a vector of padding."""
-    size = strips_of(op.window).strips * strip_bytes(op.window, site) + VECTOR
+    """The scratch holds the strips of one channel, and a row of padding."""
+    size = strips_of(op.window).strips * strip_bytes(op.window, site) + -(-site.inputs[0].width // VECTOR) * VECTOR
     count = strips_estimate(op, site) * site.output.height
     return Kernel(
         "depthwise_strips",
@@ -178,6 +178,7 @@ def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     multiplier = site.output.channels // site.inputs[0].channels
     vectors, pitches = best_vectors(width), (4,) * strips.quads + (1,) * (strips.strips - strips.quads)
     shared = strips.parts == ((0, 0, 0, 12),) and op.window.stride[1] == 1
+    block = Block(strips.parts, pitches, op.window.stride[1], vectors, shared)
     key: dict[str, object] = {
         "window": op.window,
         "lanes": recipe.lanes,
@@ -190,8 +191,9 @@ def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         "narrow": width < 4,
         "apart": apart,
         "shared": shared,
-        "block": Block(strips.parts, pitches, op.window.stride[1], vectors, shared).lines,
-        "may_miss": may_miss(op, site),
+        "block": block.lines,
+        "turn": block.turn(recipe.lanes, apart) if width >= 4 else (),
+        "chunked": site.inputs[0].width > VECTOR,
     }
     # a filter of 12 bytes is read with four bytes before and behind it
     packed = np.pad(filters(weights, strips).reshape(-1), 4 if shared else 0)
@@ -210,21 +212,11 @@ def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     return Packed(marks, key, arrays, sizes, form, recipe.counts, SUPPORT)
 
 
-def may_miss(op: ops.Depthwise, site: Site) -> tuple[bool, ...]:
-    """Of each row of a window, whether it is outside of the picture for some output row."""
-    top, stride = op.window.padding[0], op.window.stride[0]
-    last = (site.output.height - 1) * stride - top
-    rows = range(op.window.kernel[0])
-    return tuple(
-        r * op.window.dilation[0] < top or last + r * op.window.dilation[0] >= site.inputs[0].height for r in rows
-    )
-
-
 def best_vectors(width: int) -> int:
     """Vectors of four pixels a block: two need 27 instructions, one needs 15; the last block may overlap."""
     if width < 8:
         return 1
-    return 2 if -(-width // 8) * 27 <= -(-width // 4) * 15 else 1
+    return 2 if -(-width // 8) * 26 <= -(-width // 4) * 15 else 1
 
 
 def filters(weights: Array, strips: Strips) -> Array:
