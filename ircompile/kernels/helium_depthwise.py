@@ -75,7 +75,8 @@ def strips_estimate(op: ops.Depthwise, site: Site) -> int:
     vectors = best_vectors(width)
     runs = len(strips.parts) * 2 - 0.5 * (len(strips.parts) == 1 and op.window.stride[1] == 1)
     block = 4 * vectors * (runs + 0.5) + (10 if vectors == 2 else 7)
-    channel = 20 + 3 * len(strips.parts) + -(-width // (4 * vectors)) * block
+    again = 8 * (width % (4 * vectors) > 0)
+    channel = 20 + 3 * len(strips.parts) + -(-width // (4 * vectors)) * block + again
     return int(site.inputs[0].channels * (gather * strips.strips + multiplier * channel))
 
 

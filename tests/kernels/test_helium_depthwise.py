@@ -10,6 +10,8 @@ from nets import Net
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
+from ircompile.kernels.lower import lower
+from ircompile.target import load_target
 
 pytestmark = pytest.mark.toolchain
 WIDTHS = (1, 2, 3, 4, 5, 7, 8, 9, 11, 15, 16, 17, 20, 33)
@@ -35,6 +37,22 @@ def test_few(tmp_path: Path) -> None:
         ((5, 5), 1, 5, 16, False, "double"), ((2, 2), 1, 12, 2, False, "double"), ((1, 3), 1, 5, 2, True, "double"),
     ]  # fmt: skip
     graphs = [depthwise(*case, seed) for seed, case in enumerate(cases)]
+    climb(join(graphs), tmp_path, rungs=("cortex-m55", "cortex-m55 -DNET_NO_ASM"))
+
+
+WIDE = [  # kernel, stride, columns, channels
+    ((3, 3), 1, 16, 2), ((3, 3), 1, 17, 3), ((3, 3), 2, 33, 2), ((5, 5), 1, 31, 2), ((5, 5), 2, 48, 3),
+    ((7, 7), 1, 32, 2), ((7, 7), 2, 49, 1), ((4, 3), 1, 18, 2), ((2, 5), 1, 35, 3), ((9, 3), 1, 21, 2),
+    ((1, 3), 1, 40, 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_rows_of_more_than_a_vector(apart: bool, tmp_path: Path) -> None:
+    """Columns are laid 16 at a time; the first rows, and the last, are outside of the picture."""
+    graphs = [depthwise(*case, apart, ("double", "float32_even")[n % 4 == 3], n) for n, case in enumerate(WIDE)]
+    kernels = lower(join(graphs), load_target("cortex-m55")).kernels.values()
+    assert [kernel.template for kernel in kernels].count("depthwise_strips") >= len(WIDE) - 1
     climb(join(graphs), tmp_path, rungs=("cortex-m55", "cortex-m55 -DNET_NO_ASM"))
 
 
