@@ -19,7 +19,7 @@ def choose_pool(op: ops.MaxPool | ops.AveragePool, site: Site, request: Request)
 
 
 def is_by_words(op: ops.MaxPool | ops.AveragePool, site: Site) -> bool:
-    """Whether the largest codes of four channels are found at once, which no greatest code may bound."""
+    """Whether the largest codes of four or sixteen channels are found at once, which no greatest code may bound."""
     codes = site.output.qtype == INT8 and site.output.channels >= CHANNELS
     return isinstance(op, ops.MaxPool) and codes and op.high == INT8.high
 
@@ -46,7 +46,8 @@ def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, context: Context) -
     arithmetic = "max" if isinstance(op, ops.MaxPool) else op.rounding
     sizes = {"width_in": site.inputs[0].width, "width_out": site.output.width, "channels": site.output.channels}
     if context.kernel.template == "max_pool":
-        shared: dict[str, tuple[str, dict[str, object]]] = {"unpack": ("unpack", {}), "largest": ("largest", {})}
+        words: dict[str, tuple[str, dict[str, object]]] = {"unpack": ("unpack", {}), "largest": ("largest", {})}
+        shared = {} if context.features.mve else words
         return Packed(window_suffix(op.window), {"window": op.window}, {}, sizes | {"low": op.low}, shared=shared)
     recipe = None
     if isinstance(op, ops.AveragePool) and site.output.qtype == INT8:

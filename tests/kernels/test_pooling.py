@@ -85,10 +85,10 @@ def test_windows(tmp_path: Path) -> None:
 
 
 @pytest.mark.toolchain
-def test_largest_codes_of_four_channels(tmp_path: Path) -> None:
-    """Channels around a word, every window, a least code and none."""
+def test_largest_codes_of_several_channels(tmp_path: Path) -> None:
+    """Channels around a word and around a vector of Helium, every window, a least code and none."""
     graphs = []
-    for n, (window, channels) in enumerate(product(WINDOWS, (4, 5, 7, 8, 13))):
+    for n, (window, channels) in enumerate(product(WINDOWS, (4, 5, 7, 8, 13, 16, 35))):
         net = Net((5 + n % 3, 7, channels), n)
         pooled = net.add("pool", ops.MaxPool(window, (-128, -70)[n % 2], 127), ("x",))
         graphs.append(net.graph(pooled if n % 3 else net.conv(pooled, 3)))
@@ -97,7 +97,9 @@ def test_largest_codes_of_four_channels(tmp_path: Path) -> None:
     pools = [kernels[node.name].template for node in graph.nodes if isinstance(node.op, ops.MaxPool)]
     assert set(pools) == {"max_pool"}
     vectors = codes_for(graph, 4)
-    compiled = climb(graph, tmp_path, vectors=vectors, rungs=("cortex-m4", "cortex-m33 -O0"))["cortex-m4"]
+    compiled = climb(graph, tmp_path, vectors=vectors, rungs=("cortex-m4", "cortex-m33 -O0", "cortex-m55"))[
+        "cortex-m4"
+    ]
     climb_on_host(compiled, tmp_path / "cortex-m4", vectors)
 
 
