@@ -81,6 +81,14 @@ class MemoryRegion:
 
 
 @dataclass(frozen=True)
+class SlowFlash:
+    """A memory for constants that is waited for long: `cache` bytes in front of it, and the cycles of each byte."""
+
+    cache: int
+    cycles_a_byte: float
+
+
+@dataclass(frozen=True)
 class Target:
     """A core to generate code for.
 
@@ -88,6 +96,7 @@ class Target:
     emulated board the target is checked on (None: the host itself). ``cycles`` and, of a core that overlaps
     instructions, ``pipeline`` are what cycles are estimated from. ``memory`` are the RAMs to plan for and
     ``flash`` the memories for constants, the fastest first; empty where there is one and its size does not matter.
+    ``slow_flash`` is there where a board's constants are read so slowly that plans are made for it.
     """
 
     name: str
@@ -102,6 +111,7 @@ class Target:
     pipeline: Pipeline | None = None
     memory: tuple[MemoryRegion, ...] = ()
     flash: tuple[MemoryRegion, ...] = ()
+    slow_flash: SlowFlash | None = None
 
 
 @dataclass(frozen=True)

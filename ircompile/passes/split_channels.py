@@ -58,6 +58,20 @@ def split_channels(graph: Graph, parts: Mapping[str, int]) -> Graph:
     return validate(grown.rebuilt(nodes))
 
 
+def split_outputs(graph: Graph, parts: Mapping[str, int]) -> Graph:
+    """The graph with the named convolutions in that many parts of their own channels, concatenated.
+
+    a = Conv(1x1, 64 -> 128) (x)    =>    a_0, a_1 = Conv(1x1, 64 -> 64) (x);  a = Concat(channels) (a_0, a_1)
+    """
+    tensors, consts = dict(graph.tensors), dict(graph.consts)
+    grown = replace(graph, tensors=tensors, consts=consts)
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        pieces = ranges(_channels(graph, node.output), parts.get(node.name, 1))
+        nodes += _parts(grown, [node], pieces) if len(pieces) > 1 else [node]
+    return validate(grown.rebuilt(nodes))
+
+
 def base_name(name: str) -> str:
     """The name of what a part is a part of; the name itself of anything else."""
     return re.sub(r"_part\d+$", "", name)

@@ -124,6 +124,27 @@ SEARCH_EVERY = 3
 WORTH_COMPUTING_TWICE = 0.9
 """Share of the arena to which computing a gated tensor twice must come down to be chosen by default."""
 
+# Weights in slow flash
+
+CACHE_SHARE = 0.75
+"""The share of a cache that weights may take in planning; code is read through it, too."""
+CHANNEL_BYTES = 12
+"""Bytes that a kernel stores beside the weights of a channel: where its sum starts, and its requantization."""
+CYCLES_AN_INSTRUCTION = 1.4
+"""Cycles that an estimated instruction counts beside those waited for weights."""
+LONGEST_PIECE = 24
+"""Stages that a piece of a cut segment has at most."""
+LIMIT_STEP = 1.15
+"""From one number of bytes in which pieces must fit to the next one that is tried."""
+WORTH_BYTES = 0.97
+"""The share of its cycles to which a plan must come down to be taken for one of fewer bytes."""
+IN_TURN_SHARE = 1 / 8
+"""The share of a board's first memory that the default plan may take for this, if it needs less otherwise.
+
+Estimated for a Pico 2 with input stored: the DS-CNN takes 9.5 KB in place of 4.2 and a third of the time, ResNet8
+26.8 KB in place of 12.5 and a third.
+"""
+
 # Estimates of `analyze`
 
 FIRING_EFFORT = 100_000

@@ -9,8 +9,19 @@ from pathlib import Path
 
 from ircompile.errors import CompileError
 from ircompile.resources import targets_dir
-from ircompile.target import MemoryRegion, Target, build_record, load_target, read_tables, read_toml, unknown_name
+from ircompile.target import (
+    MemoryRegion,
+    SlowFlash,
+    Target,
+    build_record,
+    load_target,
+    read_tables,
+    read_toml,
+    unknown_name,
+)
 
+SLOW = 1.0
+"""Cycles a byte from which on a memory for constants is slow: internal flash takes up to 0.65, serial 2.5 to 17."""
 FETCH = "fetch"
 """The name of that waiting time beside those of memories."""
 
@@ -50,12 +61,17 @@ class Board:
 
     @property
     def core(self) -> Target:
-        """Its core, with its memories to plan for; of several flash memories, those that hold constants."""
-        several = self.flash if len(self.flash) > 1 else ()
+        """Its core, with its memories to plan for; of several flash memories, those that hold constants.
+
+        Of slow ones, the first counts.
+        """
+        several, first = self.flash if len(self.flash) > 1 else (), self.flash[0]
+        slow = first.cache and first.stall >= SLOW * first.line
         return replace(
             self.target,
             memory=tuple(MemoryRegion(memory.name, memory.bytes) for memory in self.memory),
             flash=tuple(MemoryRegion(memory.name, memory.bytes) for memory in several),
+            slow_flash=SlowFlash(first.cache, first.stall / first.line) if slow else None,
         )
 
 

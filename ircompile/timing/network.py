@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ircompile.ir import ops
+from ircompile.plan.brought import order_of_steps, weights_brought
 from ircompile.plan.model import Plan
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.work import stage_instructions, times_recomputed, weight_loads, weight_passes
@@ -78,8 +79,8 @@ def layer_works(
     plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int] | None, executed: Executed | None
 ) -> dict[str, Work]:
     """What every layer executes, loads and moves, by its name."""
-    loads = weight_loads(plan, stored, 4 if board.target.features.mve else 2)
     homes = _flash_of(plan, board, stored or {})
+    loads = _loads(plan, board, stored, homes)
     each = cycles_an_instruction(board.target.name)
     planned = {stage.node.name: stage_instructions(plan, stage) for stage in plan.stages}
     found: Executed = executed or {name: (work, work * each) for name, work in planned.items()}
@@ -88,9 +89,25 @@ def layer_works(
     for name, (instructions, cycles) in found.items():
         constants = {}
         if name in loads:
-            constants = {homes[name][0]: (homes[name][1], loads[name])}
+            home, size = homes[name]
+            constants = {home: (loads[name] if isinstance(plan, Plan) else size, loads[name])}
         works[name] = Work(instructions, cycles, constants, moved.get(name, {}))
     return works
+
+
+def _loads(
+    plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int] | None,
+    homes: Mapping[str, tuple[str, int]],
+) -> dict[str, float]:  # fmt: skip
+    """Bytes of weights that each layer of a plan brings into the cache; of a graph without a plan, all it loads."""
+    pixels = 4 if board.target.features.mve else 2
+    if not isinstance(plan, Plan):
+        return weight_loads(plan, stored, pixels)
+    brought, order = dict[str, float](), order_of_steps(plan)
+    for memory in board.flash:
+        sizes = {name: size for name, (home, size) in homes.items() if home == memory.name}
+        brought |= weights_brought(plan, order, sizes, memory.cache, pixels)
+    return brought
 
 
 def _flash_of(plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int]) -> dict[str, tuple[str, int]]:

@@ -24,12 +24,20 @@ from ircompile.plan.order import orders_of
 from ircompile.plan.partition import partition
 from ircompile.plan.peak_bound import bound_beside
 from ircompile.plan.scheduled_graph import ScheduledGraph
-from ircompile.plan.settings import MOST_WORK, ORDER_EFFORT, PARTITION_EFFORT, WORTH_COMPUTING_TWICE
+from ircompile.plan.settings import (
+    IN_TURN_SHARE,
+    MOST_WORK,
+    NEAR_LEAST,
+    ORDER_EFFORT,
+    PARTITION_EFFORT,
+    WORTH_COMPUTING_TWICE,
+)
 from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.stages import line_buffers_everywhere
 from ircompile.target import MemoryRegion, Target
 from ircompile.variants.estimate.estimate import Planner, find_coarse
 from ircompile.variants.roomy import with_whole_windows
+from ircompile.variants.slow_flash import with_layers_in_turn
 from ircompile.variants.tradeoffs import PlanVariant, default_variant, variants, without_recomputing
 
 Ram = Literal["auto", "min"] | int
@@ -80,13 +88,27 @@ def choose_plan(
     remembered = shortcuts()
     ordered = in_order(graph, target, input_mode, remembered)
     if isinstance(ram, int):
-        chosen = first_within(graph, ordered, target, input_mode, Room(ram, memory, reserved), remembered)
+        room = Room(ram, memory, reserved)
+        chosen = first_within(graph, ordered, target, input_mode, room, remembered)
     else:
         named, room = small_variant(ordered, target, input_mode, ram, remembered), Room(inf, memory, reserved)
         if ram == "min":
             named = min(named, *coarse_variants(graph, target, input_mode), key=lambda variant: variant.ram)
         chosen = room.place(named) or first_within(graph, ordered, target, input_mode, room, remembered)
+    chosen = _for_slow_flash(chosen, target, ram, room)
     return chosen if chosen.memory_map else with_whole_windows(chosen, target)
+
+
+def _for_slow_flash(chosen: PlanVariant, target: Target, ram: Ram, room: Room) -> PlanVariant:
+    """The plan with layers in turn where that pays: in the bytes that were named, or in few more than without."""
+    most: float = chosen.ram
+    if isinstance(ram, int):
+        most = max(most, room.most - room.reserved)
+    elif ram == "auto":
+        first = room.memory[0].bytes if room.memory else 0
+        most = max(NEAR_LEAST * most, IN_TURN_SHARE * first - room.reserved)
+    in_turn = with_layers_in_turn(chosen, target, most)
+    return chosen if in_turn is chosen else room.place(in_turn) or chosen
 
 
 def small_variant(

@@ -1,0 +1,158 @@
+"""Layers in turn, where weights lie in slow flash: each weight is brought into the cache as seldom as can be.
+
+A plan streams rows through many layers, so as to need little memory. Where the weights of these layers do not fit
+the cache together, each row brings them anew, and where those of one layer do not, each pair of pixels. So segments
+are cut, as far as the arena has room for whole tensors: a layer computes all its rows before the next one begins.
+And layers whose weights do not fit are computed in parts of their channels whose weights do, one after the other.
+
+Neither changes a kernel or a bit of the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ircompile.ir import ops
+from ircompile.ir.graph import Graph
+from ircompile.kernels.lower import lower
+from ircompile.passes.split_channels import base_name, split_channels, split_outputs, splittable
+from ircompile.plan.brought import weights_brought
+from ircompile.plan.costs import SegmentCosts
+from ircompile.plan.schedule import Segment
+from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.plan.settings import (
+    CACHE_SHARE,
+    CHANNEL_BYTES,
+    CYCLES_AN_INSTRUCTION,
+    LIMIT_STEP,
+    LONGEST_PIECE,
+    WORTH_BYTES,
+)
+from ircompile.plan.stages import line_buffers_everywhere
+from ircompile.plan.work import weight_passes
+from ircompile.target import SlowFlash, Target
+from ircompile.variants.tradeoffs import PlanVariant
+
+
+def with_layers_in_turn(variant: PlanVariant, target: Target, most: float) -> PlanVariant:
+    """The plan with more cuts, and with layers in parts, that waits little for weights; the arena has `most` bytes.
+
+    More bytes than the plan's own are taken only for what they save. It is the plan itself where weights are not in
+    slow flash, or where nothing is gained.
+    """
+    slow = target.slow_flash
+    if slow is None or variant.recomputing:
+        return variant
+    cache = int(CACHE_SHARE * slow.cache)
+    forms = [_Form(form, cache) for form in (variant, _in_parts(variant, target, cache))]
+    best, least = variant, forms[0].cycles(variant.candidate.segments, slow)
+    for limit in _limits(variant.ram, most):
+        for form in forms:
+            segments = form.cut(limit)
+            cycles = form.cycles(segments, slow)
+            if cycles > WORTH_BYTES * least:
+                continue
+            candidate = replace(form.variant.candidate, segments=segments)
+            if candidate.size <= most:
+                best, least = replace(form.variant, candidate=candidate, memory_map=None), cycles
+    return best
+
+
+def _limits(ram: int, most: float) -> list[float]:
+    """Bytes of arena in which cuts must fit by their estimate, from a little below a plan's own up to the most."""
+    limits = [ram / LIMIT_STEP]
+    while limits[-1] < most:
+        limits.append(min(limits[-1] * LIMIT_STEP, most))
+    return limits
+
+
+def _in_parts(variant: PlanVariant, target: Target, cache: int) -> PlanVariant:
+    """The plan with the same cuts, and with layers in parts for whose weights the cache has room.
+
+    Where a depthwise convolution follows, both are split: one part of it after the other.
+    """
+    graph = variant.lowered.graph
+    sizes, scheduled = _sizes(graph), variant.candidate.scheduled
+    large = {
+        node.name: -(-sizes[node.name] // cache)
+        for node in graph.nodes
+        if isinstance(node.op, ops.Conv) and sizes[node.name] > cache and weight_passes(scheduled, node) > 1
+    }
+    chains = {chain[0].name: last for last, chain in splittable(graph).items()}
+    split = split_channels(graph, {chains[name]: parts for name, parts in large.items() if name in chains})
+    split = split_outputs(split, {name: parts for name, parts in large.items() if name not in chains})
+    lowered, old = lower(split, target, variant.frugal), scheduled.line_buffers
+    possible = line_buffers_everywhere(lowered.graph, lowered.demands)
+    lines = frozenset(name for name in possible if name in old or base_name(name) in old)
+    changed = ScheduledGraph(lowered.graph, lowered.demands, lines, shortcuts=scheduled.shortcuts)
+    place: dict[str, int] = {}
+    for index, stage in enumerate(changed.stages):
+        for name in (stage.node.name, base_name(stage.node.name)):
+            place.setdefault(name, index)
+    firsts = sorted({0, *(place[scheduled.stages[first].node.name] for first, _ in variant.candidate.segments[1:])})
+    segments = tuple(zip(firsts, [*firsts[1:], len(changed.stages)], strict=True))
+    candidate = replace(variant.candidate, scheduled=changed, segments=segments)
+    return replace(variant, lowered=lowered, candidate=candidate)
+
+
+class _Form:
+    """A form of the graph with its plan, whose segments are cut further; each piece is looked at once."""
+
+    def __init__(self, variant: PlanVariant, cache: int) -> None:
+        self.variant, self.cache = variant, cache
+        self._candidate = variant.candidate
+        self._costs = SegmentCosts(self._candidate.scheduled, self._candidate.rows_input)
+        self._sizes = _sizes(variant.lowered.graph)
+        self._brought: dict[Segment, float] = {}
+
+    def cut(self, most: float) -> tuple[Segment, ...]:
+        """The segments in the pieces that bring the fewest bytes, each of which seems to fit `most`."""
+        return tuple(piece for whole in self._candidate.segments for piece in self._best_pieces(whole, most))
+
+    def cycles(self, segments: Sequence[Segment], slow: SlowFlash) -> float:
+        """Estimated cycles with these cuts: what is computed, and what is waited for weights."""
+        brought = sum(self._brought_by(segment) for segment in segments)
+        return CYCLES_AN_INSTRUCTION * self.variant.work + slow.cycles_a_byte * brought
+
+    def _best_pieces(self, whole: Segment, most: float) -> list[Segment]:
+        """The pieces of a segment that bring the fewest bytes in all; of equal ones the fewest pieces.
+
+        A dynamic program over the places of the cuts. The segment stays whole where no pieces fit.
+        """
+        first, stop = whole
+        best: dict[int, tuple[float, list[Segment]]] = {first: (0.0, [])}
+        for end in range(first + 1, stop + 1):
+            options = [
+                (best[begin][0] + self._brought_by((begin, end)), [*best[begin][1], (begin, end)])
+                for begin in range(max(first, end - LONGEST_PIECE), end)
+                if begin in best and self._fits((begin, end), most)
+            ]
+            if options:
+                best[end] = min(options, key=lambda option: (option[0], len(option[1])))
+        return best[stop][1] if stop in best else [whole]
+
+    def _fits(self, piece: Segment, most: float) -> bool:
+        """Whether a piece seems to fit; it is fired only if the least that it can need does."""
+        if self._candidate.arena_bytes(int(self._costs.lower_bounds[piece])) > most:
+            return False
+        return self._candidate.arena_bytes(self._costs.rings(piece)) <= most
+
+    def _brought_by(self, segment: Segment) -> float:
+        """Bytes of weights that a segment brings, which begins with an empty cache."""
+        if segment not in self._brought:
+            scheduled = self._candidate.scheduled
+            times = scheduled.segment_times(*segment, self._candidate.rows_input).times
+            steps = sorted((at, stage) for stage, found in times.items() if stage >= 0 for at in found.tolist())
+            brought = weights_brought(scheduled, (stage for _, stage in steps), self._sizes, self.cache)
+            self._brought[segment] = sum(brought.values())
+        return self._brought[segment]
+
+
+def _sizes(graph: Graph) -> dict[str, int]:
+    """About the bytes that a kernel stores for each node that has weights."""
+    return {
+        node.name: int(graph.consts[node.op.weights].nbytes) + CHANNEL_BYTES * graph.tensors[node.output].channels
+        for node in graph.nodes
+        if isinstance(node.op, ops.Convolution)
+    }
