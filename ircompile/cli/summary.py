@@ -25,7 +25,7 @@ def print_summary(data: dict[str, Any]) -> None:
         *timing_rows(data["timing"]),
         *push_rows(data["push"]),
         ("flash", f"{number(flash['weights'])} bytes of constants{code}"),
-        ("reads", f"about {number(data['weight_bytes_read'])} bytes of weights per inference, from flash"),
+        ("reads", reads_text(data["weight_bytes_read"], data["timing"])),
         ("bound", bound_text(arena)),
         ("numerics", data["numerics"]),
         ("checked", checked_text(data["checked"])),
@@ -36,6 +36,14 @@ def print_summary(data: dict[str, Any]) -> None:
         OUT.print(f"{key:<9} {value}", markup=False)
     for notice in data["notices"]:
         OUT.print(f"notice    {notice}", markup=False)
+
+
+def reads_text(loaded: int, timing: dict[str, Any] | None) -> str:
+    """The bytes of weights that one inference loads and, of a board, those that its caches do not hold."""
+    if timing is None or timing["weight_bytes_brought"] >= loaded:
+        return f"about {number(loaded)} bytes of weights per inference, from flash"
+    brought = number(timing["weight_bytes_brought"])
+    return f"about {brought} bytes of weights per inference, from flash; {number(loaded)} with those from its cache"
 
 
 def push_rows(push: dict[str, int] | None) -> list[tuple[str, str]]:

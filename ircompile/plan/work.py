@@ -10,6 +10,7 @@ from ircompile.plan.model import Plan, Stage
 from ircompile.plan.schedule import rows_pushed, whole_run
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.settings import COPY_INSTRUCTIONS, STEP_INSTRUCTIONS
+from ircompile.target import Features
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ def macs(plan: Plan | ScheduledGraph) -> int:
                 times_recomputed(plan, stage) - 1
             )
     return plan.graph.macs() + round(more)
+
+
+def pixels_at_once(features: Features) -> int:
+    """How many pixels a convolution's kernel takes in one pass over its weights."""
+    return 4 if features.mve else 2
 
 
 def weight_bytes_read(plan: Plan, stored: Mapping[str, int] | None = None, pixels: int = 2) -> int:

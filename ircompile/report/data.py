@@ -11,7 +11,7 @@ from ircompile.ir.graph import Graph, Node
 from ircompile.kernels.pack import coding_of, weight_bytes
 from ircompile.passes.split_channels import base_name
 from ircompile.pipeline import Compiled
-from ircompile.plan.work import macs, push_work, weight_bytes_read
+from ircompile.plan.work import macs, pixels_at_once, push_work, weight_bytes_read
 from ircompile.verification.confirm import NAMES
 from ircompile.verification.runners.build import Sizes
 
@@ -55,7 +55,9 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
         "model_macs": sum(graph.full_macs.values()) or compiled.graph.macs(),
         "push": vars(push) if push else None,
         "timing": None,
-        "weight_bytes_read": weight_bytes_read(plan, weight_bytes(compiled.program)),
+        "weight_bytes_read": weight_bytes_read(
+            plan, weight_bytes(compiled.program), pixels_at_once(compiled.target.features)
+        ),
         "checked": asdict(compiled.checked),
         "compared": None,
         "verified": [],

@@ -2,9 +2,10 @@
 
     cycles = cycles at zero wait states + fetch * instructions + sum over memories of stall * lines brought
 
-A memory brings a line where its cache does not hold it. Of constants that is every time a layer passes over its
-weights, unless they fit in the cache: then once. Of activations it is each row once when written and once for every
-layer that reads it. `fetch` and `stall` stand in the board's file.
+A memory brings a line where its cache does not hold it. Of a plan's constants that is told by the order of its steps
+(`plan/brought.py`); of a layer by itself it is every time that it passes over its weights, unless they fit in the
+cache: then once. Of activations it is each row once when written and once for every layer that reads it. `fetch` and
+`stall` stand in the board's file.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,8 @@ class Work:
     """What a layer, or a network, executes.
 
     `cycles` are those at zero wait states. `constants` are the bytes that it has in each memory for constants, and
-    those that it loads of them; `moved` the bytes of activations that it reads and writes in each RAM.
+    those that it loads of them; both are those that the cache brings where that is known. `moved` are the bytes of
+    activations that it reads and writes in each RAM.
     """
 
     instructions: float

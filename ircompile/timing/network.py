@@ -8,10 +8,10 @@ from ircompile.ir import ops
 from ircompile.plan.brought import order_of_steps, weights_brought
 from ircompile.plan.model import Plan
 from ircompile.plan.scheduled_graph import ScheduledGraph
-from ircompile.plan.work import stage_instructions, times_recomputed, weight_loads, weight_passes
+from ircompile.plan.work import pixels_at_once, stage_instructions, times_recomputed, weight_loads, weight_passes
 from ircompile.timing.band import band_of, cycles_an_instruction
 from ircompile.timing.board import Board
-from ircompile.timing.model import Work, cycles_of
+from ircompile.timing.model import Work, cycles_of, waits_of
 
 Executed = Mapping[str, tuple[float, float]]
 """Instructions, and cycles at zero wait states, of each layer by its name; "(schedule)" is what runs between."""
@@ -21,14 +21,16 @@ Executed = Mapping[str, tuple[float, float]]
 class Timing:
     """How long one inference takes: `milliseconds`, right within `band` either way (0.2 is 20 %).
 
-    `layers` are the cycles of each. `millijoules` are there where the board's power is published. `counted`: from
-    executed instructions; else the plan's estimate of them.
+    `layers` are the cycles of each, and `brought` the bytes of weights that come from flash, past what its cache
+    holds. `millijoules` are there where the board's power is published. `counted`: from executed instructions; else
+    the plan's estimate of them.
     """
 
     board: str
     mhz: float
     cycles: float
     layers: Mapping[str, float]
+    brought: float
     band: float
     counted: bool
     milliwatts: float | None
@@ -56,6 +58,7 @@ class Timing:
             "millijoules": self.millijoules,
             "counted": self.counted,
             "cycles": round(self.cycles),
+            "weight_bytes_brought": round(self.brought),
             "layers": [{"layer": name, "cycles": round(cycles)} for name, cycles in self.layers.items()],
         }
 
@@ -71,8 +74,11 @@ def time_of(
     """
     works = layer_works(plan, board, stored, executed)
     layers = {name: cycles_of(work, board) for name, work in works.items()}
-    band = band_of(board, executed is not None)
-    return Timing(board.name, board.mhz, sum(layers.values()), layers, band, executed is not None, board.milliwatts)
+    brought = sum(
+        waits_of(work, board).lines[memory.name] * memory.line for work in works.values() for memory in board.flash
+    )
+    band, counted = band_of(board, executed is not None), executed is not None
+    return Timing(board.name, board.mhz, sum(layers.values()), layers, brought, band, counted, board.milliwatts)
 
 
 def layer_works(
@@ -100,7 +106,7 @@ def _loads(
     homes: Mapping[str, tuple[str, int]],
 ) -> dict[str, float]:  # fmt: skip
     """Bytes of weights that each layer of a plan brings into the cache; of a graph without a plan, all it loads."""
-    pixels = 4 if board.target.features.mve else 2
+    pixels = pixels_at_once(board.target.features)
     if not isinstance(plan, Plan):
         return weight_loads(plan, stored, pixels)
     brought, order = dict[str, float](), order_of_steps(plan)

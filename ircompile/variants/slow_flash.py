@@ -30,7 +30,7 @@ from ircompile.plan.settings import (
     WORTH_BYTES,
 )
 from ircompile.plan.stages import line_buffers_everywhere
-from ircompile.plan.work import weight_passes
+from ircompile.plan.work import pixels_at_once, weight_passes
 from ircompile.target import SlowFlash, Target
 from ircompile.variants.tradeoffs import PlanVariant
 
@@ -45,7 +45,8 @@ def with_layers_in_turn(variant: PlanVariant, target: Target, most: float) -> Pl
     if slow is None or variant.recomputing:
         return variant
     cache = int(CACHE_SHARE * slow.cache)
-    forms = [_Form(form, cache) for form in (variant, _in_parts(variant, target, cache))]
+    pixels = pixels_at_once(target.features)
+    forms = [_Form(form, cache, pixels) for form in (variant, _in_parts(variant, target, cache))]
     best, least = variant, forms[0].cycles(variant.candidate.segments, slow)
     for limit in _limits(variant.ram, most):
         for form in forms:
@@ -73,11 +74,11 @@ def _in_parts(variant: PlanVariant, target: Target, cache: int) -> PlanVariant:
     Where a depthwise convolution follows, both are split: one part of it after the other.
     """
     graph = variant.lowered.graph
-    sizes, scheduled = _sizes(graph), variant.candidate.scheduled
+    sizes, scheduled, pixels = _sizes(graph), variant.candidate.scheduled, pixels_at_once(target.features)
     large = {
         node.name: -(-sizes[node.name] // cache)
         for node in graph.nodes
-        if isinstance(node.op, ops.Conv) and sizes[node.name] > cache and weight_passes(scheduled, node) > 1
+        if isinstance(node.op, ops.Conv) and sizes[node.name] > cache and weight_passes(scheduled, node, pixels) > 1
     }
     chains = {chain[0].name: last for last, chain in splittable(graph).items()}
     split = split_channels(graph, {chains[name]: parts for name, parts in large.items() if name in chains})
@@ -99,8 +100,8 @@ def _in_parts(variant: PlanVariant, target: Target, cache: int) -> PlanVariant:
 class _Form:
     """A form of the graph with its plan, whose segments are cut further; each piece is looked at once."""
 
-    def __init__(self, variant: PlanVariant, cache: int) -> None:
-        self.variant, self.cache = variant, cache
+    def __init__(self, variant: PlanVariant, cache: int, pixels: int) -> None:
+        self.variant, self.cache, self.pixels = variant, cache, pixels
         self._candidate = variant.candidate
         self._costs = SegmentCosts(self._candidate.scheduled, self._candidate.rows_input)
         self._sizes = _sizes(variant.lowered.graph)
@@ -144,7 +145,8 @@ class _Form:
             scheduled = self._candidate.scheduled
             times = scheduled.segment_times(*segment, self._candidate.rows_input).times
             steps = sorted((at, stage) for stage, found in times.items() if stage >= 0 for at in found.tolist())
-            brought = weights_brought(scheduled, (stage for _, stage in steps), self._sizes, self.cache)
+            order = (stage for _, stage in steps)
+            brought = weights_brought(scheduled, order, self._sizes, self.cache, self.pixels)
             self._brought[segment] = sum(brought.values())
         return self._brought[segment]
 

@@ -1,0 +1,84 @@
+"""Layers in turn and in parts, where weights lie in slow flash: each is brought once, and no code changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import ladder
+import pytest
+from nets import Net
+
+from ircompile.interface import InputMode
+from ircompile.ir.graph import Graph
+from ircompile.pipeline import build
+from ircompile.plan.brought import order_of_steps, weights_brought
+from ircompile.target import SlowFlash, Target, load_target
+from ircompile.timing.board import list_boards, load_board
+from ircompile.variants.choose import choose_plan
+from ircompile.variants.slow_flash import _sizes
+from ircompile.variants.tradeoffs import PlanVariant
+
+CACHE = 2048
+BOTH: list[InputMode] = ["resident", "rows"]
+
+
+def detector() -> Graph:
+    """Layers that the cache has no room for: before a depthwise one, before an addition, with windows."""
+    net = Net((24, 20, 3), 7)
+    x = net.depthwise(net.conv("x", 16, (3, 3), (2, 2), relu=True), stride=(2, 2))
+    x = net.depthwise(net.conv(x, 44, relu=True), stride=(1, 2))
+    x = net.depthwise(net.conv(x, 52, relu=True))
+    x = net.sum(net.conv(x, 52), x)
+    return net.graph(net.conv(net.conv(x, 13, (3, 3)), 5))
+
+
+def slow(core: str) -> Target:
+    return replace(load_target(core), slow_flash=SlowFlash(CACHE, 8.0))
+
+
+def brought(variant: PlanVariant) -> float:
+    plan = variant.plan
+    return sum(weights_brought(plan, order_of_steps(plan), _sizes(plan.graph), CACHE).values())
+
+
+@pytest.mark.parametrize("mode", BOTH)
+def test_each_weight_is_brought_once(mode: InputMode) -> None:
+    """Where there is room; in the bytes that the plan has in any case, as many are saved as can be."""
+    graph, target = detector(), slow("cortex-m33")
+    plain = choose_plan(graph, load_target("cortex-m33"), mode)
+    auto, least = choose_plan(graph, target, mode), choose_plan(graph, target, mode, "min")
+    roomy = choose_plan(graph, target, mode, 4 * plain.ram)
+    assert brought(roomy) == sum(_sizes(roomy.plan.graph).values())
+    assert brought(roomy) <= brought(auto) < 0.6 * brought(plain)
+    assert auto.ram <= 1.05 * plain.ram
+    assert roomy.ram <= 4 * plain.ram
+    assert least.ram <= choose_plan(graph, load_target("cortex-m33"), mode, "min").ram
+    assert any("_part" in node.name for node in roomy.plan.graph.nodes)
+    assert roomy.plan.placed, "the parts are not written where they are read"
+
+
+@pytest.mark.parametrize("ram", ["auto", 10**6])
+def test_memory_is_taken_for_what_it_saves_alone(ram: int | Literal["auto"]) -> None:
+    """A cache that holds all weights asks for nothing."""
+    target = replace(load_target("cortex-m33"), slow_flash=SlowFlash(10**6, 8.0))
+    plain, other = (choose_plan(detector(), core, "resident", ram).plan for core in (load_target("m33"), target))
+    assert (other.segments, other.arena_bytes, other.demands) == (plain.segments, plain.arena_bytes, plain.demands)
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("mode", BOTH)
+def test_no_code_differs(mode: InputMode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ladder, "load_target", slow)
+    rungs = ("gcc", "cortex-m0plus", "cortex-m33", "cortex-m55")[: 4 if mode == "resident" else 3]
+    for core, compiled in ladder.climb(detector(), tmp_path, mode, rungs=rungs, ram=20_000).items():
+        before = build(detector(), load_target(core), "net", mode, ram=20_000)
+        assert len(compiled.plan.segments) > len(before.plan.segments), core
+        assert len(compiled.plan.graph.nodes) > len(before.plan.graph.nodes), core
+
+
+def test_boards_of_serial_flash_alone_have_slow_flash() -> None:
+    found = {board.name for board in list_boards() if board.core.slow_flash}
+    assert found == {"raspberry-pi-pico", "raspberry-pi-pico-2", "nucleo-n657x0-q"}
+    assert load_board("raspberry-pi-pico-2").core.slow_flash == SlowFlash(16384, 135 / 8)
