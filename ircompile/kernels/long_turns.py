@@ -12,11 +12,8 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Packed
 
-TURN_END, ENTRY, PRODUCT = (
-    5,
-    1,
-    3.0,
-)  # cycles of the end of a turn; more to enter; about what a product takes, all in
+TURN_END, ENTRY = 5, 1  # cycles of the end of a turn; how many more the first one takes to enter, at least
+PRODUCT = 3.0  # cycles that a product takes, all in, or about
 BYTES, CODE, A_NODE = 212, 2300, 190  # of long turns; about those of a network's code, and of what each node adds
 WORTH = 0.5  # the part of all cycles that they must save, as a multiple of their part of the code
 
