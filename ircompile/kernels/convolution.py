@@ -213,6 +213,7 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     shared = shared_of(
         kernel.template, coding, totals, steps, twos, held=held,
         passes=in_passes(context), single=is_point(op) and single_pixels(context), of_bytes=source.itemsize == 1,
+        window=(op.window, source.channels) if kernel.template == "stem" else None,
     )  # fmt: skip
     key: dict[str, object] = {"coding": coding, "totals": totals, "twos": twos}
     sizes, suffix = sizes_of(op, site, context), ""
@@ -228,6 +229,7 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         key["passes"] = in_passes(context)
     if kernel.template == "stem":
         key |= {"window": op.window, "channels": source.channels, "unrolled": steps}
+        key["gathers"] = "held_window" in shared
         suffix = f"{window_suffix(op.window)}_c{source.channels}"
     if totals:
         sizes["excess"] = excess + (INT4.low if coding.nibbles else 0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ircompile.ir import ops
 from ircompile.kernels.weights import WeightCoding
 
 SHORT = 8
@@ -14,12 +15,12 @@ Shared = dict[str, tuple[str, Mapping[str, object]]]
 
 def shared_of(
     template: str, coding: WeightCoding, totals: bool, unrolled: int, twos: bool,
-    *, held: bool, passes: bool, single: bool, of_bytes: bool,
+    *, held: bool, passes: bool, single: bool, of_bytes: bool, window: tuple[ops.Window, int] | None,
 ) -> Shared:  # fmt: skip
     """Those of a kernel: of one pixel, of two pixels, or of both where `single`, for a row may have an odd pixel.
 
     `totals`, `unrolled`, `twos`, `held` and `passes` are parameters of `tile.dsp.c.j2`; `of_bytes`: codes are to be
-    spread first.
+    spread first. `window`: the window and the input channels of a stem, which is gathered where its codes are held.
     """
     sums: dict[str, object] = {"coding": coding, "totals": totals, "twos": twos}
     shared: Shared = {"unpack": ("unpack", {}), "turn": ("turn", {"coding": coding})}
@@ -48,6 +49,10 @@ def shared_of(
         shared["spread"] = ("spread", {"totals": totals})
     shared["kept"] = ("kept", {"totals": totals, "passes": passes, "loops": not unrolled, "turns": SHORT})
     named = f"unrolled{unrolled}" if unrolled else ""
-    tile = {"unrolled": unrolled, "held": held, "passes": passes, "named": named, "turns": SHORT}
+    tile = {"unrolled": unrolled, "held": held, "passes": passes, "named": named, "turns": SHORT, "gathers": False}
+    if window is not None and held and not totals:
+        geometry, channels = window
+        shared["held_window"] = ("held_window", {"window": geometry, "channels": channels})
+        tile |= {"gathers": True, "tails": geometry.kernel[1] * channels % 4 > 0}
     shared["tile"] = ("tile", {**sums, **tile})
     return shared

@@ -104,7 +104,7 @@ STATEMENTS = [
     CodeFault("statements of the C", "a row of a ring is not taken modulo its slots", "blocks",
               "% buffer->slots) * buffer->pitch", "% buffer->height) * buffer->pitch"),
     CodeFault("statements of the C", "the schedule waits for too few rows", "blocks",
-              "].plus) / net_waits[i].over", "].times) / net_waits[i].over"),
+              "].times + net_waits[i].plus", "].times"),
     CodeFault("statements of the C", "a kernel goes on with the wrong channel's words", "dense",
               "words += 6;", "words += 3;"),
     CodeFault("statements of the C", "a sum starts from nothing", "separable",

@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x97701f78u
+#if DENSE_BUILD != 0x0f6912d6u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -384,13 +384,123 @@ DENSE_INLINE void dense_kept_begin(DENSE_SPILLED struct dense_kept *kept, const 
     kept->channel_step = channel_step;
 }
 
+/* The windows of pixels a and b in assembly, 3 rows of 9 codes as halfwords in the FPU's registers: row i of a begins
+ * at lines[i] + at, that of b `apart` codes from there. dense_held_window is the same in C, to memory. */
+#define DENSE_HELD_WINDOW \
+    "ldr %[a], [%[lines]]\n\t" \
+    "add %[a], %[a], %[at]\n\t" \
+    "add %[b], %[a], %[apart]\n\t" \
+    "ldr %[oa], [%[a]], #4\n\t" \
+    "ldr %[ob], [%[b]], #4\n\t" \
+    "sxtb16 %[ea], %[oa]\n\t" \
+    "sxtb16 %[eb], %[ob]\n\t" \
+    "sxtb16 %[oa], %[oa], ror #8\n\t" \
+    "sxtb16 %[ob], %[ob], ror #8\n\t" \
+    "vmov s0, %[ea]\n\t" \
+    "vmov s1, %[eb]\n\t" \
+    "vmov s2, %[oa]\n\t" \
+    "vmov s3, %[ob]\n\t" \
+    "ldr %[oa], [%[a]], #4\n\t" \
+    "ldr %[ob], [%[b]], #4\n\t" \
+    "sxtb16 %[ea], %[oa]\n\t" \
+    "sxtb16 %[eb], %[ob]\n\t" \
+    "sxtb16 %[oa], %[oa], ror #8\n\t" \
+    "sxtb16 %[ob], %[ob], ror #8\n\t" \
+    "vmov s4, %[ea]\n\t" \
+    "vmov s5, %[eb]\n\t" \
+    "vmov s6, %[oa]\n\t" \
+    "vmov s7, %[ob]\n\t" \
+    "ldrsb %[ta], [%[a]]\n\t" \
+    "ldrsb %[tb], [%[b]]\n\t" \
+    "ldr %[a], [%[lines], #4]\n\t" \
+    "add %[a], %[a], %[at]\n\t" \
+    "add %[b], %[a], %[apart]\n\t" \
+    "ldr %[oa], [%[a]], #4\n\t" \
+    "ldr %[ob], [%[b]], #4\n\t" \
+    "sxtb16 %[ea], %[oa]\n\t" \
+    "sxtb16 %[eb], %[ob]\n\t" \
+    "sxtb16 %[oa], %[oa], ror #8\n\t" \
+    "sxtb16 %[ob], %[ob], ror #8\n\t" \
+    "vmov s8, %[ea]\n\t" \
+    "vmov s9, %[eb]\n\t" \
+    "vmov s10, %[oa]\n\t" \
+    "vmov s11, %[ob]\n\t" \
+    "ldr %[oa], [%[a]], #4\n\t" \
+    "ldr %[ob], [%[b]], #4\n\t" \
+    "sxtb16 %[ea], %[oa]\n\t" \
+    "sxtb16 %[eb], %[ob]\n\t" \
+    "sxtb16 %[oa], %[oa], ror #8\n\t" \
+    "sxtb16 %[ob], %[ob], ror #8\n\t" \
+    "vmov s12, %[ea]\n\t" \
+    "vmov s13, %[eb]\n\t" \
+    "vmov s14, %[oa]\n\t" \
+    "vmov s15, %[ob]\n\t" \
+    "ldrsb %[oa], [%[a]]\n\t" \
+    "ldrsb %[ob], [%[b]]\n\t" \
+    "pkhbt %[ta], %[ta], %[oa], lsl #16\n\t" \
+    "pkhbt %[tb], %[tb], %[ob], lsl #16\n\t" \
+    "vmov s24, %[ta]\n\t" \
+    "vmov s25, %[tb]\n\t" \
+    "ldr %[a], [%[lines], #8]\n\t" \
+    "add %[a], %[a], %[at]\n\t" \
+    "add %[b], %[a], %[apart]\n\t" \
+    "ldr %[oa], [%[a]], #4\n\t" \
+    "ldr %[ob], [%[b]], #4\n\t" \
+    "sxtb16 %[ea], %[oa]\n\t" \
+    "sxtb16 %[eb], %[ob]\n\t" \
+    "sxtb16 %[oa], %[oa], ror #8\n\t" \
+    "sxtb16 %[ob], %[ob], ror #8\n\t" \
+    "vmov s16, %[ea]\n\t" \
+    "vmov s17, %[eb]\n\t" \
+    "vmov s18, %[oa]\n\t" \
+    "vmov s19, %[ob]\n\t" \
+    "ldr %[oa], [%[a]], #4\n\t" \
+    "ldr %[ob], [%[b]], #4\n\t" \
+    "sxtb16 %[ea], %[oa]\n\t" \
+    "sxtb16 %[eb], %[ob]\n\t" \
+    "sxtb16 %[oa], %[oa], ror #8\n\t" \
+    "sxtb16 %[ob], %[ob], ror #8\n\t" \
+    "vmov s20, %[ea]\n\t" \
+    "vmov s21, %[eb]\n\t" \
+    "vmov s22, %[oa]\n\t" \
+    "vmov s23, %[ob]\n\t" \
+    "ldrsb %[ta], [%[a]]\n\t" \
+    "ldrsb %[tb], [%[b]]\n\t" \
+    "vmov s26, %[ta]\n\t" \
+    "vmov s27, %[tb]\n\t"
+
+/* The same in C: whole words of each row, then what is left over of all rows, both pixels in turn. */
+DENSE_INLINE void dense_held_window(int32_t *patch, const int8_t *const *lines, int32_t at, int32_t apart)
+{
+    int32_t *next = patch;
+    int32_t left = 24;
+    int32_t pending[2] = {0, 0};
+    for (int32_t i = 0; i < 3; i++) {
+        const int8_t *a = lines[i] + at;
+        const int8_t *b = a + apart;
+        dense_spread_four(&next, &a, &b);
+        dense_spread_four(&next, &a, &b);
+        for (int32_t k = 0; k < 1; k++) {
+            if ((i * 1 + k) % 2 == 0) {
+                pending[0] = patch[left] = a[k];
+                pending[1] = patch[left + 1] = b[k];
+            } else {
+                patch[left] = (int32_t)((uint32_t)a[k] << 16 | (uint16_t)pending[0]);
+                patch[left + 1] = (int32_t)((uint32_t)b[k] << 16 | (uint16_t)pending[1]);
+                left += 2;
+            }
+        }
+    }
+}
+
 /* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
  *
  *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
  *
+ * Row i of a's window begins at lines[i] + at, that of b's `apart` codes from there; `patch` has room for both.
  * All 14 turns stand one after the other; the FPU's registers keep the codes of both pixels over all channels. */
 DENSE_INLINE void dense_tile_unrolled14_high_rounded_3(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch,
-    int32_t words, int32_t channels_out)
+    int32_t words, int32_t channels_out, const int8_t *const *lines, int32_t at, int32_t apart)
 {
     const int32_t *w = kept->stream;
 #if DENSE_ASM && defined(__ARM_FP)
@@ -409,14 +519,18 @@ DENSE_INLINE void dense_tile_unrolled14_high_rounded_3(DENSE_SPILLED struct dens
     register double codes11 DENSE_IN("d11");
     register double codes12 DENSE_IN("d12");
     register double codes13 DENSE_IN("d13");
+    int32_t window_a, window_b, even_a, even_b, odd_a, odd_b, tail_a, tail_b;
     __asm__(
-        "vldmia %[patch], { s0-s27 }\n\t"
-        : "=w"(codes0), "=w"(codes1), "=w"(codes2), "=w"(codes3),
-        "=w"(codes4), "=w"(codes5), "=w"(codes6), "=w"(codes7),
-        "=w"(codes8), "=w"(codes9), "=w"(codes10), "=w"(codes11),
-        "=w"(codes12), "=w"(codes13)
-        : [patch] "r"(patch)
+        DENSE_HELD_WINDOW
+        : "=w"(codes0), "=w"(codes1), "=w"(codes2), "=w"(codes3), "=w"(codes4), "=w"(codes5), "=w"(codes6),
+            "=w"(codes7), "=w"(codes8), "=w"(codes9), "=w"(codes10), "=w"(codes11), "=w"(codes12), "=w"(codes13),
+        [a] "=&r"(window_a), [b] "=&r"(window_b), [ea] "=&r"(even_a), [eb] "=&r"(even_b), [oa] "=&r"(odd_a),
+            [ob] "=&r"(odd_b),
+        [ta] "=&r"(tail_a), [tb] "=&r"(tail_b)
+        : [lines] "r"(lines), [at] "r"(at), [apart] "r"(apart)
         : "memory");
+#else
+    dense_held_window(patch, lines, at, apart);
 #endif
     kept->out_end = kept->out + channels_out * kept->channel_step;
     for (const int8_t *done = kept->out; done != kept->out_end;) {
@@ -508,18 +622,11 @@ struct dense_stem_layer {
     int32_t words; /* of the patch: pairs of codes of two pixels */
 };
 
-/* A code as a halfword. */
-static inline void dense_stem_3x3_s2_p0_c3_high_rounded_3_half(int8_t *to, int8_t code)
-{
-    const int16_t half = code;
-    memcpy(to, &half, sizeof half);
-}
-
 /* A row of a window with what lies outside of the picture as the zero point. */
 static const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_3_border(int8_t *to, const int8_t *row, int32_t first,
     int32_t row_bytes, int32_t zero_in)
 {
-    for (int32_t i = 0; i < 9; i++)
+    for (int32_t i = 0; i < 15; i++)
         to[i] = row != NULL && first + i >= 0 && first + i < row_bytes ? row[first + i] : (int8_t)zero_in;
     return to;
 }
@@ -529,8 +636,8 @@ static const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_3_border(int8_t *to, c
  *   out[x][c] = requant(start[c] + sum over i, j, k of rows[i][x * 2 + j][k] * weights[c][i][j][k])
  *
  * rows: pixels of channels, NULL outside of the picture, where codes are zero_in. out: pixel_step and channel_step say
- * where. stream: how it is laid out stands above its array. Their windows are gathered in a patch: whole words of each
- * row, then what is left over of all rows. */
+ * where. stream: how it is laid out stands above its array. Their windows are gathered in the FPU's registers: whole
+ * words of each row, then what is left over of all rows. */
 DENSE_ALONE static void dense_stem_3x3_s2_p0_c3_high_rounded_3(const int8_t *const *rows, int8_t *out,
     const int32_t *stream, const struct dense_stem_layer *layer, int8_t *scratch)
 {
@@ -544,50 +651,25 @@ DENSE_ALONE static void dense_stem_3x3_s2_p0_c3_high_rounded_3(const int8_t *con
     int32_t *const patch = (int32_t *)(void *)scratch;
     DENSE_SPILLED struct dense_kept kept;
     dense_kept_begin(&kept, patch, stream, pixel_step, channel_step);
-    int8_t *const border = scratch + 4 * words;
+    int8_t border[3][15]; /* rows of two windows that lie in part outside of the picture */
+    const int8_t *filled[3];
+    const int outside = rows[0] == NULL || rows[1] == NULL || rows[2] == NULL;
     for (int32_t x = 0; x < width; x += 2) {
         const int32_t first = (x * 2 - 0) * 3;
-        const int32_t second = x + 1 < width ? first + 6 : first;
-        const int first_inside = first >= 0 && first + 9 <= row_bytes;
-        const int second_inside = second >= 0 && second + 9 <= row_bytes;
-        int32_t *next = patch;
-        int8_t *const tail = scratch + 96;
-        {
-            const int8_t *const row = rows[0];
-            const int8_t *a = first_inside && row != NULL ? row + first
-                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border, row, first, row_bytes, zero_in);
-            const int8_t *b = second_inside && row != NULL ? row + second
-                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border + 9, row, second, row_bytes, zero_in);
-            dense_spread_four(&next, &a, &b);
-            dense_spread_four(&next, &a, &b);
-            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 0, a[0]);
-            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 4, b[0]);
-        }
-        {
-            const int8_t *const row = rows[1];
-            const int8_t *a = first_inside && row != NULL ? row + first
-                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border, row, first, row_bytes, zero_in);
-            const int8_t *b = second_inside && row != NULL ? row + second
-                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border + 9, row, second, row_bytes, zero_in);
-            dense_spread_four(&next, &a, &b);
-            dense_spread_four(&next, &a, &b);
-            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 2, a[0]);
-            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 6, b[0]);
-        }
-        {
-            const int8_t *const row = rows[2];
-            const int8_t *a = first_inside && row != NULL ? row + first
-                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border, row, first, row_bytes, zero_in);
-            const int8_t *b = second_inside && row != NULL ? row + second
-                : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border + 9, row, second, row_bytes, zero_in);
-            dense_spread_four(&next, &a, &b);
-            dense_spread_four(&next, &a, &b);
-            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 8, a[0]);
-            dense_stem_3x3_s2_p0_c3_high_rounded_3_half(tail + 12, b[0]);
+        const int32_t apart = x + 1 < width ? 6 : 0;
+        const int inside = first >= 0 && first + apart + 9 <= row_bytes;
+        const int8_t *const *lines = rows;
+        int32_t at = first;
+        if (outside || !inside) {
+            for (int32_t i = 0; i < 3; i++)
+                filled[i] = inside && rows[i] != NULL ? rows[i] + first
+                    : dense_stem_3x3_s2_p0_c3_high_rounded_3_border(border[i], rows[i], first, row_bytes, zero_in);
+            lines = filled;
+            at = 0;
         }
         kept.out = out;
-        kept.pixel_step = second != first ? pixel_step : 0;
-        dense_tile_unrolled14_high_rounded_3(&kept, patch, words, channels_out);
+        kept.pixel_step = apart != 0 ? pixel_step : 0;
+        dense_tile_unrolled14_high_rounded_3(&kept, patch, words, channels_out, lines, at, apart);
         out += 2 * pixel_step;
     }
 }
@@ -1358,7 +1440,7 @@ static int32_t dense_next(const uint16_t *done, int32_t first, int32_t node, int
         return node - 1;
     for (int32_t i = dense_nodes[node].first_wait; i < dense_nodes[node].end_wait; i++) {
         const int32_t source = dense_waits[i].source;
-        int32_t need = (step * dense_waits[i].times + dense_waits[i].plus) / dense_waits[i].over;
+        int32_t need = step * dense_waits[i].times + dense_waits[i].plus; /* `over` is 1 in all */
         if (need > dense_waits[i].most)
             need = dense_waits[i].most;
         if ((source < 0 ? pushed : (int32_t)done[source - first]) < need)

@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0xe6cb7a02u
+#if ELEMENTWISE_BUILD != 0x3bcd76c7u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -924,7 +924,7 @@ static int32_t elementwise_next(const uint16_t *done, int32_t first, int32_t nod
         return node - 1;
     for (int32_t i = elementwise_nodes[node].first_wait; i < elementwise_nodes[node].end_wait; i++) {
         const int32_t source = elementwise_waits[i].source;
-        int32_t need = (step * elementwise_waits[i].times + elementwise_waits[i].plus) / elementwise_waits[i].over;
+        int32_t need = step * elementwise_waits[i].times + elementwise_waits[i].plus; /* `over` is 1 in all */
         if (need > elementwise_waits[i].most)
             need = elementwise_waits[i].most;
         if (done[source - first] < need)

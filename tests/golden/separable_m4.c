@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x314c4cc2u
+#if SEPARABLE_BUILD != 0x2206d3b5u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -1818,7 +1818,7 @@ static int32_t separable_next(const uint16_t *done, int32_t first, int32_t node)
         return node - 1;
     for (int32_t i = separable_nodes[node].first_wait; i < separable_nodes[node].end_wait; i++) {
         const int32_t source = separable_waits[i].source;
-        int32_t need = (step * separable_waits[i].times + separable_waits[i].plus) / separable_waits[i].over;
+        int32_t need = step * separable_waits[i].times + separable_waits[i].plus; /* `over` is 1 in all */
         if (need > separable_waits[i].most)
             need = separable_waits[i].most;
         if (done[source - first] < need)

@@ -66,7 +66,9 @@ def test_stems(tmp_path: Path, kernel: tuple[int, int], channels: int) -> None:
     """Of as many turns as the FPU's registers have room for, and more, with halfwords of one weight and of two."""
     net = with_zero(Net((5, 9, channels), channels), 7)
     outputs = [net.conv("x", count, kernel, (stride, stride)) for count, stride in ((4, 1), (7, 2), (67, 2))]
-    climb(net.graph(*outputs), tmp_path, rungs=("gcc", *CORES))
+    built = climb(net.graph(*outputs), tmp_path, rungs=("gcc", "clang", *CORES, "cortex-m4 -O0"))
+    gathers = "held_window" in str(built["cortex-m4"].files()["net.c"])
+    assert gathers == (kernel != (10, 4))  # of 20 turns, more than the FPU has registers for
 
 
 @pytest.mark.toolchain
