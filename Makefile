@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 JOBS ?= 2
-PYTEST := .venv/bin/python -m pytest
+PYTEST := .venv/bin/python -m pytest -n $(JOBS) --dist loadgroup
 
 .PHONY: help setup demo lint check golden replay test test-pythons test-all fuzz bench docs fmt train-setup clean
 
@@ -34,7 +34,7 @@ lint: setup ## ruff, mypy --strict, import-linter
 	.venv/bin/lint-imports --no-logo
 
 check: lint ## lint, types and unit tests: a few minutes
-	$(PYTEST) -q -n $(JOBS) -m "not slow and not toolchain and not thorough"
+	$(PYTEST) -q -m "not slow and not toolchain and not thorough"
 
 golden: setup ## write the C of five small networks into tests/golden again
 	.venv/bin/python tests/test_golden.py
@@ -43,7 +43,7 @@ replay: setup ## compare plans and C of all models with those of the last releas
 	.venv/bin/python scripts/replay.py --jobs $(JOBS) $(REPLAY)
 
 test: lint .venv/.browser ## what CI runs: check, and the tests that compile C and run QEMU
-	$(PYTEST) -n $(JOBS) -m "not slow"
+	$(PYTEST) -m "not slow"
 
 FUZZ := PYTHONPATH=. .venv/bin/python tests
 fuzz: setup ## damaged files and random networks, for hours; each goes on where it stopped (rm -r .venv/.fuzz: from the beginning)
@@ -63,7 +63,7 @@ test-pythons: setup ## the unit tests on the wheel, under the other Pythons that
 	@scripts/test-pythons.sh
 
 test-all: lint .venv/.browser ## every model, every core, many seeds: long
-	$(PYTEST) -n $(JOBS)
+	$(PYTEST)
 
 bench: setup ## count executed instructions on every core, write docs/benchmarks.md
 	.venv/bin/python benchmarks/run.py

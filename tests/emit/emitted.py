@@ -19,9 +19,10 @@ from ircompile.target import load_target
 CORES = (
     pytest.param("cortex-m0plus", marks=pytest.mark.slow),
     pytest.param("cortex-m3", marks=pytest.mark.slow),
-    "cortex-m4",
-    "cortex-m55",
+    pytest.param("cortex-m4", marks=pytest.mark.xdist_group("cortex-m4")),
+    pytest.param("cortex-m55", marks=pytest.mark.xdist_group("cortex-m55")),
 )
+"""Tests of a core run in one process, which emits once what they read."""
 
 
 def graphs() -> Iterator[Graph]:

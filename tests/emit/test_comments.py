@@ -64,6 +64,8 @@ def test_every_function_is_told(core: str) -> None:
     assert len(kernels) > 30
 
 
+@pytest.mark.thorough
+@pytest.mark.xdist_group("cortex-m4")
 def test_streams_are_told_to_their_end() -> None:
     """The ranges of words above a stream follow each other, and end where it does."""
     streams = 0

@@ -25,6 +25,7 @@ MODELS = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[3] / 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.toolchain,
+    pytest.mark.xdist_group("page"),  # one process makes the reports once
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: scripts/setup-browser.sh installs it"),
 ]
 
