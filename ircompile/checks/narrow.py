@@ -1,12 +1,11 @@
 """Constants of the depthwise kernels of narrow tensors, which may take some channels twice to have whole groups."""
 
-from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 
 from ircompile.checks.forms import words_of, words_of_lanes
-from ircompile.checks.stored import WORD_BITS, Convolution, Layer, Misplaced, filters_of, layer_of, signed
+from ircompile.checks.stored import WORD_BITS, Convolution, Layer, Misplaced, filters_of, layer_of, merged, signed
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Packed
 from ircompile.kernels.requantize.form import Form, Lanes
@@ -34,7 +33,7 @@ def read_taps(op: Convolution, site: Site, packed: Packed) -> Layer:
         raise Misplaced("its stream of constants has not the length that its kernel reads")
     groups = np.split(words[common:], np.cumsum(lengths)[:-1])
     found = [_group(group, size, taps, fields) for group, size in zip(groups, sizes, strict=True)]
-    own, begin, values = (_merged([parts[i] for parts in found], firsts, channels) for i in range(3))
+    own, begin, values = (merged([parts[i] for parts in found], firsts, channels) for i in range(3))
     up = form.pre if packed.key["shifted"] else 0
     if np.any(own & ((1 << up) - 1)) or np.any(begin & ((1 << up) - 1)):
         raise Misplaced("a weight or a start is no multiple of what sums are multiplied with")
@@ -68,7 +67,7 @@ def read_lanes(op: Convolution, site: Site, packed: Packed) -> Layer:
     rows = rows.transpose(0, 4, 2, 1, 3).reshape(-1, VECTOR, lanes.words)
     if len(stored) != len(firsts) or len(rows) != len(firsts):
         raise Misplaced("its vectors are not as many as its kernel reads")
-    weights, words = _merged(stored, firsts, channels), _merged(rows, firsts, channels)
+    weights, words = merged(stored, firsts, channels), merged(rows, firsts, channels)
     return layer_of(
         weights, words[:, 0], words_of_lanes(lanes, words[:, 1:], packed.sizes.get("zero_out", 0)), packed
     )
@@ -77,14 +76,3 @@ def read_lanes(op: Convolution, site: Site, packed: Packed) -> Layer:
 def _halves(words: Array) -> tuple[Array, Array]:
     """The lower and the upper halfwords, signed."""
     return signed(words & 0xFFFF, HALF_BITS), signed(words >> HALF_BITS & 0xFFFF, HALF_BITS)
-
-
-def _merged(groups: Sequence[Array] | Array, firsts: Sequence[int], channels: int) -> Array:
-    """What groups (n, k) say of channels from those in `firsts` on, int64 (C, k); twice, it is the same."""
-    found = np.zeros((channels, groups[0].shape[1]), np.int64)
-    for group, first in zip(groups, firsts, strict=True):
-        found[first : first + len(group)] = group[: channels - first]
-    for group, first in zip(groups, firsts, strict=True):
-        if np.any(found[first : first + len(group)] != group[: channels - first]):
-            raise Misplaced("a channel that is computed twice has two kinds of constants")
-    return found

@@ -30,6 +30,7 @@ from ircompile.checks.vectors import (
     vector_overlap,
     vector_rows,
     vector_strips,
+    wide_channels,
 )
 from ircompile.ir.ops import Conv, Depthwise
 from ircompile.ir.tensor import Array, Site
@@ -169,4 +170,5 @@ READERS: Mapping[str, Callable[[Convolution, Site, Packed], Layer]] = {
     "wide_dense": vector_dense,
     "wide_windows": vector_dense,
     "wide_depthwise": vector_filters,
+    "wide_channels": wide_channels,
 }

@@ -1,5 +1,6 @@
 """A layer as its kernel finds it in packed constants."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -128,3 +129,14 @@ def signed(value: Array, bits: int) -> Array:
 def nibbles_of(values: Array, count: int) -> Array:
     """The lowest `count` fours of bits of each integer, the lowest first, as numbers from -8 to 7: (..., count)."""
     return signed(values[..., np.newaxis] >> (NIBBLE_BITS * np.arange(count)), NIBBLE_BITS)
+
+
+def merged(groups: Sequence[Array] | Array, firsts: Sequence[int], channels: int) -> Array:
+    """What groups (n, k) say of channels from those in `firsts` on, int64 (C, k); twice, it is the same."""
+    found = np.zeros((channels, groups[0].shape[1]), np.int64)
+    for group, first in zip(groups, firsts, strict=True):
+        found[first : first + len(group)] = group[: channels - first]
+    for group, first in zip(groups, firsts, strict=True):
+        if np.any(found[first : first + len(group)] != group[: channels - first]):
+            raise Misplaced("a channel that is computed twice has two kinds of constants")
+    return found

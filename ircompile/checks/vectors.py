@@ -15,6 +15,7 @@ from ircompile.checks.stored import (
     coding_of,
     filters_of,
     layer_of,
+    merged,
     nibbles_of,
     signed,
     start_and_scale,
@@ -27,6 +28,7 @@ from ircompile.kernels.requantize.form import Form, Lanes
 from ircompile.qtype import INT8, INT16
 
 VECTOR = 16  # bytes
+HALFWORDS = 8  # of a vector
 FOUR = 4
 TOGETHER = (0, 2, 1, 3)  # the order of four channels in a pass
 
@@ -215,3 +217,17 @@ def vector_filters(op: Convolution, site: Site, packed: Packed) -> Layer:
         raise Misplaced("its weights are not bytes")
     weights = packed.arrays["weights"].reshape(site.output.channels, -1).astype(np.int64)
     return _lanes(site, packed, packed.arrays["requant"], weights)
+
+
+def wide_channels(op: Convolution, site: Site, packed: Packed) -> Layer:
+    """Eight channels tap by tap, the last eight again; words of even channels, then of odd ones."""
+    channels, taps = filters_of(op, site).shape
+    half = HALFWORDS // 2
+    stored = packed.arrays["weights"].astype(np.int64).reshape(-1, taps, HALFWORDS).transpose(0, 2, 1)
+    rows = packed.arrays["requant"].reshape(-1, 2, 2, half).transpose(0, 3, 1, 2).reshape(-1, HALFWORDS, 2)
+    last, whole = channels - HALFWORDS, -(-channels // HALFWORDS)
+    if packed.arrays["weights"].dtype != INT8.dtype or len(stored) != whole or len(rows) != whole:
+        raise Misplaced("its vectors are not as many as its kernel reads, or not of bytes")
+    first = [min(HALFWORDS * group, last) for group in range(whole)]
+    weights, words = (merged(values, first, channels) for values in (stored, rows))
+    return _lanes(site, packed, words, weights)

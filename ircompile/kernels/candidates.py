@@ -21,7 +21,8 @@ from ircompile.kernels import (
 from ircompile.kernels.helium_dense import choose_dense
 from ircompile.kernels.helium_depthwise import choose_depthwise_lanes
 from ircompile.kernels.helium_elementwise import choose_add
-from ircompile.kernels.helium_wide import choose_wide_dense, choose_wide_depthwise
+from ircompile.kernels.helium_wide import choose_wide_dense
+from ircompile.kernels.helium_wide_channels import choose_wide_channels
 from ircompile.kernels.model import Choose, Kernel, Request
 from ircompile.kernels.nibbles import layers_of_nibbles, saved_bytes
 from ircompile.kernels.weights import least_coding
@@ -41,7 +42,7 @@ HELIUM: dict[type[ops.Op], Callable[[Any, Site, Request], Kernel | None]] = {
 """What chooses among Helium's kernels of another shape (Armv8.1-M vectors); None where they do not serve."""
 WIDE_HELIUM: dict[type[ops.Op], Callable[[Any, Site, Request], Kernel | None]] = {
     ops.Conv: choose_wide_dense,
-    ops.Depthwise: choose_wide_depthwise,
+    ops.Depthwise: choose_wide_channels,
 }
 """The same for codes of 16 bits."""
 assert set(KERNELS) == set(ops.OPS)

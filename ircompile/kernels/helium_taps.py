@@ -40,10 +40,10 @@ def choose_lanes(op: ops.Depthwise, site: Site) -> Kernel:
     )  # fmt: skip
 
 
-def first_channels(channels: int) -> list[int]:
-    """The first channel of each vector: the last vector may have channels again; fewer than 16 are one vector."""
-    whole = list(range(0, channels - VECTOR + 1, VECTOR)) or [0]
-    return whole + [channels - VECTOR] * (channels > VECTOR and channels % VECTOR > 0)
+def first_channels(channels: int, vector: int = VECTOR) -> list[int]:
+    """The first channel of each vector: the last one may have channels again; fewer than a vector's are one."""
+    whole = list(range(0, channels - vector + 1, vector)) or [0]
+    return whole + [channels - vector] * (channels > vector and channels % vector > 0)
 
 
 def pack_lanes(op: ops.Depthwise, site: Site, context: Context) -> Packed:

@@ -79,9 +79,9 @@ def overlapping() -> Graph:
     return net.graph(net.conv("x", 4, (3, 3)))
 
 
-def wide(largest_bias: int = 2**20) -> Graph:
+def wide(largest_bias: int = 2**20, channels: int = 5) -> Graph:
     """Codes of 16 bits: windows, their channels one by one, pixels, and a product."""
-    net = Net((6, 7, 5), 9, "wide", "int16")
+    net = Net((6, 7, channels), 9, "wide", "int16")
     net.tensors["x"] = replace(net.tensors["x"], zero_point=0)
 
     def parts(shape: tuple[int, ...], channels: int) -> tuple[str, str, Requant]:
@@ -95,9 +95,9 @@ def wide(largest_bias: int = 2**20) -> Graph:
         return net.add("op", op, inputs, scale, 0, "int16")
 
     window = ops.Window((3, 3), (1, 1), (1, 1, 1, 1))
-    x = add(ops.Depthwise(window, *parts((3, 3, 5), 5)), "x")
-    y = add(ops.Conv(window, *parts((5, 3, 3, 5), 5)), x)
-    y = add(ops.Conv(ops.Window((1, 1)), *parts((5, 1, 1, 5), 5)), y)
+    x = add(ops.Depthwise(window, *parts((3, 3, channels), channels)), "x")
+    y = add(ops.Conv(window, *parts((channels, 3, 3, channels), channels)), x)
+    y = add(ops.Conv(ops.Window((1, 1)), *parts((channels, 1, 1, channels), channels)), y)
     product = ops.Binary("mul", "double", INT16.low, INT16.high)
     return net.graph(add(product, x, y, scale=30.0))
 
@@ -105,6 +105,11 @@ def wide(largest_bias: int = 2**20) -> Graph:
 def long() -> Graph:
     """The same with biases beyond 32 bits."""
     return wide(2**44)
+
+
+def eights() -> Graph:
+    """The same with channels enough for a vector."""
+    return wide(channels=11)
 
 
 def remembering() -> Graph:
@@ -115,7 +120,7 @@ def remembering() -> Graph:
 NETS: Mapping[str, Callable[[], Graph]] = {
     "blocks": blocks, "joined": joined, "dense": dense, "separable": separable, "pooled": pooled,
     "elementwise": elementwise, "moving": moving, "nibbles": nibbles, "excess": excess, "narrow": narrow,
-    "overlapping": overlapping, "wide": wide, "long": long, "remembering": remembering,
+    "overlapping": overlapping, "wide": wide, "long": long, "eights": eights, "remembering": remembering,
 }  # fmt: skip
 
 
