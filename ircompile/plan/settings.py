@@ -142,7 +142,7 @@ IN_TURN_SHARE = 1 / 8
 """The share of a board's first memory that the default plan may take for this, if it needs less otherwise.
 
 Estimated for a Pico 2 with input stored: the DS-CNN takes 9.5 KB in place of 4.2 and a third of the time, ResNet8
-26.8 KB in place of 12.5 and a third.
+19.3 KB in place of 12.5 and a third.
 """
 
 # Estimates of `analyze`

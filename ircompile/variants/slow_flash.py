@@ -38,8 +38,9 @@ from ircompile.variants.tradeoffs import PlanVariant
 def with_layers_in_turn(variant: PlanVariant, target: Target, most: float) -> PlanVariant:
     """The plan with more cuts, and with layers in parts, that waits little for weights; the arena has `most` bytes.
 
-    More bytes than the plan's own are taken only for what they save. It is the plan itself where weights are not in
-    slow flash, or where nothing is gained.
+    Pieces and parts are chosen for a share of the cache. More bytes than the plan's own are taken only for what is
+    saved where weights have all of it. It is the plan itself where weights are not in slow flash, or where nothing
+    is gained.
     """
     slow = target.slow_flash
     if slow is None or variant.recomputing:
@@ -78,7 +79,10 @@ def _in_parts(variant: PlanVariant, target: Target, cache: int) -> PlanVariant:
     large = {
         node.name: -(-sizes[node.name] // cache)
         for node in graph.nodes
-        if isinstance(node.op, ops.Conv) and sizes[node.name] > cache and weight_passes(scheduled, node, pixels) > 1
+        if isinstance(node.op, ops.Conv)
+        and node.output not in graph.history
+        and sizes[node.name] > cache
+        and weight_passes(scheduled, node, pixels) > 1
     }
     chains = {chain[0].name: last for last, chain in splittable(graph).items()}
     split = split_channels(graph, {chains[name]: parts for name, parts in large.items() if name in chains})
@@ -105,7 +109,7 @@ class _Form:
         self._candidate = variant.candidate
         self._costs = SegmentCosts(self._candidate.scheduled, self._candidate.rows_input)
         self._sizes = _sizes(variant.lowered.graph)
-        self._brought: dict[Segment, float] = {}
+        self._brought: dict[tuple[Segment, int], float] = {}
 
     def cut(self, most: float) -> tuple[Segment, ...]:
         """The segments in the pieces that bring the fewest bytes, each of which seems to fit `most`."""
@@ -113,7 +117,7 @@ class _Form:
 
     def cycles(self, segments: Sequence[Segment], slow: SlowFlash) -> float:
         """Estimated cycles with these cuts: what is computed, and what is waited for weights."""
-        brought = sum(self._brought_by(segment) for segment in segments)
+        brought = sum(self._brought_by(segment, slow.cache) for segment in segments)
         return CYCLES_AN_INSTRUCTION * self.variant.work + slow.cycles_a_byte * brought
 
     def _best_pieces(self, whole: Segment, most: float) -> list[Segment]:
@@ -125,7 +129,7 @@ class _Form:
         best: dict[int, tuple[float, list[Segment]]] = {first: (0.0, [])}
         for end in range(first + 1, stop + 1):
             options = [
-                (best[begin][0] + self._brought_by((begin, end)), [*best[begin][1], (begin, end)])
+                (best[begin][0] + self._brought_by((begin, end), self.cache), [*best[begin][1], (begin, end)])
                 for begin in range(max(first, end - LONGEST_PIECE), end)
                 if begin in best and self._fits((begin, end), most)
             ]
@@ -139,16 +143,16 @@ class _Form:
             return False
         return self._candidate.arena_bytes(self._costs.rings(piece)) <= most
 
-    def _brought_by(self, segment: Segment) -> float:
-        """Bytes of weights that a segment brings, which begins with an empty cache."""
-        if segment not in self._brought:
+    def _brought_by(self, segment: Segment, cache: int) -> float:
+        """Bytes of weights that a segment brings into a cache of so many bytes, which is empty at its begin."""
+        if (segment, cache) not in self._brought:
             scheduled = self._candidate.scheduled
             times = scheduled.segment_times(*segment, self._candidate.rows_input).times
             steps = sorted((at, stage) for stage, found in times.items() if stage >= 0 for at in found.tolist())
             order = (stage for _, stage in steps)
-            brought = weights_brought(scheduled, order, self._sizes, self.cache, self.pixels)
-            self._brought[segment] = sum(brought.values())
-        return self._brought[segment]
+            brought = weights_brought(scheduled, order, self._sizes, cache, self.pixels)
+            self._brought[segment, cache] = sum(brought.values())
+        return self._brought[segment, cache]
 
 
 def _sizes(graph: Graph) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import Literal
 import ladder
 import pytest
 from nets import Net
+from remembering import wake_word
 
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
@@ -76,6 +77,13 @@ def test_no_code_differs(mode: InputMode, monkeypatch: pytest.MonkeyPatch, tmp_p
         before = build(detector(), load_target(core), "net", mode, ram=20_000)
         assert len(compiled.plan.segments) > len(before.plan.segments), core
         assert len(compiled.plan.graph.nodes) > len(before.plan.graph.nodes), core
+
+
+@pytest.mark.toolchain
+def test_networks_that_remember(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ladder, "load_target", slow)
+    (compiled,) = ladder.climb(wake_word(3, 44, 6), tmp_path, rungs=("gcc",)).values()
+    assert any("_part" in node.name for node in compiled.plan.graph.nodes)
 
 
 def test_boards_of_serial_flash_alone_have_slow_flash() -> None:
