@@ -77,6 +77,12 @@ def base_name(name: str) -> str:
     return re.sub(r"_part\d+$", "", name)
 
 
+def part_count(graph: Graph, name: str, parts: int) -> int:
+    """Into how many parts the depthwise convolution called `name` is split if `parts` are asked for."""
+    node = next(node for node in graph.nodes if node.name == name)
+    return len(ranges(_channels(graph, node.output), parts))
+
+
 def ranges(channels: int, parts: int) -> list[tuple[int, int]]:
     """Channels in about equal parts, all but the last a multiple of STEP."""
     size = max(STEP, -(-channels // (parts * STEP)) * STEP)

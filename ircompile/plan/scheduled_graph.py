@@ -34,7 +34,7 @@ class ScheduledGraph:
     ) -> None:
         self.graph, self.history = graph, graph.history
         self.demands = demands
-        self.line_buffers = frozenset(line_buffers)
+        self.line_buffers, self.recomputing = frozenset(line_buffers), frozenset(recomputing)
         self.shortcuts = shortcuts or Shortcuts()
         self.stages, self.step_rows = stages_of(graph, demands, line_buffers, recomputing, self.shortcuts)
         for stage in self.stages:

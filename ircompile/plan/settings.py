@@ -121,6 +121,14 @@ CHANNEL_PARTS = (2, 4, 8)
 """Into how many parts of its channels a layer may be split."""
 SEARCH_EVERY = 3
 """Changes of a variant after which its cuts are searched for again."""
+RECOMPUTED_SHARES = (0.25, 0.5, 0.75)
+"""Shares of the parts of a layer's channels that are recomputed before all are."""
+SMALL_STEP = 0.02
+"""A layer that costs less than this share of the MACs is recomputed in all of its parts at once."""
+LAYERS_AHEAD = 3
+"""Layers that are recomputed together if none alone lowers the peak."""
+WORTH_RECOMPUTING = 0.95
+"""Share of the live bytes at the peak to which recomputing those layers must bring it down."""
 WORTH_COMPUTING_TWICE = 0.9
 """Share of the arena to which computing a gated tensor twice must come down to be chosen by default."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ircompile.ir import ops
-from ircompile.ir.graph import Node
+from ircompile.ir.graph import Graph, Node
 from ircompile.plan.model import Plan, Stage
 from ircompile.plan.schedule import rows_pushed, whole_run
 from ircompile.plan.scheduled_graph import ScheduledGraph
@@ -43,14 +43,14 @@ def stage_instructions(plan: Plan | ScheduledGraph, stage: Stage) -> float:
         source = plan.graph.tensors[stage.inputs[0]]
         work += COPY_INSTRUCTIONS * source.row_bytes * min(stage.steps, source.height)
     if stage.recomputed_producer:
-        work += plan.demands[stage.recomputed_producer.name].instructions * times_recomputed(plan, stage)
+        work += plan.demands[stage.recomputed_producer.name].instructions * times_recomputed(plan.graph, stage.node)
     return work
 
 
-def times_recomputed(plan: Plan | ScheduledGraph, stage: Stage) -> float:
-    """How often a stage computes each row of its recomputed producer, on average."""
-    site = plan.graph.site(stage.node)
-    rows = [stop - first for step in range(stage.steps) for first, stop in stage.node.op.needs(site, step)]
+def times_recomputed(graph: Graph, node: Node) -> float:
+    """How often a node's input rows are computed if its producer is recomputed for every window, on average."""
+    site = graph.site(node)
+    rows = [stop - first for step in range(node.op.steps(site)) for first, stop in node.op.needs(site, step)]
     return sum(rows) / site.inputs[0].height
 
 
@@ -65,7 +65,7 @@ def macs(plan: Plan | ScheduledGraph) -> int:
     for stage in plan.stages:
         if stage.recomputed_producer:
             more += stage.recomputed_producer.op.macs(plan.graph.site(stage.recomputed_producer)) * (
-                times_recomputed(plan, stage) - 1
+                times_recomputed(plan.graph, stage.node) - 1
             )
     return plan.graph.macs() + round(more)
 
@@ -90,7 +90,7 @@ def weight_loads(
     """The same for every node that has weights, by its name."""
     stored = stored or {}
     times = {
-        stage.recomputed_producer.name: times_recomputed(plan, stage)
+        stage.recomputed_producer.name: times_recomputed(plan.graph, stage.node)
         for stage in plan.stages
         if stage.recomputed_producer
     }

@@ -139,7 +139,7 @@ def _moved(plan: Plan | ScheduledGraph, board: Board) -> dict[str, dict[str, flo
     moved: dict[str, dict[str, float]] = {}
     for stage in plan.stages:
         own = moved.setdefault(stage.node.name, {})
-        again = times_recomputed(plan, stage) if stage.recomputed_producer else 1.0
+        again = times_recomputed(plan.graph, stage.node) if stage.recomputed_producer else 1.0
         for tensor, times in ((stage.node.output, 1.0), *((name, again) for name in stage.inputs)):
             home = _ram_of(plan, board, tensor)
             size = plan.graph.tensors[tensor].row_bytes * plan.graph.tensors[tensor].height

@@ -50,7 +50,7 @@ def _with(variant: PlanVariant, kernels: dict[str, Kernel]) -> PlanVariant:
     for name, kernel in kernels.items():
         demands[name] = replace(demands[name], scratch=kernel.scratch, instructions=kernel.instructions)
     old = candidate.scheduled
-    scheduled = ScheduledGraph(old.graph, demands, old.line_buffers, variant.recomputing, old.shortcuts)
+    scheduled = ScheduledGraph(old.graph, demands, old.line_buffers, old.recomputing, old.shortcuts)
     lowered = replace(lowered, kernels={**lowered.kernels, **kernels}, demands=demands)
     return replace(variant, lowered=lowered, candidate=replace(candidate, scheduled=scheduled))
 

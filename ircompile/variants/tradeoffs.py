@@ -2,28 +2,43 @@
 
 From the fastest down: ring buffers only; line buffers where they save most, the default; kernels with less scratch;
 line buffers in every window; then, one after the other, layers that are wide at the peak are computed in parts of
-their channels; then the layers before wide windows are recomputed for every window instead of being kept.
+their channels; then the layers before wide windows are recomputed for every window instead of being kept: first
+some of these parts, then all, beginning where a multiply-accumulate saves most bytes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import ceil
 
 from ircompile.interface import InputMode
-from ircompile.ir.graph import Graph
+from ircompile.ir.graph import Graph, Node
 from ircompile.kernels.lower import lower
 from ircompile.kernels.model import Lowered
-from ircompile.passes.split_channels import base_name, split_channels, splittable
+from ircompile.passes.split_channels import base_name, part_count, split_channels, splittable
 from ircompile.plan import Plan, lay_out
 from ircompile.plan.candidate import CandidatePlan
+from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.memories import MemoryMap
+from ircompile.plan.partition import partition
 from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
 from ircompile.plan.search import find_candidate, find_default
-from ircompile.plan.settings import CHANNEL_PARTS, MOST_WORK, SEARCH_EVERY
+from ircompile.plan.settings import (
+    CHANNEL_PARTS,
+    LAYERS_AHEAD,
+    MOST_WORK,
+    RECOMPUTED_SHARES,
+    SEARCH_EVERY,
+    SMALL_STEP,
+    WORTH_RECOMPUTING,
+)
 from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.stages import line_buffers_everywhere, recomputable_producers
-from ircompile.plan.work import instructions, macs
+from ircompile.plan.steps import reach_of
+from ircompile.plan.work import instructions, macs, times_recomputed
 from ircompile.target import Target
+
+MOST_PARTS = max(CHANNEL_PARTS)
 
 
 @dataclass(frozen=True)
@@ -31,14 +46,15 @@ class PlanVariant:
     """A lowered form of the graph, and the candidate for its plan.
 
     `frugal` kernels take less scratch. The depthwise convolutions named in `parts` are computed in so many parts of
-    their channels. The producers of those named in `recomputing` are recomputed for every window.
+    their channels. The producers of those named in `recomputing` are recomputed for every window, in so many of
+    these parts; the others keep their rows.
     """
 
     lowered: Lowered
     candidate: CandidatePlan
     frugal: bool = False
     parts: Mapping[str, int] = field(default_factory=dict)
-    recomputing: frozenset[str] = frozenset()
+    recomputing: Mapping[str, int] = field(default_factory=dict)
     memory_map: MemoryMap | None = None
 
     @cached_property
@@ -109,6 +125,7 @@ def _smaller_and_smaller(
     """Applies changes that lower the peak, one by one; after every few, the cuts are searched for again."""
     changes = 0
     while (lower_peak := _with_lower_peak(graph, target, variant, recompute, most)) is not None:
+        yield from _between(graph, target, variant, lower_peak)
         variant, changes = lower_peak, changes + 1
         yield variant
         if changes % SEARCH_EVERY == 0:
@@ -118,6 +135,49 @@ def _smaller_and_smaller(
         variant = _with_best_cuts(variant)
         yield variant
         yield from _smaller_and_smaller(graph, target, variant, recompute, most)
+    elif recompute and (ahead := _with_layers_ahead(graph, target, variant)):
+        yield from _between(graph, target, variant, ahead)
+        yield ahead
+        yield from _smaller_and_smaller(graph, target, ahead, recompute, most)
+
+
+def _between(graph: Graph, target: Target, more: PlanVariant, less: PlanVariant) -> Iterator[PlanVariant]:
+    """Variants between two: of layers that only `less` recomputes, some parts are recomputed, the others kept.
+
+    Each has a lower peak than the one before it; they end with the peak of `less`.
+    """
+    names, peak = less.recomputing.keys() - more.recomputing.keys(), more.candidate.peak_bytes
+    parts = {**less.parts, **dict.fromkeys(names, MOST_PARTS)}
+    for share in RECOMPUTED_SHARES if less.macs - more.macs >= SMALL_STEP * graph.macs() else ():
+        counts = {name: ceil(share * part_count(graph, name, MOST_PARTS)) for name in names}
+        between = _changed(graph, target, less, parts, {**less.recomputing, **counts})
+        if between and between.candidate.peak_bytes < peak:
+            yield between
+            peak = between.candidate.peak_bytes
+        if peak <= less.candidate.peak_bytes:
+            break
+
+
+def _with_layers_ahead(graph: Graph, target: Target, variant: PlanVariant) -> PlanVariant | None:
+    """The variant that recomputes the next layers from the peak on, too, and is cut anew; None if none is smaller.
+
+    What is stored behind a segment is alive at its peak, but no longer if the segment goes on behind those layers.
+    """
+    candidate = variant.candidate
+    stages = candidate.scheduled.stages[candidate.times.stage_at(candidate.peak_time) :]
+    possible = {base_name(name) for name in recomputable_producers(graph, lower(graph, target).demands)}
+    possible &= {base_name(stage.node.name) for stage in stages} - variant.recomputing.keys()
+    ahead = [name for name in splittable(graph) if name in possible][:LAYERS_AHEAD]
+    for count in range(1, len(ahead) + 1):
+        more = dict.fromkeys(ahead[:count], MOST_PARTS)
+        other = _changed(graph, target, variant, {**variant.parts, **more}, {**variant.recomputing, **more})
+        if not other:
+            continue
+        costs = SegmentCosts(other.candidate.scheduled, other.candidate.rows_input)
+        peak = max(map(costs.live, partition(costs, costs.live)))
+        if peak < WORTH_RECOMPUTING * candidate.peak_bytes and (found := _with_best_cuts(other)).ram < variant.ram:
+            return found
+    return None
 
 
 def _with_best_cuts(variant: PlanVariant) -> PlanVariant:
@@ -132,12 +192,16 @@ def _with_lower_peak(
     graph: Graph, target: Target, variant: PlanVariant, recompute: bool, most: float | None
 ) -> PlanVariant | None:
     """The variant with one more change and a lower peak; None if none has one within `most` instructions."""
-    for names in _wide_at_peaks(graph, variant):
+    groups = _wide_at_peaks(graph, variant)
+    if recompute:
+        chains = splittable(graph)
+        groups.sort(key=lambda names: _macs_a_byte(graph, chains[min(names)]))
+    for names in groups:
         counts = [n for n in CHANNEL_PARTS if n > max(variant.parts.get(name, 1) for name in names)]
-        changes: list[tuple[Mapping[str, int], frozenset[str]]]
+        changes: list[tuple[Mapping[str, int], Mapping[str, int]]]
         changes = [({**variant.parts, **dict.fromkeys(names, n)}, variant.recomputing) for n in counts]
-        if recompute and not variant.recomputing & names:
-            more = variant.recomputing | names
+        if recompute and not variant.recomputing.keys() & names:
+            more = {**variant.recomputing, **dict.fromkeys(names, MOST_PARTS)}
             changes = [(variant.parts, more), *((parts, more) for parts, _ in changes)]
         for parts, recomputing in changes:
             other = _changed(graph, target, variant, parts, recomputing)
@@ -146,6 +210,13 @@ def _with_lower_peak(
             if other.candidate.segment_peaks < variant.candidate.segment_peaks:
                 return other
     return None
+
+
+def _macs_a_byte(graph: Graph, chain: Sequence[Node]) -> float:
+    """Multiply-accumulates for each byte of a line buffer that is saved if rows are recomputed instead."""
+    first, last = chain[0], chain[-1]
+    more = first.op.macs(graph.site(first)) * (times_recomputed(graph, last) - 1)
+    return more / (max(reach_of(last) - 1, 1) * graph.tensors[last.inputs[0]].row_bytes)
 
 
 def _wide_at_peaks(graph: Graph, variant: PlanVariant) -> list[frozenset[str]]:
@@ -174,15 +245,16 @@ def _wide_among(held: Mapping[str, int], wide: Mapping[str, str]) -> dict[str, i
 
 
 def _changed(
-    graph: Graph, target: Target, variant: PlanVariant, parts: Mapping[str, int], recomputing: frozenset[str]
+    graph: Graph, target: Target, variant: PlanVariant, parts: Mapping[str, int], recomputing: Mapping[str, int]
 ) -> PlanVariant | None:
     """The same cuts in another form of the graph; None if a producer of that form cannot be recomputed."""
     lowered = lower(split_channels(graph, parts), target, variant.frugal)
-    names = frozenset(
-        n for n in recomputable_producers(lowered.graph, lowered.demands) if base_name(n) in recomputing
-    )
-    if {base_name(name) for name in names} != recomputing:
+    found: dict[str, list[str]] = {}
+    for name in recomputable_producers(lowered.graph, lowered.demands):
+        found.setdefault(base_name(name), []).append(name)
+    if not recomputing.keys() <= found.keys():
         return None
+    names = frozenset(name for base, count in recomputing.items() for name in found[base][:count])
     candidate = variant.candidate
     line_buffers = line_buffers_everywhere(lowered.graph, lowered.demands) - names
     remembered = candidate.scheduled.shortcuts

@@ -17,6 +17,7 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.kernels.lower import lower
 from ircompile.kernels.pack import pack
+from ircompile.passes.split_channels import split_channels, splittable
 from ircompile.pipeline import Compiled
 from ircompile.plan import lay_out
 from ircompile.plan.scheduled_graph import ScheduledGraph
@@ -37,12 +38,15 @@ def blocks() -> Graph:
 
 
 @pytest.mark.toolchain
+@pytest.mark.parametrize("parts", [1, 4])
 @pytest.mark.parametrize("mode", ["resident", "rows"])
-def test_compiled(mode: InputMode, tmp_path: Path) -> None:
+def test_compiled(mode: InputMode, parts: int, tmp_path: Path) -> None:
+    """With `parts`, every second part of the channels is recomputed, and the others have line buffers."""
     target, graph = load_target("host"), blocks()
-    lowered = lower(graph, target)
-    recomputing = frozenset(recomputable_producers(lowered.graph, lowered.demands))
-    assert len(recomputing) == 4
+    lowered = lower(split_channels(graph, dict.fromkeys(splittable(graph), parts)), target)
+    possible = recomputable_producers(lowered.graph, lowered.demands)
+    recomputing = frozenset(list(possible)[:: min(parts, 2)])
+    assert len(recomputing) == (4 if parts == 1 else 8)
     line_buffers = {
         node.name
         for node in lowered.graph.nodes
