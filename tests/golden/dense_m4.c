@@ -31,7 +31,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x0f6912d6u
+#if DENSE_BUILD != 0x629092eeu
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -164,7 +164,7 @@ static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int
 /* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
-    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
+    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(2147483648)) >> 32);
 }
 #endif
 

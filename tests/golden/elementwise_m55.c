@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x3bcd76c7u
+#if ELEMENTWISE_BUILD != 0x3b0f5602u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -125,7 +125,7 @@ static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplie
 /* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t elementwise_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
-    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
+    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(2147483648)) >> 32);
 }
 #endif
 

@@ -27,7 +27,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0xfa46f800u
+#if MOVING_BUILD != 0x6349e353u
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -116,7 +116,7 @@ static inline int32_t moving_rounded_high_word(int32_t x, int32_t multiplier, in
 /* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t moving_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
-    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
+    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(2147483648)) >> 32);
 }
 #endif
 

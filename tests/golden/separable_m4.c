@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x2206d3b5u
+#if SEPARABLE_BUILD != 0xf0f3b6abu
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -210,7 +210,7 @@ static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier,
 /* offset + round(x * multiplier / 2^32), which fits int32. */
 static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier, int32_t offset)
 {
-    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(0x80000000)) >> 32);
+    return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(2147483648)) >> 32);
 }
 #endif
 
