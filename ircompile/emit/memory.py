@@ -220,7 +220,7 @@ class Memory:
     def _counted(self) -> str:
         """What the schedule's counters are."""
         pushed = ", rows pushed, output ready" if self.plan.input_mode == "rows" else ""
-        return f"the schedule's state: steps done of each layer of the segment that runs{pushed}"
+        return f"the schedule's state: steps done by each layer{pushed}"
 
     def _buffer(self, tail: str, buffer: Buffer, height: int) -> str:
         name = f"{self.prefix}_{tail}"

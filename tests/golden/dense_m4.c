@@ -23,15 +23,14 @@
  *   [756, 804)  1 x 48      0 - 1  conv0 6x6x8, one of 2 in this ring
  *   [756, 804)  1 x 48      2 - 3  conv2 6x6x8, one of 2 in this ring
  *   [804, 836)              3 - 3  sums of mean3
- *   [836, 848)              0 - 4  the schedule's state: steps done of each layer of the segment that runs, rows
- * pushed, output ready
+ *   [836, 848)              0 - 4  the schedule's state: steps done by each layer, rows pushed, output ready
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(DENSE_NO_ASM)
 #pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x629092eeu
+#if DENSE_BUILD != 0x39898142u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -222,7 +221,9 @@ DENSE_INLINE int8_t *dense_row(int8_t *arena, const struct dense_buffer *buffer,
     return arena + buffer->offset + (whole ? row : (row + buffer->slot_offset) % buffer->slots) * buffer->pitch;
 }
 
-/* Many call it, once a row: in line it would take more flash and save next to no time. */
+/* Pointers to `count` rows from `first` on, `apart` rows from each other, of a ring of `slots` rows of `pitch` bytes at
+ * `base`; NULL outside of the picture. Many call it, once a row: in line it would take more flash and save next to no
+ * time. */
 DENSE_NOINLINE void dense_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart, const int8_t *base,
     int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {

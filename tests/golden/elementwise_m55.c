@@ -22,14 +22,14 @@
  *   [384, 432)  1 x 48      6 - 7  prelu6 8x8x6, in the rows of conv5
  *   [384, 432)  1 x 48      7 - 8  max7 8x8x6, in the rows of prelu6
  *   [408, 414)  1 x 6       1 - 2  mean1 1x1x6
- *   [432, 440)              0 - 8  the schedule's state: steps done of each layer of the segment that runs
+ *   [432, 440)              0 - 8  the schedule's state: steps done by each layer
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(ELEMENTWISE_NO_ASM)
 #pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x3b0f5602u
+#if ELEMENTWISE_BUILD != 0x11a34608u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 

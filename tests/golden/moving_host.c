@@ -19,15 +19,14 @@
  *   [2424, 2712)  12 x 24       2 - 3  slice2 12x12x2
  *   [2996, 3052)  2 x 28        3 - 4  pad3 14x14x2
  *   [3136, 3248)  1 x 112       4 - 5  transposed4 28x28x4
- *   [3248, 3258)                0 - 5  the schedule's state: steps done of each layer of the segment that runs, rows
- * pushed, output ready
+ *   [3248, 3258)                0 - 5  the schedule's state: steps done by each layer, rows pushed, output ready
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(MOVING_NO_ASM)
 #pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0x6349e353u
+#if MOVING_BUILD != 0xc132ebabu
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -169,7 +168,9 @@ MOVING_INLINE int8_t *moving_row(int8_t *arena, const struct moving_buffer *buff
     return arena + buffer->offset + (whole ? row : (row + buffer->slot_offset) % buffer->slots) * buffer->pitch;
 }
 
-/* Many call it, once a row: in line it would take more flash and save next to no time. */
+/* Pointers to `count` rows from `first` on, `apart` rows from each other, of a ring of `slots` rows of `pitch` bytes at
+ * `base`; NULL outside of the picture. Many call it, once a row: in line it would take more flash and save next to no
+ * time. */
 MOVING_NOINLINE void moving_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart,
     const int8_t *base, int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {

@@ -24,15 +24,14 @@
  *   [456, 616)  1 x 160      4 - 5  concat4 12x10x16
  *   [616, 696)  1 x 80       1 - 4  average3 12x10x8
  *   [624, 664)  1 x 40       0 - 0  x 12x10x4 input
- *   [696, 712)               0 - 7  the schedule's state: steps done of each layer of the segment that runs, rows
- * pushed, output ready
+ *   [696, 712)               0 - 7  the schedule's state: steps done by each layer, rows pushed, output ready
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(POOLED_NO_ASM)
 #pragma GCC optimize("omit-frame-pointer") /* registers are few; to be said before any function */
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0xf4fc9676u
+#if POOLED_BUILD != 0x440be348u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -231,7 +230,9 @@ POOLED_INLINE int8_t *pooled_row(int8_t *arena, const struct pooled_buffer *buff
     return arena + buffer->offset + (whole ? row : (row + buffer->slot_offset) % buffer->slots) * buffer->pitch;
 }
 
-/* Many call it, once a row: in line it would take more flash and save next to no time. */
+/* Pointers to `count` rows from `first` on, `apart` rows from each other, of a ring of `slots` rows of `pitch` bytes at
+ * `base`; NULL outside of the picture. Many call it, once a row: in line it would take more flash and save next to no
+ * time. */
 POOLED_NOINLINE void pooled_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart,
     const int8_t *base, int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {

@@ -27,14 +27,14 @@
  *   [1088, 1216)  1 x 128      5 - 6  dw5 8x8x16
  *   [1216, 1984)  3 x 256      4 - 5  conv4 16x16x16 chw
  *   [1344, 2112)  3 x 256      0 - 1  conv0 16x16x16 chw
- *   [2112, 2120)               0 - 7  the schedule's state: steps done of each layer of the segment that runs
+ *   [2112, 2120)               0 - 7  the schedule's state: steps done by each layer
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(SEPARABLE_NO_ASM)
 #pragma GCC optimize("omit-frame-pointer") /* loops in assembly need its register, too; to be said before any function */
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xf0f3b6abu
+#if SEPARABLE_BUILD != 0xc0f49ee2u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -288,7 +288,9 @@ SEPARABLE_INLINE int8_t *separable_row(int8_t *arena, const struct separable_buf
     return arena + buffer->offset + (whole ? row : (row + buffer->slot_offset) % buffer->slots) * buffer->pitch;
 }
 
-/* Many call it, once a row: in line it would take more flash and save next to no time. */
+/* Pointers to `count` rows from `first` on, `apart` rows from each other, of a ring of `slots` rows of `pitch` bytes at
+ * `base`; NULL outside of the picture. Many call it, once a row: in line it would take more flash and save next to no
+ * time. */
 SEPARABLE_NOINLINE void separable_rows_at(const int8_t **rows, int32_t count, int32_t first, int32_t apart,
     const int8_t *base, int32_t height, int32_t slot_offset, int32_t slots, int32_t pitch)
 {
