@@ -31,7 +31,7 @@
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0x440be348u
+#if POOLED_BUILD != 0x9ad714bdu
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -166,11 +166,7 @@ POOLED_SELDOM static int32_t pooled_near_tie(int32_t acc, int32_t multiplier, in
 /* round((float)acc * scale) + zero point, half to even, saturated, as float32 arithmetic has it; x is acc, the scale
  * multiplier / 2^36. The sum, in units of 2^-17 codes, is so near to the product that it tells the code but next to
  * ties. */
-#if defined(__GNUC__)
-__attribute__((noinline)) /* registers are few */
-#endif
-
-static int32_t pooled_requant_float32_quick36(int32_t x, int32_t multiplier, int32_t base)
+POOLED_NOINLINE int32_t pooled_requant_float32_quick36(int32_t x, int32_t multiplier, int32_t base)
 {
     const int32_t upper = multiplier >> 19;
     const int32_t lower = (multiplier >> 7) & 0xFFF;
