@@ -73,6 +73,8 @@ def compile(
     _check_one_of("weights", weights, ("source", "blob"))
     _check_one_of("prefer", prefer, get_args(Prefer))
     _check_bytes(ram, ("auto", "min"))
+    _check_regions("memory", memory)
+    _check_regions("flash", flash)
     graph, path = _read(model, numerics, outputs, stream, state)
     prefix = c_name(name, path.stem if path else graph.name)
     source = path.name if path else graph.name
@@ -153,6 +155,7 @@ def analyze(
     """
     _check_one_of("input", input, get_args(InputMode))
     _check_bytes(ram, (None,))
+    _check_regions("memory", memory)
     core = target if isinstance(target, Target) else load_target(target)
     in_memory = isinstance(model, Graph)
     graph = model if isinstance(model, Graph) else load(Path(model), numerics, outputs=outputs)
@@ -172,6 +175,14 @@ def _check_bytes(ram: object, words: Sequence[str | None]) -> None:
     if ram not in words and not isinstance(ram, int):
         allowed = ", ".join(map(repr, words))
         raise CompileError("ram", f"{ram!r} is no budget", f"{allowed} or bytes as an int, such as 18 * 1024")
+
+
+def _check_regions(option: str, regions: object) -> None:
+    """Raises CompileError for what is no sequence of memories."""
+    if isinstance(regions, Sequence) and all(isinstance(region, MemoryRegion) for region in regions):
+        return
+    supported = 'a list such as [MemoryRegion("dtcm", 64 * 1024)], of ircompile.target'
+    raise CompileError(option, f"{regions!r} is no list of memories", supported)
 
 
 def _read(

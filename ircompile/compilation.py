@@ -51,6 +51,10 @@ class Compilation:
     state: tuple[tuple[str, str], ...] = ()
     numerics: str | None = None
 
+    def __repr__(self) -> str:
+        figures = f"{self.arena_bytes:,} bytes of arena, {self.constant_bytes:,} of constants in flash"
+        return f"<Compilation of {self.name} for {self.compiled.target.name}: {figures}>"
+
     @property
     def name(self) -> str:
         """The prefix of all C names."""

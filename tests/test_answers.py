@@ -57,7 +57,7 @@ def test_check_lists_all_problems_and_fails(tmp_path: Path, capsys: pytest.Captu
     assert max(map(len, out.splitlines())) <= 100
 
 
-def test_check_counts_ends_beside_operators(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_check_counts_ends_beside_operators(capsys: pytest.CaptureFixture[str]) -> None:
     found = [
         Finding(-1, "x", "input", "unsupported", "is int16", "int8"),
         Finding(0, "a", "CONV", "supported"),
@@ -69,6 +69,10 @@ def test_check_counts_ends_beside_operators(capsys: pytest.CaptureFixture[str], 
     assert out.startswith("input 'x': is int16\n    supported: int8\n")
     counted = "3 operators, all supported (1 of them constant: computed when compiling), 1 input unsupported"
     assert out.endswith(f"cannot be compiled: {counted}\n")
+
+
+def test_check_of_a_damaged_file_counts_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "none.tflite").write_bytes(b"nothing")
     assert run("check", tmp_path / "none.tflite") == 1
     assert capsys.readouterr().out.endswith("\nnone.tflite cannot be compiled\n")
 

@@ -100,6 +100,12 @@ def test_verify_runs_the_c(model: Path) -> None:
     assert [rung.name for rung in found.rungs] == ["numpy", "host"]
 
 
+def test_a_compilation_prints_as_a_line(model: Path) -> None:
+    result = ircompile.compile(model, "m4")
+    figures = f"{result.arena_bytes:,} bytes of arena, {result.constant_bytes:,} of constants in flash"
+    assert str(result) == repr(result) == f"<Compilation of small_net for cortex-m4: {figures}>"
+
+
 @pytest.mark.thorough
 def test_what_is_wrong_is_told(model: Path) -> None:
     with pytest.raises(ircompile.CompileError, match="unknown target"):
@@ -121,6 +127,9 @@ def test_what_is_wrong_is_told(model: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        ({"memory": "a=8K"}, "memory: 'a=8K' is no list of memories .*MemoryRegion"),
+        ({"memory": ["a=8K"]}, "memory: .'a=8K'. is no list of memories"),
+        ({"flash": {"a": 8192}}, "flash: {'a': 8192} is no list of memories"),
         ({"ram": "20K"}, "'20K' is no budget"),
         ({"ram": None}, "None is no budget"),
         ({"input": "row"}, "'row' is unknown"),
@@ -136,7 +145,12 @@ def test_an_unknown_option_of_compile_is_told_not_passed_over(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"), [({"ram": "20K"}, "'20K' is no budget"), ({"input": "row"}, "'row' is unknown")]
+    ("options", "told"),
+    [
+        ({"ram": "20K"}, "'20K' is no budget"),
+        ({"input": "row"}, "'row' is unknown"),
+        ({"memory": ["a=8K"]}, "memory: .'a=8K'. is no list of memories"),
+    ],
 )
 def test_an_unknown_option_of_analyze_is_told_not_passed_over(
     model: Path, options: dict[str, Any], told: str

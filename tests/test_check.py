@@ -86,9 +86,15 @@ def test_an_ir_file_is_checked(tmp_path: Path) -> None:
     assert by_verdict(check_model(tmp_path / "n.ir")) == {"supported": ["conv0"]}
 
 
-def test_a_file_that_is_not_there_is_one_finding(tmp_path: Path) -> None:
-    (problem,) = check_model(tmp_path / "none.onnx").problems
-    assert "cannot be read" in problem.problem
+def test_what_is_no_model_is_an_error_and_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no model")
+    for name, says in (
+        ("none.onnx", "cannot be read"),
+        (".", "cannot be read"),
+        ("notes.txt", "is not a model file"),
+    ):
+        with pytest.raises(CompileError, match=says):
+            check_model(tmp_path / name)
 
 
 MODELS = Path(__file__).parents[2] / "shared" / "models"

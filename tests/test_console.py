@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +45,19 @@ def test_a_long_list_of_what_is_supported_stands_by_itself(capsys: pytest.Captur
     assert max(map(len, lines[1:])) <= 100
     print_error(CompileError("--on", "unknown rung", "numpy, host"))
     assert capsys.readouterr().err == "error: --on: unknown rung (supported: numpy, host)\n"
+
+
+@pytest.mark.parametrize("words", [["check", "--all"], ["check", "--json"], ["analyze", "--target", "m4"]])
+def test_a_reader_that_has_ended_is_no_verdict(words: list[str], tmp_path: Path) -> None:
+    net = Net((4, 4, 3))
+    net.conv("x", 2)
+    write_ir(net.graph(), tmp_path / "net.ir")
+    command = [sys.executable, "-m", "ircompile", words[0], str(tmp_path / "net.ir"), *words[1:]]
+    end, other = os.pipe()
+    os.close(end)
+    done = subprocess.run(command, stdout=other, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(other)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_tables_show_short_names_and_json_has_them_in_full(

@@ -73,6 +73,20 @@ def test_a_model_without_a_command_is_compiled() -> None:
         ("export net.tflite --target m4", "missing: --format\nhint: 'ircompile export --help' says"),
         ("net.tflite --target m4 other.tflite", "too many words: other.tflite\nhint: 'ircompile compile --help'"),
         ("net.tflite --target m4 --ram lots", "argument --ram: 'lots' is neither auto, min nor bytes"),
+        ("net.tflite --target m4 --stream 0", "argument --stream: '0' is no number of new rows, 1 and more"),
+        ("analyze net.tflite --target m4 --stream -1", "argument --stream: '-1' is no number of new rows"),
+        ("net.tflite --target m4 --target m7", "argument --target: is given twice, m4 and m7"),
+        (
+            "foo",
+            "'foo' is neither a command nor a file\nsupported:\n    a model's file, or a command: compile, check, ",
+        ),
+        ("foo net.tflite --target m4", "'foo' is neither a command nor a file"),
+        (
+            "net.tflite --target m4 --labels x",
+            "--labels: lists files of a data set, and none is named\nhint: --acc",
+        ),
+        ("verify net.tflite --target m4 --labels x", "--labels: lists files of a data set, and none is named"),
+        ("check nowhere.tflite", "nowhere.tflite: cannot be read: No such file or directory"),
         ("", "missing: COMMAND\nhint: 'ircompile --help' says what there is"),
     ],
 )

@@ -14,12 +14,14 @@ from ircompile.errors import CompileError, InternalError
 __all__ = ["main", "parse"]
 
 INTERNAL = 70  # the exit code of an error that is ours, as in BSD's sysexits
+READER_GONE = 141  # as a shell has it of a program that SIGPIPE ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code.
 
-    0 done, 1 a comparison failed, 2 what cannot be done, 70 an error of ours, 130 interrupted.
+    0 done, 1 a comparison failed, 2 what cannot be done, 70 an error of ours, 130 interrupted, 141 nobody reads
+    the output.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -34,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        _forget_output()
+        return READER_GONE
     except OSError as error:
         if os.environ.get("IRCOMPILE_DEBUG") == "1":
             raise

@@ -3,6 +3,7 @@
 import argparse
 import re
 from pathlib import Path
+from typing import Any
 
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import PROFILES
@@ -89,8 +90,22 @@ def _names(text: str) -> tuple[str, ...]:
 def add_target(to: argparse._ActionsContainer) -> None:
     """The target, or a board, which has one."""
     one = to.add_mutually_exclusive_group(required=True)
-    one.add_argument("--target", metavar="T", help=TARGET)
-    one.add_argument("--board", metavar="B", help=BOARD)
+    one.add_argument("--target", metavar="T", action=_Once, help=TARGET)
+    one.add_argument("--board", metavar="B", action=_Once, help=BOARD)
+
+
+class _Once(argparse.Action):
+    """Stores a word; a second one is refused rather than taken in place of the first."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        first = getattr(namespace, self.dest)
+        if first is not None:
+            raise argparse.ArgumentError(
+                self, f"is given twice, {first} and {values}; one is compiled for at a time"
+            )
+        setattr(namespace, self.dest, values)
 
 
 def add_input(to: argparse._ActionsContainer) -> None:
@@ -105,10 +120,17 @@ def add_input(to: argparse._ActionsContainer) -> None:
 def add_stream(to: argparse._ActionsContainer) -> None:
     """How a window of time moves on."""
     to.add_argument(
-        "--stream", type=int, default=0, metavar="HOP",
+        "--stream", type=_hop, default=0, metavar="HOP",
         help="the input is a window of time: take HOP new rows a call, and keep what the last call computed of the "
         "others; every output is that of the whole window",
     )  # fmt: skip
+
+
+def _hop(text: str) -> int:
+    """A number of new rows; whether the input has as many is seen later."""
+    if not re.fullmatch(r"0*[1-9]\d*", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of new rows, 1 and more")
+    return int(text)
 
 
 def add_state(to: argparse._ActionsContainer) -> None:

@@ -22,6 +22,7 @@ exit status:
   2    it cannot be done; the message says why, and what to do about it
   70   an error of ircompile's own; IRCOMPILE_DEBUG=1 shows where
   130  interrupted
+  141  what read the output has ended, as head does
 """
 
 

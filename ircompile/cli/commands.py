@@ -14,7 +14,7 @@ from ircompile.cli.explore import front_of
 from ircompile.cli.models import board_of, compiled_from, confirmed_from
 from ircompile.cli.summary import print_summary
 from ircompile.cli.timing import list_the_boards, print_measured, read_text, timing_rows
-from ircompile.cli.verify import compare_more, rung_data, rungs, unlike
+from ircompile.cli.verify import check_comparisons, compare_more, rung_data, rungs, unlike
 from ircompile.emit.writing import sha256, write_files
 from ircompile.errors import CompileError
 from ircompile.export.selftest import selftest_files
@@ -46,6 +46,7 @@ def _fill_compile(to: argparse.ArgumentParser) -> None:
 
 def compile_model(arguments: argparse.Namespace) -> int:
     """Compiles a model and writes its C files and report; 1 if it was verified and any element differs."""
+    check_comparisons(arguments)
     compiled, comparison = confirmed_from(arguments)
     folder = arguments.output or Path(compiled.name)
     files = compiled.files()

@@ -15,8 +15,18 @@ from ircompile.errors import CompileError
 
 WIDTH = 100
 """Of lists that are broken into lines."""
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class _Piped(Console):
+    """A console that leaves a reader that has gone to `main`, and does not end the program by itself."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises BrokenPipeError."""
+        raise BrokenPipeError
+
+
+OUT = _Piped(highlight=False, soft_wrap=True)
+ERR = _Piped(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager

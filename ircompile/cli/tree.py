@@ -70,14 +70,20 @@ def tree(given: Sequence[str] = ()) -> Parser:
     return root
 
 
+def _is_plain(word: str) -> bool:
+    """Whether a word is neither an option nor the name of a file, as far as it looks."""
+    return not word.startswith("-") and Path(word).name == word and not Path(word).suffix
+
+
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """What a command line says, and its `words`. Raises CompileError where it says nothing that can be done."""
     given = list(words)
     if given and given[0] not in (*NAMES, "-h", "--help", "--version"):
         near = [] if given[0].startswith("-") else get_close_matches(given[0], NAMES, 1)
         hint = OTHERS_SAY.get(given[0]) or (f"did you mean {near[0]}?" if near else "")
-        if hint and not Path(given[0]).exists():
-            raise CompileError("", f"{given[0]!r} is neither a command nor a file", hint=hint)
+        if (hint or _is_plain(given[0])) and not Path(given[0]).exists():
+            known = "" if hint else f"a model's file, or a command: {', '.join(NAMES)}"
+            raise CompileError("", f"{given[0]!r} is neither a command nor a file", known, hint)
         given.insert(0, "compile")
     arguments, unknown = tree(given[1:]).parse_known_args(given)
     if unknown:

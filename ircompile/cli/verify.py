@@ -44,6 +44,7 @@ def _fill(to: argparse.ArgumentParser) -> None:
 
 def verify_model(arguments: argparse.Namespace) -> int:
     """Climbs the ladder, and compares what else was asked for; 1 if any of it differs."""
+    check_comparisons(arguments)
     compiled = compiled_from(arguments)
     vectors = [call for path in arguments.inputs or [] for call in read_calls(compiled.graph, path)]
     vectors += ladder.vectors_for(compiled.graph, arguments.random, arguments.seed) if arguments.random > 0 else []
@@ -58,6 +59,12 @@ def verify_model(arguments: argparse.Namespace) -> int:
     else:
         _show(results, extra)
     return 1 if any(rung["differing"] for rung in results) or any(map(unlike, extra.values())) else 0
+
+
+def check_comparisons(arguments: argparse.Namespace) -> None:
+    """Raises CompileError for options of a comparison that was not asked for."""
+    if arguments.labels and not arguments.accuracy:
+        raise CompileError("--labels", "lists files of a data set, and none is named", hint="--accuracy FOLDER")
 
 
 def compare_more(

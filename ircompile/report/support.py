@@ -34,6 +34,7 @@ def check_model(path: Path, numerics: str | None = None, outputs: Sequence[str] 
     Raises CompileError where it cannot be opened at all.
     """
     found: list[Finding] = []
+    kind_of(path, numerics)
     try:
         found += _operators(path, numerics, outputs)
         if not any(finding.verdict == "unsupported" for finding in found):
