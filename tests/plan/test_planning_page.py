@@ -44,13 +44,32 @@ def test_why_the_arena_has_so_many_bytes(digits: PlanVariant) -> None:
     candidate, plan = digits.candidate, digits.plan
     held = candidate.held(candidate.peak_time)
     lost = plan.arena_bytes - candidate.peak_bytes - candidate.counter_bytes
-    assert f"At time {candidate.peak_time}, while `{candidate.peak_node.name}` takes" in PAGE
+    (taken,) = (t for t in candidate.times.times.values() if candidate.peak_time in t)
+    step = ("first", "second", "third", "fourth")[taken.tolist().index(candidate.peak_time)]
+    assert f"At time {candidate.peak_time}, while `{candidate.peak_node.name}` takes its {step} step" in PAGE
     table = [int(n.replace(",", "")) for n in re.findall(r"^\| \**([\d,]+)\** \|", PAGE, re.MULTILINE)]
     assert table == [*held.values(), candidate.peak_bytes, lost, candidate.counter_bytes, plan.arena_bytes]
     assert [candidate.root_of("add_3"), *list(held)[1:]] == [*held]
     assert f"`plan/peak_bound.py`; {plan.lower_bound:,} here" in PAGE
-    assert print_plan(plan).splitlines()[0] in PAGE
+    quoted = re.findall(r"^plan .*|^  \w+: \w+ -> .*|^buffer .*|^counters at .*", PAGE, re.MULTILINE)
+    assert len(quoted) == 6
+    assert set(quoted) <= set(print_plan(plan).splitlines())
     assert peak_text(plan) in PAGE
+
+
+@pytest.mark.thorough
+def test_steps_with_a_line_buffer() -> None:
+    plan = choose_plan(
+        read(ROOT / "examples" / "digits" / "digits.onnx"), load_target("cortex-m55"), "resident"
+    ).plan
+    first, second = (
+        (stage.steps, plan.tensor(stage.node.output).height)
+        for stage in plan.stages
+        if stage.node.name in ("conv_0", "conv_3_body_3")
+    )
+    text = " ".join(PAGE.split())
+    assert f"`conv_0` takes {first[0]} steps for its {first[1]} rows" in text
+    assert f"`conv_3_body_3` takes {second[0]} for {second[1]}." in text
 
 
 def test_settings_are_those_of_the_page() -> None:
