@@ -9,6 +9,7 @@ import onnx
 import pytest
 from nets import Net
 from onnx import TensorProto, helper
+from tflite_files import Op, T, write
 
 from ircompile.errors import CompileError
 from ircompile.importers.ir import write_ir
@@ -75,8 +76,14 @@ def test_a_float_model_is_refused_as_a_whole(tmp_path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "f.onnx")
     (problem,) = check_model(tmp_path / "f.onnx").problems
     assert (problem.kind, problem.index) == ("model", -1)
-    assert "not quantized" in problem.problem
+    assert "is a float network, not quantized" in problem.problem
+    assert "ircompile quantize" in problem.hint
     assert "QuantizeLinear" in problem.hint
+    x, y = (T((1, 4, 4, 1), "float32") for _ in "xy")
+    (problem,) = check_model(write(tmp_path / "f.tflite", [x, y], [Op("LOGISTIC", [0], [1])], [0], [1])).problems
+    assert (problem.kind, problem.index) == ("model", -1)
+    assert "is a float network" in problem.problem
+    assert "ircompile quantize" in problem.hint
 
 
 def test_an_ir_file_is_checked(tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ def refused(index: int, name: str, kind: str, error: CompileError) -> Finding:
     return Finding(index, name, kind, "unsupported", error.problem, error.supported, error.hint)
 
 
+HINT_FLOAT = "'ircompile quantize FLOAT --data FOLDER' makes a file of 8 bits of it, with samples of its input"
+
+
 def no_tensor(name: str, known: Sequence[str]) -> CompileError:
     """The error of a name that no computed tensor has."""
     near = get_close_matches(name, known, 3, 0.4) or list(known[-3:])

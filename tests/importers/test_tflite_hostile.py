@@ -103,7 +103,11 @@ def test_quantization_is_missing(tmp_path: Path) -> None:
 
 
 def test_types(tmp_path: Path) -> None:
-    message = conv(tmp_path, x=T((1, 6, 6, 2), "float32", name="picture"), y=T((1, 6, 6, 4), "float32"))
+    picture = T((1, 6, 6, 2), "float32", name="picture")
+    message = conv(tmp_path, x=picture, y=T((1, 6, 6, 4), "float32"))
+    assert "is a float network: none of" in message
+    assert "hint: 'ircompile quantize FLOAT" in message
+    message = conv(tmp_path, x=picture)
     assert "'picture' is float32" in message
     assert "hint: quantize" in message
     assert "zero point" in conv(tmp_path, x=replace(X, dtype="int16", zero=3))

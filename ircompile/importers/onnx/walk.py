@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.importers.findings import HINT_FLOAT
 from ircompile.importers.onnx import ends, quantizers, reductions
 from ircompile.importers.onnx.builder import Builder, labels
 from ircompile.importers.onnx.folding import CONSTANTS, Shapes, fold
@@ -231,8 +232,8 @@ def check_quantized(model: Model) -> None:
     """Raises CompileError for a model without quantizers."""
     kinds = {raw.kind for raw in model.nodes}
     if not any("Quant" in kind or kind.startswith(("QLinear", "QGemm")) for kind in kinds):
-        problem = "is not quantized: it has no QuantizeLinear"
-        raise CompileError(str(model.path), problem, "int8 models", HINT_QDQ)
+        problem = "is a float network, not quantized: it has no QuantizeLinear"
+        raise CompileError(str(model.path), problem, "int8 models", f"{HINT_FLOAT}; or {HINT_QDQ}")
 
 
 def hinted(model: Model, error: CompileError) -> CompileError:

@@ -72,7 +72,9 @@ def lowered(path: Path, numerics: str, outputs: Sequence[str] = ()) -> tuple[Low
     if numerics not in NUMERICS:
         raise CompileError(str(path), f"numerics {numerics!r} for a TFLite file", ", ".join(NUMERICS))
     with door(path, "whole TFLite flatbuffers"):
-        low = Lowering(cut_at(read_model(path), outputs), numerics)
+        model = read_model(path)
+        ends.check_quantized(model)
+        low = Lowering(cut_at(model, outputs), numerics)
         ends.open_inputs(low)
         for op in low.model.operators:
             lower(low, op)

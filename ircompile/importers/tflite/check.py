@@ -17,7 +17,9 @@ from ircompile.importers.tflite.values import Cut
 def check_tflite(path: Path, numerics: str, outputs: Sequence[str] = ()) -> list[Finding]:
     """Findings of inputs, operators in execution order, and outputs; raises CompileError for a damaged file."""
     with door(path, "whole TFLite flatbuffers"):
-        return _findings(Lowering(cut_at(read_model(path), outputs), numerics), path)
+        model = read_model(path)
+        ends.check_quantized(model)
+        return _findings(Lowering(cut_at(model, outputs), numerics), path)
 
 
 def _findings(low: Lowering, path: Path) -> list[Finding]:

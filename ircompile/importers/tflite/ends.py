@@ -3,9 +3,10 @@
 import numpy as np
 
 from ircompile.errors import CompileError
+from ircompile.importers.findings import HINT_FLOAT
 from ircompile.importers.tflite.layout import Activation, default_axes, default_shape
 from ircompile.importers.tflite.lowering import CODES, Lowering, held_type
-from ircompile.importers.tflite.reader import TfOperator, TfTensor
+from ircompile.importers.tflite.reader import TfModel, TfOperator, TfTensor
 from ircompile.importers.tflite.values import Batched, Cut, Floating, FloatInput
 from ircompile.importers.tflite.variables import close_variables
 from ircompile.ir.graph import Graph, IoBinding
@@ -21,6 +22,16 @@ INSTEAD = {
     "CUSTOM Signal": "call the audio front end's own C and push its features into the network behind it",
 }
 """What to do about operators that remember, or that belong to an audio front end, by how their names begin."""
+
+
+def check_quantized(model: TfModel) -> None:
+    """Raises CompileError for a float network: float32 is computed, and no input and nothing computed has codes."""
+    computed = [model.tensors[index] for operator in model.operators for index in operator.outputs]
+    ends = [*computed, *(model.tensors[index] for index in model.inputs)]
+    if any(each.dtype == "float32" for each in computed) and not any(each.quantized for each in ends):
+        problem = "is a float network: none of its operators computes codes"
+        hint = f"{HINT_FLOAT}; or post-training integer quantization in the TFLite converter"
+        raise CompileError(str(model.path), problem, "quantized networks", hint)
 
 
 def open_inputs(low: Lowering) -> None:
