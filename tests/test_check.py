@@ -86,6 +86,12 @@ def test_a_float_model_is_refused_as_a_whole(tmp_path: Path) -> None:
     assert "ircompile quantize" in problem.hint
 
 
+@pytest.mark.parametrize("name", ["net.tflite", "net.pb"])
+def test_an_onnx_file_is_read_by_whatever_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(EXAMPLE.read_bytes())
+    assert check_model(tmp_path / name).findings == check_model(EXAMPLE).findings
+
+
 def test_an_ir_file_is_checked(tmp_path: Path) -> None:
     net = Net((4, 4, 3))
     net.conv("x", 2)

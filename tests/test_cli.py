@@ -296,6 +296,7 @@ def test_a_compilation_that_fails_its_proof_says_so(
         (["verify", "{model}", "--target", "m4", "--on", "moon"], "unknown rung"),
         (["{model}", "--target", "m4", "--verify", "moon"], "argument --verify: unknown rung"),
         (["verify", "{model}", "--target", "m4", "--inputs", "nothing.npz"], "cannot be read: No such file"),
+        (["verify", "{model}", "--target", "m4", "--inputs", "nope.png"], "nope.png: cannot be read: No such file"),
         (
             ["verify", str(EXAMPLE), "--target", "m4", "--on", "numpy", "--against", "tflm"],
             "Micro runs no onnx files",

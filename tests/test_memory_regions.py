@@ -107,12 +107,12 @@ def test_the_proof_sees_a_buffer_across_two_memories() -> None:
 def test_memories_that_are_too_small_are_refused() -> None:
     with pytest.raises(CompileError, match="do not hold a plan of"):
         choose_plan(small_net(), M4, "resident", memory=[MemoryRegion("a", 64), MemoryRegion("b", 64)])
-    with pytest.raises(CompileError, match="do not hold a plan of"):
+    with pytest.raises(CompileError, match="'only' of 64 bytes does not hold a plan of"):
         choose_plan(small_net(), M4, "resident", memory=[MemoryRegion("only", 64)])
-    with pytest.raises(CompileError, match=r"^--memory: a 72, b 64 bytes do not hold") as refused:
+    with pytest.raises(CompileError, match=r"^--memory: 'a' of 72 bytes, 'b' of 64 bytes do not hold") as refused:
         build(small_net(), M4, "net", blob=True, memory=[MemoryRegion("a", 72), MemoryRegion("b", 64)])
     assert "--input rows" in refused.value.hint
-    with pytest.raises(CompileError, match="only 64 bytes do not hold") as refused:
+    with pytest.raises(CompileError, match="'only' of 64 bytes does not hold") as refused:
         choose_plan(small_net(), M4, "rows", memory=[MemoryRegion("only", 64)])
     assert "--input rows" not in refused.value.hint
     with pytest.raises(CompileError, match="two memories of one name"):

@@ -9,6 +9,9 @@ from ircompile.importers.places import Trace
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.numerics import PROFILES
 
+MODEL_FIELDS = (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
+"""Tags of ModelProto's fields 2 to 8, as onnx.proto numbers them."""
+
 
 def load(path: Path, numerics: str | None = None, outputs: Sequence[str] = ()) -> Graph:
     """Reads a model, by what the file holds rather than how it is called.
@@ -74,10 +77,17 @@ def kind_of(path: Path, numerics: str | None) -> str:
     except OSError as error:
         raise CompileError(str(path), f"cannot be read: {error.strerror}", "a .tflite, .onnx or .ir file") from None
     suffix = path.suffix.lower()
-    if head[4:8] == b"TFL3" or suffix == ".tflite":
+    if head[4:8] == b"TFL3":
         return "tflite"
     if suffix == ".ir" or head.startswith(b"graph "):
         return "ir"
-    if suffix == ".onnx":
+    if suffix == ".onnx" or _begins_as_onnx(head):
         return "onnx"
+    if suffix == ".tflite":
+        return "tflite"
     raise CompileError(str(path), "is not a model file", ".tflite, .onnx and .ir files")
+
+
+def _begins_as_onnx(head: bytes) -> bool:
+    """Whether bytes begin as ONNX's ModelProto does when it is written: ir_version, then another of its fields."""
+    return len(head) > 2 and head[0] == 0x08 and 0 < head[1] < 0x80 and head[2] in MODEL_FIELDS

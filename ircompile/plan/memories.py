@@ -53,10 +53,11 @@ def too_small(candidate: CandidatePlan, memory: Sequence[MemoryRegion]) -> Compi
     """The error that says what does not fit."""
     largest = max(candidate.allocations, key=lambda found: found.bytes)
     rows = "" if candidate.rows_input or len(candidate.scheduled.graph.inputs) > 1 else "--input rows, "
+    verb = "does" if len(memory) == 1 else "do"
     return CompileError(
         "--memory",
-        f"{', '.join(f'{m.name} {m.bytes:,}' for m in memory)} bytes do not hold a plan of {candidate.size:,} "
-        f"bytes, {largest.bytes:,} of which are {largest.name}, in one piece",
+        f"{', '.join(f'{m.name!r} of {m.bytes:,} bytes' for m in memory)} {verb} not hold a plan of "
+        f"{candidate.size:,} bytes, {largest.bytes:,} of which are {largest.name}, in one piece",
         "memories in which every buffer lies whole",
         f"more memory, {rows}or a smaller input",
     )

@@ -24,6 +24,8 @@ def read_inputs(graph: Graph, path: Path) -> dict[str, Array]:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise CompileError(str(path), f"is no {path.suffix} that can be read", ", ".join(SUFFIXES))
+    if not path.exists():
+        raise CompileError(str(path), "cannot be read: No such file or directory", "a picture, .npy or .npz")
     if path.suffix.lower() != ".npz" and len(graph.inputs) != 1:
         raise CompileError(
             str(path), f"one array for {len(graph.inputs)} inputs", "an .npz with one array an input"

@@ -157,7 +157,11 @@ def test_operators(tmp_path: Path) -> None:
     assert (
         "node 0 'picture' UNIDIRECTIONAL_SEQUENCE_LSTM: is not a supported operator (supported: ABS, ADD" in message
     )
-    assert "hint:" in message
+    assert "hint: train a network of convolutions over time" in message
+    assert "--outputs" not in message  # nothing stands before it
+    z = replace(X, name="z")
+    write(path, [X, z, z], [Op("RELU", [0], [1]), Op("SVDF", [1], [2])], [0], [2])
+    assert "or cut the model before it: --outputs z" in refused(path)
     assert "malformed" in refused(one_op(path, "ADD", [X], [X])) or "missing" in refused(path)
     write(path, [X], [Op("RELU", [], [0])], [0], [0])
     assert "RELU" in refused(path)

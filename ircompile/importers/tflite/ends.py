@@ -140,14 +140,14 @@ def refuse(low: Lowering, op: TfOperator, supported: list[str]) -> None:
         return
     raise low.error(
         op, "is not a supported operator", ", ".join(supported),
-        f"{instead}, or cut the model before it: --outputs {_before(low, op)}",
+        f"{instead}, or cut the model before it: --outputs {before}" if (before := _before(low, op)) else instead,
     )  # fmt: skip
 
 
 def _before(low: Lowering, op: TfOperator) -> str:
-    """The tensors that an operator reads and others compute, as --outputs takes them."""
+    """The tensors that an operator reads and others compute, as --outputs takes them; "" where there are none."""
     computed = [i for i in op.inputs if i >= 0 and i in low.values and i not in low.model.inputs]
-    return ",".join(low.model.tensors[i].name for i in computed) or "TENSOR"
+    return ",".join(low.model.tensors[i].name for i in computed)
 
 
 def close(low: Lowering, name: str) -> Graph:

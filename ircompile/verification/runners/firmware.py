@@ -22,7 +22,7 @@ def run_firmware(
     """
     where = f"firmware on {target.name} under QEMU"
     if target.board is None:
-        raise CompileError(where, "the target has no emulated board", "targets with 'board' in their file")
+        raise harness.no_board(where)
     board = load_emulated(target.board)
     core = [*target.cflags, target.optimization]
     with harness.build_folder() as folder:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ircompile.emit.templating import environment
 from ircompile.errors import CompileError
 from ircompile.interface import Interface, Port
-from ircompile.target import EmulatedBoard
+from ircompile.target import EmulatedBoard, list_targets
 from ircompile.verification.runners.build import Sizes, text_of
 from ircompile.verification.runners.counts import Counts
 
@@ -152,6 +152,13 @@ def failure_text(stderr: bytes, stdout: bytes = b"") -> str:
         if line.startswith(("HARNESS: ", "FAULT:")):
             return line.removeprefix("HARNESS: ")
     return printed or "no message"
+
+
+def no_board(where: str) -> CompileError:
+    """The error of a target that is not emulated."""
+    known = ", ".join(target.name for target in list_targets() if target.board)
+    hint = "--target of one of these; a target's file of your own names its 'board'"
+    return CompileError(where, "the target has no emulated board", known, hint)
 
 
 def emulator(board: EmulatedBoard) -> list[str]:

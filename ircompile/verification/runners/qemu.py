@@ -51,7 +51,7 @@ def run_qemu(
     """
     where = f"{api.name} on {target.name} under QEMU"
     if target.board is None:
-        raise CompileError(where, "the target has no emulated board", "targets with 'board' in their file")
+        raise harness.no_board(where)
     board = load_emulated(target.board)
     job = _Job(directory.resolve(), api, target, board, optimization or target.optimization, where, restart)
     inputs = harness.encode_inputs(api, vectors, passes=2)
