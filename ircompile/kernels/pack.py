@@ -40,7 +40,7 @@ def pack(
     packed = packed_with(PREFERRED, kernels)
     if target.features.mul64 and not target.features.dsp:
         packed = with_like_forms(packed, kernels, packed_with)
-    packed = with_long_loops(without_remainders(packed), graph)
+    packed = with_long_loops(without_remainders(packed), graph, target)
     packed = with_seldom_pixels(with_long_turns(packed, graph), graph)
     constants = constants_of(plan, packed, flash)
     return Program(plan, lowered, target, packed, schedule_tables(plan), constants, intervals, tuple(flash), prefer)

@@ -26,7 +26,7 @@ def written_out(op: ops.Conv, site: Site, context: Context, order: Array, coding
     """How many turns of a tile stand one after the other; 0 where they are a loop."""
     turns, template = len(order), context.kernel.template
     if template == "stem":
-        return turns if turns <= LONG_STEM else 0
+        return turns if turns <= LONG_STEM and ends_cost(context.target) else 0
     if template != "pointwise":
         return 0
     deeper = turns in DEEPER and coding is WeightCoding.PAIRS and can_hold(context.target)
@@ -39,9 +39,14 @@ def is_held(target: Target, turns: int, coding: WeightCoding) -> bool:
     return can_hold(target) and 0 < turns <= HELD and coding in (WeightCoding.INT16, WeightCoding.PAIRS)
 
 
+def ends_cost(target: Target) -> bool:
+    """Whether the end of a loop takes cycles of its own: it does where nothing overlaps."""
+    return target.pipeline is None
+
+
 def can_hold(target: Target) -> bool:
     """Whether a core takes codes from the FPU quicker than from memory: one that overlaps nothing."""
-    return target.features.fpu and target.pipeline is None
+    return target.features.fpu and ends_cost(target)
 
 
 def _expands(op: ops.Conv, site: Site) -> bool:
@@ -58,8 +63,10 @@ def _share(graph: Graph, turns: int) -> float:
     return products / graph.macs()
 
 
-def with_long_loops(packed: Mapping[str, Packed], graph: Graph) -> dict[str, Packed]:
-    """The same kernels, with loops of more turns in functions whose layers end many."""
+def with_long_loops(packed: Mapping[str, Packed], graph: Graph, target: Target) -> dict[str, Packed]:
+    """The same kernels, with loops of more turns in functions whose layers end many, if these ends cost anything."""
+    if not ends_cost(target):
+        return dict(packed)
     saved: dict[str, float] = defaultdict(float)
     for node in graph.nodes:
         if _has_loop(packed[node.name]):
