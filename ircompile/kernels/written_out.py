@@ -64,7 +64,7 @@ def _share(graph: Graph, turns: int) -> float:
 
 
 def with_long_loops(packed: Mapping[str, Packed], graph: Graph, target: Target) -> dict[str, Packed]:
-    """The same kernels, with loops of more turns in functions whose layers end many, if these ends cost anything."""
+    """The same kernels, with loops of more turns in functions whose layers end many, if ends cost anything."""
     if not ends_cost(target):
         return dict(packed)
     saved: dict[str, float] = defaultdict(float)
