@@ -30,7 +30,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x39898142u
+#if DENSE_BUILD != 0xb4dc7835u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -500,7 +500,7 @@ DENSE_INLINE void dense_held_window(int32_t *patch, const int8_t *const *lines, 
  *
  * Row i of a's window begins at lines[i] + at, that of b's `apart` codes from there; `patch` has room for both.
  * All 14 turns stand one after the other; the FPU's registers keep the codes of both pixels over all channels. */
-DENSE_INLINE void dense_tile_unrolled14_high_rounded_3(DENSE_SPILLED struct dense_kept *kept, const int32_t *patch,
+DENSE_INLINE void dense_tile_unrolled14_high_rounded_3(DENSE_SPILLED struct dense_kept *kept, int32_t *patch,
     int32_t words, int32_t channels_out, const int8_t *const *lines, int32_t at, int32_t apart)
 {
     const int32_t *w = kept->stream;
