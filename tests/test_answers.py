@@ -16,6 +16,7 @@ from ircompile import __version__
 from ircompile.cli import answers, main
 from ircompile.importers.findings import Finding
 from ircompile.importers.ir import write_ir
+from ircompile.ir.ops import Resize
 from ircompile.plan.bound import MEANING
 from ircompile.report.support import Check
 from ircompile.variants.estimate import analyze_graph
@@ -117,7 +118,20 @@ def test_analyze_answers_whether_it_fits(
 def test_analyze_sends_to_the_compiler_before_a_training(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("analyze", EXAMPLE, "--target", "m4", "--ram", 3150) == 1
     out = capsys.readouterr().out
-    assert out.index("--ram 3150: compiling splits layers") < out.index("train it")
+    rows = " --input rows" if "--input rows: the input is pushed" in out else ""
+    assert out.index(f"--ram 3150{rows}: compiling splits layers") < out.index("train it")
+
+
+def test_analyze_sends_nobody_to_the_compiler_with_an_output_that_does_not_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net, path = Net((32, 32, 3)), tmp_path / "net.ir"
+    x = net.conv(net.conv("x", 8, (3, 3), (2, 2), relu=True), 4)
+    write_ir(net.graph(net.add("up", Resize("nearest", (64, 64)), (x,), zero=net.tensors[x].zero_point)), path)
+    assert run("analyze", path, "--target", "m4", "--ram", 64 * 64 * 4 - 1) == 1
+    out = capsys.readouterr().out
+    assert "train it for an input of" in out
+    assert "compiling splits" not in out
 
 
 def test_analyze_says_what_goes_to_which_memory(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from ircompile.cli.models import board_of, target_of
 from ircompile.cli.timing import timing_rows
 from ircompile.emit.templating import shorten
 from ircompile.importers.findings import Finding
+from ircompile.ir.graph import Graph
 from ircompile.pipeline import read
 from ircompile.plan.bound import MEANING
 from ircompile.report.support import Check, check_model
@@ -148,7 +149,7 @@ def analyze_model(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(analysis_data(found))
     else:
-        _print_analysis(found, arguments.model.name)
+        _print_analysis(found, arguments.model.name, _whole_bytes(graph, found))
     return 0 if found.fits or found.ram is None else 1
 
 
@@ -159,7 +160,18 @@ def analysis_data(found: Analysis) -> dict[str, Any]:
     return {**asdict(found), "held": held, "regions": regions, "fits": found.fits}
 
 
-def _print_analysis(found: Analysis, model: str) -> None:
+def _pushes_rows(found: Analysis) -> bool:
+    """Whether rows are pushed, as it is or by the first option."""
+    return found.input_mode == "rows" or any(option.change == "rows" for option in found.options)
+
+
+def _whole_bytes(graph: Graph, found: Analysis) -> int:
+    """The bytes of the largest tensor that lies whole in every plan: an output, or an input that is not pushed."""
+    names = graph.output_names if _pushes_rows(found) else [*graph.output_names, *graph.input_names]
+    return max(graph.tensors[name].bytes for name in names)
+
+
+def _print_analysis(found: Analysis, model: str, whole: int) -> None:
     held = ", ".join(f"{name} {number(size)}" for name, size in found.held)
     rows = [
         ("model", f"{model}, {found.layers} layers, {number(found.macs)} MACs"),
@@ -177,10 +189,9 @@ def _print_analysis(found: Analysis, model: str) -> None:
         OUT.print(f"{key:<9} {value}", markup=False)
     smaller = next((option for option in found.options if option.change in ("size", "width")), None)
     for option in found.options:
-        if option is smaller:
-            OUT.print(
-                f"{'option':<9} --ram {found.ram}: compiling splits layers by channels, too, which is not estimated"
-            )
+        if option is smaller and found.ram is not None and whole < found.ram:
+            words = f"--ram {found.ram}{' --input rows' if _pushes_rows(found) else ''}"
+            OUT.print(f"{'option':<9} {words}: compiling splits layers by channels, too, which is not estimated")
         fits = {True: "fits by estimate", False: "too large by estimate", None: ""}[option.fits]
         figures = f"{number(option.arena)} bytes{BASIS[option.basis]}, {number(option.macs)} MACs"
         OUT.print(f"{'option':<9} {option.how}\n{'':<9} {figures}{', ' if fits else ''}{fits}", markup=False)

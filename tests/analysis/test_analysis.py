@@ -20,7 +20,7 @@ from ircompile.plan.partition import best_partition, partition
 from ircompile.target import MemoryRegion, load_target
 from ircompile.variants.choose import choose_plan
 from ircompile.variants.estimate import analyze_graph
-from ircompile.variants.estimate.advice import rescale, total_stride
+from ircompile.variants.estimate.advice import fixed_in_width, rescale, total_stride
 from ircompile.variants.estimate.estimate import Estimate, Planner, estimate_forms, find_coarse, recomputing
 
 M4 = load_target("cortex-m4")
@@ -164,6 +164,20 @@ def test_a_smaller_input_is_proposed_that_fits_for_true() -> None:
     assert planned(rescale(graph, height, width), True).bytes == size.arena < (found.ram or 0)
     assert change["width"].basis == "in proportion"
     assert change["width"].arena <= (found.ram or 0)
+
+
+def test_fewer_channels_are_not_proposed_against_bytes_that_stay() -> None:
+    net = Net((16, 16, 3))
+    x = net.conv("x", 32, (3, 3), relu=True)
+    x = net.conv(net.conv(x, 32, (3, 3)), 4)
+    x = net.add("up", ops.Resize("nearest", (64, 64)), (x,), zero=net.tensors[x].zero_point)
+    graph = net.graph(x)
+    assert fixed_in_width(graph) == {"x", *(node.output for node in graph.nodes[2:])}
+    whole = graph.tensors[x].bytes
+    for ram in (whole // 2, whole - 1):
+        assert not any(option.change == "width" for option in analyze_graph(graph, M4, ram=ram).options)
+    narrow = mobilenet_v2(0.35, 64, classes=10)
+    assert "width" in {option.change for option in analyze_graph(narrow, M4, ram=9_000).options}
 
 
 def test_between_bound_and_plan_it_may_fit() -> None:

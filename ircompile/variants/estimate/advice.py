@@ -107,11 +107,34 @@ def _smaller(graph: Graph, target: Target, best: Estimate, ram: int, flags: str)
         if _fits(small, ram):
             yield _option("size", f"train it for an input of {height} x {width}{within}", small, ram)
             break
-    factor = floor(20 * ram / best.surely) / 20
+    fixed = _fixed_bytes(best)
+    factor = floor(20 * (ram - fixed) / max(best.surely - fixed, 1)) / 20
     if factor >= SMALLEST_WIDTH:
         macs = round(factor**2 * graph.macs())
         how = f"train it with about {factor:.2f} of the channels{within}"
-        yield Option("width", how, round(factor * best.surely), macs, None, "in proportion")
+        arena = fixed + round(factor * (best.surely - fixed))
+        yield Option("width", how, arena, macs, None, "in proportion")
+
+
+def _fixed_bytes(found: Estimate) -> int:
+    """The most bytes that are alive at a time and stay as many with fewer channels."""
+    fixed = fixed_in_width(found.planner.lowered.graph)
+    held = [each for each in found.candidate.allocations if fixed.issuperset(each.name.split("+"))]
+    times = {found.candidate.peak_time, *(time for each in held for time in each.span)}
+    return max(sum(each.alive_at(time) for each in held) for time in times)
+
+
+def fixed_in_width(graph: Graph) -> set[str]:
+    """The tensors whose channels the inputs or the outputs prescribe: no dense convolution lies between."""
+    fixed = {*graph.input_names, *graph.output_names}
+    mixing = {node.name for node in graph.nodes if isinstance(node.op, ops.DenseConvolution)}
+    for node in graph.nodes:
+        if node.name not in mixing and fixed.issuperset(node.inputs):
+            fixed.add(node.output)
+    for node in reversed(graph.nodes):
+        if node.name not in mixing and node.output in fixed:
+            fixed.update(node.inputs)
+    return fixed
 
 
 def _sizes(graph: Graph, part: float) -> list[tuple[int, int]]:
