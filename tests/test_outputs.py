@@ -118,6 +118,18 @@ def test_a_name_that_is_not_there_is_refused_with_those_near(suffix: str, tmp_pa
         assert "such as sum" in error.value.supported
 
 
+def test_the_name_of_a_layer_leads_to_its_tensor(tmp_path: Path) -> None:
+    tensors = [T((1, 4, 4, 2), "int8", 0.1, 0), T((1, 4, 4, 2), "int8", 1 / 256, -128, name="net/gate/act/Sigmoid")]
+    small = write(tmp_path / "net.tflite", tensors, [Op("LOGISTIC", [0], [1])], [0], [1])
+    for path, at in ((DIGITS, 3), (small, 0)):
+        layer = load(path).nodes[at]
+        with pytest.raises(CompileError, match="is the name of a layer, not of a tensor") as error:
+            load(path, outputs=(layer.name,))
+        assert error.value.hint == f"--outputs {error.value.supported}"
+        cut = load(path, outputs=(error.value.supported,))
+        assert [(cut.nodes[-1].source, b.name) for b in cut.outputs] == [(layer.source, error.value.supported)]
+
+
 def test_commands_take_the_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(network(tmp_path / "net.tflite"))
     cut = ["--outputs", "sum"]

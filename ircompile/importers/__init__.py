@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ircompile.errors import CompileError
-from ircompile.importers.findings import no_tensor
+from ircompile.importers.findings import NoTensor
 from ircompile.importers.places import Trace
 from ircompile.ir.graph import Graph, IoBinding
 from ircompile.ir.numerics import PROFILES
@@ -19,6 +19,31 @@ def load(path: Path, numerics: str | None = None, outputs: Sequence[str] = ()) -
     With `outputs`, names of tensors, the model is cut there: they are its outputs. Every framework's packages are
     imported only where they are needed.
     """
+    try:
+        return _load(path, numerics, outputs)
+    except NoTensor as error:
+        raise _of_layer(path, numerics, error) from None
+
+
+def _of_layer(path: Path, numerics: str | None, error: NoTensor) -> CompileError:
+    """The error, or where a layer has the name, as reports and C call it, one that names its tensor in the file."""
+    try:
+        found = trace(path, numerics)
+    except CompileError:
+        return error
+    layer = {node.name: node.output for node in found.graph.nodes}.get(error.name)
+    keys = [key for key, place in found.places.items() if place.tensor == layer]
+    if not keys:
+        return error
+    tensor = keys[-1]
+    if kind_of(path, numerics) == "tflite":
+        from ircompile.importers.tflite.reader import read_model
+
+        tensor = read_model(path).tensors[int(tensor)].name
+    return CompileError(error.where, "is the name of a layer, not of a tensor", tensor, f"--outputs {tensor}")
+
+
+def _load(path: Path, numerics: str | None, outputs: Sequence[str]) -> Graph:
     kind = kind_of(path, numerics)
     if kind == "tflite":
         from ircompile.importers.tflite import read_tflite
@@ -41,7 +66,7 @@ def _upto(graph: Graph, outputs: Sequence[str]) -> Graph:
     computed = [node.output for node in graph.nodes]
     for name in outputs:
         if name not in computed:
-            raise no_tensor(name, computed)
+            raise NoTensor(name, computed)
     needed, kept = set(outputs), []
     for node in reversed(graph.nodes):
         if node.output in needed:

@@ -35,8 +35,18 @@ def refused(index: int, name: str, kind: str, error: CompileError) -> Finding:
 HINT_FLOAT = "'ircompile quantize FLOAT --data FOLDER' makes a file of 8 bits of it, with samples of its input"
 
 
-def no_tensor(name: str, known: Sequence[str]) -> CompileError:
-    """The error of a name that no computed tensor has."""
-    near = get_close_matches(name, known, 3, 0.4) or list(known[-3:])
-    supported = "names of computed tensors, such as " + ", ".join(near) if near else "names of computed tensors"
-    return CompileError(f"--outputs {name}", "no operator computes a tensor of this name", supported)
+class NoTensor(CompileError):
+    """A `name` to cut a `file` at that none of the `known` computed tensors has."""
+
+    def __init__(self, name: str, known: Sequence[str], file: str = "") -> None:
+        near = get_close_matches(name, known, 3, 0.4) or list(known[-3:])
+        supported = "names of computed tensors" + (", such as " + ", ".join(near) if near else "")
+        where = f"{file} --outputs {name}".lstrip()
+        super().__init__(where, "no operator computes a tensor of this name", supported)
+        self.name = name
+        self.args = (name, tuple(known), file)  # what makes it anew, as pickle does
+
+    def at(self, where: str) -> "NoTensor":
+        """The same error, told of the file `where`."""
+        name, known, _ = self.args
+        return NoTensor(name, known, where)

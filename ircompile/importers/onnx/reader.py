@@ -10,7 +10,7 @@ from onnx import helper
 
 from ircompile.errors import CompileError
 from ircompile.importers.door import printable
-from ircompile.importers.findings import no_tensor
+from ircompile.importers.findings import NoTensor
 from ircompile.importers.onnx import proto
 from ircompile.ir.tensor import Array
 
@@ -84,7 +84,7 @@ def read_model(path: Path, cut: Sequence[str] = ()) -> Model:
     computed = [name for node in nodes for name in node.outputs if name]
     for name in cut:
         if name not in computed:
-            raise no_tensor(name, computed)
+            raise NoTensor(name, computed)
     outputs = list(cut) or [o.name for o in graph.output]
     live = _live(nodes, outputs, str(path))
     needed = {name for node in live for name in node.inputs} | set(outputs)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ircompile.errors import CompileError
-from ircompile.importers.findings import no_tensor
+from ircompile.importers.findings import NoTensor
 from ircompile.importers.tflite.reader import TfModel, TfOperator
 
 
@@ -42,4 +42,4 @@ def _index(model: TfModel, name: str) -> int:
     if found:
         raise CompileError(f"--outputs {name}", f"{len(found)} tensors have this name", "names of one tensor")
     known = [model.tensors[index].name for index in computed]
-    raise no_tensor(name, known)
+    raise NoTensor(name, known)
