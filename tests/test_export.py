@@ -325,6 +325,22 @@ def test_what_the_user_edited_stays(model: Path, tmp_path: Path, capsys: pytest.
     assert (folder / "main.c").read_text() != "/* mine */"
 
 
+def test_a_second_network_in_a_folder_is_said_not_to_be_built(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = exported(model, "cmake", tmp_path / "net")
+    exported(model, "cmake", folder)
+    assert "notice" not in capsys.readouterr().out
+    exported(model, "cmake", folder, "--name", "other")
+    printed = capsys.readouterr().out
+    assert (
+        f"notice {folder / 'CMakeLists.txt'} does not build model/other.c, model/other_weights.c, model/" in printed
+    )
+    assert printed.count("notice") == 1
+    exported(model, "cmake", folder, "--name", "other", "--force")
+    assert "notice" not in capsys.readouterr().out
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_bytes_every_time(form: str, model: Path, tmp_path: Path) -> None:

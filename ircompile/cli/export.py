@@ -10,7 +10,7 @@ from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import OUT, doing
 from ircompile.cli.models import confirmed_from
 from ircompile.emit.writing import write_files
-from ircompile.export.projects import FORMATS, export, kept
+from ircompile.export.projects import FORMATS, export, kept, left_out
 from ircompile.report import compared_text
 from ircompile.verification.inputs import read_inputs
 
@@ -50,6 +50,8 @@ def export_model(arguments: argparse.Namespace) -> int:
     OUT.print(compared_text(asdict(comparison)), markup=False)
     for name in stay:
         OUT.print(f"kept   {folder / name}  (--force writes it anew)", markup=False)
+        if missing := left_out(exported, name, (folder / name).read_text(errors="replace")):
+            OUT.print(f"notice {folder / name} does not build {', '.join(missing)}", markup=False)
     return 0
 
 

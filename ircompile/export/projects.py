@@ -104,6 +104,14 @@ def kept(exported: Exported, folder: Path) -> list[str]:
     return [name for name in exported.project if (folder / PurePosixPath(name)).exists()]
 
 
+def left_out(exported: Exported, name: str, kept: str) -> list[str]:
+    """The C files of the model that a project file would name and that, as it is `kept`, it does not."""
+    text = exported.project[name]
+    if isinstance(text, bytes):
+        return []
+    return [path for path in exported.model if path.endswith(".c") and path in text and path not in kept]
+
+
 def core_of(compiled: Compiled) -> str | None:
     """The core as CMSIS names it: cortex-m0plus is Cortex-M0+."""
     found = re.fullmatch(r"cortex-m(\d+)(plus)?", compiled.target.name)
