@@ -60,6 +60,14 @@ def test_a_reader_that_has_ended_is_no_verdict(words: list[str], tmp_path: Path)
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def test_an_error_that_nobody_reads_has_its_status() -> None:
+    end, other = os.pipe()
+    os.close(end)
+    command = [sys.executable, "-m", "ircompile", "check", "nowhere.tflite"]
+    assert subprocess.run(command, stderr=other, check=False).returncode == 2
+    os.close(other)
+
+
 def test_tables_show_short_names_and_json_has_them_in_full(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,8 +25,16 @@ class _Piped(Console):
         raise BrokenPipeError
 
 
+class _Said(Console):
+    """A console for messages, which are lost where nobody reads them: what is done, and its status, stay."""
+
+    def on_broken_pipe(self) -> None:
+        """Says nothing more."""
+        self.quiet = True
+
+
 OUT = _Piped(highlight=False, soft_wrap=True)
-ERR = _Piped(stderr=True, highlight=False, soft_wrap=True)
+ERR = _Said(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
