@@ -13,6 +13,7 @@ from ircompile.cli import main
 from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.importers.ir import write_ir
+from ircompile.report.support import check_model
 
 ROOT = Path(__file__).parents[1]
 DIGITS = ROOT / "examples" / "digits" / "digits.onnx"
@@ -125,6 +126,8 @@ def test_the_name_of_a_layer_leads_to_its_tensor(tmp_path: Path) -> None:
         layer = load(path).nodes[at]
         with pytest.raises(CompileError, match="is the name of a layer, not of a tensor") as error:
             load(path, outputs=(layer.name,))
+        (problem,) = check_model(path, outputs=(layer.name,)).problems
+        assert (problem.problem, problem.hint) == (error.value.problem, error.value.hint)
         assert error.value.hint == f"--outputs {error.value.supported}"
         cut = load(path, outputs=(error.value.supported,))
         assert [(cut.nodes[-1].source, b.name) for b in cut.outputs] == [(layer.source, error.value.supported)]

@@ -22,10 +22,10 @@ def load(path: Path, numerics: str | None = None, outputs: Sequence[str] = ()) -
     try:
         return _load(path, numerics, outputs)
     except NoTensor as error:
-        raise _of_layer(path, numerics, error) from None
+        raise named_by_layer(path, numerics, error) from None
 
 
-def _of_layer(path: Path, numerics: str | None, error: NoTensor) -> CompileError:
+def named_by_layer(path: Path, numerics: str | None, error: NoTensor) -> CompileError:
     """The error, or where a layer has the name, as reports and C call it, one that names its tensor in the file."""
     try:
         found = trace(path, numerics)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ircompile.errors import CompileError
-from ircompile.importers import kind_of, load
-from ircompile.importers.findings import Finding, refused
+from ircompile.importers import kind_of, load, named_by_layer
+from ircompile.importers.findings import Finding, NoTensor, refused
 from ircompile.passes import normalize
 
 
@@ -39,6 +39,9 @@ def check_model(path: Path, numerics: str | None = None, outputs: Sequence[str] 
         found += _operators(path, numerics, outputs)
         if not any(finding.verdict == "unsupported" for finding in found):
             normalize(load(path, numerics, outputs=outputs))
+    except NoTensor as error:
+        told = named_by_layer(path, numerics, error)
+        found.append(refused(-1, told.where, "model", told))
     except CompileError as error:
         found.append(refused(-1, error.where, "model", error))
     return Check(path.name, tuple(found))
