@@ -20,6 +20,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedanti
 PROGRAM = """\
 {% import "kernels/requant.j2" as rq with context %}
 #include <stdint.h>
+#define NET_NOINLINE static
 {{ rq.helpers(forms, [], true) }}
 {% for form in forms if form.name != "pair" %}
 void run_{{ loop.index0 }}(const int32_t *words, const int32_t *acc, int8_t *out, int32_t channels, int32_t count);
