@@ -4,12 +4,12 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Choose, Context, Extra, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.requantize import Core, least_count, synthesize_average, synthesize_mean
-from ircompile.qtype import INT8
+from ircompile.qtype import INT8, INT16
 from ircompile.target import Features
 
 CHANNELS = 4  # of a word
 LANES = 8  # of 16 bits
-WIDEST = 255  # row whose sum of int8 codes fits 16 bits
+WIDEST = INT16.high // -INT8.low  # row whose sum of int8 codes fits 16 bits
 
 
 def choose_pool(op: ops.MaxPool | ops.AveragePool, site: Site, request: Request) -> Kernel:
