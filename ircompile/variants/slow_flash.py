@@ -75,7 +75,7 @@ def _in_parts(variant: PlanVariant, target: Target, cache: int) -> PlanVariant:
     Where a depthwise convolution follows, both are split: one part of it after the other.
     """
     graph = variant.lowered.graph
-    sizes, scheduled, pixels = _sizes(graph), variant.candidate.scheduled, pixels_at_once(target.features)
+    sizes, scheduled, pixels = weight_sizes(graph), variant.candidate.scheduled, pixels_at_once(target.features)
     large = {
         node.name: -(-sizes[node.name] // cache)
         for node in graph.nodes
@@ -108,7 +108,7 @@ class _Form:
         self.variant, self.cache, self.pixels = variant, cache, pixels
         self._candidate = variant.candidate
         self._costs = SegmentCosts(self._candidate.scheduled, self._candidate.rows_input)
-        self._sizes = _sizes(variant.lowered.graph)
+        self._sizes = weight_sizes(variant.lowered.graph)
         self._brought: dict[tuple[Segment, int], float] = {}
 
     def cut(self, most: float) -> tuple[Segment, ...]:
@@ -155,7 +155,7 @@ class _Form:
         return self._brought[segment, cache]
 
 
-def _sizes(graph: Graph) -> dict[str, int]:
+def weight_sizes(graph: Graph) -> dict[str, int]:
     """About the bytes that a kernel stores for each node that has weights."""
     return {
         node.name: int(graph.consts[node.op.weights].nbytes) + CHANNEL_BYTES * graph.tensors[node.output].channels

@@ -8,6 +8,7 @@ from collections import OrderedDict
 import nets
 import pytest
 
+from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.plan.brought import order_of_steps, weights_brought
@@ -43,8 +44,8 @@ def by_line(names: list[str], passes: dict[str, int], sizes: dict[str, int], cac
 
 @pytest.mark.parametrize("cache", [0, 64, 400, 1200, 2000, 8000, 10**6])
 @pytest.mark.parametrize("mode", ["resident", "rows"])
-def test_as_a_cache_does(cache: int, mode: str) -> None:
-    plan = choose_plan(mixed(), load_target("cortex-m33"), mode).plan  # type: ignore[arg-type]
+def test_as_a_cache_does(cache: int, mode: InputMode) -> None:
+    plan = choose_plan(mixed(), load_target("cortex-m33"), mode).plan
     convolutions = [node for node in plan.graph.nodes if isinstance(node.op, ops.Convolution)]
     sizes = {node.name: plan.graph.consts[node.op.weights].nbytes // LINE * LINE for node in convolutions}
     loads = weight_loads(plan, dict.fromkeys(sizes, 1))

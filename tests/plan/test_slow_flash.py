@@ -18,7 +18,7 @@ from ircompile.plan.brought import order_of_steps, weights_brought
 from ircompile.target import SlowFlash, Target, load_target
 from ircompile.timing.board import list_boards, load_board
 from ircompile.variants.choose import choose_plan
-from ircompile.variants.slow_flash import _sizes
+from ircompile.variants.slow_flash import weight_sizes
 from ircompile.variants.tradeoffs import PlanVariant
 
 CACHE = 2048
@@ -41,7 +41,7 @@ def slow(core: str) -> Target:
 
 def brought(variant: PlanVariant) -> float:
     plan = variant.plan
-    return sum(weights_brought(plan, order_of_steps(plan), _sizes(plan.graph), CACHE).values())
+    return sum(weights_brought(plan, order_of_steps(plan), weight_sizes(plan.graph), CACHE).values())
 
 
 @pytest.mark.parametrize("mode", BOTH)
@@ -51,7 +51,7 @@ def test_each_weight_is_brought_once(mode: InputMode) -> None:
     plain = choose_plan(graph, load_target("cortex-m33"), mode)
     auto, least = choose_plan(graph, target, mode), choose_plan(graph, target, mode, "min")
     roomy = choose_plan(graph, target, mode, 4 * plain.ram)
-    assert brought(roomy) == sum(_sizes(roomy.plan.graph).values())
+    assert brought(roomy) == sum(weight_sizes(roomy.plan.graph).values())
     assert brought(roomy) <= brought(auto) < 0.6 * brought(plain)
     assert auto.ram <= 1.05 * plain.ram
     assert roomy.ram <= 4 * plain.ram
