@@ -20,7 +20,7 @@ from ircompile.qtype import INT8, INT16
 VECTOR = 8  # codes
 Key = dict[str, object]
 LEAST, MOST = 15, 31  # right shifts that one VQRDMULH does
-RESIDENT_DEPTH = 40
+RESIDENT_DEPTH = 40  # taps, of all channels, up to which a window's filters are thought to stay in registers
 UNROLLED = 25  # taps of a depthwise window that need no loop over its rows
 SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
 
@@ -78,10 +78,8 @@ def pack_wide_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     calls = -(-width // count) * site.output.height
     key = dense_key(lanes_of(op), depth, count, len(flat), apart, calls, context.plan.graph.macs() // WORTH_SAVING)
     words = words_of(op, site)
-    if key["mode"] != "resident":
-        words = np.pad(
-            words, ((0, -len(words) % (int(str(key["tile"])) if key["mode"] == "pixels" else 4)), (0, 0))
-        )
+    group = {"pixels": int(str(key["tile"])), "channels": 4}.get(str(key["mode"]), 1)
+    words = np.pad(words, ((0, -len(words) % group), (0, 0)))
     if key["mode"] == "channels":
         words = np.ascontiguousarray(words.reshape(-1, 4, 2).transpose(0, 2, 1))
     arrays = {"weights": interleaved(flat, key, VECTOR), "requant": words}

@@ -28,14 +28,10 @@ def pack(
     graph, kernels, intervals = lowered.graph, lowered.kernels, analyze(lowered.graph)
 
     def packed_with(shifts: Sequence[int], names: Iterable[str]) -> dict[str, Packed]:
-        contexts = {
-            node.name: Context(plan, target, intervals, kernels, node, prefer, shifts) for node in graph.nodes
-        }
-        return {
-            name: kernels[name].pack(c.node.op, plan.graph.site(c.node), c)
-            for name in names
-            for c in [contexts[name]]
-        }
+        wanted = set(names)
+        nodes = [node for node in graph.nodes if node.name in wanted]
+        contexts = [Context(plan, target, intervals, kernels, node, prefer, shifts) for node in nodes]
+        return {c.node.name: c.kernel.pack(c.node.op, plan.graph.site(c.node), c) for c in contexts}
 
     packed = packed_with(PREFERRED, kernels)
     if target.features.mul64 and not target.features.dsp:
