@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from onnx_files import Net
+from onnx_layouts import LAYOUT
+from onnx_sketch import Drawing, Shape
 
 from ircompile.ir.tensor import Array
 
-Shape = tuple[int, ...]
-Value = tuple[str, Shape]
 FUNCTIONS = [
     "Relu",
     "Sigmoid",
@@ -27,44 +26,6 @@ FUNCTIONS = [
     "Exp",
 ]
 PLACES = ["half_pixel", "asymmetric", "align_corners"]
-
-
-class Drawing:
-    """A float network in the making: its values, each with its shape."""
-
-    def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng([seed, 14])
-        self.net = Net(seed, opset=int(self.rng.choice([13, 15, 17])), domains=["com.microsoft"])
-        rank = int(self.rng.choice([4, 4, 4, 4, 3, 2]))
-        self.shape: Shape = (1, *(self.size(1, 9 if rank == 4 else 24) for _ in range(rank - 1)))
-        self.values: list[Value] = [(self.net.input(list(self.shape)), self.shape)]
-
-    def size(self, low: int, high: int) -> int:
-        return int(self.rng.integers(low, high + 1))
-
-    def chance(self, of: int) -> bool:
-        return int(self.rng.integers(of)) == 0
-
-    def pick(self, *ranks: int) -> Value | None:
-        """One of the last values, of one of the ranks."""
-        fitting = [v for v in self.values[-4:] if not ranks or len(v[1]) in ranks]
-        return fitting[int(self.rng.integers(len(fitting)))] if fitting else None
-
-    def const(self, *shape: int, scale: float = 1.0) -> str:
-        return self.net.const(self.net.normal(*shape, scale=scale))
-
-    def add(self, kind: str, shape: Shape, *inputs: str, **attributes: Any) -> None:
-        """A node of one output."""
-        if int(np.prod(shape)) <= 6000 and min(shape) > 0:
-            self.values.append((self.net.node(kind, *inputs, **attributes), shape))
-
-    def finish(self) -> Net:
-        """The network, whose outputs are what nothing reads and now and then a value on the way."""
-        read = {name for node in self.net.nodes for name in node.input}
-        for name, _ in self.values[1:]:
-            if name not in read or self.chance(9):
-                self.net.output(name)
-        return self.net
 
 
 def out_size(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> int:
@@ -241,120 +202,6 @@ def global_pool(d: Drawing) -> None:
     d.add("GlobalMaxPool" if d.chance(3) else "GlobalAveragePool", (1, value[1][1], 1, 1), value[0])
 
 
-def reduction(d: Drawing) -> None:
-    value = d.pick(4, 3)
-    if value is None:
-        return
-    x, shape = value
-    rank = len(shape)
-    axes = sorted(int(a) for a in d.rng.choice(np.arange(1, rank), d.size(1, min(2, rank - 1)), replace=False))
-    keep = d.chance(2)
-    sizes = tuple(1 if a in axes else n for a, n in enumerate(shape) if keep or a not in axes)
-    kind = str(d.rng.choice(["ReduceMean", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum"]))
-    if len(sizes) < 2:
-        return
-    if kind == "ReduceSum":
-        d.add(kind, sizes, x, d.net.const(axes, np.int64), keepdims=int(keep))
-    else:
-        d.add(kind, sizes, x, axes=axes, keepdims=int(keep))
-
-
-def transpose(d: Drawing) -> None:
-    value = d.pick(4, 3)
-    if value is None:
-        return
-    x, shape = value
-    order = [0, *(int(a) for a in 1 + d.rng.permutation(len(shape) - 1))]
-    d.add("Transpose", tuple(shape[a] for a in order), x, perm=order)
-
-
-def reshape(d: Drawing) -> None:
-    value = d.pick()
-    assert value
-    x, shape = value
-    kind = str(d.rng.choice(["Reshape", "Flatten", "Unsqueeze", "Squeeze", "Merge"]))
-    if kind == "Flatten":
-        d.add("Flatten", (1, int(np.prod(shape[1:]))), x)
-    elif kind == "Unsqueeze" and len(shape) < 4:
-        axis = d.size(1, len(shape))
-        d.add("Unsqueeze", (*shape[:axis], 1, *shape[axis:]), x, d.net.const([axis], np.int64))
-    elif kind == "Squeeze":
-        ones = [a for a, n in enumerate(shape) if n == 1 and a > 0]
-        if ones and len(shape) > 2:
-            axis = ones[int(d.rng.integers(len(ones)))]
-            d.add("Squeeze", (*shape[:axis], *shape[axis + 1 :]), x, d.net.const([axis], np.int64))
-    elif kind == "Merge" and len(shape) > 2:
-        axis = d.size(1, len(shape) - 2)
-        sizes = (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :])
-        d.add("Reshape", sizes, x, d.net.const(sizes, np.int64))
-    elif kind == "Reshape":
-        axis = d.size(1, len(shape) - 1)
-        parts = [n for n in range(2, shape[axis]) if shape[axis] % n == 0]
-        if parts and len(shape) < 4:
-            part = parts[int(d.rng.integers(len(parts)))]
-            sizes = (*shape[:axis], part, shape[axis] // part, *shape[axis + 1 :])
-            d.add("Reshape", sizes, x, d.net.const(sizes, np.int64))
-
-
-def part(d: Drawing) -> None:
-    value = d.pick()
-    assert value
-    x, shape = value
-    axis = d.size(1, len(shape) - 1)
-    size = shape[axis]
-    start, step = d.size(0, size - 1), d.size(1, 2)
-    stop = d.size(start + 1, size)
-    sizes = (*shape[:axis], len(range(start, stop, step)), *shape[axis + 1 :])
-    d.add("Slice", sizes, x, *(d.net.const([v], np.int64) for v in (start, stop, axis, step)))
-
-
-def split(d: Drawing) -> None:
-    value = d.pick()
-    assert value
-    x, shape = value
-    axis = d.size(1, len(shape) - 1)
-    if shape[axis] < 2:
-        return
-    first = d.size(1, shape[axis] - 1)
-    sizes = [first, shape[axis] - first]
-    names = d.net.node("Split", x, d.net.const(sizes, np.int64), outputs=2, axis=axis)
-    d.values += [(name, (*shape[:axis], n, *shape[axis + 1 :])) for name, n in zip(names, sizes, strict=True)]
-
-
-def concat(d: Drawing) -> None:
-    value = d.pick()
-    assert value
-    _, shape = value
-    axis = d.size(1, len(shape) - 1)
-    rest = (*shape[:axis], *shape[axis + 1 :])
-    fitting = [v for v in d.values if len(v[1]) == len(shape) and (*v[1][:axis], *v[1][axis + 1 :]) == rest]
-    chosen = [fitting[int(d.rng.integers(len(fitting)))] for _ in range(d.size(1, 2))] + [value]
-    total = sum(v[1][axis] for v in chosen)
-    d.add("Concat", (*shape[:axis], total, *shape[axis + 1 :]), *(v[0] for v in chosen), axis=axis)
-
-
-def pad(d: Drawing) -> None:
-    value = d.pick()
-    assert value
-    x, shape = value
-    before = [0, *(d.size(0, 2) for _ in shape[1:])]
-    after = [0, *(d.size(0, 2) for _ in shape[1:])]
-    fill = [d.net.const(float(d.rng.choice([0.0, 0.0, 0.7, -0.4])), np.float32)] if d.chance(2) else []
-    sizes = tuple(a + n + b for a, n, b in zip(before, shape, after, strict=True))
-    d.add("Pad", sizes, x, d.net.const([*before, *after], np.int64), *fill)
-
-
-def blocks(d: Drawing) -> None:
-    value = d.pick(4)
-    if value is None:
-        return
-    x, (_, c, h, w) = value
-    if c % 4 == 0 and d.chance(2):
-        d.add("DepthToSpace", (1, c // 4, h * 2, w * 2), x, blocksize=2, mode="DCR" if d.chance(2) else "CRD")
-    elif h % 2 == 0 and w % 2 == 0:
-        d.add("SpaceToDepth", (1, c * 4, h // 2, w // 2), x, blocksize=2)
-
-
 def resize(d: Drawing) -> None:
     value = d.pick(4)
     if value is None:
@@ -383,27 +230,6 @@ def softmax(d: Drawing) -> None:
     d.add("Softmax", value[1], value[0], axis=d.size(1, len(value[1]) - 1) - (len(value[1]) if d.chance(2) else 0))
 
 
-def gather(d: Drawing) -> None:
-    value = d.pick()
-    assert value
-    x, shape = value
-    axis = d.size(1, len(shape) - 1)
-    start, step = d.size(0, shape[axis] - 1), d.size(1, 2)
-    places = list(range(start, shape[axis], step))
-    if len(shape) > 2 and d.chance(3):
-        d.add("Gather", (*shape[:axis], *shape[axis + 1 :]), x, d.net.const(start, np.int64), axis=axis)
-    else:
-        sizes = (*shape[:axis], len(places), *shape[axis + 1 :])
-        d.add("Gather", sizes, x, d.net.const(places, np.int64), axis=axis)
-
-
-def unchanged(d: Drawing) -> None:
-    value = d.pick()
-    assert value
-    d.add("Identity", value[1], value[0])
-
-
-LAYOUT = [transpose, reshape, part, split, concat, pad, blocks, reduction, gather, unchanged]
 COMPUTED: list[Callable[[Drawing], None]] = [
     conv, conv, conv, dense, dense, function, function, clip, hard_swish, with_constant, of_two, normalization,
     rectifier, pool, global_pool, resize, softmax, conv_transpose,

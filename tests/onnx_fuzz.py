@@ -21,8 +21,9 @@ import onnx
 from long_run import begun, parser
 from onnx_any import draw_any
 from onnx_compare import Comparison, run
-from onnx_drawing import Drawing, draw
+from onnx_drawing import draw
 from onnx_files import Calibration
+from onnx_sketch import Drawing
 from onnx_wrapping import wrapped
 
 from ircompile.errors import CompileError

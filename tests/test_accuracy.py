@@ -10,10 +10,10 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from commands import run
 from tflite_files import Op, T, const, write
 
 import ircompile
-from ircompile.cli import main
 from ircompile.errors import CompileError
 from ircompile.ir.tensor import Array
 from ircompile.verification import accuracy
@@ -24,10 +24,6 @@ ROOT = Path(__file__).parents[1]
 DIGITS = ROOT / "examples" / "digits" / "digits.onnx"
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "verify.json").read_text())
 COUNT = accuracy.BATCH + 7  # more than one batch
-
-
-def run(*words: object) -> int:
-    return main([str(word) for word in words])
 
 
 def network(path: Path, classes: int, sigmoid: bool = False, dtype: str = "int8", channels: int = 3) -> Path:

@@ -8,12 +8,12 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from commands import SCHEMAS, run, valid
 from nets import Net
-from referencing import Registry, Resource
 from test_check import chain
 
 from ircompile import __version__
-from ircompile.cli import answers, main
+from ircompile.cli import answers
 from ircompile.importers.findings import Finding
 from ircompile.importers.ir import write_ir
 from ircompile.ir.ops import Resize
@@ -22,7 +22,6 @@ from ircompile.report.support import Check
 from ircompile.variants.estimate import analyze_graph
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits" / "digits.onnx"
-SCHEMAS = Path(__file__).parents[1] / "docs" / "schema"
 
 
 @pytest.fixture
@@ -32,20 +31,6 @@ def model(tmp_path: Path) -> Path:
     net.inverted_residual(x, 4, 8)
     write_ir(net.graph(), tmp_path / "net.ir")
     return tmp_path / "net.ir"
-
-
-def run(*words: object) -> int:
-    return main([str(word) for word in words])
-
-
-def valid(text: str, command: str) -> dict:  # type: ignore[type-arg]
-    """The JSON of an output, which its published schema describes to the last key."""
-    data = json.loads(text)
-    files = {path.name: json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")}
-    registry = Registry().with_resources((name, Resource.from_contents(file)) for name, file in files.items())
-    schema = {"$schema": files["verify.json"]["$schema"], "$ref": f"{command}.json"}
-    jsonschema.Draft202012Validator(schema, registry=registry).validate(data)
-    return data
 
 
 def test_check_lists_all_problems_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,8 @@ from ircompile.cli import main, parse
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+CODE = {".py", ".j2", ".c", ".h", ".sh", ".js", ".css"}
+LONG = {"templates/kernels/depthwise_strips.mve.c.j2"}
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
@@ -71,6 +73,18 @@ def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
             headings = re.findall(r"^#+ (.*)$", place.read_text(), flags=re.MULTILINE)
             slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
             assert anchor in slugs, target
+
+
+def test_no_file_is_longer_than_contributing_says() -> None:
+    rule = re.search(r"No file of code has more than (\d+) lines", (ROOT / "CONTRIBUTING.md").read_text())
+    assert rule
+    longest = int(rule[1])
+    folders = ("ircompile", "templates", "tests", "scripts", "examples")
+    files = [path for name in folders for path in (ROOT / name).rglob("*") if path.suffix in CODE]
+    lengths = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in files}
+    assert len(lengths) > 500
+    emitted = {name for name in lengths if name.startswith("tests/golden/")}
+    assert {name: n for name, n in lengths.items() if n > longest and name not in emitted | LONG} == {}
 
 
 @pytest.mark.thorough

@@ -1,4 +1,4 @@
-"""What the C of each requantization form computes, written once more from `templates/kernels/requant.j2`.
+"""What the C of each requantization form computes, written once more from `templates/kernels/requant_forms.j2`.
 
 `kernels/requantize` chooses forms by a model of its own; nothing of that is used here.
 """

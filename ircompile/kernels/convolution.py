@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.convolution_geometry import flattened, gather_by, in_passes, single_pixels, sizes_of
+from ircompile.kernels.convolution_plain import pack_conv, packed_codes
 from ircompile.kernels.left_over import in_fours, in_twos
 from ircompile.kernels.long_sums import choose_long
-from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Request, requant_words, window_suffix
+from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
-from ircompile.kernels.nibbles import PER_WORD, words_of
-from ircompile.kernels.requantize import beside_start, in_halves, take, with_short_offsets, with_starts
+from ircompile.kernels.requantize import take, with_short_offsets
 from ircompile.kernels.requantize.negate import negated
-from ircompile.kernels.shared_tiles import Shared, shared_of
+from ircompile.kernels.shared_tiles import shared_of
 from ircompile.kernels.short_words import has_short_words
 from ircompile.kernels.tiles import (
     coding_of_nibbles,
@@ -37,10 +36,9 @@ from ircompile.kernels.windows import (
     order_of,
 )
 from ircompile.kernels.written_out import is_held, written_out
-from ircompile.qtype import INT4, INT8, UINT8
+from ircompile.qtype import INT4
 
 SHIFTS = (3, 2, 1)  # right shifts to try first: nearly every layer takes the first, so that all share code
-TOGETHER = 24  # products with weights of 4 bits that the halves of a word have room for, in whole words of them
 
 
 def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
@@ -89,14 +87,6 @@ def choose_conv(op: ops.Conv, site: Site, request: Request) -> Kernel:
     )
 
 
-def flattened(op: ops.Conv, site: Site) -> tuple[ops.Conv, Site]:
-    """A convolution whose only window is the map, as a fully connected layer on the map's codes as they lie."""
-    source, weights = site.inputs[0], site.consts[op.weights]
-    flat = replace(source, shape=(1, 1, source.height * source.width * source.channels))
-    consts = {**site.consts, op.weights: weights.reshape(len(weights), 1, 1, -1)}
-    return replace(op, window=POINT), Site((flat,), site.output, consts)
-
-
 def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather, nibbles: bool = False) -> int:
     """Executed instructions of the whole layer, fitted to counts within 10 % for all but tiny layers."""
     rows, width, channels = site.output.shape
@@ -119,66 +109,6 @@ def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather, nibbles: bool 
     collect = 5 * steps + 45 + (0 if is_point(op) else 20 * runs) + again
     one = tiles * (9 * steps + 47) + pair * (6 * steps + 40)
     return int(rows * (pairs * (tiles * tile + pair * (9.5 * steps + 45) + collect) + single * one))
-
-
-def packed_codes(op: ops.Conv, site: Site, nibbles: bool = False) -> int:
-    """Codes of a pixel, up to whole words of weights, of the portable kernel that multiplies two pixels at once.
-
-    0 where it is not exact: two products with neighbouring weights of a channel must sum to int16 for all codes.
-    """
-    weights = site.consts[op.weights]
-    if nibbles:
-        return -(-int(weights[0].size) // PER_WORD) * PER_WORD
-    coding = least_coding(weights)
-    rows = np.abs(integers(weights) - excess_in(weights, coding)).reshape(len(weights), -1)
-    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
-    fits = site.inputs[0].itemsize == 1 and not coding.wide
-    fits = fits and (rows[:, ::2] + rows[:, 1::2]).max() <= UINT8.high
-    return rows.shape[1] if fits else 0
-
-
-def pack_conv(op: ops.Conv, site: Site, context: Context) -> Packed:
-    """For the portable kernels: weights as they are, and words of requantization."""
-    if context.kernel.call == "map":
-        op, site = flattened(op, site)
-    weights, recipe = site.consts[op.weights], context.recipe(op, site)
-    flat = integers(weights).reshape(len(weights), -1)
-    starts = integers(recipe.words[:, 0]) - site.inputs[0].zero_point * flat.sum(axis=1)
-    most = int((np.abs(starts) - site.inputs[0].qtype.low * np.abs(flat).sum(axis=1)).max())
-    recipe = in_halves(with_starts(recipe, starts))
-    kernel, sizes = context.kernel, sizes_of(op, site, context)
-    if context.prefer == "size" and kernel.template != "dense_column":
-        recipe = beside_start(recipe)
-    least = site.inputs[0].itemsize == 1 and kernel.template != "dense_column"
-    coding = kernel.coding or (least_coding(weights) if least else natural_coding(weights))
-    excess = excess_in(weights, coding)
-    if excess:
-        sizes["excess"] = excess
-    most -= INT8.low * 2 * abs(excess) * flat.shape[1]
-    weights = flat - excess if coding.nibbles else (flat - excess).astype(coding.qtype.dtype)
-    key: dict[str, object] = {"coding": coding, "totals": excess != 0}
-    sums, suffix = {**key, "wraps": most >= 2**31}, ""
-    shared: Shared = {}
-    if kernel.template == "dense_column":
-        key, suffix = {**sums, **column_key(op)}, str(op.window.kernel[0])
-    elif kernel.template != "fully_connected":
-        key["packed"] = packed_codes(op, site, coding.nibbles) > 0
-        if key["packed"]:
-            shared["both"] = ("both_codes", {})
-            if kernel.template == "conv":
-                shared["run_of"] = ("window_run", {})
-        shared["tile"] = ("tile", sums) if not key["packed"] else ("tile_packed", {"totals": excess != 0})
-    if coding.nibbles and "tile" in shared:
-        shared["tile"] = ("tile_nibbles", {"together": TOGETHER})
-    elif "tile" in shared:
-        weights = np.append(weights, np.zeros(3, weights.dtype))  # read over, times zero
-    alone = is_point(op) or (key.get("packed") and site.output.width % 2 and not coding.nibbles)
-    if alone and single_pixels(context):
-        shared["pixel"] = ("pixel_nibbles" if coding.nibbles else "pixel", sums)
-    if coding.nibbles:
-        weights = words_of(weights)
-    arrays = {"weights": weights, "requant": requant_words(recipe)}
-    return Packed(suffix, key, arrays, sizes, recipe.form, recipe.exact, shared)
 
 
 def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
@@ -244,65 +174,6 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         stream = np.concatenate([before, stream])
     layout = stream_layout(len(weights), len(passes), order, recipe.form, coding, len(before))
     return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared, {"stream": layout})
-
-
-def sizes_of(op: ops.Conv, site: Site, context: Context) -> dict[str, int]:
-    """What a kernel asks of a layer's geometry."""
-    source, window, template = site.inputs[0], op.window, context.kernel.template
-    sizes = {"channels_in": source.channels, "channels_out": site.output.channels}
-    if template == "fully_connected":
-        return sizes | {"channels_in": site.consts[op.weights][0].size}
-    if template == "dense_column":
-        outside = {"zero_in": source.zero_point} if any(op.window.padding[:2]) else {}
-        return {"channels_out": site.output.channels, "run": source.row_bytes, **outside}
-    sizes |= {"width": site.output.width, **context.steps(site)}
-    if template == "stem":
-        del sizes["channels_in"]
-        return sizes | {"zero_in": source.zero_point, "row_bytes": source.row_bytes}
-    if template == "pointwise":
-        return sizes
-    dsp = context.features.dsp
-    gather = gather_by(op, site, context.kernel, dsp)
-    if not dsp:
-        sizes["zero_in"] = source.zero_point
-    elif in_passes(context):
-        sizes["runs"] = gather.runs
-    height, kw = window.kernel
-    return sizes | {
-        "width_in": source.width,
-        "height": height,
-        "taps": gather.taps,
-        "tap_width": kw // gather.taps,
-        "apart": window.dilation[1],
-        "stride": window.stride[1],
-        "left": window.padding[2],
-    }
-
-
-def gather_by(op: ops.Conv, site: Site, kernel: Kernel, dsp: bool = True) -> Gather:
-    """How a kernel takes its windows."""
-    return gather_of(op, site, dsp, kernel.frugal, kernel.roomy)
-
-
-def in_passes(context: Context) -> bool:
-    """Whether any window is gathered bit by bit: all windows share code that can do so, or none has it."""
-    graph = context.plan.graph
-    windows = [(node, node.op) for node in graph.nodes if context.kernels[node.name].template == "conv"]
-    return any(
-        gather_by(op, graph.site(node), context.kernels[node.name]).passes > 1
-        for node, op in windows
-        if isinstance(op, ops.Conv)
-    )
-
-
-def single_pixels(context: Context) -> bool:
-    """Whether any pointwise layer has an odd pixel: all share code that can deal with one, or none has it."""
-    graph = context.plan.graph
-    return any(
-        (is_point(node.op) or context.kernels[node.name].call == "map") and graph.tensors[node.output].width % 2
-        for node in graph.nodes
-        if isinstance(node.op, ops.Conv)
-    )
 
 
 KERNELS: dict[type[ops.Op], Choose] = {ops.Conv: choose_conv}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kernel_nets import extreme, with_zero
 from ladder import climb, codes_for
 from nets import Net
 
-from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
@@ -24,20 +24,6 @@ from ircompile.verification.runners.build import EMITTED_FLAGS
 from ircompile.verification.runners.qemu import run_qemu
 
 RUNGS = ("gcc", "cortex-m4")
-
-
-def with_zero(net: Net, zero: int) -> Net:
-    """The net with another zero point of its input."""
-    net.tensors["x"] = replace(net.tensors["x"], zero_point=zero)
-    return net
-
-
-def extreme(net: Net) -> None:
-    """Makes the weights of the last layer the ends of their range; -128 in one of its channels."""
-    name = net.nodes[-1].op.weights  # type: ignore[union-attr]
-    weights = np.where(net.consts[name] < 0, -127, 127)
-    weights[0] = np.where(weights[0] < 0, -128, 127)
-    net.consts[name] = weights.astype(np.int8)
 
 
 COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 15, 16, 17, 31, 32, 33)
@@ -257,52 +243,3 @@ def test_the_least_plan_gathers_in_less_scratch(tmp_path: Path) -> None:
     compiled = climb(graph, tmp_path, rungs=("cortex-m4",), ram="min")["cortex-m4"]
     assert any(kernel.frugal for kernel in compiled.lowered.kernels.values())
     assert compiled.plan.arena_bytes < usual.plan.arena_bytes
-
-
-def map_net(shape: tuple[int, int, int], rounding: str, zero: int, way: str) -> Graph:
-    """Layers whose only window is the whole map, behind what may write over longer, higher or other maps."""
-    net = with_zero(Net(shape, shape[1], rounding), zero)
-    x = "x"
-    if way == "narrow":
-        x = net.conv("x", max(shape[2] // 2, 1))
-    elif way == "pool":
-        x = net.add("pool", ops.MaxPool(ops.Window((2, 2), (2, 2))), (net.conv("x", shape[2]),), 0.05, 3)
-    elif way == "sum":
-        y = net.conv("x", 4)
-        x = net.sum(y, net.depthwise(y))
-    outputs = []
-    for count in (1, 2, 5, 8):
-        outputs.append(net.conv(x, count, net.tensors[x].shape[:2], (1, 1), (0, 0, 0, 0), relu=count == 8))
-        if count == 5:
-            extreme(net)
-    return net.graph(*outputs)
-
-
-MAPS = (
-    ((5, 4, 8), "double", 127, ""),
-    ((3, 7, 3), "float32_even", -128, "narrow"),
-    ((4, 6, 5), "single", 9, "pool"),
-    ((1, 9, 1), "double", -128, "sum"),
-    ((9, 1, 6), "float32_even", 5, "sum"),
-)
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("target", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
-@pytest.mark.parametrize(("shape", "rounding", "zero", "way"), MAPS)
-def test_the_whole_map_is_read_where_it_lies(
-    target: str, shape: tuple[int, int, int], rounding: str, zero: int, way: str
-) -> None:
-    graph = map_net(shape, rounding, zero, way)
-    compiled = build(graph, load_target(target), "net")
-    last = [node.name for node in compiled.lowered.graph.nodes if node.name in graph.output_names]
-    assert not any(compiled.lowered.demands[name].scratch for name in last)
-    assert not any(stage.line_buffer for stage in compiled.plan.stages if stage.node.name in last)
-
-
-@pytest.mark.toolchain
-@pytest.mark.parametrize("mode", ["resident", "rows"])
-def test_whole_maps(tmp_path: Path, mode: InputMode) -> None:
-    for i, (shape, rounding, zero, way) in enumerate(MAPS):
-        rungs = ("gcc", ("cortex-m4", "cortex-m0plus")[i % 2], *(["cortex-m55"] if i < 2 else []))
-        climb(map_net(shape, rounding, zero, way), tmp_path / str(i), mode, rungs=rungs)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kernel_nets import with_zero
 from ladder import climb, codes_for
 from nets import Net
 
@@ -25,12 +26,6 @@ def worth(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small layers have all code of their own."""
     for module, name in ((windows, "MANY"), (written_out, "SHARE"), (written_out, "WORTH"), (written_out, "LEAST")):
         monkeypatch.setattr(module, name, 0)
-
-
-def with_zero(net: Net, zero: int) -> Net:
-    """The net with another zero point of its input."""
-    net.tensors["x"] = replace(net.tensors["x"], zero_point=zero)
-    return net
 
 
 def expanding(width: int, depth: int, rounding: str, zero: int) -> Graph:

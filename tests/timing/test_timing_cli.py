@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
-import jsonschema
 import pytest
-from referencing import Registry, Resource
+from commands import run, valid
 
-from ircompile.cli import main
 from ircompile.timing.board import load_board
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "examples" / "digits" / "digits.onnx"
-
-
-def run(*words: object) -> int:
-    return main([str(word) for word in words])
-
-
-def valid(text: str, schema: str) -> dict:  # type: ignore[type-arg]
-    files = {path.name: json.loads(path.read_text()) for path in (ROOT / "docs" / "schema").glob("*.json")}
-    registry = Registry().with_resources((name, Resource.from_contents(file)) for name, file in files.items())
-    found = json.loads(text)
-    wanted = {"$schema": files["verify.json"]["$schema"], "$ref": f"{schema}.json"}
-    jsonschema.Draft202012Validator(wanted, registry=registry).validate(found)
-    return found
 
 
 def test_analyze_on_a_board(capsys: pytest.CaptureFixture[str]) -> None:

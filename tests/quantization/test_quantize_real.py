@@ -13,7 +13,7 @@ from ircompile.cli import main
 from ircompile.ir.tensor import Array
 from ircompile.quantization.float_model import with_real_weights
 
-MODELS = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[2] / "shared" / "models")
+MODELS = Path(os.environ.get("IRCOMPILE_MODELS") or Path(__file__).parents[3] / "shared" / "models")
 FLOAT = MODELS / "more" / "float"
 pytestmark = [
     pytest.mark.slow,

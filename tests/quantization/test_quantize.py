@@ -8,53 +8,20 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from onnx_files import mobilenet
-from tflite_files import Op, T, const, write
+from float_nets import float_onnx, float_tflite, samples
 
 from ircompile.cli import main, parse
 from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.ir.ops import Convolution
 from ircompile.quantization import quantizers
-from ircompile.quantization.concerns import concerns_of
-from ircompile.quantization.equalize import equalize
-from ircompile.quantization.float_model import OnnxNetwork, open_float, with_real_weights
+from ircompile.quantization.float_model import open_float
 from ircompile.quantization.narrow import choose, layers_of
-from ircompile.quantization.quantizers import METHODS, fitting, with_inline_buffers
+from ircompile.quantization.quantizers import METHODS, fitting
 from ircompile.quantization.samples import Reading, read_samples, spread
 
-SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "schema" / "quantize.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "schema" / "quantize.json").read_text())
 NEEDS = {"nncf": "nncf", "onnxruntime": "onnxruntime", "ai-edge": "ai_edge_quantizer"}
-
-
-def float_tflite(folder: Path) -> Path:
-    """A convolution with ReLU and a fully connected layer, in float32."""
-    rng = np.random.default_rng(3)
-    tensors = [
-        T((1, 6, 6, 3), "float32", name="picture"),
-        const(rng.normal(size=(4, 3, 3, 3)), "float32"),
-        const(rng.normal(size=4), "float32"),
-        T((1, 4, 4, 4), "float32", name="features"),
-        const(rng.normal(size=(5, 64)) / 8, "float32"),
-        const(rng.normal(size=5), "float32"),
-        T((1, 5), "float32", name="scores"),
-    ]
-    window = {"StrideH": 1, "StrideW": 1, "Padding": 1, "FusedActivationFunction": 1}
-    ops = [Op("CONV_2D", [0, 1, 2], [3], window), Op("FULLY_CONNECTED", [3, 4, 5], [6])]
-    return write(folder / "float.tflite", tensors, ops, [0], [6])
-
-
-def float_onnx(folder: Path) -> Path:
-    return mobilenet().save(folder, "float.onnx")
-
-
-def samples(folder: Path, shape: tuple[int, ...], count: int = 12) -> Path:
-    """Seeded arrays in class folders 0 and 1."""
-    rng = np.random.default_rng(7)
-    for i in range(count):
-        (folder / str(i % 2)).mkdir(parents=True, exist_ok=True)
-        np.save(folder / str(i % 2) / f"{i}.npy", rng.normal(size=shape).astype(np.float32))
-    return folder
 
 
 def data_size(model: Path) -> int:
@@ -190,24 +157,6 @@ def test_pictures_become_real_values(first: bool, tmp_path: Path) -> None:
     np.testing.assert_array_equal(swapped, np.flip(Reading(shape).read(tmp_path / "a.png")[0], 0 if first else 2))
 
 
-def test_outliers_and_channels_apart_are_of_concern(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
-    net = mobilenet()
-    model = open_float(net.save(tmp_path, "plain.onnx"))
-    rng = np.random.default_rng(1)
-    inputs = [rng.normal(size=model.shape).astype(np.float32) for _ in range(3)]
-    assert concerns_of(model, inputs) == []
-    depthwise = next(
-        node for node in model.model.graph.node if any(a.name == "group" and a.i > 1 for a in node.attribute)
-    )  # type: ignore[attr-defined]
-    weights = next(w for w in model.model.graph.initializer if w.name == depthwise.input[1])  # type: ignore[attr-defined]
-    array = np.frombuffer(weights.raw_data, np.float32).copy().reshape(weights.dims)
-    array[0] *= 1e5
-    weights.raw_data = array.tobytes()
-    problems = [concern.problem for concern in concerns_of(model, inputs)]
-    assert any("times apart" in problem for problem in problems)
-
-
 def wrong(words: list[str]) -> CompileError:
     arguments = parse(words)
     with pytest.raises(CompileError) as caught:
@@ -243,109 +192,3 @@ def test_a_missing_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(quantizers, "require", missing)
     with pytest.raises(CompileError, match=r"ircompile\[quantize\]"):
         quantizers.quantize(model, [np.zeros(model.shape, np.float32)], "ai-edge")
-
-
-def separable(path: Path, clipped: bool) -> Path:
-    """Depthwise 3 x 3 on 4 channels, a thousand thousand times apart, ReLU or ReLU6, pointwise to 3."""
-    onnx = pytest.importorskip("onnx")
-    rng = np.random.default_rng(3)
-    first = rng.normal(size=(4, 1, 3, 3)).astype(np.float32) * np.float32([[[[1]]], [[[1e3]]], [[[1e-3]]], [[[5]]]])
-    arrays = {"w1": first, "b1": rng.normal(size=4).astype(np.float32), "w2": rng.normal(size=(3, 4, 1, 1))}
-    bounds = {"low": np.float32(0), "high": np.float32(6)} if clipped else {}
-    middle = ("Clip", ["y", "low", "high"]) if clipped else ("Relu", ["y"])
-    make = onnx.helper.make_node
-    nodes = [
-        make("Conv", ["x", "w1", "b1"], ["y"], group=4, pads=[1, 1, 1, 1]),
-        make(*middle, ["z"]),
-        make("Conv", ["z", "w2"], ["out"]),
-    ]
-    ends = [onnx.helper.make_tensor_value_info(n, 1, [1, c, 8, 8]) for n, c in (("x", 4), ("out", 3))]
-    constants = {**arrays, **bounds}
-    tensors = [onnx.numpy_helper.from_array(np.asarray(a, np.float32), n) for n, a in constants.items()]
-    graph = onnx.helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)]), path)
-    return path
-
-
-def test_equalizing_changes_nothing_in_float_and_the_ranges_in_the_file(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
-    plain = open_float(separable(tmp_path / "a.onnx", clipped=False))
-    model = open_float(tmp_path / "a.onnx")
-    assert isinstance(model, OnnxNetwork)
-    x = np.random.default_rng(0).normal(size=model.shape).astype(np.float32)
-    assert any("times apart" in concern.problem for concern in concerns_of(model, [x]))
-    assert equalize(model) == ["y"]
-    np.testing.assert_allclose(model.run(x), plain.run(x), rtol=1e-5, atol=1e-5)
-    assert not any("times apart" in concern.problem for concern in concerns_of(model, [x]))
-
-
-def test_a_relu6_stops_equalizing(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
-    model = open_float(separable(tmp_path / "a.onnx", clipped=True))
-    assert isinstance(model, OnnxNetwork)
-    assert equalize(model) == []
-
-
-def test_weights_of_8_bits_between_floats_become_real(tmp_path: Path) -> None:
-    """A file of dynamic range, with the older field for its operators, is quantized as the float file is."""
-    pytest.importorskip("ai_edge_litert")
-    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
-    path = float_tflite(tmp_path)
-    file = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
-    tensor = file.subgraphs[0].tensors[1]
-    real = np.frombuffer(np.asarray(file.buffers[tensor.buffer].data, np.uint8).tobytes(), np.float32)
-    scale = np.float32(np.abs(real).max() / 127)
-    codes = np.rint(real / scale).astype(np.int8)
-    file.buffers[tensor.buffer].data = codes.view(np.uint8)
-    tensor.type, tensor.quantization = schema.TensorType.INT8, schema.QuantizationParametersT()
-    tensor.quantization.scale, tensor.quantization.zeroPoint = [float(scale)], [0]
-    import flatbuffers
-
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(file.Pack(builder), b"TFL3")
-    made = schema.ModelT.InitFromPackedBuf(with_real_weights(bytes(builder.Output())), 0)
-    tensor = made.subgraphs[0].tensors[1]
-    assert tensor.type == schema.TensorType.FLOAT32
-    found = np.frombuffer(np.asarray(made.buffers[tensor.buffer].data, np.uint8).tobytes(), np.float32)
-    np.testing.assert_allclose(found, codes * scale, rtol=1e-6)
-    assert with_real_weights(path.read_bytes()) == path.read_bytes()
-
-
-def test_a_network_that_its_runtime_refuses_is_told(tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    model = open_float(separable(tmp_path / "a.onnx", clipped=False))
-    assert isinstance(model, OnnxNetwork)
-    model.model.graph.node.append(onnx.helper.make_node("NoSuchOperator", ["x"], ["y2"]))
-    model.forget()
-    with pytest.raises(CompileError, match="ONNX Runtime refuses it"):
-        model.run(np.zeros(model.shape, np.float32))
-
-
-def test_constants_behind_the_flatbuffer_come_into_it(tmp_path: Path) -> None:
-    """As ai-edge-quantizer writes larger files; TFLite Micro computes with garbage there."""
-    pytest.importorskip("ai_edge_litert")
-    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
-    import flatbuffers
-
-    path = float_tflite(tmp_path)
-
-    def packed(file: object) -> bytes:
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(file.Pack(builder), b"TFL3")  # type: ignore[attr-defined]
-        return bytes(builder.Output())
-
-    file = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
-    wanted = [None if b.data is None else bytes(b.data) for b in file.buffers]
-    outside = [b for b in file.buffers if b.data is not None]
-    contents = [bytes(b.data) for b in outside]
-    for buffer, content in zip(outside, contents, strict=True):
-        buffer.data, buffer.offset, buffer.size = None, 2**20, len(content)
-    at = len(packed(file))
-    for buffer, content in zip(outside, contents, strict=True):
-        buffer.offset, at = at, at + len(content)
-    made = with_inline_buffers(packed(file) + b"".join(contents))
-    found = schema.ModelT.InitFromPackedBuf(made, 0)
-    assert [None if b.data is None else bytes(b.data) for b in found.buffers] == wanted
-    assert all(b.offset == b.size == 0 for b in found.buffers)
-    assert with_inline_buffers(made) == made
