@@ -1,9 +1,10 @@
 """Requantization with the right shifts that let most layers of a network share their code."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ircompile.kernels.model import Kernel, Packed
-from ircompile.kernels.requantize import PREFERRED
+from ircompile.kernels.requantize import PREFERRED, Form, PairForm
 
 OTHERS = (0, 3, 1)  # right shifts that may fit all layers where the first of `PREFERRED` does not
 Repack = Callable[[Sequence[int], Iterable[str]], dict[str, Packed]]
@@ -18,7 +19,7 @@ def with_like_forms(
     for pack in dict.fromkeys(kernel.pack for kernel in kernels.values()):
         names = [name for name, kernel in kernels.items() if kernel.pack == pack]
         for first in OTHERS:
-            if _functions(found, kernels, names) == _functions(found, kernels, names, formed=False):
+            if _functions(found, kernels, names) == _functions(found, kernels, names, alike=True):
                 break
             other = found | repack((first, *PREFERRED), names)
             if _functions(other, kernels, names) < _functions(found, kernels, names):
@@ -27,13 +28,19 @@ def with_like_forms(
 
 
 def _functions(
-    packed: Mapping[str, Packed], kernels: Mapping[str, Kernel], names: Iterable[str], formed: bool = True
+    packed: Mapping[str, Packed], kernels: Mapping[str, Kernel], names: Iterable[str], alike: bool = False
 ) -> int:
-    """How many functions of C these nodes need; how many it were if all had one form."""
+    """How many functions of C these nodes need; how many it were if all right shifts were alike."""
     functions = set[tuple[str, str, str]]()
     for name in names:
         each = packed[name]
-        form = each.form.key if each.form and formed else ""
+        form = _key(each.form, alike)
         parts = [(kernels[name].template, each.key), *each.shared.values()]
         functions |= {(template, repr(sorted(key.items(), key=str)), form) for template, key in parts}
     return len(functions)
+
+
+def _key(form: Form | PairForm | None, alike: bool) -> str:
+    if form is None:
+        return ""
+    return replace(form, shift=None).key if alike and isinstance(form, Form) else form.key

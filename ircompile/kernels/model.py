@@ -119,7 +119,8 @@ class Packed:
 
 @dataclass(frozen=True)
 class Context:
-    """What packing may ask beside the op of `node` and its site; `shifts`: what requantization is to try first."""
+    """What packing may ask beside the op of `node` and its site; `shifts`: right shifts to try
+    first, where not those of the kernel."""
 
     plan: Plan
     target: Target
@@ -127,7 +128,7 @@ class Context:
     kernels: Mapping[str, Kernel]
     node: Node
     prefer: Prefer = "speed"
-    shifts: Sequence[int] = PREFERRED
+    shifts: Sequence[int] = ()
 
     @property
     def features(self) -> Features:
@@ -159,7 +160,7 @@ class Context:
     def recipe(self, op: ops.Convolution, site: Site, shifted: int = 0, prefer: Sequence[int] = ()) -> Recipe:
         """The requantization of the node, the cheapest that is proved over its reachable accumulators.
 
-        `shifted`: the kernel has these times 2^shifted. `prefer`: right shifts to try first, in place of `shifts`.
+        `shifted`: the kernel has these times 2^shifted. `prefer`: the kernel's right shifts to try first.
         """
         low, high = self.intervals.accumulators[self.node.name]
         features, bias = self.features, integers(site.consts[op.bias])
@@ -167,7 +168,7 @@ class Context:
         return synthesize(
             op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu,
             code=site.output.qtype, few_words=self.has_few_words(op, site), shifted=shifted,
-            prefer=prefer or self.shifts,
+            prefer=self.shifts or prefer or PREFERRED,
         )  # fmt: skip
 
     def has_few_words(self, op: ops.Convolution, site: Site) -> bool:

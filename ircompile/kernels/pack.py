@@ -1,15 +1,15 @@
 """Constants of every node, as its kernel reads them: packed weights, requantization words, tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ircompile.analyses.intervals import analyze
 from ircompile.ir import ops
 from ircompile.kernels.constants import constants_of
+from ircompile.kernels.convolution import pack_stream
 from ircompile.kernels.like_forms import with_like_forms
 from ircompile.kernels.long_turns import with_long_turns
-from ircompile.kernels.model import Context, Lowered, Packed, Prefer, Program
+from ircompile.kernels.model import Context, Kernel, Lowered, Packed, Prefer, Program
 from ircompile.kernels.remainders import without_remainders
-from ircompile.kernels.requantize import PREFERRED
 from ircompile.kernels.seldom_pixels import with_seldom_pixels
 from ircompile.kernels.weights import WeightCoding
 from ircompile.kernels.written_out import with_long_loops
@@ -33,13 +33,19 @@ def pack(
         contexts = [Context(plan, target, intervals, kernels, node, prefer, shifts) for node in nodes]
         return {c.node.name: c.kernel.pack(c.node.op, plan.graph.site(c.node), c) for c in contexts}
 
-    packed = packed_with(PREFERRED, kernels)
-    if target.features.mul64 and not target.features.dsp:
-        packed = with_like_forms(packed, kernels, packed_with)
+    packed = packed_with((), kernels)
+    if target.features.mul64 and not target.features.mve:
+        packed = with_like_forms(packed, _formed(kernels, target), packed_with)
     packed = with_long_loops(without_remainders(packed), graph, target)
     packed = with_seldom_pixels(with_long_turns(packed, graph), graph)
     constants = constants_of(plan, packed, flash)
     return Program(plan, lowered, target, packed, schedule_tables(plan), constants, intervals, tuple(flash), prefer)
+
+
+def _formed(kernels: Mapping[str, Kernel], target: Target) -> dict[str, Kernel]:
+    """Kernels whose layers may take another right shift: on DSP cores convolutions prefer one already."""
+    streams = target.features.dsp
+    return {name: kernel for name, kernel in kernels.items() if not streams or kernel.pack is not pack_stream}
 
 
 def coding_of(packed: Packed) -> WeightCoding | None:

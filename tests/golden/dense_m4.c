@@ -30,7 +30,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0xb4dc7835u
+#if DENSE_BUILD != 0x553b0d48u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -1455,13 +1455,12 @@ static void dense_stream(int8_t *arena, uint16_t *done, int32_t first, int32_t s
 {
     int32_t node = stop - 1;
     while (node >= first) {
-        const int32_t next = dense_next(done, first, node, pushed);
+        int32_t next = dense_next(done, first, node, pushed);
         if (next == node) {
+            next = dense_nodes[node].resume_at;
             dense_fire(arena, node, done[node - first]++);
-            node = dense_nodes[node].resume_at;
-        } else {
-            node = next;
         }
+        node = next;
     }
 }
 

@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x11a34608u
+#if ELEMENTWISE_BUILD != 0x8e288d2au
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -938,13 +938,12 @@ static void elementwise_stream(int8_t *arena, uint16_t *done, int32_t first, int
 {
     int32_t node = stop - 1;
     while (node >= first) {
-        const int32_t next = elementwise_next(done, first, node);
+        int32_t next = elementwise_next(done, first, node);
         if (next == node) {
+            next = elementwise_nodes[node].resume_at;
             elementwise_fire(arena, node, done[node - first]++);
-            node = elementwise_nodes[node].resume_at;
-        } else {
-            node = next;
         }
+        node = next;
     }
 }
 

@@ -26,7 +26,7 @@
 #endif
 
 #include "moving.h"
-#if MOVING_BUILD != 0xc132ebabu
+#if MOVING_BUILD != 0x65ff4e8fu
 #error "moving.c and moving.h are not from one compilation: take all files of one"
 #endif
 
@@ -812,13 +812,12 @@ static void moving_stream(int8_t *arena, uint16_t *done, int32_t first, int32_t 
 {
     int32_t node = stop - 1;
     while (node >= first) {
-        const int32_t next = moving_next(done, first, node, pushed);
+        int32_t next = moving_next(done, first, node, pushed);
         if (next == node) {
+            next = moving_nodes[node].resume_at;
             moving_fire(arena, node, done[node - first]++);
-            node = moving_nodes[node].resume_at;
-        } else {
-            node = next;
         }
+        node = next;
     }
 }
 

@@ -31,7 +31,7 @@
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0x9ad714bdu
+#if POOLED_BUILD != 0x620ca8f8u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
@@ -884,13 +884,12 @@ static void pooled_stream(int8_t *arena, uint16_t *done, int32_t first, int32_t 
 {
     int32_t node = stop - 1;
     while (node >= first) {
-        const int32_t next = pooled_next(done, first, node, pushed);
+        int32_t next = pooled_next(done, first, node, pushed);
         if (next == node) {
+            next = pooled_nodes[node].resume_at;
             pooled_fire(arena, node, done[node - first]++);
-            node = pooled_nodes[node].resume_at;
-        } else {
-            node = next;
         }
+        node = next;
     }
 }
 

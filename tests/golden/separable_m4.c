@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xc0f49ee2u
+#if SEPARABLE_BUILD != 0xb2a08aafu
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -1834,13 +1834,12 @@ static void separable_stream(int8_t *arena, uint16_t *done, int32_t first, int32
 {
     int32_t node = stop - 1;
     while (node >= first) {
-        const int32_t next = separable_next(done, first, node);
+        int32_t next = separable_next(done, first, node);
         if (next == node) {
+            next = separable_nodes[node].resume_at;
             separable_fire(arena, node, done[node - first]++);
-            node = separable_nodes[node].resume_at;
-        } else {
-            node = next;
         }
+        node = next;
     }
 }
 

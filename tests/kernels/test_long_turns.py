@@ -8,9 +8,11 @@ import pytest
 from ladder import climb, join
 from nets import Net
 
+from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.kernels import like_forms, long_turns
 from ircompile.kernels.model import Program
+from ircompile.kernels.requantize import Form
 from ircompile.pipeline import build
 from ircompile.target import load_target
 
@@ -77,3 +79,17 @@ def test_layers_share_a_shift_that_fits_all(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(like_forms, "OTHERS", ())
     alone = {p.form for p in build(graph, target, "net").program.packed.values()}
     assert len(shared) <= len(alone)
+
+
+@pytest.mark.toolchain
+def test_depthwise_layers_take_the_shift_that_one_of_them_needs(tmp_path: Path) -> None:
+    """A channel of one layer has steps so large that no right shift of 2 serves, so that 0 serves all."""
+    net, x = Net((6, 12, 4), 5), "x"
+    for _ in range(3):
+        x = net.depthwise(x)
+    middle = net.nodes[1].op
+    assert isinstance(middle, ops.Depthwise)
+    net.consts[middle.requant.scale][1] = 0.4
+    compiled = climb(net.graph(x), tmp_path, rungs=("gcc", "cortex-m4"))
+    packed = compiled["cortex-m4"].program.packed.values()
+    assert {p.form.shift for p in packed if isinstance(p.form, Form)} == {0}
