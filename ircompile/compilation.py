@@ -1,25 +1,35 @@
 """A compiled model in a Python program: its figures, its C, its reports, and comparisons of what it computes."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ircompile.emit.writing import write_files
 from ircompile.errors import CompileError
+from ircompile.export.selftest import selftest_files
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
-from ircompile.pipeline import Compiled
+from ircompile.options import Options
+from ircompile.pipeline import Compiled, build_asked, read
 from ircompile.plan.work import macs
 from ircompile.report import html_report, memory_map, memory_picture, report_data
+from ircompile.target import Target
+from ircompile.timing.board import Board
 from ircompile.verification import confirm, ladder
 from ircompile.verification.accuracy import Accuracy, measure_accuracy
-from ircompile.verification.confirm import Comparison
+from ircompile.verification.bench import timing_of
+from ircompile.verification.confirm import Comparison, Confirmation
 from ircompile.verification.inputs import calls_of, read_calls
 from ircompile.verification.original import Original, original
+from ircompile.verification.runners.build import Sizes
 
 Input = str | os.PathLike[str] | Array | Mapping[str, Array]
 Rungs = Sequence[Literal["numpy", "host", "qemu"]]
+Doing = Callable[[str], AbstractContextManager[object]]
+"""Says what is being done, while it is."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +48,16 @@ class Verification:
 class Compilation:
     """A compiled model: its figures, its C files, and its memory map where a notebook shows it. It can be pickled.
 
-    `compiled` has every stage of it; `path` is the model's file, None for a graph in memory. `comparison` says how
-    it was compared with the model's own framework, `outputs` at which tensors the file was cut; `stream`, `state`
-    and `numerics` are what `compile` was given.
+    `compiled` has every stage of it; `path` is the model's file, None for a graph in memory. `options` are what was
+    asked for, `board` the board that it is for, if one was named. `comparison` says how it was compared with the
+    model's own framework.
     """
 
     compiled: Compiled
     path: Path | None = None
+    options: Options = Options()  # noqa: RUF009
+    board: Board | None = None
     comparison: Comparison | None = None
-    outputs: tuple[str, ...] = ()
-    stream: int = 0
-    state: tuple[tuple[str, str], ...] = ()
-    numerics: str | None = None
 
     def __repr__(self) -> str:
         figures = f"{self.arena_bytes:,} bytes of arena, {self.constant_bytes:,} of constants in flash"
@@ -80,21 +88,40 @@ class Compilation:
         """Multiply-accumulates of one inference, those computed anew counted each time."""
         return macs(self.compiled.plan)
 
-    def files(self) -> dict[str, str | bytes]:
-        """File name to contents of the emitted C, and of the blob of weights if there is one."""
-        return self.compiled.files()
+    @property
+    def original(self) -> Original | None:
+        """What the model's own framework runs, where that is not what was compiled."""
+        return original(self.path, self.options) if self.path else None
 
-    def report(self) -> dict[str, Any]:
-        """Everything known of the compilation, as plain values: docs/schema/compile.json describes it."""
-        return {**report_data(self.compiled), "compared": self.comparison and asdict(self.comparison)}
+    def files(self, selftest: bool = False) -> dict[str, str | bytes]:
+        """File name to contents of the emitted C, and of the blob of weights if there is one.
+
+        With `selftest` also NAME_selftest.h and .c: seeded inputs and their outputs, to be run on the device.
+        """
+        return self.compiled.files() | (selftest_files(self.compiled) if selftest else {})
+
+    def timing(self, counts: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """The time of one inference on the board, as plain values; None where no board was named.
+
+        It comes of what `count_instructions` counted, or of the plan's estimate of instructions.
+        """
+        return timing_of(self.compiled, self.board, counts).data if self.board else None
+
+    def report(self, sizes: Sizes | None = None, command: str = "") -> dict[str, Any]:
+        """Everything known of the compilation, as plain values: docs/schema/compile.json describes it.
+
+        `sizes` of code are known where a compiler measured them.
+        """
+        data = report_data(self.compiled, sizes, command)
+        return {**data, "timing": self.timing(), "compared": self.comparison and asdict(self.comparison)}
 
     def html(self) -> str:
         """The report as one self-contained page."""
         return html_report(self.report(), memory_map(self.compiled.plan))
 
-    def write(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Writes the C files into a folder, made if need be; returns their paths."""
-        return self.compiled.write(Path(folder))
+    def write(self, folder: str | os.PathLike[str], selftest: bool = False) -> list[Path]:
+        """Writes `files` into a folder, all or nothing; returns their paths. The folder is made if need be."""
+        return write_files(Path(folder), self.files(selftest))
 
     def verify(
         self,
@@ -117,10 +144,15 @@ class Compilation:
             raise CompileError("inputs", "no inputs to verify with", "inputs, or random of 1 and more")
         rungs = []
         if against:
-            if self.path is None:
-                raise CompileError("against", f"{against} runs files, not graphs in memory", "a model's file")
-            rungs.append(confirm.against(graph, self.path, against, vectors, self._original(), self.outputs))
+            rungs.append(self.against(against, vectors))
         return Verification((*rungs, *ladder.climb(self.compiled, on, vectors)))
+
+    def against(self, reference: str, vectors: Sequence[ladder.Codes]) -> ladder.Rung:
+        """Compares the simulated graph with a reference framework; see `confirm.against`."""
+        if self.path is None:
+            raise CompileError("against", f"{reference} runs files, not graphs in memory", "a model's file")
+        outputs = self.options.outputs
+        return confirm.against(self.compiled.graph, self.path, reference, vectors, self.original, outputs)
 
     def accuracy(
         self,
@@ -136,21 +168,44 @@ class Compilation:
         Raises CompileError where the output is no score for each class, a label is unknown, a file does not fit
         or a tool is missing.
         """
-        if self.outputs:
-            raise CompileError("accuracy", "classifies by the model's own outputs, which are cut off")
+        if self.options.outputs:
+            problem = "classifies by the model's own outputs, which --outputs cuts off"
+            raise CompileError("--accuracy", problem, "the whole model")
         if self.path is None:
             raise CompileError("accuracy", "frameworks run files, not graphs in memory", "a model's file")
         listed = None if labels is None else Path(labels)
-        return measure_accuracy(self.compiled, self.path, Path(folder), listed, against, self._original())
-
-    def _original(self) -> Original | None:
-        """What the model's own framework runs, where that is not what was compiled."""
-        if self.path is None:
-            return None
-        return original(self.path, self.numerics, None, self.outputs, self.stream, self.state)
+        return measure_accuracy(self.compiled, self.path, Path(folder), listed, against, self.original)
 
     def _repr_html_(self) -> str:
         return memory_picture(memory_map(self.compiled.plan), self.report())
+
+
+def compile_model(
+    model: Path | Graph,
+    core: Target,
+    options: Options,
+    board: Board | None = None,
+    doing: Doing = nullcontext,
+) -> Compilation:
+    """Reads and compiles a model; its file is compared with its framework meanwhile.
+
+    Raises CompileError where they differ, unless the options leave that out.
+    """
+    path = model if isinstance(model, Path) else None
+    with doing(f"reading {path.name if path else 'a graph'}"):
+        graph = read(model, options)
+
+    def compiled() -> Compiled:
+        with doing(f"planning {len(graph.nodes)} layers"):
+            return build_asked(graph, core, options, path)
+
+    if path is None or options.unverified:
+        why = Comparison(why="not compared: --unverified") if path else None
+        return Compilation(compiled(), path, options, board, why)
+    with Confirmation(graph, path, original(path, options), options.outputs) as confirmation:
+        made = compiled()
+        with doing("comparing with the model's framework"):
+            return Compilation(made, path, options, board, confirmation.result())
 
 
 def codes_of(graph: Graph, given: Input) -> list[dict[str, Array]]:

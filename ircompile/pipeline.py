@@ -9,23 +9,21 @@ from ircompile.checks import Checked, check
 from ircompile.checks.emitted import check_emitted
 from ircompile.emit import POINTER_BYTES, emit, interface_of
 from ircompile.emit.writing import write_files
-from ircompile.importers import load
-from ircompile.interface import InputMode, Interface
+from ircompile.importers import cut, load
+from ircompile.interface import InputMode, Interface, c_name
 from ircompile.ir.graph import Graph
 from ircompile.kernels.model import Lowered, Prefer, Program
 from ircompile.kernels.pack import pack
+from ircompile.options import Options
 from ircompile.passes import normalize
 from ircompile.passes.fold_pixels import fold_pixels
 from ircompile.passes.orientation import upright
 from ircompile.passes.stream_in_time import stream_in_time
-from ircompile.passes.tie_states import Pair, tie_states
+from ircompile.passes.tie_states import tie_states
 from ircompile.plan import Plan
 from ircompile.target import MemoryRegion, Target, distinct
 from ircompile.variants.choose import Ram, choose_plan
 from ircompile.variants.orientation import choose_orientation
-
-Pixels = tuple[tuple[float, ...], tuple[float, ...]]
-"""Mean and standard deviation of pixels, in units of 0 to 255: one value for all channels or one a channel."""
 
 
 @dataclass(frozen=True)
@@ -114,20 +112,26 @@ def build(
     return Compiled(source, name, graph, program, checked, files, blob)
 
 
-def read(
-    path: Path,
-    numerics: str | None = None,
-    pixels: Pixels | None = None,
-    outputs: Sequence[str] = (),
-    stream: int = 0,
-    states: Sequence[Pair] = (),
-) -> Graph:
-    """The first two stages, with what may be asked of them: the model's file, in the normal form.
+def build_asked(graph: Graph, target: Target, options: Options, path: Path | None = None) -> Compiled:
+    """What `build` makes, as the options ask, of a graph that `read` returned; `path` is its file, if any."""
+    name, source = (path.stem, path.name) if path else (graph.name, graph.name)
+    return build(
+        graph, target, c_name(options.name, name), options.input, source, options.weights == "blob", options.ram,
+        options.memory, options.flash, options.unverified and path is not None, path is not None, options.prefer,
+    )  # fmt: skip
 
-    With `pixels`, the input is raw 8-bit pixels. With `outputs`, names of tensors of the file, it is cut there.
-    With `stream`, it takes so many new rows a call. `states` are pairs of an input and the output that is this
-    input of the next call, by their names in the file.
+
+def read(model: Path | Graph, options: Options = Options(), prune: bool = True) -> Graph:  # noqa: B008
+    """The first two stages, with what may be asked of them: a file, or a graph in memory, in the normal form.
+
+    Without `prune`, channels that are of no use stay. Raises CompileError where the model is not supported, or the
+    options ask for what it has not.
     """
-    graph = normalize(tie_states(load(path, numerics, outputs=outputs), states))
-    graph = normalize(fold_pixels(graph, *pixels)) if pixels else graph
-    return stream_in_time(upright(graph), stream) if stream else graph
+    outside = isinstance(model, Path)
+    if isinstance(model, Path):
+        graph = load(model, options.numerics, options.outputs)
+    else:
+        graph = cut(model, model.name, options.numerics, options.outputs)
+    graph = normalize(tie_states(graph, options.state), prune=prune)
+    graph = normalize(fold_pixels(graph, *options.pixels), prune=prune) if options.pixels else graph
+    return stream_in_time(upright(graph) if outside else graph, options.stream) if options.stream else graph

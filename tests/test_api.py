@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,8 +18,10 @@ import pytest
 from nets import Net
 
 import ircompile
+from ircompile.cli import main, parse
 from ircompile.importers.ir import write_ir
 from ircompile.ir.graph import Graph
+from ircompile.options import Given, Options, Reading
 from ircompile.report import memory_map
 
 
@@ -122,6 +126,42 @@ def test_what_is_wrong_is_told(model: Path) -> None:
         ircompile.verify(model, on=["numpy"], random=0)
     with pytest.raises(ircompile.CompileError, match="array of shape"):
         ircompile.verify(model, on=["numpy"], inputs=[np.zeros((3, 3), np.int8)])
+
+
+def test_options_are_the_command_line_s(model: Path, tmp_path: Path) -> None:
+    """The same C, self-test and time for the same words; each field has an option of its name, and a keyword."""
+    words = ["--board", "nucleo-f446re", "--mean", "3,120,250.5", "--std", "60", "--prefer", "size", "--selftest"]
+    assert main([str(model), *words, "-o", str(tmp_path)]) == 0
+    how: Given = {"mean": [3, 120, 250.5], "std": [60], "prefer": "size"}
+    result = ircompile.compile(model, board="nucleo-f446re", **how)
+    files = result.files(selftest=True)
+    assert "small_net_selftest.c" in files
+    assert {name: (tmp_path / name).read_text() for name in files} == files
+    assert result.compiled.interface.inputs[0].qtype.name == "uint8"
+    timing = json.loads((tmp_path / "small_net.json").read_text())["timing"]
+    assert result.timing() == result.report()["timing"] == timing
+    assert timing["board"] == "nucleo-f446re"
+    names = {field.name for field in fields(Options)}
+    assert names == set(Given.__annotations__) | set(Reading.__annotations__)
+    assert names <= set(vars(parse(["export", "net.ir", "--target", "m4", "--format", "cmake"])))
+
+
+def test_analyze_and_verify_take_a_board(model: Path) -> None:
+    found = ircompile.analyze(model, board="nucleo-f446re", mean=[3.0])
+    assert found.timing
+    assert found.timing["board"] == "nucleo-f446re"
+    assert ircompile.analyze(model, "m4").timing is None
+    assert ircompile.verify(model, board="nucleo-f446re", on=["numpy"], mean=[3.0], random=1).equal
+    for both in ({}, {"target": "m4", "board": "nucleo-f446re"}):
+        with pytest.raises(ircompile.CompileError, match=r"target, board: (none is|both are) given"):
+            ircompile.compile(model, **both)
+
+
+def test_a_graph_in_memory_is_cut() -> None:
+    graph = graph_of()
+    assert ircompile.compile(graph, "m4", outputs=["conv0"]).macs < ircompile.compile(graph, "m4").macs
+    with pytest.raises(ircompile.CompileError, match="no operator computes"):
+        ircompile.compile(graph, "m4", outputs=["nothing"])
 
 
 @pytest.mark.parametrize(

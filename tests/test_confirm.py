@@ -12,8 +12,8 @@ import pytest
 from tflite_files import Op, T, const, write
 
 import ircompile
-from ircompile import passes
-from ircompile.cli import main, models
+from ircompile import compilation, passes
+from ircompile.cli import main
 from ircompile.errors import CompileError, InternalError
 from ircompile.importers import load
 from ircompile.ir import ops as ir_ops
@@ -85,7 +85,7 @@ def test_nothing_is_written_where_a_compile_differs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, other = convolution(tmp_path / "net.tflite", 1), read(convolution(tmp_path / "other.tflite", 3))
-    monkeypatch.setattr(models, "read", lambda *_: other)
+    monkeypatch.setattr(compilation, "read", lambda *_: other)
     out = tmp_path / "out"
     words = [str(path), "--target", "host", "-o", str(out)]
     assert main(words) == 2

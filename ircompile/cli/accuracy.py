@@ -5,22 +5,16 @@ from dataclasses import asdict
 from typing import Any
 
 from ircompile.cli.console import OUT, doing, number, print_table
-from ircompile.cli.models import original_of
-from ircompile.errors import CompileError
-from ircompile.pipeline import Compiled
-from ircompile.verification.accuracy import Accuracy, measure_accuracy
+from ircompile.compilation import Compilation
+from ircompile.verification.accuracy import Accuracy
 
 
-def measure(arguments: argparse.Namespace, compiled: Compiled, reference: str | None = None) -> dict[str, Any]:
+def measure(
+    arguments: argparse.Namespace, compilation: Compilation, reference: str | None = None
+) -> dict[str, Any]:
     """The accuracies on the folder that a command names: `accuracy` in docs/schema/verify.json."""
-    if arguments.outputs:
-        problem = "classifies by the model's own outputs, which --outputs cuts off"
-        raise CompileError("--accuracy", problem, "the whole model")
     with doing(f"classifying what is in {arguments.accuracy}"):
-        found = measure_accuracy(
-            compiled, arguments.model, arguments.accuracy, arguments.labels, reference, original_of(arguments)
-        )
-    return accuracy_data(found)
+        return accuracy_data(compilation.accuracy(arguments.accuracy, arguments.labels, reference))
 
 
 def accuracy_data(found: Accuracy) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ircompile.cli.arguments import (
 )
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table, wrapped
-from ircompile.cli.models import board_of, target_of
+from ircompile.cli.models import options_of, target_of
 from ircompile.cli.timing import timing_rows
 from ircompile.emit.templating import shorten
 from ircompile.importers.findings import Finding
@@ -135,15 +135,9 @@ def _counted(findings: Sequence[Finding]) -> str:
 
 def analyze_model(arguments: argparse.Namespace) -> int:
     """Prints the analysis; 1 where the model does not fit as it is."""
-    target, board = target_of(arguments), board_of(arguments)
+    target, board = target_of(arguments)
     with doing(f"analyzing {arguments.model.name}"):
-        graph = read(
-            arguments.model,
-            arguments.numerics,
-            outputs=arguments.outputs,
-            stream=arguments.stream,
-            states=arguments.state,
-        )
+        graph = read(arguments.model, options_of(arguments, ram="auto"))
         timed = (lambda plan: time_of(plan, board).data) if board else None
         found = analyze_graph(graph, target, arguments.input, arguments.ram, memory=arguments.memory, timed=timed)
     if arguments.json:

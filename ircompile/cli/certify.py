@@ -1,18 +1,17 @@
 """`ircompile certify`: a folder of evidence for one compilation."""
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 
 from ircompile.cli import layers
 from ircompile.cli.arguments import add_model, add_unverified, folder
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing
-from ircompile.cli.models import confirmed_from, original_of
+from ircompile.cli.models import confirmed_from
 from ircompile.cli.verify import rung_data, rungs
 from ircompile.emit.writing import write_files
 from ircompile.export.evidence import evidence
-from ircompile.report import compared_text, report_data
+from ircompile.report import compared_text
 from ircompile.verification import ladder
 
 
@@ -30,17 +29,14 @@ def _fill(to: argparse.ArgumentParser) -> None:
 
 def certify(arguments: argparse.Namespace) -> int:
     """Compiles, compares on all rungs and layer by layer, and writes the folder; 1 where anything differs."""
-    compiled, comparison = confirmed_from(arguments)
+    compilation = confirmed_from(arguments)
+    compiled, report = compilation.compiled, compilation.report()
     vectors = ladder.vectors_for(compiled.graph, 2)
     with doing(f"verifying on {', '.join(arguments.on)}"):
         climbed = [rung_data(rung) for rung in ladder.climb(compiled, arguments.on, vectors)]
-    alone = None
-    if comparison.reference:
-        original = original_of(arguments)
-        graph = original[0] if original else compiled.graph
-        codes = original[1](vectors) if original else vectors
-        alone = layers.compare(graph, arguments.model, comparison.reference, codes, arguments.outputs)
-    report = {**report_data(compiled), "compared": asdict(comparison), "verified": climbed, "isolated": alone}
+    reference = report["compared"]["reference"]
+    alone = layers.compare(compilation, reference, vectors) if reference else None
+    report |= {"verified": climbed, "isolated": alone}
     with doing("writing the evidence"):
         files = evidence(compiled, arguments.model, report, climbed, alone)
         written = write_files(arguments.output or Path(f"{compiled.name}_evidence"), files)

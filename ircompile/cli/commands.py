@@ -3,7 +3,6 @@
 import argparse
 import json
 import shlex
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,18 @@ from ircompile.cli.arguments import add_comparisons, add_model, add_unverified, 
 from ircompile.cli.command import EXIT, Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table
 from ircompile.cli.explore import front_of
-from ircompile.cli.models import board_of, compiled_from, confirmed_from
+from ircompile.cli.models import compiled_from, confirmed_from
 from ircompile.cli.summary import print_summary
 from ircompile.cli.timing import list_the_boards, print_measured, read_text, timing_rows
 from ircompile.cli.verify import check_comparisons, compare_more, rung_data, rungs, unlike
 from ircompile.emit.writing import sha256, write_files
 from ircompile.errors import CompileError
-from ircompile.export.selftest import selftest_files
 from ircompile.pipeline import Compiled
-from ircompile.report import html_report, memory_map, report_data
+from ircompile.report import html_report, memory_map
 from ircompile.target import list_targets
 from ircompile.timing.board import board_text
 from ircompile.verification import ladder
-from ircompile.verification.bench import compare_measured, count_instructions, timing_of
+from ircompile.verification.bench import compare_measured, count_instructions
 from ircompile.verification.references.tflm import measured_arena
 from ircompile.verification.runners.build import measure_sizes
 
@@ -47,15 +45,12 @@ def _fill_compile(to: argparse.ArgumentParser) -> None:
 def compile_model(arguments: argparse.Namespace) -> int:
     """Compiles a model and writes its C files and report; 1 if it was verified and any element differs."""
     check_comparisons(arguments)
-    compiled, comparison = confirmed_from(arguments)
-    folder = arguments.output or Path(compiled.name)
-    files = compiled.files()
+    compilation = confirmed_from(arguments)
+    compiled, folder = compilation.compiled, arguments.output or Path(compilation.name)
+    files = compilation.files(arguments.selftest)
     with doing("measuring code size"):
-        sizes = measure_sizes(files, compiled.name, compiled.target)
-    if arguments.selftest:
-        files |= selftest_files(compiled)
-    data = report_data(compiled, sizes, "ircompile " + shlex.join(arguments.words))
-    data["compared"] = asdict(comparison)
+        sizes = measure_sizes(compiled.files(), compiled.name, compiled.target)
+    data = compilation.report(sizes, "ircompile " + shlex.join(arguments.words))
     data["sha256"] = {arguments.model.name: sha256(arguments.model.read_bytes())}
     data["sha256"] |= {name: sha256(contents) for name, contents in files.items()}
     with doing("asking TFLite Micro"):
@@ -66,11 +61,10 @@ def compile_model(arguments: argparse.Namespace) -> int:
     if arguments.bench:
         with doing(f"counting instructions on {compiled.target.board}"):
             data["bench"] = count_instructions(compiled)
-    if board := board_of(arguments):
-        data["timing"] = timing_of(compiled, board, data.get("bench")).data
+            data["timing"] = compilation.timing(data["bench"])
     if arguments.verify:
         data["verified"] = _climbed(compiled, arguments.verify)
-    more = compare_more(arguments, compiled, ladder.vectors_for(compiled.graph, 2))
+    more = compare_more(arguments, compilation, ladder.vectors_for(compiled.graph, 2))
     data |= more
     files[f"{compiled.name}.html"] = html_report(data, memory_map(compiled.plan))
     files[f"{compiled.name}.json"] = json.dumps(data, indent=1) + "\n"  # the last: it has the hashes of the others
@@ -106,17 +100,16 @@ def _fill_bench(to: argparse.ArgumentParser) -> None:
 
 def bench(arguments: argparse.Namespace) -> int:
     """Counts executed instructions, in all and by layer."""
-    board = board_of(arguments)
-    if arguments.measured and board is None:
+    if arguments.measured and arguments.board is None:
         raise CompileError("--measured", "was measured on a board, and none is named", hint="--board NAME")
     if arguments.keep and not arguments.measured:
         raise CompileError("--keep", "keeps what was fitted to a measurement", hint="--measured LOG")
     log = read_text(arguments.measured) if arguments.measured else ""
-    compiled = compiled_from(arguments)
+    compilation = compiled_from(arguments)
+    compiled, board = compilation.compiled, compilation.board
     with doing(f"running on {compiled.target.board}"):
         result = count_instructions(compiled)
-    if board:
-        result["timing"] = timing_of(compiled, board, result).data
+    result["timing"] = compilation.timing(result)
     if board and log:
         result["measured"], fitted = compare_measured(compiled, board, result, log)
         if arguments.keep:
@@ -124,7 +117,7 @@ def bench(arguments: argparse.Namespace) -> int:
             write_files(arguments.keep.parent, {arguments.keep.name: board_text(fitted.board, origin)})
     if arguments.report:
         sizes = measure_sizes(compiled.files(), compiled.name, compiled.target)
-        data = report_data(compiled, sizes, "ircompile " + shlex.join(arguments.words))
+        data = compilation.report(sizes, "ircompile " + shlex.join(arguments.words))
         page = html_report(data | {"bench": result, "timing": result["timing"]}, memory_map(compiled.plan))
         write_files(arguments.report.parent, {arguments.report.name: page})
     if arguments.json:

@@ -23,11 +23,11 @@ STAGES: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "imported": lambda arguments: print_ir(_imported(arguments)),
     "passes": lambda arguments: changes_by_pass(_imported(arguments)),
     "graph": lambda arguments: print_ir(graph_of(arguments)),
-    "lowered": lambda arguments: print_lowered(compiled_from(arguments).lowered),
-    "plan": lambda arguments: print_plan(plan := compiled_from(arguments).plan) + peak_text(plan),
-    "program": lambda arguments: print_program(compiled_from(arguments).program),
-    "checked": lambda arguments: checked_text(asdict(compiled_from(arguments).checked)) + "\n",
-    "c": lambda arguments: _texts(compiled_from(arguments)),
+    "lowered": lambda arguments: print_lowered(_compiled(arguments).lowered),
+    "plan": lambda arguments: print_plan(plan := _compiled(arguments).plan) + peak_text(plan),
+    "program": lambda arguments: print_program(_compiled(arguments).program),
+    "checked": lambda arguments: checked_text(asdict(_compiled(arguments).checked)) + "\n",
+    "c": lambda arguments: _texts(_compiled(arguments)),
 }
 """The stages in the order in which they run, and how each is printed."""
 
@@ -46,6 +46,10 @@ def changes_by_pass(graph: Graph) -> str:
 def _texts(compiled: Compiled) -> str:
     """The files of C, one after the other, without the blob of weights."""
     return "\n".join(text for text in compiled.files().values() if isinstance(text, str))
+
+
+def _compiled(arguments: argparse.Namespace) -> Compiled:
+    return compiled_from(arguments).compiled
 
 
 def _imported(arguments: argparse.Namespace) -> Graph:

@@ -52,7 +52,7 @@ def _fill(to: argparse.ArgumentParser) -> None:
 
 def explore_model(arguments: argparse.Namespace) -> int:
     """Prints the front of memory and work, and where on it the plans of `--ram auto` and `--ram min` are."""
-    target = target_of(arguments)
+    target, _ = target_of(arguments)
     graph = graph_of(arguments)
     with doing("planning"):
         front = front_of(graph, target, arguments.input)

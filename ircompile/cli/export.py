@@ -2,7 +2,6 @@
 
 import argparse
 import re
-from dataclasses import asdict
 from pathlib import Path
 
 from ircompile.cli.arguments import add_model, add_unverified, folder
@@ -37,7 +36,8 @@ def _url(text: str) -> str:
 
 def export_model(arguments: argparse.Namespace) -> int:
     """Compiles a model and writes the project; project files that are there stay as they are."""
-    compiled, comparison = confirmed_from(arguments)
+    compilation = confirmed_from(arguments)
+    compiled = compilation.compiled
     golden = [read_inputs(compiled.graph, path) for path in arguments.inputs or []]
     with doing(f"writing {arguments.format}"):
         exported = export(compiled, arguments.format, golden, arguments.url or "")
@@ -47,7 +47,7 @@ def export_model(arguments: argparse.Namespace) -> int:
     written = write_files(folder, {name: data for name, data in files.items() if name not in stay})
     for path in written:
         OUT.print(f"wrote  {path}", markup=False)
-    OUT.print(compared_text(asdict(comparison)), markup=False)
+    OUT.print(compared_text(compilation.report()["compared"]), markup=False)
     for name in stay:
         OUT.print(f"kept   {folder / name}  (--force writes it anew)", markup=False)
         if missing := left_out(exported, name, (folder / name).read_text(errors="replace")):

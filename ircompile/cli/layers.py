@@ -2,30 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from ircompile.cli.console import OUT, doing, number, print_table
+from ircompile.compilation import Compilation
 from ircompile.emit.templating import shorten
 from ircompile.ir.bindings import from_graph
-from ircompile.ir.graph import Graph
-from ircompile.ir.tensor import Array
+from ircompile.verification.ladder import Codes
 from ircompile.verification.per_layer import by_kind, isolate
 
 TITLES = ("operator", "our op", "compared", "differing", "of them ties", "largest")
 
 
-def compare(
-    graph: Graph,
-    model: Path,
-    reference: str,
-    vectors: Sequence[Mapping[str, Array]],
-    outputs: Sequence[str] = (),
-) -> dict[str, Any]:
+def compare(compilation: Compilation, reference: str, vectors: Sequence[Codes]) -> dict[str, Any]:
     """The comparison of a model's layers on codes of its inputs: kinds of operators, layers, what has no layer."""
+    graph = compilation.compiled.graph
+    if original := compilation.original:
+        graph, vectors = original[0], original[1](vectors)
+    assert compilation.path
     feeds = [[from_graph(e, graph.tensors[e.tensor], codes[e.tensor]) for e in graph.inputs] for codes in vectors]
     with doing(f"comparing layers with {reference}"):
-        found = isolate(model, graph.numerics, reference, feeds, outputs)
+        found = isolate(compilation.path, graph.numerics, reference, feeds, compilation.options.outputs)
     return {
         "reference": reference,
         "inputs": len(feeds),

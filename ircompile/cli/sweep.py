@@ -144,7 +144,7 @@ def sweep(arguments: argparse.Namespace) -> int:
 
 
 def _question(arguments: argparse.Namespace) -> Question:
-    target = target_of(arguments)  # says at once what is wrong with it
+    target, _ = target_of(arguments)  # says at once what is wrong with it
     if arguments.ms is not None and not arguments.board and arguments.mhz is None:
         raise CompileError("--ms", "needs a clock", hint="--board NAME, or --mhz with --target")
     if arguments.rank != MACS:

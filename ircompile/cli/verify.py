@@ -8,13 +8,12 @@ from ircompile.cli import accuracy, layers
 from ircompile.cli.arguments import add_comparisons, add_model
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import ERR, OUT, doing, number, print_json
-from ircompile.cli.models import compiled_from, original_of
+from ircompile.cli.models import compiled_from
+from ircompile.compilation import Compilation
 from ircompile.emit.templating import shorten
 from ircompile.errors import CompileError
 from ircompile.ir.numerics import PROFILES
-from ircompile.pipeline import Compiled
 from ircompile.verification import ladder
-from ircompile.verification.confirm import against
 from ircompile.verification.inputs import read_calls
 
 HELIUM = (
@@ -45,13 +44,14 @@ def _fill(to: argparse.ArgumentParser) -> None:
 def verify_model(arguments: argparse.Namespace) -> int:
     """Climbs the ladder, and compares what else was asked for; 1 if any of it differs."""
     check_comparisons(arguments)
-    compiled = compiled_from(arguments)
+    compilation = compiled_from(arguments)
+    compiled = compilation.compiled
     vectors = [call for path in arguments.inputs or [] for call in read_calls(compiled.graph, path)]
     vectors += ladder.vectors_for(compiled.graph, arguments.random, arguments.seed) if arguments.random > 0 else []
     if not vectors:
         raise CompileError("--random", "no inputs to verify with", "--inputs FILE, or --random of 1 and more")
-    extra = compare_more(arguments, compiled, vectors, arguments.against)
-    results = [rung_data(rung) for rung in _climbed(arguments, compiled, vectors)]
+    extra = compare_more(arguments, compilation, vectors, arguments.against)
+    results = [rung_data(rung) for rung in _climbed(arguments, compilation, vectors)]
     if compiled.target.features.mve and ("host" in arguments.on or arguments.accuracy):
         ERR.print(HELIUM, markup=False)
     if arguments.json:
@@ -68,17 +68,14 @@ def check_comparisons(arguments: argparse.Namespace) -> None:
 
 
 def compare_more(
-    arguments: argparse.Namespace, compiled: Compiled, vectors: list[ladder.Codes], against: str | None = None
+    arguments: argparse.Namespace, compilation: Compilation, vectors: list[ladder.Codes], against: str | None = None
 ) -> dict[str, Any]:
     """The results of --isolated and --accuracy, where they were asked for, beside a framework."""
     extra: dict[str, Any] = {}
     if arguments.isolated:
-        profile, original = against or compiled.graph.numerics, original_of(arguments)
-        graph = original[0] if original else compiled.graph
-        codes = original[1](vectors) if original else vectors
-        extra["isolated"] = layers.compare(graph, arguments.model, profile, codes, arguments.outputs)
+        extra["isolated"] = layers.compare(compilation, against or compilation.compiled.graph.numerics, vectors)
     if arguments.accuracy:
-        extra["accuracy"] = accuracy.measure(arguments, compiled, against)
+        extra["accuracy"] = accuracy.measure(arguments, compilation, against)
     return extra
 
 
@@ -88,16 +85,16 @@ def unlike(extra: dict[str, Any]) -> bool:
     return any(kind["differing"] > kind["ties"] for kind in kinds) or bool(extra.get("disagreements"))
 
 
-def _climbed(arguments: argparse.Namespace, compiled: Compiled, vectors: list[ladder.Codes]) -> list[ladder.Rung]:
+def _climbed(
+    arguments: argparse.Namespace, compilation: Compilation, vectors: list[ladder.Codes]
+) -> list[ladder.Rung]:
     results = []
     if arguments.against:
         with doing(f"comparing with {arguments.against}"):
-            original = original_of(arguments)
-            rung = against(compiled.graph, arguments.model, arguments.against, vectors, original, arguments.outputs)
-            results.append(rung)
+            results.append(compilation.against(arguments.against, vectors))
     with doing("cutting the network"):
-        inner = ladder.cut_where_wide(compiled)
-    climb = ladder.climb(compiled, arguments.on, vectors, inner)
+        inner = ladder.cut_where_wide(compilation.compiled)
+    climb = ladder.climb(compilation.compiled, arguments.on, vectors, inner)
     for name in arguments.on:
         with doing(f"running on {name}"):
             results.append(next(climb))

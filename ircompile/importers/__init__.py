@@ -55,14 +55,18 @@ def _load(path: Path, numerics: str | None, outputs: Sequence[str]) -> Graph:
         return read_onnx(path, numerics or "ort", outputs=outputs)
     from ircompile.importers.ir import read_ir
 
-    graph = read_ir(path)
+    return cut(read_ir(path), str(path), numerics, outputs)
+
+
+def cut(graph: Graph, where: str, numerics: str | None, outputs: Sequence[str]) -> Graph:
+    """A graph that is there already, its outputs the tensors of these names, if any are named.
+
+    Raises CompileError where it has none of a name, or the rounding of another framework.
+    """
     if numerics not in (None, graph.numerics):
-        raise CompileError(str(path), f"numerics {numerics} for a graph of {graph.numerics}", graph.numerics)
-    return _upto(graph, outputs) if outputs else graph
-
-
-def _upto(graph: Graph, outputs: Sequence[str]) -> Graph:
-    """The graph whose outputs are tensors of its inside; raises CompileError where there is none of a name."""
+        raise CompileError(where, f"numerics {numerics} for a graph of {graph.numerics}", graph.numerics)
+    if not outputs:
+        return graph
     computed = [node.output for node in graph.nodes]
     for name in outputs:
         if name not in computed:

@@ -93,6 +93,20 @@ def load_board(name: str) -> Board:
     raise unknown_name("board", name, known, dict(zip(known, known, strict=True)), "ircompile targets --boards")
 
 
+def core_of(target: str | Target | None, board: str | Board | None) -> tuple[Target, Board | None]:
+    """The core to compile for, and the board if one is given: its core plans for the board's memories.
+
+    Raises CompileError unless just one of the two is given, and for an unknown name.
+    """
+    if (target is None) == (board is None):
+        given = "none is given" if board is None else "both are given"
+        raise CompileError("target, board", given, 'one of them, such as "cortex-m4" or board="nucleo-f446re"')
+    if board is not None:
+        found = board if isinstance(board, Board) else load_board(board)
+        return found.core, found
+    return target if isinstance(target, Target) else load_target(str(target)), None
+
+
 def board_text(board: Board, fitted: str) -> str:
     """A board as a file of one's own; `fitted` says in a comment where its waiting times come from."""
     lines = [f"# {fitted}", f'description = "{board.description}"', f'target = "{board.target.name}"']

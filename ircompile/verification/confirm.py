@@ -21,6 +21,7 @@ from ircompile.ir.bindings import from_graph
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import OPS
 from ircompile.ir.tensor import Array
+from ircompile.options import Options
 from ircompile.pipeline import read
 from ircompile.verification.before_passes import answers_before_passes, guilty_pass
 from ircompile.verification.found import Found, coded
@@ -215,7 +216,7 @@ class Confirmation:
             source, codes = self.original[0], self.original[1](self.vectors)
         if name == self.own:
             return source, self.graph, codes, self.vectors
-        other = read(self.model, name, outputs=self.outputs)
+        other = read(self.model, Options(numerics=name, outputs=self.outputs))
         # a network over one axis may be compiled with height and width changed over: codes stay where they are
         shapes = [other.tensors[n].shape for n in other.input_names]
         renamed = [

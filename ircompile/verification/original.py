@@ -1,6 +1,7 @@
 """The model as in its file, where the compiled graph takes other inputs: pixels, new rows, no states."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ import numpy as np
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array
+from ircompile.options import Options
 from ircompile.passes.fold_pixels import codes_of_pixels
 from ircompile.passes.orientation import upright
-from ircompile.pipeline import Pixels, read
+from ircompile.pipeline import read
 from ircompile.verification.ladder import Codes
 from ircompile.verification.sequences import restart_after
 
@@ -18,24 +20,18 @@ Original = tuple[Graph, Callable[[Sequence[Codes]], list[Codes]]]
 """The graph whose inputs are the file's own, and its codes of the compiled graph's."""
 
 
-def original(
-    path: Path,
-    numerics: str | None = None,
-    pixels: Pixels | None = None,
-    outputs: Sequence[str] = (),
-    stream: int = 0,
-    states: Sequence[tuple[str, str]] = (),
-) -> Original | None:
-    """What a framework runs for a graph that `pipeline.read` made of the same arguments; None if it is the same."""
+def original(path: Path, options: Options) -> Original | None:
+    """What a framework runs for a graph that `pipeline.read` made with these options; None if it is the same."""
+    pixels, stream, states = options.pixels, options.stream, options.state
     if pixels is None and not stream and not states:
         return None
-    graph = read(path, numerics, outputs=outputs)
+    graph = read(path, options.as_in_file)
     graph = upright(graph) if stream else graph
     if states:
-        tied = read(path, numerics, pixels, outputs, stream, states)
+        tied = read(path, options)
         return graph, lambda vectors: fed_back(graph, tied, states, vectors)
-    whole = upright(read(path, numerics, pixels, outputs)) if pixels else graph
-    streamed = read(path, numerics, pixels, outputs, stream) if stream else whole
+    whole = upright(read(path, replace(options, stream=0))) if pixels else graph
+    streamed = read(path, options) if stream else whole
     name = graph.input_names[0]
 
     def own(vectors: Sequence[Codes]) -> list[Codes]:

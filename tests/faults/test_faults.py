@@ -17,6 +17,7 @@ from ircompile.checks import check
 from ircompile.emit.writing import write_files
 from ircompile.errors import CompileError, InternalError
 from ircompile.importers.ir import write_ir
+from ircompile.options import Options
 from ircompile.passes import normalize
 from ircompile.passes.fold_pixels import codes_of_pixels
 from ircompile.pipeline import Compiled, build, read
@@ -104,7 +105,7 @@ def compared(path: Path, pixels: bool = False) -> Comparison:
     if not pixels:
         with Confirmation(graph, path) as confirmation:
             return confirmation.result()
-    folded, name = read(path, pixels=PIXELS), graph.input_names[0]
+    folded, name = read(path, Options(mean=PIXELS[0], std=PIXELS[1])), graph.input_names[0]
 
     def codes(vectors: Sequence[Codes]) -> list[Codes]:
         return [{name: codes_of_pixels(graph, *PIXELS, each[name])} for each in vectors]

@@ -15,6 +15,7 @@ from ircompile.importers import load
 from ircompile.ir import ops
 from ircompile.ir.bindings import from_graph, to_graph
 from ircompile.ir.simulate import run_calls
+from ircompile.options import Options
 from ircompile.pipeline import read
 from ircompile.verification.confirm import Confirmation, against
 
@@ -95,7 +96,7 @@ def test_a_subgraph_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_cut_keeps_what_sets_its_variables(tmp_path: Path) -> None:
     path = counter(tmp_path / "sum.tflite")
-    graph = read(path, outputs=["t2"])
+    graph = read(path, Options(outputs=["t2"]))
     assert graph.states
     assert any(isinstance(node.op, ops.Binary) for node in graph.nodes)
 

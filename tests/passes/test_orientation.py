@@ -17,6 +17,7 @@ from ircompile.importers.ir import write_ir
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
+from ircompile.options import Options
 from ircompile.passes import normalize
 from ircompile.passes.orientation import transposed, upright
 from ircompile.pipeline import read
@@ -132,6 +133,6 @@ def test_a_window_of_one_row_streams(tmp_path: Path) -> None:
     graph = net.graph(net.conv(x, 5, (1, 22), (1, 1), (0, 0, 0, 0)))
     path = tmp_path / "window.ir"
     write_ir(replace(graph, name="window"), path)
-    streamed = read(path, stream=2)
+    streamed = read(path, Options(stream=2))
     assert streamed.fresh(streamed.input_names[0]).shape == (2, 1, 3)
     assert ircompile.compile(path, "host", stream=2, unverified=True).verify(on=["numpy"], random=5).equal

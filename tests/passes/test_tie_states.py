@@ -13,6 +13,7 @@ from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_calls, run_graph
+from ircompile.options import Options
 from ircompile.pipeline import build, read
 from ircompile.plan.simulate import new_arena, run_plan
 from ircompile.target import load_target
@@ -38,7 +39,7 @@ def outputs(path: Path) -> list[str]:
 
 def tied(path: Path) -> tuple[Graph, list[tuple[str, str]]]:
     pairs = [("h", outputs(path)[0])]
-    return read(path, states=pairs), pairs
+    return read(path, Options(state=pairs)), pairs
 
 
 def test_each_call_gets_what_the_one_before_gave(tmp_path: Path) -> None:
@@ -84,10 +85,10 @@ def test_it_is_what_onnx_runtime_gives(tmp_path: Path) -> None:
 def test_refusals(tmp_path: Path, pair: tuple[str, str], scale: float, words: str) -> None:
     path = recurrent(tmp_path, scale)
     with pytest.raises(CompileError, match=words):
-        read(path, states=[(pair[0], pair[1] or outputs(path)[0])])
+        read(path, Options(state=[(pair[0], pair[1] or outputs(path)[0])]))
 
 
 def test_shapes_must_be_equal(tmp_path: Path) -> None:
     path = recurrent(tmp_path)
     with pytest.raises(CompileError, match="equal shapes"):
-        read(path, states=[("h", outputs(path)[1])])
+        read(path, Options(state=[("h", outputs(path)[1])]))
