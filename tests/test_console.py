@@ -47,6 +47,7 @@ def test_a_long_list_of_what_is_supported_stands_by_itself(capsys: pytest.Captur
     assert capsys.readouterr().err == "error: --on: unknown rung (supported: numpy, host)\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("words", [["check", "--all"], ["check", "--json"], ["analyze", "--target", "m4"]])
 def test_a_reader_that_has_ended_is_no_verdict(words: list[str], tmp_path: Path) -> None:
     net = Net((4, 4, 3))

@@ -52,6 +52,7 @@ def test_nothing_is_optimized_of_nibbles(monkeypatch: pytest.MonkeyPatch, tmp_pa
     climb(net.graph(x), tmp_path, rungs=("cortex-m4 -O0",))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("core", ["cortex-m3", "cortex-m4", "cortex-m55"])
 def test_no_kernel_asks_for_the_optimizer(core: str) -> None:
     """What the optimizer is told: what to put in line, and where variables are to be."""

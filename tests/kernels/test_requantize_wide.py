@@ -46,6 +46,7 @@ def accumulators(rng: np.random.Generator, lo: Array, hi: Array) -> Array:
     return np.concatenate([np.clip(inside, lo, hi), lo[np.newaxis], hi[np.newaxis], np.clip(0, lo, hi)[np.newaxis]])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("code", [INT8, INT16], ids=["8", "16"])
 @pytest.mark.parametrize("reach", [0.4, 3.0, 2000.0, 2.0**18], ids=["inside", "saturates", "far", "64 bits"])
 @pytest.mark.parametrize("core", CORES)

@@ -90,6 +90,7 @@ def test_without_an_fpu(tmp_path: Path) -> None:
         assert all(np.array_equal(o, expected[n]) for o, n in zip(outputs, graph.output_names, strict=True))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("core", CORES)
 def test_what_is_written_out(core: str) -> None:
     """Pixels of 8 and 16 channels on every core; of 24 and 32 where the FPU holds their codes."""

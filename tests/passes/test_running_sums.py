@@ -64,6 +64,7 @@ def kinds(graph: Graph) -> set[type[ops.Op]]:
     return {type(node.op) for node in graph.nodes}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CASES)
 def test_every_call_gives_the_mean_of_the_whole_window(name: str) -> None:
     graph, hop = CASES[name]

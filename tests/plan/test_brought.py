@@ -42,6 +42,7 @@ def by_line(names: list[str], passes: dict[str, int], sizes: dict[str, int], cac
     return brought
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cache", [0, 64, 400, 1200, 2000, 8000, 10**6])
 @pytest.mark.parametrize("mode", ["resident", "rows"])
 def test_as_a_cache_does(cache: int, mode: InputMode) -> None:

@@ -44,6 +44,7 @@ def brought(variant: PlanVariant) -> float:
     return sum(weights_brought(plan, order_of_steps(plan), weight_sizes(plan.graph), CACHE).values())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", BOTH)
 def test_each_weight_is_brought_once(mode: InputMode) -> None:
     """Where there is room; in the bytes that the plan has in any case, as many are saved as can be."""
