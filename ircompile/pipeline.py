@@ -102,7 +102,9 @@ def build(
     pointer = POINTER_BYTES if blob else 0  # it stands behind the plan's bytes
 
     graph = normalize(load(model)) if isinstance(model, Path) else model
-    choose = partial(choose_plan, target=target, input_mode=input_mode, ram=ram, memory=memories, reserved=pointer)
+    choose = partial(
+        choose_plan, target=target, input_mode=input_mode, ram=ram, memory=memories, reserved=pointer, prefer=prefer
+    )
     chosen, graph = choose_orientation(graph, choose, input_mode, ram) if either_way else (choose(graph), graph)
     program = pack(chosen.lowered, chosen.plan, target, () if blob else flashes, prefer)
     checked = check(program, graph.pruned)

@@ -32,6 +32,7 @@ from ircompile.checks.vectors import (
     vector_strips,
     wide_channels,
 )
+from ircompile.checks.winograd import read_winograd
 from ircompile.ir.ops import Conv, Depthwise
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Packed
@@ -144,12 +145,17 @@ def _of_nibbles(op: Convolution, site: Site, packed: Packed) -> Layer:
     return replace(layer, bits=layer.bits - FOUR)
 
 
+def _winograd(op: Convolution, site: Site, packed: Packed) -> Layer:
+    return read_winograd(cast(Conv, op), site, packed)
+
+
 READERS: Mapping[str, Callable[[Convolution, Site, Packed], Layer]] = {
     "fully_connected": _dense,
     "pointwise": _dense,
     "stem": _dense,
     "conv": _dense,
     "dense_column": _dense,
+    "winograd": _winograd,
     "depthwise": _simple,
     "depthwise_pairs": _simple,
     "depthwise_column": _column,

@@ -30,7 +30,7 @@ def read_stream(op: Conv, site: Site, packed: Packed) -> Layer:
     form, coding = cast(Form, packed.form), coding_of(packed)
     run, each, passes, together, place = _runs(op, site, packed)
     _check_outside(site, words[:place])
-    order = _steps(run, each, together, site.inputs[0].itemsize)
+    order = steps_of(run, each, together, site.inputs[0].itemsize)
     shared, place = words[place : place + len(form.common)], place + len(form.common)
     found = np.zeros((channels + channels % 2, taps + 1), np.int64)
     start = np.zeros(len(found), np.int64)
@@ -49,7 +49,7 @@ def read_stream(op: Conv, site: Site, packed: Packed) -> Layer:
             if number == 0:
                 start[group] = sums.reshape(-1)
             if number == passes - 1 and tail:
-                fields[group] = _fields(rest.reshape(-1, tail), form).reshape(size * count, fields.shape[1])
+                fields[group] = fields_of(rest.reshape(-1, tail), form).reshape(size * count, fields.shape[1])
             decoded = _decoded(tiles, size, len(order), coding).reshape(size * count, len(order), 2)
             if decoded[:, order < 0].any():
                 raise Misplaced("a weight of no tap is not zero")
@@ -71,7 +71,7 @@ def _numbers(outputs: int, packed: Packed) -> Array:
     return np.concatenate([np.arange(outputs - left), again])
 
 
-def _fields(pairs: Array, form: Form) -> Array:
+def fields_of(pairs: Array, form: Form) -> Array:
     """What two channels' words are: fields of one, then of the other; or multipliers, and offsets as halves."""
     if form.storage == "words":
         return pairs
@@ -106,7 +106,7 @@ def _runs(op: Conv, site: Site, packed: Packed) -> tuple[int, int, int, bool, in
     return taps, 1, 1, False, 0
 
 
-def _steps(run: int, runs: int, together: bool, size: int) -> Array:
+def steps_of(run: int, runs: int, together: bool, size: int) -> Array:
     """The two codes of each step, -1 for none.
 
     SXTB16 takes codes 0 and 2 of four bytes, then 1 and 3; codes of 16 bits are halfwords as they lie.

@@ -31,6 +31,7 @@ MEANINGS = {
     "multiplier_a": "of the first input, fixed-point",
     "multiplier_b": "of the second input, fixed-point",
     "offset": "added to the sum of products",
+    "patch_at": "words of scratch before the patch",
     "pixel_step": "bytes from a pixel to the next",
     "pixels": "of a row",
     "right": "columns of padding behind a row",

@@ -69,6 +69,7 @@ class Kernel:
     frugal    it is one that takes less scratch and more instructions than need be.
     roomy     it is one that takes all the scratch that it can make use of.
     coding    how its weights are to be stored; None leaves it to packing.
+    pixels    how many it takes in one pass over its weights, where that is not what the core's others do.
     """
 
     template: str
@@ -87,12 +88,13 @@ class Kernel:
     frugal: bool = False
     roomy: bool = False
     coding: WeightCoding | None = None
+    pixels: int = 0
 
     def demand(self, layout: Layout) -> Demand:
         """What planning must know, with the output written in `layout`; over an input in the best one only."""
         pointers, wanted = self.call in ("row", "window"), (self.strided, self.whole)
         in_place = self.in_place if layout == self.writes[0] else None
-        return Demand(self.reads, layout, self.scratch, in_place, self.instructions, pointers, *wanted)
+        return Demand(self.reads, layout, self.scratch, in_place, self.instructions, pointers, *wanted, self.pixels)
 
 
 @dataclass(frozen=True)

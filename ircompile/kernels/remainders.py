@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ircompile.kernels.model import Packed
+from ircompile.kernels.weights import WeightCoding
 
 CALLED = ("turn", "one_pixel")
 """What they call for two channels at a time."""
@@ -40,6 +41,8 @@ def _again(packed: Packed) -> bool:
 
 def _in_twos(packed: Packed) -> bool:
     """Whether channels are left over that are computed two at a time."""
+    if packed.key.get("coding") is WeightCoding.WINOGRAD:
+        return False
     return not _parts(packed) or (packed.sizes.get("channels_out", 0) % 4 > 0 and not _again(packed))
 
 

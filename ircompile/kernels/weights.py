@@ -15,6 +15,7 @@ class WeightCoding(Enum):
     INT8    a byte each; in the streams of the DSP kernels two channels' weights are the bytes of a halfword.
     INT16   a halfword each.
     PAIRS   two channels' weights make one halfword, low + 256 * high; see `ircompile.kernels.tiles`.
+    WINOGRAD  three weights of a row of a window make four halfwords; see `ircompile.kernels.winograd`.
     """
 
     INT4 = "int4"
@@ -22,6 +23,7 @@ class WeightCoding(Enum):
     INT16 = "int16"
     PAIRS = "pairs"
     QUADS = "quads"
+    WINOGRAD = "winograd"
 
     @property
     def qtype(self) -> QType:
@@ -52,7 +54,8 @@ class WeightCoding(Enum):
     @property
     def stored(self) -> str:
         """The type of a weight in flash, for reports: "int4", "int8" or "int16"."""
-        return "int4" if self.nibbles else "int16" if self.wide else "int8"
+        halves = self.wide or self is WeightCoding.WINOGRAD
+        return "int4" if self.nibbles else "int16" if halves else "int8"
 
     @property
     def turn_words(self) -> int:
@@ -63,6 +66,8 @@ class WeightCoding(Enum):
         """Bytes of `count` weights, without what a kernel may pad them with."""
         if self.nibbles:
             return (count + 1) // 2
+        if self is WeightCoding.WINOGRAD:
+            return INT16.bytes * count * 4 // 3
         return INT16.bytes * count if self.wide else count
 
 

@@ -26,7 +26,8 @@ class Demand:
     `in_place`. `instructions` estimates the executed instructions of all steps together. With `row_pointers` the
     kernel is handed pointers to rows; else it finds rows itself, and row r must stand in slot r mod slots.
     A `strided` kernel can write pixels any number of bytes apart. A `whole` one reads all rows of its input and
-    writes all rows of its output in a single step.
+    writes all rows of its output in a single step. `pixels` are how many it takes in one pass over its weights; 0:
+    as many as the core's other kernels do.
     """
 
     reads: tuple[Layout, ...]
@@ -37,6 +38,7 @@ class Demand:
     row_pointers: bool = True
     strided: bool = False
     whole: bool = False
+    pixels: int = 0
 
 
 @dataclass(frozen=True)

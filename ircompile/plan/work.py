@@ -105,4 +105,4 @@ def weight_loads(
 
 def weight_passes(plan: Plan | ScheduledGraph, node: Node, pixels: int = 2) -> int:
     """How often one inference loads a node's constants, where a convolution's kernel takes `pixels` at a time."""
-    return node.op.passes(plan.graph.site(node).output, pixels)
+    return node.op.passes(plan.graph.site(node).output, plan.demands[node.name].pixels or pixels)

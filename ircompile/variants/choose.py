@@ -14,6 +14,7 @@ from ircompile.errors import CompileError, TooLarge
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
+from ircompile.kernels.model import Prefer
 from ircompile.passes.compute_twice import compute_twice
 from ircompile.passes.orientation import transposed, upright
 from ircompile.plan import check_input_mode
@@ -39,6 +40,7 @@ from ircompile.variants.estimate.estimate import Planner, find_coarse
 from ircompile.variants.roomy import with_whole_windows
 from ircompile.variants.slow_flash import with_layers_in_turn
 from ircompile.variants.tradeoffs import PlanVariant, default_variant, variants, without_recomputing
+from ircompile.variants.winograd import with_winograd
 
 Ram = Literal["auto", "min"] | int
 
@@ -77,11 +79,13 @@ def choose_plan(
     ram: Ram = "auto",
     memory: Sequence[MemoryRegion] = (),
     reserved: int = 0,
+    prefer: Prefer = "speed",
 ) -> PlanVariant:
     """The plan that is asked for: the default, the least without recomputing, or the fastest within some bytes.
 
     With `memory`, the fastest first, the plan is the first variant that these memories hold, and what is accessed
     most goes to the first memory. `reserved` bytes of the first memory, or of all bytes, are not for the plan.
+    With `prefer` "size" no kernel takes more flash for fewer cycles.
     Raises CompileError if nothing fits, or if the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
@@ -96,7 +100,9 @@ def choose_plan(
             named = min(named, *coarse_variants(graph, target, input_mode), key=lambda variant: variant.ram)
         chosen = room.place(named) or first_within(graph, ordered, target, input_mode, room, remembered)
     chosen = _for_slow_flash(chosen, target, ram, room)
-    return chosen if chosen.memory_map else with_whole_windows(chosen, target)
+    if chosen.memory_map:
+        return chosen
+    return with_whole_windows(with_winograd(chosen, target) if prefer == "speed" else chosen, target)
 
 
 def _for_slow_flash(chosen: PlanVariant, target: Target, ram: Ram, room: Room) -> PlanVariant:

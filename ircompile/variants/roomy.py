@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ircompile.ir import ops
@@ -21,6 +21,11 @@ def with_whole_windows(variant: PlanVariant, target: Target) -> PlanVariant:
     little scratch. Where less than the most is alive, there is room for a whole window.
     """
     found = {node.name: kernel for node in variant.lowered.graph.nodes if (kernel := _roomy(variant, node, target))}
+    return with_kernels(variant, found)
+
+
+def with_kernels(variant: PlanVariant, found: Mapping[str, Kernel]) -> PlanVariant:
+    """The plan with those of these kernels, by node, with which its arena stays as small: all, else one by one."""
     together = _with(variant, found)
     if not found or together.ram <= variant.ram:
         return together
@@ -41,14 +46,14 @@ def _roomy(variant: PlanVariant, node: Node, target: Target) -> Kernel | None:
     return replace(other, reads=kernel.reads, writes=kernel.writes, alike=kernel.alike) if better else None
 
 
-def _with(variant: PlanVariant, kernels: dict[str, Kernel]) -> PlanVariant:
+def _with(variant: PlanVariant, kernels: Mapping[str, Kernel]) -> PlanVariant:
     """The plan with these kernels and the same cuts."""
     if not kernels:
         return variant
     lowered, candidate = variant.lowered, variant.candidate
     demands = dict(lowered.demands)
     for name, kernel in kernels.items():
-        demands[name] = replace(demands[name], scratch=kernel.scratch, instructions=kernel.instructions)
+        demands[name] = kernel.demand(demands[name].writes)
     old = candidate.scheduled
     scheduled = ScheduledGraph(old.graph, demands, old.line_buffers, old.recomputing, old.shortcuts)
     lowered = replace(lowered, kernels={**lowered.kernels, **kernels}, demands=demands)
