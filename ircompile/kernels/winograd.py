@@ -5,9 +5,9 @@ Two neighbouring outputs of a row of three taps g share four products where they
     y0 = m1 + m2 + m0        m0 = (d0 - d2) * 2 g0              m1 = (d1 + d2) * (g0 + g1 + g2)
     y1 = m1 - m2 + m3        m3 = (d1 - d3) * -2 g2             m2 = (d2 - d1) * (g0 - g1 + g2)
 
-y0 and y1 are twice the outputs: doubled weights need no halves. Codes and weights so transformed are int16; sums wrap
-modulo 2^32, so that only the doubled outputs must fit int32. Source: Winograd's minimal filtering as in Lavin and
-Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.
+y0 and y1 are twice the outputs: doubled weights need no halves. Codes and weights so transformed are int16; sums
+wrap modulo 2^32, so that only the doubled outputs must fit int32. Source: Winograd's minimal filtering, as in Lavin
+and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.convolution import SHIFTS
 from ircompile.kernels.model import Context, Kernel, Packed
 from ircompile.kernels.requantize import Recipe, tail_words, with_short_offsets
 from ircompile.kernels.short_words import has_short_words
@@ -25,7 +26,6 @@ from ircompile.kernels.weights import WeightCoding
 from ircompile.qtype import INT8
 from ircompile.target import Features
 
-SHIFTS = (3, 2, 1)  # right shifts of requantization to try first, as all DSP kernels of convolution do
 KERNEL = (3, 3)
 TILES, OUTPUTS = 2, 2  # that are computed together; of a tile
 PIXELS = TILES * OUTPUTS
@@ -54,7 +54,7 @@ def _fits(op: ops.Conv, site: Site) -> bool:
 
 
 def choose_winograd(op: ops.Conv, site: Site) -> Kernel:
-    """The kernel of a layer that it serves. Its scratch: sums that wait, and transformed codes of three products."""
+    """The kernel of a layer that it serves. Its scratch: sums that wait, and the codes of three products."""
     return Kernel(
         "winograd", pack_winograd, "window", ("hwc",), ("hwc", "chw"),
         patch_at(site) + 2 * AT_ONCE * TILES * KERNEL[0] * site.inputs[0].channels,
@@ -64,7 +64,7 @@ def choose_winograd(op: ops.Conv, site: Site) -> Kernel:
 
 
 def patch_at(site: Site) -> int:
-    """Bytes before the patch: eight sums for each four channels but the last, or the codes under a tile at a border.
+    """Bytes before the patch: eight sums for each four channels but the last, or six pixels at a border.
 
     The last four channels' sums lie over the patch's first codes, which have then been read.
     """
@@ -145,14 +145,13 @@ def _layout(recipe: Recipe, channels: int, order: Array) -> str:
     if form.common:
         add(len(form.common), f"{', '.join(form.common)} of all channels")
     if form.tail(FOUR):
-        short = "two multipliers, their offsets as halves, for each two channels"
-        add(fours * form.tail(FOUR), short if form.storage == "short" else f"{', '.join(form.fields)} of each channel")
-    each, early = FOUR * turns, PARTS[:AT_ONCE]
-    add(
-        fours * (FOUR + len(early) * each),
-        f"4 channels at a time: 4 starts of doubled sums + {' + '.join(f'{each} words of {name}' for name in early)}",
-    )
-    add(fours * each, f"4 channels at a time: {each} words of {PARTS[-1]}")
+        halves = "two multipliers, their offsets as halves, of each two channels"
+        each = f"{', '.join(form.fields)} of each channel"
+        add(fours * form.tail(FOUR), halves if form.storage == "short" else each)
+    *early, late = (f"{FOUR * turns} words of {name}" for name in PARTS)
+    told = f"4 channels at a time: 4 starts of doubled sums + {' + '.join(early)}"
+    add(fours * FOUR * (1 + AT_ONCE * turns), told)
+    add(fours * FOUR * turns, f"4 channels at a time: {late}")
     return (
         f"words {'; '.join(parts)}. A word of weights: one channel, halves two codes of a pixel. "
         f"Codes of the turns: {turns_of(order)}."

@@ -26,11 +26,11 @@ def with_whole_windows(variant: PlanVariant, target: Target) -> PlanVariant:
 
 def with_kernels(variant: PlanVariant, found: Mapping[str, Kernel]) -> PlanVariant:
     """The plan with those of these kernels, by node, with which its arena stays as small: all, else one by one."""
-    together = _with(variant, found)
+    together = exchanged(variant, found)
     if not found or together.ram <= variant.ram:
         return together
     for name in _most_work_first(variant.lowered, list(found)):
-        one = _with(variant, {name: found[name]})
+        one = exchanged(variant, {name: found[name]})
         variant = one if one.ram <= variant.ram else variant
     return variant
 
@@ -46,7 +46,7 @@ def _roomy(variant: PlanVariant, node: Node, target: Target) -> Kernel | None:
     return replace(other, reads=kernel.reads, writes=kernel.writes, alike=kernel.alike) if better else None
 
 
-def _with(variant: PlanVariant, kernels: Mapping[str, Kernel]) -> PlanVariant:
+def exchanged(variant: PlanVariant, kernels: Mapping[str, Kernel]) -> PlanVariant:
     """The plan with these kernels and the same cuts."""
     if not kernels:
         return variant

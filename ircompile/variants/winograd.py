@@ -33,7 +33,7 @@ def with_winograd(variant: PlanVariant, target: Target) -> PlanVariant:
 
 
 def _worthy(node: Node, graph: Graph, target: Target) -> Kernel | None:
-    """The kernel of a layer that saves enough cycles for its bytes; None if it does not, or cannot be computed so."""
+    """The kernel of a layer, if that serves it and saves enough cycles for its bytes."""
     op, site = node.op, graph.site(node)
     if not isinstance(op, ops.Conv) or not serves(op, site, target.features):
         return None

@@ -79,6 +79,13 @@ def overlapping() -> Graph:
     return net.graph(net.conv("x", 4, (3, 3)))
 
 
+def filtered() -> Graph:
+    """Windows on a large map, few weights beside many others: they are computed with fewer products."""
+    net = Net((12, 12, 8), 11)
+    x = net.add("mean", ops.Mean(), (net.conv("x", 8, (3, 3)),))
+    return net.graph(net.conv(x, 256))
+
+
 def wide(largest_bias: int = 2**20, channels: int = 5) -> Graph:
     """Codes of 16 bits: windows, their channels one by one, pixels, and a product."""
     net = Net((6, 7, channels), 9, "wide", "int16")
@@ -121,6 +128,7 @@ NETS: Mapping[str, Callable[[], Graph]] = {
     "blocks": blocks, "joined": joined, "dense": dense, "separable": separable, "pooled": pooled,
     "elementwise": elementwise, "moving": moving, "nibbles": nibbles, "excess": excess, "narrow": narrow,
     "overlapping": overlapping, "wide": wide, "long": long, "eights": eights, "remembering": remembering,
+    "filtered": filtered,
 }  # fmt: skip
 
 
