@@ -23,7 +23,7 @@ PRODUCTS, EARLY, FOUR = 4, 3, 4
 
 
 def read_winograd(op: Conv, site: Site, packed: Packed) -> Layer:
-    """Requantization of all channels; four at a time sums and three products' weights; then the fourth's weights."""
+    """Requantization of all channels; sums and three products of four at a time; then the fourth product."""
     outputs, rows, depth = len(filters_of(op, site)), op.window.kernel[0], site.inputs[0].channels
     words = packed.arrays["stream"].astype(np.int64) & LOW_WORD
     form = cast(Form, packed.form)
