@@ -18,11 +18,11 @@ from ircompile.kernels import (
     sixteen_bits,
     transpose_conv,
 )
-from ircompile.kernels.helium_dense import choose_dense
-from ircompile.kernels.helium_depthwise import choose_depthwise_lanes
-from ircompile.kernels.helium_elementwise import choose_add
-from ircompile.kernels.helium_wide import choose_wide_dense
-from ircompile.kernels.helium_wide_channels import choose_wide_channels
+from ircompile.kernels.helium.dense import choose_dense
+from ircompile.kernels.helium.depthwise import choose_depthwise_lanes
+from ircompile.kernels.helium.elementwise import choose_add
+from ircompile.kernels.helium.wide import choose_wide_dense
+from ircompile.kernels.helium.wide_channels import choose_wide_channels
 from ircompile.kernels.model import Choose, Kernel, Request
 from ircompile.kernels.nibbles import layers_of_nibbles, saved_bytes
 from ircompile.kernels.weights import least_coding
@@ -76,6 +76,6 @@ def choose(node: Node, graph: Graph, request: Request) -> Kernel:
 
 
 def families(op: type[ops.Op]) -> list[str]:
-    """The files of this folder that have kernels of an op; tests/kernels has one of the same name for each."""
+    """Modules that have kernels of an op, such as helium_dense; tests/kernels has a file of that name for each."""
     choices = [KERNELS[op], *(table[op] for table in (HELIUM, WIDE_HELIUM) if op in table)]
-    return [choice.__module__.rpartition(".")[2] for choice in choices]
+    return [choice.__module__.removeprefix("ircompile.kernels.").replace(".", "_") for choice in choices]

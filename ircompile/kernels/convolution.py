@@ -8,21 +8,22 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.convolution_geometry import flattened, gather_by, in_passes, single_pixels, sizes_of
 from ircompile.kernels.convolution_plain import pack_conv, packed_codes
-from ircompile.kernels.left_over import in_fours, in_twos
-from ircompile.kernels.long_sums import choose_long
-from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Request, window_suffix
-from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
-from ircompile.kernels.requantize import take, with_short_offsets
-from ircompile.kernels.requantize.negate import negated
-from ircompile.kernels.shared_tiles import shared_of
-from ircompile.kernels.short_words import has_short_words
-from ircompile.kernels.tiles import (
+from ircompile.kernels.dsp.left_over import in_fours, in_twos
+from ircompile.kernels.dsp.shared_tiles import shared_of
+from ircompile.kernels.dsp.tiles import (
     coding_of_nibbles,
     run_order,
     stream_layout,
     stream_of,
     turned_in_pairs,
 )
+from ircompile.kernels.dsp.written_out import is_held, written_out
+from ircompile.kernels.long_sums import choose_long
+from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Request, window_suffix
+from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
+from ircompile.kernels.requantize import take, with_short_offsets
+from ircompile.kernels.requantize.negate import negated
+from ircompile.kernels.short_words import has_short_words
 from ircompile.kernels.weights import WeightCoding, excess_in, least_coding, natural_coding
 from ircompile.kernels.windows import (
     POINT,
@@ -35,7 +36,6 @@ from ircompile.kernels.windows import (
     is_wide,
     order_of,
 )
-from ircompile.kernels.written_out import is_held, written_out
 from ircompile.qtype import INT4
 
 SHIFTS = (3, 2, 1)  # right shifts to try first: nearly every layer takes the first, so that all share code

@@ -7,11 +7,11 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site, integers
 from ircompile.kernels.convolution_geometry import flattened, single_pixels, sizes_of
+from ircompile.kernels.dsp.shared_tiles import Shared
 from ircompile.kernels.model import Context, Packed, requant_words
 from ircompile.kernels.narrow import column_key
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize import beside_start, in_halves, with_starts
-from ircompile.kernels.shared_tiles import Shared
 from ircompile.kernels.weights import excess_in, least_coding, natural_coding
 from ircompile.kernels.windows import (
     is_point,

@@ -19,18 +19,18 @@ from ircompile.kernels.depthwise_layout import (
     strip_bytes,
     suffix_of,
 )
-from ircompile.kernels.depthwise_pairs import choose_pairs, takes_pairs
 from ircompile.kernels.depthwise_plain import (
     pack_plain,
     plain_instructions,
     plain_reads_nibbles,
 )
-from ircompile.kernels.depthwise_rows import Step, assembly_of, best_outputs, block_cost, row_order, row_steps
-from ircompile.kernels.depthwise_short import is_by_rows, is_short, short_words
+from ircompile.kernels.dsp.depthwise_pairs import choose_pairs, takes_pairs
+from ircompile.kernels.dsp.depthwise_rows import Step, assembly_of, best_outputs, block_cost, row_order, row_steps
+from ircompile.kernels.dsp.depthwise_short import is_by_rows, is_short, short_words
+from ircompile.kernels.dsp.narrow_taps import choose_taps, takes_taps
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Choose, Context, Kernel, Packed, Request, requant_words
 from ircompile.kernels.narrow import choose_column, is_narrow_column
-from ircompile.kernels.narrow_taps import choose_taps, takes_taps
 from ircompile.kernels.nibbles import BITS, bytes_of
 from ircompile.kernels.requantize.synthesize import PREFERRED
 from ircompile.kernels.weights import WeightCoding, natural_coding

@@ -11,11 +11,11 @@ class WeightCoding(Enum):
 
     INT4    a nibble each; see `ircompile.kernels.nibbles`. In the streams of the DSP kernels a halfword has those
             of four channels.
-    QUADS   the same halfwords; sums of four channels come out of one; see `ircompile.kernels.tiles`.
+    QUADS   the same halfwords; sums of four channels come out of one; see `ircompile.kernels.dsp.tiles`.
     INT8    a byte each; in the streams of the DSP kernels two channels' weights are the bytes of a halfword.
     INT16   a halfword each.
-    PAIRS   two channels' weights make one halfword, low + 256 * high; see `ircompile.kernels.tiles`.
-    WINOGRAD  three weights of a row of a window make four halfwords; see `ircompile.kernels.winograd`.
+    PAIRS   two channels' weights make one halfword, low + 256 * high; see `ircompile.kernels.dsp.tiles`.
+    WINOGRAD  three weights of a row of a window make four halfwords; see `ircompile.kernels.dsp.winograd`.
     """
 
     INT4 = "int4"

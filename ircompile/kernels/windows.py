@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
-from ircompile.kernels.tiles import pair_order, run_order
+from ircompile.kernels.dsp.tiles import pair_order, run_order
 
 POINT = ops.Window((1, 1))
 STRAIGHT = (4, 8)  # steps that expanding layers have code of their own for, without a loop, with int16 weights

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
+from ircompile.kernels.dsp.winograd import added_bytes, choose_winograd, serves
 from ircompile.kernels.model import Kernel
-from ircompile.kernels.winograd import added_bytes, choose_winograd, serves
 from ircompile.target import Target
 from ircompile.variants.roomy import with_kernels
 from ircompile.variants.tradeoffs import PlanVariant

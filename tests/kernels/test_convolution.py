@@ -16,7 +16,7 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.kernels.convolution import estimate
-from ircompile.kernels.tiles import run_order
+from ircompile.kernels.dsp.tiles import run_order
 from ircompile.kernels.windows import POINT, gather_of
 from ircompile.pipeline import build
 from ircompile.target import load_target

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from ircompile.kernels.depthwise_rows import Step, allocated, row_steps
-from ircompile.kernels.depthwise_short import Term, Word, words_of
+from ircompile.kernels.dsp.depthwise_rows import Step, allocated, row_steps
+from ircompile.kernels.dsp.depthwise_short import Term, Word, words_of
 
 
 def test_row_steps_use_every_tap_once() -> None:

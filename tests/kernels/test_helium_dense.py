@@ -9,7 +9,7 @@ from ladder import climb, join
 from nets import Net
 
 from ircompile.ir.graph import Graph
-from ircompile.kernels import helium_dense
+from ircompile.kernels.helium import dense
 from ircompile.pipeline import build
 from ircompile.target import load_target
 
@@ -54,7 +54,7 @@ def pointwise(depth: int, channels: int, width: int, apart: bool, rounding: str,
 @pytest.mark.parametrize("rounding", ["double", "float32_even"])
 def test_few(rounding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Turns in loops, and, with the other rounding, written out where they can be."""
-    monkeypatch.setattr(helium_dense, "WORTH_UNROLLING", 0 if rounding == "double" else 10**9)
+    monkeypatch.setattr(dense, "WORTH_UNROLLING", 0 if rounding == "double" else 10**9)
     graphs = [pointwise(*size, n % 5 < 3, rounding, n) for n, size in enumerate(FEW)]
     climb(join(graphs), tmp_path, rungs=("cortex-m55", "cortex-m55 -DNET_NO_ASM"))
 
@@ -62,7 +62,7 @@ def test_few(rounding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("rounding", ["double", "single"])
 def test_in_registers(rounding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pixel, or the filters of two channels, in registers."""
-    monkeypatch.setattr(helium_dense, "WORTH_SAVING", 10**9)
+    monkeypatch.setattr(dense, "WORTH_SAVING", 10**9)
     graphs = [pointwise(*size, False, rounding, n) for n, size in enumerate(IN_REGISTERS)]
     graph = join(graphs)
     packed = build(graph, load_target("cortex-m55"), "net").program.packed
@@ -74,6 +74,6 @@ def test_in_registers(rounding: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(("apart", "unrolled"), [(False, False), (False, True), (True, False)])
 @pytest.mark.parametrize("rounding", ["double", "single", "float32_even", "float64_away"])
 def test_all(rounding: str, apart: bool, unrolled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helium_dense, "WORTH_UNROLLING", 0 if unrolled else 10**9)
+    monkeypatch.setattr(dense, "WORTH_UNROLLING", 0 if unrolled else 10**9)
     graphs = [pointwise(*size, apart, rounding, n) for n, size in enumerate(ALL)]
     climb(join(graphs), tmp_path, rungs=("cortex-m55",))

@@ -7,7 +7,7 @@ import pytest
 
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.tensor import Array
-from ircompile.kernels.helium_requant import VectorRecipe, vector_recipe
+from ircompile.kernels.helium.requant import VectorRecipe, vector_recipe
 from ircompile.target import load_target
 
 

@@ -11,7 +11,7 @@ from test_sixteen_bits import Wide
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
-from ircompile.kernels.helium_wide import words_of
+from ircompile.kernels.helium.wide import words_of
 from ircompile.pipeline import build
 from ircompile.qtype import INT16
 from ircompile.target import load_target

@@ -9,7 +9,7 @@ from ladder import climb, join
 from nets import Net
 
 from ircompile.ir.graph import Graph
-from ircompile.kernels import helium_dense
+from ircompile.kernels.helium import dense
 from ircompile.kernels.lower import lower
 from ircompile.target import load_target
 
@@ -33,7 +33,7 @@ def windows(n: int, apart: bool, rounding: str) -> Graph:
 
 
 def test_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helium_dense, "WORTH_UNROLLING", 0)
+    monkeypatch.setattr(dense, "WORTH_UNROLLING", 0)
     graphs = [windows(n, n % 2 == 0, ("double", "float32_even")[n % 3 == 0]) for n in range(9)]
     climb(join(graphs), tmp_path, rungs=("cortex-m55", "cortex-m55 -DNET_NO_ASM"))
 

@@ -16,8 +16,8 @@ from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array, integers
 from ircompile.kernels import nibbles
 from ircompile.kernels.candidates import saved_by_codings
+from ircompile.kernels.dsp.tiles import PLACES, run_order, stream_of
 from ircompile.kernels.requantize import Form, Recipe
-from ircompile.kernels.tiles import PLACES, run_order, stream_of
 from ircompile.kernels.weights import WeightCoding
 from ircompile.pipeline import Compiled, build
 from ircompile.target import load_target

@@ -13,7 +13,8 @@ from nets import Net
 
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
-from ircompile.kernels import windows, written_out
+from ircompile.kernels import windows
+from ircompile.kernels.dsp import written_out
 from ircompile.pipeline import build
 from ircompile.target import load_target
 from ircompile.verification.runners.qemu import run_qemu

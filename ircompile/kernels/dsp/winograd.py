@@ -18,10 +18,10 @@ from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.convolution import SHIFTS
+from ircompile.kernels.dsp.tiles import run_order, turns_of
 from ircompile.kernels.model import Context, Kernel, Packed
 from ircompile.kernels.requantize import Recipe, tail_words, with_short_offsets
 from ircompile.kernels.short_words import has_short_words
-from ircompile.kernels.tiles import run_order, turns_of
 from ircompile.kernels.weights import WeightCoding
 from ircompile.qtype import INT8
 from ircompile.target import Features

@@ -11,9 +11,9 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.helium_blocks import Block
-from ircompile.kernels.helium_requant import always_vectors, recipe_of
-from ircompile.kernels.helium_taps import adds_in_halves, choose_lanes, is_direct, lanes_instructions
+from ircompile.kernels.helium.blocks import Block
+from ircompile.kernels.helium.requant import always_vectors, recipe_of
+from ircompile.kernels.helium.taps import adds_in_halves, choose_lanes, is_direct, lanes_instructions
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.requantize import word_and_half
 from ircompile.qtype import INT8

@@ -7,8 +7,8 @@ from dataclasses import replace
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array, Site
+from ircompile.kernels.dsp.shared_tiles import SHORT
 from ircompile.kernels.model import Context, Packed
-from ircompile.kernels.shared_tiles import SHORT
 from ircompile.kernels.weights import WeightCoding
 from ircompile.kernels.windows import POINT, gather_of, is_large, is_straight, order_of
 from ircompile.target import Target

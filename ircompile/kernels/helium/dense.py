@@ -6,13 +6,13 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
-from ircompile.kernels.helium_blocks import IN_REACH
-from ircompile.kernels.helium_narrow import choose_rows, reads_rows
-from ircompile.kernels.helium_overlap import choose_overlap, overlaps
-from ircompile.kernels.helium_pixel import FOUR, can_hold, group_lines, group_of, pixel_instructions, spare
-from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
-from ircompile.kernels.helium_resident import can_loop, loop_of, own_words, row_instructions
-from ircompile.kernels.helium_tile import UNROLLED, Of, can_unroll, tile_of
+from ircompile.kernels.helium.blocks import IN_REACH
+from ircompile.kernels.helium.narrow import choose_rows, reads_rows
+from ircompile.kernels.helium.overlap import choose_overlap, overlaps
+from ircompile.kernels.helium.pixel import FOUR, can_hold, group_lines, group_of, pixel_instructions, spare
+from ircompile.kernels.helium.requant import VectorRecipe, recipe_of
+from ircompile.kernels.helium.resident import can_loop, loop_of, own_words, row_instructions
+from ircompile.kernels.helium.tile import UNROLLED, Of, can_unroll, tile_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.requantize.form import Lanes
 from ircompile.kernels.weights import WeightCoding, natural_coding

@@ -6,7 +6,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.helium_requant import VectorRecipe, recipe_of
+from ircompile.kernels.helium.requant import VectorRecipe, recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed, window_suffix
 from ircompile.kernels.requantize.form import Lanes
 from ircompile.kernels.requantize.twice import twice_recipe

@@ -8,8 +8,8 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
-from ircompile.kernels.helium_taps import first_channels
-from ircompile.kernels.helium_wide import SUPPORT, choose_wide_depthwise, lanes_of, words_of
+from ircompile.kernels.helium.taps import first_channels
+from ircompile.kernels.helium.wide import SUPPORT, choose_wide_depthwise, lanes_of, words_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.qtype import INT8
 

@@ -11,8 +11,8 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.helium_dense import POINTWISE, WORTH_SAVING, best_tile, interleaved
-from ircompile.kernels.helium_wide_resident import row_instructions, together, turn_of
+from ircompile.kernels.helium.dense import POINTWISE, WORTH_SAVING, best_tile, interleaved
+from ircompile.kernels.helium.wide_resident import row_instructions, together, turn_of
 from ircompile.kernels.model import Call, Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.requantize.wide import fixed_point
 from ircompile.qtype import INT8, INT16

@@ -12,7 +12,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
-from ircompile.kernels.helium_requant import recipe_of
+from ircompile.kernels.helium.requant import recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed, window_suffix
 
 VECTOR = 16
