@@ -138,7 +138,7 @@ def analyze_model(arguments: argparse.Namespace) -> int:
     target, board = target_of(arguments)
     with doing(f"analyzing {arguments.model.name}"):
         graph = read(arguments.model, options_of(arguments, ram="auto"))
-        timed = (lambda plan: time_of(plan, board).data) if board else None
+        timed = (lambda plan: time_of(plan.scheduled, board, order=plan.times.order()).data) if board else None
         found = analyze_graph(graph, target, arguments.input, arguments.ram, memory=arguments.memory, timed=timed)
     if arguments.json:
         print_json(analysis_data(found))
@@ -171,6 +171,7 @@ def _print_analysis(found: Analysis, model: str, whole: int) -> None:
         ("model", f"{model}, {found.layers} layers, {number(found.macs)} MACs"),
         ("target", f"{found.target}, input {found.input_mode}"),
         ("arena", f"about {number(found.arena)} bytes{BASIS[found.basis]}; compiling may find less"),
+        *in_turn_rows(found),
         *(("", f"{number(size)} bytes in {name}") for name, size in found.regions),
         ("bound", f"{number(found.lower_bound)} bytes: {MEANING}; --ram min splits some"),
         ("flash", f"about {number(found.constants)} bytes of constants; code comes on top"),
@@ -191,6 +192,13 @@ def _print_analysis(found: Analysis, model: str, whole: int) -> None:
         OUT.print(f"{'option':<9} {option.how}\n{'':<9} {figures}{', ' if fits else ''}{fits}", markup=False)
     for notice in found.notices:
         OUT.print(f"notice    {notice}", markup=False)
+
+
+def in_turn_rows(found: Analysis) -> list[tuple[str, str]]:
+    """The bytes that compiling takes where weights in slow flash make more of them worth while."""
+    if found.in_turn <= found.arena:
+        return []
+    return [("", f"about {number(found.in_turn)} so as to wait less for weights in slow flash; --ram does without")]
 
 
 def _verdict(found: Analysis) -> str:

@@ -20,6 +20,7 @@ def print_summary(data: dict[str, Any]) -> None:
         ("model", f"{data['model']['source']}, {layer_count(data['layers'])}, {number(data['macs'])} MACs"),
         ("target", data["target"]),
         ("arena", f"{number(arena['bytes'])} bytes, everything in it, {kind}"),
+        *in_turn_rows(arena),
         *memory_rows(arena["regions"]),
         *state_rows(arena["state"]),
         *timing_rows(data["timing"]),
@@ -44,6 +45,15 @@ def reads_text(loaded: int, timing: dict[str, Any] | None) -> str:
         return f"about {number(loaded)} bytes of weights per inference, from flash"
     brought = number(timing["weight_bytes_brought"])
     return f"about {brought} bytes of weights per inference, from flash; {number(loaded)} with those from its cache"
+
+
+def in_turn_rows(arena: dict[str, Any]) -> list[tuple[str, str]]:
+    """The bytes that weights in slow flash make worth while."""
+    if not arena["in_turn"]:
+        return []
+    without = arena["bytes"] - arena["in_turn"]
+    more = f"{number(arena['in_turn'])} of them so as to wait less for weights in slow flash"
+    return [("", f"{more}; --ram {without} does without")]
 
 
 def push_rows(push: dict[str, int] | None) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 import argparse
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,6 +29,13 @@ WIDTHS = (0.25, 0.35, 0.5, 0.75, 1.0)
 SIZES = (96, 128, 160, 192, 224)
 TOP = 20
 """Candidates that are listed."""
+HEADS = {
+    "arena": "arena bytes",
+    "in_turn": "for slow flash",
+    "lower_bound": "bound",
+    "macs": "MACs",
+    "constants": "constants",
+}
 
 
 def _fill(to: argparse.ArgumentParser) -> None:
@@ -207,9 +214,11 @@ def _progress(total: int, done: int) -> Iterator[Callable[[int], None]]:
 
 def _print(results: list[dict[str, Any]], best: list[dict[str, Any]], top: int, question: Question) -> None:
     timed = any(result.get("milliseconds") for result in results)
-    heads = ("model", "arena bytes", "bound", "MACs", "constants", *(("ms", "band") if timed else ()))
+    turns = any(result["in_turn"] != result["arena"] for result in results if "in_turn" in result)
+    keys = ("arena", *(("in_turn",) if turns else ()), "lower_bound", "macs", "constants")
+    heads = ("model", *(HEADS[key] for key in keys), *(("ms", "band") if timed else ()))
     own = () if question.proxy == MACS else ("proxy",)
-    rows = [_row(each, timed, bool(own), each in best) for each in ranked(results)[:top]]
+    rows = [_row(each, keys, timed, bool(own), each in best) for each in ranked(results)[:top]]
     print_table((*heads, *own, "front", "verdict"), rows, numeric=tuple(range(1, len(heads) + len(own))))
     if len(results) > top:
         fitting = sum(bool(result.get("fits")) for result in results)
@@ -218,11 +227,11 @@ def _print(results: list[dict[str, Any]], best: list[dict[str, Any]], top: int, 
         OUT.print(text + f"the front has {number(len(best))}; ranked by {question.proxy}", markup=False)
 
 
-def _row(found: dict[str, Any], timed: bool, own: bool, best: bool) -> tuple[str, ...]:
+def _row(found: dict[str, Any], keys: Sequence[str], timed: bool, own: bool, best: bool) -> tuple[str, ...]:
     if "error" in found:
-        blank = ("-",) * (4 + 2 * timed + own + 1)
+        blank = ("-",) * (len(keys) + 2 * timed + own + 1)
         return (found["model"], *blank, found["error"].splitlines()[0].partition(" (supported: ")[0])
-    figures = [number(found[key]) for key in ("arena", "lower_bound", "macs", "constants")]
+    figures = [number(found[key]) for key in keys]
     if timed:
         figures += [f"{found['milliseconds']:.3g}", f"+-{100 * found['band']:.0f} %"]
     if own:

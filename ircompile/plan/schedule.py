@@ -77,6 +77,13 @@ class StepTimes(NamedTuple):
     times: dict[int, Array]
     end: int
 
+    def order(self) -> list[int]:
+        """The stage of each step, in the order of time."""
+        order = np.full(self.end, -1, np.int64)
+        for stage, at in self.times.items():
+            order[at] = stage
+        return order[order >= 0].tolist()
+
     def stage_at(self, time: int) -> int:
         """The stage that takes a step at this time, or at the last one; 0 if an input row arrives."""
         time = min(time, self.end - 1)

@@ -45,6 +45,7 @@ def report_data(compiled: Compiled, sizes: Sizes | None = None, command: str = "
                 {"name": region.name, "offset": place.offset, "bytes": region.bytes}
                 for region, place in zip(api.regions, plan.regions, strict=True)
             ],
+            "in_turn": compiled.in_turn,
             "state": plan.state_bytes,
             "peak_live": plan.peak_live,
             "lost": plan.lost,

@@ -83,9 +83,10 @@ def _answer(question: Question, candidate: Candidate) -> dict[str, Any]:
         return bool(limits.milliseconds and board and time_of(plan, board).milliseconds > limits.milliseconds)
 
     found = screen(normal, core, question.input_mode, limits.ram, hopeless=hopeless)
-    timing = time_of(found.scheduled, board) if board else None
+    timing = time_of(found.scheduled, board, order=found.order) if board else None
     return {
         "arena": found.arena,
+        "in_turn": found.in_turn,
         "basis": found.basis,
         "lower_bound": found.lower_bound,
         "macs": macs(found.scheduled),

@@ -1,6 +1,6 @@
 """The time of a compiled network on a board, layer by layer: from counted instructions, or from the plan alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,14 +65,15 @@ class Timing:
 
 def time_of(
     plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int] | None = None,
-    executed: Executed | None = None,
+    executed: Executed | None = None, order: Sequence[int] | None = None,
 ) -> Timing:  # fmt: skip
     """The time of one inference on a board.
 
     `stored` are the bytes that a node's weights take as its kernel stores them (default: as the graph has them);
-    `executed` what was counted, layer by layer.
+    `executed` what was counted, layer by layer. `order` is the stage of each step where there is no plan yet;
+    without it, layers wait for their weights as little as any plan makes them.
     """
-    works = layer_works(plan, board, stored, executed)
+    works = layer_works(plan, board, stored, executed, order)
     layers = {name: cycles_of(work, board) for name, work in works.items()}
     brought = sum(
         waits_of(work, board).lines[memory.name] * memory.line for work in works.values() for memory in board.flash
@@ -82,11 +83,12 @@ def time_of(
 
 
 def layer_works(
-    plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int] | None, executed: Executed | None
-) -> dict[str, Work]:
+    plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int] | None, executed: Executed | None,
+    order: Sequence[int] | None = None,
+) -> dict[str, Work]:  # fmt: skip
     """What every layer executes, loads and moves, by its name."""
     homes = _flash_of(plan, board, stored or {})
-    loads = _loads(plan, board, stored, homes)
+    brought = _brought(plan, board, stored, homes, order_of_steps(plan) if isinstance(plan, Plan) else order)
     each = cycles_an_instruction(board.target.name)
     planned = {stage.node.name: stage_instructions(plan, stage) for stage in plan.stages}
     found: Executed = executed or {name: (work, work * each) for name, work in planned.items()}
@@ -94,25 +96,30 @@ def layer_works(
     works = {}
     for name, (instructions, cycles) in found.items():
         constants = {}
-        if name in loads:
-            home, size = homes[name]
-            constants = {home: (loads[name] if isinstance(plan, Plan) else size, loads[name])}
+        if name in brought:
+            constants = {homes[name][0]: (brought[name], brought[name])}
         works[name] = Work(instructions, cycles, constants, moved.get(name, {}))
     return works
 
 
-def _loads(
+def _brought(
     plan: Plan | ScheduledGraph, board: Board, stored: Mapping[str, int] | None,
-    homes: Mapping[str, tuple[str, int]],
+    homes: Mapping[str, tuple[str, int]], order: Sequence[int] | None,
 ) -> dict[str, float]:  # fmt: skip
-    """Bytes of weights that each layer of a plan brings into the cache; of a graph without a plan, all it loads."""
-    pixels = pixels_at_once(board.target.features)
-    if not isinstance(plan, Plan):
-        return weight_loads(plan, stored, pixels)
-    brought, order = dict[str, float](), order_of_steps(plan)
+    """Bytes of weights that each layer brings into the cache.
+
+    Without an order each layer is alone. If its weights have no room in the cache it brings them at each pass, but
+    once where plans are made for slow flash.
+    """
+    pixels, brought = pixels_at_once(board.target.features), dict[str, float]()
+    loads = weight_loads(plan, stored, pixels)
     for memory in board.flash:
         sizes = {name: size for name, (home, size) in homes.items() if home == memory.name}
-        brought |= weights_brought(plan, order, sizes, memory.cache, pixels)
+        if order is not None:
+            brought |= weights_brought(plan, order, sizes, memory.cache, pixels)
+            continue
+        in_turn = board.core.slow_flash and memory == board.flash[0]
+        brought |= {name: size if in_turn or size <= memory.cache else loads[name] for name, size in sizes.items()}
     return brought
 
 

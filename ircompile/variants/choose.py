@@ -26,9 +26,7 @@ from ircompile.plan.partition import partition
 from ircompile.plan.peak_bound import bound_beside
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.settings import (
-    IN_TURN_SHARE,
     MOST_WORK,
-    NEAR_LEAST,
     ORDER_EFFORT,
     PARTITION_EFFORT,
     WORTH_COMPUTING_TWICE,
@@ -38,7 +36,7 @@ from ircompile.plan.stages import line_buffers_everywhere
 from ircompile.target import MemoryRegion, Target
 from ircompile.variants.estimate.estimate import Planner, find_coarse
 from ircompile.variants.roomy import with_whole_windows
-from ircompile.variants.slow_flash import with_layers_in_turn
+from ircompile.variants.slow_flash import room_in_turn, with_layers_in_turn
 from ircompile.variants.tradeoffs import PlanVariant, default_variant, variants, without_recomputing
 from ircompile.variants.winograd import with_winograd
 
@@ -100,21 +98,21 @@ def choose_plan(
             named = min(named, *coarse_variants(graph, target, input_mode), key=lambda variant: variant.ram)
         chosen = room.place(named) or first_within(graph, ordered, target, input_mode, room, remembered)
     chosen = _for_slow_flash(chosen, target, ram, room)
-    if chosen.memory_map:
-        return chosen
-    return with_whole_windows(with_winograd(chosen, target) if prefer == "speed" else chosen, target)
+    if chosen.memory_map and any(region.bytes for region in chosen.memory_map.regions[1:]):
+        return chosen  # all of it is not in one memory
+    quicker = replace(chosen, memory_map=None)
+    quicker = with_whole_windows(with_winograd(quicker, target) if prefer == "speed" else quicker, target)
+    return room.place(quicker) or chosen
 
 
 def _for_slow_flash(chosen: PlanVariant, target: Target, ram: Ram, room: Room) -> PlanVariant:
     """The plan with layers in turn where that pays: in the bytes that were named, or in few more than without."""
-    most: float = chosen.ram
-    if isinstance(ram, int):
-        most = max(most, room.most - room.reserved)
-    elif ram == "auto":
-        first = room.memory[0].bytes if room.memory else 0
-        most = max(NEAR_LEAST * most, IN_TURN_SHARE * first - room.reserved)
+    asked = ram - room.reserved if isinstance(ram, int) else ram
+    most = room_in_turn(chosen.ram, asked, room.memory[0].bytes - room.reserved if room.memory else 0)
     in_turn = with_layers_in_turn(chosen, target, most)
-    return chosen if in_turn is chosen else room.place(in_turn) or chosen
+    if in_turn is chosen or (placed := room.place(in_turn)) is None:
+        return chosen
+    return replace(placed, in_turn=max(in_turn.ram - chosen.ram, 0))
 
 
 def small_variant(

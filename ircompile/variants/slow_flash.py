@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
+from typing import Literal
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.passes.split_channels import base_name, split_channels, split_outputs, splittable
-from ircompile.plan.brought import weights_brought
+from ircompile.plan.brought import WeightReads
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.schedule import Segment
 from ircompile.plan.scheduled_graph import ScheduledGraph
@@ -25,8 +27,10 @@ from ircompile.plan.settings import (
     CACHE_SHARE,
     CHANNEL_BYTES,
     CYCLES_AN_INSTRUCTION,
+    IN_TURN_SHARE,
     LIMIT_STEP,
     LONGEST_PIECE,
+    NEAR_LEAST,
     WORTH_BYTES,
 )
 from ircompile.plan.stages import line_buffers_everywhere
@@ -49,16 +53,29 @@ def with_layers_in_turn(variant: PlanVariant, target: Target, most: float) -> Pl
     pixels = pixels_at_once(target.features)
     forms = [_Form(form, cache, pixels) for form in (variant, _in_parts(variant, target, cache))]
     best, least = variant, forms[0].cycles(variant.candidate.segments, slow)
-    for limit in _limits(variant.ram, most):
-        for form in forms:
-            segments = form.cut(limit)
-            cycles = form.cycles(segments, slow)
-            if cycles > WORTH_BYTES * least:
-                continue
-            candidate = replace(form.variant.candidate, segments=segments)
-            if candidate.size <= most:
-                best, least = replace(form.variant, candidate=candidate, memory_map=None), cycles
+    seen = {(0, variant.candidate.segments)}
+    for limit, rings, number in product(_limits(variant.ram, most), (False, True), range(len(forms))):
+        form = forms[number]
+        segments = form.cut(limit, rings)
+        cycles = form.cycles(segments, slow)
+        worth = cycles <= WORTH_BYTES * least
+        if (number, segments) in seen or not (worth or (cycles <= least and best is not variant)):
+            continue
+        seen.add((number, segments))
+        candidate = replace(form.variant.candidate, segments=segments)
+        if candidate.size <= (most if worth else best.ram - 1):
+            best, least = replace(form.variant, candidate=candidate, memory_map=None), cycles
     return best
+
+
+def room_in_turn(own: int, ram: int | Literal["auto", "min"], first: int) -> float:
+    """The most bytes that a plan of `own` bytes may take for this, if `ram` is asked for.
+
+    `first` are the bytes of the first memory.
+    """
+    if isinstance(ram, int):
+        return max(own, ram)
+    return own if ram == "min" else max(NEAR_LEAST * own, IN_TURN_SHARE * first)
 
 
 def _limits(ram: int, most: float) -> list[float]:
@@ -105,22 +122,25 @@ class _Form:
     """A form of the graph with its plan, whose segments are cut further; each piece is looked at once."""
 
     def __init__(self, variant: PlanVariant, cache: int, pixels: int) -> None:
-        self.variant, self.cache, self.pixels = variant, cache, pixels
+        self.variant, self.cache = variant, cache
         self._candidate = variant.candidate
         self._costs = SegmentCosts(self._candidate.scheduled, self._candidate.rows_input)
-        self._sizes = weight_sizes(variant.lowered.graph)
+        self._weights = WeightReads(self._candidate.scheduled, weight_sizes(variant.lowered.graph), pixels)
         self._brought: dict[tuple[Segment, int], float] = {}
 
-    def cut(self, most: float) -> tuple[Segment, ...]:
-        """The segments in the pieces that bring the fewest bytes, each of which seems to fit `most`."""
-        return tuple(piece for whole in self._candidate.segments for piece in self._best_pieces(whole, most))
+    def cut(self, most: float, rings: bool) -> tuple[Segment, ...]:
+        """The segments in the pieces that bring the fewest bytes, each of which seems to fit `most`.
+
+        That is told by the bytes of rows, which placing may not reach, or by those of `rings`, which it may beat.
+        """
+        return tuple(piece for whole in self._candidate.segments for piece in self._best_pieces(whole, most, rings))
 
     def cycles(self, segments: Sequence[Segment], slow: SlowFlash) -> float:
         """Estimated cycles with these cuts: what is computed, and what is waited for weights."""
         brought = sum(self._brought_by(segment, slow.cache) for segment in segments)
         return CYCLES_AN_INSTRUCTION * self.variant.work + slow.cycles_a_byte * brought
 
-    def _best_pieces(self, whole: Segment, most: float) -> list[Segment]:
+    def _best_pieces(self, whole: Segment, most: float, rings: bool) -> list[Segment]:
         """The pieces of a segment that bring the fewest bytes in all; of equal ones the fewest pieces.
 
         A dynamic program over the places of the cuts. The segment stays whole where no pieces fit.
@@ -131,27 +151,24 @@ class _Form:
             options = [
                 (best[begin][0] + self._brought_by((begin, end), self.cache), [*best[begin][1], (begin, end)])
                 for begin in range(max(first, end - LONGEST_PIECE), end)
-                if begin in best and self._fits((begin, end), most)
+                if begin in best and self._fits((begin, end), most, rings)
             ]
             if options:
                 best[end] = min(options, key=lambda option: (option[0], len(option[1])))
         return best[stop][1] if stop in best else [whole]
 
-    def _fits(self, piece: Segment, most: float) -> bool:
+    def _fits(self, piece: Segment, most: float, rings: bool) -> bool:
         """Whether a piece seems to fit; it is fired only if the least that it can need does."""
         if self._candidate.arena_bytes(int(self._costs.lower_bounds[piece])) > most:
             return False
-        return self._candidate.arena_bytes(self._costs.rings(piece)) <= most
+        peaks = self._costs.peaks(piece)
+        return self._candidate.arena_bytes(peaks.rings if rings else peaks.live) <= most
 
     def _brought_by(self, segment: Segment, cache: int) -> float:
         """Bytes of weights that a segment brings into a cache of so many bytes, which is empty at its begin."""
         if (segment, cache) not in self._brought:
-            scheduled = self._candidate.scheduled
-            times = scheduled.segment_times(*segment, self._candidate.rows_input).times
-            steps = sorted((at, stage) for stage, found in times.items() if stage >= 0 for at in found.tolist())
-            order = (stage for _, stage in steps)
-            brought = weights_brought(scheduled, order, self._sizes, cache, self.pixels)
-            self._brought[segment, cache] = sum(brought.values())
+            times = self._candidate.scheduled.segment_times(*segment, self._candidate.rows_input)
+            self._brought[segment, cache] = sum(self._weights.brought(times.order(), cache).values())
         return self._brought[segment, cache]
 
 

@@ -47,7 +47,7 @@ class PlanVariant:
 
     `frugal` kernels take less scratch. The depthwise convolutions named in `parts` are computed in so many parts of
     their channels. The producers of those named in `recomputing` are recomputed for every window, in so many of
-    these parts; the others keep their rows.
+    these parts; the others keep their rows. `in_turn` are the bytes that it takes more so that layers take turns.
     """
 
     lowered: Lowered
@@ -56,6 +56,7 @@ class PlanVariant:
     parts: Mapping[str, int] = field(default_factory=dict)
     recomputing: Mapping[str, int] = field(default_factory=dict)
     memory_map: MemoryMap | None = None
+    in_turn: int = 0
 
     @cached_property
     def plan(self) -> Plan:

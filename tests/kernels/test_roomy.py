@@ -12,7 +12,7 @@ from nets import Net
 from ircompile.ir.graph import Graph, Node
 from ircompile.kernels.model import Kernel
 from ircompile.pipeline import build
-from ircompile.target import Target, load_target
+from ircompile.target import MemoryRegion, Target, load_target
 from ircompile.variants import choose, roomy
 from ircompile.variants.tradeoffs import PlanVariant
 
@@ -50,3 +50,19 @@ def test_room_for_some(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose, "with_whole_windows", roomy.with_whole_windows)
     kernels = build(tapering(), load_target("cortex-m4"), "net").lowered.kernels
     assert {name for name, kernel in kernels.items() if kernel.roomy} == {"conv2"}
+
+
+def test_in_the_memories_of_a_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As without a board where one memory holds it all; where it is divided, its kernels stay."""
+    monkeypatch.setattr(choose, "with_whole_windows", roomy.with_whole_windows)
+    graph, core = tapering(), load_target("cortex-m4")
+    alone = build(graph, core, "net")
+    size = alone.plan.arena_bytes
+    slow = MemoryRegion("slow", 2 * size)
+    one = build(graph, core, "net", memory=[MemoryRegion("sram", size)])
+    both = build(graph, core, "net", memory=[MemoryRegion("fast", size), slow])
+    divided = build(graph, core, "net", memory=[MemoryRegion("fast", size // 2), slow])
+    assert any(kernel.roomy for kernel in alone.lowered.kernels.values())
+    assert one.lowered.kernels == both.lowered.kernels == alone.lowered.kernels
+    assert one.plan.arena_bytes == both.plan.arena_bytes == size
+    assert not any(kernel.roomy for kernel in divided.lowered.kernels.values())

@@ -11,14 +11,14 @@ from ircompile.ir.graph import Graph
 from ircompile.kernels.candidates import saved_by_codings
 from ircompile.passes.orientation import upright
 from ircompile.plan import check_input_mode
+from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.peak_bound import bound_beside
-from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.work import instructions
 from ircompile.target import MemoryRegion, Target, distinct
 from ircompile.variants.estimate.advice import Option, only_if_sure, options
-from ircompile.variants.estimate.estimate import budget_of, estimate_forms, shares
+from ircompile.variants.estimate.estimate import budget_of, estimate_forms, in_turn, shares
 
-Timed = Callable[[ScheduledGraph], dict[str, Any]]
+Timed = Callable[[CandidatePlan], dict[str, Any]]
 Verdict = Literal["fits", "fits with changes", "may fit", "does not fit", "not asked"]
 
 
@@ -28,11 +28,13 @@ class Analysis:
 
     `arena` is what a plan takes that was found in a moment: with `basis` "planned" every byte has its place, so
     compiling needs no more than about that, and often less; with "estimated" its live bytes were counted.
+    `in_turn` is what it takes where compiling waits less for weights in slow flash, which fewer bytes (`--ram`) do
+    without; elsewhere it is `arena`.
     `lower_bound`: no plan of these layers that computes each row once needs less. `peak_layer` is where most
     bytes are alive, `held` what they are. `constants` are weights, biases and what requantizes, about. `ram` is the
     budget asked about, `options` what needs less; for None nothing was asked and the verdict is "not asked".
     `regions` are bytes in each of several memories, where these hold the plan. `instructions` are the plan's own
-    estimate of one inference, `timing` what a board makes of it, where one was asked about.
+    estimate of one inference, `timing` what a board makes of it, with layers in turn, where one was asked about.
     """
 
     model: str
@@ -51,6 +53,7 @@ class Analysis:
     verdict: Verdict
     options: tuple[Option, ...]
     notices: tuple[str, ...]
+    in_turn: int = 0
     regions: tuple[tuple[str, int], ...] = ()
     instructions: int = 0
     timing: dict[str, Any] | None = None
@@ -80,6 +83,7 @@ def analyze_graph(
     check_input_mode(graph, input_mode)
     found = estimate_forms(graph, target, input_mode == "rows")
     memory = distinct(memory or target.memory)
+    turns = in_turn(found, target, ram, memory)
     ram = budget_of(ram, memory)
     regions = shares(found, memory)
     fits = ram is not None and found.surely <= ram and (bool(regions) or len(memory) < 2)
@@ -102,9 +106,10 @@ def analyze_graph(
         verdict=_verdict(ram, fits, found.bound, others),
         options=others,
         notices=graph.notices,
+        in_turn=found.bytes if turns is found.candidate else turns.size,
         regions=regions,
         instructions=instructions(found.candidate.scheduled),
-        timing=timed(found.candidate.scheduled) if timed else None,
+        timing=timed(turns) if timed else None,
     )
 
 

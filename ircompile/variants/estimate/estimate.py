@@ -27,6 +27,8 @@ from ircompile.plan.settings import (
 from ircompile.plan.stages import line_buffers_everywhere, recomputable_producers
 from ircompile.plan.work import macs
 from ircompile.target import MemoryRegion, Target
+from ircompile.variants.slow_flash import room_in_turn, with_layers_in_turn
+from ircompile.variants.tradeoffs import PlanVariant
 
 
 class Planner:
@@ -168,6 +170,16 @@ def recomputing(start: Estimate, ram: int | None, most: int) -> Estimate:
         if now.bytes < best.bytes:
             best = now
     return best
+
+
+def in_turn(found: Estimate, target: Target, ram: int | None, memory: Sequence[MemoryRegion]) -> CandidatePlan:
+    """The candidate that compiling makes of it where weights lie in slow flash; its own where that gains nothing.
+
+    `ram` are the bytes that are asked for, None for the default plan.
+    """
+    variant, first = PlanVariant(found.planner.lowered, found.candidate), memory[0].bytes if memory else 0
+    most = room_in_turn(found.bytes, "auto" if ram is None else ram, first)
+    return with_layers_in_turn(variant, target, most).candidate
 
 
 def budget_of(ram: int | None, memory: Sequence[MemoryRegion]) -> int | None:

@@ -12,7 +12,7 @@ from ircompile.plan import check_input_mode
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.target import MemoryRegion, Target
-from ircompile.variants.estimate.estimate import Planner, budget_of, estimate_forms, shares
+from ircompile.variants.estimate.estimate import Planner, budget_of, estimate_forms, in_turn, shares
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,13 @@ class Screened:
     """What a graph needs: as `Analysis` says it, but with `basis` "bound" nothing was planned.
 
     Then the bound, which is proved, is above the budget already, or another limit does not hold; `arena` is the
-    bound.
+    bound. `in_turn` is as `Analysis` says it; `order` is the stage of each step of that plan, if there is one.
     """
 
     scheduled: ScheduledGraph
+    order: Sequence[int] | None
     arena: int
+    in_turn: int
     basis: Literal["planned", "estimated", "bound"]
     lower_bound: int
     fits: bool | None
@@ -45,21 +47,22 @@ def screen(
     """
     check_input_mode(graph, input_mode)
     memory = tuple(memory or target.memory)
-    ram = budget_of(ram, memory)
+    asked, ram = ram, budget_of(ram, memory)
     planner, rows = Planner(lower(graph, target)), input_mode == "rows"
     bound = lower_bound(planner.plain, rows)
     if hopeless and hopeless(planner.plain):
-        return Screened(planner.plain, bound, "bound", bound, False, "not asked")
+        return Screened(planner.plain, None, bound, bound, "bound", bound, False, "not asked")
     if ram is not None and bound > ram and compute_twice(graph) is graph:
-        return Screened(planner.plain, bound, "bound", bound, False, "does not fit")
+        return Screened(planner.plain, None, bound, bound, "bound", bound, False, "does not fit")
     found = estimate_forms(graph, target, rows, ram, planner)
-    bound = found.bound
+    bound, turns = found.bound, in_turn(found, target, asked, memory)
+    more = found.bytes if turns is found.candidate else turns.size
     basis: Literal["planned", "estimated"] = "planned" if found.placed else "estimated"
-    scheduled = found.candidate.scheduled
+    plan = turns.scheduled, turns.times.order(), found.bytes, more, basis, bound
     if ram is None:
-        return Screened(scheduled, found.bytes, basis, bound, None, "not asked")
+        return Screened(*plan, None, "not asked")
     if found.surely <= ram and (len(memory) < 2 or bool(shares(found, memory))):
-        return Screened(scheduled, found.bytes, basis, bound, True, "fits")
+        return Screened(*plan, True, "fits")
     if bound > ram:
-        return Screened(scheduled, found.bytes, basis, bound, False, "does not fit")
-    return Screened(scheduled, found.bytes, basis, bound, None, "may fit")
+        return Screened(*plan, False, "does not fit")
+    return Screened(*plan, None, "may fit")
