@@ -11,18 +11,7 @@ from ircompile.checks.stored import Misplaced, words_in
 from ircompile.checks.windows import kinds_of
 from ircompile.ir.graph import Node
 from ircompile.ir.numerics import Requant, Rounding, quantize_multiplier
-from ircompile.ir.ops import (
-    AveragePool,
-    Binary,
-    MaxPool,
-    Mean,
-    PixelTable,
-    Prelu,
-    Rescale,
-    Sigmoid,
-    Softmax,
-    Table,
-)
+from ircompile.ir.ops import AveragePool, Binary, MaxPool, Mean, PixelTable, Prelu, Rescale, Sigmoid, Softmax, Table
 from ircompile.ir.ops.sigmoid import sigmoid_table
 from ircompile.ir.ops.softmax import interpolation_tables
 from ircompile.ir.tensor import Array, Rows, Site

@@ -6,17 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ircompile.cli.arguments import (
-    BUDGET,
-    add_input,
-    add_model_file,
-    add_numerics,
-    add_regions,
-    add_state,
-    add_stream,
-    add_target,
-    size,
-)
+from ircompile.cli.arguments import BUDGET, add_inputs, add_model_file, add_numerics, add_regions, add_target, size
 from ircompile.cli.command import Command, status
 from ircompile.cli.console import OUT, doing, number, print_json, print_table, wrapped
 from ircompile.cli.models import options_of, target_of
@@ -45,9 +35,7 @@ def _fill_analyze(to: argparse.ArgumentParser) -> None:
     add_target(to)
     to.add_argument("--ram", type=size, metavar="BYTES", help=BUDGET)
     add_regions(to)
-    add_input(to)
-    add_stream(to)
-    add_state(to)
+    add_inputs(to)
     add_numerics(to)
     to.add_argument("--json", action="store_true", help="print the analysis as JSON")
 

@@ -117,12 +117,17 @@ def add_input(to: argparse._ActionsContainer) -> None:
     )  # fmt: skip
 
 
-def add_stream(to: argparse._ActionsContainer) -> None:
-    """How a window of time moves on."""
+def add_inputs(to: argparse._ActionsContainer) -> None:
+    """Where the input is, how it moves on in time, and what is fed back into it."""
+    add_input(to)
     to.add_argument(
         "--stream", type=_hop, default=0, metavar="HOP",
         help="the input is a window of time: take HOP new rows a call, and keep what the last call computed of the "
         "others; every output is that of the whole window",
+    )  # fmt: skip
+    to.add_argument(
+        "--state", type=_pair, action="append", default=[], metavar="IN=OUT",
+        help="the model's output OUT is its input IN of the next call: kept in the arena; once for each",
     )  # fmt: skip
 
 
@@ -131,14 +136,6 @@ def _hop(text: str) -> int:
     if not re.fullmatch(r"0*[1-9]\d*", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of new rows, 1 and more")
     return int(text)
-
-
-def add_state(to: argparse._ActionsContainer) -> None:
-    """What is fed back."""
-    to.add_argument(
-        "--state", type=_pair, action="append", default=[], metavar="IN=OUT",
-        help="the model's output OUT is its input IN of the next call: kept in the arena; once for each",
-    )  # fmt: skip
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -172,9 +169,7 @@ def add_model(to: argparse.ArgumentParser) -> None:
 
 def _add_memory(to: argparse._ActionsContainer) -> None:
     add_target(to)
-    add_input(to)
-    add_stream(to)
-    add_state(to)
+    add_inputs(to)
     to.add_argument(
         "--ram", type=ram, default="auto", metavar="BYTES",
         help="auto: the fastest of the small plans; min: the least without computing windows anew; or bytes to "

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from ircompile.cli.arguments import add_input, add_model_file, add_numbers, add_state, add_stream, add_target
+from ircompile.cli.arguments import add_inputs, add_model_file, add_numbers, add_target
 from ircompile.cli.command import EXIT, Command
 from ircompile.cli.console import ERR, doing, number, print_json, print_table
 from ircompile.cli.models import graph_of, target_of
@@ -42,9 +42,7 @@ def _point(fitted: PlanVariant) -> Point:
 def _fill(to: argparse.ArgumentParser) -> None:
     add_model_file(to)
     add_target(to)
-    add_input(to)
-    add_stream(to)
-    add_state(to)
+    add_inputs(to)
     add_numbers(to)
     to.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the front, too")
     to.add_argument("--json", action="store_true", help="print the front as JSON")

@@ -7,12 +7,7 @@ from dataclasses import replace
 from ircompile.ir import ops
 from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Context, Kernel
-from ircompile.kernels.windows import (
-    POINT,
-    Gather,
-    gather_of,
-    is_point,
-)
+from ircompile.kernels.windows import POINT, Gather, gather_of, is_point
 
 
 def flattened(op: ops.Conv, site: Site) -> tuple[ops.Conv, Site]:

@@ -13,9 +13,7 @@ from ircompile.kernels.narrow import column_key
 from ircompile.kernels.nibbles import PER_WORD, words_of
 from ircompile.kernels.requantize import beside_start, in_halves, with_starts
 from ircompile.kernels.weights import excess_in, least_coding, natural_coding
-from ircompile.kernels.windows import (
-    is_point,
-)
+from ircompile.kernels.windows import is_point
 from ircompile.qtype import INT8, UINT8
 
 TOGETHER = 24  # products with weights of 4 bits that the halves of a word have room for, in whole words of them

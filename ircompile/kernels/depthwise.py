@@ -19,11 +19,7 @@ from ircompile.kernels.depthwise_layout import (
     strip_bytes,
     suffix_of,
 )
-from ircompile.kernels.depthwise_plain import (
-    pack_plain,
-    plain_instructions,
-    plain_reads_nibbles,
-)
+from ircompile.kernels.depthwise_plain import pack_plain, plain_instructions, plain_reads_nibbles
 from ircompile.kernels.dsp.depthwise_pairs import choose_pairs, takes_pairs
 from ircompile.kernels.dsp.depthwise_rows import Step, assembly_of, best_outputs, block_cost, row_order, row_steps
 from ircompile.kernels.dsp.depthwise_short import is_by_rows, is_short, short_words

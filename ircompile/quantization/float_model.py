@@ -12,6 +12,7 @@ from ircompile.errors import CompileError
 from ircompile.ir.numerics import quantize
 from ircompile.ir.tensor import Array
 from ircompile.verification.references.base import require
+from ircompile.verification.references.tflite_file import pack
 
 OPSET = 13
 """The first opset of ONNX whose QuantizeLinear has a scale for each channel."""
@@ -92,16 +93,13 @@ class TfliteNetwork:
 
     def with_weights(self, weights: Mapping[str, Array]) -> TfliteNetwork:
         """The same network with other values of some float constants, which are named by their tensor's number."""
-        import flatbuffers
         from ai_edge_litert import schema_py_generated as schema
 
         file = schema.ModelT.InitFromPackedBuf(self.data, 0)
         for number, values in weights.items():
             buffer = file.buffers[file.subgraphs[0].tensors[int(number)].buffer]
             buffer.data = np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
-        builder = flatbuffers.Builder(len(self.data))
-        builder.Finish(file.Pack(builder), b"TFL3")
-        return TfliteNetwork(self.path, bytes(builder.Output()))
+        return TfliteNetwork(self.path, pack(file))
 
     def _invoke(self, x: Array) -> None:
         (detail,) = self._interpreter.get_input_details()
@@ -116,7 +114,6 @@ def with_real_weights(data: bytes) -> bytes:
 
     "Dynamic range" files have such weights. Other files stay as they are.
     """
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     file = schema.ModelT.InitFromPackedBuf(data, 0)
@@ -134,11 +131,7 @@ def with_real_weights(data: bytes) -> bytes:
                 tensor.buffer, tensor.type, tensor.quantization = len(file.buffers), schema.TensorType.FLOAT32, None
                 file.buffers.append(real)
                 changed = True
-    if not changed:
-        return data
-    builder = flatbuffers.Builder(len(data))
-    builder.Finish(file.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(file) if changed else data
 
 
 def _weights(data: Array, tensor: Any) -> Array:

@@ -24,6 +24,7 @@ from ircompile.quantization.float_model import FloatModel, OnnxNetwork, TfliteNe
 from ircompile.quantization.narrow import EIGHT_BITS, Formats
 from ircompile.quantization.samples import HINT
 from ircompile.verification.references.base import require
+from ircompile.verification.references.tflite_file import pack
 
 SIGNATURE = "serving_default"
 ENDS = frozenset(
@@ -205,7 +206,6 @@ def with_inline_buffers(data: bytes) -> bytes:
 
     ai-edge-quantizer may append them behind it, where TFLite Micro does not look: it computes with garbage.
     """
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     file = schema.ModelT.InitFromPackedBuf(data, 0)
@@ -215,9 +215,7 @@ def with_inline_buffers(data: bytes) -> bytes:
     for buffer in outside:
         buffer.data = np.frombuffer(data, np.uint8, buffer.size, buffer.offset)
         buffer.offset = buffer.size = 0
-    builder = flatbuffers.Builder(len(data))
-    builder.Finish(file.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(file)
 
 
 def file_of(model: FloatModel) -> bytes:
@@ -228,8 +226,6 @@ def file_of(model: FloatModel) -> bytes:
 def with_signature(model: FloatModel) -> tuple[bytes, list[str]]:
     """The TFLite file with a signature that names its inputs, and those names; ai-edge-quantizer wants one."""
     schema = _required("ai_edge_litert.schema_py_generated", "ai-edge-litert", model)
-    import flatbuffers
-
     file = schema.ModelT.InitFromPackedBuf(file_of(model), 0)
     for code in file.operatorCodes:  # old files have the older field only, which the quantizer does not read
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
@@ -247,9 +243,7 @@ def with_signature(model: FloatModel) -> tuple[bytes, list[str]]:
     signature.signatureKey, signature.subgraphIndex = SIGNATURE.encode(), 0
     signature.inputs, signature.outputs = ends("input", graph.inputs), ends("output", graph.outputs)
     file.signatureDefs = [signature]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(file.Pack(builder), b"TFL3")
-    return bytes(builder.Output()), [end.name.decode() for end in signature.inputs]
+    return pack(file), [end.name.decode() for end in signature.inputs]
 
 
 def _required(module: str, package: str, model: FloatModel) -> Any:

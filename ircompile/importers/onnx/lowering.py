@@ -12,17 +12,7 @@ from ircompile.importers.onnx.islands import Island, evaluate, island_of, leaf_o
 from ircompile.importers.onnx.layout import Axes, View
 from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator
-from ircompile.importers.onnx.values import (
-    Codes,
-    Entry,
-    Expr,
-    Quant,
-    Real,
-    Target,
-    Value,
-    Weights,
-    constant,
-)
+from ircompile.importers.onnx.values import Codes, Entry, Expr, Quant, Real, Target, Value, Weights, constant
 from ircompile.ir.ops import Table
 from ircompile.ir.tensor import Array
 

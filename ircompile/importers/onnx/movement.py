@@ -11,8 +11,8 @@ from ircompile.importers.onnx.layout import View
 from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.proto import product
 from ircompile.importers.onnx.reader import OnnxNode
-from ircompile.importers.onnx.record import Operator, keeps
-from ircompile.importers.onnx.values import Expr, Target, Value, Weights, constant
+from ircompile.importers.onnx.record import Operator, moves
+from ircompile.importers.onnx.values import Expr, Real, Value, Weights, constant
 from ircompile.ir.tensor import Array
 
 MOVES: dict[str, Function] = {
@@ -47,17 +47,15 @@ def move_weights(raw: OnnxNode, weights: Weights, rest: Sequence[Value | None]) 
     return Weights(codes, scale, zero)
 
 
-def lower_move(context: Context, expr: Expr, target: Target) -> View:
+def move_view(context: Context, expr: Expr, real: Real) -> View:
     """Transpose, Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout, Cast: no code at all.
 
     A map that is flattened in another order than it lies in memory reorders the weights behind it.
     """
-    real = context.preserved(expr.args[0], target, expr.node)
-    view = real.view.moved(move(expr.node, real.view.index, expr.args[1:]))
-    return context.requantized(type(real)(view, real.quant), target, expr.node)
+    return real.view.moved(move(expr.node, real.view.index, expr.args[1:]))
 
 
 OPERATORS: dict[str, Operator] = {
-    **{kind: keeps(lower_move, move, left=True) for kind, move in MOVES.items()},
-    "Cast": keeps(lower_move, folding.cast, left=True),
+    **{kind: moves(move_view, move, left=True) for kind, move in MOVES.items()},
+    "Cast": moves(move_view, folding.cast, left=True),
 }

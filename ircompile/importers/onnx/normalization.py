@@ -52,6 +52,4 @@ def softmax_axes(view: View, shape: tuple[int, int, int], axis: int) -> Axes:
     return height, width, axis
 
 
-OPERATORS: dict[str, Operator] = {
-    "Softmax": computes(lower_softmax, unknown, left=True),
-}
+OPERATORS: dict[str, Operator] = {"Softmax": computes(lower_softmax, unknown, left=True)}

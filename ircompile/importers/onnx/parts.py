@@ -22,7 +22,7 @@ from ircompile.importers.onnx.layout import (
 from ircompile.importers.onnx.lowering import Context, pad_value
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.reader import OnnxNode
-from ircompile.importers.onnx.record import Operator, hull, keeps, unknown
+from ircompile.importers.onnx.record import Operator, hull, keeps, moves, unknown
 from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
 from ircompile.ir.ops import Concat, DepthToSpace, Gather, Pad, Slice, SpaceToDepth, Transpose
 from ircompile.ir.tensor import Array
@@ -83,10 +83,9 @@ def lower_concat(context: Context, expr: Expr, target: Target) -> View:
     return placed(context, out, axes, rank)
 
 
-def lower_repeat(context: Context, expr: Expr, target: Target) -> View:
+def repeat(context: Context, expr: Expr, real: Real) -> View:
     """Tile, and Expand to a constant shape: up to 256 copies along any axis."""
     raw = expr.node
-    real = context.preserved(expr.args[0], target, raw)
     (given,) = numbers_of(raw, expr.args[1:2])
     view, counts = context.settled(real, raw), [int(n) for n in given.ravel()]
     view = view.moved(view.index.reshape((1,) * (len(counts) - view.rank) + view.shape))
@@ -102,7 +101,7 @@ def lower_repeat(context: Context, expr: Expr, target: Target) -> View:
             names = [context.builder.arrange(raw, view, axes)] * count
             out = context.builder.emit(raw, Concat(axes.index(axis)), names, real.quant)
             view = placed(context, out, axes, view.rank)
-    return context.requantized(Real(view, real.quant), target, raw)
+    return view
 
 
 def cut(context: Context, raw: OnnxNode, real: Real, parts: Sequence[slice]) -> View:
@@ -127,22 +126,20 @@ def cut(context: Context, raw: OnnxNode, real: Real, parts: Sequence[slice]) -> 
     return placed(context, out, axes, view.rank)
 
 
-def lower_slice(context: Context, expr: Expr, target: Target) -> View:
+def take_slice(context: Context, expr: Expr, real: Real) -> View:
     """Slice: any axes, steps of 1 and more."""
     raw = expr.node
-    real = context.preserved(expr.args[0], target, raw)
     values = [np.zeros(0, np.int64), *numbers_of(raw, expr.args[1:])]
     try:
         parts = slices(raw, values, real.view.rank)
     except (ValueError, IndexError) as error:
         raise CompileError(raw.where, f"does not fit shape {list(real.view.shape)}: {error}") from None
-    return context.requantized(Real(cut(context, raw, real, parts), real.quant), target, raw)
+    return cut(context, raw, real, parts)
 
 
-def lower_split(context: Context, expr: Expr, target: Target) -> View:
+def take_part(context: Context, expr: Expr, real: Real) -> View:
     """Split along any axis, equal or given parts."""
     raw = expr.node
-    real = context.preserved(expr.args[0], target, raw)
     axis = axis_attribute(raw, real.view.rank, 0)
     values = numbers_of(raw, expr.args[1:])
     size, count = real.view.shape[axis], len(raw.outputs)
@@ -154,13 +151,12 @@ def lower_split(context: Context, expr: Expr, target: Target) -> View:
     first = sum(sizes[: expr.part])
     parts = [slice(None)] * real.view.rank
     parts[axis] = slice(first, first + sizes[expr.part])
-    return context.requantized(Real(cut(context, raw, real, parts), real.quant), target, raw)
+    return cut(context, raw, real, parts)
 
 
-def lower_gather(context: Context, expr: Expr, target: Target) -> View:
+def gather(context: Context, expr: Expr, real: Real) -> View:
     """Gather of constant indices on any axis; evenly spaced ones, and a single one, are a slice."""
     raw = expr.node
-    real = context.preserved(expr.args[0], target, raw)
     axis = axis_attribute(raw, real.view.rank, 0)
     (indices,) = numbers_of(raw, expr.args[1:2])
     size = real.view.shape[axis]
@@ -169,13 +165,11 @@ def lower_gather(context: Context, expr: Expr, target: Target) -> View:
         raise CompileError(raw.where, f"gathers {places[:8]} of {size}", "one axis of indices, inside")
     steps = {b - a for a, b in pairwise(places)} or {1}
     if len(steps) > 1 or min(steps) < 1:
-        return context.requantized(Real(_gathered(context, raw, real, axis, places), real.quant), target, raw)
+        return _gathered(context, raw, real, axis, places)
     parts = [slice(None)] * real.view.rank
     parts[axis] = slice(places[0], places[-1] + 1, min(steps))
     found = cut(context, raw, real, parts)
-    if indices.ndim == 0:
-        found = found.moved(np.squeeze(found.index, axis=axis))
-    return context.requantized(Real(found, real.quant), target, raw)
+    return found.moved(np.squeeze(found.index, axis=axis)) if indices.ndim == 0 else found
 
 
 def _gathered(context: Context, raw: OnnxNode, real: Real, axis: int, places: list[int]) -> View:
@@ -232,10 +226,9 @@ def _mirrored(
     return real
 
 
-def lower_blocks(context: Context, expr: Expr, target: Target) -> View:
+def blocks(context: Context, expr: Expr, real: Real) -> View:
     """DepthToSpace (DCR and CRD) and SpaceToDepth of N x C x H x W."""
     raw = expr.node
-    real = context.preserved(expr.args[0], target, raw)
     block, rank = int(raw.get("blocksize", 0)), real.view.rank
     if rank != 4 or block < 1:
         raise CompileError(raw.where, f"blocksize {block} of a tensor of rank {rank}", "N x C x H x W")
@@ -247,7 +240,7 @@ def lower_blocks(context: Context, expr: Expr, target: Target) -> View:
         if raw.get("mode", "DCR") == "CRD" and context.builder.tensors[source].channels > block**2:
             source = _regrouped(context, raw, source, block**2)
         out = context.builder.emit(raw, DepthToSpace(block), [source], real.quant)
-    return context.requantized(Real(placed(context, out, axes, rank), real.quant), target, raw)
+    return placed(context, out, axes, rank)
 
 
 def _regrouped(context: Context, raw: OnnxNode, source: str, inner: int) -> str:
@@ -261,12 +254,12 @@ def _regrouped(context: Context, raw: OnnxNode, source: str, inner: int) -> str:
 
 OPERATORS: dict[str, Operator] = {
     "Concat": keeps(lower_concat, folding.concat, hull),
-    "DepthToSpace": keeps(lower_blocks, None),
-    "Expand": keeps(lower_repeat, folding.expand),
-    "Gather": keeps(lower_gather, folding.gather),
+    "DepthToSpace": moves(blocks, None),
+    "Expand": moves(repeat, folding.expand),
+    "Gather": moves(gather, folding.gather),
     "Pad": keeps(lower_pad, None, unknown),
-    "Slice": keeps(lower_slice, folding.sliced),
-    "SpaceToDepth": keeps(lower_blocks, None),
-    "Split": keeps(lower_split, None),
-    "Tile": keeps(lower_repeat, folding.tile),
+    "Slice": moves(take_slice, folding.sliced),
+    "SpaceToDepth": moves(blocks, None),
+    "Split": moves(take_part, None),
+    "Tile": moves(repeat, folding.tile),
 }

@@ -7,7 +7,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.layout import Axes, View, natural_axes, view_of
 from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.reader import OnnxNode
-from ircompile.importers.onnx.record import Operator, computes, first, keeps
+from ircompile.importers.onnx.record import Operator, computes, first, keeps, moves
 from ircompile.importers.onnx.values import Expr, Real, Target
 from ircompile.ir.ops import AveragePool, MaxPool, Mean, Pad, Window
 from ircompile.ir.tensor import Shape
@@ -91,17 +91,15 @@ def _window(raw: OnnxNode, view: View) -> Window:
     return window(raw, kernel, view.shape[2:], pool=True)
 
 
-def lower_max_pool(context: Context, expr: Expr, target: Target) -> View:
+def max_pool(context: Context, expr: Expr, real: Real) -> View:
     """MaxPool: any kernel, stride, dilation and padding smaller than the kernel; not the indices."""
     raw = expr.node
     if expr.part or raw.get("storage_order", 0):
         raise CompileError(raw.where, "gives indices", "the largest values only")
-    real = context.preserved(expr.args[0], target, raw)
     axes = natural_axes(real.view.rank)
     op = MaxPool(_window(raw, real.view))
     out = context.builder.emit(raw, op, [context.source(real, raw, axes)], real.quant)
-    pooled = Real(placed(context, out, axes, real.view.rank), real.quant)
-    return context.requantized(pooled, target, raw)
+    return placed(context, out, axes, real.view.rank)
 
 
 def lower_average_pool(context: Context, expr: Expr, target: Target) -> View:
@@ -153,5 +151,5 @@ OPERATORS: dict[str, Operator] = {
     "AveragePool": computes(lower_average_pool, first),
     "GlobalAveragePool": computes(lower_global_pool, first),
     "GlobalMaxPool": keeps(lower_global_pool, None),
-    "MaxPool": keeps(lower_max_pool, None),
+    "MaxPool": moves(max_pool, None),
 }

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING
 
 from ircompile.importers.onnx.functions import Function
 from ircompile.importers.onnx.layout import View
-from ircompile.importers.onnx.values import Expr, Target
+from ircompile.importers.onnx.values import Expr, Real, Target
 
 if TYPE_CHECKING:
     from ircompile.importers.onnx.lowering import Context
 
 Rule = Callable[["Context", Expr, Target], View]
+Move = Callable[["Context", Expr, Real], View]
+"""Makes nodes of an operator that moves or chooses codes of one operand."""
 Range = tuple[float, float]
 """The least and the greatest value of a float tensor."""
 Bounds = Callable[[Sequence[Range | None]], Range | None]
@@ -80,6 +83,17 @@ def of_product(ranges: Sequence[Range | None]) -> Range | None:
 def keeps(lower: Rule, fold: Function | None, bounds: Bounds = first, left: bool = False) -> Operator:
     """An operator whose codes are codes of its operands."""
     return Operator(lower, True, bounds, fold, left)
+
+
+def moves(rule: Move, fold: Function | None, bounds: Bounds = first, left: bool = False) -> Operator:
+    """An operator whose codes are codes of its first operand, in whichever scale that has."""
+
+    @wraps(rule)
+    def lower(context: "Context", expr: Expr, target: Target) -> View:
+        real = context.preserved(expr.args[0], target, expr.node)
+        return context.requantized(Real(rule(context, expr, real), real.quant), target, expr.node)
+
+    return keeps(lower, fold, bounds, left)
 
 
 def computes(lower: Rule, bounds: Bounds, fold: Function | None = None, left: bool = False) -> Operator:

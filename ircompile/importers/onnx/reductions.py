@@ -14,7 +14,7 @@ from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.normalization import softmax_axes
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.reader import OnnxNode
-from ircompile.importers.onnx.record import Operator, computes, first, keeps, unknown
+from ircompile.importers.onnx.record import Operator, computes, first, moves, unknown
 from ircompile.importers.onnx.values import Expr, Quant, Real, Target, constant
 from ircompile.ir.ops import ArgMax, Extreme, Mean
 
@@ -44,15 +44,13 @@ def lower_reduce_mean(context: Context, expr: Expr, target: Target) -> View:
     return _kept(raw, expr, placed(context, out, axes, rank))
 
 
-def lower_reduce_extreme(context: Context, expr: Expr, target: Target) -> View:
+def reduce_extreme(context: Context, expr: Expr, real: Real) -> View:
     """ReduceMax and ReduceMin over one or two axes; codes are compared, so it is exact."""
     raw = expr.node
-    real = context.preserved(expr.args[0], target, raw)
     axes, which, _ = _plan(raw, expr, real.view)
     op = Extreme("max" if raw.kind == "ReduceMax" else "min", which)
     out = context.builder.emit(raw, op, [context.source(real, raw, axes)], real.quant)
-    found = _kept(raw, expr, placed(context, out, axes, real.view.rank))
-    return context.requantized(Real(found, real.quant), target, raw)
+    return _kept(raw, expr, placed(context, out, axes, real.view.rank))
 
 
 def arg_max(context: Context, raw: OnnxNode, value: Expr) -> View:
@@ -108,8 +106,8 @@ def _reduction_axes(raw: OnnxNode, view: View, over: list[int], kept: list[int])
 
 
 OPERATORS: dict[str, Operator] = {
-    "ReduceMax": keeps(lower_reduce_extreme, folding.reduced(np.max)),
+    "ReduceMax": moves(reduce_extreme, folding.reduced(np.max)),
     "ReduceMean": computes(lower_reduce_mean, first, folding.reduced(np.mean)),
-    "ReduceMin": keeps(lower_reduce_extreme, folding.reduced(np.min)),
+    "ReduceMin": moves(reduce_extreme, folding.reduced(np.min)),
     "ReduceSum": computes(lower_reduce_mean, unknown, folding.reduced(np.sum)),
 }

@@ -208,8 +208,4 @@ def fully_connected(low: Lowering, op: TfOperator) -> None:
     low.finish(op, convolve(low, op, Window((1, 1)), tensor, weights.reshape(count, 1, 1, depth), source))
 
 
-LOWERINGS = {
-    "CONV_2D": conv,
-    "DEPTHWISE_CONV_2D": depthwise,
-    "FULLY_CONNECTED": fully_connected,
-}
+LOWERINGS = {"CONV_2D": conv, "DEPTHWISE_CONV_2D": depthwise, "FULLY_CONNECTED": fully_connected}

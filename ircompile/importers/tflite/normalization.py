@@ -32,7 +32,4 @@ def l2_normalization(low: Lowering, op: TfOperator) -> None:
     low.finish(op, low.emit(op, L2Normalization(), [source], target))
 
 
-LOWERINGS = {
-    "SOFTMAX": softmax,
-    "L2_NORMALIZATION": l2_normalization,
-}
+LOWERINGS = {"SOFTMAX": softmax, "L2_NORMALIZATION": l2_normalization}

@@ -29,7 +29,4 @@ def max_pool(low: Lowering, op: TfOperator) -> None:
     low.finish(op, low.emit(op, MaxPool(window, *clamp_of(low, op, target)), [source], target))
 
 
-LOWERINGS = {
-    "AVERAGE_POOL_2D": average_pool,
-    "MAX_POOL_2D": max_pool,
-}
+LOWERINGS = {"AVERAGE_POOL_2D": average_pool, "MAX_POOL_2D": max_pool}

@@ -40,13 +40,7 @@ def rounding_of(low: Lowering, op: TfOperator) -> Rounding:
     return "float64_away" if op.kind == "FULLY_CONNECTED" and low.numerics == "litert-ref" else "double"
 
 
-def requant_of(
-    low: Lowering,
-    op: TfOperator,
-    weights: TfTensor,
-    count: int,
-    clamp: tuple[int, int],
-) -> Requant:
+def requant_of(low: Lowering, op: TfOperator, weights: TfTensor, count: int, clamp: tuple[int, int]) -> Requant:
     """The requantization of `count` channels; a uint8 model's scales multiply in float32 first."""
     rounding = rounding_of(low, op)
     source, target = low.model.tensors[op.inputs[_data_position(op)]], low.model.tensors[op.outputs[0]]

@@ -60,10 +60,8 @@ class Concat(Moving):
         return np.min(lows, axis=0), np.max(highs, axis=0)
 
     def lanes(self, site: Site) -> tuple[Array, ...] | None:
-        channels, starts = (
-            np.arange(site.output.channels),
-            self.offsets(site) if self.axis == 2 else [0] * len(site.inputs),
-        )
+        channels = np.arange(site.output.channels)
+        starts = self.offsets(site) if self.axis == 2 else [0] * len(site.inputs)
         return tuple(channels_within(channels - start, t) for start, t in zip(starts, site.inputs, strict=False))
 
     def arity(self) -> int | None:

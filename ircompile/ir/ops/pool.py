@@ -16,17 +16,33 @@ from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
 from ircompile.qtype import INT8
 
 
+class Pool(Windowed, ChannelByChannel):
+    """A window whose result is a code of its input's type, clamped to [low, high]."""
+
+    low: int
+    high: int
+
+    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
+        """One int8 or int16 input, of the output's quantization but in float32; padding smaller than the kernel."""
+        return (*pooled_size(self.window, inputs[0]), inputs[0].channels)
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return of_one_type(inputs, output)
+
+    def problem(self) -> str:
+        return clamp_problem(self.low, self.high)
+
+    def resized(self, before: Shape, after: Shape, output: Shape) -> Op:
+        return replace(self, window=self.window.resized(before, after))  # type: ignore[call-arg]
+
+
 @dataclass(frozen=True)
-class MaxPool(Windowed, ChannelByChannel):
+class MaxPool(Pool):
     """The largest code of each window, clamped to [low, high]; padding never wins."""
 
     window: Window
     low: int = INT8.low
     high: int = INT8.high
-
-    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 or int16 input with the quantization of the output; padding smaller than the kernel."""
-        return (*pooled_size(self.window, inputs[0]), inputs[0].channels)
 
     def carries_ties(self) -> bool:
         return True
@@ -36,27 +52,18 @@ class MaxPool(Windowed, ChannelByChannel):
         windows = self.window.gather(inputs[0], start, stop, source.height, source.qtype.low)
         return np.clip(windows.max(axis=(2, 3)), self.low, self.high)
 
-    def takes(self, inputs: set[str], output: str) -> bool:
-        return of_one_type(inputs, output)
-
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         low, high = (np.clip(bound, self.low, self.high) for bound in inputs[0])
         if pixel_counts(self.window, site.inputs[0]).min() == 0:  # a dilated window that sees padding alone
             low = np.minimum(low, max(site.output.qtype.low, self.low))
         return low, high
 
-    def problem(self) -> str:
-        return clamp_problem(self.low, self.high)
-
     def is_identity(self, site: Site) -> bool:
         return self.window.kernel == (1, 1) and (self.low, self.high) == site.output.qtype.range
 
-    def resized(self, before: Shape, after: Shape, output: Shape) -> Op:
-        return replace(self, window=self.window.resized(before, after))
-
 
 @dataclass(frozen=True)
-class AveragePool(Windowed, ChannelByChannel):
+class AveragePool(Pool):
     """The mean of the codes of each window, padding not counted.
 
     `rounding` "integer" is TFLite's: (sum +- n/2) / n, truncating; "half_up" the same of uint8 codes, which
@@ -69,10 +76,6 @@ class AveragePool(Windowed, ChannelByChannel):
     low: int = INT8.low
     high: int = INT8.high
 
-    def infer(self, inputs: tuple[Tensor, ...], consts: Consts) -> Shape:
-        """One int8 or int16 input; padding smaller than the kernel."""
-        return (*pooled_size(self.window, inputs[0]), inputs[0].channels)
-
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         source, target = site.inputs[0], site.output
         windows = self.window.gather(inputs[0], start, stop, source.height, 0)
@@ -82,9 +85,6 @@ class AveragePool(Windowed, ChannelByChannel):
         inside = self.window.gather(Rows(ones[first:last], first), start, stop, source.height, 0)
         count = inside.sum(axis=(2, 3), dtype=np.int64)
         return np.clip(self.divide(total, count, source, target), self.low, self.high).astype(target.dtype)
-
-    def takes(self, inputs: set[str], output: str) -> bool:
-        return of_one_type(inputs, output)
 
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         source, codes = site.inputs[0], inputs[0]
@@ -97,12 +97,6 @@ class AveragePool(Windowed, ChannelByChannel):
             for count in counts
         )
         return hull(*ends)
-
-    def problem(self) -> str:
-        return clamp_problem(self.low, self.high)
-
-    def resized(self, before: Shape, after: Shape, output: Shape) -> Op:
-        return replace(self, window=self.window.resized(before, after))
 
     def exact(self, site: Site, inputs: Sequence[Array]) -> Array | None:
         source, codes = site.inputs[0], inputs[0]

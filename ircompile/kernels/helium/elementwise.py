@@ -1,11 +1,9 @@
 """Element-wise kernels for Helium."""
 
-from functools import lru_cache
-
 from ircompile.ir import ops
-from ircompile.ir.tensor import Site, Tensor
+from ircompile.ir.tensor import Site
+from ircompile.kernels.elementwise import pairs_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request
-from ircompile.kernels.requantize import PairRecipe, synthesize_pairs
 from ircompile.qtype import INT8
 
 
@@ -17,14 +15,14 @@ def choose_add(op: ops.Binary, site: Site, request: Request) -> Kernel | None:
         or any(t.shape != site.output.shape for t in site.inputs)
     ):
         return None
-    if pairs(op, *site.inputs, site.output) is None:
+    if pairs_of(op, *site.inputs, site.output) is None:
         return None
     return Kernel("add_lanes", pack_add, "row", ("hwc", "hwc"), in_place=1, instructions=2 * site.output.bytes)
 
 
 def pack_add(op: ops.Binary, site: Site, context: Context) -> Packed:
     """Multipliers; the right shift as a negative left shift."""
-    recipe = pairs(op, *site.inputs, site.output)
+    recipe = pairs_of(op, *site.inputs, site.output)
     assert recipe is not None
     form = recipe.form
     clamp = (form.low, form.high) != INT8.range
@@ -34,9 +32,3 @@ def pack_add(op: ops.Binary, site: Site, context: Context) -> Packed:
         sizes |= {"low": form.low, "high": form.high}
     key = {"kind": op.kind.upper(), "ties": form.ties, "clamp": clamp, "rest": sizes["count"] % 4 > 0}
     return Packed(form.ties + "_clamp" * clamp, key, {}, sizes, shared={"support": ("helium_support", {})})
-
-
-@lru_cache(maxsize=256)
-def pairs(op: ops.Binary, a: Tensor, b: Tensor, out: Tensor) -> PairRecipe | None:
-    """The sum for all codes of two tensors."""
-    return synthesize_pairs(op, Site((a, b), out, {}))

@@ -14,6 +14,7 @@ from ircompile.errors import CompileError
 Array = NDArray[Any]
 
 INSTALL_HINT = "pip install 'ircompile[verify]'"
+OTHER_HINT = "compare against another reference with --against"
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,7 @@ def open_reference(name: str, model: Path) -> Reference:
         from ircompile.verification.references.ort import OrtReference
 
         return OrtReference(model)
-    raise CompileError(
-        where=str(model),
-        problem=f"unknown reference '{name}'",
-        supported="tflm, litert-ref, ort",
-        hint="choose with --against",
-    )
+    raise CompileError(str(model), f"unknown reference '{name}'", "tflm, litert-ref, ort", "choose with --against")
 
 
 def require(module: str, package: str, where: str) -> Any:
@@ -79,12 +75,11 @@ def require(module: str, package: str, where: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise CompileError(
-            where=where,
-            problem=f"the reference needs the Python package {package}, which cannot be imported ({error})",
-            supported="CPython 3.11 on Linux, x86-64" if package == "tflite-micro" else package,
-            hint=f"{INSTALL_HINT}; elsewhere --numerics litert-ref" if package == "tflite-micro" else INSTALL_HINT,
-        ) from error
+        problem = f"the reference needs the Python package {package}, which cannot be imported ({error})"
+        supported, hint = package, INSTALL_HINT
+        if package == "tflite-micro":
+            supported, hint = "CPython 3.11 on Linux, x86-64", f"{INSTALL_HINT}; elsewhere --numerics litert-ref"
+        raise CompileError(where, problem, supported, hint) from error
 
 
 def read_model(model: Path) -> bytes:
@@ -92,12 +87,8 @@ def read_model(model: Path) -> bytes:
     try:
         return model.read_bytes()
     except OSError as error:
-        raise CompileError(
-            where=str(model),
-            problem=f"cannot be read ({error.strerror})",
-            supported="a model file",
-            hint="check the path",
-        ) from error
+        problem = f"cannot be read ({error.strerror})"
+        raise CompileError(str(model), problem, "a model file", "check the path") from error
 
 
 def check_inputs(where: str, given: Sequence[Array], wanted: Sequence[tuple[tuple[int, ...], Any]]) -> list[Array]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.verification.references.base import Array, Operator, check_inputs, require
+from ircompile.verification.references.base import OTHER_HINT, Array, Operator, check_inputs, require
 from ircompile.verification.references.tflite_file import TfliteFile
 
 
@@ -57,10 +57,7 @@ class LitertReference:
             interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise CompileError(
-                where=str(self.file.path),
-                problem=f"LiteRT refuses the model: {error}",
-                supported="models which LiteRT runs",
-                hint="compare against another reference with --against",
+                str(self.file.path), f"LiteRT refuses the model: {error}", "models which LiteRT runs", OTHER_HINT
             ) from error
         return interpreter
 

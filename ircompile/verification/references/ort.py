@@ -21,12 +21,7 @@ import onnx
 
 from ircompile.errors import CompileError
 from ircompile.verification.references.base import Array, Operator, read_model, require
-from ircompile.verification.references.ort_integer import (
-    all_visible,
-    integer_form,
-    optimized,
-    with_names_of,
-)
+from ircompile.verification.references.ort_integer import all_visible, integer_form, optimized, with_names_of
 from ircompile.verification.references.ort_session import feed, open_session
 
 

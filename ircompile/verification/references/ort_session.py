@@ -11,18 +11,10 @@ import onnx.numpy_helper
 from ircompile.errors import CompileError
 from ircompile.verification.references.base import Array, check_inputs, require
 
-_DTYPES = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(uint8)": np.uint8,
-    "tensor(int8)": np.int8,
-    "tensor(uint16)": np.uint16,
-    "tensor(int16)": np.int16,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-    "tensor(bool)": np.bool_,
-}
+_DTYPES = {"float": np.float32, "double": np.float64}
+"""Types that ONNX Runtime calls otherwise than NumPy does."""
 
+CPU = ["CPUExecutionProvider"]
 CHANGING_VALUES = ["DoubleQDQPairsRemover"]
 """Optimizers that are left out: it makes one of two QuantizeLinear in a row, with another scale and other codes."""
 
@@ -57,9 +49,7 @@ def saturates() -> bool:
         [weight],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    session = ort.InferenceSession(
-        model.SerializeToString(), _plain_options(False), providers=["CPUExecutionProvider"]
-    )
+    session = ort.InferenceSession(model.SerializeToString(), _plain_options(False), providers=CPU)
     result = session.run(None, {"x": np.full((16, depth), 255, np.uint8)})[0]
     return bool((result != 255 * 127 * depth).any())
 
@@ -88,16 +78,12 @@ def open_session(
         if change:
             change(options)
         try:
-            return ort.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"], disabled_optimizers=CHANGING_VALUES
-            )
+            return ort.InferenceSession(model, options, providers=CPU, disabled_optimizers=CHANGING_VALUES)
         except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
             refusal = CompileError(
-                where=where,
-                problem=f"ONNX Runtime refuses the model: {error}",
-                supported="models which ONNX Runtime runs on a CPU",
-                hint="check the model with onnx.checker",
-            )
+                where, f"ONNX Runtime refuses the model: {error}", "models which ONNX Runtime runs on a CPU",
+                "check the model with onnx.checker",
+            )  # fmt: skip
     raise refusal
 
 
@@ -109,7 +95,7 @@ def feed(session: Any, where: str, inputs: Sequence[Array]) -> list[Array]:
         shape = inputs[position].shape if position < len(inputs) else ()
         if all(isinstance(extent, int) for extent in argument.shape):
             shape = tuple(argument.shape)
-        wanted.append((shape, _DTYPES[argument.type]))
+        wanted.append((shape, _DTYPES.get(kind := argument.type.removeprefix("tensor(").removesuffix(")"), kind)))
     ready = check_inputs(where, inputs, wanted)
     results = session.run(None, {a.name: x for a, x in zip(declared, ready, strict=True)})
     return [np.asarray(result) for result in results]

@@ -5,6 +5,7 @@ is written by the very schema that reads it.
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ class TfliteFile:
         self._model = _unpack(path, self.data, schema)
         self._graph = self._model.subgraphs[0]
         if self._settle():
-            self.data = _pack(self._model)
+            self.data = pack(self._model)
         self.inputs: tuple[int, ...] = tuple(int(i) for i in self._graph.inputs)
         self.outputs: tuple[int, ...] = tuple(int(i) for i in self._graph.outputs)
         self.operators = tuple(self._describe(index) for index in range(len(self._graph.operators or [])))
@@ -65,13 +66,8 @@ class TfliteFile:
 
     def elements(self) -> int:
         """How many elements all tensors of the model have, a bound for sizing arenas."""
-        total = 0
-        for tensor in self._graph.tensors:
-            count = 1
-            for extent in [] if tensor.shape is None else tensor.shape:
-                count *= max(1, int(extent))
-            total += count
-        return total
+        shapes = [() if tensor.shape is None else tensor.shape for tensor in self._graph.tensors]
+        return sum(math.prod(max(1, int(extent)) for extent in shape) for shape in shapes)
 
     def cut(self, index: int) -> bytes:
         """A model of operator `index` alone: its activations become the model's inputs and outputs."""
@@ -100,7 +96,7 @@ class TfliteFile:
         model.version = self._model.version
         model.operatorCodes = [self._model.operatorCodes[source.opcodeIndex]]
         model.subgraphs, model.buffers = [graph], buffers
-        return _pack(model)
+        return pack(model)
 
     def upto(self, outputs: Sequence[int], inputs: Sequence[str]) -> bytes:
         """The model with these tensors as its outputs, without the operators that they do not need.
@@ -124,7 +120,7 @@ class TfliteFile:
         others = self._model.subgraphs[1:] if remembers else []
         model.subgraphs, model.signatureDefs = [graph, *others], None
         model.operatorCodes = [self._model.operatorCodes[code] for code in codes]
-        return _pack(model)
+        return pack(model)
 
     def _constant(self, index: int) -> bool:
         data = self._model.buffers[self._graph.tensors[index].buffer].data
@@ -147,7 +143,8 @@ class TfliteFile:
         )
 
 
-def _pack(model: Any) -> bytes:
+def pack(model: Any) -> bytes:
+    """The flatbuffer of a schema's `ModelT`."""
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
@@ -162,9 +159,7 @@ def _unpack(path: Path, data: bytes, schema: Any) -> Any:
             raise ValueError("no subgraph with inputs and outputs")
     except Exception as error:  # a damaged flatbuffer raises struct.error, IndexError, TypeError, ...
         raise CompileError(
-            where=str(path),
-            problem=f"is not a readable TFLite model ({error})",
-            supported="a TFLite flatbuffer, schema version 3",
-            hint="check that the file is complete",
-        ) from error
+            str(path), f"is not a readable TFLite model ({error})", "a TFLite flatbuffer, schema version 3",
+            "check that the file is complete",
+        ) from error  # fmt: skip
     return model

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.verification.references.base import Array, Operator, check_inputs, require
+from ircompile.verification.references.base import OTHER_HINT, Array, Operator, check_inputs, require
 from ircompile.verification.references.tflite_file import TfliteFile
 
 _RUNTIME = "tflite_micro.python.tflite_micro.runtime"
@@ -110,12 +110,8 @@ class TflmReference:
             arena *= 4
             small = "prepare" not in text and "invoke" not in text
             if not small or arena > _LARGEST_ARENA:
-                raise CompileError(
-                    where=str(self.file.path),
-                    problem=f"TFLite Micro refuses the model: {' '.join(text.split())}",
-                    supported="models which TFLite Micro runs",
-                    hint="compare against another reference with --against",
-                )
+                problem = f"TFLite Micro refuses the model: {' '.join(text.split())}"
+                raise CompileError(str(self.file.path), problem, "models which TFLite Micro runs", OTHER_HINT)
 
     def _invoke(self, interpreter: Any, inputs: Sequence[Array], count: int, outputs: int) -> list[Array]:
         details = [interpreter.get_input_details(i) for i in range(count)]

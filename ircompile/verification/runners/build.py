@@ -13,16 +13,7 @@ from ircompile.errors import CompileError
 from ircompile.target import Target
 
 # What the emitted C must compile under without a word.
-EMITTED_FLAGS = (
-    "-std=c99",
-    "-Wall",
-    "-Wextra",
-    "-Wconversion",
-    "-Wshadow",
-    "-Wundef",
-    "-pedantic",
-    "-Werror",
-)
+EMITTED_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedantic", "-Werror")
 HARNESS_FLAGS = ("-std=gnu11",)
 _HINT = "'make setup' in a source checkout installs the tools; on Debian: apt-get install {}"
 _PACKAGES = {

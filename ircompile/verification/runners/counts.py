@@ -139,10 +139,7 @@ def _block_cycles(
     """Cycles of a block run once, and those that come on top where its last instruction branches."""
     if target.cycles is None:
         return 0.0, 0.0
-    return (
-        block_cycles(block, following, target.cycles, target.pipeline),
-        taken_cycles(block[-1], target.cycles),
-    )
+    return (block_cycles(block, following, target.cycles, target.pipeline), taken_cycles(block[-1], target.cycles))
 
 
 def make_counts(plain: Regions, hooked: Regions, estimated: bool) -> Counts:

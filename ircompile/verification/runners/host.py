@@ -40,12 +40,7 @@ class HostProgram:
 
 @contextmanager
 def host_program(
-    directory: Path,
-    api: Interface,
-    *,
-    compiler: str = "gcc",
-    sanitize: bool = True,
-    restart: int = 0,
+    directory: Path, api: Interface, *, compiler: str = "gcc", sanitize: bool = True, restart: int = 0
 ) -> Iterator[HostProgram]:
     """The model in ``directory``, compiled with ``compiler`` ('gcc' or 'clang'), until the block ends.
 
