@@ -9,7 +9,8 @@ import pytest
 from ladder import climb
 from nets import Net
 
-from ircompile.kernels.dsp import left_over, nibbles
+from ircompile.kernels import nibbles
+from ircompile.kernels.dsp import left_over
 from ircompile.kernels.dsp.left_over import in_fours
 from ircompile.pipeline import build
 from ircompile.target import load_target
