@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x8e288d2au
+#if ELEMENTWISE_BUILD != 0xdd593f2eu
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -481,13 +481,13 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
                 register int32_t turns __asm__("lr");
                 register const int8_t *p0 __asm__("r1") = pixel;
                 register const int8_t *filter __asm__("r9") = w;
-                register int32_t codes __asm__("r11") = depth;
+                register const int32_t left __asm__("r11") = depth; /* codes */
                 register int32_t acc_0_0 __asm__("r0");
                 register int32_t acc_1_0 __asm__("r2");
                 register int32_t acc_2_0 __asm__("r4");
                 register int32_t acc_3_0 __asm__("r6");
                 int8x16_t v_0, v_outer;
-                __asm__("and lr, %[depth], #15\n\t"
+                __asm__("and lr, %[left], #15\n\t"
                     "vctp.8 lr\n\t"
                     "vpstt\n\t"
                     "vldrbt.8 %q[v_0], [%[p0]]\n\t"
@@ -512,7 +512,7 @@ static void elementwise_dense_channels_1_line_kink(const int8_t *in, int8_t *out
                     : [sum_p0] "=&w"(sum_p0), [acc_0_0] "=&r"(acc_0_0), [acc_1_0] "=&r"(acc_1_0),
                         [acc_2_0] "=&r"(acc_2_0), [acc_3_0] "=&r"(acc_3_0), [v_0] "=&w"(v_0), [v_outer] "=&w"(v_outer),
                         [p0] "+r"(p0), [w] "+r"(filter), "=&r"(turns)
-                    : [depth] "r"(codes)
+                    : [left] "r"(left)
                     : "p0", "cc", "memory");
                 pixel = p0;
             }

@@ -49,12 +49,15 @@ def tile_of(of: Of, size: int, depth: int, once: bool) -> Tile:
             lines += [*unrolled(some, index, depth), *into_vectors(some)]
         return tile(lines, passes[0], ("pixel",))
     for index, some in enumerate(passes):
-        if index and of == "channels":
-            lines += back(some.pixels, tail, whole)
-        elif index:
+        again = () if index == 0 else some.pixels if of == "channels" else ("w",)
+        if again == ("w",):
             lines += [f"add %[{p}], %[{p}], lr" for p in some.pixels if tail]
-            lines += ["sub %[w], %[w], %[depth]"] * size
-        lines += [*products(some, tail, whole), *into_vectors(some)]
+            lines += back(again * size, "%[left]" if tail else "%[left], lsl #4")
+        elif whole and tail:
+            lines += ["bic lr, %[left], #15", *back(again, "lr")]
+        elif whole:
+            lines += back(again, "%[left], lsl #4")
+        lines += [*products(some, tail, whole, again), *into_vectors(some)]
     last = passes[-1].pixels[-1]
     lines += [f"add %[{last}], %[{last}], lr"] * tail
     return tile(lines, passes[0], passes[0].pixels)
@@ -145,32 +148,39 @@ def operands(some: Pass) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (some.pixels, filters) if len(some.pixels) <= some.filters else (filters, some.pixels)
 
 
-def back(pixels: tuple[str, ...], tail: bool, whole: bool) -> list[str]:
-    """Pointers to the pixels' first codes again."""
-    if not whole:
-        return []
-    first, by = (["bic lr, %[depth], #15"], "lr") if tail else ([], "%[depth]")
-    return first + [f"sub %[{p}], %[{p}], {by}" for p in pixels]
+def back(pointers: tuple[str, ...], by: str) -> list[str]:
+    """Pointers to the first codes again, or behind the first vector of each."""
+    return [f"sub %[{p}], %[{p}], {by}" for p in pointers]
 
 
-def products(some: Pass, tail: bool, whole: bool) -> list[str]:
-    """All turns of a pass; lr is how many codes are left, if any are."""
+def products(some: Pass, tail: bool, whole: bool, again: tuple[str, ...]) -> list[str]:
+    """All turns of a pass; the pointers `again` are behind the first turn's codes.
+
+    `left` is what is left of the depth after the first turn, if that is a whole one: in turns, or in codes where
+    the depth has a `tail`. At the end lr is how many codes the last turn has then.
+    """
     lines: list[str] = []
     if whole:
-        lines += ["lsr lr, %[depth], #4", *turn(some, first=True), "sub lr, lr, #1", "wls lr, lr, 2f"]
-        lines += ["1:", *turn(some, first=False), "le lr, 1b", "2:"]
+        lines += [*turn(some, True, again), *["lsr lr, %[left], #4"] * tail]
+        lines += [f"wls lr, {'lr' if tail else '%[left]'}, 2f", "1:", *turn(some, False), "le lr, 1b", "2:"]
     if tail:
-        lines += ["and lr, %[depth], #15", "vctp.8 lr", *last_turn(some, first=not whole)]
+        lines += ["and lr, %[left], #15", "vctp.8 lr", *last_turn(some, first=not whole)]
     return lines
 
 
-def turn(some: Pass, first: bool) -> Iterator[str]:
-    """A vector of each operand."""
+def turn(some: Pass, first: bool, again: tuple[str, ...] = ()) -> Iterator[str]:
+    """A vector of each operand; the pointers `again` are behind these, and stay."""
     inner, outer = operands(some)
+
+    def load(vector: str, pointer: str, i: int) -> str:
+        count = some.filters if pointer == "w" else 1
+        step = f", #{16 * (i % count - count)}]" if pointer in again else "], #16"
+        return f"vldrb.8 %q[{vector}], [%[{pointer}]{step}"
+
     for i, pointer in enumerate(inner):
-        yield f"vldrb.8 %q[v_{i}], [%[{pointer}]], #16"
+        yield load(f"v_{i}", pointer, i)
     for o, pointer in enumerate(outer):
-        yield f"vldrb.8 %q[v_outer], [%[{pointer}]], #16"
+        yield load("v_outer", pointer, o)
         for i in range(len(inner)):
             yield f"vmladav{'' if first else 'a'}.s8 %[{accumulator(o, i)}], %q[v_outer], %q[v_{i}]"
 
