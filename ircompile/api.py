@@ -106,7 +106,7 @@ def analyze(
     core, known = core_of(target, board)
     given = _model(model)
     graph = pipeline.read(given, asked, isinstance(given, Path) if prune is None else prune)
-    timed = (lambda plan: time_of(plan, known).data) if known else None
+    timed = (lambda plan: time_of(plan.scheduled, known, order=plan.times.order()).data) if known else None
     return analyze_graph(graph, core, asked.input, ram, advise, asked.memory, timed=timed)
 
 
