@@ -65,8 +65,8 @@ def rows(data: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def class_text(data: dict[str, Any], most: int = 10) -> str:
+def class_text(data: dict[str, Any]) -> str:
     """The first classes by number, and how they were numbered."""
     named = [f"{index} {name}" for index, name in enumerate(data["classes"])]
-    shown = [*named[:most], *(["..."] if len(named) > most else [])]
+    shown = [*named[:10], *(["..."] if len(named) > 10 else [])]
     return f"{', '.join(shown)} ({data['rule']})" if shown else data["rule"]

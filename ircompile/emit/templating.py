@@ -56,12 +56,14 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
-def shorten(text: str, longest: int = 60) -> str:
+LONGEST = 60  # letters of a name
+
+
+def shorten(text: str) -> str:
     """A text with the long names of fused layers, which TensorFlow joins by ";", shortened in their middle."""
-    head = longest // 2
 
     def shortened(name: re.Match[str]) -> str:
         whole = name[0]
-        return f"{whole[:head]}...{whole[head + 3 - longest :]}" if len(whole) > longest else whole
+        return f"{whole[: LONGEST // 2]}...{whole[3 - LONGEST // 2 :]}" if len(whole) > LONGEST else whole
 
     return re.sub(r"[^\s';]+(;[^\s';]*)+", shortened, text)

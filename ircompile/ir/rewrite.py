@@ -1,6 +1,6 @@
 """What the passes share: renaming tensors, and who writes them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 from ircompile.ir.graph import Graph, Node
@@ -24,9 +24,9 @@ def redirected(graph: Graph, nodes: Iterable[Node], renames: Mapping[str, str]) 
     return graph.rebuilt(moved, outputs=outputs)
 
 
-def unique(graph: Graph, name: str) -> str:
-    """A constant's name that the graph does not hold yet."""
+def unique(name: str, taken: Container[str]) -> str:
+    """The name, or where it is taken one with a number behind it."""
     found, number = name, 2
-    while found in graph.consts:
+    while found in taken:
         found, number = f"{name}_{number}", number + 1
     return found

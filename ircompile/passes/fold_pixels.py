@@ -34,7 +34,7 @@ def fold_pixels(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Gr
         raise CompileError("--mean, --std", "an input of int32", "int8, uint8 or float32 inputs")
     codes = pixel_codes(graph, mean, std).astype(np.int64)
     low = source.qtype.low
-    signed = replace(source, name=_unique_tensor(graph, f"{source.name}_codes"), dtype="int8")
+    signed = replace(source, name=unique(f"{source.name}_codes", graph.tensors), dtype="int8")
     signed = replace(signed, zero_point=source.zero_point - FLIP - low)
     pixels = replace(source, dtype="uint8", scale=1.0, zero_point=0)
     consts = dict(graph.consts)
@@ -42,19 +42,16 @@ def fold_pixels(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Gr
         pixels = replace(pixels, scale=source.scale, zero_point=source.zero_point - low)
         op: Flip | PixelTable = Flip()
     else:
-        op = PixelTable(unique(graph, f"{source.name}_pixels"))
+        op = PixelTable(unique(f"{source.name}_pixels", consts))
         consts[op.tables] = (codes - FLIP - low).astype(np.int8)
-    nodes = [Node(_unique_node(graph, f"{source.name}_pixels"), op, (source.name,), signed.name, "--mean, --std")]
+    tensors = {**graph.tensors, pixels.name: pixels, signed.name: signed}
+    names = {node.name for node in graph.nodes}
+    nodes = [Node(unique(f"{source.name}_pixels", names), op, (source.name,), signed.name, "--mean, --std")]
     fed = signed.name
     if source.dtype == "uint8":
-        back = replace(source, name=_unique_tensor(graph, f"{source.name}_back"))
-        nodes.append(
-            Node(_unique_node(graph, f"{source.name}_back"), Flip(), (signed.name,), back.name, "--mean, --std")
-        )
-        fed = back.name
-    tensors = {**graph.tensors, pixels.name: pixels, signed.name: signed}
-    if source.dtype == "uint8":
-        tensors[back.name] = back
+        back = replace(source, name=unique(f"{source.name}_back", tensors))
+        tensors[back.name], fed = back, back.name
+        nodes.append(Node(unique(back.name, names), Flip(), (signed.name,), back.name, "--mean, --std"))
     renamed = [
         replace(node, inputs=tuple(fed if name == source.name else name for name in node.inputs))
         for node in graph.nodes
@@ -82,15 +79,3 @@ def codes_of_pixels(graph: Graph, mean: Sequence[float], std: Sequence[float], p
     """The input's codes (H, W, C) of raw pixels (H, W, C), uint8."""
     tables = pixel_codes(graph, mean, std)
     return tables[np.minimum(np.arange(pixels.shape[2]), len(tables) - 1), pixels]
-
-
-def _unique_tensor(graph: Graph, name: str) -> str:
-    while name in graph.tensors:
-        name += "_"
-    return name
-
-
-def _unique_node(graph: Graph, name: str) -> str:
-    while name in {node.name for node in graph.nodes}:
-        name += "_"
-    return name

@@ -44,6 +44,6 @@ def _flattens(graph: Graph, reshape: Node, conv: Conv) -> bool:
 def _over_map(graph: Graph, reshape: Node, conv: Conv, consts: dict[str, Array]) -> Conv:
     shape = graph.tensors[reshape.inputs[0]].shape
     weights = graph.consts[conv.weights]
-    name = unique(graph, f"{conv.weights}_map")
+    name = unique(f"{conv.weights}_map", graph.consts)
     consts[name] = weights.reshape(len(weights), *shape)
     return replace(conv, window=Window(shape[:2]), weights=name)

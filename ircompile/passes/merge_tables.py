@@ -31,7 +31,7 @@ def scalar_tables(graph: Graph) -> Graph:
         value = graph.consts[op.constant.name].reshape(1, 1, 1)
         site = graph.site(node)
         operands = (value, CODES) if op.constant.first else (CODES, value)
-        name = unique(graph, f"{node.name}_table")
+        name = unique(f"{node.name}_table", graph.consts)
         consts[name] = op.combine(site, *operands).reshape(INT8.count)
         nodes.append(replace(node, op=Table(name, op.kind)))
     return graph.rebuilt(nodes, consts={**graph.consts, **consts})
@@ -74,7 +74,7 @@ def merge_tables(graph: Graph) -> Graph:
         ):
             merged, last = op.combine(site, *codes), (op.kind,)
         if merged is not None:
-            name = unique(replace(graph, consts=consts), f"{node.name}_merged")
+            name = unique(f"{node.name}_merged", consts)
             consts[name] = merged.reshape(INT8.count)
             function = ", ".join(dict.fromkeys((*sum(names, ()), *last)))
             node = replace(node, op=Table(name, function), inputs=sources[:1])

@@ -36,7 +36,7 @@ def _turned(graph: Graph, node: Node, op: Convolution) -> Graph:
     consts = dict(graph.consts)
 
     def put(name: str, value: Array) -> str:
-        new = unique(replace(graph, consts=consts), f"{name}_turned")
+        new = unique(f"{name}_turned", consts)
         consts[new] = value.astype(graph.consts[name].dtype)
         return new
 

@@ -35,7 +35,7 @@ def _shrunk(graph: Graph, node: Node, op: Conv | Depthwise, consts: dict[str, Ar
             window, weights = smaller, weights.take(range(first, stop), axis=op.weight_rank - 3 + axis)
     if window == op.window:
         return node
-    name = unique(replace(graph, consts=consts), f"{op.weights}.{node.name}")
+    name = unique(f"{op.weights}.{node.name}", consts)
     consts[name] = weights
     return replace(node, op=replace(op, window=window, weights=name))
 

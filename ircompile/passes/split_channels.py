@@ -118,7 +118,7 @@ def _part_of_op(graph: Graph, op: Conv | Depthwise, number: int, first: int, sto
 
     def keep(name: str, values: Array) -> str:
         assert isinstance(graph.consts, dict)
-        own = unique(graph, f"{name}_{number}")
+        own = unique(f"{name}_{number}", graph.consts)
         graph.consts[own] = values
         return own
 

@@ -25,11 +25,11 @@ DONE, TODO, FREE = 0, 1, 2  # the first two are nodes of the network, too
 class LeastStates:
     """The steps of a schedule without line buffers as a network, in which states are cuts.
 
-    All calls of `during` together visit about `effort` nodes; then what they return is less than it could be.
+    All calls of `during` together visit about BOUND_EFFORT nodes; then what they return is less than it could be.
     """
 
-    def __init__(self, scheduled: ScheduledGraph, rows_input: bool, effort: int = BOUND_EFFORT) -> None:
-        self.scheduled, self.effort = scheduled, effort
+    def __init__(self, scheduled: ScheduledGraph, rows_input: bool) -> None:
+        self.scheduled, self.effort = scheduled, BOUND_EFFORT
         self.first: dict[int, int] = {}  # of each stage, or input -1 - i, the node of its first step or row
         self.implied: list[list[int]] = [[], []]  # what is done if a node is
         self.costs: list[tuple[int, int, int]] = []  # (a, b, bytes): alive if a is done and b is not

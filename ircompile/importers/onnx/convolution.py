@@ -19,10 +19,9 @@ from ircompile.importers.onnx.layout import (
     order_of,
     row_major_axes,
     size_along,
-    view_of,
 )
 from ircompile.importers.onnx.lowering import Context
-from ircompile.importers.onnx.pooling import spatial, window
+from ircompile.importers.onnx.pooling import placed, spatial, window
 from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, computes, unknown
 from ircompile.importers.onnx.values import Expr, Real, Target, Value, constant
@@ -109,16 +108,7 @@ def emit(context: Context, linear: Linear, target: Target) -> View:
     )
     out = builder.emit(raw, op, [source], target.quant)
     builder.bias_rests[out] = (units - bias) * step / sy
-    rank = real.view.rank
-    return view_of(out, _shape(builder.tensors[out].shape, linear.axes, rank), linear.axes)
-
-
-def _shape(shape: tuple[int, int, int], axes: tuple[int, int, int], rank: int) -> tuple[int, ...]:
-    sizes = [1] * rank
-    for axis, size in zip(axes, shape, strict=True):
-        if axis >= 0:
-            sizes[axis] = size
-    return tuple(sizes)
+    return placed(context, out, linear.axes, real.view.rank)
 
 
 def _operand(context: Context, linear: Linear) -> tuple[str, Array]:

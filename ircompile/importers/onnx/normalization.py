@@ -4,6 +4,7 @@ from ircompile.errors import CompileError
 from ircompile.importers.onnx.layout import NONE, Axes, View, axes_of, is_identity, order_of
 from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.pooling import placed
+from ircompile.importers.onnx.proto import product
 from ircompile.importers.onnx.record import Operator, computes, unknown
 from ircompile.importers.onnx.values import Expr, Target
 from ircompile.ir.ops import Softmax
@@ -15,13 +16,10 @@ def lower_softmax(context: Context, expr: Expr, target: Target) -> View:
     real = context.real(expr.args[0], raw)
     view = context.settled(real, raw)
     legacy = raw.get("opset", context.opset) < 13
-    axis = raw.get("axis", 1 if legacy else -1)
-    axis = axis if axis >= 0 else axis + view.rank
-    if not 0 <= axis < view.rank:
-        raise CompileError(raw.where, f"axis {raw.get('axis')} of a tensor of rank {view.rank}")
+    axis = raw.axis(view.rank, 1 if legacy else -1)
     shape = view.shape
     if legacy:
-        view = view.moved(view.index.reshape(int(view.index.size // _size(shape[axis:])), -1))
+        view = view.moved(view.index.reshape(view.index.size // product(shape[axis:]), -1))
         axis = 1
     axes = softmax_axes(view, builder.tensors[view.tensor].shape, axis)
     out = builder.emit(raw, Softmax("table"), [builder.arrange(raw, view, axes)], target.quant)
@@ -29,13 +27,6 @@ def lower_softmax(context: Context, expr: Expr, target: Target) -> View:
     if (target.low, target.high) != (-128, 127):
         raise CompileError(raw.where, "clips what a Softmax gives", "Softmax, then QuantizeLinear")
     return found.moved(found.index.reshape(shape))
-
-
-def _size(sizes: tuple[int, ...]) -> int:
-    total = 1
-    for size in sizes:
-        total *= size
-    return total
 
 
 def softmax_axes(view: View, shape: tuple[int, int, int], axis: int) -> Axes:

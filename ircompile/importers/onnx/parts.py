@@ -31,15 +31,6 @@ MOST_COPIES = 256
 PAD_MODES = ("constant", "edge", "reflect", "wrap")
 
 
-def axis_attribute(raw: OnnxNode, rank: int, default: int) -> int:
-    """The attribute `axis`, not negative; raises CompileError outside of the rank."""
-    axis = raw.get("axis", default)
-    axis = axis if axis >= 0 else axis + rank
-    if not 0 <= axis < rank:
-        raise CompileError(raw.where, f"axis {raw.get('axis')} of a tensor of rank {rank}", "axes of the tensor")
-    return int(axis)
-
-
 def long_axes(context: Context, raw: OnnxNode, view: View, *needed: int) -> Axes:
     """Height, width and channels for an operator on the `needed` axes: that move nothing, if possible."""
     own = axes_of(view, context.builder.tensors[view.tensor].shape)
@@ -72,7 +63,7 @@ def lower_concat(context: Context, expr: Expr, target: Target) -> View:
     raw = expr.node
     views = [context.materialize(value, target, raw) for value in expr.args if value is not None]
     rank = views[0].rank
-    axis = axis_attribute(raw, rank, 1)
+    axis = raw.axis(rank, 1)
     if any(view.rank != rank for view in views):
         raise CompileError(raw.where, "operands of different ranks", "equal ranks")
     if len(views) == 1:
@@ -140,7 +131,7 @@ def take_slice(context: Context, expr: Expr, real: Real) -> View:
 def take_part(context: Context, expr: Expr, real: Real) -> View:
     """Split along any axis, equal or given parts."""
     raw = expr.node
-    axis = axis_attribute(raw, real.view.rank, 0)
+    axis = raw.axis(real.view.rank, 0)
     values = numbers_of(raw, expr.args[1:])
     size, count = real.view.shape[axis], len(raw.outputs)
     part = -(-size // count)
@@ -157,7 +148,7 @@ def take_part(context: Context, expr: Expr, real: Real) -> View:
 def gather(context: Context, expr: Expr, real: Real) -> View:
     """Gather of constant indices on any axis; evenly spaced ones, and a single one, are a slice."""
     raw = expr.node
-    axis = axis_attribute(raw, real.view.rank, 0)
+    axis = raw.axis(real.view.rank, 0)
     (indices,) = numbers_of(raw, expr.args[1:2])
     size = real.view.shape[axis]
     places = [int(i) + (size if i < 0 else 0) for i in indices.ravel()]

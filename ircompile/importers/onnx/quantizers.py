@@ -68,9 +68,8 @@ def along(raw: OnnxNode, values: Array, rank: int, size_of: tuple[int, ...], def
     """Scales or zero points shaped to broadcast against a constant: one number, or one an index of the axis."""
     if values.size == 1:
         return values.reshape((1,) * rank)
-    axis = raw.get("axis", default)
-    axis = axis if axis >= 0 else axis + rank
-    if not 0 <= axis < rank or size_of[axis] != values.size:
+    axis = raw.axis(rank, default)
+    if size_of[axis] != values.size:
         raise CompileError(
             raw.where, f"{values.size} scales for axis {axis} of shape {list(size_of)}", "one scale an index"
         )

@@ -48,6 +48,14 @@ class OnnxNode:
             raise CompileError(self.where, f"attribute {name} is {value!r}", f"{len(default)} integers")
         return value
 
+    def axis(self, rank: int, default: int) -> int:
+        """The attribute `axis`, not negative; raises CompileError outside of the rank."""
+        given = self.get("axis", default)
+        axis = given if given >= 0 else given + rank
+        if not 0 <= axis < rank:
+            raise CompileError(self.where, f"axis {given} of a tensor of rank {rank}", "axes of the tensor")
+        return int(axis)
+
 
 @dataclass(frozen=True)
 class Port:

@@ -56,10 +56,10 @@ def reduce_extreme(context: Context, expr: Expr, real: Real) -> View:
 def arg_max(context: Context, raw: OnnxNode, value: Expr) -> View:
     """ArgMax and ArgMin over one axis, the first of equals: int32 positions."""
     real = context.real(value.args[0], raw)
-    rank, axis = real.view.rank, raw.get("axis", 0)
-    axis = axis if axis >= 0 else axis + rank
-    if raw.get("select_last_index", 0) or not 0 <= axis < rank:
-        raise CompileError(raw.where, f"axis {axis}, select_last_index", "an axis of the tensor, the first index")
+    rank = real.view.rank
+    axis = raw.axis(rank, 0)
+    if raw.get("select_last_index", 0):
+        raise CompileError(raw.where, "gives the last index of equals", "select_last_index 0: the first index")
     axes = softmax_axes(real.view, context.builder.tensors[real.view.tensor].shape, axis)
     source = context.builder.arrange(raw, real.view, axes)
     out = context.builder.emit(raw, ArgMax(raw.kind == "ArgMin"), [source], Quant(1.0, 0), dtype="int32")

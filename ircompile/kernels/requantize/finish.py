@@ -37,11 +37,11 @@ def _requantized(
     )
 
 
-def synthesize_mean(op: Mean, site: Site, core: Core, codes: Codes = EVERY_CODE) -> Recipe | None:
+def synthesize_mean(op: Mean, site: Site, core: Core) -> Recipe | None:
     """MEAN: from the sum of raw codes, plus word 0. None if no cheap form is found."""
     source, target, n = op.source(site), site.output, op.count(site.inputs[0])
     start, ties, shift, slope = -n * source.zero_point, 0, 0, 1.0 / n
-    lo, hi = (np.array([n * code + start], np.int64) for code in codes)
+    lo, hi = (np.array([n * code + start], np.int64) for code in EVERY_CODE)
     if op.rounding == "integer":
         multiplier, shift = op.multiplier(site)
         slope, ties = float(np.ldexp(float(multiplier), shift - 31)), max(-shift, 0)
@@ -61,7 +61,7 @@ def synthesize_mean(op: Mean, site: Site, core: Core, codes: Codes = EVERY_CODE)
     return synthesize_steps(function, np.array([start]), lo, hi, scale, late, core, (op.low, op.high))
 
 
-def synthesize_average(op: AveragePool, site: Site, core: Core, codes: Codes = EVERY_CODE) -> Recipe | None:
+def synthesize_average(op: AveragePool, site: Site, core: Core) -> Recipe | None:
     """AVERAGE_POOL: from the sum of the raw codes of a window of n pixels, plus word 0 of channel n - least_count.
 
     None if no cheap form is found.
@@ -71,14 +71,14 @@ def synthesize_average(op: AveragePool, site: Site, core: Core, codes: Codes = E
     if op.rounding == "float32_even":
         factor = np.float32(source.scale) / (count.astype(np.float32) * np.float32(target.scale))
         start = -count * source.zero_point
-        lo, hi = (count * code + start for code in codes)
+        lo, hi = (count * code + start for code in EVERY_CODE)
         requant = Requant("float32_even", "", target.zero_point, op.low, op.high)
         return _requantized(requant, factor.astype(np.float64), start, lo, hi, core)
 
     def function(acc: Array, channel: Array) -> Array:
         return np.clip(op.divide(acc, count[channel], source, target), op.low, op.high).astype(np.int64)
 
-    zero, (lo, hi) = np.zeros_like(count), (count * code for code in codes)
+    zero, (lo, hi) = np.zeros_like(count), (count * code for code in EVERY_CODE)
     return synthesize_steps(function, zero, lo, hi, 1.0 / count, zero, core, (op.low, op.high))
 
 

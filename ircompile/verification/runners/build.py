@@ -71,9 +71,9 @@ def call(
         raise CompileError(where, f"'{tool}' did not finish in {timeout:g} seconds") from error
 
 
-def call_checked(command: Sequence[str | Path], where: str, what: str, timeout: float = 600.0) -> str:
+def call_checked(command: Sequence[str | Path], where: str, what: str) -> str:
     """Run a tool and return what it prints; CompileError with its messages when it fails at ``what``."""
-    done = call(command, where, timeout=timeout)
+    done = call(command, where)
     if done.returncode:
         raise CompileError(where, f"{what} failed:\n{text_of(done.stderr) or text_of(done.stdout)}")
     return text_of(done.stdout)
