@@ -82,9 +82,7 @@ def emit(
     driver = {**shared, **_driver(program, calls.memory), "cases": cases, "states": states,
               "arrays": constants.arrays, "functions": functions.texts, "arithmetic": functions.arithmetic(),
               "dsp": functions.dsp(), "names": functions.all_names,
-              "armv6m": not program.target.features.dsp, "helium": functions.is_helium(),
-              "assembly": functions.has_assembly(), "alone": functions.has_alone(),
-              "noinline": functions.has_noinline(),
+              "armv6m": not program.target.features.dsp, **functions.used(),
               "few_registers": not program.target.features.mul64
               and any("_tile_packed_" in name for name in functions.all_names)}  # fmt: skip
     files: dict[str, str | bytes] = {

@@ -29,6 +29,8 @@ HELPERS = {
     "shift_away": (),
     "round_even": (),
 }
+MACROS = {"assembly": "NO_ASM", "alone": "ALONE", "noinline": "NOINLINE"}
+"""How the macros end that only some functions use."""
 
 
 @dataclass(frozen=True)
@@ -125,21 +127,16 @@ class Functions:
         module: Any = self.env.get_template("kernels/dsp.j2").module
         return str(module.functions(self.prefix, self.prefix.upper(), used, self.target.name)) if used else ""
 
-    def is_helium(self) -> bool:
-        """Whether any function uses Helium's intrinsics."""
-        return re.search(r"\bv\w+q_\w+\(", "\n".join(self.texts)) is not None
+    def used(self) -> dict[str, bool]:
+        """Whether any function uses Helium's intrinsics, or a macro: they are defined where they are used.
 
-    def has_assembly(self) -> bool:
-        """Whether any function may need the register of the frame pointer."""
-        return f"{self.prefix.upper()}_NO_ASM" in "\n".join(self.texts)
-
-    def has_alone(self) -> bool:
-        """Whether any function must not be in line with others."""
-        return f"{self.prefix.upper()}_ALONE" in "\n".join(self.texts)
-
-    def has_noinline(self) -> bool:
-        """Whether any function is to be one where it is small, too."""
-        return f"{self.prefix.upper()}_NOINLINE" in "\n".join(self.texts)
+        `assembly` may need the register of the frame pointer; functions that are `alone` must not be in line with
+        others, and those that are `noinline` are functions where they are small, too.
+        """
+        body, macro = "\n".join(self.texts), self.prefix.upper()
+        macros = {name: f"{macro}_{ending}" for name, ending in MACROS.items()}
+        helium = re.search(r"\bv\w+q_\w+\(", body) is not None
+        return {"helium": helium} | {name: whole in body for name, whole in macros.items()}
 
     def of(self, kernel: Kernel, packed: Packed, types: CodeTypes) -> Callee:
         """The function of a kernel with these template parameters for codes of these types."""

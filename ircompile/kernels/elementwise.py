@@ -91,8 +91,7 @@ def pack_binary(op: ops.Binary, site: Site, context: Context) -> Packed:
     suffix = f"{op.kind}_{marks}" + (f"_{key['constant']}" if op.constant else "")
     (_, za), (_, zb) = op.operands(site)
     if op.kind == "mul":
-        features = context.features
-        core = Core(features.dsp, features.mul64, features.fpu)
+        core = Core.of(context.features)
         product = synthesize_product(op, site, core, *(codes_of(op, site, first) for first in (True, False)))
         arrays["requant"] = requant_words(product)
         sizes |= {"zero_a": za, "zero_b": zb}

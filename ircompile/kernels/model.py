@@ -11,7 +11,7 @@ from ircompile.analyses.intervals import Intervals
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.requantize import PREFERRED, Form, PairForm, Recipe, channel_words, synthesize
+from ircompile.kernels.requantize import PREFERRED, Core, Form, PairForm, Recipe, channel_words, synthesize
 from ircompile.kernels.weights import WeightCoding
 from ircompile.plan.model import Buffer, Demand, Layout, Plan, Tables
 from ircompile.target import Features, MemoryRegion, Target
@@ -165,13 +165,10 @@ class Context:
         `shifted`: the kernel has these times 2^shifted. `prefer`: the kernel's right shifts to try first.
         """
         low, high = self.intervals.accumulators[self.node.name]
-        features, bias = self.features, integers(site.consts[op.bias])
-        scale = site.consts[op.requant.scale]
-        return synthesize(
-            op.requant, scale, bias, low, high, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu,
-            code=site.output.qtype, few_words=self.has_few_words(op, site), shifted=shifted,
-            prefer=self.shifts or prefer or PREFERRED,
-        )  # fmt: skip
+        scale, bias = site.consts[op.requant.scale], integers(site.consts[op.bias])
+        core = Core.of(self.features, self.shifts or prefer or PREFERRED, shifted)
+        few_words = self.has_few_words(op, site)
+        return synthesize(op.requant, scale, bias, low, high, core, site.output.qtype, few_words)
 
     def has_few_words(self, op: ops.Convolution, site: Site) -> bool:
         """Whether a channel's words of requantization are as few as can be, at a few instructions a code.

@@ -8,10 +8,9 @@ from ircompile.kernels.constants import constants_of
 from ircompile.kernels.convolution import pack_stream
 from ircompile.kernels.dsp.written_out import with_long_loops
 from ircompile.kernels.like_forms import with_like_forms
-from ircompile.kernels.long_turns import with_long_turns
 from ircompile.kernels.model import Context, Kernel, Lowered, Packed, Prefer, Program
+from ircompile.kernels.portable_functions import with_long_turns, with_seldom_pixels
 from ircompile.kernels.remainders import without_remainders
-from ircompile.kernels.seldom_pixels import with_seldom_pixels
 from ircompile.kernels.weights import WeightCoding
 from ircompile.plan import Plan
 from ircompile.plan.tables import schedule_tables

@@ -5,7 +5,6 @@ from ircompile.ir.tensor import Site
 from ircompile.kernels.model import Choose, Context, Extra, Kernel, Packed, Request, requant_words, window_suffix
 from ircompile.kernels.requantize import Core, least_count, synthesize_average, synthesize_mean
 from ircompile.qtype import INT8, INT16
-from ircompile.target import Features
 
 CHANNELS = 4  # of a word
 LANES = 8  # of 16 bits
@@ -51,7 +50,7 @@ def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, context: Context) -
         return Packed(window_suffix(op.window), {"window": op.window}, {}, sizes | {"low": op.low}, shared=shared)
     recipe = None
     if isinstance(op, ops.AveragePool) and site.output.qtype == INT8:
-        recipe = synthesize_average(op, site, core_of(context.features))
+        recipe = synthesize_average(op, site, Core.of(context.features))
     if recipe is None or not isinstance(op, ops.AveragePool):
         sizes |= {"low": op.low, "high": op.high}
         suffix = f"{arithmetic}_{window_suffix(op.window)}"
@@ -69,7 +68,7 @@ def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
     key = {"axes": op.axes, "summed": summed, "lookup": op.lookup is not None}
     suffix = op.axes + ("" if summed else "_row") + ("_lookup" if op.lookup else "")
     arrays = {"table": site.consts[op.lookup.name]} if op.lookup else {}
-    recipe = synthesize_mean(op, site, core_of(context.features)) if target.qtype == INT8 else None
+    recipe = synthesize_mean(op, site, Core.of(context.features)) if target.qtype == INT8 else None
     if recipe is not None:
         arrays["requant"] = requant_words(recipe)
         counts = {recipe.form.key: target.channels}
@@ -93,11 +92,6 @@ def pack_running_sum(op: ops.RunningSum, site: Site, context: Context) -> Packed
     key = {"row_type": row_type, "leaving": op.leaving, "summed": steps > 1}
     suffix = "_".join(["leaving"] * op.leaving + [site.inputs[1].dtype] + ["rows"] * (steps > 1))
     return Packed(suffix, key, {}, sizes)
-
-
-def core_of(features: Features) -> Core:
-    """What the synthesis of requantization asks of a core."""
-    return Core(features.dsp, features.mul64, features.fpu)
 
 
 KERNELS: dict[type[ops.Op], Choose] = {

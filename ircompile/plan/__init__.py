@@ -9,25 +9,10 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.ops import Concat
 from ircompile.plan.allocations import Allocation
 from ircompile.plan.candidate import CandidatePlan, aligned
-from ircompile.plan.fast import shortcuts
 from ircompile.plan.memories import MemoryMap, one_arena
 from ircompile.plan.model import MOST_STEPS, POSITION_BYTES, Block, Buffer, Demand, Layout, Plan
 from ircompile.plan.peak_bound import bound_beside
 from ircompile.plan.scheduled_graph import line_buffer_name
-from ircompile.plan.search import find_default, find_least
-
-
-def make_plan(
-    graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode = "resident", least: bool = False
-) -> Plan:
-    """The plan of a lowered graph: cuts by dynamic programming, then all rows placed in one arena.
-
-    It needs the fewest bytes that were found if `least`; otherwise it may need a little more and does less work.
-    Raises CompileError if the input mode does not suit the graph.
-    """
-    check_input_mode(graph, input_mode)
-    search = find_least if least else find_default
-    return lay_out(search(graph, demands, input_mode, shortcuts()))
 
 
 def check_input_mode(graph: Graph, input_mode: InputMode) -> None:
@@ -122,4 +107,4 @@ def _blocks(allocations: Sequence[Allocation], bases: Mapping[str, int], kind: s
     }
 
 
-__all__ = ["Block", "Buffer", "Demand", "Layout", "Plan", "check_input_mode", "lay_out", "make_plan"]
+__all__ = ["Block", "Buffer", "Demand", "Layout", "Plan", "check_input_mode", "lay_out"]

@@ -115,11 +115,6 @@ class SegmentCosts:
         return np.cumsum(np.cumsum(sizes, axis=0)[:, ::-1], axis=1)[:, ::-1]
 
     @cached_property
-    def at_cut(self) -> list[int]:
-        """Bytes that exist before each stage, if a segment begins with it: no plan with this cut needs less."""
-        return [int(size) for size in np.diagonal(self._spanning)]
-
-    @cached_property
     def lower_bounds(self) -> Array:
         """Bytes [first, stop] that segment [first, stop) needs at least, found without firing it.
 

@@ -22,7 +22,7 @@ Layer = tuple[Requant, Array, Array, Array, Array]
 
 
 def make(layer: Layer, core: Core) -> Recipe:
-    return synthesize(*layer, dsp=core.dsp, mul64=core.mul64, fpu=core.fpu, prefer=core.prefer)
+    return synthesize(*layer, core)
 
 
 def random_layer(rng: np.random.Generator, rounding: Rounding) -> Layer:
@@ -146,7 +146,7 @@ def test_quick_float32_where_no_line_is_exact(core: str) -> None:
         hi = np.minimum(300 / scale, 2**18).astype(np.int64)
         layer = Requant("float32_even", "s", -128), scale, np.zeros(30, np.int64), -hi, hi
         able = CORES[core]
-        recipe = synthesize(*layer, dsp=able.dsp, mul64=able.mul64, fpu=able.fpu, few_words=least < -11)
+        recipe = synthesize(*layer, able, few_words=least < -11)
         assert recipe.form.quick
         prove(recipe, *layer)
 

@@ -20,7 +20,7 @@ Layer = tuple[Requant, Array, Array, Array, Array]
 
 
 def make(layer: Layer, core: Core, code: QType = INT16) -> Recipe:
-    return synthesize(*layer, dsp=core.dsp, mul64=core.mul64, fpu=core.fpu, prefer=core.prefer, code=code)
+    return synthesize(*layer, core, code)
 
 
 def layer_of(rng: np.random.Generator, code: QType, reach: float, spread: float) -> Layer:

@@ -12,7 +12,8 @@ from proved import prove
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
-from ircompile.plan import make_plan
+from ircompile.plan import lay_out
+from ircompile.plan.search import find_default
 from ircompile.target import load_target
 
 
@@ -30,7 +31,7 @@ def branches() -> Graph:
 
 def test_nothing_is_copied() -> None:
     lowered = lower(branches(), load_target("cortex-m4"))
-    plan = make_plan(lowered.graph, lowered.demands)
+    plan = lay_out(find_default(lowered.graph, lowered.demands, "resident"))
     prove(plan)
     (concat,) = (node for node in lowered.graph.nodes if isinstance(node.op, ops.Concat))
     assert plan.placed == {concat.name}

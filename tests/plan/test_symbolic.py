@@ -15,9 +15,10 @@ from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array
 from ircompile.kernels.lower import lower
-from ircompile.plan import Plan, make_plan, stages
+from ircompile.plan import Plan, lay_out, stages
 from ircompile.plan.allocate import Allocator
 from ircompile.plan.model import ARENA_ALIGN, WaitRow
+from ircompile.plan.search import find_default
 from ircompile.plan.steps import StepRows, step_rows
 from ircompile.plan.tables import schedule_tables
 from ircompile.target import load_target
@@ -30,7 +31,7 @@ def blocks(mode: InputMode = "rows") -> Plan:
     for channels, stride in ((8, 1), (8, 1), (12, 2), (12, 1)):
         x = net.inverted_residual(x, 6, channels, stride)
     lowered = lower(net.graph(x), load_target("cortex-m4"))
-    return make_plan(lowered.graph, lowered.demands, mode)
+    return lay_out(find_default(lowered.graph, lowered.demands, mode))
 
 
 @pytest.fixture(scope="module", params=["rows", "resident"])

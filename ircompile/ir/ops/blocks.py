@@ -7,10 +7,23 @@ import numpy as np
 from ircompile.errors import CompileError
 from ircompile.ir.ops.op import Selecting
 from ircompile.ir.tensor import Array, Consts, Rows, Shape, Site, Tensor
+from ircompile.qtype import INT8
+
+
+class Blocks(Selecting):
+    """Blocks of `block` by `block` pixels and channels that are exchanged; of int8."""
+
+    block: int
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return inputs == {INT8.name} and output == INT8.name
+
+    def lanes(self, site: Site) -> tuple[Array, ...] | None:
+        return None
 
 
 @dataclass(frozen=True)
-class DepthToSpace(Selecting):
+class DepthToSpace(Blocks):
     """Channel (dy * block + dx) * C + c of a pixel becomes channel c of pixel (dy, dx) of a block."""
 
     block: int
@@ -25,9 +38,6 @@ class DepthToSpace(Selecting):
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
         return ((step // self.block, step // self.block + 1),)
 
-    def lanes(self, site: Site) -> tuple[Array, ...] | None:
-        return None
-
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         first, last = start // self.block, (stop - 1) // self.block + 1
         rows, channels = inputs[0].take(first, last), site.output.channels
@@ -37,7 +47,7 @@ class DepthToSpace(Selecting):
 
 
 @dataclass(frozen=True)
-class SpaceToDepth(Selecting):
+class SpaceToDepth(Blocks):
     """Channel c of pixel (dy, dx) of a block becomes channel (dy * block + dx) * C + c of one pixel."""
 
     block: int
@@ -51,9 +61,6 @@ class SpaceToDepth(Selecting):
 
     def needs(self, site: Site, step: int) -> tuple[tuple[int, int], ...]:
         return ((step * self.block, (step + 1) * self.block),)
-
-    def lanes(self, site: Site) -> tuple[Array, ...] | None:
-        return None
 
     def simulate(self, site: Site, inputs: list[Rows], start: int, stop: int) -> Array:
         rows = inputs[0].take(start * self.block, stop * self.block)

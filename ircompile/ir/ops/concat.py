@@ -67,8 +67,5 @@ class Concat(Moving):
     def arity(self) -> int | None:
         return None
 
-    def takes(self, inputs: set[str], output: str) -> bool:
-        return inputs == {output}
-
     def is_identity(self, site: Site) -> bool:
         return len(site.inputs) == 1

@@ -20,6 +20,3 @@ class Copy(RowByRow, ChannelByChannel, Selecting):
 
     def bounds(self, site: Site, inputs: list[Range]) -> Range:
         return inputs[0]
-
-    def takes(self, inputs: set[str], output: str) -> bool:
-        return inputs == {output}

@@ -46,9 +46,6 @@ class Reshape(Selecting):
     def on_channels(self, site: Site, inputs: Sequence[Array], output: Array, cut: Callable[[str], str]) -> Op:
         return Reshape((*self.shape[:2], int(output.sum())))
 
-    def takes(self, inputs: set[str], output: str) -> bool:
-        return inputs == {output}
-
     def is_identity(self, site: Site) -> bool:
         return True
 
@@ -86,9 +83,6 @@ class Transpose(Selecting):
 
     def lanes(self, site: Site) -> tuple[Array, ...] | None:
         return (np.arange(site.output.channels),) if self.order[2] == 2 else None
-
-    def takes(self, inputs: set[str], output: str) -> bool:
-        return inputs == {output}
 
     def is_identity(self, site: Site) -> bool:
         axes = [axis for axis in self.order if site.inputs[0].shape[axis] != 1]

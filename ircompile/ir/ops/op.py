@@ -164,7 +164,10 @@ class ChannelByChannel(Op):
 
 
 class Moving(Op):
-    """An op that puts codes at other places, the same places whatever the codes are."""
+    """An op that puts codes at other places, the same places whatever the codes are and of whatever type."""
+
+    def takes(self, inputs: set[str], output: str) -> bool:
+        return inputs == {output}
 
     def carries_ties(self) -> bool:
         return True

@@ -57,9 +57,6 @@ class Slice(Selecting):
         before = int(inputs[0][: self.begin[2]].sum())
         return replace(self, begin=(*self.begin[:2], before), shape=(*self.shape[:2], int(output.sum())))
 
-    def takes(self, inputs: set[str], output: str) -> bool:
-        return inputs == {output}
-
     def is_identity(self, site: Site) -> bool:
         return True
 

@@ -14,7 +14,7 @@ from ircompile.ir import ops
 from ircompile.ir.numerics import Requant, quantize_multiplier, wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, requant_words
-from ircompile.kernels.requantize import Form, Recipe, synthesize
+from ircompile.kernels.requantize import Core, Form, Recipe, synthesize
 from ircompile.kernels.requantize.attempts import MOST_SHIFT, Attempt, needed_clamp
 from ircompile.kernels.requantize.form import Lanes
 from ircompile.kernels.requantize.reference import Steps, steps_of, wraps
@@ -88,7 +88,7 @@ def vector_recipe(
                 return line_recipe(recipe)
     if vectors:
         return double_recipe(requant, scale, bias)
-    recipe = synthesize(requant, scale, bias, lo, hi, dsp=features.dsp, mul64=features.mul64, fpu=features.fpu)
+    recipe = synthesize(requant, scale, bias, lo, hi, Core.of(features))
     return VectorRecipe(Lanes("scalar"), recipe.words[:, :1], {recipe.form.key: len(bias)}, recipe)
 
 

@@ -8,7 +8,7 @@ from ircompile.ir.ops.borders import pixel_counts
 from ircompile.ir.tensor import Array, Site, Tensor
 from ircompile.kernels.requantize.form import Recipe
 from ircompile.kernels.requantize.synthesize import Core, synthesize, synthesize_steps
-from ircompile.qtype import INT8, QType
+from ircompile.qtype import INT8
 
 Codes = tuple[int, int]
 EVERY_CODE = INT8.range
@@ -25,16 +25,8 @@ def synthesize_product(op: Binary, site: Site, core: Core, a: Codes = EVERY_CODE
         scale = np.float64(np.float32(np.float32(sa) * np.float32(sb)) / np.float32(site.output.scale))
     ends = np.outer(np.array(a, np.int64) - za, np.array(b, np.int64) - zb)
     requant, code = Requant(op.rounding, "", site.output.zero_point, op.low, op.high), site.output.qtype
-    return _requantized(requant, np.array([scale]), np.zeros(1, np.int64), ends.min(), ends.max(), core, code)
-
-
-def _requantized(
-    requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, core: Core, code: QType = INT8
-) -> Recipe:
-    lo, hi = np.reshape(lo, -1), np.reshape(hi, -1)
-    return synthesize(
-        requant, scale, bias, lo, hi, dsp=core.dsp, mul64=core.mul64, fpu=core.fpu, prefer=core.prefer, code=code
-    )
+    lo, hi = ends.min().reshape(1), ends.max().reshape(1)
+    return synthesize(requant, np.array([scale]), np.zeros(1, np.int64), lo, hi, core, code)
 
 
 def synthesize_mean(op: Mean, site: Site, core: Core) -> Recipe | None:
@@ -48,7 +40,7 @@ def synthesize_mean(op: Mean, site: Site, core: Core) -> Recipe | None:
     elif op.rounding == "float32_even":
         factor = np.float32(source.scale) / (np.float32(n) * np.float32(target.scale))
         requant = Requant("float32_even", "", target.zero_point, op.low, op.high)
-        return _requantized(requant, np.array([factor], np.float64), np.array([start]), lo, hi, core)
+        return synthesize(requant, np.array([factor], np.float64), np.array([start]), lo, hi, core)
     else:
         lo, hi, start = lo - start, hi - start, 0
     if max(-int(lo[0]), int(hi[0])) << max(shift, 0) >= 2**31:
@@ -73,7 +65,7 @@ def synthesize_average(op: AveragePool, site: Site, core: Core) -> Recipe | None
         start = -count * source.zero_point
         lo, hi = (count * code + start for code in EVERY_CODE)
         requant = Requant("float32_even", "", target.zero_point, op.low, op.high)
-        return _requantized(requant, factor.astype(np.float64), start, lo, hi, core)
+        return synthesize(requant, factor.astype(np.float64), start, lo, hi, core)
 
     def function(acc: Array, channel: Array) -> Array:
         return np.clip(op.divide(acc, count[channel], source, target), op.low, op.high).astype(np.int64)

@@ -1,5 +1,7 @@
 """The cheapest form of a layer whose thresholds equal the reference's."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +18,7 @@ from ircompile.kernels.requantize.reference import Function, Steps, locate, step
 from ircompile.kernels.requantize.solve import solve
 from ircompile.kernels.requantize.wide import wide_recipe
 from ircompile.qtype import INT8, INT32, QType
+from ircompile.target import Features
 
 # Three instructions each: no more than what the exact arithmetic of float32 costs.
 MOST_EXCEPTIONS, MOST_BESIDE_FPU = 6, 1
@@ -36,6 +39,11 @@ class Core:
     prefer: tuple[int, ...] = PREFERRED
     shifted: int = 0
 
+    @classmethod
+    def of(cls, features: Features, prefer: Sequence[int] = PREFERRED, shifted: int = 0) -> Core:
+        """A core of these features."""
+        return cls(features.dsp, features.mul64, features.fpu, tuple(prefer), shifted)
+
 
 def synthesize(
     requant: Requant,
@@ -43,25 +51,19 @@ def synthesize(
     bias: Array,
     lo: Array,
     hi: Array,
-    *,
-    dsp: bool,
-    mul64: bool = True,
-    fpu: bool = False,
-    prefer: Sequence[int] = PREFERRED,
+    core: Core,
     code: QType = INT8,
     few_words: bool = False,
-    shifted: int = 0,
 ) -> Recipe:
     """The recipe of a layer: scale float64, bias int64, lo and hi int64 of the accumulator with bias, all (C,).
 
     With `few_words` a form that takes fewer words a channel is preferred to one that takes fewer instructions.
     """
-    core = Core(dsp, mul64, fpu, tuple(prefer), shifted)
     scale, lo, hi = np.asarray(scale, np.float64), np.asarray(lo, np.int64), np.asarray(hi, np.int64)
     if requant.low == requant.high:
         return constant_form(requant.low, bias, code)
     if requant.rounding == "wide":
-        return wide_recipe(requant, scale, np.asarray(bias, np.int64), lo, hi, code, dsp)
+        return wide_recipe(requant, scale, np.asarray(bias, np.int64), lo, hi, code, core.dsp)
     if code != INT8:  # thresholds would be too many to look at
         return long_form(requant, scale, bias, code)
     recipe, quick = None, quick_recipe(requant, scale, bias, lo, hi, core)

@@ -10,7 +10,7 @@ from nets import Net
 
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
-from ircompile.kernels import like_forms, long_turns
+from ircompile.kernels import like_forms, portable_functions
 from ircompile.kernels.model import Program
 from ircompile.kernels.requantize import Form
 from ircompile.pipeline import build
@@ -26,7 +26,7 @@ def pointwise(codes: int, seed: int, rounding: str = "double") -> Graph:
 @pytest.mark.parametrize("rounding", ["double", "float32_even"])
 def test_turns_of_sixteen_codes(rounding: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Codes around every entry to the first turn; with requantization in assembly, and in C."""
-    monkeypatch.setattr(long_turns, "WORTH", 0)
+    monkeypatch.setattr(portable_functions, "WORTH", 0)
     graphs = [
         pointwise(codes, seed, rounding)
         for seed, codes in enumerate((1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 31, 32, 35))
