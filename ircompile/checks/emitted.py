@@ -20,7 +20,7 @@ Files = Mapping[str, str | bytes]
 NUMBER = re.compile(r"-?\b\d+\b")
 FIELD = re.compile(r"\.(\w+) = (-?\d+)")
 ROW = re.compile(r"[-+*\d\s]*step[-+*\d\s]*")
-STRUCT = r"static const struct \w+ layer = \{([^}]*)\};"
+STRUCT = r"static const struct \w+ {} = \{{([^}}]*)\}};"
 
 
 def check_emitted(files: Files, name: str, program: Program) -> int:
@@ -125,8 +125,7 @@ class _Code:
             raise InternalError(f"{self.name}.c, layer {node.name}", "has no function")
         body = self.text[begin + len(head) :].split(" static void ", 1)[0]
         where, packed = f"layer {node.name}", [self.program.packed[each.name] for each in nodes]
-        structs = [{f: int(v) for f, v in FIELD.findall(text)} for text in re.findall(STRUCT, body)]
-        self._same(f"{where}, numbers", structs, [dict(each.sizes) for each in packed if each.sizes])
+        self._same(f"{where}, numbers", self._structs(body), [dict(each.sizes) for each in packed if each.sizes])
         names = [word for word in re.findall(rf"\b{self.name}_\w+", body) if word in self.arrays]
         wanted = [values for each in packed for values in each.arrays.values()]
         if len(names) != len(wanted) or not all(
@@ -137,6 +136,12 @@ class _Code:
                 f"{self.name}.c, {where}", f"its constants are not {' and '.join(names) or 'there'}"
             )
         self._places(where, body, nodes, lines)
+
+    def _structs(self, body: str) -> list[dict[str, int]]:
+        """The numbers of a function's calls: from a struct of its own, or from one that layers share."""
+        found = re.findall(rf"{STRUCT.format('layer')}|&({self.name}_geometry_\d+)\b", body)
+        texts = [own or re.findall(STRUCT.format(shared), self.text)[0] for own, shared in found]
+        return [{field: int(value) for field, value in FIELD.findall(text)} for text in texts]
 
     def _places(self, where: str, body: str, nodes: list[Node], lines: bool) -> None:
         tensors = {name for node in nodes for name in (*node.inputs, node.output)}

@@ -66,5 +66,5 @@ def _filters(words: Array, order: Array, count: int) -> Array:
 def _check_scratch(site: Site, packed: Packed) -> None:
     """Sums and codes at a border lie where the patch's codes are not yet, or have been read."""
     outputs, depth, before = site.output.channels, site.inputs[0].channels, FOUR * packed.sizes["patch_at"]
-    if before < max(8 * outputs - 32, 6 * depth):
+    if before < max(8 * outputs - 32, 5 * depth):
         raise Misplaced("what lies before the patch has no room")

@@ -1,6 +1,7 @@
 """The lines of C that fire one stage of the plan: which kernel, on which rows."""
 
 import re
+from collections import defaultdict
 
 from ircompile.emit.constants import Constants
 from ircompile.emit.functions import CodeTypes, Functions
@@ -23,6 +24,10 @@ class Calls:
         self.arena = Arena(program.plan.regions)
         self.memory = Memory(program.plan, prefix, self.arena)
         self.functions, self.constants = functions, constants
+        self.alike: dict[object, list[int]] = defaultdict(list)
+        for number, node in enumerate(self.graph.nodes):
+            if node.name not in self.plan.placed:
+                self.alike[self._geometry(node)].append(number)
 
     def case(self, index: int, stage: Stage) -> dict[str, object]:
         """The function that fires a stage: its name, comments and lines, and the numbers of stage and layer."""
@@ -95,8 +100,12 @@ class Calls:
         arguments.append(typed(self.memory.new_row(node.output, row), types.target))
         arguments += [self.constants.name_of(values) for values in packed.arrays.values()]
         if packed.sizes:
-            lines.insert(0, constant(struct, packed.sizes))
-            arguments += ["&layer"] if reads else [f"layer.{field}" for field in packed.sizes]
+            layer, alike = "layer", self.alike[self._geometry(node)]
+            if reads and len(alike) > 1:
+                layer = self.functions.geometry.shared(struct, packed.sizes, alike)
+            else:
+                lines.insert(0, constant(struct, packed.sizes))
+            arguments += [f"&{layer}"] if reads else [f"layer.{field}" for field in packed.sizes]
         blocks = {"scratch": ("SCRATCH", self.plan.scratch), "sums": ("SUMS", self.plan.states)}
         for extra in kernel.extras:
             if extra == "step":
@@ -111,6 +120,11 @@ class Calls:
         if stage.line_buffer:
             return with_lines(self.prefix, self.memory, stage, lines)
         return lines
+
+    def _geometry(self, node: Node) -> object:
+        """What layers have in common that read one constant of their kernel's geometry."""
+        kernel, packed = self.program.lowered.kernels[node.name], self.program.packed[node.name]
+        return kernel.template, tuple(packed.sizes.items())
 
     def _inputs(self, kernel: Kernel, node: Node, dtype: str) -> tuple[list[str], list[str]]:
         """Statements before the call, and its arguments for the inputs, whose codes the kernel takes as `dtype`."""

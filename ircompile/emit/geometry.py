@@ -1,4 +1,7 @@
-"""The geometry of layers: a struct type for each kernel that reads one, and one constant of it for each layer."""
+"""The geometry of layers: a struct type for each kernel that reads one, and a constant of it for each geometry.
+
+Layers of equal geometry share the constant, so that the C compiler sees what is the same in all calls of a kernel.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -67,6 +70,7 @@ class Geometry:
         self.prefix = prefix
         self._types: dict[tuple[str, tuple[str, ...]], str] = {}
         self._texts: dict[str, str] = {}
+        self.constants: dict[str, str] = {}
 
     def type_of(self, template: str, fields: Sequence[str]) -> str:
         """The struct that a kernel reads these fields from: one for each template and list of fields."""
@@ -89,10 +93,18 @@ class Geometry:
         return self._texts.pop(struct, "")
 
 
-def constant(struct: str, sizes: Mapping[str, int]) -> str:
-    """The statement that says the geometry of a layer, within the function that computes it."""
+    def shared(self, struct: str, sizes: Mapping[str, int], layers: Sequence[int]) -> str:
+        """The name of the constant that these layers share, which `constants` then has."""
+        name = f"{self.prefix}_geometry_{layers[0]}"
+        told = f"/* Layers {', '.join(map(str, layers[:-1]))} and {layers[-1]} read this. */"
+        self.constants[name] = f"{told}\n{constant(struct, sizes, name)}\n"
+        return name
+
+
+def constant(struct: str, sizes: Mapping[str, int], name: str = "layer") -> str:
+    """The statement that says the geometry of a layer, where it is alone within the function that computes it."""
     fields = ", ".join(f".{field} = {value}" for field, value in sizes.items())
-    return f"static const {struct} layer = {{{fields}}};"
+    return f"static const {struct} {name} = {{{fields}}};"
 
 
 def declarations(fields: Sequence[str]) -> str:

@@ -1,14 +1,19 @@
 """Requantization with the right shifts that let most layers of a network share their code."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import PREFERRED, Form, PairForm
 
 OTHERS = (0, 3, 1)  # right shifts that may fit all layers where the first of `PREFERRED` does not
-Repack = Callable[[Sequence[int], Iterable[str]], dict[str, Packed]]
-"""The constants of these nodes with these right shifts tried first."""
+
+
+class Repack(Protocol):
+    """The constants of these nodes with these right shifts tried first, and perhaps a kink."""
+
+    def __call__(self, shifts: Sequence[int], names: Iterable[str], kinked: bool = False) -> dict[str, Packed]: ...
 
 
 def with_like_forms(
@@ -25,6 +30,19 @@ def with_like_forms(
             if _functions(other, kernels, names) < _functions(found, kernels, names):
                 found = other
     return found
+
+
+def with_like_kinks(
+    packed: Mapping[str, Packed], kernels: Mapping[str, Kernel], names: Sequence[str], repack: Repack
+) -> dict[str, Packed]:
+    """The same kernels, those of these nodes all with a kink where some have one, if that saves a function.
+
+    Below its zero point a layer with RELU has one code, whatever is subtracted there: a few instructions a code more.
+    """
+    found = dict(packed)
+    kinks = {form.kink for name in names if isinstance(form := packed[name].form, Form)}
+    other = found | repack((), names, kinked=True) if len(kinks) > 1 else found
+    return other if _functions(other, kernels, names) < _functions(found, kernels, names) else found
 
 
 def _functions(

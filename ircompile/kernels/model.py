@@ -121,8 +121,10 @@ class Packed:
 
 @dataclass(frozen=True)
 class Context:
-    """What packing may ask beside the op of `node` and its site; `shifts`: right shifts to try
-    first, where not those of the kernel."""
+    """What packing may ask beside the op of `node` and its site.
+
+    What is tried first so that layers share code: right shifts, where not those of the kernel, and a kink.
+    """
 
     plan: Plan
     target: Target
@@ -131,6 +133,7 @@ class Context:
     node: Node
     prefer: Prefer = "speed"
     shifts: Sequence[int] = ()
+    kinked: bool = False
 
     @property
     def features(self) -> Features:
@@ -166,7 +169,7 @@ class Context:
         """
         low, high = self.intervals.accumulators[self.node.name]
         scale, bias = site.consts[op.requant.scale], integers(site.consts[op.bias])
-        core = Core.of(self.features, self.shifts or prefer or PREFERRED, shifted)
+        core = Core.of(self.features, self.shifts or prefer or PREFERRED, shifted, self.kinked)
         few_words = self.has_few_words(op, site)
         return synthesize(op.requant, scale, bias, low, high, core, site.output.qtype, few_words)
 

@@ -6,8 +6,9 @@ from ircompile.analyses.intervals import analyze
 from ircompile.ir import ops
 from ircompile.kernels.constants import constants_of
 from ircompile.kernels.convolution import pack_stream
+from ircompile.kernels.dsp.winograd import pack_winograd
 from ircompile.kernels.dsp.written_out import with_long_loops
-from ircompile.kernels.like_forms import with_like_forms
+from ircompile.kernels.like_forms import with_like_forms, with_like_kinks
 from ircompile.kernels.model import Context, Kernel, Lowered, Packed, Prefer, Program
 from ircompile.kernels.portable_functions import with_long_turns, with_seldom_pixels
 from ircompile.kernels.remainders import without_remainders
@@ -26,15 +27,17 @@ def pack(
     """
     graph, kernels, intervals = lowered.graph, lowered.kernels, analyze(lowered.graph)
 
-    def packed_with(shifts: Sequence[int], names: Iterable[str]) -> dict[str, Packed]:
+    def packed_with(shifts: Sequence[int], names: Iterable[str], kinked: bool = False) -> dict[str, Packed]:
         wanted = set(names)
         nodes = [node for node in graph.nodes if node.name in wanted]
-        contexts = [Context(plan, target, intervals, kernels, node, prefer, shifts) for node in nodes]
+        contexts = [Context(plan, target, intervals, kernels, node, prefer, shifts, kinked) for node in nodes]
         return {c.node.name: c.kernel.pack(c.node.op, plan.graph.site(c.node), c) for c in contexts}
 
     packed = packed_with((), kernels)
     if target.features.mul64 and not target.features.mve:
         packed = with_like_forms(packed, _formed(kernels, target), packed_with)
+        long = [name for name, kernel in kernels.items() if kernel.pack is pack_winograd]
+        packed = with_like_kinks(packed, kernels, long, packed_with)
     packed = with_long_loops(without_remainders(packed), graph, target)
     packed = with_seldom_pixels(with_long_turns(packed, graph), graph)
     constants = constants_of(plan, packed, flash)

@@ -23,13 +23,13 @@ from ircompile.kernels.model import Context, Kernel, Packed
 from ircompile.kernels.requantize import Recipe, tail_words, with_short_offsets
 from ircompile.kernels.short_words import has_short_words
 from ircompile.kernels.weights import WeightCoding
-from ircompile.qtype import INT8
+from ircompile.qtype import INT8, INT16
 from ircompile.target import Features
 
 KERNEL = (3, 3)
 TILES, OUTPUTS = 2, 2  # that are computed together; of a tile
 PIXELS = TILES * OUTPUTS
-COLUMNS = PIXELS + 2  # of the input under them
+COLUMNS = PIXELS + 1  # of the input under them that one product or another takes at a time
 PARTS = ("m1", "m2", "m0", "m3")
 AT_ONCE = 3  # of them, of which the patch has codes
 TURNS = 12  # of the loop: a part of a window of 8 channels
@@ -47,8 +47,10 @@ def serves(op: ops.Conv, site: Site, features: Features) -> bool:
 
 
 def _fits(op: ops.Conv, site: Site) -> bool:
-    """Whether doubled sums fit int32 for all codes, whatever part of a window is padding."""
+    """Whether weights fit int16, and doubled sums int32 for all codes, whatever part of a window is padding."""
     weights = site.consts[op.weights]
+    if max(np.abs(part).max() for part in transformed(weights)) > INT16.high:
+        return False
     sizes = np.abs(integers(weights)).reshape(len(weights), -1).sum(axis=1)
     return bool(np.all(np.abs(integers(site.consts[op.bias])) + INT8.count * sizes < MOST))
 
@@ -64,7 +66,7 @@ def choose_winograd(op: ops.Conv, site: Site) -> Kernel:
 
 
 def patch_at(site: Site) -> int:
-    """Bytes before the patch: eight sums for each four channels but the last, or six pixels at a border.
+    """Bytes before the patch: eight sums for each four channels but the last, or five pixels at a border.
 
     The last four channels' sums lie over the patch's first codes, which have then been read.
     """

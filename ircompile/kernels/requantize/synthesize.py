@@ -28,7 +28,7 @@ PREFERRED = (2, 3, 1)
 
 @dataclass(frozen=True)
 class Core:
-    """What the instruction set offers, and right shifts of "high" to try first, so that layers share code.
+    """What the instruction set offers, and what is tried first, so that layers share code: right shifts, and a kink.
 
     Accumulators come times 2^shifted, which "high" takes as a part of its `pre`.
     """
@@ -38,11 +38,14 @@ class Core:
     fpu: bool = False
     prefer: tuple[int, ...] = PREFERRED
     shifted: int = 0
+    kinked: bool = False
 
     @classmethod
-    def of(cls, features: Features, prefer: Sequence[int] = PREFERRED, shifted: int = 0) -> Core:
+    def of(
+        cls, features: Features, prefer: Sequence[int] = PREFERRED, shifted: int = 0, kinked: bool = False
+    ) -> Core:
         """A core of these features."""
-        return cls(features.dsp, features.mul64, features.fpu, tuple(prefer), shifted)
+        return cls(features.dsp, features.mul64, features.fpu, tuple(prefer), shifted, kinked)
 
 
 def synthesize(
@@ -111,7 +114,7 @@ def synthesize_steps(
 
 def line(steps: Steps, bias: Array, core: Core, exceptions: int) -> Recipe | None:
     """The cheapest line form, with as few exceptions as can be; None if none has no more than these."""
-    kinks = (False, True) if np.any(steps.ties > 0) else (False,)
+    kinks = (core.kinked, not core.kinked) if np.any(steps.ties > 0) else (False,)
     attempts = [attempt for kink in kinks for attempt in attempts_of(steps, kink, core)]
     for most in sorted({0, min(1, exceptions), exceptions}):
         for attempt in attempts if most < 2 else attempts[:3]:
