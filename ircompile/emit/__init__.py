@@ -80,8 +80,8 @@ def emit(
     else:
         shared["blob"] = None
     driver = {**shared, **_driver(program, calls.memory), "cases": cases, "states": states,
-              "arrays": constants.arrays, "functions": functions.texts, "geometry": functions.geometry.constants.values(),
-              "arithmetic": functions.arithmetic(),
+              "arrays": constants.arrays, "functions": functions.texts, "arithmetic": functions.arithmetic(),
+              "geometry": functions.geometry.constants.values(),
               "dsp": functions.dsp(), "names": functions.all_names,
               "armv6m": not program.target.features.dsp, **functions.used(),
               "few_registers": not program.target.features.mul64

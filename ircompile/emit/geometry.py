@@ -92,7 +92,6 @@ class Geometry:
         """The C of a struct type, for the first time only."""
         return self._texts.pop(struct, "")
 
-
     def shared(self, struct: str, sizes: Mapping[str, int], layers: Sequence[int]) -> str:
         """The name of the constant that these layers share, which `constants` then has."""
         name = f"{self.prefix}_geometry_{layers[0]}"

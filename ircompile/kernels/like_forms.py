@@ -13,7 +13,8 @@ OTHERS = (0, 3, 1)  # right shifts that may fit all layers where the first of `P
 class Repack(Protocol):
     """The constants of these nodes with these right shifts tried first, and perhaps a kink."""
 
-    def __call__(self, shifts: Sequence[int], names: Iterable[str], kinked: bool = False) -> dict[str, Packed]: ...
+    def __call__(self, shifts: Sequence[int], names: Iterable[str], kinked: bool = False) -> dict[str, Packed]:
+        """By node name."""
 
 
 def with_like_forms(
@@ -37,7 +38,8 @@ def with_like_kinks(
 ) -> dict[str, Packed]:
     """The same kernels, those of these nodes all with a kink where some have one, if that saves a function.
 
-    Below its zero point a layer with RELU has one code, whatever is subtracted there: a few instructions a code more.
+    Below its zero point a layer with RELU has one code, whatever is subtracted there. It takes a few instructions a
+    code more.
     """
     found = dict(packed)
     kinks = {form.kink for name in names if isinstance(form := packed[name].form, Form)}

@@ -75,6 +75,16 @@ def step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "constant", changed)
 
 
+def shared_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers that share their numbers are told of a channel more."""
+    right = geometry.constant
+
+    def changed(struct: str, sizes: dict[str, int], name: str) -> str:
+        return right(struct, {n: v + (n == "channels_out") for n, v in sizes.items()}, name)
+
+    monkeypatch.setattr(geometry, "constant", changed)
+
+
 def window(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows begin a row further down."""
     right = calls.window_call
@@ -95,6 +105,8 @@ EMITTED = [
     CompilerFault("emitted numbers", "offsets of scratch and sums", NETS["dense"],
                   wrapped(memory.Memory, "_within", lambda offset: offset + 4)),
     CompilerFault("emitted numbers", "codes from pixel to pixel", NETS["separable"], step),
+    CompilerFault("emitted numbers", "channels of layers that share their numbers", NETS["separable"],
+                  shared_numbers),
     CompilerFault("emitted numbers", "the first row of a window", NETS["separable"], window),
     CompilerFault("emitted numbers", "a layer with constants of another", NETS["dense"], other_constant),
     CompilerFault("emitted numbers", "a stream of constants from its second word on", NETS["dense"], shifted_array),

@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xb2a08aafu
+#if SEPARABLE_BUILD != 0x4d48ce3du
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -1631,16 +1631,18 @@ SEPARABLE_ALONE static void separable_depthwise_strip_5x5_p2_by4_high_rounded_ki
     }
 }
 
+/* Layers 0 and 4 read this. */
+static const struct separable_pointwise_layer separable_geometry_0 = {.channels_in = 4, .channels_out = 16, .width = 16,
+    .pixel_step = 1, .channel_step = 16, .words = 4};
+
 /* Layer 0, conv0: Conv 1x1, 16x16x4 -> 16x16x16, from node 0 'conv0' of the model.
  * Reads x [64, 1088), writes conv0 [1344, 2112), scratch [0, 16).
  * Accumulators, bias included, lie in [-54,878, 44,062] for every input. */
 static void separable_layer_0_conv0(int8_t *arena, int32_t step)
 {
-    static const struct separable_pointwise_layer layer = {.channels_in = 4, .channels_out = 16, .width = 16,
-        .pixel_step = 1, .channel_step = 16, .words = 4};
     SEPARABLE_HOOK(0, 0);
     separable_pointwise_high_rounded_3(separable_row(arena, &separable_x_buffer, step),
-        separable_row(arena, &separable_conv0_buffer, step), separable_conv0_stream, &layer,
+        separable_row(arena, &separable_conv0_buffer, step), separable_conv0_stream, &separable_geometry_0,
         arena + SEPARABLE_SCRATCH_conv0);
     SEPARABLE_HOOK(0, 1);
 }
@@ -1693,11 +1695,9 @@ static void separable_layer_3_add3(int8_t *arena, int32_t step)
  * Accumulators, bias included, lie in [-51,232, 56,062] for every input. */
 static void separable_layer_4_conv4(int8_t *arena, int32_t step)
 {
-    static const struct separable_pointwise_layer layer = {.channels_in = 4, .channels_out = 16, .width = 16,
-        .pixel_step = 1, .channel_step = 16, .words = 4};
     SEPARABLE_HOOK(4, 0);
     separable_pointwise_high_rounded_3(separable_row(arena, &separable_add3_buffer, step),
-        separable_row(arena, &separable_conv4_buffer, step), separable_conv4_stream, &layer,
+        separable_row(arena, &separable_conv4_buffer, step), separable_conv4_stream, &separable_geometry_0,
         arena + SEPARABLE_SCRATCH_conv4);
     SEPARABLE_HOOK(4, 1);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,6 +96,27 @@ def test_what_it_serves(everywhere: None) -> None:
     ]  # fmt: skip
     net.consts[net.nodes[-1].op.bias][0] = 2**30  # type: ignore[union-attr]
     assert served(build(net.graph(*outputs), load_target("cortex-m4"), "net")) == 0
+
+
+def test_weights_whose_sums_leave_int16(everywhere: None) -> None:
+    """Weights of 16 bits, as a graph's own text may have them, keep the other kernel."""
+    net = Net((4, 6, 8), 3)
+    output = net.conv("x", 4, (3, 3))
+    net.consts["w0"] = np.full((4, 3, 3, 8), 12000, np.int16)
+    assert served(build(net.graph(output), load_target("cortex-m4"), "net")) == 0
+
+
+@pytest.mark.toolchain
+def test_one_function(everywhere: None, tmp_path: Path) -> None:
+    """Layers with RELU and without share it, and those of equal geometry its numbers."""
+    net = Net((5, 8, 16), 5)
+    net.tensors["x"] = replace(net.tensors["x"], zero_point=-128)
+    outputs = [net.conv(net.conv("x", 16, (3, 3), relu=True), 16, (3, 3)), net.conv("x", 8, (3, 3), relu=True)]
+    built = climb(net.graph(*outputs), tmp_path, rungs=("cortex-m4",))["cortex-m4"]
+    assert served(built) == 3
+    code = str(built.files()["net.c"])
+    assert len(set(re.findall(r"static void (net_winograd_high\w*)\(", code))) == 1
+    assert len(re.findall(r"&net_geometry_\d", code)) == 2
 
 
 def tapering(channels: int) -> Graph:

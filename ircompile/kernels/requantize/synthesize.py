@@ -28,7 +28,7 @@ PREFERRED = (2, 3, 1)
 
 @dataclass(frozen=True)
 class Core:
-    """What the instruction set offers, and what is tried first, so that layers share code: right shifts, and a kink.
+    """What the instruction set offers, and what is tried first so that layers share code: right shifts, a kink.
 
     Accumulators come times 2^shifted, which "high" takes as a part of its `pre`.
     """
