@@ -25,6 +25,17 @@ class MemoryMap:
     counters: int
     regions: tuple[Region, ...]
 
+    def memory_of(self, name: str) -> int:
+        """The number of the memory in which an allocation lies."""
+        base = self.bases[name]
+        return max(number for number, region in enumerate(self.regions) if region.bytes and region.offset <= base)
+
+    def fits_in(self, other: "MemoryMap") -> bool:
+        """Whether no memory has a byte more than with the other map, and nothing lies in a slower one."""
+        no_more = all(own.bytes <= its.bytes for own, its in zip(self.regions, other.regions, strict=True))
+        both = self.bases.keys() & other.bases.keys()
+        return no_more and all(self.memory_of(name) <= other.memory_of(name) for name in both)
+
 
 def one_arena(candidate: CandidatePlan) -> MemoryMap:
     """Everything in one block."""

@@ -63,6 +63,13 @@ class Room:
         memory_map = in_memories(variant.candidate, self.memory, self.reserved)
         return replace(variant, memory_map=memory_map) if memory_map else None
 
+    def place_as_small(self, variant: PlanVariant, before: PlanVariant) -> PlanVariant | None:
+        """This plan with its places, if no memory needs a byte more than for the one before, which is placed."""
+        placed = self.place(variant)
+        if placed is None or placed.memory_map is None or before.memory_map is None:
+            return placed if placed and placed.ram <= before.ram else None
+        return placed if placed.memory_map.fits_in(before.memory_map) else None
+
     def refusal(self, graph: Graph, best: PlanVariant) -> CompileError:
         """The error that says why the smallest plan that was found does not fit."""
         if best.ram + self.reserved > self.most:
@@ -98,11 +105,9 @@ def choose_plan(
             named = min(named, *coarse_variants(graph, target, input_mode), key=lambda variant: variant.ram)
         chosen = room.place(named) or first_within(graph, ordered, target, input_mode, room, remembered)
     chosen = _for_slow_flash(chosen, target, ram, room)
-    if chosen.memory_map and any(region.bytes for region in chosen.memory_map.regions[1:]):
-        return chosen  # all of it is not in one memory
-    quicker = replace(chosen, memory_map=None)
-    quicker = with_whole_windows(with_winograd(quicker, target) if prefer == "speed" else quicker, target)
-    return room.place(quicker) or chosen
+    if prefer == "speed":
+        chosen = with_winograd(chosen, target, room.place_as_small)
+    return with_whole_windows(chosen, target, room.place_as_small)
 
 
 def _for_slow_flash(chosen: PlanVariant, target: Target, ram: Ram, room: Room) -> PlanVariant:

@@ -9,7 +9,7 @@ from ircompile.ir.graph import Graph, Node
 from ircompile.kernels.dsp.winograd import added_bytes, choose_winograd, serves
 from ircompile.kernels.model import Kernel
 from ircompile.target import Target
-from ircompile.variants.roomy import with_kernels
+from ircompile.variants.roomy import Place, with_kernels
 from ircompile.variants.tradeoffs import PlanVariant
 
 PRODUCT, SAVED = 1.3, 0.35  # cycles of a product, all in, in a network; how many of them fall away
@@ -17,8 +17,8 @@ CODE = 1450  # bytes of the function, which layers of another requantization do 
 WORTH = 0.5  # the part of all cycles that must fall away, as a multiple of the part of the flash that is added
 
 
-def with_winograd(variant: PlanVariant, target: Target) -> PlanVariant:
-    """The plan with such kernels where they are worth their bytes and the arena stays as small.
+def with_winograd(variant: PlanVariant, target: Target, place: Place) -> PlanVariant:
+    """The plan with such kernels where they are worth their bytes and it takes no more room.
 
     Weights in slow flash are waited for: there it is the plan as it is.
     """
@@ -29,7 +29,7 @@ def with_winograd(variant: PlanVariant, target: Target) -> PlanVariant:
         old = lowered.kernels[node.name]
         if old.template == "conv" and old.coding is None and (kernel := _worthy(node, lowered.graph, target)):
             found[node.name] = replace(kernel, reads=old.reads, writes=old.writes)
-    return with_kernels(variant, found)
+    return with_kernels(variant, found, place)
 
 
 def _worthy(node: Node, graph: Graph, target: Target) -> Kernel | None:

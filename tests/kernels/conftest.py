@@ -18,7 +18,7 @@ from ircompile.plan.partition import partition
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.search import find_candidate
 from ircompile.target import Target
-from ircompile.variants import choose
+from ircompile.variants import choose, roomy
 from ircompile.variants.tradeoffs import PlanVariant
 from ircompile.verification.runners import host
 
@@ -33,7 +33,7 @@ def any_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     def as_given(graph: Graph) -> list[Graph]:
         return [graph]
 
-    def as_found(variant: PlanVariant, target: Target) -> PlanVariant:
+    def as_found(variant: PlanVariant, target: Target, place: roomy.Place) -> PlanVariant:
         return variant
 
     def found(scheduled: ScheduledGraph, mode: InputMode) -> CandidatePlan:

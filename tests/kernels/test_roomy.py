@@ -53,7 +53,7 @@ def test_room_for_some(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_in_the_memories_of_a_board(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As without a board where one memory holds it all; where it is divided, its kernels stay."""
+    """As without a board where one memory holds it all; where it is divided, those for which a memory has room."""
     monkeypatch.setattr(choose, "with_whole_windows", roomy.with_whole_windows)
     graph, core = tapering(), load_target("cortex-m4")
     alone = build(graph, core, "net")
@@ -61,8 +61,11 @@ def test_in_the_memories_of_a_board(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = MemoryRegion("slow", 2 * size)
     one = build(graph, core, "net", memory=[MemoryRegion("sram", size)])
     both = build(graph, core, "net", memory=[MemoryRegion("fast", size), slow])
-    divided = build(graph, core, "net", memory=[MemoryRegion("fast", size // 2), slow])
+    divided = build(graph, core, "net", memory=[MemoryRegion("fast", size // 3), slow])
+    monkeypatch.setattr(choose, "with_whole_windows", lambda variant, target, place: variant)
+    before = build(graph, core, "net", memory=[MemoryRegion("fast", size // 3), slow])
     assert any(kernel.roomy for kernel in alone.lowered.kernels.values())
     assert one.lowered.kernels == both.lowered.kernels == alone.lowered.kernels
     assert one.plan.arena_bytes == both.plan.arena_bytes == size
-    assert not any(kernel.roomy for kernel in divided.lowered.kernels.values())
+    assert [name for name, kernel in divided.lowered.kernels.items() if kernel.roomy] == ["conv1"]
+    assert all(new.bytes <= old.bytes for new, old in zip(divided.plan.regions, before.plan.regions, strict=True))

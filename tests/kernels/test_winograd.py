@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,19 +13,26 @@ from ladder import climb, climb_on_host, codes_for
 from nets import Net
 
 from ircompile.ir.graph import Graph
+from ircompile.kernels.model import Kernel
 from ircompile.pipeline import Compiled, build
-from ircompile.target import SlowFlash, Target, load_target
+from ircompile.target import MemoryRegion, SlowFlash, Target, load_target
 from ircompile.variants import roomy, winograd
+from ircompile.variants.tradeoffs import PlanVariant
 
 CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
 SAME, VALID, ODD = None, (0, 0, 0, 0), (2, 1, 0, 3)
+
+
+def exchanged(variant: PlanVariant, found: Mapping[str, Kernel], place: roomy.Place) -> PlanVariant:
+    """The plan with all these kernels."""
+    return roomy.exchanged(variant, found)
 
 
 @pytest.fixture
 def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every layer that the kernel serves has it, whatever the arena."""
     monkeypatch.setattr(winograd, "WORTH", 0)
-    monkeypatch.setattr(winograd, "with_kernels", roomy.exchanged)
+    monkeypatch.setattr(winograd, "with_kernels", exchanged)
 
 
 def layers(width: int, depth: int, rounding: str = "double", height: int = 4) -> Graph:
@@ -143,3 +151,21 @@ def test_the_arena_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     before = build(graph, core, "net").plan.arena_bytes
     monkeypatch.setattr(winograd, "WORTH", 0)
     assert build(graph, core, "net").plan.arena_bytes <= before
+
+
+@pytest.mark.toolchain
+def test_several_memories(tmp_path: Path) -> None:
+    """In each of them there is room, and nothing moves to a slower one; the C knows where."""
+    graph, core, slow = tapering(16), load_target("cortex-m4"), MemoryRegion("slow", 2**20)
+    whole = build(graph, core, "net").plan.arena_bytes
+    for part in (2, 4, 8):
+        memory = [MemoryRegion("fast", whole // part), slow]
+        less = build(graph, core, "net", memory=memory, prefer="size").plan
+        built = build(graph, core, "net", memory=memory)
+        assert served(built) == 1
+        assert [new.bytes <= old.bytes for new, old in zip(built.plan.regions, less.regions, strict=True)] == [
+            True
+        ] * 2
+    vectors = codes_for(graph, 2)
+    built.write(tmp_path)
+    climb_on_host(built, tmp_path, vectors)
