@@ -81,22 +81,10 @@ def _dense(op: Convolution, site: Site, packed: Packed) -> Layer:
 
 
 def _column(op: Convolution, site: Site, packed: Packed) -> Layer:
-    """Four channels tap by tap, then the others channel by channel.
-
-    As words, a tap has two of them: halfwords of channels 0 and 2, then of 1 and 3; the other channels' weights are
-    the lower halfwords of words.
-    """
+    """Four channels tap by tap, then the others channel by channel."""
     channels, taps = filters_of(op, site).shape
-    whole, stored = channels // FOUR * FOUR, packed.arrays["weights"].reshape(-1)
-    if stored.dtype == np.int32:
-        split = whole * taps // 2
-        pairs = stored[:split].astype(np.int64)
-        halves = np.stack([pairs & 0xFFFF, pairs >> 16 & 0xFFFF], axis=-1).reshape(-1, 2, 2)
-        fours = halves.transpose(0, 2, 1).reshape(-1)
-        both = np.concatenate([fours, stored[split:].astype(np.int64)])
-        flat = ((both + 0x8000) & 0xFFFF) - 0x8000
-    else:
-        flat = stored.astype(np.int64)
+    whole = channels // FOUR * FOUR
+    flat: Array = packed.arrays["weights"].reshape(-1).astype(np.int64)
     if len(flat) != channels * taps:
         raise Misplaced("its weights are not as many as its kernel reads")
     first = flat[: whole * taps].reshape(-1, taps, FOUR).transpose(0, 2, 1).reshape(whole, taps)

@@ -68,7 +68,7 @@ def choose_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
     if is_narrow_column(op, site) and not nibbles:
         if features.dsp and takes_taps(op, site):
             return choose_taps(op, site)
-        column = choose_column(op, site, request)
+        column = choose_column(op, site)
         if not slides or column.instructions <= strip_instructions(op, site):
             return column
     if slides:

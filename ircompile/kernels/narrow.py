@@ -8,15 +8,12 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.model import Context, Kernel, Packed, Packer, Request, requant_words, window_suffix
+from ircompile.kernels.model import Context, Kernel, Packed, Packer, requant_words, window_suffix
 from ircompile.kernels.requantize import in_halves, with_starts
-from ircompile.kernels.weights import WeightCoding, natural_coding
+from ircompile.kernels.weights import natural_coding
 from ircompile.qtype import INT8
-from ircompile.target import Features
 
 WIDEST = 4
-FEW_WEIGHTS = 2048  # of a depthwise convolution: int16 is worth their bytes
-TOGETHER = 4  # taps of a turn of the loop
 MOST_TAPS = 2**7  # pointers on the stack
 
 
@@ -33,13 +30,13 @@ def is_narrow_column(op: ops.Depthwise, site: Site) -> bool:
     return source.width <= WIDEST and site.output.channels == source.channels and kh * kw <= MOST_TAPS
 
 
-def choose_column(op: ops.Depthwise, site: Site, request: Request) -> Kernel:
+def choose_column(op: ops.Depthwise, site: Site) -> Kernel:
     """Four channels at a time. The scratch is a pixel of padding, where windows may reach over an edge."""
     gathers = gathers_taps(op, site)
     return Kernel(
         "depthwise_column", pack_column, "window", ("hwc",), ("hwc",),
         -(-site.inputs[0].channels // 4) * 4 if gathers else 0,
-        instructions=column_instructions(op, site, request.features),
+        instructions=column_instructions(op, site),
         extras=("scratch",) if gathers else (), strided=True,
     )  # fmt: skip
 
@@ -49,18 +46,12 @@ def gathers_taps(op: ops.Depthwise, site: Site) -> bool:
     return site.inputs[0].width > 1 or op.window.kernel[1] > 1 or any(op.window.padding)
 
 
-def column_instructions(op: ops.Depthwise, site: Site, features: Features) -> int:
+def column_instructions(op: ops.Depthwise, site: Site) -> int:
     """Taps and requantization of four channels, and pointers of a window, for each pixel."""
     kh, kw = op.window.kernel
     taps, four = kh * kw, -(-site.output.channels // 4)
-    tap = (10 if is_wide(site, op) else 12) if features.dsp else 17
     gather = 9 * taps + site.output.channels // 4 if gathers_taps(op, site) else 0
-    return site.output.height * (site.output.width * (four * (tap * taps + 40) + gather) + 40)
-
-
-def is_wide(site: Site, op: ops.Depthwise) -> bool:
-    """Few weights are stored as int16: quicker than unpacking them."""
-    return site.consts[op.weights].size <= FEW_WEIGHTS or natural_coding(site.consts[op.weights]).wide
+    return site.output.height * (site.output.width * (four * (17 * taps + 40) + gather) + 40)
 
 
 def pack_column(op: ops.Depthwise, site: Site, context: Context) -> Packed:
@@ -72,22 +63,14 @@ def pack_column(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     recipe = in_halves(with_starts(recipe, starts))
     whole = channels // 4 * 4
     fours = taps[:, :whole].reshape(len(taps), -1, 4).transpose(1, 0, 2)
-    dsp, gathers = context.features.dsp, gathers_taps(op, site)
-    coding = WeightCoding.INT16 if dsp and is_wide(site, op) else natural_coding(weights)
-    rest = taps[:, whole:].T.reshape(-1)
-    if dsp and coding.wide:
-        pairs = fours[..., :2] & 0xFFFF | (fours[..., 2:] & 0xFFFF) << 16
-        stored = np.concatenate([pairs.reshape(-1), rest & 0xFFFF]).astype(np.uint32).view(np.int32)
-    else:
-        stored = np.concatenate([fours.reshape(-1), rest]).astype(weights.dtype)
-    key: dict[str, object] = {"window": op.window, "coding": coding, "gathers": gathers, "together": TOGETHER}
-    shared: dict[str, tuple[str, dict[str, object]]] = {"unpack": ("unpack", {})} if dsp else {}
-    if not dsp:
-        key["wraps"] = bool(np.any(largest >= 2**31))
-    if gathers:
-        shared["taps_of"] = ("taps_of", {"window": op.window})
+    gathers, coding, rest = gathers_taps(op, site), natural_coding(weights), taps[:, whole:].T
+    stored = np.concatenate([fours.reshape(-1), rest.reshape(-1)]).astype(weights.dtype)
+    wraps = bool(np.any(largest >= 2**31))
+    key: dict[str, object] = {"window": op.window, "coding": coding, "gathers": gathers, "wraps": wraps}
+    shared: dict[str, tuple[str, dict[str, object]]] = {}
     sizes = {"channels": channels}
     if gathers:
+        shared["taps_of"] = ("taps_of", {"window": op.window})
         sizes |= {"zero_in": zero, "width_in": site.inputs[0].width, "width_out": site.output.width}
         sizes["pixel_step"] = context.steps(site)["pixel_step"]
     arrays: dict[str, Array] = {"weights": stored, "requant": requant_words(recipe)}

@@ -12,19 +12,23 @@ from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, Kernel, Packed, window_suffix
-from ircompile.kernels.narrow import gathers_taps, is_wide
+from ircompile.kernels.narrow import gathers_taps
 from ircompile.kernels.requantize import Form, Recipe
 from ircompile.kernels.requantize.twice import twice_recipe
+from ircompile.kernels.weights import natural_coding
 from ircompile.qtype import INT8, INT16
 
 MOST_TAPS = 24  # all are unrolled
+FEW_WEIGHTS = 2048  # int16 is worth their bytes
 TILE = 4
 
 
 def takes_taps(op: ops.Depthwise, site: Site) -> bool:
     """Two to 24 taps of at least four channels, whose weights may take two bytes each."""
     kh, kw = op.window.kernel
-    return 2 <= kh * kw <= MOST_TAPS and site.output.channels >= TILE and is_wide(site, op)
+    weights = site.consts[op.weights]
+    few = weights.size <= FEW_WEIGHTS or natural_coding(weights).wide
+    return 2 <= kh * kw <= MOST_TAPS and site.output.channels >= TILE and few
 
 
 def choose_taps(op: ops.Depthwise, site: Site) -> Kernel:
