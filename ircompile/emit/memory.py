@@ -1,12 +1,15 @@
 """Where things lie in the arena, in C: a map in a comment, a constant for each tensor, and offsets by name."""
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from ircompile.plan.model import POSITION_BYTES, Block, Buffer, Plan, Region
 from ircompile.plan.text import rows_shared_with, sharers
+
+MAP_WIDTH = 114  # columns of the memory map, within a comment
 
 
 class Arena:
@@ -182,7 +185,9 @@ class Memory:
         lines = [f"{'bytes':<{width}}  {'rows':<{rows}}  {'layers':>9}  what"]
         for span, place in zip(spans, places, strict=True):
             layers = f"{place.first} - {place.last}"
-            lines.append(f"{span:<{width}}  {place.rows:<{rows}}  {layers:>9}  {place.what}")
+            begin = f"{span:<{width}}  {place.rows:<{rows}}  {layers:>9}  "
+            lines += textwrap.wrap(place.what, MAP_WIDTH, initial_indent=begin, subsequent_indent=" " * len(begin),
+                                   break_long_words=False, break_on_hyphens=False)  # fmt: skip
         return lines
 
     def _places(self) -> Iterator[Place]:

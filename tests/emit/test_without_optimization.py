@@ -9,10 +9,12 @@ import pytest
 from ladder import climb
 from nets import Net
 
+from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.kernels import nibbles
 from ircompile.pipeline import build
 from ircompile.target import load_target
+from ircompile.verification.runners.build import compiled
 
 
 def windows(rounding: str) -> Graph:
@@ -31,6 +33,16 @@ def windows(rounding: str) -> Graph:
 @pytest.mark.parametrize("rounding", ["double", "float32_even"])
 def test_nothing_is_optimized(rounding: str, tmp_path: Path) -> None:
     climb(windows(rounding), tmp_path, rungs=("cortex-m3 -O0", "cortex-m4 -O0", "cortex-m55 -O0"))
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
+def test_all_is_optimized(core: str) -> None:
+    """At -O3 GCC knows every number of a loop, and has no warnings either."""
+    net, target = Net((8, 8, 16), 2), load_target(core)
+    net.add("mean", ops.Mean(), (net.conv(net.conv("x", 16, (3, 3)), 64, (3, 3)),))
+    with compiled(build(net.graph(), target, "net").files(), "net", target, "-O3"):
+        pass
 
 
 @pytest.mark.toolchain

@@ -30,7 +30,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x553b0d48u
+#if DENSE_BUILD != 0xcc0251f5u
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -912,7 +912,7 @@ DENSE_ALONE static void dense_pointwise_high_rounded_3(const int8_t *in, int8_t 
     }
 }
 
-/* Stores a channel's code of pixel a, whose sum times 2^1 is `a`, and that of b, `across` codes from there. words:
+/* Stores a channel's code of pixel a, whose sum times 2 is `a`, and that of b, `across` codes from there. words:
  * multiplier, offset, shift. */
 DENSE_INLINE void dense_store_two_high_rounded_kink(int8_t *out, int32_t across, int32_t a, int32_t b,
     const int32_t *words)
@@ -1155,7 +1155,7 @@ static void dense_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out, const
         out[i + 3] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum3) << 1), multiplier, offset,
             shift);
     }
-    for (; i < each; i++) {
+    for (int32_t left = each & 3; left > 0; left--, i++) {
         int32_t sum0 = step > 0 ? sums[i + 0] : start;
         const int8_t *code = in + i;
         for (int32_t x = width; x > 0; x--, code += channels) {
@@ -1235,7 +1235,7 @@ DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, cons
     return w;
 }
 
-/* Stores a channel's code, whose sum times 2^1 is `a`. words: multiplier, offset, shift. */
+/* Stores a channel's code, whose sum times 2 is `a`. words: multiplier, offset, shift. */
 DENSE_INLINE void dense_store_one_high_rounded_kink(int8_t *out, int32_t a, const int32_t *words)
 {
     const int32_t multiplier_c = words[0];

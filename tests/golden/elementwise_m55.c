@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0xdd593f2eu
+#if ELEMENTWISE_BUILD != 0x0cb06e93u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -431,7 +431,7 @@ static void elementwise_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out,
         out[i + 3] = (int8_t)elementwise_requant_high_rounded_kink((int32_t)((uint32_t)(sum3) << 1), multiplier, offset,
             shift);
     }
-    for (; i < each; i++) {
+    for (int32_t left = each & 3; left > 0; left--, i++) {
         int32_t sum0 = step > 0 ? sums[i + 0] : start;
         const int8_t *code = in + i;
         for (int32_t x = width; x > 0; x--, code += channels) {

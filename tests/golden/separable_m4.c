@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0x4d48ce3du
+#if SEPARABLE_BUILD != 0xd3377529u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -968,7 +968,7 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
     }
 }
 
-/* Stores a channel's code of pixel a, whose sum times 2^1 is `a`, and that of b, `across` codes from there. words:
+/* Stores a channel's code of pixel a, whose sum times 2 is `a`, and that of b, `across` codes from there. words:
  * multiplier, offset, shift. */
 SEPARABLE_INLINE void separable_store_two_high_rounded_kink(int8_t *out, int32_t across, int32_t a, int32_t b,
     const int32_t *words)
