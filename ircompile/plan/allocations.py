@@ -1,6 +1,6 @@
 """From live ranges to allocations: all that must be placed in the arena."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -33,15 +33,6 @@ class Allocation:
         """The first and last time at which any row is there."""
         spans = [rows.span for rows in self.intervals]
         return min(first for first, _ in spans), max(last for _, last in spans)
-
-    @cached_property
-    def pattern(self) -> Hashable:
-        """All about its rows, with times counted from its first: equal patterns forbid equal distances."""
-        begin = self.span[0]
-        return tuple(
-            ((rows.first - begin).tobytes(), (rows.last - begin).tobytes(), rows.begin, rows.slots, rows.pitch)
-            for rows in self.intervals
-        )
 
     def alive_at(self, time: int) -> int:
         """Bytes of the rows that are alive at a time."""
@@ -106,7 +97,7 @@ def allocations_of(
     found = []
     for names in ring_groups(scheduled, live, roots, share_rings):
         pitch = scheduled.rows[names[0]][0]
-        for rings in RingSharing(names, pitch, live, scheduled.shortcuts).rings():
+        for rings in RingSharing(names, pitch, live).rings():
             found.append(_ring_allocation(rings, live))
     for block in temporary_blocks(scheduled, times):
         rows = RowIntervals(block.live.first, block.live.last, 0, 1, block.live.bytes)

@@ -140,14 +140,12 @@ class CandidatePlan:
     def quick_size_within(self, limit: float) -> int:
         """Arena bytes after a short search, which is shorter still if `limit` is out of reach."""
         trials, worth = self._trials(QUICK_TRIALS), WORTH_TRIALS * limit - self.state_bytes
-        shortcuts = self.scheduled.shortcuts
-        return self.arena_bytes(allocate(self.allocations, trials, self.peak_bytes, worth, shortcuts=shortcuts)[1])
+        return self.arena_bytes(allocate(self.allocations, trials, self.peak_bytes, worth)[1])
 
     @cached_property
     def placement(self) -> Placement:
         """The placement after a long search."""
-        trials = self._trials(THOROUGH_TRIALS)
-        return allocate(self.allocations, trials, self.peak_bytes, shortcuts=self.scheduled.shortcuts)
+        return allocate(self.allocations, self._trials(THOROUGH_TRIALS), self.peak_bytes)
 
     @property
     def size(self) -> int:

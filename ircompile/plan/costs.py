@@ -37,11 +37,8 @@ class SegmentCosts:
         """The peaks of a segment, carried bytes included."""
         if segment not in self.found:
             entering = self._entering(segment)
-            facts = self, segment, entering
-            what = "segment peaks" if self.with_rings else "segment live bytes"
-            own = self.scheduled.shortcuts.recall(what, facts, lambda: self._own(segment, entering))
             carried = self._carried_bytes(segment, entering)
-            self.found[segment] = PeakBytes(*(peak + carried for peak in own))
+            self.found[segment] = PeakBytes(*(peak + carried for peak in self._own(segment, entering)))
         return self.found[segment]
 
     def live(self, segment: Segment) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -37,9 +38,10 @@ class LiveRanges:
 
     @cached_property
     def pattern(self) -> Hashable:
-        """When every row lives, counted from `begin` on."""
+        """When every row lives, counted from `begin` on: the same for all rows that live alike."""
         first, last = self.first[self.alive] - self.begin, self.last[self.alive] - self.begin
-        return self.alive.tobytes(), first.tobytes(), last.tobytes()
+        times = (self.alive.tobytes(), first.tobytes(), last.tobytes())
+        return len(self.alive), blake2b(b"".join(times), digest_size=16).digest()
 
     @cached_property
     def slots(self) -> int:

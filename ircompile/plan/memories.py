@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ircompile.errors import CompileError
-from ircompile.plan.allocate import Allocator, allocate
+from ircompile.plan.allocate import allocate
 from ircompile.plan.allocations import Allocation
+from ircompile.plan.allocator import Allocator
 from ircompile.plan.candidate import CandidatePlan, aligned
 from ircompile.plan.model import Region
 from ircompile.plan.settings import THOROUGH_TRIALS

@@ -16,7 +16,7 @@ def bound_beside(candidate: CandidatePlan) -> int:
     give the highest ones; from the best of them, others of the same node are tried, nearer and nearer.
     """
     given, rows_input = candidate.scheduled, candidate.rows_input
-    plain = ScheduledGraph(given.graph, given.demands, shortcuts=given.shortcuts)
+    plain = ScheduledGraph(given.graph, given.demands)
     bound = lower_bound(plain, rows_input)
     states, lasting = LeastStates(plain, rows_input), state_bytes(given.graph)[1]
     found: dict[tuple[int, int], int] = {}

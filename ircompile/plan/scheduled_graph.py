@@ -7,7 +7,6 @@ from ircompile.ir.graph import Graph
 from ircompile.plan.aliases import aliases_of, slices_of
 from ircompile.plan.model import MOST_STEPS, Demand
 from ircompile.plan.schedule import StepTimes, rows_pushed, segment_times
-from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.stages import stages_of
 
 
@@ -30,13 +29,11 @@ class ScheduledGraph:
         demands: Mapping[str, Demand],
         line_buffers: Set[str] = frozenset(),
         recomputing: Set[str] = frozenset(),
-        shortcuts: Shortcuts | None = None,
     ) -> None:
         self.graph, self.history = graph, graph.history
         self.demands = demands
         self.line_buffers, self.recomputing = frozenset(line_buffers), frozenset(recomputing)
-        self.shortcuts = shortcuts or Shortcuts()
-        self.stages, self.step_rows = stages_of(graph, demands, line_buffers, recomputing, self.shortcuts)
+        self.stages, self.step_rows = stages_of(graph, demands, line_buffers, recomputing)
         for stage in self.stages:
             if stage.steps > MOST_STEPS:
                 where = stage.node.source or stage.node.name

@@ -16,22 +16,18 @@ from ircompile.plan.peak_bound import bound_beside
 from ircompile.plan.schedule import Segment
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.settings import LINE_BUFFER_EFFORT, NEAR_LEAST, SEARCH_EFFORT
-from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.stages import line_buffers_everywhere
 
 
-def find_default(
-    graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode, shortcuts: Shortcuts | None = None
-) -> CandidatePlan:
+def find_default(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode) -> CandidatePlan:
     """The candidate with the fewest line buffers among those within NEAR_LEAST of the least memory.
 
     A line buffer costs the copy of every row, so it stands only in segments that need it to be small.
     """
-    shortcuts = shortcuts or Shortcuts()
-    plain = find_candidate(ScheduledGraph(graph, demands, shortcuts=shortcuts), input_mode)
+    plain = find_candidate(ScheduledGraph(graph, demands), input_mode)
     if _near_bound(plain):
         return plain
-    least = find_least(graph, demands, input_mode, shortcuts)
+    least = find_least(graph, demands, input_mode)
     if plain.size <= NEAR_LEAST * least.size:
         return plain
     most, without = NEAR_LEAST * least.size, SegmentCosts(plain.scheduled, plain.rows_input)
@@ -59,7 +55,7 @@ def fewer_line_buffers(candidate: CandidatePlan, segments: Sequence[Segment], mo
         if not nodes & scheduled.line_buffers:
             continue
         remaining = scheduled.line_buffers - nodes
-        fewer = ScheduledGraph(scheduled.graph, scheduled.demands, remaining, shortcuts=scheduled.shortcuts)
+        fewer = ScheduledGraph(scheduled.graph, scheduled.demands, remaining)
         effort -= len(scheduled.stages)
         if (other := replace(candidate, scheduled=fewer)).quick_size <= most:
             candidate = other
@@ -68,11 +64,9 @@ def fewer_line_buffers(candidate: CandidatePlan, segments: Sequence[Segment], mo
     return candidate
 
 
-def find_least(
-    graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode, shortcuts: Shortcuts | None = None
-) -> CandidatePlan:
+def find_least(graph: Graph, demands: Mapping[str, Demand], input_mode: InputMode) -> CandidatePlan:
     """The candidate that needs the fewest bytes without recomputing: it has line buffers wherever they can be."""
-    scheduled = ScheduledGraph(graph, demands, line_buffers_everywhere(graph, demands), shortcuts=shortcuts)
+    scheduled = ScheduledGraph(graph, demands, line_buffers_everywhere(graph, demands))
     return find_candidate(scheduled, input_mode)
 
 

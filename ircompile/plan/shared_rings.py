@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ircompile.ir.tensor import Array
+from ircompile.plan.fast.known import known
 from ircompile.plan.intervals import differences, intervals_of
 from ircompile.plan.liveness import LiveRanges
 from ircompile.plan.settings import MOST_IN_RING, SLOT_TRIALS
-from ircompile.plan.shortcuts import Shortcuts
 
 Clashes = dict[tuple[str, str], Array]
 """By names of two tensors a and b: all differences r - q of rows r of a and q of b that are alive together."""
@@ -42,10 +42,8 @@ class RingSlots:
 class RingSharing:
     """The search for common rings among tensors whose rows have equally many bytes."""
 
-    def __init__(
-        self, names: Sequence[str], pitch: int, live: Mapping[str, LiveRanges], shortcuts: Shortcuts
-    ) -> None:
-        self.pitch, self.live, self.shortcuts = pitch, live, shortcuts
+    def __init__(self, names: Sequence[str], pitch: int, live: Mapping[str, LiveRanges]) -> None:
+        self.pitch, self.live = pitch, live
         self.slots = {name: live[name].slots for name in names}
         self.span = {name: (live[name].begin, live[name].end) for name in names}
         self.names = sorted(names, key=lambda name: self.span[name])
@@ -94,8 +92,9 @@ class RingSharing:
 
     def _together(self, members: Sequence[str], most: int) -> list[RingSlots] | None:
         """These tensors in one ring of at most `most` slots; None if that was not found."""
-        facts = [self.live[name] for name in members], most
-        found = self.shortcuts.recall("shared ring", facts, lambda: self._smallest(members, most))
+        begin = self.live[members[0]].begin
+        alike = tuple((self.live[name].pattern, self.live[name].begin - begin) for name in members)
+        found = known((alike, most), lambda: self._smallest(members, most))
         if found is None:
             return None
         offsets = zip(members, found.slot_offsets, strict=True)

@@ -8,7 +8,6 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.ops import Windowed, window_of
 from ircompile.plan.model import Demand, Dependency, Stage
-from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.steps import StepRows, lead_of, step_count, step_rows
 
 
@@ -17,7 +16,6 @@ def stages_of(
     demands: Mapping[str, Demand],
     line_buffers: Set[str],
     recomputing: Set[str],
-    shortcuts: Shortcuts,
 ) -> tuple[tuple[Stage, ...], list[StepRows]]:
     """One stage for each node, and the rows of all its steps.
 
@@ -34,7 +32,7 @@ def stages_of(
             steps = step_count(node, site, buffered, whole)
             stage = Stage(node, steps, (), 0, buffered, recomputed.get(node.name), whole)
             bare.append(stage)
-            rows.append(shortcuts.recall("step rows", (stage, site), lambda: step_rows(stage, site)))  # noqa: B023
+            rows.append(step_rows(stage, site))
     source = {stage.node.output: i for i, stage in enumerate(bare)}
     source |= {name: -1 - i for i, name in enumerate(graph.input_names)}
     stages = [

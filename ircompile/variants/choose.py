@@ -19,7 +19,6 @@ from ircompile.passes.compute_twice import compute_twice
 from ircompile.passes.orientation import transposed, upright
 from ircompile.plan import check_input_mode
 from ircompile.plan.costs import SegmentCosts
-from ircompile.plan.fast import shortcuts
 from ircompile.plan.memories import in_memories, too_small
 from ircompile.plan.order import orders_of
 from ircompile.plan.partition import partition
@@ -31,7 +30,6 @@ from ircompile.plan.settings import (
     PARTITION_EFFORT,
     WORTH_COMPUTING_TWICE,
 )
-from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.stages import line_buffers_everywhere
 from ircompile.target import MemoryRegion, Target
 from ircompile.variants.estimate.estimate import Planner, find_coarse
@@ -94,16 +92,15 @@ def choose_plan(
     Raises CompileError if nothing fits, or if the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
-    remembered = shortcuts()
-    ordered = in_order(graph, target, input_mode, remembered)
+    ordered = in_order(graph, target, input_mode)
     if isinstance(ram, int):
         room = Room(ram, memory, reserved)
-        chosen = first_within(graph, ordered, target, input_mode, room, remembered)
+        chosen = first_within(graph, ordered, target, input_mode, room)
     else:
-        named, room = small_variant(ordered, target, input_mode, ram, remembered), Room(inf, memory, reserved)
+        named, room = small_variant(ordered, target, input_mode, ram), Room(inf, memory, reserved)
         if ram == "min":
             named = min(named, *coarse_variants(graph, target, input_mode), key=lambda variant: variant.ram)
-        chosen = room.place(named) or first_within(graph, ordered, target, input_mode, room, remembered)
+        chosen = room.place(named) or first_within(graph, ordered, target, input_mode, room)
     chosen = _for_slow_flash(chosen, target, ram, room)
     if prefer == "speed":
         chosen = with_winograd(chosen, target, room.place_as_small)
@@ -120,28 +117,24 @@ def _for_slow_flash(chosen: PlanVariant, target: Target, ram: Ram, room: Room) -
     return replace(placed, in_turn=max(in_turn.ram - chosen.ram, 0))
 
 
-def small_variant(
-    graph: Graph, target: Target, input_mode: InputMode, ram: Literal["auto", "min"], remembered: Shortcuts
-) -> PlanVariant:
+def small_variant(graph: Graph, target: Target, input_mode: InputMode, ram: Literal["auto", "min"]) -> PlanVariant:
     """The default or the least plan; tensors before gates are computed twice if that saves a tenth or more."""
     find = default_variant if ram == "auto" else least_variant
-    once, twice = find(graph, target, input_mode, remembered), compute_twice(graph)
+    once, twice = find(graph, target, input_mode), compute_twice(graph)
     if twice is graph:
         return once
-    other = find(twice, target, input_mode, remembered)
+    other = find(twice, target, input_mode)
     return other if other.ram <= WORTH_COMPUTING_TWICE * once.ram else once
 
 
-def first_within(
-    graph: Graph, ordered: Graph, target: Target, input_mode: InputMode, room: Room, remembered: Shortcuts
-) -> PlanVariant:
+def first_within(graph: Graph, ordered: Graph, target: Target, input_mode: InputMode, room: Room) -> PlanVariant:
     """The first variant of each list that fits, the faster of them; or one that `analyze` knows, if none does.
 
     `ordered` is the graph with its nodes in the order of the lists. Raises CompileError if nothing fits.
     """
     seen, found = list[PlanVariant](), list[PlanVariant]()
     for form in gate_forms(ordered):
-        for variant in variants(form, target, input_mode, remembered):
+        for variant in variants(form, target, input_mode):
             if placed := room.place(variant):
                 found.append(placed)
                 break
@@ -163,12 +156,12 @@ def coarse_variants(graph: Graph, target: Target, input_mode: InputMode) -> Iter
 
 def explore(graph: Graph, target: Target, input_mode: InputMode) -> list[PlanVariant]:
     """The Pareto front of memory and instructions, fastest first; `choose_plan` finds each variant by its bytes."""
-    remembered, records = shortcuts(), list[PlanVariant]()
+    records = list[PlanVariant]()
     other = transposed(graph)
     ways = [graph] if other is None else [upright(graph)] if input_mode == "rows" else [graph, other]
-    for form in (form for way in ways for form in gate_forms(in_order(way, target, input_mode, remembered))):
+    for form in (form for way in ways for form in gate_forms(in_order(way, target, input_mode))):
         least = inf
-        for variant in variants(form, target, input_mode, remembered):
+        for variant in variants(form, target, input_mode):
             if variant.candidate.least_arena < least and variant.ram < least:
                 records.append(variant)
                 least = variant.ram
@@ -188,14 +181,14 @@ def gate_forms(graph: Graph) -> list[Graph]:
     return [graph] if twice is graph else [graph, twice]
 
 
-def in_order(graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts | None = None) -> Graph:
+def in_order(graph: Graph, target: Target, input_mode: InputMode) -> Graph:
     """The graph with its nodes in the order in which the fewest bytes are alive, with line buffers or without."""
     orders = orders_of(graph)
 
     def peak(order: Graph) -> int:
         lowered = lower(order, target)
         forms = (frozenset[str](), line_buffers_everywhere(lowered.graph, lowered.demands))
-        scheduled = [ScheduledGraph(lowered.graph, lowered.demands, form, shortcuts=remembered) for form in forms]
+        scheduled = [ScheduledGraph(lowered.graph, lowered.demands, form) for form in forms]
         return min(least_live_bytes(form, input_mode == "rows", ORDER_EFFORT) for form in scheduled)
 
     return min(orders, key=peak) if len(orders) > 1 else graph
@@ -207,10 +200,10 @@ def least_live_bytes(scheduled: ScheduledGraph, rows_input: bool, effort: float 
     return max(map(costs.live, partition(costs, costs.live, effort)))
 
 
-def least_variant(graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts) -> PlanVariant:
+def least_variant(graph: Graph, target: Target, input_mode: InputMode) -> PlanVariant:
     """The variant that needs the fewest bytes without recomputing anything."""
-    found = list(without_recomputing(graph, target, input_mode, remembered))
-    found.append(default_variant(graph, target, input_mode, remembered))
+    found = list(without_recomputing(graph, target, input_mode))
+    found.append(default_variant(graph, target, input_mode))
     most = MOST_WORK * found[0].work
     best = found[0]
     for variant in sorted(found, key=lambda v: v.candidate.peak_bytes):

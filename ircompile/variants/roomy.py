@@ -56,7 +56,7 @@ def exchanged(variant: PlanVariant, kernels: Mapping[str, Kernel]) -> PlanVarian
     for name, kernel in kernels.items():
         demands[name] = kernel.demand(demands[name].writes)
     old = candidate.scheduled
-    scheduled = ScheduledGraph(old.graph, demands, old.line_buffers, old.recomputing, old.shortcuts)
+    scheduled = ScheduledGraph(old.graph, demands, old.line_buffers, old.recomputing)
     candidate = replace(candidate, scheduled=scheduled)
     lowered = replace(lowered, kernels={**lowered.kernels, **kernels}, demands=demands)
     return replace(variant, lowered=lowered, candidate=candidate, memory_map=None)

@@ -107,7 +107,7 @@ def _in_parts(variant: PlanVariant, target: Target, cache: int) -> PlanVariant:
     lowered, old = lower(split, target, variant.frugal), scheduled.line_buffers
     possible = line_buffers_everywhere(lowered.graph, lowered.demands)
     lines = frozenset(name for name in possible if name in old or base_name(name) in old)
-    changed = ScheduledGraph(lowered.graph, lowered.demands, lines, shortcuts=scheduled.shortcuts)
+    changed = ScheduledGraph(lowered.graph, lowered.demands, lines)
     place: dict[str, int] = {}
     for index, stage in enumerate(changed.stages):
         for name in (stage.node.name, base_name(stage.node.name)):

@@ -32,7 +32,6 @@ from ircompile.plan.settings import (
     SMALL_STEP,
     WORTH_RECOMPUTING,
 )
-from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.stages import line_buffers_everywhere, recomputable_producers
 from ircompile.plan.steps import reach_of
 from ircompile.plan.work import instructions, macs, times_recomputed
@@ -79,12 +78,12 @@ class PlanVariant:
         return macs(self.candidate.scheduled)
 
 
-def variants(graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts) -> Iterator[PlanVariant]:
+def variants(graph: Graph, target: Target, input_mode: InputMode) -> Iterator[PlanVariant]:
     """All variants; the default stands before the first that does more work."""
-    others = without_recomputing(graph, target, input_mode, remembered)
+    others = without_recomputing(graph, target, input_mode)
     variant = next(others)
     yield variant
-    default = [default_variant(graph, target, input_mode, remembered)]
+    default = [default_variant(graph, target, input_mode)]
     for variant in others:
         if default and variant.work >= default[0].work:
             yield default.pop()
@@ -93,23 +92,19 @@ def variants(graph: Graph, target: Target, input_mode: InputMode, remembered: Sh
     yield from _smaller_and_smaller(graph, target, variant, recompute=True, most=None)
 
 
-def default_variant(
-    graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts | None = None
-) -> PlanVariant:
+def default_variant(graph: Graph, target: Target, input_mode: InputMode) -> PlanVariant:
     """The variant with the fewest line buffers among those within 5 % of the least memory."""
     lowered = lower(graph, target)
-    return PlanVariant(lowered, find_default(lowered.graph, lowered.demands, input_mode, remembered))
+    return PlanVariant(lowered, find_default(lowered.graph, lowered.demands, input_mode))
 
 
-def without_recomputing(
-    graph: Graph, target: Target, input_mode: InputMode, remembered: Shortcuts
-) -> Iterator[PlanVariant]:
+def without_recomputing(graph: Graph, target: Target, input_mode: InputMode) -> Iterator[PlanVariant]:
     """The variants that compute every row once, without the default; the first is the fastest."""
     lowered, frugal = lower(graph, target), lower(graph, target, frugal=True)
     differ = frugal.demands != lowered.demands
 
     def variant(form: Lowered, line_buffers: frozenset[str], frugal: bool) -> PlanVariant:
-        scheduled = ScheduledGraph(form.graph, form.demands, line_buffers, shortcuts=remembered)
+        scheduled = ScheduledGraph(form.graph, form.demands, line_buffers)
         return PlanVariant(form, find_candidate(scheduled, input_mode), frugal)
 
     yield variant(lowered, frozenset(), False)
@@ -258,8 +253,7 @@ def _changed(
     names = frozenset(name for base, count in recomputing.items() for name in found[base][:count])
     candidate = variant.candidate
     line_buffers = line_buffers_everywhere(lowered.graph, lowered.demands) - names
-    remembered = candidate.scheduled.shortcuts
-    scheduled = ScheduledGraph(lowered.graph, lowered.demands, line_buffers, names, remembered)
+    scheduled = ScheduledGraph(lowered.graph, lowered.demands, line_buffers, names)
     stages = reversed(list(enumerate(scheduled.stages)))
     place = {base_name(node.name): i for i, stage in stages for node in stage.nodes}
     old = candidate.scheduled.stages

@@ -8,7 +8,8 @@ from nets import mobilenet_v2
 from plan.random_nets import random_net
 
 from ircompile.kernels.lower import lower
-from ircompile.plan.allocate import Allocator, change, first_orders
+from ircompile.plan.allocate import change, first_orders
+from ircompile.plan.allocator import Allocator
 from ircompile.plan.fast.incremental import place_changed
 from ircompile.plan.scheduled_graph import ScheduledGraph
 from ircompile.plan.search import find_candidate

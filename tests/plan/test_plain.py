@@ -12,10 +12,8 @@ from plan.test_large_networks import detector
 
 from ircompile.errors import CompileError
 from ircompile.ir.graph import Graph
-from ircompile.plan import InputMode, Plan
-from ircompile.plan.fast import shortcuts
-from ircompile.plan.fast.cache import PlanCache
-from ircompile.plan.shortcuts import Shortcuts
+from ircompile.plan import InputMode, Plan, allocate, shared_rings
+from ircompile.plan.fast.known import known
 from ircompile.target import load_target
 from ircompile.variants.choose import choose_plan
 
@@ -33,21 +31,22 @@ def places(plan: Plan) -> tuple[object, ...]:
     )
 
 
-def outcome(graph: Graph, mode: InputMode, ram: Ram, kind: type) -> tuple[object, ...] | str:
+def outcome(graph: Graph, mode: InputMode, ram: Ram) -> tuple[object, ...] | str:
     """The plan, or the error if none fits."""
     try:
-        fitted = choose_plan(graph, M4, mode, ram)
+        return places(choose_plan(graph, M4, mode, ram).plan)
     except CompileError as error:
         return str(error)
-    assert type(fitted.candidate.scheduled.shortcuts) is kind
-    return places(fitted.plan)
 
 
 def check_equal(graph: Graph, mode: InputMode, ram: Ram, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("IRCOMPILE_PLAIN", raising=False)
-    fast = outcome(graph, mode, ram, PlanCache)
-    monkeypatch.setenv("IRCOMPILE_PLAIN", "1")
-    assert outcome(graph, mode, ram, Shortcuts) == fast
+    fast = outcome(graph, mode, ram)
+    with monkeypatch.context() as plain:
+        plain.setattr(shared_rings, "known", lambda facts, compute: compute())
+        plain.setattr(
+            allocate, "place_changed", lambda allocator, _, order, *rest: allocator.place(order, rest[-1])
+        )
+        assert outcome(graph, mode, ram) == fast
 
 
 def check_random(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,12 +57,11 @@ def check_random(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     check_equal(graph, mode, budgets[seed % 3], monkeypatch)
 
 
-def test_plain_remembers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IRCOMPILE_PLAIN", "1")
+def test_what_is_known_is_computed_once() -> None:
     computed: list[int] = []
     for _ in range(2):
-        shortcuts().recall("shared ring", (), lambda: computed.append(1))
-    assert len(computed) == 2
+        known(("test", 1), lambda: computed.append(1))
+    assert len(computed) == 1
 
 
 @pytest.mark.thorough

@@ -11,7 +11,6 @@ from plan.test_shared_rings import lines
 from ircompile.pipeline import read
 from ircompile.plan import settings
 from ircompile.plan.shared_rings import RingSharing
-from ircompile.plan.shortcuts import Shortcuts
 from ircompile.plan.text import print_plan
 from ircompile.report.memory import peak_text
 from ircompile.target import load_target
@@ -80,7 +79,7 @@ def test_settings_are_those_of_the_page() -> None:
 
 def test_rows_in_a_shared_ring() -> None:
     live = {name: lines(part, 3) for part, name in enumerate("ABC")}
-    (rings,) = RingSharing(list(live), 8, live, Shortcuts()).rings()
+    (rings,) = RingSharing(list(live), 8, live).rings()
     table = [["."] * 18 for _ in range(rings[0].slots)]
     for ring in rings:
         ranges = live[ring.name]

@@ -7,7 +7,6 @@ import pytest
 
 from ircompile.plan.liveness import LiveRanges
 from ircompile.plan.shared_rings import RingSharing
-from ircompile.plan.shortcuts import Shortcuts
 
 
 def lines(part: int, parts: int, rows: int = 12) -> LiveRanges:
@@ -29,7 +28,7 @@ def test_parts_share_a_ring(parts: int) -> None:
     """Each part alone needs two slots; all together one each, and two."""
     live = {f"part{i}": lines(i, parts) for i in range(parts)}
     assert {ranges.slots for ranges in live.values()} == {2}
-    rings = RingSharing(list(live), 8, live, Shortcuts()).rings()
+    rings = RingSharing(list(live), 8, live).rings()
     assert sum(ring[0].slots for ring in rings) == min(2 * parts, parts + 2)
     assert all(r.pitch == 8 and r.slots == ring[0].slots for ring in rings for r in ring)
     places = {

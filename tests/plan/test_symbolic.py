@@ -16,7 +16,7 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Array
 from ircompile.kernels.lower import lower
 from ircompile.plan import Plan, lay_out, stages
-from ircompile.plan.allocate import Allocator
+from ircompile.plan.allocator import Allocator
 from ircompile.plan.model import ARENA_ALIGN, WaitRow
 from ircompile.plan.search import find_default
 from ircompile.plan.steps import StepRows, step_rows

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 
-from ircompile.plan.allocate import Allocator, OrderedPlacement
+from ircompile.plan.allocator import Allocator, OrderedPlacement
 
 
 def place_changed(

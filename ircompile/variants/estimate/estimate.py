@@ -13,7 +13,6 @@ from ircompile.passes.compute_twice import compute_twice
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.costs import SegmentCosts
-from ircompile.plan.fast import shortcuts
 from ircompile.plan.memories import in_memories
 from ircompile.plan.partition import partition
 from ircompile.plan.scheduled_graph import ScheduledGraph, line_buffer_name
@@ -37,12 +36,11 @@ class Planner:
     def __init__(self, lowered: Lowered) -> None:
         self.lowered = lowered
         self.line_buffers = line_buffers_everywhere(lowered.graph, lowered.demands)
-        self.shortcuts = shortcuts()
 
     @cached_property
     def plain(self) -> ScheduledGraph:
         """The graph without line buffers."""
-        return ScheduledGraph(self.lowered.graph, self.lowered.demands, shortcuts=self.shortcuts)
+        return ScheduledGraph(self.lowered.graph, self.lowered.demands)
 
     @cached_property
     def with_line_buffers(self) -> ScheduledGraph:
@@ -52,7 +50,7 @@ class Planner:
     def recomputing(self, names: frozenset[str]) -> ScheduledGraph:
         """The graph with the producers of the named nodes recomputed, and line buffers everywhere else."""
         lowered = self.lowered
-        return ScheduledGraph(lowered.graph, lowered.demands, self.line_buffers - names, names, self.shortcuts)
+        return ScheduledGraph(lowered.graph, lowered.demands, self.line_buffers - names, names)
 
     def estimate(self, rows_input: bool, enough: int | None = None) -> Estimate:
         """About the plan that the compiler would make: line buffers only if they save much.
