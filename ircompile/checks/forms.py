@@ -45,7 +45,8 @@ class Words:
             total = value["zero_point"] + ((high * value["factor"] + HALF_WORD) >> 32)
             return np.clip(total, form.low, form.high), fits & _fits(acc << form.pre) & _fits(total)
         if form.name == "steps":
-            return form.low + (value["thresholds"] <= acc[..., np.newaxis]).sum(axis=-1), fits
+            reached = value["thresholds"] <= np.minimum(acc, INT32.high - 1)[..., np.newaxis]
+            return form.low + reached.sum(axis=-1), fits
         if form.name == "float32":
             scaled = _times_float32(acc, value["scale"])
         elif form.name == "double":

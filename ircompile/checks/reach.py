@@ -174,7 +174,7 @@ def _by_pixel(op: Op, site: Site, corners: Sequence[Sequence[Array]], constant: 
 def _requantized(sums: Ends, requant: Requant, consts: Consts) -> Ends:
     """Codes of accumulators: of any in int32 where one leaves that, and any code where one is shifted out of it."""
     low, high = sums
-    if requant.rounding not in ("wide", "double", "single"):
+    if requant.rounding != "wide":
         wraps = (low < INT32.low) | (high > INT32.high)
         low, high = np.where(wraps, INT32.low, low), np.where(wraps, INT32.high, high)
     with np.errstate(over="ignore"):

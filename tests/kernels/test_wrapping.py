@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ladder import climb
+from nets import Net
 from tflite_compare import assert_equal_to, patterned
 from tflite_files import Op, T, const, one_op, write
 
 from ircompile.analyses.intervals import analyze, check_overflow
 from ircompile.errors import CompileError
 from ircompile.importers import load
+from ircompile.ir import ops
 from ircompile.ir.bindings import to_graph
 from ircompile.ir.graph import Graph
 
@@ -60,6 +63,20 @@ def test_every_core_wraps(depth: bool, dead: bool, fill: int, tmp_path: Path) ->
     path, x = layer(tmp_path, depth, dead, fill)
     graph = assert_equal_to("tflm", path, [x])
     climb(graph, tmp_path, vectors=vectors(graph, x), rungs=("cortex-m0plus", "cortex-m4", "cortex-m55"))
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("rounding", ["double", "single", "float32_even"])
+def test_few_codes_of_sums_that_wrap(rounding: str, tmp_path: Path) -> None:
+    """Of all int32 accumulators, the least and the greatest among them, some codes are left out at either end."""
+    net = Net((4, 5, 8), 2, rounding)
+    output = net.conv("x", 4, (3, 3))
+    net.consts["b0"][1:3] = ENDS[:2]
+    net.consts["s0"][:] = np.float32(60.0) / np.float32(2.0**31)
+    op = net.nodes[0].op
+    assert isinstance(op, ops.Conv)
+    net.nodes[0] = replace(net.nodes[0], op=replace(op, requant=replace(op.requant, low=-100, high=72)))
+    climb(net.graph(output), tmp_path, rungs=("gcc", "cortex-m0plus", "cortex-m4", "cortex-m55"))
 
 
 @pytest.mark.parametrize("kind", ["ADD", "MUL", "SUB", "PRELU", "MEAN", "CONV_2D", "LEAKY_RELU", "QUANTIZE", "ABS"])

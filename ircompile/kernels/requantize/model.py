@@ -7,7 +7,7 @@ import numpy as np
 from ircompile.ir.numerics import mbqm, mbqm_single, wrap_int32
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.form import LINES, MANTISSA_BITS, Form, Recipe
-from ircompile.qtype import INT8
+from ircompile.qtype import INT8, INT32
 
 Wrap = Callable[[Array], Array]
 UINT32_MAX = 2**32 - 1
@@ -26,7 +26,7 @@ def compute(recipe: Recipe, acc_without_bias: Array, wrap: Wrap) -> Array:
     else:
         acc = wrap(acc_without_bias + words[:, 0])
     if form.name == "steps":
-        return (form.low + _count(acc, words[:, 1:])).astype(np.int8)
+        return (form.low + _count(np.minimum(acc, INT32.high - 1), words[:, 1:])).astype(np.int8)
     value = dict(zip(form.common, recipe.common.astype(np.int64), strict=True))
     value |= dict(zip(form.fields, words[:, form.starts :].T, strict=True))
     if form.name in LINES:
