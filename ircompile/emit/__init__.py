@@ -122,7 +122,7 @@ def _driver(program: Program, memory: Memory) -> dict[str, Any]:
     context: dict[str, Any] = {
         **vars(tables),
         "forms": [forms[key] for key in sorted(forms)],
-        "keeps_lines": bool(plan.line_buffers),
+        "keeps_line_buffers": bool(plan.line_buffers),
         "uses_window": bool(windows),
         "counters": max(stop - first for first, stop in plan.segments),
         "counters_place": memory.counters(),

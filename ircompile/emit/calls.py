@@ -7,7 +7,7 @@ from ircompile.emit.constants import Constants
 from ircompile.emit.functions import CodeTypes, Functions
 from ircompile.emit.geometry import constant
 from ircompile.emit.memory import Arena, Memory
-from ircompile.emit.rows import before_again, output_row, steps_told, window_call, with_lines
+from ircompile.emit.rows import buffered_step_comment, output_row, recomputed_rows, window_call, with_line_buffer
 from ircompile.ir.graph import Node
 from ircompile.ir.ops import window_of
 from ircompile.kernels.model import Kernel, Program
@@ -39,7 +39,7 @@ class Calls:
         lines = self._call(node, stage)
         if producer := stage.recomputed_producer:
             call = self._call(producer, Stage(producer, 0, (), 0))
-            lines = before_again(stage, self.graph.site(node), call) + lines
+            lines = recomputed_rows(stage, self.graph.site(node), call) + lines
         comments = [text for each in stage.nodes[::-1] for text in self._comments(each, stage)]
         return {**told, "comments": comments, "lines": [*self._locals(lines), *lines]}
 
@@ -57,7 +57,7 @@ class Calls:
         """What a layer is, where its data lie, and between what its accumulators are proved to lie."""
         texts = [self._told(node), self._moved(node)]
         if node is stage.node and stage.line_buffer:
-            texts.append(steps_told(stage))
+            texts.append(buffered_step_comment(stage))
         if node.name in self.program.intervals.accumulators:
             low, high = self.program.intervals.accumulators[node.name]
             texts.append(f"Accumulators, bias included, lie in [{low.min():,}, {high.max():,}] for every input")
@@ -85,8 +85,8 @@ class Calls:
         for what, blocks in (("scratch", self.plan.scratch), ("sums", self.plan.states)):
             if node.name in blocks and blocks[node.name].bytes:
                 text += f", {what} {span(blocks[node.name].offset, blocks[node.name].bytes)}"
-        if lines := self.plan.line_buffers.get(node.name):
-            text += f", keeps rows in {span(lines.offset, lines.bytes)}"
+        if buffer := self.plan.line_buffers.get(node.name):
+            text += f", keeps rows in {span(buffer.offset, buffer.bytes)}"
         return text
 
     def _call(self, node: Node, stage: Stage) -> list[str]:
@@ -118,7 +118,7 @@ class Calls:
         lines.append(f"{function}({', '.join(arguments)});")
         lines.append(f"{self.prefix.upper()}_HOOK({number}, 1);")
         if stage.line_buffer:
-            return with_lines(self.prefix, self.memory, stage, lines)
+            return with_line_buffer(self.prefix, self.memory, stage, lines)
         return lines
 
     def _geometry(self, node: Node) -> object:

@@ -96,7 +96,7 @@ class Memory:
         """The C name of a tensor's buffer."""
         return self._buffer(f"{self._names[name]}_buffer", self.plan.buffers[name], self.plan.tensor(name).height)
 
-    def lines(self, node: str, height: int) -> str:
+    def line_buffer(self, node: str, height: int) -> str:
         """The C name of the line buffer of a node that keeps rows of its input."""
         return self._buffer(f"{node}_lines", self.plan.line_buffers[node], height)
 
@@ -139,10 +139,10 @@ class Memory:
         before = self.plan.graph.history.get(name, 0)
         return row if not before else str(before) if row == "0" else f"{row} + {before}"
 
-    def line(self, node: str, height: int, row: str) -> str:
+    def line_buffer_row(self, node: str, height: int, row: str) -> str:
         """The address of a row in a line buffer."""
         local = self.local(self.plan.line_buffers[node].offset)
-        return f"{self.prefix}_row({local}, &{self.lines(node, height)}, {row})"
+        return f"{self.prefix}_row({local}, &{self.line_buffer(node, height)}, {row})"
 
     def public(self, name: str, constant: bool = False) -> str:
         """The address of a tensor's first row that the caller gives or takes, as public functions write it."""
@@ -210,8 +210,8 @@ class Memory:
             begin = 0 if name in plan.graph.history else made.get(name, 0)
             kind += f", in the rows of {under[name]}" if name in under else ""
             yield Place(buffer.offset, buffer.bytes, _rows(buffer), begin, end, f"{name} {shape}{kind}")
-        for node, lines in plan.line_buffers.items():
-            yield Place(lines.offset, lines.bytes, _rows(lines), layer[node], layer[node], f"lines of {node}")
+        for node, buffer in plan.line_buffers.items():
+            yield Place(buffer.offset, buffer.bytes, _rows(buffer), layer[node], layer[node], f"lines of {node}")
         for what, blocks in (("scratch", plan.scratch), ("sums", plan.states)):
             for node, block in blocks.items():
                 if block.bytes:

@@ -12,7 +12,7 @@ from ircompile.errors import CompileError
 from ircompile.ir.numerics import Requant, Rounding, requantize
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize import Core, Recipe, evaluate, instructions, synthesize
-from ircompile.kernels.requantize.reference import bisect, function_of, steps_of, wraps
+from ircompile.kernels.requantize.reference import bisect, function_of, step_function_of, wraps
 from ircompile.kernels.requantize.residues import NONE, nearest_multiple
 from ircompile.kernels.requantize.synthesize import MOST_EXCEPTIONS, line
 
@@ -52,7 +52,7 @@ def telling_accumulators(layer: Layer, rng: np.random.Generator) -> Array:
     requant, scale, _, lo, hi = layer
     acc = [rng.integers(lo, hi + 1, (100, len(lo))), lo[np.newaxis], hi[np.newaxis]]
     if not np.any(wraps(requant, scale, lo, hi)):
-        thresholds = steps_of(requant, scale, lo, hi).thresholds
+        thresholds = step_function_of(requant, scale, lo, hi).thresholds
         acc += [np.clip(thresholds + near, lo, hi) for near in (-1, 0, 1)]
     return np.concatenate(acc)
 
@@ -77,7 +77,7 @@ def test_thresholds_are_those_of_bisection(rounding: Rounding) -> None:
     scale = 2.0 ** rng.uniform(-16, 1, 50)
     hi = (400 / scale).astype(np.int64)
     requant = Requant(rounding, "s", 13, -120, 125)
-    steps = steps_of(requant, scale, -hi, hi)
+    steps = step_function_of(requant, scale, -hi, hi)
     channel = np.repeat(np.arange(50), 245)
     code = np.tile(np.arange(-119, 126), 50)
     found = bisect(function_of(requant, scale), channel, code, -hi[channel], hi[channel])
@@ -130,7 +130,7 @@ def test_exceptions_repair_float32() -> None:
     scale = 2.0 ** rng.uniform(-11, -9, 30)
     hi = (300 / scale).astype(np.int64)
     requant, bias = Requant("float32_even", "s", -128), np.zeros(30, np.int64)
-    steps = steps_of(requant, scale, -hi, hi)
+    steps = step_function_of(requant, scale, -hi, hi)
     recipe = line(steps, bias, Core(False, False), MOST_EXCEPTIONS)
     assert recipe is not None
     assert recipe.form.exceptions > 0
@@ -189,7 +189,7 @@ def test_a_stray_exception_is_noticed() -> None:
     scale = 2.0 ** rng.uniform(-11, -9, 30)
     hi = (300 / scale).astype(np.int64)
     layer = Requant("float32_even", "s", -128), scale, np.zeros(30, np.int64), -hi, hi
-    recipe = line(steps_of(layer[0], scale, -hi, hi), layer[2], Core(False, False), MOST_EXCEPTIONS)
+    recipe = line(step_function_of(layer[0], scale, -hi, hi), layer[2], Core(False, False), MOST_EXCEPTIONS)
     assert recipe is not None
     words = recipe.words.copy()
     words[0, 1 + recipe.form.fields.index("exception0")] = words[0, 0] + 5000

@@ -17,7 +17,7 @@ from ircompile.kernels.model import Context, requant_words
 from ircompile.kernels.requantize import Core, Form, Recipe, synthesize
 from ircompile.kernels.requantize.attempts import MOST_SHIFT, Attempt, needed_clamp
 from ircompile.kernels.requantize.form import Lanes
-from ircompile.kernels.requantize.reference import Steps, steps_of, wraps
+from ircompile.kernels.requantize.reference import StepFunction, step_function_of, wraps
 from ircompile.kernels.requantize.solve import solve
 from ircompile.target import Features
 
@@ -81,7 +81,7 @@ def vector_recipe(
     if vectors and requant.rounding == "float32_even":
         return float_recipe(requant, scale, bias)
     if np.all(scale >= 0) and not np.any(wraps(requant, scale, lo, hi)):
-        steps = steps_of(requant, scale, lo, hi)
+        steps = step_function_of(requant, scale, lo, hi)
         for attempt in attempts(steps):
             recipe = solve(steps, bias, attempt, 0)
             if recipe is not None:
@@ -92,7 +92,7 @@ def vector_recipe(
     return VectorRecipe(Lanes("scalar"), recipe.words[:, :1], {recipe.form.key: len(bias)}, recipe)
 
 
-def attempts(steps: Steps) -> Iterator[Attempt]:
+def attempts(steps: StepFunction) -> Iterator[Attempt]:
     """Lines from the cheapest: without and with a kink, one shift for all channels and then each its own."""
     live = steps.live & (steps.slope > 0)
     exponent = int(np.frexp(steps.slope[live])[1].max()) if np.any(live) else -8

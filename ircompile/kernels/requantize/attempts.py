@@ -9,7 +9,7 @@ import numpy as np
 
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize.form import Form
-from ircompile.kernels.requantize.reference import Steps
+from ircompile.kernels.requantize.reference import StepFunction
 from ircompile.qtype import INT8
 
 MOST_SHIFT = 22  # the offset, about 2^7 codes, stays below 2^30
@@ -41,7 +41,7 @@ class Attempt:
 
 
 def high_attempts(
-    steps: Steps, kink: bool, rounded: bool, prefer: Sequence[int], shifted: int = 0
+    steps: StepFunction, kink: bool, rounded: bool, prefer: Sequence[int], shifted: int = 0
 ) -> Iterator[Attempt]:
     """The form "high": one shift for all channels, then a shift for each.
 
@@ -63,7 +63,7 @@ def high_attempts(
     yield attempt
 
 
-def split_attempts(steps: Steps, kink: bool, parts: int) -> Iterator[Attempt]:
+def split_attempts(steps: StepFunction, kink: bool, parts: int) -> Iterator[Attempt]:
     """The form "split", with the accumulators moved around zero if nothing needs their sign.
 
     First with offsets whose lowest byte is the shift: these share a word.
@@ -86,20 +86,20 @@ def split_attempts(steps: Steps, kink: bool, parts: int) -> Iterator[Attempt]:
     yield attempt
 
 
-def needed_clamp(steps: Steps) -> tuple[int, int]:
+def needed_clamp(steps: StepFunction) -> tuple[int, int]:
     """The clamp that saturation to int8 and the reachable codes leave to do."""
     low = steps.low if np.any(steps.thresholds[0] > steps.lo) else INT8.low
     high = steps.high if np.any(steps.thresholds[-1] <= steps.hi) else INT8.high
     return low, high
 
 
-def _largest_exponent(steps: Steps) -> int:
+def _largest_exponent(steps: StepFunction) -> int:
     """The least e with every live slope < 2^e."""
     live = steps.live & (steps.slope > 0)
     return int(np.frexp(steps.slope[live])[1].max()) if np.any(live) else -8
 
 
-def _finest(steps: Steps, limit: Array, unit: int) -> Array:
+def _finest(steps: StepFunction, limit: Array, unit: int) -> Array:
     """The largest right shift of each channel whose multiplier, slope * 2^(unit + shift), is within the limit."""
     room = np.log2(limit.astype(np.float64)) - np.log2(np.maximum(steps.slope, 2.0**-60))
     most = min(MOST_SHIFT, 54 - unit)

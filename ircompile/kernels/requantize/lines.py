@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.ir.tensor import Array
-from ircompile.kernels.requantize.reference import Steps
+from ircompile.kernels.requantize.reference import StepFunction
 
 NEVER = 2**62
 
@@ -43,7 +43,7 @@ class Bounds:
         return low[i, c], high[j, c], self.below[i, c] - self.above[j, c]
 
 
-def bounds_of(steps: Steps, scale_bits: Array, pre: int, kink: Array) -> Bounds:
+def bounds_of(steps: StepFunction, scale_bits: Array, pre: int, kink: Array) -> Bounds:
     """The constraints of a line of N = scale_bits, x = accumulator * 2^pre.
 
     kink  what the C form subtracts where the accumulator is negative, in units of the product.

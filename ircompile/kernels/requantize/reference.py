@@ -15,7 +15,7 @@ Function = Callable[[Array, Array], Array]
 
 
 @dataclass(frozen=True)
-class Steps:
+class StepFunction:
     """A monotone step function of the accumulator, per channel, over a reachable interval.
 
     thresholds  int64 (K, C): least accumulator in [lo, hi] of code >= low + 1 + i; hi + 1 where there is none.
@@ -43,15 +43,15 @@ class Steps:
         """Channels (bool) of more than one reachable code."""
         return np.asarray(np.any((self.thresholds > self.lo) & (self.thresholds <= self.hi), axis=0))
 
-    def take(self, channels: Array) -> Steps:
+    def take(self, channels: Array) -> StepFunction:
         """The steps of some channels."""
         t, lo, hi = self.thresholds[:, channels], self.lo[channels], self.hi[channels]
-        return Steps(t, lo, hi, self.low, self.high, self.slope[channels], self.ties[channels])
+        return StepFunction(t, lo, hi, self.low, self.high, self.slope[channels], self.ties[channels])
 
-    def moved(self, delta: Array) -> Steps:
+    def moved(self, delta: Array) -> StepFunction:
         """The steps with delta added to every accumulator."""
         t, lo, hi = self.thresholds + delta, self.lo + delta, self.hi + delta
-        return Steps(t, lo, hi, self.low, self.high, self.slope, self.ties)
+        return StepFunction(t, lo, hi, self.low, self.high, self.slope, self.ties)
 
 
 def function_of(requant: Requant, scale: Array) -> Function:
@@ -118,9 +118,9 @@ def bisect(function: Function, channel: Array, code: Array, lo: Array, hi: Array
     return first
 
 
-def steps_of(requant: Requant, scale: Array, lo: Array, hi: Array) -> Steps:
+def step_function_of(requant: Requant, scale: Array, lo: Array, hi: Array) -> StepFunction:
     """The reference of one layer as step functions; channels that `wraps` names have no meaning here."""
     function = function_of(requant, scale)
     thresholds = locate(function, guess(requant, scale), lo, hi, requant.low, requant.high)
     ties = np.maximum(-quantize_multiplier(scale)[1], 0) * (requant.rounding == "double")
-    return Steps(thresholds, lo, hi, requant.low, requant.high, scale, ties)
+    return StepFunction(thresholds, lo, hi, requant.low, requant.high, scale, ties)

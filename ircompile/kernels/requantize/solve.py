@@ -26,7 +26,7 @@ from ircompile.kernels.requantize.attempts import MOST_DELTA, Attempt
 from ircompile.kernels.requantize.form import NO_EXCEPTION, Form, Recipe
 from ircompile.kernels.requantize.lines import NEVER, Bounds, bounds_of, feasible
 from ircompile.kernels.requantize.model import compute, in_range
-from ircompile.kernels.requantize.reference import Steps
+from ircompile.kernels.requantize.reference import StepFunction
 from ircompile.kernels.requantize.residues import nearest_multiple
 
 FAIR_DELTA = 2**12
@@ -66,7 +66,7 @@ class Late:
         return np.where(missed, self.x + (delta << form.pre), NO_EXCEPTION)
 
 
-def solve(steps: Steps, bias: Array, attempt: Attempt, most_exceptions: int) -> Recipe | None:
+def solve(steps: StepFunction, bias: Array, attempt: Attempt, most_exceptions: int) -> Recipe | None:
     """The recipe of an attempt, or None if some channel has none."""
     steps, form = steps.moved(attempt.moved), attempt.form
     bounds = bounds_of(steps, form.unit + attempt.shift, form.pre, attempt.kink << form.unit)
@@ -111,7 +111,7 @@ def relax(bounds: Bounds, attempt: Attempt, q: Array, found: Array, most: int) -
     return replace(bounds, below=below), q, Late(late.x[:, : count.max()], late.level[:, : count.max()])
 
 
-def search(steps: Steps, bounds: Bounds, attempt: Attempt, q: Array) -> Match:
+def search(steps: StepFunction, bounds: Bounds, attempt: Attempt, q: Array) -> Match:
     """The smallest bias delta that some of the feasible Q around each channel's q allow."""
     first, _ = feasible(bounds, q - (q >> 9) - 1, attempt.limit)
     last, _ = feasible(bounds, q + (q >> 9) + 1, attempt.limit)
@@ -123,7 +123,7 @@ def search(steps: Steps, bounds: Bounds, attempt: Attempt, q: Array) -> Match:
     return best
 
 
-def place(steps: Steps, bounds: Bounds, attempt: Attempt, q: Array) -> Match:
+def place(steps: StepFunction, bounds: Bounds, attempt: Attempt, q: Array) -> Match:
     """The bias delta and offset that make a feasible K of each channel's Q, if any does."""
     form = attempt.form
     lower, upper, _ = bounds.interval(q)
@@ -142,7 +142,7 @@ def place(steps: Steps, bounds: Bounds, attempt: Attempt, q: Array) -> Match:
     return Match(found, q, delta, offset)
 
 
-def keeps_sign(steps: Steps, delta: Array) -> Array:
+def keeps_sign(steps: StepFunction, delta: Array) -> Array:
     """Channels whose bias may move by delta without changing the sign of an accumulator that matters."""
     t, lo, hi = steps.thresholds, steps.lo, steps.hi
     inside = np.where(t <= hi, (t < 0) == (t + delta < 0), True)
@@ -150,7 +150,7 @@ def keeps_sign(steps: Steps, delta: Array) -> Array:
     return np.asarray(np.all(inside & before, axis=0))
 
 
-def recipe_of(steps: Steps, bias: Array, attempt: Attempt, match: Match, late: Late) -> Recipe | None:
+def recipe_of(steps: StepFunction, bias: Array, attempt: Attempt, match: Match, late: Late) -> Recipe | None:
     """The words of a match; None if something would not fit 32 bits."""
     exceptions = np.sort(late.missed(attempt, match), axis=1)
     exceptions = exceptions[:, np.any(exceptions != NO_EXCEPTION, axis=0)]

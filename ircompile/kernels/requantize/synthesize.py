@@ -14,7 +14,7 @@ from ircompile.kernels.requantize.attempts import Attempt, high_attempts, split_
 from ircompile.kernels.requantize.form import Form, Recipe
 from ircompile.kernels.requantize.model import evaluate
 from ircompile.kernels.requantize.quick import quick_forms, quick_words
-from ircompile.kernels.requantize.reference import Function, Steps, locate, steps_of, wraps
+from ircompile.kernels.requantize.reference import Function, StepFunction, locate, step_function_of, wraps
 from ircompile.kernels.requantize.solve import solve
 from ircompile.kernels.requantize.wide import wide_recipe
 from ircompile.qtype import INT8, INT32, QType
@@ -76,7 +76,8 @@ def synthesize(
         exact = quick or exact_form(requant, scale, bias, lo, hi, core)
         recipe = exact if quick or (core.fpu and exact.form.name == "float32") else None
     if recipe is None and not np.any(wraps(requant, scale, lo, hi)):
-        recipe = line(steps_of(requant, scale, lo, hi), bias, core, 0 if quick else most_exceptions(requant, core))
+        steps = step_function_of(requant, scale, lo, hi)
+        recipe = line(steps, bias, core, 0 if quick else most_exceptions(requant, core))
     return recipe or quick or exact_form(requant, scale, bias, lo, hi, core)
 
 
@@ -98,21 +99,21 @@ def synthesize_steps(
     """A line that is any non-decreasing functions, one a channel, from accumulators in [lo, hi] to codes.
 
     bias         int64 (C,): what the accumulators include of a sum that starts with the recipe's word 0.
-    slope, ties  as in `Steps`: about how steep a function is, and how it rounds ties of negative numbers; they
-                 only help to find a cheap form.
+    slope, ties  as in `StepFunction`: about how steep a function is, and how it rounds ties of negative numbers;
+                 they only help to find a cheap form.
     codes        the least and the greatest code.
     """
     low, high = codes
     if low == high:
         return constant_form(low, bias)
     estimate = np.full((high - low, len(lo)), np.nan)
-    steps = Steps(locate(function, estimate, lo, hi, low, high), lo, hi, low, high, slope, ties)
+    steps = StepFunction(locate(function, estimate, lo, hi, low, high), lo, hi, low, high, slope, ties)
     most = 0 if np.any(ties) else MOST_BESIDE_FPU if core.fpu else MOST_EXCEPTIONS
     found = line(steps, np.zeros_like(lo) if len(lo) == 1 else bias, core, most)
     return as_shared(found, bias) if found is not None and len(lo) == 1 else found
 
 
-def line(steps: Steps, bias: Array, core: Core, exceptions: int) -> Recipe | None:
+def line(steps: StepFunction, bias: Array, core: Core, exceptions: int) -> Recipe | None:
     """The cheapest line form, with as few exceptions as can be; None if none has no more than these."""
     kinks = (core.kinked, not core.kinked) if np.any(steps.ties > 0) else (False,)
     attempts = [attempt for kink in kinks for attempt in attempts_of(steps, kink, core)]
@@ -124,7 +125,7 @@ def line(steps: Steps, bias: Array, core: Core, exceptions: int) -> Recipe | Non
     return None
 
 
-def attempts_of(steps: Steps, kink: bool, core: Core) -> Iterator[Attempt]:
+def attempts_of(steps: StepFunction, kink: bool, core: Core) -> Iterator[Attempt]:
     """What the core can do, cheapest first."""
     for parts in () if core.mul64 else (2, 3):
         yield from split_attempts(steps, kink, parts)
@@ -137,7 +138,7 @@ def shared_line(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Arra
     """One multiplier and offset for all channels, which have one scale."""
     if np.any(wraps(requant, scale, lo, hi)):
         return None
-    steps = steps_of(requant, scale, lo, hi)
+    steps = step_function_of(requant, scale, lo, hi)
     one = line(steps, np.zeros(1, np.int64), core, most_exceptions(requant, core))
     return None if one is None else as_shared(one, bias)
 
@@ -159,7 +160,7 @@ def exact_form(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array
     if requant.rounding in ("double", "single"):
         return long_form(requant, scale, bias)
     sign = np.where(scale < 0, -1, 1)
-    steps = steps_of(requant, np.abs(scale), np.where(scale < 0, -hi, lo), np.where(scale < 0, -lo, hi))
+    steps = step_function_of(requant, np.abs(scale), np.where(scale < 0, -hi, lo), np.where(scale < 0, -lo, hi))
     if requant.rounding == "float32_even" and np.all(np.maximum(-lo, hi) * np.abs(scale) < 2.0**29):
         words = np.stack([np.asarray(bias, np.int32), scale.astype(np.float32).view(np.int32)], axis=1)
         form = Form("float32", requant.low, requant.high)
@@ -177,7 +178,7 @@ def quick_recipe(requant: Requant, scale: Array, bias: Array, lo: Array, hi: Arr
         return None
     steps, size = None, scale.astype(np.float32).astype(np.float64)
     for form in quick_forms(size, np.maximum(-lo, hi), core.dsp, core.mul64, core.shifted):
-        steps = steps or steps_of(requant, scale, lo, hi)
+        steps = steps or step_function_of(requant, scale, lo, hi)
         form = replace(form, low=requant.low, high=requant.high)
         base, multiplier = quick_words(form, size, requant.zero_point)
         words = np.stack([np.asarray(bias, np.int64), multiplier], axis=1).astype(np.int32)
@@ -194,7 +195,7 @@ def constant_form(value: int, bias: Array, code: QType = INT8) -> Recipe:
     return Recipe(form, words, np.array([0, value], np.int32), {form.key: len(words)})
 
 
-def equals(recipe: Recipe, steps: Steps, sign: Array, bias: Array) -> bool:
+def equals(recipe: Recipe, steps: StepFunction, sign: Array, bias: Array) -> bool:
     """Whether a recipe that is monotone has these steps, of accumulators times `sign`."""
     codes, t, start = steps.codes, steps.thresholds, np.asarray(bias, np.int64)
     reached = evaluate(recipe, sign * np.minimum(t, steps.hi) - start) >= codes
@@ -210,7 +211,7 @@ def long_form(requant: Requant, scale: Array, bias: Array, code: QType = INT8) -
     return Recipe(form, words, np.array([requant.zero_point], np.int32), {form.name: len(words)})
 
 
-def search_form(steps: Steps, bias: Array) -> Recipe:
+def search_form(steps: StepFunction, bias: Array) -> Recipe:
     """A binary search of the thresholds: any step function, at a kilobyte a channel."""
     channels = steps.thresholds.shape[1]
     words = np.full((channels, INT8.count), INT32.high, np.int64)
