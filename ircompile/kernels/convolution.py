@@ -140,9 +140,10 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
     totals = excess != 0 or coding.nibbles
     steps = written_out(op, site, context, order, coding)
     held = is_held(context.target, steps, coding) and not recipe.form.calls
+    single = (is_point(op) or (kernel.template == "stem" and not held)) and single_pixels(context)
     shared = shared_of(
         kernel.template, coding, totals, steps, twos, held=held,
-        passes=in_passes(context), single=is_point(op) and single_pixels(context), of_bytes=source.itemsize == 1,
+        passes=in_passes(context), single=single, of_bytes=source.itemsize == 1,
         window=(op.window, source.channels) if kernel.template == "stem" else None,
     )  # fmt: skip
     key: dict[str, object] = {"coding": coding, "totals": totals, "twos": twos}

@@ -8,7 +8,7 @@ from ircompile.kernels.weights import WeightCoding
 
 CALLED = ("turn", "one_pixel")
 """What they call for two channels at a time."""
-ONE_PIXEL = ("pixel", "one_turn", "one_pixel", "store_one")
+ONE_PIXEL = ("pixel", "one_turn", "one_pixel", "spread_one", "store_one")
 
 
 def without_remainders(packed: Mapping[str, Packed]) -> dict[str, Packed]:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from kernel_nets import with_zero
 from ladder import climb
 from nets import Net
 
@@ -67,3 +68,16 @@ def test_the_last_four_again_of_nibbles(monkeypatch: pytest.MonkeyPatch, tmp_pat
     for name in [node.op.weights for node in net.nodes]:  # type: ignore[union-attr]
         net.consts[name] = net.rng.integers(-8, 8, net.consts[name].shape).astype("int8")
     climb(net.graph(net.nodes[-1].output), tmp_path, rungs=("gcc", "cortex-m4"))
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize(("rounding", "zero"), [("double", -128), ("float32_even", 9)])
+def test_odd_pixels(tmp_path: Path, rounding: str, zero: int) -> None:
+    """The last pixel of an odd row: codes that enter the loop at each place, and some left over; windows of stems."""
+    net = with_zero(Net((3, 9, 1), 5, rounding), zero)
+    depths = [1, 2, 3, 5, 6, 8, 11, 12, 16, 18, 31, 33]
+    outputs = [net.conv(net.conv("x", depth, relu=depth > 9), 9 - depth % 5) for depth in depths]
+    outputs += [net.conv("x", count, (10, 4), (1, 2)) for count in (3, 8, 10)]
+    rungs = ("gcc", "clang", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m4 -O0")
+    built = climb(net.graph(*outputs), tmp_path, rungs=rungs)
+    assert "the last of an odd row alone" in str(built["cortex-m4"].files()["net.c"])

@@ -24,12 +24,15 @@ def shared_of(
     """
     sums: dict[str, object] = {"coding": coding, "totals": totals, "twos": twos}
     shared: Shared = {"unpack": ("unpack", {}), "turn": ("turn", {"coding": coding})}
+    spread = single and of_bytes and template != "fully_connected"
     if template in ("fully_connected", "dense_column") or single:
         shared["one_turn"] = ("asm_turn", {"coding": coding, "named": "one", "pixels": 1})
-        shared["one_pixel"] = ("one_pixel", {"coding": coding})
+        shared["one_pixel"] = ("one_pixel", {"coding": coding, "spread": spread})
         shared["store_one"] = ("store", {"named": "one", "pixels": 1})
+    if spread and template == "pointwise":
+        shared["spread_one"] = ("spread_one", {"totals": totals})
     if template == "fully_connected" or single:
-        shared["pixel"] = ("pixel", sums)
+        shared["pixel"] = ("pixel", {**sums, "spread": spread})
     if template in ("fully_connected", "dense_column"):
         return shared
     two: dict[str, object] = {"coding": coding, "pixels": 2, "first": False}
