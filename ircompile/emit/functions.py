@@ -122,7 +122,7 @@ class Functions:
 
     def dsp(self) -> str:
         """The instructions of the DSP extension that the functions use, with their meanings in plain C."""
-        pattern = rf"\b{self.prefix}_(sxtb16|s(?:add|sub)16|smla(?:dx?|[bt][bt]))\("
+        pattern = rf"\b{self.prefix}_(sxta?b16|s(?:add|sub)16|smla(?:dx?|[bt][bt]))\("
         used = sorted(set(re.findall(pattern, "\n".join(self.texts))))
         module: Any = self.env.get_template("kernels/dsp.j2").module
         return str(module.functions(self.prefix, self.prefix.upper(), used, self.target.name)) if used else ""

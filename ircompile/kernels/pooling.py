@@ -28,8 +28,10 @@ def choose_mean(op: ops.Mean, site: Site, request: Request) -> Kernel:
     extras: tuple[Extra, ...] = ("step", "sums") if op.state_bytes(site) else ()
     source = op.source(site)
     each = source.channels * (source.width if op.axes == "h" else 1)
-    lanes = request.features.mve and site.inputs[0].qtype == INT8 and each >= LANES and source.width <= WIDEST
-    return Kernel("mean_lanes" if lanes else "mean", pack_mean, "row", ("hwc",), extras=extras)
+    lanes = site.inputs[0].qtype == INT8 and each >= LANES and source.width <= WIDEST
+    words = op.axes == "hw" and bool(extras) and op.lookup is None and request.features.dsp
+    template = "mean_lanes" if lanes and request.features.mve else "mean_words" if lanes and words else "mean"
+    return Kernel(template, pack_mean, "row", ("hwc",), extras=extras)
 
 
 def choose_running_sum(op: ops.RunningSum, site: Site, request: Request) -> Kernel:
@@ -68,13 +70,15 @@ def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
     key = {"axes": op.axes, "summed": summed, "lookup": op.lookup is not None}
     suffix = op.axes + ("" if summed else "_row") + ("_lookup" if op.lookup else "")
     arrays = {"table": site.consts[op.lookup.name]} if op.lookup else {}
+    words: dict[str, tuple[str, dict[str, object]]] = {"unpack": ("unpack", {})}
+    shared = words if context.kernel.template == "mean_words" else {}
     recipe = synthesize_mean(op, site, Core.of(context.features)) if target.qtype == INT8 else None
     if recipe is not None:
         arrays["requant"] = requant_words(recipe)
         counts = {recipe.form.key: target.channels}
-        return Packed(suffix, {**key, "arithmetic": "line"}, arrays, sizes, recipe.form, counts)
+        return Packed(suffix, {**key, "arithmetic": "line"}, arrays, sizes, recipe.form, counts, shared)
     if op.rounding == "sum":
-        return Packed(f"{suffix}_sum", {**key, "arithmetic": "sum"}, arrays, sizes)
+        return Packed(f"{suffix}_sum", {**key, "arithmetic": "sum"}, arrays, sizes, shared=shared)
     if op.rounding == "integer":
         sizes["start"] = -op.count(source) * source.zero_point
         sizes["multiplier"], sizes["shift"] = op.multiplier(site)
@@ -82,7 +86,7 @@ def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
     else:
         sizes |= {"start": 0, "count": op.count(source)}
     sizes |= {"low": op.low, "high": op.high}
-    return Packed(f"{suffix}_{op.rounding}", {**key, "arithmetic": op.rounding}, arrays, sizes)
+    return Packed(f"{suffix}_{op.rounding}", {**key, "arithmetic": op.rounding}, arrays, sizes, shared=shared)
 
 
 def pack_running_sum(op: ops.RunningSum, site: Site, context: Context) -> Packed:
