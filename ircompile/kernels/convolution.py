@@ -107,7 +107,7 @@ def estimate(op: ops.Conv, site: Site, dsp: bool, gather: Gather, nibbles: bool 
     )
     again = (gather.passes - 1) * (tiles + pair) * 45
     collect = 5 * steps + 45 + (0 if is_point(op) else 20 * runs) + again
-    one = tiles * (9 * steps + 47) + pair * (6 * steps + 40)
+    one = tiles * (7.25 * steps + 50) + pair * (6 * steps + 40) + 4 * steps
     return int(rows * (pairs * (tiles * tile + pair * (9.5 * steps + 45) + collect) + single * one))
 
 

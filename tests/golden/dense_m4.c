@@ -30,7 +30,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0xcc0251f5u
+#if DENSE_BUILD != 0x65625e6fu
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -71,10 +71,28 @@ extern const int32_t dense_conv4_stream[72];
 
 #if defined(__ARM_FEATURE_DSP)
 #include <arm_acle.h>
+/* sum + bottom * bottom. */
+DENSE_INLINE int32_t dense_smlabb(int32_t a, int32_t b, int32_t sum)
+{
+    return __smlabb(a, b, sum);
+}
+
 /* sum + bottom * bottom + top * top. */
 DENSE_INLINE int32_t dense_smlad(int32_t a, int32_t b, int32_t sum)
 {
     return __smlad(a, b, sum);
+}
+
+/* sum + top * bottom. */
+DENSE_INLINE int32_t dense_smlatb(int32_t a, int32_t b, int32_t sum)
+{
+    return __smlatb(a, b, sum);
+}
+
+/* bottom + byte 0, top + byte 2 of a word: halfwords that fit. */
+DENSE_INLINE int32_t dense_sxtab16(int32_t sums, int32_t word)
+{
+    return __sxtab16(sums, word);
 }
 
 /* Bytes 0 and 2 of a word as signed halfwords. */
@@ -111,10 +129,29 @@ DENSE_INLINE int32_t dense_pair(int32_t low, int32_t high)
     return (int32_t)(((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16);
 }
 
+/* sum + bottom * bottom. */
+DENSE_INLINE int32_t dense_smlabb(int32_t a, int32_t b, int32_t sum)
+{
+    return dense_wrap(sum, dense_bottom(a) * dense_bottom(b), 0);
+}
+
 /* sum + bottom * bottom + top * top. */
 DENSE_INLINE int32_t dense_smlad(int32_t a, int32_t b, int32_t sum)
 {
     return dense_wrap(sum, dense_bottom(a) * dense_bottom(b), dense_top(a) * dense_top(b));
+}
+
+/* sum + top * bottom. */
+DENSE_INLINE int32_t dense_smlatb(int32_t a, int32_t b, int32_t sum)
+{
+    return dense_wrap(sum, dense_top(a) * dense_bottom(b), 0);
+}
+
+/* bottom + byte 0, top + byte 2 of a word: halfwords that fit. */
+DENSE_INLINE int32_t dense_sxtab16(int32_t sums, int32_t word)
+{
+    return dense_pair(dense_bottom(sums) + (int8_t)(uint8_t)word,
+        dense_top(sums) + (int8_t)(uint8_t)((uint32_t)word >> 16));
 }
 
 /* Bytes 0 and 2 of a word as signed halfwords. */
@@ -624,11 +661,19 @@ struct dense_stem_layer {
 };
 
 /* A row of a window with what lies outside of the picture as the zero point. */
-static const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_3_border(int8_t *to, const int8_t *row, int32_t first,
+DENSE_NOINLINE const int8_t *dense_stem_3x3_s2_p0_c3_high_rounded_3_border(int8_t *to, const int8_t *row, int32_t first,
     int32_t row_bytes, int32_t zero_in)
 {
-    for (int32_t i = 0; i < 15; i++)
-        to[i] = row != NULL && first + i >= 0 && first + i < row_bytes ? row[first + i] : (int8_t)zero_in;
+    const int32_t stop = first + 15 < row_bytes ? first + 15 : row_bytes;
+    const uint32_t zeros = (uint8_t)zero_in * 0x01010101u;
+    memcpy(to, &zeros, sizeof zeros);
+    memcpy(to + 4, &zeros, sizeof zeros);
+    memcpy(to + 8, &zeros, sizeof zeros);
+    to[12] = (int8_t)zero_in;
+    to[13] = (int8_t)zero_in;
+    to[14] = (int8_t)zero_in;
+    for (int32_t k = first < 0 ? 0 : first; row != NULL && k < stop; k++)
+        to[k - first] = row[k];
     return to;
 }
 
@@ -912,7 +957,7 @@ DENSE_ALONE static void dense_pointwise_high_rounded_3(const int8_t *in, int8_t 
     }
 }
 
-/* Stores a channel's code of pixel a, whose sum times 2 is `a`, and that of b, `across` codes from there. words:
+/* Stores a channel's code of pixel a, whose sum times 2^1 is `a`, and that of b, `across` codes from there. words:
  * multiplier, offset, shift. */
 DENSE_INLINE void dense_store_two_high_rounded_kink(int8_t *out, int32_t across, int32_t a, int32_t b,
     const int32_t *words)
@@ -1104,8 +1149,8 @@ DENSE_ALONE static void dense_conv_high_rounded_kink(const int8_t *const *rows, 
     }
 }
 
-/* A layer as dense_mean reads it. */
-struct dense_mean_layer {
+/* A layer as dense_mean_words reads it. */
+struct dense_mean_words_layer {
     int32_t last; /* the number of the last step, which writes the output */
     int32_t channels; /* of a pixel */
     int32_t width; /* pixels of a row */
@@ -1116,7 +1161,7 @@ struct dense_mean_layer {
  *   out[i] = requant(start + s[i])
  *
  * in: pixels of channels, i is a channel. The sums grow in `state` while rows pass; the last step writes the output. */
-static void dense_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last,
+static void dense_mean_words_hw_high_rounded_kink(const int8_t *in, int8_t *out, const int32_t *requant, int32_t last,
     int32_t channels, int32_t width, int32_t step, int8_t *state)
 {
     const int32_t each = channels;
@@ -1127,59 +1172,52 @@ static void dense_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out, const
     const int32_t shift = requant[2];
     const int32_t *const words = requant + 3;
     const int32_t start = words[0];
-    for (; i + 4 <= each; i += 4) {
-        int32_t sum0 = step > 0 ? sums[i + 0] : start;
-        int32_t sum1 = step > 0 ? sums[i + 1] : start;
-        int32_t sum2 = step > 0 ? sums[i + 2] : start;
-        int32_t sum3 = step > 0 ? sums[i + 3] : start;
-        const int8_t *code = in + i;
-        for (int32_t x = width; x > 0; x--, code += channels) {
-            sum0 += code[0];
-            sum1 += code[1];
-            sum2 += code[2];
-            sum3 += code[3];
-        }
-        if (step < last) {
-            sums[i + 0] = sum0;
-            sums[i + 1] = sum1;
-            sums[i + 2] = sum2;
-            sums[i + 3] = sum3;
-            continue;
-        }
-        out[i + 0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset,
-            shift);
-        out[i + 1] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum1) << 1), multiplier, offset,
-            shift);
-        out[i + 2] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum2) << 1), multiplier, offset,
-            shift);
-        out[i + 3] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum3) << 1), multiplier, offset,
-            shift);
+    if (step == 0) {
+        for (; i < each; i++)
+            sums[i] = start;
     }
-    for (int32_t left = each & 3; left > 0; left--, i++) {
-        int32_t sum0 = step > 0 ? sums[i + 0] : start;
+    /* The sums of a row, eight channels at once in 16 bits: two words of a pixel, bytes 0 and 2 of each, then 1 and
+     * 3. */
+    for (i = 0; i + 8 <= each; i += 8) {
         const int8_t *code = in + i;
+        int32_t first02 = 0, first13 = 0, second02 = 0, second13 = 0;
         for (int32_t x = width; x > 0; x--, code += channels) {
-            sum0 += code[0];
+            const int32_t first = dense_unpack_word(code), second = dense_unpack_word(code + 4);
+            first02 = dense_sxtab16(first02, first);
+            first13 = dense_sxtab16(first13, first >> 8);
+            second02 = dense_sxtab16(second02, second);
+            second13 = dense_sxtab16(second13, second >> 8);
         }
-        if (step < last) {
-            sums[i + 0] = sum0;
-            continue;
+        sums[i] = dense_smlabb(first02, 1, sums[i]);
+        sums[i + 2] = dense_smlatb(first02, 1, sums[i + 2]);
+        sums[i + 1] = dense_smlabb(first13, 1, sums[i + 1]);
+        sums[i + 3] = dense_smlatb(first13, 1, sums[i + 3]);
+        sums[i + 4] = dense_smlabb(second02, 1, sums[i + 4]);
+        sums[i + 6] = dense_smlatb(second02, 1, sums[i + 6]);
+        sums[i + 5] = dense_smlabb(second13, 1, sums[i + 5]);
+        sums[i + 7] = dense_smlatb(second13, 1, sums[i + 7]);
+    }
+    for (int32_t left = each % 8; left > 0; left--, i++)
+        for (int32_t x = 0; x < width; x++)
+            sums[i] += in[x * channels + i];
+    if (step == last) {
+        for (i = 0; i < each; i++) {
+            const int32_t sum0 = sums[i];
+            out[i + 0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset,
+                shift);
         }
-        out[i + 0] = (int8_t)dense_requant_high_rounded_kink((int32_t)((uint32_t)(sum0) << 1), multiplier, offset,
-            shift);
     }
 }
 
-/* A turn in assembly: two codes of a pixel, x, times the weights of four channels come to the sums a0 to a3.
- * dense_turn_pairs_4 is the same in C. */
-#define DENSE_ASM_TURN_ONE(x) \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t" \
-    "smlad %[a1], %[w0], %[" x "], %[a1]\n\t" \
-    "sxtb16 %[w0], %[w0]\n\t" \
-    "smlad %[a0], %[w0], %[" x "], %[a0]\n\t" \
-    "smlad %[a3], %[w1], %[" x "], %[a3]\n\t" \
-    "sxtb16 %[w1], %[w1]\n\t" \
-    "smlad %[a2], %[w1], %[" x "], %[a2]\n\t"
+/* A turn in assembly: two codes of a pixel, x, times words v and w of the weights of four channels come to the sums a0
+ * to a3. dense_turn_pairs_4 is the same in C. */
+#define DENSE_ASM_TURN_ONE(x, v, w) \
+    "smlad %[a1], %[" v "], %[" x "], %[a1]\n\t" \
+    "sxtb16 %[" v "], %[" v "]\n\t" \
+    "smlad %[a0], %[" v "], %[" x "], %[a0]\n\t" \
+    "smlad %[a3], %[" w "], %[" x "], %[a3]\n\t" \
+    "sxtb16 %[" w "], %[" w "]\n\t" \
+    "smlad %[a2], %[" w "], %[" x "], %[a2]\n\t"
 
 /* Four channels of one pixel: its codes from x to `end`, a multiple of four and not none, times the weights from w on,
  * added to the sums; returns the weights that follow. The loop in assembly is of sixteen codes, and entered
@@ -1187,40 +1225,51 @@ static void dense_mean_hw_high_rounded_kink(const int8_t *in, int8_t *out, const
 DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, const int8_t *end, const int32_t *w)
 {
 #if DENSE_ASM
-    int32_t a0 = sums[0], a1 = sums[1], a2 = sums[2], a3 = sums[3], x0, x1, w0, w1;
+    int32_t a0 = sums[0], a1 = sums[1], a2 = sums[2], a3 = sums[3];
+    register int32_t w0 DENSE_IN("r9");
+    register int32_t w1 DENSE_IN("r10");
+    register int32_t w2 DENSE_IN("r11");
+    register int32_t w3 DENSE_IN("r12");
+    int32_t x0, x1;
+    w0 = -((end - x) >> 2) & 3;
     __asm__(
-        "tbb [pc, %[left_out]]\n"
+        "tbb [pc, %[w0]]\n"
         "0:\n\t"
         ".byte (1f - 0b) / 2, (2f - 0b) / 2, (3f - 0b) / 2, (4f - 0b) / 2\n"
         "1:\n\t"
         "ldr %[x0], [%[x]], #4\n\t"
         "sxtb16 %[x1], %[x0], ror #8\n\t"
         "sxtb16 %[x0], %[x0]\n\t"
-        DENSE_ASM_TURN_ONE("x0")
-        DENSE_ASM_TURN_ONE("x1")
+        "ldmia %[w]!, { %[w0], %[w1], %[w2], %[w3] }\n\t"
+        DENSE_ASM_TURN_ONE("x0", "w0", "w1")
+        DENSE_ASM_TURN_ONE("x1", "w2", "w3")
         "2:\n\t"
         "ldr %[x0], [%[x]], #4\n\t"
         "sxtb16 %[x1], %[x0], ror #8\n\t"
         "sxtb16 %[x0], %[x0]\n\t"
-        DENSE_ASM_TURN_ONE("x0")
-        DENSE_ASM_TURN_ONE("x1")
+        "ldmia %[w]!, { %[w0], %[w1], %[w2], %[w3] }\n\t"
+        DENSE_ASM_TURN_ONE("x0", "w0", "w1")
+        DENSE_ASM_TURN_ONE("x1", "w2", "w3")
         "3:\n\t"
         "ldr %[x0], [%[x]], #4\n\t"
         "sxtb16 %[x1], %[x0], ror #8\n\t"
         "sxtb16 %[x0], %[x0]\n\t"
-        DENSE_ASM_TURN_ONE("x0")
-        DENSE_ASM_TURN_ONE("x1")
+        "ldmia %[w]!, { %[w0], %[w1], %[w2], %[w3] }\n\t"
+        DENSE_ASM_TURN_ONE("x0", "w0", "w1")
+        DENSE_ASM_TURN_ONE("x1", "w2", "w3")
         "4:\n\t"
         "ldr %[x0], [%[x]], #4\n\t"
         "sxtb16 %[x1], %[x0], ror #8\n\t"
         "sxtb16 %[x0], %[x0]\n\t"
-        DENSE_ASM_TURN_ONE("x0")
-        DENSE_ASM_TURN_ONE("x1")
+        "ldmia %[w]!, { %[w0], %[w1], %[w2], %[w3] }\n\t"
+        DENSE_ASM_TURN_ONE("x0", "w0", "w1")
+        DENSE_ASM_TURN_ONE("x1", "w2", "w3")
         "cmp %[x], %[end]\n\t"
         "bcc 1b\n\t"
         : [a0] "+&r"(a0), [a1] "+&r"(a1), [a2] "+&r"(a2), [a3] "+&r"(a3),
-        [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1), [x] "+&r"(x), [w] "+&r"(w)
-        : [end] "r"(end), [left_out] "r"(-((end - x) >> 2) & 3)
+        [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "+&r"(w0), [w1] "=&r"(w1), [w2] "=&r"(w2), [w3] "=&r"(w3), [x] "+&r"(x),
+            [w] "+&r"(w)
+        : [end] "r"(end)
         : "cc", "memory");
     sums[0] = a0;
     sums[1] = a1;
@@ -1235,7 +1284,7 @@ DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, cons
     return w;
 }
 
-/* Stores a channel's code, whose sum times 2 is `a`. words: multiplier, offset, shift. */
+/* Stores a channel's code, whose sum times 2^1 is `a`. words: multiplier, offset, shift. */
 DENSE_INLINE void dense_store_one_high_rounded_kink(int8_t *out, int32_t a, const int32_t *words)
 {
     const int32_t multiplier_c = words[0];
@@ -1361,9 +1410,9 @@ static void dense_layer_2_conv2(int8_t *arena, int32_t step)
  * Reads conv2 [756, 804), writes mean3 [12, 20), sums [804, 836). */
 static void dense_layer_3_mean3(int8_t *arena, int32_t step)
 {
-    static const struct dense_mean_layer layer = {.last = 5, .channels = 8, .width = 6};
+    static const struct dense_mean_words_layer layer = {.last = 5, .channels = 8, .width = 6};
     DENSE_HOOK(3, 0);
-    dense_mean_hw_high_rounded_kink(dense_row(arena, &dense_conv2_buffer, step),
+    dense_mean_words_hw_high_rounded_kink(dense_row(arena, &dense_conv2_buffer, step),
         dense_row(arena, &dense_mean3_buffer, 0), dense_mean3_requant, layer.last, layer.channels, layer.width, step,
         arena + DENSE_SUMS_mean3);
     DENSE_HOOK(3, 1);

@@ -58,7 +58,7 @@ def test_means(tmp_path: Path) -> None:
 
 @pytest.mark.toolchain
 def test_means_of_eight_channels_at_once(tmp_path: Path) -> None:
-    """Helium: rows whose sums just fit 16 bits, channels left over, one row, clamps; a table before the sum."""
+    """Rows whose sums just fit 16 bits, channels left over, one row, clamps; a table before the sum."""
     shapes = [(2, 255, 8), (2, 256, 9), (1, 3, 17), (3, 4, 24), (5, 3, 15), (2, 254, 16)]
     graphs = [  # tables before them are in them, in every second
         (normalize if n % 2 else validate)(mean(shape, axes, rounding, n + len(axes), (-128, 127, 3)[n % 3]))
@@ -68,9 +68,13 @@ def test_means_of_eight_channels_at_once(tmp_path: Path) -> None:
     for width in (255, 256):
         net = Net((2, width, 8), width)
         graphs.append(net.graph(net.add("mean", ops.Mean(), ("x",), net.tensors["x"].scale / 3)))
-    built = climb(join(graphs), tmp_path, rungs=("cortex-m55",))["cortex-m55"]
-    assert {"mean", "mean_lanes"} <= {kernel.template for kernel in built.lowered.kernels.values()}
-    assert any(packed.key.get("lookup") for packed in built.program.packed.values())
+    graph = join(graphs)
+    vectors = codes_for(graph, 4)
+    compiled = climb(graph, tmp_path, vectors=vectors, rungs=("cortex-m4", "cortex-m33 -O0", "cortex-m55"))
+    for core, template in (("cortex-m4", "mean_words"), ("cortex-m55", "mean_lanes")):
+        assert {"mean", template} <= {kernel.template for kernel in compiled[core].lowered.kernels.values()}
+    assert any(packed.key.get("lookup") for packed in compiled["cortex-m55"].program.packed.values())
+    climb_on_host(compiled["cortex-m4"], tmp_path / "cortex-m4", vectors)
 
 
 @pytest.mark.toolchain
