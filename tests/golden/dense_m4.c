@@ -30,7 +30,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0x65625e6fu
+#if DENSE_BUILD != 0xce198f6bu
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -957,7 +957,7 @@ DENSE_ALONE static void dense_pointwise_high_rounded_3(const int8_t *in, int8_t 
     }
 }
 
-/* Stores a channel's code of pixel a, whose sum times 2^1 is `a`, and that of b, `across` codes from there. words:
+/* Stores a channel's code of pixel a, whose sum times 2 is `a`, and that of b, `across` codes from there. words:
  * multiplier, offset, shift. */
 DENSE_INLINE void dense_store_two_high_rounded_kink(int8_t *out, int32_t across, int32_t a, int32_t b,
     const int32_t *words)
@@ -1284,7 +1284,7 @@ DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, cons
     return w;
 }
 
-/* Stores a channel's code, whose sum times 2^1 is `a`. words: multiplier, offset, shift. */
+/* Stores a channel's code, whose sum times 2 is `a`. words: multiplier, offset, shift. */
 DENSE_INLINE void dense_store_one_high_rounded_kink(int8_t *out, int32_t a, const int32_t *words)
 {
     const int32_t multiplier_c = words[0];
