@@ -25,10 +25,13 @@ FORMS = {
     "pair": "adds both operands' products first",
 }
 
+FRONT = "Estimated instructions over memory"
+
 
 def html_report(data: dict[str, Any], memory: dict[str, Any]) -> str:
     """The page of a report; see `report_data` and `memory_map`."""
     columns, rows = layer_table(data)
+    ours = data["arena"]["bytes"] - data["arena"]["pointer"]
     return (
         environment(escaped=True)
         .get_template("report/page.html.j2")
@@ -55,18 +58,8 @@ def html_report(data: dict[str, Any], memory: dict[str, Any]) -> str:
             rungs=RUNGS,
             example=example(data),
             comparison=comparison(data),
-            front_picture=picture_of(data),
+            front_picture=front_picture(data["front"], FRONT, ours) if data["front"] else "",
         )
-    )
-
-
-def picture_of(data: dict[str, Any]) -> str:
-    """The front with this compilation marked; nothing where none was looked for."""
-    title = "Estimated instructions over memory"
-    return (
-        front_picture(data["front"], title, data["arena"]["bytes"] - data["arena"]["pointer"])
-        if data["front"]
-        else ""
     )
 
 

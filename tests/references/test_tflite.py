@@ -73,7 +73,6 @@ def test_the_two_references_part_only_on_fully_connected(load: Load, golden: Gol
 def test_arena_is_the_published_one(load: Load) -> None:
     use = load("tflm", "mlperf_vww_96_int8.tflite").arena_use()
     assert use.head == 73728
-    assert use.total == use.head + use.tail
     assert 20_000 < use.tail < 40_000  # differs a little between releases
 
 

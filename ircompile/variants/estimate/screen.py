@@ -11,7 +11,7 @@ from ircompile.passes.compute_twice import compute_twice
 from ircompile.plan import check_input_mode
 from ircompile.plan.bound import lower_bound
 from ircompile.plan.scheduled_graph import ScheduledGraph
-from ircompile.target import MemoryRegion, Target
+from ircompile.target import Target
 from ircompile.variants.estimate.estimate import Planner, budget_of, estimate_forms, in_turn, shares
 
 
@@ -38,7 +38,6 @@ def screen(
     target: Target,
     input_mode: InputMode = "resident",
     ram: int | None = None,
-    memory: Sequence[MemoryRegion] = (),
     hopeless: Callable[[ScheduledGraph], bool] | None = None,
 ) -> Screened:
     """Screens a normalized graph; see `analyze_graph`. `hopeless` says of its schedule that another limit fails.
@@ -46,8 +45,8 @@ def screen(
     Raises CompileError where the input mode does not suit the graph.
     """
     check_input_mode(graph, input_mode)
-    memory = tuple(memory or target.memory)
-    asked, ram = ram, budget_of(ram, memory)
+    memory, asked = target.memory, ram
+    ram = budget_of(ram, memory)
     planner, rows = Planner(lower(graph, target)), input_mode == "rows"
     bound = lower_bound(planner.plain, rows)
     if hopeless and hopeless(planner.plain):

@@ -33,11 +33,6 @@ class ArenaUse:
     head: int
     tail: int
 
-    @property
-    def total(self) -> int:
-        """Both together."""
-        return self.head + self.tail
-
 
 class TflmReference:
     """One model in TFLite Micro's reference kernels. See `Reference` for the methods' meaning."""
