@@ -22,7 +22,7 @@ from ircompile.ir.tensor import Tensor
 from ircompile.pipeline import read
 from ircompile.verification import confirm
 from ircompile.verification.confirm import Comparison, Confirmation, against, unexplained
-from ircompile.verification.found import Found, coded
+from ircompile.verification.differences import Found, coded
 from ircompile.verification.reference_process import Asked, Question
 
 pytest.importorskip("ai_edge_litert")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
 from ircompile.errors import CompileError
-from ircompile.importers.door import door, printable
+from ircompile.importers.damaged_files import printable, refusing_damage
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, IoBinding, Node, State
 from ircompile.ir.numerics import PROFILES, Requant
@@ -63,7 +63,7 @@ def write_ir(graph: Graph, path: Path) -> None:
 def read_ir(path: Path) -> Graph:
     """Reads NAME.ir and NAME.npz; raises CompileError naming the line that is wrong."""
     constants = path.with_suffix(".npz")
-    with door(path, f"text with {constants.name} beside it"):
+    with refusing_damage(path, f"text with {constants.name} beside it"):
         if path.stat().st_size > TEXT_BYTES:
             raise ValueError(f"more than {TEXT_BYTES:,} bytes")
         text = path.read_text("utf-8")

@@ -11,7 +11,7 @@ from ircompile.kernels.candidates import choose, reads_nibbles
 from ircompile.kernels.long_sums import long_sums
 from ircompile.kernels.model import Kernel, Lowered, Request
 from ircompile.kernels.nibbles import layers_of_nibbles
-from ircompile.kernels.whole import whole_layers
+from ircompile.kernels.whole_maps import whole_layers
 from ircompile.plan.model import Layout
 from ircompile.target import Target
 

@@ -3,8 +3,8 @@
     cycles = cycles at zero wait states + fetch * instructions + sum over memories of stall * lines brought
 
 A memory brings a line where its cache does not hold it. Of a plan's constants that is told by the order of steps
-(`plan/brought.py`); of a layer by itself it is every time that it passes over its weights, unless they fit in the
-cache: then once. Of activations it is each row once when written and once for every layer that reads it.
+(`plan/weight_reads.py`); of a layer by itself it is every time that it passes over its weights, unless they fit in
+the cache: then once. Of activations it is each row once when written and once for every layer that reads it.
 `fetch` and `stall` stand in the board's file.
 """
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ircompile.ir import ops
-from ircompile.plan.brought import order_of_steps, weights_brought
 from ircompile.plan.model import Plan
 from ircompile.plan.scheduled_graph import ScheduledGraph
+from ircompile.plan.weight_reads import order_of_steps, weights_brought
 from ircompile.plan.work import pixels_at_once, stage_instructions, times_recomputed, weight_loads, weight_passes
 from ircompile.timing.band import band_of, cycles_an_instruction
 from ircompile.timing.board import Board

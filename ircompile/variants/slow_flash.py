@@ -19,7 +19,6 @@ from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.kernels.lower import lower
 from ircompile.passes.split_channels import base_name, split_channels, split_outputs, splittable
-from ircompile.plan.brought import WeightReads
 from ircompile.plan.costs import SegmentCosts
 from ircompile.plan.schedule import Segment
 from ircompile.plan.scheduled_graph import ScheduledGraph
@@ -34,6 +33,7 @@ from ircompile.plan.settings import (
     WORTH_BYTES,
 )
 from ircompile.plan.stages import line_buffers_everywhere
+from ircompile.plan.weight_reads import WeightReads
 from ircompile.plan.work import pixels_at_once, weight_passes
 from ircompile.target import SlowFlash, Target
 from ircompile.variants.tradeoffs import PlanVariant

@@ -24,7 +24,7 @@ from ircompile.ir.tensor import Array
 from ircompile.options import Options
 from ircompile.pipeline import read
 from ircompile.verification.before_passes import answers_before_passes, guilty_pass
-from ircompile.verification.found import Found, coded
+from ircompile.verification.differences import Found, coded
 from ircompile.verification.ladder import EXTREMES, Codes, Rung, vectors_for
 from ircompile.verification.original import Original
 from ircompile.verification.reference_process import SECONDS, Asked, NoCodes, Question

@@ -15,7 +15,7 @@ from ircompile.ir.tensor import Array, Tensor
 from ircompile.pipeline import Compiled, build
 from ircompile.plan.simulate import POISON, new_arena, run_plan
 from ircompile.target import load_target
-from ircompile.verification.found import Difference, Found
+from ircompile.verification.differences import Difference, Found
 from ircompile.verification.references import Reference
 from ircompile.verification.runners.host import run_host
 from ircompile.verification.runners.qemu import run_qemu

@@ -15,8 +15,8 @@ from remembering import wake_word
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
 from ircompile.pipeline import build
-from ircompile.plan.brought import order_of_steps, weights_brought
 from ircompile.plan.candidate import CandidatePlan
+from ircompile.plan.weight_reads import order_of_steps, weights_brought
 from ircompile.target import SlowFlash, Target, load_target
 from ircompile.timing.board import list_boards, load_board
 from ircompile.timing.network import time_of

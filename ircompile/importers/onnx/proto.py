@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 
 from ircompile.errors import CompileError
-from ircompile.importers.door import printable
+from ircompile.importers.damaged_files import printable
 from ircompile.ir.tensor import Array
 
 FIELDS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")

@@ -9,7 +9,7 @@ from typing import Any
 from onnx import helper
 
 from ircompile.errors import CompileError
-from ircompile.importers.door import printable
+from ircompile.importers.damaged_files import printable
 from ircompile.importers.findings import NoTensor
 from ircompile.importers.onnx import proto
 from ircompile.ir.tensor import Array

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ircompile.errors import CompileError
-from ircompile.importers.door import door
+from ircompile.importers.damaged_files import refusing_damage
 from ircompile.importers.places import Place, Places, Trace
 from ircompile.importers.tflite import (
     convolution,
@@ -71,7 +71,7 @@ def lowered(path: Path, numerics: str, outputs: Sequence[str] = ()) -> tuple[Low
     """The graph of a TFLite file, and all that was known while it was built."""
     if numerics not in NUMERICS:
         raise CompileError(str(path), f"numerics {numerics!r} for a TFLite file", ", ".join(NUMERICS))
-    with door(path, "whole TFLite flatbuffers"):
+    with refusing_damage(path, "whole TFLite flatbuffers"):
         model = read_model(path)
         ends.check_quantized(model)
         low = Lowering(cut_at(model, outputs), numerics)

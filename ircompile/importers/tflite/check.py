@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ircompile.errors import CompileError
-from ircompile.importers.door import door
+from ircompile.importers.damaged_files import refusing_damage
 from ircompile.importers.findings import Finding, Verdict, refused
 from ircompile.importers.tflite import ends, lower
 from ircompile.importers.tflite.cut import cut_at
@@ -16,7 +16,7 @@ from ircompile.importers.tflite.values import Cut
 
 def check_tflite(path: Path, numerics: str, outputs: Sequence[str] = ()) -> list[Finding]:
     """Findings of inputs, operators in execution order, and outputs; raises CompileError for a damaged file."""
-    with door(path, "whole TFLite flatbuffers"):
+    with refusing_damage(path, "whole TFLite flatbuffers"):
         model = read_model(path)
         ends.check_quantized(model)
         return _findings(Lowering(cut_at(model, outputs), numerics), path)

@@ -14,7 +14,7 @@ import numpy as np
 import tflite
 
 from ircompile.errors import CompileError
-from ircompile.importers.door import printable
+from ircompile.importers.damaged_files import printable
 from ircompile.ir.tensor import Array
 
 MAX_ELEMENTS = 2**28

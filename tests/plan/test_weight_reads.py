@@ -11,7 +11,7 @@ import pytest
 from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
-from ircompile.plan.brought import order_of_steps, weights_brought
+from ircompile.plan.weight_reads import order_of_steps, weights_brought
 from ircompile.plan.work import weight_loads
 from ircompile.target import load_target
 from ircompile.variants.choose import choose_plan

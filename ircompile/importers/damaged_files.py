@@ -1,4 +1,4 @@
-"""The door of every importer: whatever a damaged file makes Python raise becomes one clear error."""
+"""What damaged files do to importers: whatever reading them makes Python raise becomes one clear error."""
 
 import struct
 import tokenize
@@ -18,7 +18,7 @@ DAMAGE = (
 
 
 @contextmanager
-def door(path: Path, supported: str) -> Iterator[None]:
+def refusing_damage(path: Path, supported: str) -> Iterator[None]:
     """Raises CompileError, with its cause, where reading `path` raises one of `DAMAGE`."""
     try:
         yield
