@@ -10,8 +10,10 @@ from ircompile.checks.reach import Reach, reach
 from ircompile.checks.running_sums import check_running_sums
 from ircompile.checks.stored import Convolution, Misplaced
 from ircompile.checks.windows import Ends
+from ircompile.checks.winograd import check_scratch
 from ircompile.errors import InternalError
 from ircompile.ir.graph import Node
+from ircompile.ir.ops import Conv
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Packed, Program
 from ircompile.qtype import INT32
@@ -30,6 +32,8 @@ def check_layers(program: Program) -> Counter[str]:
             if isinstance(node.op, Convolution):
                 template = program.lowered.kernels[node.name].template
                 counts += check_convolution(template, node.op, site, packed, reached.sums[node.name])
+                if template == "winograd":
+                    check_scratch(site, packed, program.plan.scratch[node.name].bytes)
             else:
                 counts += check_arithmetic(node, site, packed)
         except Misplaced as problem:
@@ -76,6 +80,15 @@ def _check_sizes(program: Program, node: Node, site: Site, packed: Packed) -> No
             "zero_in": source.zero_point,
             "width_in": source.width,
             "height_in": source.height,
+        }
+    if isinstance(node.op, Conv):
+        window, filters = node.op.window, site.consts[node.op.weights]
+        whole = program.lowered.kernels[node.name].call == "map"
+        wanted |= {
+            "width": output.width,
+            "left": window.padding[2],
+            "stride": window.stride[1],
+            "channels_in": filters[0].size if whole else source.channels,
         }
     for name, value in wanted.items():
         if packed.sizes.get(name, value) != value:

@@ -68,3 +68,10 @@ def _check_scratch(site: Site, packed: Packed) -> None:
     outputs, depth, before = site.output.channels, site.inputs[0].channels, FOUR * packed.sizes["patch_at"]
     if before < max(8 * outputs - 32, 5 * depth):
         raise Misplaced("what lies before the patch has no room")
+
+
+def check_scratch(site: Site, packed: Packed, room: int) -> None:
+    """The patch, of three products' words at a time, ends within the scratch that the plan has for it."""
+    rows, tiles = 3, 2
+    if FOUR * packed.sizes["patch_at"] + EARLY * rows * tiles * 2 * site.inputs[0].channels > room:
+        raise Misplaced("the patch does not fit the scratch")
