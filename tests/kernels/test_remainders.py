@@ -73,7 +73,7 @@ def test_the_last_four_again_of_nibbles(monkeypatch: pytest.MonkeyPatch, tmp_pat
 @pytest.mark.toolchain
 @pytest.mark.parametrize(("rounding", "zero"), [("double", -128), ("float32_even", 9)])
 def test_odd_pixels(tmp_path: Path, rounding: str, zero: int) -> None:
-    """The last pixel of an odd row: codes that enter the loop at each place, and some left over; windows of stems."""
+    """The last pixel of an odd row: codes that enter the loop at each place, some left over; windows of stems."""
     net = with_zero(Net((3, 9, 1), 5, rounding), zero)
     depths = [1, 2, 3, 5, 6, 8, 11, 12, 16, 18, 31, 33]
     outputs = [net.conv(net.conv("x", depth, relu=depth > 9), 9 - depth % 5) for depth in depths]

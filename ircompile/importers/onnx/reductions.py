@@ -12,19 +12,17 @@ from ircompile.importers.onnx.functions import axes_of
 from ircompile.importers.onnx.layout import Axes, View, natural_axes
 from ircompile.importers.onnx.lowering import Context
 from ircompile.importers.onnx.normalization import softmax_axes
+from ircompile.importers.onnx.parts import numbers_of
 from ircompile.importers.onnx.pooling import placed
 from ircompile.importers.onnx.reader import OnnxNode
 from ircompile.importers.onnx.record import Operator, computes, first, moves, unknown
-from ircompile.importers.onnx.values import Expr, Quant, Real, Target, constant
+from ircompile.importers.onnx.values import Expr, Quant, Real, Target
 from ircompile.ir.ops import ArgMax, Extreme, Mean
 
 
 def reduced_axes(raw: OnnxNode, expr: Expr, rank: int) -> tuple[int, ...]:
     """The axes of a reduction, not negative; all of them where none is given."""
-    numbers = [np.zeros(0) if a is None else constant(a) for a in expr.args[1:]]
-    if any(n is None for n in numbers):
-        raise CompileError(raw.where, "its axes are computed at run time", "constant axes")
-    axes = axes_of(raw, [np.zeros(0), *(n for n in numbers if n is not None)]) or tuple(range(rank))
+    axes = axes_of(raw, [np.zeros(0), *numbers_of(raw, expr.args[1:])]) or tuple(range(rank))
     found = tuple(sorted(a if a >= 0 else a + rank for a in axes))
     if any(not 0 <= a < rank for a in found):
         raise CompileError(raw.where, f"axes {axes} of a tensor of rank {rank}", "axes of the tensor")
