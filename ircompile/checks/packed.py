@@ -25,6 +25,7 @@ from ircompile.checks.stored import (
 from ircompile.checks.streams import read_stream
 from ircompile.checks.vectors import (
     vector_channels,
+    vector_columns,
     vector_dense,
     vector_filters,
     vector_overlap,
@@ -160,6 +161,7 @@ READERS: Mapping[str, Callable[[Convolution, Site, Packed], Layer]] = {
     "dense_overlap": vector_overlap,
     "dense_rows": vector_rows,
     "depthwise_channels": vector_channels,
+    "depthwise_columns": vector_columns,
     "depthwise_strips": vector_strips,
     "wide_dense": vector_dense,
     "wide_windows": vector_dense,

@@ -192,6 +192,30 @@ def vector_channels(op: Convolution, site: Site, packed: Packed) -> Layer:
     return _lanes(site, packed, rows.reshape(-1, lanes.words), stored.transpose(0, 2, 1).reshape(-1, taps))
 
 
+def vector_columns(op: Convolution, site: Site, packed: Packed) -> Layer:
+    """Four channels at a time, a word a column, and before them a word of zeros where two pixels share columns.
+
+    As many channels as 16 do not divide come first; fours that reach over them have channels again.
+    """
+    lanes, channels = cast(Lanes, packed.key["lanes"]), site.output.channels
+    height, width = cast(Depthwise, op).window.kernel
+    before = FOUR if packed.key["shared"] else 0
+    stored = packed.arrays["weights"].astype(np.int64)
+    count = (len(stored) - before) // VECTOR
+    stored, behind = stored[: count * VECTOR].reshape(count, FOUR, FOUR), stored[count * VECTOR :]
+    taps = stored[:, before // FOUR :][:, :width, :height]
+    if np.abs(stored).sum() != np.abs(taps).sum() or behind.any():
+        raise Misplaced("what stands around the weights of a channel is not zero")
+    rows = packed.arrays["requant"].reshape(-1, lanes.words, FOUR).transpose(0, 2, 1).reshape(-1, lanes.words)
+    weights = taps.transpose(0, 2, 1).reshape(count, -1)
+    rest = (channels - 1) % VECTOR + 1
+    first = [*range(0, rest, FOUR), *range(rest, channels, FOUR)]
+    weights, rows = (
+        merged(values.reshape(-1, FOUR, values.shape[1]), first, channels) for values in (weights, rows)
+    )
+    return _lanes(site, packed, rows, weights)
+
+
 def vector_strips(op: Convolution, site: Site, packed: Packed) -> Layer:
     """Four rows of a window column by column, as often as there are more than one left; then a last row."""
     lanes, channels = cast(Lanes, packed.key["lanes"]), site.output.channels

@@ -55,6 +55,7 @@ MEANINGS = {
     "width": "pixels of a row",
     "width_in": "pixels of an input row",
     "width_out": "pixels of an output row",
+    "width_padded": "columns of a window's rows in the scratch, with their padding",
     "words": "of the patch: pairs of codes of two pixels",
     "zero_alpha": "the code of a slope of zero",
     "zero_in": "the code of zero in the input",

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import PREFERRED, Form, PairForm
+from ircompile.kernels.requantize.form import Lanes
 
 OTHERS = (0, 3, 1)  # right shifts that may fit all layers where the first of `PREFERRED` does not
+OTHERS_OF_VECTORS = (3,)  # the same for Helium, where it is one of few that fit nearly all layers
 
 
 class Repack(Protocol):
@@ -18,13 +20,13 @@ class Repack(Protocol):
 
 
 def with_like_forms(
-    packed: Mapping[str, Packed], kernels: Mapping[str, Kernel], repack: Repack
+    packed: Mapping[str, Packed], kernels: Mapping[str, Kernel], repack: Repack, vectors: bool
 ) -> dict[str, Packed]:
     """The same kernels, each kind with those shifts tried first with which its layers need the fewest functions."""
     found = dict(packed)
     for pack in dict.fromkeys(kernel.pack for kernel in kernels.values()):
         names = [name for name, kernel in kernels.items() if kernel.pack == pack]
-        for first in OTHERS:
+        for first in OTHERS_OF_VECTORS if vectors else OTHERS:
             if _functions(found, kernels, names) == _functions(found, kernels, names, alike=True):
                 break
             other = found | repack((first, *PREFERRED), names)
@@ -56,8 +58,13 @@ def _functions(
         each = packed[name]
         form = _key(each.form, alike)
         parts = [(kernels[name].template, each.key), *each.shared.values()]
-        functions |= {(template, repr(sorted(key.items(), key=str)), form) for template, key in parts}
+        functions |= {(template, repr(_items(key, alike)), form) for template, key in parts}
     return len(functions)
+
+
+def _items(key: Mapping[str, object], alike: bool) -> list[tuple[str, object]]:
+    values = ((n, replace(v, shift=None) if alike and isinstance(v, Lanes) else v) for n, v in key.items())
+    return sorted(values, key=str)
 
 
 def _key(form: Form | PairForm | None, alike: bool) -> str:

@@ -34,8 +34,8 @@ def pack(
         return {c.node.name: c.kernel.pack(c.node.op, plan.graph.site(c.node), c) for c in contexts}
 
     packed = packed_with((), kernels)
-    if target.features.mul64 and not target.features.mve:
-        packed = with_like_forms(packed, _formed(kernels, target), packed_with)
+    if target.features.mul64:
+        packed = with_like_forms(packed, _formed(kernels, target), packed_with, target.features.mve)
         long = [name for name, kernel in kernels.items() if kernel.pack is pack_winograd]
         packed = with_like_kinks(packed, kernels, long, packed_with)
     packed = with_long_loops(without_remainders(packed), graph, target)

@@ -79,6 +79,12 @@ def overlapping() -> Graph:
     return net.graph(net.conv("x", 4, (3, 3)))
 
 
+def columns() -> Graph:
+    """Short rows of 17 channels, whose columns are words."""
+    net = Net((5, 6, 17), 12)
+    return net.graph(net.depthwise("x"))
+
+
 def filtered() -> Graph:
     """Windows on a large map, few weights beside many others: they are computed with fewer products."""
     net = Net((12, 12, 8), 11)
@@ -128,7 +134,7 @@ NETS: Mapping[str, Callable[[], Graph]] = {
     "blocks": blocks, "joined": joined, "dense": dense, "separable": separable, "pooled": pooled,
     "elementwise": elementwise, "moving": moving, "nibbles": nibbles, "excess": excess, "narrow": narrow,
     "overlapping": overlapping, "wide": wide, "long": long, "eights": eights, "remembering": remembering,
-    "filtered": filtered,
+    "filtered": filtered, "columns": columns,
 }  # fmt: skip
 
 

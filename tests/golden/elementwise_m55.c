@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x0cb06e93u
+#if ELEMENTWISE_BUILD != 0x2d22d5c1u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 

@@ -18,10 +18,10 @@ pytestmark = pytest.mark.toolchain
 
 def extreme(kind: str, zero: int, low: int, high: int, rounding: str, seed: int) -> Graph:
     """One layer of weights -128 and 127, clamped to [low, high]."""
-    channels = {"strips": 2, "channels": 17}.get(kind, 9)
-    net = Net((3, 5 if kind == "channels" else 12, channels), seed, rounding)
+    channels = {"strips": 2, "channels": 15, "columns": 17}.get(kind, 9)
+    net = Net((3, 5 if kind in ("channels", "columns") else 12, channels), seed, rounding)
     net.tensors["x"] = replace(net.tensors["x"], zero_point=zero)
-    if kind in ("strips", "channels"):
+    if kind in ("strips", "channels", "columns"):
         y = net.depthwise("x", (3, 3), relu=False)
     else:
         y = net.conv("x", 6, (3, 3) if kind == "windows" else (1, 1))
@@ -37,7 +37,7 @@ def test_extremes(rounding: str, tmp_path: Path) -> None:
     clamps = [(-128, 127), (-100, 127), (-128, 50), (-3, 3)]
     graphs = [
         extreme(kind, (-128, 127)[(n + i) % 2], *clamps[(n + i) % 4], rounding, 7 * n + i)
-        for n, kind in enumerate(("hwc", "apart", "windows", "strips", "channels"))
+        for n, kind in enumerate(("hwc", "apart", "windows", "strips", "channels", "columns"))
         for i in range(2)
     ]
     graph = join(graphs)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from ladder import climb
+from nets import Net
 
 from ircompile.ir.numerics import Requant, requantize
 from ircompile.ir.tensor import Array
+from ircompile.kernels import like_forms
 from ircompile.kernels.helium.requant import VectorRecipe, vector_recipe
+from ircompile.pipeline import build
 from ircompile.target import load_target
 
 
@@ -41,3 +47,16 @@ def test_line(rounding: str, zero: int, low: int, high: int) -> None:
         acc = np.concatenate([rng.integers(-reach, reach + 1, (20000, 24)), [-reach, reach]])
         wanted = requantize(acc, requant, {"s": scale})
         assert np.array_equal(line_codes(recipe, acc + recipe.words[:, 0] - bias), wanted)
+
+
+@pytest.mark.toolchain
+def test_layers_share_a_shift_that_fits_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No multipliers of one layer are found for a right shift of 2; for 3 they are in all."""
+    net, x, target = Net((1, 3, 16), 14), "x", load_target("cortex-m55")
+    for _ in range(3):
+        x = net.conv(x, 28, relu=True)
+    packed = climb(net.graph(x), tmp_path, rungs=("cortex-m55",))["cortex-m55"].program.packed
+    assert {one.suffix.rpartition("_line_")[2] for one in packed.values()} == {"3"}
+    monkeypatch.setattr(like_forms, "OTHERS_OF_VECTORS", ())
+    packed = build(net.graph(x), target, "net").program.packed
+    assert len({one.suffix.rpartition("_line_")[2] for one in packed.values()}) == 2

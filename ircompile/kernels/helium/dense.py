@@ -6,6 +6,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
+from ircompile.kernels.helium import layouts
 from ircompile.kernels.helium.blocks import IN_REACH
 from ircompile.kernels.helium.narrow import choose_rows, reads_rows
 from ircompile.kernels.helium.overlap import choose_overlap, overlaps
@@ -98,13 +99,35 @@ def pack_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
         sizes["zero_out"] = site.output.zero_point
     form = recipe.scalar.form if recipe.scalar else None
     shared: dict[str, tuple[str, Key]] = {"support": ("helium_support", {})}
+    told = layouts_of(recipe.lanes, key, len(flat), depth)
     marks = [f"{key['tile']}"] * (key["tile"] != 0) + [f"{key['depth']}"] * (key["depth"] != 0)
     suffix = "_".join([str(key["mode"]), *marks, recipe.lanes.key]) + "_int4" * coding.nibbles
     if pointwise:
-        return Packed(suffix, key, arrays, sizes, form, recipe.counts, shared)
+        return Packed(suffix, key, arrays, sizes, form, recipe.counts, shared, told)
     shared["dense"] = ("dense", {**key, "support": "helium_support"})
     key, more = window_key(op, site, key)
-    return Packed(f"{window_suffix(op.window)}_{suffix}", key, arrays, sizes | more, form, recipe.counts, shared)
+    return Packed(
+        f"{window_suffix(op.window)}_{suffix}", key, arrays, sizes | more, form, recipe.counts, shared, told
+    )
+
+
+def layouts_of(lanes: Lanes, key: Key, channels: int, depth: int) -> dict[str, str]:
+    """How weights and words follow each other, for the comments above them."""
+    coding = key["coding"]
+    nibbles, mode = isinstance(coding, WeightCoding) and coding.nibbles, key["mode"]
+    if mode in ("pixel", "resident"):
+        filters = -(-channels // 2) if nibbles else channels
+        before = 8 if mode == "resident" and key["depth"] == 8 and not key["lines"] else 0
+        weights = layouts.filters_of(filters, depth, before)
+    else:
+        passes = passes_of(key)
+        weights = layouts.passes_of(-(-channels // sum(map(len, passes))), passes, depth, nibbles)
+    words = layouts.words_of(lanes.fields, channels)
+    if mode in ("pixel", "channels"):
+        eight = mode == "pixel" and group_of(depth) != FOUR
+        count = 2 * -(-channels // 8) if eight else -(-channels // 4)
+        words = layouts.words_of_fours(lanes.fields, count, layouts.OF_EIGHT * eight)
+    return {"weights": weights, "requant": words}
 
 
 def sixteenfold(recipe: VectorRecipe, correction: Array) -> tuple[VectorRecipe, Array]:
@@ -182,6 +205,13 @@ def groups(channels: int, group: tuple[int, ...]) -> Array:
     return np.asarray(firsts[:, np.newaxis] + np.array(group))
 
 
+def passes_of(key: Key) -> tuple[tuple[int, ...], ...]:
+    """The channels of each pass over a tile."""
+    if key["mode"] == "pixels":
+        return (tuple(range(int(str(key["tile"])))),)
+    return (layouts.TOGETHER,) if key["tile"] == 1 else ((0, 2), (1, 3))
+
+
 def interleaved(flat: Array, key: Key, vector: int = VECTOR) -> Array:
     """Filters (C, K) in the order of the tiles, `vector` codes of each channel of a pass and then of it again.
 
@@ -196,12 +226,8 @@ def interleaved(flat: Array, key: Key, vector: int = VECTOR) -> Array:
             last = flat[-1:] if len(flat) % 2 else flat[:0]  # an odd channel stands beside itself
             flat = two_a_byte(np.concatenate([flat, last])[np.newaxis])[0]
         return np.pad(flat.reshape(-1), (8, 0)) if key["depth"] == 8 and not key["lines"] else flat
-    tile = 4 if key["mode"] == "channels" else int(str(key["tile"]))
-    passes: tuple[tuple[int, ...], ...] = ((0, 2), (1, 3))
-    if key["mode"] == "pixels":
-        passes = (tuple(range(tile)),)
-    elif key["tile"] == 1:
-        passes = ((0, 2, 1, 3),)
+    passes = passes_of(key)
+    tile = sum(map(len, passes))
     whole = flat.shape[1] // vector * vector
     padded = np.pad(flat, ((0, -len(flat) % tile), (0, 0))).reshape(-1, tile, flat.shape[1])
     if key["mode"] == "channels" and not key["rest"]:

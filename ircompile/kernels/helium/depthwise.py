@@ -11,6 +11,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.helium import columns, layouts
 from ircompile.kernels.helium.blocks import Block
 from ircompile.kernels.helium.requant import always_vectors, recipe_of
 from ircompile.kernels.helium.taps import adds_in_halves, choose_lanes, is_direct, lanes_instructions
@@ -21,6 +22,7 @@ from ircompile.qtype import INT8
 VECTOR = 16
 WORTH_OWN_CODE = 100_000  # multiply-accumulates of a layer, below which strips, which ask for code of more kinds,
 NEARLY = 1.15  # must save more than this
+COLUMNS_AND_GATHERS = 0.85  # columns must save as much, since gathering takes more cycles than loading
 SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
 Part = tuple[int, int, int, int]
 
@@ -61,6 +63,10 @@ def choose_depthwise_lanes(op: ops.Depthwise, site: Site, request: Request) -> K
     multiplier = site.output.channels // site.inputs[0].channels
     # only strips can requantize lane by lane
     plain = multiplier == 1 and always_vectors(op.requant, site.consts[op.requant.scale], request.features)
+    if plain and columns.fits(op, site):
+        alone = columns.instructions(op, site)
+        if alone < channels_estimate(op, site) and alone < COLUMNS_AND_GATHERS * strips_estimate(op, site):
+            return columns.choose_columns(op, site)
     margin = NEARLY if op.macs(site) < WORTH_OWN_CODE else 1
     if plain and channels_estimate(op, site) < margin * strips_estimate(op, site):
         return choose_lanes(op, site) if is_direct(op, site) else choose_channels(op, site)
@@ -128,7 +134,11 @@ def pack_channels(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         sizes["zero_out"] = site.output.zero_point
     suffix = f"{window_suffix(op.window)}_{recipe.lanes.key}" + "_halves" * (few is not None)
     arrays = {"weights": np.ascontiguousarray(ordered), "requant": words}
-    return Packed(suffix, key, arrays, sizes, None, recipe.counts, SUPPORT)
+    told = {"weights": layouts.taps_of(len(ordered), len(taps), VECTOR)}
+    told["requant"] = layouts.words_of_fours(recipe.lanes.fields, 4 * len(ordered), layouts.OF_SIXTEEN)
+    if few is not None:
+        told["requant"] = layouts.halves_of(len(ordered))
+    return Packed(suffix, key, arrays, sizes, None, recipe.counts, SUPPORT, told)
 
 
 def by_lanes(words: Array) -> Array:
@@ -163,11 +173,11 @@ def strip_bytes(window: ops.Window, site: Site) -> int:
     """Bytes of a strip: whole vectors of columns are stored, and up to 16 bytes are read over its end."""
     left, right = window.padding[2:]
     pitch = 4 if window.kernel[0] > 1 else 1
-    columns = max(left + -(-site.inputs[0].width // VECTOR) * VECTOR, left + site.inputs[0].width + right)
+    wide = max(left + -(-site.inputs[0].width // VECTOR) * VECTOR, left + site.inputs[0].width + right)
     # the last block of a row narrower than a block reads windows that are not there
     last = (max(site.output.width, 4) - 1) * window.stride[1]
     parts = max(byte + VECTOR for _, byte, _, _ in strips_of(window).parts)
-    return -(-max(columns * pitch, last * pitch + parts) // 4) * 4
+    return -(-max(wide * pitch, last * pitch + parts) // 4) * 4
 
 
 def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
@@ -210,7 +220,9 @@ def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     form = recipe.scalar.form if recipe.scalar else None
     marks = window_suffix(op.window) + f"_{'chw' if apart else 'hwc'}{4 * vectors if width >= 4 else 'n'}"
     marks += (f"_x{multiplier}" if multiplier > 1 else "") + f"_{recipe.lanes.key}"
-    return Packed(marks, key, arrays, sizes, form, recipe.counts, SUPPORT)
+    told = {"weights": layouts.strips_of(op.window, len(weights[0, 0]), strips.quads, 4 * shared)}
+    told["requant"] = layouts.words_of(recipe.lanes.fields, len(weights[0, 0]))
+    return Packed(marks, key, arrays, sizes, form, recipe.counts, SUPPORT, told)
 
 
 def best_vectors(width: int) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
+from ircompile.kernels.helium import layouts
 from ircompile.kernels.helium.requant import recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed
 from ircompile.kernels.narrow import is_dense_column
@@ -57,7 +58,12 @@ def pack_rows(op: ops.Conv, site: Site, context: Context) -> Packed:
     form = recipe.scalar.form if recipe.scalar else None
     suffix = f"{op.window.kernel[0]}_{recipe.lanes.key}"
     shared: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
-    return Packed(suffix, key, arrays, sizes, form, recipe.counts, shared)
+    fours, height = -(-channels // 4), op.window.kernel[0]
+    filters = layouts.filters_of(1, height * run)
+    if channels > 1:
+        filters = f"{fours} x {layouts.passes_of(height, [TILE], run)}"
+    told = {"weights": filters, "requant": layouts.words_of_fours(recipe.lanes.fields, fours)}
+    return Packed(suffix, key, arrays, sizes, form, recipe.counts, shared, told)
 
 
 def row_by_row(weights: Array) -> Array:

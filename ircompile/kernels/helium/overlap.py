@@ -12,6 +12,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
+from ircompile.kernels.helium import layouts
 from ircompile.kernels.helium.requant import recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed, window_suffix
 
@@ -111,7 +112,13 @@ def pack_overlap(op: ops.Conv, site: Site, context: Context) -> Packed:
     form = recipe.scalar.form if recipe.scalar else None
     shared: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
     suffix = f"{window_suffix(op.window)}_{'chw' if apart else 'hwc'}_{recipe.lanes.key}"
-    return Packed(suffix, key, arrays, sizes, form, recipe.counts, shared)
+    taps = " ".join(map(str, taps_of(kernel, stride)))
+    of = f"{source.channels // VECTOR} x 16 codes of {op.window.kernel[0]} rows x columns {taps} x 2 channels"
+    told = {
+        "weights": f"{len(weights) // 2} x ({of})",
+        "requant": layouts.words_of(recipe.lanes.fields, len(weights)),
+    }
+    return Packed(suffix, key, arrays, sizes, form, recipe.counts, shared, told)
 
 
 def by_turns(weights: Array, taps: list[int]) -> Array:

@@ -5,7 +5,7 @@
 own arithmetic, for what no line equals; "scalar" goes through the scalar form lane by lane.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,7 +58,7 @@ def recipe_of(op: ops.Convolution, site: Site, context: Context) -> VectorRecipe
     """The requantization of the node that is packed."""
     low, high = context.intervals.accumulators[context.node.name]
     bias, scale = integers(site.consts[op.bias]), site.consts[op.requant.scale]
-    return vector_recipe(op.requant, scale, bias, low, high, context.features)
+    return vector_recipe(op.requant, scale, bias, low, high, context.features, context.shifts or PREFERRED)
 
 
 def always_vectors(requant: Requant, scale: Array, features: Features) -> bool:
@@ -69,9 +69,13 @@ def always_vectors(requant: Requant, scale: Array, features: Features) -> bool:
 
 
 def vector_recipe(
-    requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, features: Features
-) -> VectorRecipe:
-    """The cheapest vector form that equals the reference for the accumulators (with bias) in [lo, hi]."""
+    requant: Requant, scale: Array, bias: Array, lo: Array, hi: Array, features: Features,
+    prefer: Sequence[int] = PREFERRED,
+) -> VectorRecipe:  # fmt: skip
+    """The cheapest vector form that equals the reference for the accumulators (with bias) in [lo, hi].
+
+    `prefer`: right shifts to try first.
+    """
     scale, bias = np.asarray(scale, np.float64), np.asarray(bias, np.int64)
     lo, hi = np.asarray(lo, np.int64), np.asarray(hi, np.int64)
     if requant.low == requant.high:
@@ -82,7 +86,7 @@ def vector_recipe(
         return float_recipe(requant, scale, bias)
     if np.all(scale >= 0) and not np.any(wraps(requant, scale, lo, hi)):
         steps = step_function_of(requant, scale, lo, hi)
-        for attempt in attempts(steps):
+        for attempt in attempts(steps, prefer):
             recipe = solve(steps, bias, attempt, 0)
             if recipe is not None:
                 return line_recipe(recipe)
@@ -92,7 +96,7 @@ def vector_recipe(
     return VectorRecipe(Lanes("scalar"), recipe.words[:, :1], {recipe.form.key: len(bias)}, recipe)
 
 
-def attempts(steps: StepFunction) -> Iterator[Attempt]:
+def attempts(steps: StepFunction, prefer: Sequence[int]) -> Iterator[Attempt]:
     """Lines from the cheapest: without and with a kink, one shift for all channels and then each its own."""
     live = steps.live & (steps.slope > 0)
     exponent = int(np.frexp(steps.slope[live])[1].max()) if np.any(live) else -8
@@ -102,7 +106,7 @@ def attempts(steps: StepFunction) -> Iterator[Attempt]:
     room = 31 - np.log2(np.maximum(steps.slope, 2.0**-60))
     finest = np.clip(np.floor(room).astype(np.int64) - (32 - pre), 0, MOST_SHIFT)
     least = min(int(finest[live].min()) if np.any(live) else 7, MOST_NARROWING)
-    shifts = dict.fromkeys([n for n in PREFERRED if n <= least] + [least])
+    shifts = dict.fromkeys([n for n in prefer if n <= least] + [least])
     for rounded in (True, False):
         for n in shifts:
             shared = replace(form, shift=n, rounded=rounded)

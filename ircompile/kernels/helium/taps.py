@@ -6,6 +6,7 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
+from ircompile.kernels.helium import layouts
 from ircompile.kernels.helium.requant import VectorRecipe, recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed, window_suffix
 from ircompile.kernels.requantize.form import Lanes
@@ -65,7 +66,9 @@ def pack_lanes(op: ops.Depthwise, site: Site, context: Context) -> Packed:
     suffix = f"{window_suffix(op.window)}_{recipe.lanes.key}" + "_few" * (channels < VECTOR)
     arrays: dict[str, Array] = {"weights": np.ascontiguousarray(filters), "requant": np.ascontiguousarray(words)}
     shared: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
-    return Packed(suffix, key, arrays, sizes, None, recipe.counts, shared)
+    told = {"weights": layouts.taps_of(len(places), len(taps), VECTOR)}
+    told["requant"] = layouts.words_of_fours(recipe.lanes.fields, 4 * len(places), layouts.OF_SIXTEEN)
+    return Packed(suffix, key, arrays, sizes, None, recipe.counts, shared, told)
 
 
 def adds_in_halves(taps: Array) -> bool:

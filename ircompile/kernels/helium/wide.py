@@ -11,7 +11,8 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.numerics import wrap_int32
 from ircompile.ir.tensor import Array, Site, integers
-from ircompile.kernels.helium.dense import POINTWISE, WORTH_SAVING, best_tile, interleaved
+from ircompile.kernels.helium import layouts
+from ircompile.kernels.helium.dense import POINTWISE, WORTH_SAVING, best_tile, interleaved, passes_of
 from ircompile.kernels.helium.wide_resident import row_instructions, together, turn_of
 from ircompile.kernels.model import Call, Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.requantize.wide import fixed_point
@@ -22,6 +23,7 @@ Key = dict[str, object]
 LEAST, MOST = 15, 31  # right shifts that one VQRDMULH does
 RESIDENT_DEPTH = 40  # taps, of all channels, up to which a window's filters are thought to stay in registers
 UNROLLED = 25  # taps of a depthwise window that need no loop over its rows
+FIELDS = ("multiplier",)  # a channel's words after the start
 SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
 
 
@@ -87,15 +89,21 @@ def pack_wide_dense(op: ops.Conv, site: Site, context: Context) -> Packed:
     sizes |= {"apart": width} if apart else {}
     shared: dict[str, tuple[str, dict[str, object]]] = dict(SUPPORT)
     suffix, counts = f"{key['mode']}_{key['depth'] or key['tile']}", {"wide": len(flat)}
+    told = {"weights": layouts.filters_of(*flat.shape), "requant": layouts.words_of(FIELDS, len(words))}
+    if key["mode"] != "resident":
+        passes = passes_of(key)
+        told["weights"] = layouts.passes_of(-(-len(flat) // sum(map(len, passes))), passes, depth, vector=VECTOR)
+    if key["mode"] == "channels":
+        told["requant"] = layouts.words_of_fours(FIELDS, len(words))
     if pointwise:
-        return Packed(suffix, key, arrays, sizes, None, counts, shared)
+        return Packed(suffix, key, arrays, sizes, None, counts, shared, told)
     shared["dense"] = ("wide_dense", {**key, "support": "helium_support"})
     taps = op.window.kernel[1] if op.window.dilation[1] > 1 else 1
     inner = {name: key[name] for name in ("lanes", "apart", "depth")}
     key = {"window": op.window, "together": count, "taps": taps, **inner}
     sizes |= {"zero_in": site.inputs[0].zero_point, "width_in": site.inputs[0].width}
     sizes |= {"channels_in": site.inputs[0].channels}
-    return Packed(f"{window_suffix(op.window)}_{suffix}", key, arrays, sizes, None, counts, shared)
+    return Packed(f"{window_suffix(op.window)}_{suffix}", key, arrays, sizes, None, counts, shared, told)
 
 
 def dense_key(lanes: Lanes, depth: int, count: int, channels: int, apart: bool, calls: int, worth: int) -> Key:
@@ -164,7 +172,8 @@ def pack_wide_depthwise(op: ops.Depthwise, site: Site, context: Context) -> Pack
     suffix = window_suffix(op.window) + f"_{'chw' if apart else 'hwc'}{4 * vectors}"
     suffix += f"_x{multiplier}" if multiplier > 1 else ""
     arrays = {"weights": weights, "requant": words_of(op, site)}
-    return Packed(suffix, key, arrays, sizes, None, {"wide": site.output.channels}, dict(SUPPORT))
+    told = {"weights": layouts.filters_of(len(weights), taps), "requant": layouts.words_of(FIELDS, len(weights))}
+    return Packed(suffix, key, arrays, sizes, None, {"wide": len(weights)}, dict(SUPPORT), told)
 
 
 def lanes_of(op: ops.Conv | ops.Depthwise) -> Lanes:

@@ -8,8 +8,9 @@ import numpy as np
 
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
+from ircompile.kernels.helium import layouts
 from ircompile.kernels.helium.taps import first_channels
-from ircompile.kernels.helium.wide import SUPPORT, choose_wide_depthwise, lanes_of, words_of
+from ircompile.kernels.helium.wide import FIELDS, SUPPORT, choose_wide_depthwise, lanes_of, words_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.qtype import INT8
 
@@ -60,4 +61,6 @@ def pack_wide_channels(op: ops.Depthwise, site: Site, context: Context) -> Packe
     sizes = {"channels": channels, "width_in": site.inputs[0].width, "width_out": site.output.width}
     sizes["pixel_step"] = context.steps(site)["pixel_step"]
     arrays: dict[str, Array] = {"weights": np.ascontiguousarray(filters), "requant": np.ascontiguousarray(words)}
-    return Packed(window_suffix(op.window), key, arrays, sizes, None, {"wide": channels}, dict(SUPPORT))
+    told = {"weights": layouts.taps_of(len(places), len(taps), VECTOR)}
+    told["requant"] = layouts.words_of_fours(FIELDS, 2 * len(places), layouts.OF_EIGHT)
+    return Packed(window_suffix(op.window), key, arrays, sizes, None, {"wide": channels}, dict(SUPPORT), told)
