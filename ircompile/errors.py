@@ -35,7 +35,7 @@ class TooLarge(CompileError):
     """A budget that nothing fits: `given` bytes are there, `least` is what the smallest plan found needs."""
 
     def __init__(self, where: str, least: int, given: int, why: str, hint: str) -> None:
-        problem = f"the least found is {least:,} bytes, {given:,} are given; {why}"
+        problem = f"{given:,} bytes are given, the least found is {least:,}; {why}"
         super().__init__(where, problem, f"{least:,} bytes and more", hint)
         self.args = (where, least, given, why, hint)  # what makes it anew, as pickle does
 

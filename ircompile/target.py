@@ -168,13 +168,21 @@ def load_target(name: str) -> Target:
             return target
     known = [target.name for target in targets]
     aliases = {alias: target.name for target in targets for alias in (target.name, *target.aliases)}
-    raise unknown_name("target", name, known, aliases, "ircompile targets")
+    board = (targets_dir() / "boards" / f"{name.lower()}.toml").is_file()
+    instead = f"that is a board: --board {name.lower()}" if board else ""
+    raise unknown_name("target", name, known, aliases, "ircompile targets", instead)
 
 
-def unknown_name(kind: str, name: str, known: Sequence[str], aliases: dict[str, str], command: str) -> CompileError:
-    """The error of a target's or board's name: which there are, and which may be meant, by its aliases too."""
-    near = difflib.get_close_matches(name.lower(), aliases, n=1, cutoff=0.5)
-    hint = f"did you mean {aliases[near[0]]}? " if near else ""
+def unknown_name(
+    kind: str, name: str, known: Sequence[str], aliases: dict[str, str], command: str, instead: str
+) -> CompileError:
+    """The error of a target's or board's name: which there are, and which may be meant, by its aliases too.
+
+    `instead` is the hint where the name is one of the other kind.
+    """
+    near = difflib.get_close_matches(name.lower().removeprefix("cortex-"), aliases, n=1, cutoff=0.5)
+    guess = f"did you mean {aliases[near[0]]}?" if near else ""
+    hint = f"{said}; " if (said := instead or guess) else ""
     hint += f"{command!r} describes them; a path to a .toml file of your own works too"
     return CompileError(f"{kind} '{name}'", f"unknown {kind}", ", ".join(known), hint)
 

@@ -73,6 +73,8 @@ def test_a_model_without_a_command_is_compiled() -> None:
         ("export net.tflite --target m4", "missing: --format\nhint: 'ircompile export --help' says"),
         ("net.tflite --target m4 other.tflite", "too many words: other.tflite\nhint: 'ircompile compile --help'"),
         ("net.tflite --target m4 --ram lots", "argument --ram: 'lots' is neither auto, min nor bytes"),
+        ("net.tflite --target m4 --ram 0", "argument --ram: '0' is neither auto, min nor bytes"),
+        ("boards", "'boards' is neither a command nor a file\nhint: 'ircompile targets --boards' lists them"),
         ("net.tflite --target m4 --stream 0", "argument --stream: '0' is no number of new rows, 1 and more"),
         ("analyze net.tflite --target m4 --stream -1", "argument --stream: '-1' is no number of new rows"),
         ("net.tflite --target m4 --target m7", "argument --target: is given twice, m4 and m7"),
@@ -87,7 +89,7 @@ def test_a_model_without_a_command_is_compiled() -> None:
         ),
         ("verify net.tflite --target m4 --labels x", "--labels: lists files of a data set, and none is named"),
         ("check nowhere.tflite", "nowhere.tflite: cannot be read: No such file or directory"),
-        ("", "missing: COMMAND\nhint: 'ircompile --help' says what there is"),
+        ("", "missing: a model to compile, or a command\nhint: 'ircompile --help' says what there is"),
     ],
 )
 def test_what_is_wrong_with_a_line_is_told(line: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,6 +40,20 @@ def test_unknown_name_suggests_the_nearest() -> None:
     assert "cortex-m0plus, cortex-m3" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("cortex-m56", "did you mean cortex-m55?"),
+        ("cortex-a53", "'ircompile targets' describes them"),
+        ("NUCLEO-F446RE", "that is a board: --board nucleo-f446re; 'ircompile"),
+    ],
+)
+def test_what_an_unknown_name_may_be(name: str, hint: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        load_target(name)
+    assert caught.value.hint.startswith(hint)
+
+
 def test_unknown_board() -> None:
     with pytest.raises(CompileError, match="mps2-an385"):
         load_emulated("arduino")

@@ -81,7 +81,7 @@ def _grouped(problems: Sequence[Finding]) -> list[list[Finding]]:
 
 
 def _print_problem(same: Sequence[Finding], said: set[str]) -> None:
-    """An operator that cannot be compiled: where it is, or how often and where, what is supported, and a hint.
+    """An operator that cannot be compiled: where it is, or how often and where, a hint, and what is supported.
 
     What was `said` before is not said again.
     """
@@ -93,10 +93,10 @@ def _print_problem(same: Sequence[Finding], said: set[str]) -> None:
     else:
         OUT.print(f"{first.kind} x {len(same)}: {shorten(first.problem)}", markup=False)
         OUT.print(wrapped(f"nodes {', '.join(places)}"), markup=False)
-    if first.supported and first.supported not in said:
-        OUT.print(wrapped(f"supported: {first.supported}"), markup=False)
     if first.hint and first.hint not in said:
         OUT.print(f"    hint: {first.hint}", markup=False)
+    if first.supported and first.supported not in said:
+        OUT.print(wrapped(f"supported: {first.supported}"), markup=False)
     said |= {first.supported, first.hint}
 
 

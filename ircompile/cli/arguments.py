@@ -29,7 +29,7 @@ def ram(text: str) -> str | int:
 def size(text: str, instead: str = "no") -> int:
     """Bytes, with K or M for 1024 or 1024 * 1024 of them."""
     units = {"": 1, "K": 1024, "M": 1024 * 1024}
-    match = re.fullmatch(r"(\d+)([KM]?)B?", text.upper())
+    match = re.fullmatch(r"0*([1-9]\d*)([KM]?)B?", text.upper())
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is {instead} bytes such as 20000 or 18K")
     return int(match[1]) * units[match[2]]

@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
             raise CompileError(
                 "", f"there is no option {unknown}", hint=f"did you mean {near[0]}?" if near else hint
             )
-        missing = message.partition(MISSING)[2]
+        missing = message.partition(MISSING)[2].replace("COMMAND", "a model to compile, or a command")
         if message.startswith("one of the arguments --target"):
             missing = "--target"
         if "--target" in missing:

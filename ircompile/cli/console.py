@@ -48,14 +48,14 @@ def doing(what: str) -> Iterator[None]:
 
 
 def print_error(error: CompileError) -> None:
-    """What cannot be done and why; a long list of what is supported stands by itself."""
+    """What cannot be done and why; a long list of what is supported comes last."""
     long = len(error.supported) > WIDTH
     short = CompileError(error.where, error.problem, "" if long else error.supported)
     lines = [f"error: {shorten(str(short))}"]
-    if long:
-        lines += ["supported:", wrapped(error.supported)]
     if error.hint:
         lines.append(f"hint: {error.hint}")
+    if long:
+        lines += ["supported:", wrapped(error.supported)]
     ERR.print("\n".join(lines), markup=False, style="red" if ERR.is_terminal else None)
 
 

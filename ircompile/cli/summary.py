@@ -100,7 +100,6 @@ def found_rows(data: dict[str, Any]) -> list[tuple[str, str]]:
     if front := data["front"]:
         least = min(front, key=lambda point: point["ram"])
         work = number(least["instructions_estimate"])
-        rows.append(
-            ("explored", f"{len(front)} plans; the least: {number(least['ram'])} bytes, {work} instructions")
-        )
+        text = f"{len(front)} plans; the least: {number(least['ram'])} bytes, {work} instructions, estimated"
+        rows.append(("explored", text))
     return rows

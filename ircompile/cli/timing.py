@@ -1,12 +1,13 @@
 """How long an inference takes on a board, in words; never without how far that may be off."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ircompile.cli.console import OUT, number, print_json, print_table
 from ircompile.errors import CompileError
 from ircompile.timing.band import band_of
-from ircompile.timing.board import list_boards
+from ircompile.timing.board import BoardMemory, list_boards
 
 
 def timing_rows(timing: dict[str, Any] | None) -> list[tuple[str, str]]:
@@ -71,9 +72,21 @@ def list_the_boards(as_json: bool) -> None:
         )
         return
     rows = [
-        (board.name, board.description, f"{board.mhz:g}", f"+-{100 * band_of(board):.0f} %") for board in boards
-    ]
-    print_table(("board", "what it is", "MHz", "time"), rows, numeric=(2, 3))
+        (board.name, board.description, f"{board.mhz:g}", _sizes(board.memory), _sizes(board.flash),
+         f"+-{100 * band_of(board):.0f} %")
+        for board in boards
+    ]  # fmt: skip
+    print_table(("board", "what it is", "MHz", "RAM", "flash", "time"), rows, numeric=(2, 5))
+
+
+def _sizes(memories: Sequence[BoardMemory]) -> str:
+    """Each memory by its name and size, the fastest first."""
+    return " + ".join(f"{each.name} {_bytes(each.bytes)}" for each in memories)
+
+
+def _bytes(count: int) -> str:
+    """As `--ram` takes it."""
+    return f"{count // 2**20}M" if count % 2**20 == 0 else f"{count / 1024:g}K"
 
 
 def _figure(value: float) -> str:

@@ -30,6 +30,7 @@ COMMANDS: tuple[Command, ...] = (
 NAMES = tuple(command.name for command in COMMANDS)
 OTHERS_SAY = {
     "help": "'ircompile --help' lists the commands, and 'ircompile COMMAND --help' their options",
+    "boards": "'ircompile targets --boards' lists them, with their RAM and flash",
     "info": "'check' lists a model's operators, 'analyze' what it needs",
     "report": "every compile writes a report, NAME.html; 'bench --report FILE.html' counts instructions for it",
     "run": "'verify' runs the C, 'bench' counts its instructions",

@@ -63,6 +63,8 @@ def write_ir(graph: Graph, path: Path) -> None:
 def read_ir(path: Path) -> Graph:
     """Reads NAME.ir and NAME.npz; raises CompileError naming the line that is wrong."""
     constants = path.with_suffix(".npz")
+    if path.is_file() and not constants.exists():
+        raise CompileError(str(path), f"{constants.name} is missing beside it, with its constants")
     with refusing_damage(path, f"text with {constants.name} beside it"):
         if path.stat().st_size > TEXT_BYTES:
             raise ValueError(f"more than {TEXT_BYTES:,} bytes")

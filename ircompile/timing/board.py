@@ -14,6 +14,7 @@ from ircompile.target import (
     SlowFlash,
     Target,
     build_record,
+    list_targets,
     load_target,
     read_tables,
     read_toml,
@@ -90,7 +91,10 @@ def load_board(name: str) -> Board:
     known = [path.stem for path in sorted(_folder().glob("*.toml"))]
     if name.lower() in known:
         return _read(_folder() / f"{name.lower()}.toml")
-    raise unknown_name("board", name, known, dict(zip(known, known, strict=True)), "ircompile targets --boards")
+    core = any(name.lower() in (target.name, *target.aliases) for target in list_targets())
+    instead = f"that is a core: --target {name.lower()}" if core else ""
+    names = dict(zip(known, known, strict=True))
+    raise unknown_name("board", name, known, names, "ircompile targets --boards", instead)
 
 
 def core_of(target: str | Target | None, board: str | Board | None) -> tuple[Target, Board | None]:

@@ -227,10 +227,11 @@ def too_large(graph: Graph, best: PlanVariant, ram: int) -> TooLarge:
     if alone and least_live_bytes(candidate.scheduled, rows_input=True) <= ram:
         rows = "--input rows may do, as no input is stored then; or "
     return TooLarge(
-        f"{graph.name}: node {candidate.peak_node.name!r} ({candidate.peak_node.source})",
+        graph.name,
         best.ram,
         ram,
-        f"at its peak it holds {holds}; no order and no placement of {layers} needs less than {bound:,} as long as "
+        f"at its peak, in {candidate.peak_node.name!r} ({candidate.peak_node.source}), it holds {holds}; "
+        f"no order and no placement of {layers} needs less than {bound:,} as long as "
         "every row is computed once",
         f"{rows}a smaller input, or fewer channels there",
     )

@@ -58,7 +58,7 @@ def test_a_budget_that_nothing_fits_is_explained(model: Path, capsys: pytest.Cap
     assert run(model, "--target", "m4", "--ram", "100") == 2
     printed = capsys.readouterr().err
     assert "the least found is" in printed
-    assert "100 are given" in printed
+    assert "100 bytes are given" in printed
     assert "as long as every row is computed once" in printed
     assert "hint" in printed
 
@@ -70,7 +70,7 @@ def test_a_budget_counts_the_pointer_to_a_blob(
     words = (model, "--target", "m4", "--weights", "blob", "-o", tmp_path / "out", "--ram")
     assert run(*words, 100) == 2
     printed = capsys.readouterr().err
-    least = int(re.findall(r"least found is (\d+) bytes, 100 are given", printed)[0])
+    least = int(re.findall(r"100 bytes are given, the least found is (\d+)", printed)[0])
     assert f"(supported: {least} bytes and more)" in printed
     assert run(*words, least - 1) == 2
     assert run(*words, least) == 0

@@ -56,9 +56,9 @@ def check_budget(seed: int, mode: InputMode, share: float) -> None:
     try:
         fitted = choose_plan(graph, M4, mode, budget)
     except CompileError as error:
-        found = re.search(r"the least found is ([\d,]+) bytes, ([\d,]+) are given", error.problem)
+        found = re.search(r"([\d,]+) bytes are given, the least found is ([\d,]+)", error.problem)
         assert found
-        least, asked = (int(number.replace(",", "")) for number in found.groups())
+        asked, least = (int(number.replace(",", "")) for number in found.groups())
         assert least > asked == budget
         fitted = choose_plan(graph, M4, mode, least)
         assert fitted.ram == least

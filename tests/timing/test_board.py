@@ -54,6 +54,8 @@ def test_a_misspelled_board() -> None:
     with pytest.raises(CompileError) as caught:
         load_board("nucleo-f446")
     assert "did you mean nucleo-f446re?" in caught.value.hint
+    with pytest.raises(CompileError, match="that is a core: --target cortex-m4"):
+        load_board("cortex-m4")
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,8 @@ def read_model(path: Path) -> TfModel:
     except OSError as error:
         raise CompileError(str(path), f"cannot be read: {error.strerror}", "a .tflite file") from None
     if data[4:8] != b"TFL3":
-        raise CompileError(str(path), "is not a TFLite file: no TFL3 mark", "TFLite flatbuffers, schema version 3")
+        why = "no TFL3 mark" if data else "it is empty"
+        raise CompileError(str(path), f"is not a TFLite file: {why}", "TFLite flatbuffers, schema version 3")
     try:
         return _Reader(path, data).model()
     except (struct.error, ValueError, IndexError, TypeError, OverflowError, AttributeError) as error:
