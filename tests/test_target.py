@@ -43,7 +43,7 @@ def test_unknown_name_suggests_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("cortex-m56", "did you mean cortex-m55?"),
+        ("cortex-m55f", "did you mean cortex-m55?"),
         ("cortex-a53", "'ircompile targets' describes them"),
         ("NUCLEO-F446RE", "that is a board: --board nucleo-f446re; 'ircompile"),
     ],
