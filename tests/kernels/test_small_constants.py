@@ -73,13 +73,13 @@ def test_few_pixels_have_few_words_by_default(core: str) -> None:
 
 
 def test_multipliers_that_do_not_fit_stay() -> None:
-    """A start has 19 bits, and takes the place of the lowest 3 of a multiplier, which are 0."""
+    """A start has 19 bits. The lowest 3 take the place of a multiplier's, which are 0 and below a float32's."""
 
     def recipe(start: int, multiplier: int) -> Recipe:
         form = Form("float32", quick=True, shift=9, pre=4)
         return Recipe(form, np.array([[start, multiplier]], np.int32), np.array([-65279], np.int32))
 
-    for start, multiplier in ((-(2**18), 8), (2**18 - 1, 2**31 - 8), (-1, 12345 * 8)):
+    for start, multiplier in ((-(2**18), 8), (2**18 - 1, 2**31 - 8), (-1, 2**26 + 8), (-8, 98760)):
         stored = in_three_halves(recipe(start, multiplier))
         assert stored.form.storage == "three halves"
         low, high, above = channel_words(stored)[0].astype(np.int64)
@@ -87,7 +87,7 @@ def test_multipliers_that_do_not_fit_stay() -> None:
         assert above * 8 + (word & 7) == start
         assert word - (word & 7) == multiplier
         assert requant_words(stored).tolist() == [-128, low, high, above]
-    for start, multiplier in ((2**18, 8), (-(2**18) - 1, 8), (0, 12)):
+    for start, multiplier in ((2**18, 8), (-(2**18) - 1, 8), (0, 12), (1, 2**24 - 8), (4, 2**26 - 8)):
         assert in_three_halves(recipe(start, multiplier)).form.storage == "words"
 
 

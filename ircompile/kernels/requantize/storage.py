@@ -10,6 +10,7 @@ from ircompile.kernels.requantize.form import (
     BYTE,
     HALF,
     LEAST_SCALE,
+    MANTISSA_BITS,
     OFFSET_BITS,
     SCALE_BITS,
     WORD,
@@ -66,9 +67,12 @@ def in_three_halves(recipe: Recipe) -> Recipe:
 def _in_48_bits(recipe: Recipe) -> tuple[Array, Array] | None:
     if not recipe.form.quick:
         return word_and_half(recipe.words)
-    low = recipe.form.low_bits
-    above, rest = np.divmod(integers(recipe.words[:, 1]), 1 << low)
-    return None if np.any(rest) else _word_and_half(integers(recipe.words[:, 0]), above, low)
+    low, multiplier = recipe.form.low_bits, integers(recipe.words[:, 1])
+    above, rest = np.divmod(multiplier, 1 << low)
+    start = integers(recipe.words[:, 0])
+    left_out = np.frexp(multiplier.astype(np.float64))[1] - MANTISSA_BITS  # bits that float32 does not take
+    seen = (start & ((1 << low) - 1)) >> np.clip(left_out, 0, low)
+    return None if np.any(rest) or np.any(seen) else _word_and_half(start, above, low)
 
 
 def word_and_half(words: Array) -> tuple[Array, Array] | None:
