@@ -123,6 +123,9 @@ def _check_tables(node: Node, site: Site, packed: Packed) -> None:
     """Tables and constant operands are the graph's."""
     wanted: dict[str, Array] = {}
     match node.op:
+        case Table(table=name) if "table" not in packed.arrays:
+            if not np.array_equal(site.consts[name], INT8.codes()):
+                raise Misplaced("its kernel leaves codes as they are, and the graph's table does not")
         case Table(table=name):
             wanted["table"] = site.consts[name]
         case PixelTable(tables=name):

@@ -149,3 +149,16 @@ def test_tables_of_pixels(tmp_path: Path) -> None:
         net.consts["p"] = net.rng.integers(-128, 128, (count, 256)).astype(np.int8)
         graphs.append(net.graph(net.add("pixels", ops.PixelTable("p"), ("x",))))
     climb(join(graphs), tmp_path, rungs=("gcc", "cortex-m4"))
+
+
+def test_tables_that_give_codes_back(tmp_path: Path) -> None:
+    """Of another scale and zero point, so that they stay: in place, and beside another reader."""
+    net = Net((4, 5, 3))
+    net.consts["same"] = np.arange(-128, 128).astype(np.int8)
+    scaled = net.add("same", ops.Table("same"), ("x",), 0.011, 17)
+    inner = shuffled(net, "x")
+    again = net.add("again", ops.Table("same"), (inner,), 0.07, -9)
+    graph = net.graph(net.conv(scaled, 5), again, net.conv(inner, 2, (3, 3)))
+    compiled = climb(graph, tmp_path)["cortex-m4"]
+    templates = [kernel.template for kernel in compiled.lowered.kernels.values()]
+    assert templates.count("same_codes") == 2
