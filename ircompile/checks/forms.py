@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ircompile.ir.tensor import Array
-from ircompile.kernels.requantize.form import LINES, NO_EXCEPTION, Form, Lanes, PairForm
+from ircompile.kernels.requantize.form import LINES, NO_EXCEPTION, Form, PairForm
+from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.qtype import INT32
 
 HALF_WORD = 1 << 31  # half of what one unit of a high word is worth
@@ -20,7 +21,10 @@ LONG_ENOUGH = 1 << 47  # accumulators of 64 bits whose products with 16 bits fit
 
 @dataclass(frozen=True)
 class Words:
-    """A form and the int32 words that its C reads, by parameter: int64, one for all channels or one a channel."""
+    """A form and the int32 words that its C reads, by parameter: int64, one for all channels or one a channel.
+
+    Where channels have forms of two kinds, "pre" and "shift" are their own, too, and "fraction" is added to x.
+    """
 
     form: Form
     values: Mapping[str, Array]
@@ -62,7 +66,7 @@ class Words:
     def _line(self, acc: Array) -> tuple[Array, Array]:
         """(offset + high word of x * multiplier) >> shift with x = acc << pre; or the same from parts of it."""
         form, value = self.form, self.values
-        x = acc << form.pre
+        x = (acc << np.asarray(value.get("pre", form.pre))) + value.get("fraction", 0)
         fits = _fits(acc) & _fits(x)
         if form.name == "high":
             total = value["offset"] + ((x * value["multiplier"] + (HALF_WORD if form.rounded else 0)) >> 32)
@@ -77,7 +81,7 @@ class Words:
         fits = fits & _fits(total)
         if form.kink:
             total = total - np.where(x < 0, value["kink"] if form.parts else 1, 0)
-        shift = value["shift"] if form.shift is None else form.shift
+        shift = np.asarray(value.get("shift", form.shift))
         for i in range(form.exceptions):
             total = total + np.where(x == value[f"exception{i}"], 1 << shift, 0)
         return total >> shift, fits & _fits(total)

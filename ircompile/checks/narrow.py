@@ -8,7 +8,8 @@ from ircompile.checks.forms import words_of, words_of_lanes
 from ircompile.checks.stored import WORD_BITS, Convolution, Layer, Misplaced, filters_of, layer_of, merged, signed
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Packed
-from ircompile.kernels.requantize.form import Form, Lanes
+from ircompile.kernels.requantize.form import Form
+from ircompile.kernels.requantize.lanes import Lanes
 
 FOUR = 4
 VECTOR = 16

@@ -81,8 +81,8 @@ def lines_of(words: Words, channels: int) -> list[Line] | None:
         if form.name == "split":
             unit, factor = form.limb * (form.parts - 1), v["upper"] << form.limb
             factor = (factor + v["middle"] << form.limb if form.parts == 3 else factor) + v["lower"]
-        shift = v["shift"] if form.shift is None else form.shift
-        lines.append(Line(factor << form.pre, (v["offset"] << unit) + half, unit + shift))
+        shift, pre, fraction = v.get("shift", form.shift or 0), v.get("pre", form.pre), v.get("fraction", 0)
+        lines.append(Line(factor << pre, factor * fraction + (v["offset"] << unit) + half, unit + shift))
     return lines
 
 

@@ -4,7 +4,7 @@ from typing import cast
 
 import numpy as np
 
-from ircompile.checks.forms import words_of
+from ircompile.checks.forms import Words, words_of
 from ircompile.checks.stored import WORD_BITS, Layer, Misplaced, coding_of, filters_of, signed
 from ircompile.ir.ops import Conv
 from ircompile.ir.tensor import Array, Site
@@ -57,10 +57,14 @@ def read_stream(op: Conv, site: Site, packed: Packed) -> Layer:
     excess = _excess(packed, coding, channels, len(found))
     if place != len(words):
         raise Misplaced("its stream of constants has not the length that its kernel reads")
-    start, bits = _apart(start, coding, channels)
+    start, bits, fraction = _apart(start, coding, channels)
     shared, fields = signed(shared, WORD_BITS), signed(fields[:channels], WORD_BITS)
     filters = (found[:, :taps] + excess[:, np.newaxis])[:channels]
     requant = words_of(form, shared, fields)
+    if form.storage == "pairs":
+        requant = _with_seconds(requant, 8 if coding.pairs else 0, fraction[:channels])
+    elif fraction.any():
+        raise Misplaced("sums of channels in one word do not come apart")
     return Layer(filters, start[:channels], requant, bits[:channels], excess[:channels], numbers=numbers)
 
 
@@ -72,11 +76,27 @@ def _numbers(outputs: int, packed: Packed) -> Array:
 
 
 def fields_of(pairs: Array, form: Form) -> Array:
-    """What two channels' words are: fields of one, then of the other; or multipliers, and offsets as halves."""
+    """What two channels' words are: fields of one, then of the other; or multipliers, and offsets as halves.
+
+    Of "pairs" the second offset is the whole word.
+    """
     if form.storage == "words":
         return pairs
-    offsets = np.stack([pairs[:, 2] & LOW_HALF, pairs[:, 2] >> 16], axis=1)
-    return np.stack([pairs[:, :2], signed(offsets, 16)], axis=2)
+    offsets = signed(np.stack([pairs[:, 2] & LOW_HALF, pairs[:, 2] >> 16], axis=1), 16)
+    if form.storage == "pairs":
+        offsets[:, 1] = pairs[:, 2]
+    return np.stack([pairs[:, :2], offsets], axis=2)
+
+
+def _with_seconds(words: Words, pre: int, fraction: Array) -> Words:
+    """The words where every second channel's sum is taken times 2^pre, and its shift is as much more."""
+    shift, second = cast(int, words.form.shift), np.arange(len(fraction)) % 2 == 1
+    own = {
+        "pre": np.where(second, pre, words.form.pre),
+        "shift": np.where(second, shift + pre - words.form.pre, shift),
+        "fraction": fraction,
+    }
+    return Words(words.form, {**words.values, **own})
 
 
 def _check_outside(site: Site, words: Array) -> None:
@@ -158,8 +178,8 @@ def _excess(packed: Packed, coding: WeightCoding, channels: int, count: int) -> 
     return excess
 
 
-def _apart(start: Array, coding: WeightCoding, channels: int) -> tuple[Array, Array]:
-    """What each channel's own sum starts with, and its bits, where sums of channels share words.
+def _apart(start: Array, coding: WeightCoding, channels: int) -> tuple[Array, Array, Array]:
+    """What each channel's own sum starts with, its bits, where sums of channels share words, and what is below one.
 
     A channel's sum, times 2^4 or 2^8 for each channel below it, stands beside the sums of these.
     """
@@ -171,6 +191,4 @@ def _apart(start: Array, coding: WeightCoding, channels: int) -> tuple[Array, Ar
     moved = beside * (8 if coding.pairs else 4)
     below = np.where(beside > 0, np.roll(start, 1), 0)
     own = (start - below) & LOW_WORD
-    if np.any(own & ((1 << moved) - 1)):
-        raise Misplaced("sums of channels in one word do not come apart")
-    return own >> moved, WORD_BITS - moved
+    return own >> moved, WORD_BITS - moved, own & ((1 << moved) - 1)

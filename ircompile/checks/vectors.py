@@ -24,7 +24,8 @@ from ircompile.checks.stored import (
 from ircompile.ir.ops import Conv, Depthwise
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.model import Packed
-from ircompile.kernels.requantize.form import Form, Lanes
+from ircompile.kernels.requantize.form import Form
+from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.qtype import INT8, INT16
 
 VECTOR = 16  # bytes

@@ -15,6 +15,7 @@ from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Tensor
 from ircompile.kernels.constants import first_rows
 from ircompile.kernels.model import Program
+from ircompile.kernels.requantize import Form
 from ircompile.plan import Plan
 from ircompile.plan.model import ARENA_ALIGN
 from ircompile.qtype import INT8, UINT8
@@ -111,7 +112,9 @@ def _driver(program: Program, memory: Memory) -> dict[str, Any]:
     """What model.c.j2 needs besides functions and calls: the schedule's tables, and where things stand."""
     plan, packed = program.plan, program.packed.values()
     graph = plan.graph
-    forms = {p.form.key: p.form for p in packed if p.form}
+    used = [p.form for p in packed if p.form]
+    used += [form.second for form in used if isinstance(form, Form) and form.second]
+    forms = {form.key: form for form in used}
     tables, resident = program.tables, plan.input_mode == "resident"
     windows = [
         memory.moved(name)

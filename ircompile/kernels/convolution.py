@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ircompile.ir import ops
@@ -17,11 +19,11 @@ from ircompile.kernels.dsp.tiles import (
     stream_of,
     turned_in_pairs,
 )
-from ircompile.kernels.dsp.written_out import is_held, written_out
+from ircompile.kernels.dsp.written_out import ends_cost, is_held, written_out
 from ircompile.kernels.long_sums import choose_long
 from ircompile.kernels.model import Call, Choose, Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.narrow import choose_dense_column, column_key, is_dense_column
-from ircompile.kernels.requantize import take, with_short_offsets
+from ircompile.kernels.requantize import Recipe, take, with_pairs, with_short_offsets
 from ircompile.kernels.requantize.negate import negated
 from ircompile.kernels.short_words import has_short_words
 from ircompile.kernels.weights import WeightCoding, excess_in, least_coding, natural_coding
@@ -36,7 +38,7 @@ from ircompile.kernels.windows import (
     is_wide,
     order_of,
 )
-from ircompile.qtype import INT4
+from ircompile.qtype import INT4, INT8
 
 SHIFTS = (3, 2, 1)  # right shifts to try first: nearly every layer takes the first, so that all share code
 
@@ -133,17 +135,21 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         coding = nibbles
     elif turn is not None:
         coding = WeightCoding.PAIRS
-        weights, recipe = np.where(turn[:, np.newaxis], -integers(weights), weights), negated(recipe, turn)
-    if context.prefer == "size" or has_short_words(op, site, context):
-        recipe = with_short_offsets(recipe)
     excess = excess_in(site.consts[op.weights], coding)
     totals = excess != 0 or coding.nibbles
+    paired = None if totals else _in_pairs(recipe, bias, interval, coding)
+    if paired is None and (context.prefer == "size" or has_short_words(op, site, context)):
+        recipe = with_short_offsets(recipe)
+    recipe = paired or recipe
+    if coding.pairs and turn is not None:
+        weights, recipe = np.where(turn[:, np.newaxis], -integers(weights), weights), negated(recipe, turn)
     steps = written_out(op, site, context, order, coding)
     held = is_held(context.target, steps, coding) and not recipe.form.calls
     single = (is_point(op) or (kernel.template == "stem" and not held)) and single_pixels(context)
     shared = shared_of(
         kernel.template, coding, totals, steps, twos, held=held,
-        passes=in_passes(context), single=single, of_bytes=source.itemsize == 1,
+        passes=in_passes(context), ordered=not ends_cost(context.target), single=single,
+        paired=paired is not None, of_bytes=source.itemsize == 1,
         window=(op.window, source.channels) if kernel.template == "stem" else None,
     )  # fmt: skip
     key: dict[str, object] = {"coding": coding, "totals": totals, "twos": twos}
@@ -175,6 +181,12 @@ def pack_stream(op: ops.Conv, site: Site, context: Context) -> Packed:
         stream = np.concatenate([before, stream])
     layout = stream_layout(len(weights), len(passes), order, recipe.form, coding, len(before))
     return Packed(suffix, key, {"stream": stream}, sizes, recipe.form, recipe.exact, shared, {"stream": layout})
+
+
+def _in_pairs(recipe: Recipe, bias: Array, ends: Sequence[Array], coding: WeightCoding) -> Recipe | None:
+    """The recipe as "pairs", for accumulators with bias between the ends, int64 (C,) each."""
+    moved = integers(recipe.words[:, 0]) - integers(bias)
+    return with_pairs(recipe, ends[0] + moved, ends[1] + moved, 8 * INT8.bytes if coding.pairs else 0)
 
 
 KERNELS: dict[type[ops.Op], Choose] = {ops.Conv: choose_conv}

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ircompile.kernels.model import Kernel, Packed
 from ircompile.kernels.requantize import PREFERRED, Form, PairForm
-from ircompile.kernels.requantize.form import Lanes
+from ircompile.kernels.requantize.lanes import Lanes
 
 OTHERS = (0, 3, 1)  # right shifts that may fit all layers where the first of `PREFERRED` does not
 OTHERS_OF_VECTORS = (3,)  # the same for Helium, where it is one of few that fit nearly all layers

@@ -8,7 +8,7 @@ from ircompile.kernels.weights import WeightCoding
 
 CALLED = ("turn", "one_pixel")
 """What they call for two channels at a time."""
-ONE_PIXEL = ("pixel", "one_turn", "one_pixel", "spread_one", "store_one")
+ONE_PIXEL = ("pixel", "one_turn", "one_pixel", "spread_one", "store_one", "pair_one")
 
 
 def without_remainders(packed: Mapping[str, Packed]) -> dict[str, Packed]:
@@ -20,7 +20,8 @@ def without_remainders(packed: Mapping[str, Packed]) -> dict[str, Packed]:
     found = {name: p if _caller(p) in odd else _in_pairs(p) for name, p in packed.items()}
     rest = {callee for p in found.values() if _again(p) for callee in _callees(p, _parts(p))}
     few = {callee for p in found.values() if _in_twos(p) for callee in _callees(p, p.shared)}
-    return {name: _with_rest(p, rest, few) for name, p in found.items()}
+    apart = {_callee(p, "tile") for p in found.values() if "tile" in _parts(p) and not _are_neighbours(p)}
+    return {name: _with_rest(p, rest, few, apart) for name, p in found.items()}
 
 
 def _caller(packed: Packed) -> str:
@@ -60,6 +61,12 @@ def _parts(packed: Packed) -> tuple[str, ...]:
     return tuple(part for part in ("tile", "pixel") if packed.shared.get(part, ("",))[0] == part)
 
 
+def _are_neighbours(packed: Packed) -> bool:
+    """Whether both pixels of a tile always lie side by side; at the end of an odd row of windows they are one."""
+    windows = "passes" in packed.key or "window" in packed.key
+    return packed.sizes["pixel_step"] == 1 and not (windows and packed.sizes["width"] % 2)
+
+
 def _in_pairs(packed: Packed) -> Packed:
     """A kernel of two pixels at a time without the functions of a single one."""
     if "tile" not in _parts(packed):
@@ -67,13 +74,17 @@ def _in_pairs(packed: Packed) -> Packed:
     return replace(packed, shared={name: s for name, s in packed.shared.items() if name not in ONE_PIXEL})
 
 
-def _with_rest(packed: Packed, rest: set[str], few: set[str]) -> Packed:
-    """`rest` have channels left over that are computed as the last four, `few` those in twos."""
+def _with_rest(packed: Packed, rest: set[str], few: set[str], apart: set[str]) -> Packed:
+    """`rest` have channels left over that are computed as the last four, `few` those in twos.
+
+    Where pixels of no layer lie `apart`, they are neighbours.
+    """
     shared = dict(packed.shared)
     for part in (
         name for name in shared if name in _parts(packed) or (name in CALLED and "stream" in packed.arrays)
     ):
         template, key = shared[part]
         callee = _callee(packed, part)
-        shared[part] = (template, {**key, "rest": callee in rest, "few": callee in few})
+        adjacent = {"adjacent": callee not in apart} if template == "tile" else {}
+        shared[part] = (template, {**key, "rest": callee in rest, "few": callee in few, **adjacent})
     return replace(packed, shared=shared)

@@ -144,6 +144,8 @@ FAULTS = [
           constant("depthwise_3x3", "requant", word("offset", 1))),
     Fault("requantization", "DSP, a shift", "separable", M4,
           constant("depthwise_strip", "requant", word("shift", 1))),
+    Fault("requantization", "DSP, the offset of the second of two channels", "blocks", M4,
+          constant("pointwise", "stream", plus(-1, 1 << 16))),
     Fault("requantization", "DSP, the last word of a stream", "dense", M4,
           constant("conv", "stream", plus(-1, 64))),
     Fault("requantization", "Helium, a word", "dense", M55, constant("dense", "requant", plus(9, 1 << 24))),

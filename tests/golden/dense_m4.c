@@ -30,7 +30,7 @@
 #endif
 
 #include "dense.h"
-#if DENSE_BUILD != 0xce198f6bu
+#if DENSE_BUILD != 0xc24b5e8bu
 #error "dense.c and dense.h are not from one compilation: take all files of one"
 #endif
 
@@ -44,7 +44,7 @@
 #endif
 
 extern const int32_t dense_conv0_stream[132];
-extern const int32_t dense_conv1_stream[60];
+extern const int32_t dense_conv1_stream[54];
 extern const int32_t dense_conv2_stream[257];
 extern const int32_t dense_mean3_requant[4];
 extern const int32_t dense_conv4_stream[72];
@@ -204,6 +204,13 @@ static inline int32_t dense_rounded_high_word(int32_t x, int32_t multiplier, int
 }
 #endif
 
+/* (offset + round(x * multiplier / 2^32)) >> 11, saturated. x is the accumulator times a power of two. */
+static inline int32_t dense_requant_high_rounded_11(int32_t x, int32_t multiplier, int32_t offset)
+{
+    int32_t sum = dense_rounded_high_word(x, multiplier, offset);
+    return DENSE_SATURATE(sum, 11);
+}
+
 /* (offset + round(x * multiplier / 2^32)) >> 3, saturated. */
 static inline int32_t dense_requant_high_rounded_3(int32_t x, int32_t multiplier, int32_t offset)
 {
@@ -360,16 +367,31 @@ DENSE_INLINE void dense_turn_4(int32_t *sums, const int32_t *w, int32_t x)
     "smlad %[a2], r11, %[x0], %[a2]\n\t" \
     "smlad %[a3], r12, %[x0], %[a3]\n\t"
 
-/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier.
- * short_offset: 16 bits of offset. */
-DENSE_INLINE void dense_store_two_high_rounded_3(int8_t *out, int32_t across, int32_t a, int32_t b,
-    const int32_t *words, const int8_t *short_offset)
+/* Makes codes of the sums of two channels, in place, for pixel a and for b. words: two multipliers
+ * and an offset: the second channel's, whose lower half is the first one's. Returns the words behind. */
+DENSE_INLINE const int32_t *dense_pair_codes_two_high_rounded_3(const int32_t *words, int32_t *a_first,
+    int32_t *a_second, int32_t *b_first, int32_t *b_second)
 {
-    const int32_t multiplier_c = words[0];
-    int16_t offset_c;
-    memcpy(&offset_c, short_offset, sizeof offset_c);
-    out[0] = (int8_t)dense_requant_high_rounded_3(a, multiplier_c, offset_c);
-    out[across] = (int8_t)dense_requant_high_rounded_3(b, multiplier_c, offset_c);
+#if DENSE_ASM
+    register int32_t multiplier_first DENSE_IN("r9");
+    register int32_t multiplier_second DENSE_IN("r10");
+    register int32_t offset_second DENSE_IN("r11");
+    __asm__ volatile(
+        "ldmia %[words]!, { %[first], %[second], %[offset] }\n\t"
+        : [first] "=&r"(multiplier_first), [second] "=&r"(multiplier_second), [offset] "=&r"(offset_second),
+            [words] "+&r"(words)
+        :
+        : "memory");
+#else
+    const int32_t multiplier_first = words[0], multiplier_second = words[1], offset_second = words[2];
+    words += 3;
+#endif
+    const int32_t offset_first = (int16_t)offset_second;
+    *a_second = dense_requant_high_rounded_3(*a_second, multiplier_second, offset_second);
+    *b_second = dense_requant_high_rounded_3(*b_second, multiplier_second, offset_second);
+    *a_first = dense_requant_high_rounded_3(*a_first, multiplier_first, offset_first);
+    *b_first = dense_requant_high_rounded_3(*b_first, multiplier_first, offset_first);
+    return words;
 }
 
 /* Spreads four codes of pixels a and b as halfwords, codes 0 and 2 of both, then 1 and 3; moves the pointers on. */
@@ -615,36 +637,29 @@ DENSE_INLINE void dense_tile_unrolled14_high_rounded_3(DENSE_SPILLED struct dens
             dense_turn_4(b, w, codes[1]);
         }
 #endif
-        int8_t *to = kept->out;
-        const int32_t across = kept->pixel_step;
-        const int32_t down = kept->channel_step;
         int32_t a_0 = a[0], b_0 = b[0];
         int32_t a_1 = a[1], b_1 = b[1];
         int32_t a_2 = a[2], b_2 = b[2];
         int32_t a_3 = a[3], b_3 = b[3];
-        DENSE_BARRIER(a_0);
-        DENSE_BARRIER(b_0);
-        DENSE_BARRIER(a_1);
-        DENSE_BARRIER(b_1);
-        DENSE_BARRIER(a_2);
-        DENSE_BARRIER(b_2);
-        DENSE_BARRIER(a_3);
-        DENSE_BARRIER(b_3);
-        dense_store_two_high_rounded_3(to, across, a_0, b_0, w, (const int8_t *)(w + 2));
+        w = dense_pair_codes_two_high_rounded_3(w, &a_0, &a_1, &b_0, &b_1);
+        int8_t *to = kept->out;
+        const int32_t across = kept->pixel_step;
+        const int32_t down = kept->channel_step;
+        to[0] = (int8_t)a_0;
+        to[across] = (int8_t)b_0;
         to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_3(to, across, a_1, b_1, w + 1, (const int8_t *)(w + 2) + 2);
+        to[0] = (int8_t)a_1;
+        to[across] = (int8_t)b_1;
         to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_3(to, across, a_2, b_2, w + 3, (const int8_t *)(w + 5));
+        w = dense_pair_codes_two_high_rounded_3(w, &a_2, &a_3, &b_2, &b_3);
+        to[0] = (int8_t)a_2;
+        to[across] = (int8_t)b_2;
         to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_3(to, across, a_3, b_3, w + 4, (const int8_t *)(w + 5) + 2);
+        to[0] = (int8_t)a_3;
+        to[across] = (int8_t)b_3;
         to += down;
-        DENSE_BARRIER(to);
         kept->out = to;
         done = to;
-        w += 6;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
 }
@@ -762,15 +777,32 @@ DENSE_INLINE void dense_turn_pairs_4(int32_t *sums, const int32_t *w, int32_t x)
     "smlad %[b2], %[w1], %[x1], %[b2]\n\t" \
     "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
 
-/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
- * offset. */
-DENSE_INLINE void dense_store_two_high_rounded_3_v2(int8_t *out, int32_t across, int32_t a, int32_t b,
-    const int32_t *words)
+/* Makes codes of the sums of two channels, in place, for pixel a and for b. Sums of the second one are times 256.
+ * words: two multipliers and an offset: the second channel's, whose lower half is the first one's. Returns the words
+ * behind. */
+DENSE_INLINE const int32_t *dense_pair_codes_two_high_rounded_3_v2(const int32_t *words, int32_t *a_first,
+    int32_t *a_second, int32_t *b_first, int32_t *b_second)
 {
-    const int32_t multiplier_c = words[0];
-    const int32_t offset_c = words[1];
-    out[0] = (int8_t)dense_requant_high_rounded_3(a, multiplier_c, offset_c);
-    out[across] = (int8_t)dense_requant_high_rounded_3(b, multiplier_c, offset_c);
+#if DENSE_ASM
+    register int32_t multiplier_first DENSE_IN("r9");
+    register int32_t multiplier_second DENSE_IN("r10");
+    register int32_t offset_second DENSE_IN("r11");
+    __asm__ volatile(
+        "ldmia %[words]!, { %[first], %[second], %[offset] }\n\t"
+        : [first] "=&r"(multiplier_first), [second] "=&r"(multiplier_second), [offset] "=&r"(offset_second),
+            [words] "+&r"(words)
+        :
+        : "memory");
+#else
+    const int32_t multiplier_first = words[0], multiplier_second = words[1], offset_second = words[2];
+    words += 3;
+#endif
+    const int32_t offset_first = (int16_t)offset_second;
+    *a_second = dense_requant_high_rounded_11(*a_second, multiplier_second, offset_second);
+    *b_second = dense_requant_high_rounded_11(*b_second, multiplier_second, offset_second);
+    *a_first = dense_requant_high_rounded_3(*a_first, multiplier_first, offset_first);
+    *b_first = dense_requant_high_rounded_3(*b_first, multiplier_first, offset_first);
+    return words;
 }
 
 /* Spreads `count` codes of pixels a and b as halfwords from `next` on, the last count mod 4 in their order; returns
@@ -883,38 +915,29 @@ DENSE_INLINE void dense_tile_high_rounded_3(DENSE_SPILLED struct dense_kept_loop
             dense_turn_pairs_4(b, w, codes[1]);
         }
 #endif
+        int32_t a_0 = a[0], b_0 = b[0];
+        int32_t a_1 = (int32_t)((uint32_t)a[1] - (uint32_t)a[0]), b_1 = (int32_t)((uint32_t)b[1] - (uint32_t)b[0]);
+        int32_t a_2 = a[2], b_2 = b[2];
+        int32_t a_3 = (int32_t)((uint32_t)a[3] - (uint32_t)a[2]), b_3 = (int32_t)((uint32_t)b[3] - (uint32_t)b[2]);
+        w = dense_pair_codes_two_high_rounded_3_v2(w, &a_0, &a_1, &b_0, &b_1);
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        int32_t a_0 = a[0], b_0 = b[0];
-        int32_t a_1 = (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8, b_1 = (int32_t)((uint32_t)b[1]
-            - (uint32_t)b[0]) >> 8;
-        int32_t a_2 = a[2], b_2 = b[2];
-        int32_t a_3 = (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 8, b_3 = (int32_t)((uint32_t)b[3]
-            - (uint32_t)b[2]) >> 8;
-        DENSE_BARRIER(a_0);
-        DENSE_BARRIER(b_0);
-        DENSE_BARRIER(a_1);
-        DENSE_BARRIER(b_1);
-        DENSE_BARRIER(a_2);
-        DENSE_BARRIER(b_2);
-        DENSE_BARRIER(a_3);
-        DENSE_BARRIER(b_3);
-        dense_store_two_high_rounded_3_v2(to, across, a_0, b_0, w);
+        to[0] = (int8_t)a_0;
+        to[across] = (int8_t)b_0;
         to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_3_v2(to, across, a_1, b_1, w + 2);
+        to[0] = (int8_t)a_1;
+        to[across] = (int8_t)b_1;
         to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_3_v2(to, across, a_2, b_2, w + 4);
+        w = dense_pair_codes_two_high_rounded_3_v2(w, &a_2, &a_3, &b_2, &b_3);
+        to[0] = (int8_t)a_2;
+        to[across] = (int8_t)b_2;
         to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_3_v2(to, across, a_3, b_3, w + 6);
+        to[0] = (int8_t)a_3;
+        to[across] = (int8_t)b_3;
         to += down;
-        DENSE_BARRIER(to);
         kept->out = to;
         done = to;
-        w += 8;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
 }
@@ -958,15 +981,28 @@ DENSE_ALONE static void dense_pointwise_high_rounded_3(const int8_t *in, int8_t 
 }
 
 /* Stores a channel's code of pixel a, whose sum times 2 is `a`, and that of b, `across` codes from there. words:
- * multiplier, offset, shift. */
-DENSE_INLINE void dense_store_two_high_rounded_kink(int8_t *out, int32_t across, int32_t a, int32_t b,
+ * multiplier, offset, shift. Returns the words behind. */
+DENSE_INLINE const int32_t *dense_store_two_high_rounded_kink(int8_t *out, int32_t across, int32_t a, int32_t b,
     const int32_t *words)
 {
+#if DENSE_ASM
+    register int32_t multiplier_c DENSE_IN("r9");
+    register int32_t offset_c DENSE_IN("r10");
+    register int32_t shift_c DENSE_IN("r11");
+    __asm__ volatile(
+        "ldmia %[words]!, { %[multiplier], %[offset], %[shift] }\n\t"
+        : [multiplier] "=&r"(multiplier_c), [offset] "=&r"(offset_c), [shift] "=&r"(shift_c), [words] "+&r"(words)
+        :
+        : "memory");
+#else
     const int32_t multiplier_c = words[0];
     const int32_t offset_c = words[1];
     const int32_t shift_c = words[2];
+    words += 3;
+#endif
     out[0] = (int8_t)dense_requant_high_rounded_kink(a, multiplier_c, offset_c, shift_c);
     out[across] = (int8_t)dense_requant_high_rounded_kink(b, multiplier_c, offset_c, shift_c);
+    return words;
 }
 
 /* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
@@ -1036,25 +1072,20 @@ DENSE_INLINE void dense_tile_high_rounded_kink(DENSE_SPILLED struct dense_kept_l
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1), (int32_t)((uint32_t)b[0] << 1),
-            w);
+        w = dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1),
+            (int32_t)((uint32_t)b[0] << 1), w);
         to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
-            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
+        w = dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w);
         to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1), (int32_t)((uint32_t)b[2] << 1),
-            w + 6);
+        w = dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1),
+            (int32_t)((uint32_t)b[2] << 1), w);
         to += down;
-        DENSE_BARRIER(to);
-        dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
-            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w + 9);
+        w = dense_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
+            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w);
         to += down;
-        DENSE_BARRIER(to);
         kept->out = to;
         done = to;
-        w += 12;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
 }
@@ -1284,13 +1315,26 @@ DENSE_INLINE const int32_t *dense_one_pixel(int32_t *sums, const int8_t *x, cons
     return w;
 }
 
-/* Stores a channel's code, whose sum times 2 is `a`. words: multiplier, offset, shift. */
-DENSE_INLINE void dense_store_one_high_rounded_kink(int8_t *out, int32_t a, const int32_t *words)
+/* Stores a channel's code, whose sum times 2 is `a`. words: multiplier, offset, shift. Returns the words behind. */
+DENSE_INLINE const int32_t *dense_store_one_high_rounded_kink(int8_t *out, int32_t a, const int32_t *words)
 {
+#if DENSE_ASM
+    register int32_t multiplier_c DENSE_IN("r9");
+    register int32_t offset_c DENSE_IN("r10");
+    register int32_t shift_c DENSE_IN("r11");
+    __asm__ volatile(
+        "ldmia %[words]!, { %[multiplier], %[offset], %[shift] }\n\t"
+        : [multiplier] "=&r"(multiplier_c), [offset] "=&r"(offset_c), [shift] "=&r"(shift_c), [words] "+&r"(words)
+        :
+        : "memory");
+#else
     const int32_t multiplier_c = words[0];
     const int32_t offset_c = words[1];
     const int32_t shift_c = words[2];
+    words += 3;
+#endif
     out[0] = (int8_t)dense_requant_high_rounded_kink(a, multiplier_c, offset_c, shift_c);
+    return words;
 }
 
 /* All channels c, the last four of them, where others are left over, once more, of one pixel of `count` codes: out[c *
@@ -1316,15 +1360,14 @@ static void dense_pixel_high_rounded_kink(const int8_t *in, int32_t count, const
                 dense_turn_pairs_4(a, w + 2, tail1);
                 w += 4;
             }
-            dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[0] << 1), w);
+            w = dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[0] << 1), w);
             out += channel_step;
-            dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, w + 3);
+            w = dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7, w);
             out += channel_step;
-            dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[2] << 1), w + 6);
+            w = dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[2] << 1), w);
             out += channel_step;
-            dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7, w + 9);
+            w = dense_store_one_high_rounded_kink(out, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7, w);
             out += channel_step;
-            w += 12;
         }
         if (again == 0)
             break;

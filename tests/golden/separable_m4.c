@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xd3377529u
+#if SEPARABLE_BUILD != 0xdd8f21b6u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -47,11 +47,11 @@
 #define SEPARABLE_HOOK(layer, phase)
 #endif
 
-extern const int32_t separable_conv0_stream[64];
+extern const int32_t separable_conv0_stream[56];
 extern const int8_t separable_dw1_weights[144];
 extern const int32_t separable_dw1_requant[32];
 extern const int32_t separable_conv2_stream[32];
-extern const int32_t separable_conv4_stream[64];
+extern const int32_t separable_conv4_stream[56];
 extern const int8_t separable_dw5_weights[144];
 extern const int32_t separable_dw5_requant[32];
 extern const int32_t separable_conv6_stream[64];
@@ -213,6 +213,13 @@ static inline int32_t separable_rounded_high_word(int32_t x, int32_t multiplier,
     return offset + (int32_t)(((int64_t)x * multiplier + INT64_C(2147483648)) >> 32);
 }
 #endif
+
+/* (offset + round(x * multiplier / 2^32)) >> 11, saturated. x is the accumulator times a power of two. */
+static inline int32_t separable_requant_high_rounded_11(int32_t x, int32_t multiplier, int32_t offset)
+{
+    int32_t sum = separable_rounded_high_word(x, multiplier, offset);
+    return SEPARABLE_SATURATE(sum, 11);
+}
 
 /* (offset + round(x * multiplier / 2^32)) >> 2, saturated. */
 static inline int32_t separable_requant_high_rounded_2(int32_t x, int32_t multiplier, int32_t offset)
@@ -396,15 +403,32 @@ SEPARABLE_INLINE void separable_turn_4(int32_t *sums, const int32_t *w, int32_t 
     "smlad %[b2], %[w1], %[x1], %[b2]\n\t" \
     "smlad %[a2], %[w1], %[x0], %[a2]\n\t"
 
-/* Stores a channel's code of pixel a, whose sum is `a`, and that of b, `across` codes from there. words: multiplier,
- * offset. */
-SEPARABLE_INLINE void separable_store_two_high_rounded_3(int8_t *out, int32_t across, int32_t a, int32_t b,
-    const int32_t *words)
+/* Makes codes of the sums of two channels, in place, for pixel a and for b. Sums of the second one are times 256.
+ * words: two multipliers and an offset: the second channel's, whose lower half is the first one's. Returns the words
+ * behind. */
+SEPARABLE_INLINE const int32_t *separable_pair_codes_two_high_rounded_3(const int32_t *words, int32_t *a_first,
+    int32_t *a_second, int32_t *b_first, int32_t *b_second)
 {
-    const int32_t multiplier_c = words[0];
-    const int32_t offset_c = words[1];
-    out[0] = (int8_t)separable_requant_high_rounded_3(a, multiplier_c, offset_c);
-    out[across] = (int8_t)separable_requant_high_rounded_3(b, multiplier_c, offset_c);
+#if SEPARABLE_ASM
+    register int32_t multiplier_first SEPARABLE_IN("r9");
+    register int32_t multiplier_second SEPARABLE_IN("r10");
+    register int32_t offset_second SEPARABLE_IN("r11");
+    __asm__ volatile(
+        "ldmia %[words]!, { %[first], %[second], %[offset] }\n\t"
+        : [first] "=&r"(multiplier_first), [second] "=&r"(multiplier_second), [offset] "=&r"(offset_second),
+            [words] "+&r"(words)
+        :
+        : "memory");
+#else
+    const int32_t multiplier_first = words[0], multiplier_second = words[1], offset_second = words[2];
+    words += 3;
+#endif
+    const int32_t offset_first = (int16_t)offset_second;
+    *a_second = separable_requant_high_rounded_11(*a_second, multiplier_second, offset_second);
+    *b_second = separable_requant_high_rounded_11(*b_second, multiplier_second, offset_second);
+    *a_first = separable_requant_high_rounded_3(*a_first, multiplier_first, offset_first);
+    *b_first = separable_requant_high_rounded_3(*b_first, multiplier_first, offset_first);
+    return words;
 }
 
 /* Spreads four codes of pixels a and b as halfwords, codes 0 and 2 of both, then 1 and 3; moves the pointers on. */
@@ -488,7 +512,7 @@ SEPARABLE_INLINE void separable_kept_begin(SEPARABLE_SPILLED struct separable_ke
 
 /* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
  *
- *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are pixel_step from there
+ *   out[c * channel_step] = requant(start[c] + sum over k of a[k] * weights[c][k]); b's are beside them
  *
  * Turns are even in number. The loop in assembly is of eight behind the first, and entered where as many are left as
  * there are. */
@@ -550,38 +574,28 @@ SEPARABLE_INLINE void separable_tile_high_rounded_3(SEPARABLE_SPILLED struct sep
             separable_turn_4(b, w, codes[1]);
         }
 #endif
-        int8_t *to = kept->out;
-        const int32_t across = kept->pixel_step;
-        const int32_t down = kept->channel_step;
         int32_t a_0 = a[0], b_0 = b[0];
-        int32_t a_1 = (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 8, b_1 = (int32_t)((uint32_t)b[1]
-            - (uint32_t)b[0]) >> 8;
+        int32_t a_1 = (int32_t)((uint32_t)a[1] - (uint32_t)a[0]), b_1 = (int32_t)((uint32_t)b[1] - (uint32_t)b[0]);
         int32_t a_2 = a[2], b_2 = b[2];
-        int32_t a_3 = (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 8, b_3 = (int32_t)((uint32_t)b[3]
-            - (uint32_t)b[2]) >> 8;
-        SEPARABLE_BARRIER(a_0);
-        SEPARABLE_BARRIER(b_0);
-        SEPARABLE_BARRIER(a_1);
-        SEPARABLE_BARRIER(b_1);
-        SEPARABLE_BARRIER(a_2);
-        SEPARABLE_BARRIER(b_2);
-        SEPARABLE_BARRIER(a_3);
-        SEPARABLE_BARRIER(b_3);
-        separable_store_two_high_rounded_3(to, across, a_0, b_0, w);
+        int32_t a_3 = (int32_t)((uint32_t)a[3] - (uint32_t)a[2]), b_3 = (int32_t)((uint32_t)b[3] - (uint32_t)b[2]);
+        w = separable_pair_codes_two_high_rounded_3(w, &a_0, &a_1, &b_0, &b_1);
+        int8_t *to = kept->out;
+        const int32_t down = kept->channel_step;
+        to[0] = (int8_t)a_0;
+        to[1] = (int8_t)b_0;
         to += down;
-        SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_3(to, across, a_1, b_1, w + 2);
+        to[0] = (int8_t)a_1;
+        to[1] = (int8_t)b_1;
         to += down;
-        SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_3(to, across, a_2, b_2, w + 4);
+        w = separable_pair_codes_two_high_rounded_3(w, &a_2, &a_3, &b_2, &b_3);
+        to[0] = (int8_t)a_2;
+        to[1] = (int8_t)b_2;
         to += down;
-        SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_3(to, across, a_3, b_3, w + 6);
+        to[0] = (int8_t)a_3;
+        to[1] = (int8_t)b_3;
         to += down;
-        SEPARABLE_BARRIER(to);
         kept->out = to;
         done = to;
-        w += 8;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
 }
@@ -969,15 +983,28 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
 }
 
 /* Stores a channel's code of pixel a, whose sum times 2 is `a`, and that of b, `across` codes from there. words:
- * multiplier, offset, shift. */
-SEPARABLE_INLINE void separable_store_two_high_rounded_kink(int8_t *out, int32_t across, int32_t a, int32_t b,
+ * multiplier, offset, shift. Returns the words behind. */
+SEPARABLE_INLINE const int32_t *separable_store_two_high_rounded_kink(int8_t *out, int32_t across, int32_t a, int32_t b,
     const int32_t *words)
 {
+#if SEPARABLE_ASM
+    register int32_t multiplier_c SEPARABLE_IN("r9");
+    register int32_t offset_c SEPARABLE_IN("r10");
+    register int32_t shift_c SEPARABLE_IN("r11");
+    __asm__ volatile(
+        "ldmia %[words]!, { %[multiplier], %[offset], %[shift] }\n\t"
+        : [multiplier] "=&r"(multiplier_c), [offset] "=&r"(offset_c), [shift] "=&r"(shift_c), [words] "+&r"(words)
+        :
+        : "memory");
+#else
     const int32_t multiplier_c = words[0];
     const int32_t offset_c = words[1];
     const int32_t shift_c = words[2];
+    words += 3;
+#endif
     out[0] = (int8_t)separable_requant_high_rounded_kink(a, multiplier_c, offset_c, shift_c);
     out[across] = (int8_t)separable_requant_high_rounded_kink(b, multiplier_c, offset_c, shift_c);
+    return words;
 }
 
 /* All channels c of pixels a and b, whose codes are the `words` words of the patch, four at a time:
@@ -1047,25 +1074,20 @@ SEPARABLE_INLINE void separable_tile_high_rounded_kink(SEPARABLE_SPILLED struct 
         int8_t *to = kept->out;
         const int32_t across = kept->pixel_step;
         const int32_t down = kept->channel_step;
-        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1),
+        w = separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[0] << 1),
             (int32_t)((uint32_t)b[0] << 1), w);
         to += down;
-        SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
-            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w + 3);
+        w = separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[1] - (uint32_t)a[0]) >> 7,
+            (int32_t)((uint32_t)b[1] - (uint32_t)b[0]) >> 7, w);
         to += down;
-        SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1),
-            (int32_t)((uint32_t)b[2] << 1), w + 6);
+        w = separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[2] << 1),
+            (int32_t)((uint32_t)b[2] << 1), w);
         to += down;
-        SEPARABLE_BARRIER(to);
-        separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
-            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w + 9);
+        w = separable_store_two_high_rounded_kink(to, across, (int32_t)((uint32_t)a[3] - (uint32_t)a[2]) >> 7,
+            (int32_t)((uint32_t)b[3] - (uint32_t)b[2]) >> 7, w);
         to += down;
-        SEPARABLE_BARRIER(to);
         kept->out = to;
         done = to;
-        w += 12;
     }
     (void)patch, (void)words; /* in assembly, what is kept says them */
 }

@@ -125,7 +125,10 @@ def stream_of(
     Sums to start from stand in the first pass only, words of requantization in the last.
     """
     flat = integers(weights)
-    sums = integers(recipe.words[:, 0]) - zero_point * flat.sum(axis=1)
+    raised = recipe.form.beside > 0  # starts of second channels are times UINT8.count already
+    folded = zero_point * flat.sum(axis=1)
+    folded[1::2] *= UINT8.count if raised else 1
+    sums = integers(recipe.words[:, 0]) - folded
     padded = np.concatenate([flat - excess, np.zeros((len(flat), 1), np.int64)], axis=1)
     parts = [integers(recipe.common).reshape(-1)]
     for number, order in enumerate(passes):
@@ -144,7 +147,7 @@ def stream_of(
                 tile = (tile[0::2] & UINT8.high) | (tile[1::2] & UINT8.high) << 8
             if coding.pairs:
                 tile = tile[0::2] + UINT8.count * tile[1::2]
-                start[1::2] = UINT8.count * start[1::2] + start[0::2]
+                start[1::2] = (1 if raised else UINT8.count) * start[1::2] + start[0::2]
             words = ((tile[..., 0] & 0xFFFF) | (tile[..., 1] & 0xFFFF) << 16).T.reshape(-1)
             parts += (
                 [start] * (number == 0) + [words] + [tail_words(recipe.form, fields)] * (number == len(passes) - 1)
@@ -228,6 +231,8 @@ def stream_layout(
             fields = f"{count} x ({', '.join(form.fields)})"
             if form.storage == "short":
                 fields = f"{count // 2} x (two multipliers, their offsets as halves)"
+            if form.storage == "pairs":
+                fields = f"{count // 2} x (two multipliers, a word: the second offset; its lower half: the first)"
             told += [fields] * (number == passes - 1 and bool(form.fields))
             words = count * (number == 0) + weights + form.tail(count) * (number == passes - 1)
             if groups:

@@ -7,7 +7,7 @@ vectors.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ircompile.kernels.requantize.form import Lanes
+from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.qtype import INT8
 
 REGISTERS = 8

@@ -15,7 +15,7 @@ from ircompile.kernels.helium.requant import VectorRecipe, recipe_of
 from ircompile.kernels.helium.resident import can_loop, loop_of, own_words, row_instructions
 from ircompile.kernels.helium.tile import UNROLLED, Of, can_unroll, tile_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
-from ircompile.kernels.requantize.form import Lanes
+from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.kernels.weights import WeightCoding, natural_coding
 from ircompile.qtype import INT8
 

@@ -6,7 +6,7 @@ little around them. The last vector of a filter has its last 16 codes; the pixel
 
 from collections.abc import Iterator
 
-from ircompile.kernels.requantize.form import Lanes
+from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.qtype import INT8
 
 VECTOR = 16

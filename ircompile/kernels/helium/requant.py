@@ -16,7 +16,7 @@ from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.model import Context, requant_words
 from ircompile.kernels.requantize import Core, Form, Recipe, synthesize
 from ircompile.kernels.requantize.attempts import MOST_SHIFT, Attempt, needed_clamp
-from ircompile.kernels.requantize.form import Lanes
+from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.kernels.requantize.reference import StepFunction, step_function_of, wraps
 from ircompile.kernels.requantize.solve import solve
 from ircompile.target import Features

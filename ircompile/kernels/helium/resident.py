@@ -6,7 +6,7 @@ first has been; multipliers and offsets then have no registers of their own.
 
 from collections.abc import Iterator
 
-from ircompile.kernels.requantize.form import Lanes
+from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.qtype import INT8
 
 VECTOR = 16

@@ -9,7 +9,7 @@ from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.helium import layouts
 from ircompile.kernels.helium.requant import VectorRecipe, recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed, window_suffix
-from ircompile.kernels.requantize.form import Lanes
+from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.kernels.requantize.twice import twice_recipe
 from ircompile.qtype import INT8, INT16
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ircompile.ir.tensor import Array
@@ -11,7 +11,7 @@ from ircompile.qtype import INT8, QType
 
 Name = Literal["high", "split", "twice", "double", "single", "wide", "float32", "steps"]
 Ties = Literal["up", "away", "even"]
-Storage = Literal["words", "beside start", "halves", "tied", "short", "three halves"]
+Storage = Literal["words", "beside start", "halves", "tied", "short", "pairs", "three halves"]
 LINES = ("high", "split")
 WORD, HALF, THIRD, BYTE = 32, 16, 10, 8
 MULTIPLIER_BITS = WORD - 1  # without a sign
@@ -48,12 +48,15 @@ class Form:
                 of word 0 are the offset, the others the start. "halves": parts of the multiplier have 16 bits, two
                 of them a word, or three of at most 10 bits are one. "tied": so, and the lowest byte of the offset
                 is the shift. "short": in a stream, two multipliers and then their offsets, the halves of a word.
+                "pairs": in a stream, two multipliers and a word; its lower half is the offset of the first channel,
+                and all of it that of the second, whose form is `second`.
                 "three halves": 16-bit words, three a channel. The first two, the low one first, are the lowest
                 bits of the start, and above them those of the scale less those of LEAST_SCALE, or a multiplier's,
                 which is taken with the start's; the third is the rest of the start. Before all channels stands the
                 zero point, of which a base is made.
     quick       "float32": a product in fixed point, in units of 2^-shift codes, tells the code but next to ties.
                 The scale is a multiplier in units of 2^-exponent. From the top, a part has `limb` of its 31 bits.
+    beside      "pairs": sums of second channels come times 2^beside, from weights that share halfwords.
     """
 
     name: Name
@@ -71,6 +74,7 @@ class Form:
     long: bool = False
     storage: Storage = "words"
     quick: bool = False
+    beside: int = 0
 
     @property
     def key(self) -> str:
@@ -91,6 +95,19 @@ class Form:
         """Whether it is a multiplication and a saturation that shifts, SMMLAR and SSAT, of sums times 2^shifted."""
         line = self.name == "high" and self.rounded and self.shift is not None and self.pre == shifted
         return line and not self.kink and not self.exceptions and (self.low, self.high) == INT8.range
+
+    @property
+    def three_words(self) -> bool:
+        """Whether a channel has three words in a stream, which are read at once."""
+        return self.storage == "words" and len(self.fields) == 3
+
+    @property
+    def second(self) -> Form | None:
+        """Of "pairs": the form of every second channel."""
+        if self.storage != "pairs":
+            return None
+        assert self.shift is not None
+        return replace(self, storage="words", beside=0, pre=self.beside, shift=self.shift + self.beside - self.pre)
 
     @property
     def unit(self) -> int:
@@ -188,7 +205,9 @@ class Form:
 
     def tail(self, channels: int) -> int:
         """Words of an even number of channels in a stream, without those that sums start with."""
-        return 3 * channels // 2 if self.storage == "short" else channels * (self.fields_count - self.starts)
+        if self.storage in ("short", "pairs"):
+            return 3 * channels // 2
+        return channels * (self.fields_count - self.starts)
 
     @property
     def starts(self) -> int:
@@ -256,45 +275,3 @@ class PairRecipe:
 
     form: PairForm
     values: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Lanes:
-    """How a vector of accumulators becomes codes: what a template must know.
-
-    shift  "line": the immediate of the narrowing shift, None where each channel brings its own.
-    extra  "line": left shift of the accumulator before the doubling multiplication.
-    """
-
-    kind: Literal["line", "twice", "float", "double", "scalar"]
-    low: int = INT8.low
-    high: int = INT8.high
-    shift: int | None = None
-    extra: int = 0
-    rounded: bool = True
-    kink: bool = False
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """A channel's words after the bias."""
-        if self.kind == "line":
-            return ("multiplier", "offset", *(("shift",) if self.shift is None else ()))
-        if self.kind == "twice":
-            return ("multiplier", "factor")
-        return {"float": ("scale",), "double": ("multiplier", "left", "right"), "scalar": ()}[self.kind]
-
-    @property
-    def adds_zero(self) -> bool:
-        """Whether the C adds the output's zero point."""
-        return self.kind in ("twice", "float", "double")
-
-    @property
-    def words(self) -> int:
-        """int32 words of a channel."""
-        return 1 + len(self.fields)
-
-    @property
-    def key(self) -> str:
-        """A part of a C identifier."""
-        marks = ["kink"] * self.kink + ([] if self.shift is None else [str(self.shift)])
-        return "_".join([self.kind, *marks])

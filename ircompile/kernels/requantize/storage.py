@@ -89,10 +89,12 @@ def _word_and_half(start: Array, above: Array, low: int) -> tuple[Array, Array] 
 
 def tail_words(form: Form, fields: Array) -> Array:
     """The words of some channels of a stream behind their weights: fields (C, k), C even, as `Form.tail` counts."""
-    if form.storage != "short":
+    if form.storage not in ("short", "pairs"):
         return fields.reshape(-1)
-    multipliers, offsets = fields[:, 0].reshape(-1, 2), fields[:, 1].reshape(-1, 2) & ((1 << HALF) - 1)
-    return np.concatenate([multipliers, offsets[:, :1] | offsets[:, 1:] << HALF], axis=1).reshape(-1)
+    multipliers, offsets = fields[:, 0].reshape(-1, 2), fields[:, 1].reshape(-1, 2)
+    upper = offsets[:, 1:] >> (HALF if form.storage == "pairs" else 0)
+    word = offsets[:, :1] & ((1 << HALF) - 1) | upper << HALF
+    return np.concatenate([multipliers, word], axis=1).reshape(-1)
 
 
 def stored(recipe: Recipe, storage: Storage) -> Recipe:
