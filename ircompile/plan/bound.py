@@ -84,7 +84,7 @@ def least_sums(cost: Array, have: Array, stored: Array, needed: Array, dead: Arr
 
 
 def _range_minimum(values: Array, start: Array, stop: Array) -> Array:
-    """The least of values[start:stop], for arrays of merged_ranges ends; NEVER where there is none."""
+    """The least of values[start:stop], for arrays of ends; NEVER where there is none."""
     levels = [values]  # level k: the least of 2 ** k values from each place on
     while 2 ** len(levels) <= len(values):
         half = 2 ** (len(levels) - 1)
@@ -98,7 +98,10 @@ def _range_minimum(values: Array, start: Array, stop: Array) -> Array:
 
 
 def lower_bound(scheduled: ScheduledGraph, rows_input: bool) -> int:
-    """Bytes, without counters, that every plan needs which places whole rows and computes each of them once."""
+    """Bytes, without counters, that every plan needs which places whole rows and computes each of them once.
+
+    It is that of the heaviest chain of nodes, found at once; `peak_bound` looks at whole graphs.
+    """
     between, during = state_bytes(scheduled.graph)
     return max(between, during + _of_one_call(scheduled, rows_input))
 
@@ -153,7 +156,8 @@ def _edge(scheduled: ScheduledGraph, source: int, node: int) -> Edge:
     required = np.maximum(required - graph.history.get(name, 0), 0)
     demand, sums = scheduled.demands[stage.node.name], scheduled.sums[node]
     held = np.full(stage.steps, demand.scratch + sums, np.int64)
-    if demand.in_place is not None and not {name, stage.node.output} & graph.history.keys():
+    overwrites = demand.in_place is not None or name in scheduled.slices
+    if overwrites and not {name, stage.node.output} & graph.history.keys():
         written = np.diff(_rows_after(scheduled, node))
         held -= np.minimum(written, np.diff(dead)) * min(
             graph.tensors[stage.node.output].row_bytes, tensor.row_bytes

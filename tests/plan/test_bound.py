@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from nets import Net
 from plan.random_nets import random_net
 
+from ircompile.ir import ops
 from ircompile.ir.tensor import Array
 from ircompile.kernels.lower import lower
+from ircompile.pipeline import build
 from ircompile.plan import bound
 from ircompile.plan.bound import NEVER, least_sums, lower_bound
 from ircompile.plan.scheduled_graph import ScheduledGraph
@@ -43,3 +46,15 @@ def test_as_over_all_pairs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [lower_bound(scheduled, rows) for rows in (False, True)]
     monkeypatch.setattr(bound, "least_sums", over_all_pairs)
     assert [lower_bound(scheduled, rows) for rows in (False, True)] == found
+
+
+@pytest.mark.parametrize("core", ["host", "cortex-m0plus", "cortex-m4"])
+@pytest.mark.parametrize("channels", [8, 64])
+def test_slices_of_a_concatenation_are_written_over(core: str, channels: int) -> None:
+    """Its output lies where its inputs lie: both need no more than the larger."""
+    net = Net((8, 16, 1))
+    y = net.add("concat", ops.Concat(2), tuple(net.conv("x", channels, relu=True) for _ in range(2)), 0.05, -128)
+    compiled = build(net.graph(net.conv(y, 1)), load_target(core), "net", "rows")
+    assert compiled.plan.lower_bound <= compiled.plan.arena_bytes
+    scheduled = ScheduledGraph(compiled.lowered.graph, compiled.lowered.demands)
+    assert lower_bound(scheduled, rows_input=True) <= compiled.plan.peak_live
