@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from ircompile.checks.reads import rows_read
 from ircompile.errors import InternalError
 from ircompile.ir.graph import Node
 from ircompile.ir.ops import Windowed, window_of
@@ -19,7 +20,7 @@ from ircompile.plan.model import Buffer, Plan
 Files = Mapping[str, str | bytes]
 NUMBER = re.compile(r"-?\b\d+\b")
 FIELD = re.compile(r"\.(\w+) = (-?\d+)")
-ROW = re.compile(r"[-+*\d\s]*step[-+*\d\s]*")
+ROW = re.compile(r"[-+*/\d\s]*(step)?[-+*/\d\s]*")
 STRUCT = r"static const struct \w+ {} = \{{([^}}]*)\}};"
 
 
@@ -145,10 +146,15 @@ class _Code:
 
     def _places(self, where: str, body: str, nodes: list[Node], lines: bool) -> None:
         tensors = {name for node in nodes for name in (*node.inputs, node.output)}
-        named = set(re.findall(rf"\b{self.name}_(\w+_buffer|\w+_lines)\b", body))
+        words = re.findall(rf"\b{self.name}_(\w+_buffer|\w+_lines)\b", body)
         kept = {f"{nodes[-1].name}_lines"} if lines else set()
-        self._same(where, {*map(self._tensor, named - kept)} | (named & kept), tensors | kept)
+        named = dict.fromkeys(self._tensor(word) for word in words if word not in kept)
+        self._same(where, {*named} | (set(words) & kept), tensors | kept)
         node = nodes[-1]
+        inputs = [name for name in named if name in node.inputs]
+        self._same(f"{where}, inputs", inputs, [*dict.fromkeys(node.inputs)])
+        if self.program.lowered.kernels[node.name].call == "row":
+            self._rows(where, body, node)
         rows = re.search(rf"\b{self.name}_(?:kept_)?window\(rows, [^,]*, &\w+, ([^,]*), (\d+), (\d+)", body)
         if not rows or not isinstance(node.op, Windowed):
             return
@@ -159,6 +165,17 @@ class _Code:
         self._same(
             f"{where}, window", [*found, int(rows[2]), int(rows[3])], [*first, window.kernel[0], window.dilation[0]]
         )
+
+    def _rows(self, where: str, body: str, node: Node) -> None:
+        """The row of each input that the first two steps and the last are handed, where they read one."""
+        site = self.plan.graph.site(node)
+        calls = re.findall(rf"\b{self.name}_row\(arena, &{self.name}_(\w+_buffer), ([^(),]+)\)", body)
+        found = [(name, line) for word, line in calls if (name := self._tensor(word)) in node.inputs]
+        for step in sorted({0, min(1, node.op.steps(site) - 1), node.op.steps(site) - 1}):
+            wanted = zip(node.inputs, rows_read(node, site, step), strict=True)
+            rows = {(name, row) for name, rows in wanted for row in rows[:1]}
+            given = {(name, _row(line, step)) for name, line in found if name in dict(rows)}
+            self._same(f"{where}, row of step {step}", sorted(given - rows), [])
 
     def _weights(self) -> Iterator[tuple[str, Array]]:
         """The arrays of NAME_weights.c by name."""
@@ -184,14 +201,19 @@ class _Code:
 
 
 def _row(expression: str, step: int) -> int:
-    """The value of a sum of products of numbers and `step`."""
+    """The value of a sum of products and quotients of numbers and `step`, or of a choice between such sums."""
+    if "?" in expression:
+        condition, values = expression.split("?", 1)
+        left, right = condition.split("<")
+        chosen = values.split(":", 1)[0 if _row(left, step) < _row(right, step) else 1]
+        return _row(chosen, step)
     if not ROW.fullmatch(expression):
-        raise InternalError(f"a window's first row, {expression}", "is no line of its step")
-    terms = re.findall(r"([-+]?)\s*([^-+]+)", expression)
+        raise InternalError(f"a row, {expression}", "is no line of its step")
     total = 0
-    for sign, term in terms:
+    for sign, term in re.findall(r"([-+]?)\s*([^-+]+)", expression):
         value = 1
-        for factor in term.split("*"):
-            value *= step if factor.strip() == "step" else int(factor)
+        for operator, factor in re.findall(r"([*/]?)\s*(\w+)", term):
+            number = step if factor == "step" else int(factor)
+            value = value // number if operator == "/" else value * number
         total += -value if sign == "-" else value
     return total

@@ -8,22 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ircompile.checks.reads import bytes_kept, is_row_for_row, rows_of
 from ircompile.errors import InternalError
 from ircompile.ir.graph import Node
-from ircompile.ir.ops import Windowed, window_of
+from ircompile.ir.ops import window_of
 from ircompile.ir.tensor import Array, Site
 from ircompile.plan.model import Buffer, Layout, Plan, Stage
-
-
-def rows_read(node: Node, site: Site, step: int) -> tuple[range | list[int], ...]:
-    """The rows of each input that a step reads: of a window by its geometry, of all else as the op says."""
-    op, height = node.op, site.inputs[0].height
-    if not isinstance(op, Windowed):
-        return tuple(range(*rows) for rows in op.needs(site, step))
-    window = op.window
-    first = step * window.stride[0] - window.padding[0]
-    taps = range(first, first + window.kernel[0] * window.dilation[0], window.dilation[0])
-    return ([row for row in taps if 0 <= row < height],)
 
 
 def row_due(node: Node, site: Site, step: int) -> range:
@@ -88,6 +78,8 @@ class Shadow:
         self.origin: dict[str, int] = {}
         self.sites = {node.name: plan.graph.site(node) for node in plan.graph.nodes}
         self.orders: dict[tuple[str, Layout], Array] = {}
+        self.straight = {node.name for node in plan.graph.nodes if is_row_for_row(node, self.sites[node.name])}
+        self.known: dict[tuple[str, int], tuple[list[int], ...]] = {}
         self.pixels: dict[str, Range] = {}  # bytes of a pixel, and from the first one of a row to the last
         self.call, total = 0, 0
         for name, tensor in plan.graph.tensors.items():
@@ -110,7 +102,7 @@ class Shadow:
     def run(self, stage: Stage, step: int) -> None:
         """One step of a stage: with `again`, first the rows of the window, in the memory of this step."""
         if stage.recomputed_producer:
-            for row in rows_read(stage.node, self.sites[stage.node.name], step)[0]:
+            for row in self._rows_read(stage.node, step)[0]:
                 self.fire(stage.recomputed_producer, row, False)
         self.fire(stage.node, step, stage.line_buffer)
 
@@ -124,7 +116,7 @@ class Shadow:
         demand = self.plan.demands[node.name]
         before = self.plan.graph.history.get(node.output, 0)
         written = range(*(before + row for row in node.op.output_rows(site, step)))
-        needs = rows_read(node, site, step)
+        needs: tuple[list[int] | range, ...] = self._rows_read(node, step)
         if demand.whole:
             written, needs = range(site.output.height), (range(site.inputs[0].height),)
         reads: list[tuple[str, _Use]] = []
@@ -150,6 +142,13 @@ class Shadow:
             self.read(where, node.inputs[0], step, demand.reads[0])
             use = _Use(f"line {step}", self._slot(self.plan.line_buffers[node.name], step))
             self._cells(where, use)[:] = self._codes(node.inputs[0], step, demand.reads[0])
+
+    def _rows_read(self, node: Node, step: int) -> tuple[list[int], ...]:
+        """What is the same in all calls."""
+        if (node.name, step) not in self.known:
+            straight = node.name in self.straight
+            self.known[node.name, step] = rows_of(node, self.sites[node.name], step, straight)
+        return self.known[node.name, step]
 
     def _may_lie_below(self, name: str, node: Node) -> bool:
         """Whether a kernel may write over an input: the one that it names, or any of the output's shape."""
@@ -183,9 +182,11 @@ class Shadow:
             self._fit(where, "scratch", block.bytes, self.plan.demands[node.name].scratch)
             uses.append(_Use("scratch", (block.offset, block.offset + block.bytes)))
             self._cells(where, uses[-1])[:] = SCRATCH
-        if node.op.state_bytes(site):
+        if kept := bytes_kept(node, site):
+            if node.name not in self.plan.states:
+                raise self._wrong(where, "has no room for its sums")
             block = self.plan.states[node.name]
-            self._fit(where, "sums", block.bytes, node.op.state_bytes(site))
+            self._fit(where, "sums", block.bytes, kept)
             uses.append(_Use("sums", (block.offset, block.offset + block.bytes)))
             cells, mark = self._cells(where, uses[-1]), -3 - self.sums[node.name]
             if step and np.any(cells != mark):

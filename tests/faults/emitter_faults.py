@@ -95,7 +95,26 @@ def window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "window_call", moved)
 
 
+def exchanged_operands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels are handed their inputs in the opposite order."""
+    right = calls.Calls._inputs
+
+    def changed(self: calls.Calls, *given: Any) -> tuple[list[str], list[str]]:
+        lines, arguments = right(self, *given)
+        return lines, arguments[::-1]
+
+    monkeypatch.setattr(calls.Calls, "_inputs", changed)
+
+
+def other_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels of rows are handed the one behind."""
+    right = calls.Calls._row_of
+    monkeypatch.setattr(calls.Calls, "_row_of", lambda self, *given: f"{right(self, *given)} + 1")
+
+
 EMITTED = [
+    CompilerFault("emitted numbers", "the operands of an addition exchanged", NETS["blocks"], exchanged_operands),
+    CompilerFault("emitted numbers", "the row that a step is handed", NETS["blocks"], other_rows),
     CompilerFault("emitted numbers", "the offset of a tensor", NETS["separable"], offset),
     CompilerFault("emitted numbers", "slots of a ring", NETS["separable"], buffers(slots=lambda b: b.slots + 1)),
     CompilerFault("emitted numbers", "the slot of a tensor's first row", NETS["separable"],
