@@ -44,8 +44,8 @@ def compile(
     the framework that docs/numerics.md does not name.
     """
     asked = Options(**options)
-    core, known = core_of(target, board)
-    return compile_model(_model(model), core, asked, known)
+    core, timed_on = core_of(target, board)
+    return compile_model(_model(model), core, asked, timed_on)
 
 
 def verify(
@@ -103,10 +103,10 @@ def analyze(
     """
     check_bytes(ram, (None,))
     asked = Options(**options)
-    core, known = core_of(target, board)
+    core, timed_on = core_of(target, board)
     given = _model(model)
     graph = pipeline.read(given, asked, isinstance(given, Path) if prune is None else prune)
-    timed = (lambda plan: time_of(plan.scheduled, known, order=plan.times.order()).data) if known else None
+    timed = (lambda plan: time_of(plan.scheduled, timed_on, order=plan.times.order()).data) if timed_on else None
     return analyze_graph(graph, core, asked.input, ram, advise, asked.memory, timed=timed)
 
 

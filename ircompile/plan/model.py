@@ -207,7 +207,7 @@ class WaitRow:
 class Tables:
     """All that the driver in C reads. `segments` are the first stage of each segment, and the end.
 
-    `rows` input rows are pushed before the segments after the first run.
+    All `rows` input rows that are pushed arrive while the first segment runs.
     """
 
     stages: tuple[StageRow, ...]

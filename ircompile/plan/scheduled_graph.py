@@ -16,7 +16,7 @@ class ScheduledGraph:
     Lists have one entry for each stage: `step_rows`, and `sums`, the bytes of running sums. By name of a tensor:
     `rows` are the bytes of a row and the number of rows, `slices` the tensor of whose rows it is a part,
     `last_reader` the last stage that reads it, the number of stages for an output, and -1 if nothing reads it.
-    `written_over` are the inputs that it may be written over. `rows` has an entry for every line buffer, too.
+    `rows` has an entry for every line buffer, too.
     Tensors in `unshifted` must have row r in slot r mod slots. Tensors in `history` have a state: so many of their
     rows are of earlier calls.
 
@@ -41,7 +41,6 @@ class ScheduledGraph:
         self.sums = [stage.node.op.state_bytes(graph.site(stage.node)) for stage in self.stages]
         self.slices = slices_of(graph, demands)
         self.aliases = aliases_of(graph, demands, self.line_buffers)
-        self.written_over = dict(self.aliases)
         self.unshifted = {
             name for node in graph.nodes if not demands[node.name].row_pointers for name in node.inputs
         }

@@ -14,9 +14,10 @@ def print_plan(plan: Plan) -> str:
         for stage in plan.stages[first:stop]:
             node = stage.node
             extras = "".join(
-                f" {kind}={blocks[node.name].offset}+{blocks[node.name].bytes}"
+                f" {kind}={blocks[each.name].offset}+{blocks[each.name].bytes}"
+                for each in stage.nodes
                 for kind, blocks in (("scratch", plan.scratch), ("sums", plan.states))
-                if node.name in blocks
+                if each.name in blocks
             )
             if stage.line_buffer:
                 kept = plan.line_buffers[node.name]

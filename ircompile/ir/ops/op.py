@@ -181,7 +181,7 @@ class Moving(Op):
 
 
 class Selecting(Moving):
-    """An op of one input of which every output code is a code."""
+    """An op of one input, each of whose output codes is one of the input's codes."""
 
 
 def of_one_type(inputs: set[str], output: str) -> bool:

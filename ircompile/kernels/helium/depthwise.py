@@ -24,6 +24,7 @@ WORTH_OWN_CODE = 100_000  # multiply-accumulates of a layer, below which strips,
 NEARLY = 1.15  # must save more than this
 COLUMNS_AND_GATHERS = 0.85  # columns must save as much, since gathering takes more cycles than loading
 SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
+BLOCK_OF_TWO, BLOCK_OF_ONE = 26, 15  # instructions
 Part = tuple[int, int, int, int]
 
 
@@ -226,10 +227,10 @@ def pack_strips(op: ops.Depthwise, site: Site, context: Context) -> Packed:
 
 
 def best_vectors(width: int) -> int:
-    """Vectors of four pixels a block: two need 27 instructions, one needs 15; the last block may overlap."""
+    """Vectors of four pixels a block, by the instructions of blocks; the last one may overlap the one before."""
     if width < 8:
         return 1
-    return 2 if -(-width // 8) * 26 <= -(-width // 4) * 15 else 1
+    return 2 if -(-width // 8) * BLOCK_OF_TWO <= -(-width // 4) * BLOCK_OF_ONE else 1
 
 
 def filters(weights: Array, strips: Strips) -> Array:
