@@ -55,14 +55,3 @@ def bytes_of(weights: Array) -> Array:
     """Channels as bytes, int8 (C, K / 2 rounded up): weights (C, K) of 4 bits, the first of two in a lower half."""
     padded = np.pad(integers(weights), ((0, 0), (0, weights.shape[1] % 2))) & (2**BITS - 1)
     return (padded[:, 0::2] | padded[:, 1::2] << BITS).astype(np.uint8).view(np.int8)
-
-
-def weights_of(words: Array, count: int) -> Array:
-    """The `count` weights of each channel, int8 (C, count), out of what `words_of` gives."""
-    return signed((words[..., np.newaxis].astype(np.int64) >> SHIFTS).reshape(len(words), -1)[:, :count])
-
-
-def signed(nibbles: Array) -> Array:
-    """The lowest four bits of integers as numbers from -8 to 7, int8."""
-    low = nibbles & (2**BITS - 1)
-    return np.where(low > INT4.high, low - 2**BITS, low).astype(np.int8)

@@ -79,12 +79,6 @@ def _pruned_once(graph: Graph) -> Pruning:
     return Pruning(small if small is graph else validate(small), {n: np.flatnonzero(m) for n, m in live.items()})
 
 
-def weight_bytes(graph: Graph) -> int:
-    """Bytes of all weights of convolutions, each constant counted once."""
-    names = {node.op.weights for node in graph.nodes if isinstance(node.op, Convolution)}
-    return sum(int(graph.consts[name].nbytes) for name in names)
-
-
 def shrink_channels(
     graph: Graph, intervals: Intervals, readings: Mapping[str, Reading], live: Mapping[str, Array]
 ) -> Graph:

@@ -3,14 +3,13 @@
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal
 
 Kind = Literal[
     "load", "store", "load_double", "multiple", "multiply", "multiply_accumulate", "multiply_long",
     "multiply_accumulate_long", "divide", "float_multiply_accumulate", "float_divide", "branch",
     "vector_load", "vector_gather", "vector_multiply", "vector", "other",
 ]  # fmt: skip
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _REGISTER = r"r\d+|sl|fp|ip|sp|lr|pc|[sdq]\d+"
 _PATTERNS: tuple[tuple[re.Pattern[str], Kind], ...] = (

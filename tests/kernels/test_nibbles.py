@@ -10,6 +10,7 @@ from kernel_nets import shuffled
 from ladder import climb, codes_for
 from nets import Net
 
+from ircompile.checks.stored import nibbles_of
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
@@ -168,9 +169,7 @@ def test_rows_of_channels(tmp_path: Path, width: int, rounding: str) -> None:
 
 def weights_in(pairs: Array, count: int) -> Array:
     """The `count` weights of each channel, int8 (C, count), out of what `bytes_of` gives."""
-    return nibbles.signed(
-        (pairs[..., np.newaxis].astype(np.int64) >> nibbles.SHIFTS[:2]).reshape(len(pairs), -1)[:, :count]
-    )
+    return nibbles_of(integers(pairs), 2).reshape(len(pairs), -1)[:, :count]
 
 
 def weights_of_quads(words: Array, channels: int, order: Array) -> Array:
@@ -198,7 +197,7 @@ def test_words_hold_the_weights(count: int) -> None:
     weights = np.random.default_rng(count).integers(-8, 8, (5, count)).astype(np.int8)
     words = nibbles.words_of(weights)
     assert words.shape == (5, -(-count // nibbles.PER_WORD))
-    np.testing.assert_array_equal(nibbles.weights_of(words, count), weights)
+    np.testing.assert_array_equal(nibbles_of(integers(words), nibbles.PER_WORD).reshape(5, -1)[:, :count], weights)
     np.testing.assert_array_equal(weights_in(nibbles.bytes_of(weights), count), weights)
 
 

@@ -1,6 +1,5 @@
 """Requantization, synthesised and proved: `solve` has the mathematics, `checks/requantization.py` checks it."""
 
-from ircompile.kernels.requantize.cost import instructions
 from ircompile.kernels.requantize.finish import least_count, synthesize_average, synthesize_mean, synthesize_product
 from ircompile.kernels.requantize.form import Form, PairForm, PairRecipe, Recipe
 from ircompile.kernels.requantize.model import evaluate
@@ -21,7 +20,7 @@ from ircompile.kernels.requantize.synthesize import PREFERRED, Core, synthesize,
 
 __all__ = [
     "PREFERRED", "Core", "Form", "PairForm", "PairRecipe", "Recipe", "beside_start", "channel_words", "evaluate",
-    "evaluate_pairs", "in_halves", "in_three_halves", "instructions", "least_count", "synthesize",
+    "evaluate_pairs", "in_halves", "in_three_halves", "least_count", "synthesize",
     "synthesize_average", "synthesize_mean", "synthesize_pairs", "synthesize_product", "synthesize_steps",
     "tail_words", "take", "with_pairs", "with_short_offsets", "with_starts", "word_and_half",
 ]  # fmt: skip
