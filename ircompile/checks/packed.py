@@ -27,7 +27,6 @@ from ircompile.checks.vectors import (
     vector_channels,
     vector_columns,
     vector_dense,
-    vector_filters,
     vector_overlap,
     vector_rows,
     vector_strips,
@@ -165,6 +164,5 @@ READERS: Mapping[str, Callable[[Convolution, Site, Packed], Layer]] = {
     "depthwise_strips": vector_strips,
     "wide_dense": vector_dense,
     "wide_windows": vector_dense,
-    "wide_depthwise": vector_filters,
     "wide_channels": wide_channels,
 }

@@ -236,14 +236,6 @@ def vector_strips(op: Convolution, site: Site, packed: Packed) -> Layer:
     return _lanes(site, packed, packed.arrays["requant"].reshape(-1, lanes.words), weights.reshape(channels, -1))
 
 
-def vector_filters(op: Convolution, site: Site, packed: Packed) -> Layer:
-    """Filter after filter, of bytes."""
-    if packed.arrays["weights"].dtype != INT8.dtype:
-        raise Misplaced("its weights are not bytes")
-    weights = packed.arrays["weights"].reshape(site.output.channels, -1).astype(np.int64)
-    return _lanes(site, packed, packed.arrays["requant"], weights)
-
-
 def wide_channels(op: Convolution, site: Site, packed: Packed) -> Layer:
     """Eight channels tap by tap, the last eight again; words of even channels, then of odd ones."""
     channels, taps = filters_of(op, site).shape

@@ -198,7 +198,7 @@ FAULTS = [
           constant("depthwise_pairs", "weights", plus(5))),
     Fault("codes of 16 bits", "windows, Helium", "wide", M55, constant("wide_windows", "weights", plus(5))),
     Fault("codes of 16 bits", "a multiplier, Helium", "wide", M55,
-          constant("wide_depthwise", "requant", plus(1, 64))),
+          constant("wide_windows", "requant", plus(5, 64))),
     Fault("codes of 16 bits", "channel by channel, Helium", "eights", M55,
           constant("wide_channels", "weights", plus(5))),
     Fault("codes of 16 bits", "a multiplier of eight channels, Helium", "eights", M55,

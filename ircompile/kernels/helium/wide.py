@@ -22,7 +22,6 @@ VECTOR = 8  # codes
 Key = dict[str, object]
 LEAST, MOST = 15, 31  # right shifts that one VQRDMULH does
 RESIDENT_DEPTH = 40  # taps, of all channels, up to which a window's filters are thought to stay in registers
-UNROLLED = 25  # taps of a depthwise window that need no loop over its rows
 FIELDS = ("multiplier",)  # a channel's words after the start
 SUPPORT: dict[str, tuple[str, dict[str, object]]] = {"support": ("helium_support", {})}
 
@@ -133,47 +132,6 @@ def tile_instructions(channels: int, count: int, depth: int, pixels: bool) -> in
     tile = (16 + 17 * size) + 2 * (3 + 3 * size) * (depth // VECTOR) + 2 * (6 + 3 * size) * (depth % VECTOR > 0)
     across, along = (size, 4) if pixels else (4, size)
     return -(-channels // across) * (12 + -(-count // along) * tile)
-
-
-def choose_wide_depthwise(op: ops.Depthwise, site: Site, request: Request) -> Kernel | None:
-    """The scratch holds a channel's rows with their padding, and what is read over their end."""
-    if not serves(op, site, request):
-        return None
-    return Kernel(
-        "wide_depthwise", pack_wide_depthwise, "window", ("chw",), ("hwc", "chw"),
-        -(-2 * op.window.kernel[0] * pitch_of(op, site) // 4) * 4, instructions=op.macs(site), extras=("scratch",),
-        strided=True,
-    )  # fmt: skip
-
-
-def pitch_of(op: ops.Depthwise, site: Site) -> int:
-    """Codes of a strip's row: with padding, and as far as the last vector of a narrow row reads."""
-    left, right = op.window.padding[2:]
-    read = (max(site.output.width, 4) - 1) * op.window.stride[1] + op.window.reach[1]
-    return max(site.inputs[0].width + left + right, read)
-
-
-def pack_wide_depthwise(op: ops.Depthwise, site: Site, context: Context) -> Packed:
-    """Filters channel after channel."""
-    source, width, apart = site.inputs[0], site.output.width, context.apart(site)
-    multiplier, taps = site.output.channels // source.channels, op.window.kernel[0] * op.window.kernel[1]
-    vectors = 2 if width >= 8 and -(-width // 8) * 8 <= width + 4 else 1
-    key: dict[str, object] = {
-        "window": op.window, "lanes": lanes_of(op), "multiplier": multiplier, "apart": apart,
-        "vectors": vectors, "narrow": width < 4, "unrolled": taps <= UNROLLED,
-    }  # fmt: skip
-    sizes = {
-        "zero_in": source.zero_point, "channels": source.channels, "width_in": source.width, "width_out": width,
-        "pitch": pitch_of(op, site), **context.steps(site),
-    }  # fmt: skip
-    if apart:
-        del sizes["pixel_step"]
-    weights = np.ascontiguousarray(site.consts[op.weights].transpose(2, 0, 1))
-    suffix = window_suffix(op.window) + f"_{'chw' if apart else 'hwc'}{4 * vectors}"
-    suffix += f"_x{multiplier}" if multiplier > 1 else ""
-    arrays = {"weights": weights, "requant": words_of(op, site)}
-    told = {"weights": layouts.filters_of(len(weights), taps), "requant": layouts.words_of(FIELDS, len(weights))}
-    return Packed(suffix, key, arrays, sizes, None, {"wide": len(weights)}, dict(SUPPORT), told)
 
 
 def lanes_of(op: ops.Conv | ops.Depthwise) -> Lanes:

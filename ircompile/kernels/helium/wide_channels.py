@@ -10,7 +10,7 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.helium import layouts
 from ircompile.kernels.helium.taps import first_channels
-from ircompile.kernels.helium.wide import FIELDS, SUPPORT, choose_wide_depthwise, lanes_of, words_of
+from ircompile.kernels.helium.wide import FIELDS, SUPPORT, lanes_of, serves, words_of
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.qtype import INT8
 
@@ -18,10 +18,9 @@ VECTOR = 8  # channels
 
 
 def choose_wide_channels(op: ops.Depthwise, site: Site, request: Request) -> Kernel | None:
-    """Channels in lanes where that takes fewer instructions than a strip of each channel."""
-    strips = choose_wide_depthwise(op, site, request)
-    if strips is None or not is_direct(op, site) or channels_estimate(op, site) >= strips_estimate(op, site):
-        return strips
+    """Channels in lanes; None where they do not serve."""
+    if not serves(op, site, request) or not is_direct(op, site):
+        return None
     count = channels_estimate(op, site) * site.output.height
     return Kernel(
         "wide_channels", pack_wide_channels, "window", ("hwc",), ("hwc",), instructions=count, strided=True
@@ -40,14 +39,6 @@ def channels_estimate(op: ops.Depthwise, site: Site) -> int:
     pixel, alone = kh * (6 * kw + 2) + 16, kh * (7 * (kw - 1) + 9) + 35
     borders = min(width, sum(-(-side // op.window.stride[1]) for side in op.window.padding[2:]))
     return int(-(-site.output.channels // VECTOR) * (20 + (width - borders) * pixel + borders * alone))
-
-
-def strips_estimate(op: ops.Depthwise, site: Site) -> int:
-    """Instructions of a row of `wide_depthwise`."""
-    (kh, kw), width = op.window.kernel, site.output.width
-    copied = 20 + kh * (12 + 3 * -(-site.inputs[0].width // VECTOR))
-    blocks = min(-(-width // 8) * (5 * kh * kw + 30), -(-width // 4) * (3 * kh * kw + 15))
-    return site.output.channels * (copied + blocks)
 
 
 def pack_wide_channels(op: ops.Depthwise, site: Site, context: Context) -> Packed:
