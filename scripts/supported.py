@@ -171,7 +171,7 @@ def streams(op: type[Op]) -> str:
     most, sums, slides = 0, False, {"window", "weights"} & {field.name for field in fields(op)}
     for found, site in catalogue()[op]:
         steps = range(found.steps(site))
-        sums = sums or found.state_bytes(site) > 0
+        sums = sums or found.sum_bytes(site) > 0
         for position, tensor in enumerate(site.inputs):
             rows = max(stop - first for first, stop in (found.needs(site, step)[position] for step in steps))
             if rows == tensor.height > 1 and not slides:

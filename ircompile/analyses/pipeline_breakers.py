@@ -22,7 +22,7 @@ def pipeline_breakers(graph: Graph) -> list[PipelineBreaker]:
     """All of a graph."""
     consumers, read = graph.consumers(), {node.output: list(node.inputs) for node in graph.nodes}
     following = {name: [reader.output for reader in readers] for name, readers in consumers.items()}
-    nodes = [node for node in graph.nodes if node.op.state_bytes(graph.site(node))]
+    nodes = [node for node in graph.nodes if node.op.sum_bytes(graph.site(node))]
     ends = {node.output for node in nodes}
     streamed = {name: [t for t in names if t not in ends] for name, names in read.items()}
     found = []

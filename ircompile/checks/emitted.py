@@ -94,7 +94,7 @@ class _Code:
         """Where counters, positions of rings, scratch and sums lie."""
         upper = self.name.upper()
         wanted = {f"{upper}_COUNTERS": self.plan.counters.offset}
-        for kind, blocks in (("SCRATCH", self.plan.scratch), ("SUMS", self.plan.states)):
+        for kind, blocks in (("SCRATCH", self.plan.scratch), ("SUMS", self.plan.sums)):
             wanted |= {f"{upper}_{kind}_{node}": block.offset for node, block in blocks.items() if block.bytes}
         for word, offset in wanted.items():
             found = re.search(rf"\b{word} = (\d+)", self.text)

@@ -1,6 +1,6 @@
 """The rows that a step reads, and the bytes that it keeps for the next, from what an op means.
 
-What an op tells the planner, `needs` and `state_bytes`, is not asked. A window's rows follow from its geometry;
+What an op tells the planner, `needs` and `sum_bytes`, is not asked. A window's rows follow from its geometry;
 those of a reduction over rows come one after the other. Of all else it is watched which rows the op's meaning
 takes.
 """

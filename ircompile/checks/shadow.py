@@ -88,7 +88,7 @@ class Shadow:
             self.origin[name] = total
             total += tensor.bytes + CALLS * plan.buffers[name].advance * tensor.row_bytes
         self.positions = 2 * sum(buffer.position >= 0 for buffer in plan.buffers.values())
-        self.sums = {name: total + i for i, name in enumerate(plan.states)}
+        self.sums = {name: total + i for i, name in enumerate(plan.sums)}
         self.counters = (plan.counters.offset, plan.counters.offset + plan.counters.bytes)
         self.borders = [region.offset for region in plan.regions[1:]]
         if self.counters[0] < 0 or self.counters[1] > plan.arena_bytes:
@@ -183,9 +183,9 @@ class Shadow:
             uses.append(_Use("scratch", (block.offset, block.offset + block.bytes)))
             self._cells(where, uses[-1])[:] = SCRATCH
         if kept := bytes_kept(node, site):
-            if node.name not in self.plan.states:
+            if node.name not in self.plan.sums:
                 raise self._wrong(where, "has no room for its sums")
-            block = self.plan.states[node.name]
+            block = self.plan.sums[node.name]
             self._fit(where, "sums", block.bytes, kept)
             uses.append(_Use("sums", (block.offset, block.offset + block.bytes)))
             cells, mark = self._cells(where, uses[-1]), -3 - self.sums[node.name]

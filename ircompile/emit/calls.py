@@ -82,7 +82,7 @@ class Calls:
         text = f"Reads {' and '.join(places)}, writes {node.output} {span(out.offset, out.bytes)}"
         if (under := self.memory.under.get(node.output)) in node.inputs:
             text += ", over the row that it reads" + (f" of {under}" if len(node.inputs) > 1 else "")
-        for what, blocks in (("scratch", self.plan.scratch), ("sums", self.plan.states)):
+        for what, blocks in (("scratch", self.plan.scratch), ("sums", self.plan.sums)):
             if node.name in blocks and blocks[node.name].bytes:
                 text += f", {what} {span(blocks[node.name].offset, blocks[node.name].bytes)}"
         if buffer := self.plan.line_buffers.get(node.name):
@@ -106,7 +106,7 @@ class Calls:
             else:
                 lines.insert(0, constant(struct, packed.sizes))
             arguments += [f"&{layer}"] if reads else [f"layer.{field}" for field in packed.sizes]
-        blocks = {"scratch": ("SCRATCH", self.plan.scratch), "sums": ("SUMS", self.plan.states)}
+        blocks = {"scratch": ("SCRATCH", self.plan.scratch), "sums": ("SUMS", self.plan.sums)}
         for extra in kernel.extras:
             if extra == "step":
                 arguments.append("step")

@@ -85,7 +85,7 @@ class Memory:
             if buffer.position >= 0:
                 note = f"by how many slots the rows of {self._names[name]} have moved"
                 found.append((f"MOVED_{self._names[name]}", Block(buffer.position, POSITION_BYTES), note))
-        for kind, blocks in (("SCRATCH", self.plan.scratch), ("SUMS", self.plan.states)):
+        for kind, blocks in (("SCRATCH", self.plan.scratch), ("SUMS", self.plan.sums)):
             found += [(f"{kind}_{node}", block, "") for node, block in blocks.items() if block.bytes]
         return [
             (f"{self.prefix.upper()}_{name}", self._within(block.offset), note or f"{block.bytes} bytes")
@@ -212,7 +212,7 @@ class Memory:
             yield Place(buffer.offset, buffer.bytes, _rows(buffer), begin, end, f"{name} {shape}{kind}")
         for node, buffer in plan.line_buffers.items():
             yield Place(buffer.offset, buffer.bytes, _rows(buffer), layer[node], layer[node], f"lines of {node}")
-        for what, blocks in (("scratch", plan.scratch), ("sums", plan.states)):
+        for what, blocks in (("scratch", plan.scratch), ("sums", plan.sums)):
             for node, block in blocks.items():
                 if block.bytes:
                     yield Place(block.offset, block.bytes, "", layer[node], layer[node], f"{what} of {node}")

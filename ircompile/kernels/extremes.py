@@ -12,7 +12,7 @@ def choose_argmax(op: ops.ArgMax, site: Site, request: Request) -> Kernel:
 
 def choose_extreme(op: ops.Extreme, site: Site, request: Request) -> Kernel:
     """Row after row into the codes found so far, where there is more than one row to compare."""
-    extras: tuple[Extra, ...] = ("step", "sums") if op.state_bytes(site) else ()
+    extras: tuple[Extra, ...] = ("step", "sums") if op.sum_bytes(site) else ()
     return Kernel("extreme", pack_extreme, "row", ("hwc",), extras=extras)
 
 
@@ -24,7 +24,7 @@ def pack_argmax(op: ops.ArgMax, site: Site, context: Context) -> Packed:
 
 def pack_extreme(op: ops.Extreme, site: Site, context: Context) -> Packed:
     """How many pixels of a row one code stands for: all, or each for itself."""
-    source, summed = site.inputs[0], bool(op.state_bytes(site))
+    source, summed = site.inputs[0], bool(op.sum_bytes(site))
     pixels = source.width if "w" in op.axes else 1
     sizes = {"pixels": pixels, "codes": source.width * source.channels // pixels}
     if summed:

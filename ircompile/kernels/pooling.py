@@ -25,7 +25,7 @@ def is_by_words(op: ops.MaxPool | ops.AveragePool, site: Site) -> bool:
 
 def choose_mean(op: ops.Mean, site: Site, request: Request) -> Kernel:
     """Row after row into sums, where there is more than one row to add."""
-    extras: tuple[Extra, ...] = ("step", "sums") if op.state_bytes(site) else ()
+    extras: tuple[Extra, ...] = ("step", "sums") if op.sum_bytes(site) else ()
     source = op.source(site)
     each = source.channels * (source.width if op.axes == "h" else 1)
     lanes = site.inputs[0].qtype == INT8 and each >= LANES and source.width <= WIDEST
@@ -64,7 +64,7 @@ def pack_pool(op: ops.MaxPool | ops.AveragePool, site: Site, context: Context) -
 
 def pack_mean(op: ops.Mean, site: Site, context: Context) -> Packed:
     """The table, if any; a line of the sum of codes, else the reference's own division by the count."""
-    source, target, summed = op.source(site), site.output, bool(op.state_bytes(site))
+    source, target, summed = op.source(site), site.output, bool(op.sum_bytes(site))
     sizes = {"last": source.height - 1} if summed else {}
     sizes |= {"channels": target.channels, "width": source.width}
     key = {"axes": op.axes, "summed": summed, "lookup": op.lookup is not None}

@@ -59,7 +59,7 @@ def _offers(graph: Graph, breaker: PipelineBreaker) -> Iterator[tuple[int, tuple
     for name in sorted(breaker.kept - graph.lasting):
         chain: tuple[Node, ...] = ()
         source, beside, between = name, frozenset[str](), 0
-        while (node := writer.get(source)) and not node.op.state_bytes(graph.site(node)):
+        while (node := writer.get(source)) and not node.op.sum_bytes(graph.site(node)):
             source = max(node.inputs, key=lambda t: graph.tensors[t].bytes)
             chain = (node, *chain)
             beside |= {t for t in node.inputs if t != source}

@@ -102,11 +102,11 @@ def lower_bound(scheduled: ScheduledGraph, rows_input: bool) -> int:
 
     It is that of the heaviest chain of nodes, found at once; `peak_bound` looks at whole graphs.
     """
-    between, during = state_bytes(scheduled.graph)
+    between, during = kept_rows_bytes(scheduled.graph)
     return max(between, during + _of_one_call(scheduled, rows_input))
 
 
-def state_bytes(graph: Graph) -> tuple[int, int]:
+def kept_rows_bytes(graph: Graph) -> tuple[int, int]:
     """Bytes of the rows that the next call keeps: between two calls, and at the least during a call."""
     between = during = 0
     for state in graph.states:

@@ -154,7 +154,7 @@ class Plan:
     segments: tuple[tuple[int, int], ...]
     buffers: Mapping[str, Buffer]
     scratch: Mapping[str, Block]
-    states: Mapping[str, Block]
+    sums: Mapping[str, Block]
     line_buffers: Mapping[str, Buffer]
     counters: Block
     placed: frozenset[str]

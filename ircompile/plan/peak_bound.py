@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ircompile.plan.bound import lower_bound, state_bytes
+from ircompile.plan.bound import kept_rows_bytes, lower_bound
 from ircompile.plan.candidate import CandidatePlan
 from ircompile.plan.least_state import LeastStates
 from ircompile.plan.scheduled_graph import ScheduledGraph
@@ -18,7 +18,7 @@ def bound_beside(candidate: CandidatePlan) -> int:
     given, rows_input = candidate.scheduled, candidate.rows_input
     plain = ScheduledGraph(given.graph, given.demands)
     bound = lower_bound(plain, rows_input)
-    states, lasting = LeastStates(plain, rows_input), state_bytes(given.graph)[1]
+    states, lasting = LeastStates(plain, rows_input), kept_rows_bytes(given.graph)[1]
     found: dict[tuple[int, int], int] = {}
     index = {stage.node.name: i for i, stage in enumerate(plain.stages)}
     for peak, name, row in peaks(candidate):

@@ -38,7 +38,7 @@ class ScheduledGraph:
             if stage.steps > MOST_STEPS:
                 where = stage.node.source or stage.node.name
                 raise CompileError(where, f"{stage.steps:,} rows", f"tensors of up to {MOST_STEPS:,} rows")
-        self.sums = [stage.node.op.state_bytes(graph.site(stage.node)) for stage in self.stages]
+        self.sums = [stage.node.op.sum_bytes(graph.site(stage.node)) for stage in self.stages]
         self.slices = slices_of(graph, demands)
         self.aliases = aliases_of(graph, demands, self.line_buffers)
         self.unshifted = {

@@ -68,8 +68,8 @@ def run_step(arena: Array, plan: Plan, stage: Stage, site: Site, step: int, call
     if node.name in plan.scratch:
         block = plan.scratch[node.name]
         arena[block.offset : block.offset + block.bytes] = 0x5A
-    if node.name in plan.states:
-        state = plan.states[node.name]
+    if node.name in plan.sums:
+        state = plan.sums[node.name]
         assert isinstance(node.op, Accumulating)
         kept = arena[state.offset : state.offset + state.bytes]
         finished = node.op.accumulate(site, kept, step, [held.data[0] for held in rows])

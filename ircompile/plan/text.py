@@ -16,7 +16,7 @@ def print_plan(plan: Plan) -> str:
             extras = "".join(
                 f" {kind}={blocks[each.name].offset}+{blocks[each.name].bytes}"
                 for each in stage.nodes
-                for kind, blocks in (("scratch", plan.scratch), ("sums", plan.states))
+                for kind, blocks in (("scratch", plan.scratch), ("sums", plan.sums))
                 if each.name in blocks
             )
             if stage.line_buffer:

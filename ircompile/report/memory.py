@@ -117,7 +117,7 @@ def _kind(plan: Plan, name: str) -> str:
 def _others(plan: Plan, events: list[Event]) -> list[dict[str, Any]]:
     """What is no tensor: what single nodes need while they fire, lines, and the schedule's counters."""
     again = {node.name: plan.buffers[node.output] for s in plan.stages if (node := s.recomputed_producer)}
-    kinds: dict[str, Mapping[str, Block | Buffer]] = {"scratch": plan.scratch, "sums": plan.states, "again": again}
+    kinds: dict[str, Mapping[str, Block | Buffer]] = {"scratch": plan.scratch, "sums": plan.sums, "again": again}
     times = {index: [t for t, event in enumerate(events) if event[0] == index] for index in range(len(plan.stages))}
     found = []
     for kind, blocks in kinds.items():

@@ -163,7 +163,7 @@ RULES = [
     CompilerFault("demands", "an addition tells no rows of its second input", NETS["blocks"],
                   wrapped(ops.Binary, "needs", lambda rows: (rows[0], *((0, 0) for _ in rows[1:])))),
     CompilerFault("demands", "a mean tells of two sums", NETS["dense"],
-                  wrapped(ops.Mean, "state_bytes", lambda kept: min(kept, 8))),
+                  wrapped(ops.Mean, "sum_bytes", lambda kept: min(kept, 8))),
     sums(ops.Conv, "dense"),
     sums(ops.Depthwise, "separable"),
     sums(ops.TransposeConv, "moving"),

@@ -130,7 +130,7 @@ def test_accumulating_steps(op: Op, site: Site) -> None:
     assert [op.needs(site, step) for step in range(height)] == [((step, step + 1),) for step in range(height)]
     completed = [row for step in range(height) for row in range(*op.output_rows(site, step))]
     assert completed == list(range(site.output.height))
-    assert (op.state_bytes(site) > 0) == ("h" in op.axes)
+    assert (op.sum_bytes(site) > 0) == ("h" in op.axes)
 
 
 @pytest.mark.parametrize(("op", "site"), ACCUMULATING, ids=label)

@@ -14,9 +14,9 @@ from nets import Net
 from proved import prove
 
 from ircompile.errors import CompileError
+from ircompile.interface import InputMode
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
-from ircompile.plan import InputMode
 from ircompile.plan.tables import schedule_tables
 from ircompile.target import load_target
 from ircompile.variants.choose import choose_plan

@@ -11,8 +11,9 @@ from plan.random_nets import random_net
 from plan.test_large_networks import detector
 
 from ircompile.errors import CompileError
+from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph
-from ircompile.plan import InputMode, Plan, allocate, shared_rings
+from ircompile.plan import Plan, allocate, shared_rings
 from ircompile.plan.fast.known import known
 from ircompile.target import load_target
 from ircompile.variants.choose import choose_plan
@@ -26,7 +27,7 @@ def places(plan: Plan) -> tuple[object, ...]:
     """All that planning decides."""
     return (
         [(stage.node.name, stage.line_buffer, stage.dependencies, stage.resume_at) for stage in plan.stages],
-        (plan.segments, plan.buffers, plan.line_buffers, plan.scratch, plan.states, plan.counters, plan.placed),
+        (plan.segments, plan.buffers, plan.line_buffers, plan.scratch, plan.sums, plan.counters, plan.placed),
         (plan.arena_bytes, plan.peak_live, plan.lower_bound),
     )
 

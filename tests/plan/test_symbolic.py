@@ -107,7 +107,7 @@ def test_catches_scratch_and_sums() -> None:
     x = net.depthwise(net.conv("x", 8, (3, 3)), (5, 5))
     graph = net.graph(net.conv(net.add("mean", ops.Mean(), (x,)), 3))
     plan = choose_plan(graph, load_target("cortex-m4"), "resident").plan
-    blocks_of = {"scratch": plan.scratch, "states": plan.states}
+    blocks_of = {"scratch": plan.scratch, "sums": plan.sums}
     for kind, found in blocks_of.items():
         assert any(block.bytes for block in found.values()), kind
         for name, block in found.items():

@@ -23,7 +23,7 @@ class Extreme(Reduction):
         """One int8 or int16 input; axes height, width or both."""
         return super().infer(inputs, consts)
 
-    def state_bytes(self, site: Site) -> int:
+    def sum_bytes(self, site: Site) -> int:
         """Bytes of the codes found so far, which live from the first step to the last."""
         return site.output.row_bytes if self.keeps_rows(site) else 0
 

@@ -73,7 +73,7 @@ class Mean(Reduction):
         """Codes that one mean takes."""
         return self.elements(source)
 
-    def state_bytes(self, site: Site) -> int:
+    def sum_bytes(self, site: Site) -> int:
         """Bytes of int32 sums that live from the first step to the last."""
         return 4 * site.output.width * site.output.channels if self.keeps_rows(site) else 0
 

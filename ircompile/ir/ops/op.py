@@ -110,7 +110,7 @@ class Op(ABC):
         """The output rows that a step completes."""
         return step, step + 1
 
-    def state_bytes(self, site: Site) -> int:
+    def sum_bytes(self, site: Site) -> int:
         """Bytes that the op keeps from its first step to its last, beside its buffers."""
         return 0
 

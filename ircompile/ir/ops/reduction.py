@@ -13,7 +13,7 @@ class Accumulating(ChannelByChannel):
 
     @abstractmethod
     def accumulate(self, site: Site, state: Array, step: int, rows: Sequence[Array]) -> Array | None:
-        """Takes one row (W, C) of each input into the state, uint8 (state_bytes,).
+        """Takes one row (W, C) of each input into the state, uint8 (sum_bytes,).
 
         After the last step it gives the output row.
         """

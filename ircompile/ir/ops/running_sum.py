@@ -58,7 +58,7 @@ class RunningSum(Accumulating):
     def output_rows(self, site: Site, step: int) -> RowRange:
         return (0, 1) if step == self.steps(site) - 1 else (0, 0)
 
-    def state_bytes(self, site: Site) -> int:
+    def sum_bytes(self, site: Site) -> int:
         """Bytes of the sums between two of its steps."""
         return 4 * site.output.width * site.output.channels if self.steps(site) > 1 else 0
 
