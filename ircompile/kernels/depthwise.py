@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from ircompile.kernels.depthwise_layout import (
     suffix_of,
 )
 from ircompile.kernels.depthwise_plain import pack_plain, plain_instructions, plain_reads_nibbles
+from ircompile.kernels.dsp.depthwise_fours import fours_of
 from ircompile.kernels.dsp.depthwise_pairs import choose_pairs, takes_pairs
 from ircompile.kernels.dsp.depthwise_rows import Step, assembly_of, best_outputs, block_cost, row_order, row_steps
 from ircompile.kernels.dsp.depthwise_short import is_by_rows, is_short, short_words
@@ -40,6 +42,7 @@ SIDES_FIRST_WIDE = (0, 2, 3, 5, 6, 8, 1, 4, 7)
 # middle of the last row in the upper half of a fifth: a weight there is 16 times itself.
 SIDES_ABOVE = (6, 0, 1, 3, 8, 2, 4, 5, 7)
 LARGEST_BIAS = 2**25
+MOST_BITS = 5  # by which sums of three weights of 9 bits can be shifted in halves of words
 SHIFTS = (0, *PREFERRED)  # of codes: nearly every layer has multipliers for none, so that layers share code
 
 
@@ -183,7 +186,8 @@ def reads_nibbles(op: ops.Depthwise, site: Site, features: Features) -> bool:
 
 def choose_direct(op: ops.Depthwise, site: Site, nibbles: bool) -> Kernel:
     """The scratch is a row of padding, where windows reach over the top or the bottom."""
-    outside, width = any(op.window.padding[:2]), site.output.width
+    outside = rows_outside(op.window, site.inputs[0].height, site.output.height)
+    width = site.output.width
     template, filters = "depthwise_3x3", -(-width // 2) * (36 if op.window.stride[1] == 1 else 42)
     if is_narrow(op, site):
         template, filters = "depthwise_narrow", 45
@@ -236,7 +240,7 @@ def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         sizes.pop("width_in", None)
         sizes |= {"channels": source.channels, **context.steps(site)}
         short = {name: key[name] for name in ("stride", "left", "outside", "coding", "multiplier")}
-        by_rows = recipe.form.is_quick() and is_by_rows(site, coding, multiplier)
+        by_rows = recipe.form.is_quick() and is_by_rows(site, coding, multiplier) and len(outside) < 3
         short |= {
             "width": source.width, "outputs": site.output.width, "words": short_words(op, site), "by_rows": by_rows,
         }  # fmt: skip
@@ -246,24 +250,33 @@ def pack_direct(op: ops.Depthwise, site: Site, context: Context) -> Packed:
         return Packed(suffix, short, arrays, sizes, recipe.form, recipe.exact, helpers(coding))
     sizes |= {"channels": source.channels, "span": span, **context.steps(site)}
     suffix = ("s2" if stride == 2 else "") + (f"_x{multiplier}" if multiplier > 1 else "")
-    shared = helpers(coding) | parts_of_rows(stride, left > 0, edge, stride if overlap else 0)
-    if stride == 2 and recipe.form.is_quick(BITS if coding.nibbles else 0):
+    key["fours"] = fours = None
+    quick = recipe.form.pre <= MOST_BITS and recipe.form.is_quick(recipe.form.pre)
+    if quick and not coding.nibbles and len(outside) < 3:
+        key["fours"] = fours = fours_of(
+            source.width, site.output.width, stride, left, edge, multiplier == 1 and not recipe.form.pre
+        )
+    shared = helpers(coding) | parts_of_rows(stride, left > 0, edge, stride if overlap else 0, fours is None)
+    if fours is None and stride == 2 and recipe.form.is_quick(BITS if coding.nibbles else 0):
         shared["four_rows"] = ("four_taps", {"named": "four_s2"})
     return Packed(suffix.strip("_"), key, arrays, sizes, recipe.form, recipe.exact, shared)
 
 
-def parts_of_rows(stride: int, left: bool, edge: bool, back: int) -> dict[str, tuple[str, dict[str, object]]]:
+def parts_of_rows(stride: int, left: bool, edge: bool, back: int, assembly: bool) -> Shared:
     """What a row of a 3 x 3 window does under the first two outputs, any two, and the last two.
 
     `left` and `edge`: whether a column of padding is before and behind; `back`: how many codes the last two begin
-    before the others end.
+    before the others end; `assembly`: whether it is done in assembly, too.
     """
 
-    def rows(part: str, edge: bool = False, back: int = 0) -> tuple[str, dict[str, object]]:
+    def rows(part: str, edge: bool = False, back: int = 0) -> tuple[str, Mapping[str, object]]:
         strided = part + f"_s{stride}" * (stride > 1)
-        return "two_taps", {"named": strided, "part": part, "stride": stride, "edge": edge, "back": back}
+        named = strided + ("" if assembly else "_c")
+        return "two_taps", {
+            "named": named, "part": part, "stride": stride, "edge": edge, "back": back, "assembly": assembly,
+        }  # fmt: skip
 
-    parts = {"left_rows": rows("left")} if left else {}
+    parts: Shared = {"left_rows": rows("left")} if left else {}
     return parts | {"middle_rows": rows("middle"), "last_rows": rows("last", edge, back)}
 
 

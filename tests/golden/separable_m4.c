@@ -34,7 +34,7 @@
 #endif
 
 #include "separable.h"
-#if SEPARABLE_BUILD != 0xdd8f21b6u
+#if SEPARABLE_BUILD != 0x139cc196u
 #error "separable.c and separable.h are not from one compilation: take all files of one"
 #endif
 
@@ -638,21 +638,9 @@ SEPARABLE_ALONE static void separable_pointwise_high_rounded_3(const int8_t *in,
     }
 }
 
-/* A row of a window in assembly, for two outputs at the left end of a row. r: the codes; moves on. s: the row's outer
- * weights; m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0
- * and y1, which begins with y. separable_two_taps_left is the same in C. */
-#define SEPARABLE_TWO_TAPS_LEFT(r, s, m, h, y0, y1, y) \
-    "ldr %[e], [%[" r "]], #1\n\t" \
-    "orr %[e], %[pad], %[e], lsl #8\n\t" \
-    "sxtb16 %[o], %[e], ror #8\n\t" \
-    "sxtb16 %[e], %[e]\n\t" \
-    "smlad %[" y1 "], %[o], %[" s "], %[" y "]\n\t" \
-    "smlad %[" y0 "], %[e], %[" s "], %[" y0 "]\n\t" \
-    "smlat" h " %[" y1 "], %[e], %[" m "], %[" y1 "]\n\t" \
-    "smlab" h " %[" y0 "], %[o], %[" m "], %[" y0 "]\n\t"
-
-/* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
-SEPARABLE_INLINE const int8_t *separable_two_taps_left(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
+/* A row of a window for two outputs at the left end of a row: what its codes, times the outer weights s and that
+ * between, m, add to the sums y0 and y1. Returns the codes' next place. */
+SEPARABLE_INLINE const int8_t *separable_two_taps_left_c(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
     int32_t m, uint32_t pad)
 {
     int32_t e = separable_unpack_word(codes);
@@ -666,20 +654,9 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_left(int32_t *y0, int32_t *y1,
     return codes + 1;
 }
 
-/* A row of a window in assembly, for two outputs. r: the codes; moves on. s: the row's outer weights;
- * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0 and y1,
- * which begins with y. separable_two_taps_middle is the same in C. */
-#define SEPARABLE_TWO_TAPS_MIDDLE(r, s, m, h, y0, y1, y) \
-    "ldr %[e], [%[" r "]], #2\n\t" \
-    "sxtb16 %[o], %[e], ror #8\n\t" \
-    "sxtb16 %[e], %[e]\n\t" \
-    "smlad %[" y1 "], %[o], %[" s "], %[" y "]\n\t" \
-    "smlad %[" y0 "], %[e], %[" s "], %[" y0 "]\n\t" \
-    "smlat" h " %[" y1 "], %[e], %[" m "], %[" y1 "]\n\t" \
-    "smlab" h " %[" y0 "], %[o], %[" m "], %[" y0 "]\n\t"
-
-/* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
-SEPARABLE_INLINE const int8_t *separable_two_taps_middle(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
+/* A row of a window for two outputs: what its codes, times the outer weights s and that between, m, add to the sums
+ * y0 and y1. Returns the codes' next place. */
+SEPARABLE_INLINE const int8_t *separable_two_taps_middle_c(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
     int32_t m)
 {
     int32_t e = separable_unpack_word(codes);
@@ -692,21 +669,9 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_middle(int32_t *y0, int32_t *y
     return codes + 2;
 }
 
-/* A row of a window in assembly, for two outputs at the right end of a row. r: the codes. s: the row's outer weights;
- * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0 and y1,
- * which begins with y. separable_two_taps_last is the same in C. */
-#define SEPARABLE_TWO_TAPS_LAST(r, s, m, h, y0, y1, y) \
-    "ldr %[e], [%[" r "], #-1]\n\t" \
-    "orr %[e], %[pad], %[e], lsr #8\n\t" \
-    "sxtb16 %[o], %[e], ror #8\n\t" \
-    "sxtb16 %[e], %[e]\n\t" \
-    "smlad %[" y1 "], %[o], %[" s "], %[" y "]\n\t" \
-    "smlad %[" y0 "], %[e], %[" s "], %[" y0 "]\n\t" \
-    "smlat" h " %[" y1 "], %[e], %[" m "], %[" y1 "]\n\t" \
-    "smlab" h " %[" y0 "], %[o], %[" m "], %[" y0 "]\n\t"
-
-/* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
-SEPARABLE_INLINE const int8_t *separable_two_taps_last(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
+/* A row of a window for two outputs at the right end of a row: what its codes, times the outer weights s and that
+ * between, m, add to the sums y0 and y1. Returns the codes' next place. */
+SEPARABLE_INLINE const int8_t *separable_two_taps_last_c(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
     int32_t m, uint32_t pad)
 {
     int32_t e = separable_unpack_word(codes - 1);
@@ -743,19 +708,10 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
     int32_t pixel_step, int32_t channel_step, int8_t *padding)
 {
     const int32_t *words = requant;
-    SEPARABLE_SPILLED struct {
-        int32_t bias, pixel_step;
-        int32_t line[2]; /* multiplier and offset */
-        int8_t *to;
-        const int8_t *stop;
-    } kept; /* what the assembly leaves no register for */
-    kept.pixel_step = pixel_step;
-    const uint32_t pad = (uint8_t)zero_in;
-    register const int8_t *row0 SEPARABLE_BEST_IN("r4") = rows[0];
+    const int8_t *row0 = rows[0];
     int32_t next0 = 3;
-    register const int8_t *row1 SEPARABLE_BEST_IN("r5") = rows[1];
-    const int32_t next1 = 3;
-    register const int8_t *row2 SEPARABLE_BEST_IN("r6") = rows[2];
+    const int8_t *row1 = rows[1];
+    const int8_t *row2 = rows[2];
     int32_t next2 = 3;
     if (row0 == NULL) {
         row0 = padding;
@@ -766,213 +722,332 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
         next2 -= width_in;
     }
     memset(padding, zero_in, (size_t)width_in);
+#if SEPARABLE_ASM
+    SEPARABLE_SPILLED struct {
+        const int32_t *words;
+        const int8_t *filters, *end;
+        int8_t *to;
+        int32_t step;
+        int32_t line[2]; /* multiplier and offset */
+        int32_t bias[2]; /* and that of the last output */
+        int32_t pad[2]; /* and in the upper half how many blocks */
+        int32_t nexts[2]; /* from the last outputs to the next channel; the same of rows outside, as halves */
+    } kept; /* what the assembly leaves no register for */
+    kept.words = words;
+    kept.filters = filters;
+    kept.to = out;
+    kept.step = pixel_step;
+    kept.pad[0] = zero_in;
+    kept.pad[1] = (span / 2 - 3) * 65536;
+    kept.nexts[0] = channel_step - (span + 2) * pixel_step;
+    kept.nexts[1] = (int32_t)((uint16_t)(next0 - 3) | (uint32_t)(next2 - 3) << 16);
+    kept.end = filters + 9 * channels;
+    {
+        register int32_t y0 __asm__("r0"); /* with these many instructions are short */
+        register int32_t y1 __asm__("r1");
+        register int32_t y2 __asm__("r2");
+        register int32_t y3 __asm__("r3");
+        register int32_t e __asm__("r4");
+        register int32_t o __asm__("r5");
+        register const int8_t *codes0 __asm__("r8") = row0;
+        register const int8_t *codes1 __asm__("r9") = row1;
+        register const int8_t *codes2 __asm__("r10") = row2;
+        int32_t s0, s1, s2, m01, m2;
+        __asm__ volatile(
+            "ldrd %[y0], %[y1], %[words]\n\t"
+            "sub %[row0], %[row0], #4\n\t"
+            "sub %[row1], %[row1], #4\n\t"
+            "sub %[row2], %[row2], #4\n\t"
+            "1:\n\t"
+            "ldrd %[e], %[y2], [%[y0]], #8\n\t"
+            "ldr %[s0], [%[y1]], #4\n\t"
+            "ldr %[s2], [%[y1]], #4\n\t"
+            "ldrsb %[m2], [%[y1]], #1\n\t"
+            "strd %[y0], %[y1], %[words]\n\t"
+            "sbfx %[o], %[e], #0, #11\n\t"
+            "asr %[y3], %[e], #11\n\t"
+            "strd %[y2], %[o], %[line]\n\t"
+            "sxtb16 %[s1], %[s0], ror #8\n\t"
+            "sxtb16 %[s0], %[s0]\n\t"
+            "sxtb16 %[m01], %[s2], ror #8\n\t"
+            "sxtb16 %[s2], %[s2]\n\t"
+            "ldrd %[e], %[o], %[pad]\n\t"
+            "pkhbt %[m2], %[m2], %[o]\n\t" /* in its upper half, twice the blocks but one, and 1 where four are last */
+            "sadd16 %[o], %[s0], %[s1]\n\t"
+            "sadd16 %[o], %[o], %[s2]\n\t"
+            "smlabb %[y0], %[e], %[o], %[y3]\n\t"
+            "smlabt %[y1], %[e], %[o], %[y3]\n\t"
+            "strd %[y3], %[y1], %[bias]\n\t"
+            "ldr %[e], [%[row0], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlabt %[y0], %[o], %[s0], %[y0]\n\t"
+            "smlad %[y1], %[e], %[s0], %[y3]\n\t"
+            "smlad %[y2], %[o], %[s0], %[y3]\n\t"
+            "smlabb %[y0], %[e], %[m01], %[y0]\n\t"
+            "smlabb %[y1], %[o], %[m01], %[y1]\n\t"
+            "smlatb %[y2], %[e], %[m01], %[y2]\n\t"
+            "ldr %[e], [%[row0], #1]!\n\t"
+            "sxtb16 %[e], %[e], ror #8\n\t"
+            "smlad %[y3], %[e], %[s0], %[y3]\n\t"
+            "smlatb %[y3], %[o], %[m01], %[y3]\n\t"
+            "ldr %[e], [%[row1], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlabt %[y0], %[o], %[s1], %[y0]\n\t"
+            "smlad %[y1], %[e], %[s1], %[y1]\n\t"
+            "smlad %[y2], %[o], %[s1], %[y2]\n\t"
+            "smlabt %[y0], %[e], %[m01], %[y0]\n\t"
+            "smlabt %[y1], %[o], %[m01], %[y1]\n\t"
+            "smlatt %[y2], %[e], %[m01], %[y2]\n\t"
+            "ldr %[e], [%[row1], #1]!\n\t"
+            "sxtb16 %[e], %[e], ror #8\n\t"
+            "smlad %[y3], %[e], %[s1], %[y3]\n\t"
+            "smlatt %[y3], %[o], %[m01], %[y3]\n\t"
+            "ldr %[e], [%[row2], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlabt %[y0], %[o], %[s2], %[y0]\n\t"
+            "smlad %[y1], %[e], %[s2], %[y1]\n\t"
+            "smlad %[y2], %[o], %[s2], %[y2]\n\t"
+            "smlabb %[y0], %[e], %[m2], %[y0]\n\t"
+            "smlabb %[y1], %[o], %[m2], %[y1]\n\t"
+            "smlatb %[y2], %[e], %[m2], %[y2]\n\t"
+            "ldr %[e], [%[row2], #1]!\n\t"
+            "sxtb16 %[e], %[e], ror #8\n\t"
+            "smlad %[y3], %[e], %[s2], %[y3]\n\t"
+            "smlatb %[y3], %[o], %[m2], %[y3]\n\t"
+            "ldrd %[e], %[o], %[line]\n\t"
+            "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+            "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+            "smmlar %[y2], %[y2], %[e], %[o]\n\t"
+            "smmlar %[y3], %[y3], %[e], %[o]\n\t"
+            "ssat %[y0], #8, %[y0], asr #2\n\t"
+            "ssat %[y1], #8, %[y1], asr #2\n\t"
+            "ssat %[y2], #8, %[y2], asr #2\n\t"
+            "ssat %[y3], #8, %[y3], asr #2\n\t"
+            "ldrd %[e], %[o], %[to]\n\t"
+            "strb %[y0], [%[e]]\n\t"
+            "strb %[y1], [%[e], %[o]]\n\t"
+            "add %[e], %[e], %[o], lsl #1\n\t"
+            "strb %[y2], [%[e]]\n\t"
+            "strb %[y3], [%[e], %[o]]\n\t"
+            "add %[e], %[e], %[o], lsl #1\n\t"
+            "str %[e], %[to]\n\t"
+            "2:\n\t"
+            "ldr %[y0], %[bias]\n\t"
+            "ldr %[e], [%[row0], #2]!\n\t"
+            "ldr %[y3], [%[row0], #2]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlad %[y1], %[o], %[s0], %[y0]\n\t"
+            "smlad %[y2], %[e], %[s0], %[y0]\n\t"
+            "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
+            "smlabb %[y2], %[o], %[m01], %[y2]\n\t"
+            "sxtb16 %[o], %[y3], ror #8\n\t"
+            "sxtb16 %[e], %[y3]\n\t"
+            "smlad %[y3], %[o], %[s0], %[y0]\n\t"
+            "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+            "smlatb %[y3], %[e], %[m01], %[y3]\n\t"
+            "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+            "ldr %[e], [%[row1], #2]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlad %[y1], %[o], %[s1], %[y1]\n\t"
+            "smlad %[y2], %[e], %[s1], %[y2]\n\t"
+            "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
+            "smlabt %[y2], %[o], %[m01], %[y2]\n\t"
+            "ldr %[e], [%[row1], #2]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlad %[y3], %[o], %[s1], %[y3]\n\t"
+            "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+            "smlatt %[y3], %[e], %[m01], %[y3]\n\t"
+            "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+            "ldr %[e], [%[row2], #2]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlad %[y1], %[o], %[s2], %[y1]\n\t"
+            "smlad %[y2], %[e], %[s2], %[y2]\n\t"
+            "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
+            "smlabb %[y2], %[o], %[m2], %[y2]\n\t"
+            "ldr %[e], [%[row2], #2]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlad %[y3], %[o], %[s2], %[y3]\n\t"
+            "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+            "smlatb %[y3], %[e], %[m2], %[y3]\n\t"
+            "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+            "ldrd %[e], %[o], %[line]\n\t"
+            "smmlar %[y2], %[y2], %[e], %[o]\n\t"
+            "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+            "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+            "smmlar %[y3], %[y3], %[e], %[o]\n\t"
+            "ssat %[y2], #8, %[y2], asr #2\n\t"
+            "ssat %[y1], #8, %[y1], asr #2\n\t"
+            "ssat %[y0], #8, %[y0], asr #2\n\t"
+            "ssat %[y3], #8, %[y3], asr #2\n\t"
+            "ldrd %[e], %[o], %[to]\n\t"
+            "strb %[y2], [%[e]]\n\t"
+            "strb %[y1], [%[e], %[o]]\n\t"
+            "add %[e], %[e], %[o], lsl #1\n\t"
+            "strb %[y0], [%[e]]\n\t"
+            "strb %[y3], [%[e], %[o]]\n\t"
+            "add %[e], %[e], %[o], lsl #1\n\t"
+            "str %[e], %[to]\n\t"
+            "subs %[m2], %[m2], #131072\n\t"
+            "bpl 2b\n\t"
+            "lsls %[e], %[m2], #16\n\t"
+            "bcc 4f\n\t"
+            "ldrd %[y0], %[y3], %[bias]\n\t"
+            "ldr %[e], [%[row0], #2]!\n\t"
+            "ldr %[o], [%[row0], #1]!\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlad %[y1], %[e], %[s0], %[y0]\n\t"
+            "sxtb16 %[e], %[o]\n\t"
+            "sxtb16 %[o], %[o], ror #8\n\t"
+            "smlad %[y2], %[o], %[s0], %[y0]\n\t"
+            "smlatb %[y3], %[e], %[s0], %[y3]\n\t"
+            "smlabb %[y1], %[e], %[m01], %[y1]\n\t"
+            "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+            "smlatb %[y2], %[e], %[m01], %[y2]\n\t"
+            "smlatb %[y3], %[o], %[m01], %[y3]\n\t"
+            "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+            "ldr %[e], [%[row1], #2]!\n\t"
+            "ldr %[o], [%[row1], #1]!\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlad %[y1], %[e], %[s1], %[y1]\n\t"
+            "sxtb16 %[e], %[o]\n\t"
+            "sxtb16 %[o], %[o], ror #8\n\t"
+            "smlad %[y2], %[o], %[s1], %[y2]\n\t"
+            "smlatb %[y3], %[e], %[s1], %[y3]\n\t"
+            "smlabt %[y1], %[e], %[m01], %[y1]\n\t"
+            "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+            "smlatt %[y2], %[e], %[m01], %[y2]\n\t"
+            "smlatt %[y3], %[o], %[m01], %[y3]\n\t"
+            "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+            "ldr %[e], [%[row2], #2]!\n\t"
+            "ldr %[o], [%[row2], #1]!\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlad %[y1], %[e], %[s2], %[y1]\n\t"
+            "sxtb16 %[e], %[o]\n\t"
+            "sxtb16 %[o], %[o], ror #8\n\t"
+            "smlad %[y2], %[o], %[s2], %[y2]\n\t"
+            "smlatb %[y3], %[e], %[s2], %[y3]\n\t"
+            "smlabb %[y1], %[e], %[m2], %[y1]\n\t"
+            "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+            "smlatb %[y2], %[e], %[m2], %[y2]\n\t"
+            "smlatb %[y3], %[o], %[m2], %[y3]\n\t"
+            "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+            "ldrd %[e], %[o], %[line]\n\t"
+            "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+            "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+            "smmlar %[y2], %[y2], %[e], %[o]\n\t"
+            "smmlar %[y3], %[y3], %[e], %[o]\n\t"
+            "ssat %[y1], #8, %[y1], asr #2\n\t"
+            "ssat %[y0], #8, %[y0], asr #2\n\t"
+            "ssat %[y2], #8, %[y2], asr #2\n\t"
+            "ssat %[y3], #8, %[y3], asr #2\n\t"
+            "ldrd %[e], %[o], %[to]\n\t"
+            "strb %[y1], [%[e]]\n\t"
+            "strb %[y0], [%[e], %[o]]\n\t"
+            "add %[e], %[e], %[o], lsl #1\n\t"
+            "strb %[y2], [%[e]]\n\t"
+            "strb %[y3], [%[e], %[o]]\n\t"
+            "3:\n\t"
+            "ldrd %[y0], %[y1], %[nexts]\n\t"
+            "add %[e], %[e], %[y0]\n\t"
+            "str %[e], %[to]\n\t"
+            "sxtah %[row0], %[row0], %[y1]\n\t"
+            "sxtah %[row2], %[row2], %[y1], ror #16\n\t"
+            "ldrd %[y0], %[y1], %[words]\n\t"
+            "ldr %[e], %[end]\n\t"
+            "cmp %[y1], %[e]\n\t"
+            "bne 1b\n\t"
+            "b 5f\n\t"
+            "4:\n\t"
+            "ldrd %[y0], %[y1], %[bias]\n\t"
+            "ldr %[e], [%[row0], #1]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatb %[y1], %[e], %[s0], %[y1]\n\t"
+            "smlad %[y0], %[o], %[s0], %[y0]\n\t"
+            "smlatb %[y1], %[o], %[m01], %[y1]\n\t"
+            "smlatb %[y0], %[e], %[m01], %[y0]\n\t"
+            "ldr %[e], [%[row1], #1]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatb %[y1], %[e], %[s1], %[y1]\n\t"
+            "smlad %[y0], %[o], %[s1], %[y0]\n\t"
+            "smlatt %[y1], %[o], %[m01], %[y1]\n\t"
+            "smlatt %[y0], %[e], %[m01], %[y0]\n\t"
+            "ldr %[e], [%[row2], #1]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatb %[y1], %[e], %[s2], %[y1]\n\t"
+            "smlad %[y0], %[o], %[s2], %[y0]\n\t"
+            "smlatb %[y1], %[o], %[m2], %[y1]\n\t"
+            "smlatb %[y0], %[e], %[m2], %[y0]\n\t"
+            "ldrd %[e], %[o], %[line]\n\t"
+            "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+            "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+            "ssat %[y0], #8, %[y0], asr #2\n\t"
+            "ssat %[y1], #8, %[y1], asr #2\n\t"
+            "ldrd %[e], %[o], %[to]\n\t"
+            "strb %[y0], [%[e]]\n\t"
+            "strb %[y1], [%[e], %[o]]\n\t"
+            "b 3b\n\t"
+            "5:\n\t"
+            : [y0] "=&r"(y0), [y1] "=&r"(y1), [y2] "=&r"(y2), [y3] "=&r"(y3), [e] "=&r"(e), [o] "=&r"(o),
+                [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2), [m01] "=&r"(m01), [m2] "=&r"(m2), [row0] "+&r"(codes0),
+                [row1] "+&r"(codes1), [row2] "+&r"(codes2), [words] "+m"(kept.words), [to] "+m"(kept.to),
+                [line] "+m"(kept.line), [bias] "+m"(kept.bias)
+            : [end] "m"(kept.end), [pad] "m"(kept.pad), [turns] "m"(kept.pad[1]), [nexts] "m"(kept.nexts)
+            : "cc", "memory");
+    }
+#else
+    const uint32_t pad = (uint8_t)zero_in;
+    const int32_t next1 = 3;
     for (int32_t c = 0; c < channels; c++) {
         /* Outer weights of the rows, then those between, two of them in one word. */
         const int32_t sides = separable_unpack_word(filters);
         const int32_t others = separable_unpack_word(filters + 4);
-        register const int32_t s0 SEPARABLE_BEST_IN("r8") = separable_sxtb16(sides);
-        register const int32_t s1 SEPARABLE_BEST_IN("r9") = separable_unpack_odd(sides);
-        register const int32_t s2 SEPARABLE_BEST_IN("r10") = separable_sxtb16(others);
-        register const int32_t m01 SEPARABLE_BEST_IN("r11") = separable_unpack_odd(others);
-        register const int32_t m2 SEPARABLE_BEST_IN("lr") = filters[8];
+        const int32_t s0 = separable_sxtb16(sides);
+        const int32_t s1 = separable_unpack_odd(sides);
+        const int32_t s2 = separable_sxtb16(others);
+        const int32_t m01 = separable_unpack_odd(others);
+        const int32_t m2 = filters[8];
         const int32_t multiplier_c = words[1];
         const int32_t offset_c = (int32_t)((uint32_t)words[0] << 21) >> 21;
-        kept.bias = (words[0] >> 11);
-#if SEPARABLE_ASM
-        kept.to = out;
-        kept.line[0] = multiplier_c;
-        kept.line[1] = offset_c;
-#else
+        const int32_t bias = (words[0] >> 11);
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
-        int32_t across;
-#endif
+        const int32_t across = pixel_step;
         /* The first two: a column of padding. */
-#if SEPARABLE_ASM
-        {
-            int32_t y0, y1, e, o;
-            __asm__ volatile(
-                "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_LEFT("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                SEPARABLE_TWO_TAPS_LEFT("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                SEPARABLE_TWO_TAPS_LEFT("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                "ldrd %[e], %[o], %[line]\n\t"
-                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
-                "ssat %[y0], #8, %[y0], asr #2\n\t"
-                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
-                "ssat %[y1], #8, %[y1], asr #2\n\t"
-                "ldr %[e], %[to]\n\t"
-                "ldr %[o], %[step]\n\t"
-                "strb %[y0], [%[e]]\n\t"
-                "strb %[y1], [%[e], %[o]]\n\t"
-                "add %[e], %[e], %[o], lsl #1\n\t"
-                "str %[e], %[to]\n\t"
-                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
-                    [row2] "+r"(row2), [to] "+m"(kept.to)
-                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"(pad), [line] "m"(kept.line), [step] "m"(kept.pixel_step)
-                : "memory");
-        }
-#else
-        y0 = y1 = kept.bias;
-        row0 = separable_two_taps_left(&y0, &y1, row0, s0, m01, pad);
-        row1 = separable_two_taps_left(&y0, &y1, row1, s1, m01 >> 16, pad);
-        row2 = separable_two_taps_left(&y0, &y1, row2, s2, m2, pad);
-        across = kept.pixel_step;
+        y0 = y1 = bias;
+        row0 = separable_two_taps_left_c(&y0, &y1, row0, s0, m01, pad);
+        row1 = separable_two_taps_left_c(&y0, &y1, row1, s1, m01 >> 16, pad);
+        row2 = separable_two_taps_left_c(&y0, &y1, row2, s2, m2, pad);
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
         y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
         y += 2 * across;
-#endif
-#if SEPARABLE_ASM
-        const int8_t *const stop = row0 + span - 2;
-        kept.stop = stop;
-        if (row0 < stop) {
-            int32_t y0, y1, y2, y3, e, o;
-            __asm__ volatile(
-                "1:\n\t"
-                "ldr %[y0], %[bias]\n\t"
-                "ldr %[e], [%[row0]], #2\n\t"
-                "ldr %[y2], [%[row1]], #2\n\t"
-                "ldr %[y3], [%[row2]], #2\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlad %[y1], %[o], %[s0], %[y0]\n\t"
-                "smlad %[y0], %[e], %[s0], %[y0]\n\t"
-                "smlatb %[y1], %[e], %[m01], %[y1]\n\t"
-                "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
-                "sxtb16 %[o], %[y2], ror #8\n\t"
-                "sxtb16 %[e], %[y2]\n\t"
-                "smlad %[y1], %[o], %[s1], %[y1]\n\t"
-                "smlad %[y0], %[e], %[s1], %[y0]\n\t"
-                "smlatt %[y1], %[e], %[m01], %[y1]\n\t"
-                "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
-                "sxtb16 %[o], %[y3], ror #8\n\t"
-                "sxtb16 %[e], %[y3]\n\t"
-                "smlad %[y1], %[o], %[s2], %[y1]\n\t"
-                "smlad %[y0], %[e], %[s2], %[y0]\n\t"
-                "smlatb %[y1], %[e], %[m2], %[y1]\n\t"
-                "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
-                "ldr %[y2], %[bias]\n\t"
-                "ldr %[e], [%[row0]], #2\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlad %[y3], %[o], %[s0], %[y2]\n\t"
-                "smlad %[y2], %[e], %[s0], %[y2]\n\t"
-                "smlatb %[y3], %[e], %[m01], %[y3]\n\t"
-                "smlabb %[y2], %[o], %[m01], %[y2]\n\t"
-                "ldr %[e], [%[row1]], #2\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlad %[y3], %[o], %[s1], %[y3]\n\t"
-                "smlad %[y2], %[e], %[s1], %[y2]\n\t"
-                "smlatt %[y3], %[e], %[m01], %[y3]\n\t"
-                "smlabt %[y2], %[o], %[m01], %[y2]\n\t"
-                "ldr %[e], [%[row2]], #2\n\t"
-                "sxtb16 %[o], %[e], ror #8\n\t"
-                "sxtb16 %[e], %[e]\n\t"
-                "smlad %[y3], %[o], %[s2], %[y3]\n\t"
-                "smlad %[y2], %[e], %[s2], %[y2]\n\t"
-                "smlatb %[y3], %[e], %[m2], %[y3]\n\t"
-                "smlabb %[y2], %[o], %[m2], %[y2]\n\t"
-                "ldrd %[e], %[o], %[line]\n\t"
-                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
-                "ssat %[y0], #8, %[y0], asr #2\n\t"
-                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
-                "ssat %[y1], #8, %[y1], asr #2\n\t"
-                "smmlar %[y2], %[y2], %[e], %[o]\n\t"
-                "ssat %[y2], #8, %[y2], asr #2\n\t"
-                "smmlar %[y3], %[y3], %[e], %[o]\n\t"
-                "ssat %[y3], #8, %[y3], asr #2\n\t"
-                "ldr %[e], %[to]\n\t"
-                "ldr %[o], %[step]\n\t"
-                "strb %[y0], [%[e]]\n\t"
-                "strb %[y1], [%[e], %[o]]\n\t"
-                "add %[e], %[e], %[o], lsl #1\n\t"
-                "strb %[y2], [%[e]]\n\t"
-                "strb %[y3], [%[e], %[o]]\n\t"
-                "add %[e], %[e], %[o], lsl #1\n\t"
-                "ldr %[o], %[stop]\n\t"
-                "str %[e], %[to]\n\t"
-                "cmp %[row0], %[o]\n\t"
-                "bcc 1b\n\t"
-                : [y0] "=&r"(y0), [y1] "=&r"(y1), [y2] "=&r"(y2), [y3] "=&r"(y3), [e] "=&r"(e), [o] "=&r"(o),
-                    [row0] "+r"(row0), [row1] "+r"(row1), [row2] "+r"(row2), [to] "+m"(kept.to)
-                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [step] "m"(kept.pixel_step), [stop] "m"(kept.stop), [line] "m"(kept.line)
-                : "cc", "memory");
-        }
-#endif
-#if SEPARABLE_ASM
-        if (row0 < kept.stop + 2) {
-            int32_t y0, y1, e, o;
-            __asm__ volatile(
-                "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_MIDDLE("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                SEPARABLE_TWO_TAPS_MIDDLE("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                SEPARABLE_TWO_TAPS_MIDDLE("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                "ldrd %[e], %[o], %[line]\n\t"
-                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
-                "ssat %[y0], #8, %[y0], asr #2\n\t"
-                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
-                "ssat %[y1], #8, %[y1], asr #2\n\t"
-                "ldr %[e], %[to]\n\t"
-                "ldr %[o], %[step]\n\t"
-                "strb %[y0], [%[e]]\n\t"
-                "strb %[y1], [%[e], %[o]]\n\t"
-                "add %[e], %[e], %[o], lsl #1\n\t"
-                "str %[e], %[to]\n\t"
-                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
-                    [row2] "+r"(row2), [to] "+m"(kept.to)
-                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [line] "m"(kept.line), [step] "m"(kept.pixel_step)
-                : "memory");
-        }
-#else
         for (const int8_t *const end = row0 + span; row0 < end;) {
-            y0 = y1 = kept.bias;
-            row0 = separable_two_taps_middle(&y0, &y1, row0, s0, m01);
-            row1 = separable_two_taps_middle(&y0, &y1, row1, s1, m01 >> 16);
-            row2 = separable_two_taps_middle(&y0, &y1, row2, s2, m2);
-            across = kept.pixel_step;
+            y0 = y1 = bias;
+            row0 = separable_two_taps_middle_c(&y0, &y1, row0, s0, m01);
+            row1 = separable_two_taps_middle_c(&y0, &y1, row1, s1, m01 >> 16);
+            row2 = separable_two_taps_middle_c(&y0, &y1, row2, s2, m2);
             y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
             y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
             y += 2 * across;
         }
-#endif
         /* The last two: a column of padding. */
-#if SEPARABLE_ASM
-        {
-            int32_t y0, y1, e, o;
-            __asm__ volatile(
-                "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_LAST("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                SEPARABLE_TWO_TAPS_LAST("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                SEPARABLE_TWO_TAPS_LAST("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                "ldrd %[e], %[o], %[line]\n\t"
-                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
-                "ssat %[y0], #8, %[y0], asr #2\n\t"
-                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
-                "ssat %[y1], #8, %[y1], asr #2\n\t"
-                "ldr %[e], %[to]\n\t"
-                "ldr %[o], %[step]\n\t"
-                "strb %[y0], [%[e]]\n\t"
-                "strb %[y1], [%[e], %[o]]\n\t"
-                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [to] "+m"(kept.to)
-                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"(pad << 24), [row0] "r"(row0), [row1] "r"(row1), [row2] "r"(row2), [line] "m"(kept.line),
-                    [step] "m"(kept.pixel_step)
-                : "memory");
-        }
-#else
-        y0 = y1 = kept.bias;
-        separable_two_taps_last(&y0, &y1, row0, s0, m01, pad << 24);
-        separable_two_taps_last(&y0, &y1, row1, s1, m01 >> 16, pad << 24);
-        separable_two_taps_last(&y0, &y1, row2, s2, m2, pad << 24);
-        across = kept.pixel_step;
+        y0 = y1 = bias;
+        separable_two_taps_last_c(&y0, &y1, row0, s0, m01, pad << 24);
+        separable_two_taps_last_c(&y0, &y1, row1, s1, m01 >> 16, pad << 24);
+        separable_two_taps_last_c(&y0, &y1, row2, s2, m2, pad << 24);
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
         y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
-#endif
         out += channel_step;
         filters += 9;
         words += 2;
@@ -980,6 +1055,7 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_high_rounded_2(const int8_t 
         row1 += next1;
         row2 += next2;
     }
+#endif
 }
 
 /* Stores a channel's code of pixel a, whose sum times 2 is `a`, and that of b, `across` codes from there. words:
@@ -1158,22 +1234,9 @@ static void separable_binary_add_xx_pair_up_22(const int8_t *a, const int8_t *b,
     }
 }
 
-/* A row of a window in assembly, for two outputs. r: the codes; moves on. s: the row's outer weights;
- * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0 and y1,
- * which begins with y. separable_two_taps_middle_s2 is the same in C. */
-#define SEPARABLE_TWO_TAPS_MIDDLE_S2(r, s, m, h, y0, y1, y) \
-    "ldr %[e], [%[" r "]], #1\n\t" \
-    "sxtb16 %[o], %[e], ror #8\n\t" \
-    "sxtb16 %[e], %[e]\n\t" \
-    "smlat" h " %[" y1 "], %[o], %[" m "], %[" y "]\n\t" \
-    "smlad %[" y0 "], %[e], %[" s "], %[" y0 "]\n\t" \
-    "smlab" h " %[" y0 "], %[o], %[" m "], %[" y0 "]\n\t" \
-    "ldr %[e], [%[" r "]], #3\n\t" \
-    "sxtb16 %[e], %[e], ror #8\n\t" \
-    "smlad %[" y1 "], %[e], %[" s "], %[" y1 "]\n\t"
-
-/* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
-SEPARABLE_INLINE const int8_t *separable_two_taps_middle_s2(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
+/* A row of a window for two outputs: what its codes, times the outer weights s and that between, m, add to the sums
+ * y0 and y1. Returns the codes' next place. */
+SEPARABLE_INLINE const int8_t *separable_two_taps_middle_s2_c(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
     int32_t m)
 {
     int32_t e = separable_unpack_word(codes);
@@ -1186,21 +1249,9 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_middle_s2(int32_t *y0, int32_t
     return codes + 4;
 }
 
-/* A row of a window in assembly, for two outputs at the right end of a row. r: the codes. s: the row's outer weights;
- * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0 and y1,
- * which begins with y. separable_two_taps_last_s2 is the same in C. */
-#define SEPARABLE_TWO_TAPS_LAST_S2(r, s, m, h, y0, y1, y) \
-    "ldr %[e], [%[" r "], #0]\n\t" \
-    "sxtb16 %[o], %[e], ror #8\n\t" \
-    "sxtb16 %[e], %[e]\n\t" \
-    "smlat" h " %[" y1 "], %[o], %[" m "], %[" y "]\n\t" \
-    "smlad %[" y0 "], %[e], %[" s "], %[" y0 "]\n\t" \
-    "smlab" h " %[" y0 "], %[o], %[" m "], %[" y0 "]\n\t" \
-    "orr %[e], %[pad], %[e], lsr #16\n\t" \
-    "smlad %[" y1 "], %[e], %[" s "], %[" y1 "]\n\t"
-
-/* The same in C; m is the weight between, the sums are both begun. Returns the codes' next place. */
-SEPARABLE_INLINE const int8_t *separable_two_taps_last_s2(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
+/* A row of a window for two outputs at the right end of a row: what its codes, times the outer weights s and that
+ * between, m, add to the sums y0 and y1. Returns the codes' next place. */
+SEPARABLE_INLINE const int8_t *separable_two_taps_last_s2_c(int32_t *y0, int32_t *y1, const int8_t *codes, int32_t s,
     int32_t m, uint32_t pad)
 {
     int32_t e = separable_unpack_word(codes);
@@ -1212,28 +1263,6 @@ SEPARABLE_INLINE const int8_t *separable_two_taps_last_s2(int32_t *y0, int32_t *
     *y1 = separable_smlad((int32_t)(pad | (uint32_t)e >> 16), s, *y1);
     return codes;
 }
-
-/* A row of a window in assembly, for four outputs two codes apart. r: the codes; moves on. s: the row's outer weights;
- * m: that between, in half h, "b" or "t". e and o become codes 0, 2 and codes 1, 3. They come to the sums y0 to y3, of
- * which y1 begins with y and y3 with z. */
-#define SEPARABLE_FOUR_TAPS_FOUR_S2(r, s, m, h, y, z) \
-    "ldr %[e], [%[" r "]], #4\n\t" \
-    "sxtb16 %[o], %[e], ror #8\n\t" \
-    "sxtb16 %[e], %[e]\n\t" \
-    "smlat" h " %[y1], %[o], %[" m "], %[" y "]\n\t" \
-    "smlatb %[y1], %[e], %[" s "], %[y1]\n\t" \
-    "smlad %[y0], %[e], %[" s "], %[y0]\n\t" \
-    "smlab" h " %[y0], %[o], %[" m "], %[y0]\n\t" \
-    "ldr %[e], [%[" r "]], #4\n\t" \
-    "sxtb16 %[o], %[e], ror #8\n\t" \
-    "sxtb16 %[e], %[e]\n\t" \
-    "smlabt %[y1], %[e], %[" s "], %[y1]\n\t" \
-    "smlat" h " %[y3], %[o], %[" m "], %[" z "]\n\t" \
-    "smlatb %[y3], %[e], %[" s "], %[y3]\n\t" \
-    "smlad %[y2], %[e], %[" s "], %[y2]\n\t" \
-    "smlab" h " %[y2], %[o], %[" m "], %[y2]\n\t" \
-    "ldrsb %[e], [%[" r "]]\n\t" \
-    "smlabt %[y3], %[e], %[" s "], %[y3]\n\t"
 
 /* A row of a 3 x 3 depthwise convolution, stride 2:
  *
@@ -1248,156 +1277,290 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_s2_high_rounded_2(const int8
     int32_t pixel_step, int32_t channel_step, int8_t *padding)
 {
     const int32_t *words = requant;
-    SEPARABLE_SPILLED struct {
-        int32_t bias, pixel_step;
-        int32_t line[2]; /* multiplier and offset */
-        int8_t *to;
-        const int8_t *stop;
-    } kept; /* what the assembly leaves no register for */
-    kept.pixel_step = pixel_step;
-    register const int8_t *row0 SEPARABLE_BEST_IN("r4") = rows[0];
-    const int32_t next0 = 4;
-    register const int8_t *row1 SEPARABLE_BEST_IN("r5") = rows[1];
-    const int32_t next1 = 4;
-    register const int8_t *row2 SEPARABLE_BEST_IN("r6") = rows[2];
+    const int8_t *row0 = rows[0];
+    const int8_t *row1 = rows[1];
+    const int8_t *row2 = rows[2];
     int32_t next2 = 4;
     if (row2 == NULL) {
         row2 = padding;
         next2 -= width_in;
     }
     memset(padding, zero_in, (size_t)width_in);
+#if SEPARABLE_ASM
+    SEPARABLE_SPILLED struct {
+        const int32_t *words;
+        const int8_t *filters, *end;
+        int8_t *to;
+        int32_t step;
+        int32_t line[2]; /* multiplier and offset */
+        int32_t bias[2]; /* and that of the last output */
+        int32_t pad[2]; /* and in the upper half how many blocks */
+        int32_t nexts[2]; /* from the last outputs to the next channel; the same of rows outside, as halves */
+    } kept; /* what the assembly leaves no register for */
+    kept.words = words;
+    kept.filters = filters;
+    kept.to = out;
+    kept.step = pixel_step;
+    kept.pad[0] = zero_in;
+    kept.pad[1] = (span / 4 - 2) * 65536;
+    kept.nexts[0] = channel_step - (span / 2) * pixel_step;
+    kept.nexts[1] = (int32_t)((uint16_t)(next2 - 4));
+    kept.end = filters + 9 * channels;
+    {
+        register int32_t y0 __asm__("r0"); /* with these many instructions are short */
+        register int32_t y1 __asm__("r1");
+        register int32_t y2 __asm__("r2");
+        register int32_t y3 __asm__("r3");
+        register int32_t e __asm__("r4");
+        register int32_t o __asm__("r5");
+        register const int8_t *codes0 __asm__("r8") = row0;
+        register const int8_t *codes1 __asm__("r9") = row1;
+        register const int8_t *codes2 __asm__("r10") = row2;
+        int32_t s0, s1, s2, m01, m2;
+        __asm__ volatile(
+            "ldrd %[y0], %[y1], %[words]\n\t"
+            "sub %[row0], %[row0], #4\n\t"
+            "sub %[row1], %[row1], #4\n\t"
+            "sub %[row2], %[row2], #4\n\t"
+            "1:\n\t"
+            "ldrd %[e], %[y2], [%[y0]], #8\n\t"
+            "ldr %[s0], [%[y1]], #4\n\t"
+            "ldr %[s2], [%[y1]], #4\n\t"
+            "ldrsb %[m2], [%[y1]], #1\n\t"
+            "strd %[y0], %[y1], %[words]\n\t"
+            "sbfx %[o], %[e], #0, #11\n\t"
+            "asr %[y3], %[e], #11\n\t"
+            "strd %[y2], %[o], %[line]\n\t"
+            "sxtb16 %[s1], %[s0], ror #8\n\t"
+            "sxtb16 %[s0], %[s0]\n\t"
+            "sxtb16 %[m01], %[s2], ror #8\n\t"
+            "sxtb16 %[s2], %[s2]\n\t"
+            "ldrd %[e], %[o], %[pad]\n\t"
+            "pkhbt %[m2], %[m2], %[o]\n\t" /* in its upper half, twice the blocks but one, and 1 where four are last */
+            "sadd16 %[o], %[s0], %[s1]\n\t"
+            "sadd16 %[o], %[o], %[s2]\n\t"
+            "smlabt %[y1], %[e], %[o], %[y3]\n\t"
+            "strd %[y3], %[y1], %[bias]\n\t"
+            "2:\n\t"
+            "ldr %[y0], %[bias]\n\t"
+            "ldr %[e], [%[row0], #4]!\n\t"
+            "ldr %[y3], [%[row0], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatb %[y1], %[o], %[m01], %[y0]\n\t"
+            "smlad %[y2], %[e], %[s0], %[y0]\n\t"
+            "smlatb %[y1], %[e], %[s0], %[y1]\n\t"
+            "smlabb %[y2], %[o], %[m01], %[y2]\n\t"
+            "sxtb16 %[o], %[y3], ror #8\n\t"
+            "sxtb16 %[e], %[y3]\n\t"
+            "smlabt %[y1], %[e], %[s0], %[y1]\n\t"
+            "smlatb %[y3], %[o], %[m01], %[y0]\n\t"
+            "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+            "smlatb %[y3], %[e], %[s0], %[y3]\n\t"
+            "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+            "ldrsb %[e], [%[row0], #4]\n\t"
+            "smlabt %[y3], %[e], %[s0], %[y3]\n\t"
+            "ldr %[e], [%[row1], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatt %[y1], %[o], %[m01], %[y1]\n\t"
+            "smlad %[y2], %[e], %[s1], %[y2]\n\t"
+            "smlatb %[y1], %[e], %[s1], %[y1]\n\t"
+            "smlabt %[y2], %[o], %[m01], %[y2]\n\t"
+            "ldr %[e], [%[row1], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlabt %[y1], %[e], %[s1], %[y1]\n\t"
+            "smlatt %[y3], %[o], %[m01], %[y3]\n\t"
+            "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+            "smlatb %[y3], %[e], %[s1], %[y3]\n\t"
+            "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+            "ldrsb %[e], [%[row1], #4]\n\t"
+            "smlabt %[y3], %[e], %[s1], %[y3]\n\t"
+            "ldr %[e], [%[row2], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatb %[y1], %[o], %[m2], %[y1]\n\t"
+            "smlad %[y2], %[e], %[s2], %[y2]\n\t"
+            "smlatb %[y1], %[e], %[s2], %[y1]\n\t"
+            "smlabb %[y2], %[o], %[m2], %[y2]\n\t"
+            "ldr %[e], [%[row2], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlabt %[y1], %[e], %[s2], %[y1]\n\t"
+            "smlatb %[y3], %[o], %[m2], %[y3]\n\t"
+            "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+            "smlatb %[y3], %[e], %[s2], %[y3]\n\t"
+            "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+            "ldrsb %[e], [%[row2], #4]\n\t"
+            "smlabt %[y3], %[e], %[s2], %[y3]\n\t"
+            "ldrd %[e], %[o], %[line]\n\t"
+            "smmlar %[y2], %[y2], %[e], %[o]\n\t"
+            "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+            "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+            "smmlar %[y3], %[y3], %[e], %[o]\n\t"
+            "ssat %[y2], #8, %[y2], asr #2\n\t"
+            "ssat %[y1], #8, %[y1], asr #2\n\t"
+            "ssat %[y0], #8, %[y0], asr #2\n\t"
+            "ssat %[y3], #8, %[y3], asr #2\n\t"
+            "ldrd %[e], %[o], %[to]\n\t"
+            "strb %[y2], [%[e]]\n\t"
+            "strb %[y1], [%[e], %[o]]\n\t"
+            "add %[e], %[e], %[o], lsl #1\n\t"
+            "strb %[y0], [%[e]]\n\t"
+            "strb %[y3], [%[e], %[o]]\n\t"
+            "add %[e], %[e], %[o], lsl #1\n\t"
+            "str %[e], %[to]\n\t"
+            "subs %[m2], %[m2], #131072\n\t"
+            "bpl 2b\n\t"
+            "lsls %[e], %[m2], #16\n\t"
+            "bcc 4f\n\t"
+            "ldrd %[y0], %[y3], %[bias]\n\t"
+            "ldr %[e], [%[row0], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatb %[y1], %[o], %[m01], %[y0]\n\t"
+            "smlad %[y2], %[e], %[s0], %[y0]\n\t"
+            "smlatb %[y1], %[e], %[s0], %[y1]\n\t"
+            "smlabb %[y2], %[o], %[m01], %[y2]\n\t"
+            "ldr %[e], [%[row0], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlabt %[y1], %[e], %[s0], %[y1]\n\t"
+            "smlatb %[y3], %[o], %[m01], %[y3]\n\t"
+            "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+            "smlatb %[y3], %[e], %[s0], %[y3]\n\t"
+            "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+            "ldr %[e], [%[row1], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatt %[y1], %[o], %[m01], %[y1]\n\t"
+            "smlad %[y2], %[e], %[s1], %[y2]\n\t"
+            "smlatb %[y1], %[e], %[s1], %[y1]\n\t"
+            "smlabt %[y2], %[o], %[m01], %[y2]\n\t"
+            "ldr %[e], [%[row1], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlabt %[y1], %[e], %[s1], %[y1]\n\t"
+            "smlatt %[y3], %[o], %[m01], %[y3]\n\t"
+            "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+            "smlatb %[y3], %[e], %[s1], %[y3]\n\t"
+            "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+            "ldr %[e], [%[row2], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatb %[y1], %[o], %[m2], %[y1]\n\t"
+            "smlad %[y2], %[e], %[s2], %[y2]\n\t"
+            "smlatb %[y1], %[e], %[s2], %[y1]\n\t"
+            "smlabb %[y2], %[o], %[m2], %[y2]\n\t"
+            "ldr %[e], [%[row2], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlabt %[y1], %[e], %[s2], %[y1]\n\t"
+            "smlatb %[y3], %[o], %[m2], %[y3]\n\t"
+            "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+            "smlatb %[y3], %[e], %[s2], %[y3]\n\t"
+            "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+            "ldrd %[e], %[o], %[line]\n\t"
+            "smmlar %[y2], %[y2], %[e], %[o]\n\t"
+            "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+            "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+            "smmlar %[y3], %[y3], %[e], %[o]\n\t"
+            "ssat %[y2], #8, %[y2], asr #2\n\t"
+            "ssat %[y1], #8, %[y1], asr #2\n\t"
+            "ssat %[y0], #8, %[y0], asr #2\n\t"
+            "ssat %[y3], #8, %[y3], asr #2\n\t"
+            "ldrd %[e], %[o], %[to]\n\t"
+            "strb %[y2], [%[e]]\n\t"
+            "strb %[y1], [%[e], %[o]]\n\t"
+            "add %[e], %[e], %[o], lsl #1\n\t"
+            "strb %[y0], [%[e]]\n\t"
+            "strb %[y3], [%[e], %[o]]\n\t"
+            "3:\n\t"
+            "ldrd %[y0], %[y1], %[nexts]\n\t"
+            "add %[e], %[e], %[y0]\n\t"
+            "str %[e], %[to]\n\t"
+            "sxtah %[row2], %[row2], %[y1]\n\t"
+            "ldrd %[y0], %[y1], %[words]\n\t"
+            "ldr %[e], %[end]\n\t"
+            "cmp %[y1], %[e]\n\t"
+            "bne 1b\n\t"
+            "b 5f\n\t"
+            "4:\n\t"
+            "ldrd %[y0], %[y1], %[bias]\n\t"
+            "ldr %[e], [%[row0], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatb %[y1], %[o], %[m01], %[y1]\n\t"
+            "smlad %[y0], %[e], %[s0], %[y0]\n\t"
+            "smlatb %[y1], %[e], %[s0], %[y1]\n\t"
+            "smlabb %[y0], %[o], %[m01], %[y0]\n\t"
+            "ldr %[e], [%[row1], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatt %[y1], %[o], %[m01], %[y1]\n\t"
+            "smlad %[y0], %[e], %[s1], %[y0]\n\t"
+            "smlatb %[y1], %[e], %[s1], %[y1]\n\t"
+            "smlabt %[y0], %[o], %[m01], %[y0]\n\t"
+            "ldr %[e], [%[row2], #4]!\n\t"
+            "sxtb16 %[o], %[e], ror #8\n\t"
+            "sxtb16 %[e], %[e]\n\t"
+            "smlatb %[y1], %[o], %[m2], %[y1]\n\t"
+            "smlad %[y0], %[e], %[s2], %[y0]\n\t"
+            "smlatb %[y1], %[e], %[s2], %[y1]\n\t"
+            "smlabb %[y0], %[o], %[m2], %[y0]\n\t"
+            "ldrd %[e], %[o], %[line]\n\t"
+            "smmlar %[y0], %[y0], %[e], %[o]\n\t"
+            "smmlar %[y1], %[y1], %[e], %[o]\n\t"
+            "ssat %[y0], #8, %[y0], asr #2\n\t"
+            "ssat %[y1], #8, %[y1], asr #2\n\t"
+            "ldrd %[e], %[o], %[to]\n\t"
+            "strb %[y0], [%[e]]\n\t"
+            "strb %[y1], [%[e], %[o]]\n\t"
+            "b 3b\n\t"
+            "5:\n\t"
+            : [y0] "=&r"(y0), [y1] "=&r"(y1), [y2] "=&r"(y2), [y3] "=&r"(y3), [e] "=&r"(e), [o] "=&r"(o),
+                [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2), [m01] "=&r"(m01), [m2] "=&r"(m2), [row0] "+&r"(codes0),
+                [row1] "+&r"(codes1), [row2] "+&r"(codes2), [words] "+m"(kept.words), [to] "+m"(kept.to),
+                [line] "+m"(kept.line), [bias] "+m"(kept.bias)
+            : [end] "m"(kept.end), [pad] "m"(kept.pad), [turns] "m"(kept.pad[1]), [nexts] "m"(kept.nexts)
+            : "cc", "memory");
+    }
+#else
+    const int32_t next0 = 4;
+    const int32_t next1 = 4;
     for (int32_t c = 0; c < channels; c++) {
         /* Outer weights of the rows, then those between, two of them in one word. */
         const int32_t sides = separable_unpack_word(filters);
         const int32_t others = separable_unpack_word(filters + 4);
-        register const int32_t s0 SEPARABLE_BEST_IN("r8") = separable_sxtb16(sides);
-        register const int32_t s1 SEPARABLE_BEST_IN("r9") = separable_unpack_odd(sides);
-        register const int32_t s2 SEPARABLE_BEST_IN("r10") = separable_sxtb16(others);
-        register const int32_t m01 SEPARABLE_BEST_IN("r11") = separable_unpack_odd(others);
-        register const int32_t m2 SEPARABLE_BEST_IN("lr") = filters[8];
+        const int32_t s0 = separable_sxtb16(sides);
+        const int32_t s1 = separable_unpack_odd(sides);
+        const int32_t s2 = separable_sxtb16(others);
+        const int32_t m01 = separable_unpack_odd(others);
+        const int32_t m2 = filters[8];
         const int32_t multiplier_c = words[1];
         const int32_t offset_c = (int32_t)((uint32_t)words[0] << 21) >> 21;
-        kept.bias = (words[0] >> 11);
-#if SEPARABLE_ASM
-        kept.to = out;
-        kept.line[0] = multiplier_c;
-        kept.line[1] = offset_c;
-#else
+        const int32_t bias = (words[0] >> 11);
         int8_t *y = out;
         int32_t y0;
         int32_t y1;
-        int32_t across;
-#endif
-#if SEPARABLE_ASM
-        const int8_t *const stop = row0 + span - 4;
-        kept.stop = stop;
-        if (row0 < stop) {
-            int32_t y0, y1, y2, y3, e, o;
-            __asm__ volatile(
-                "1:\n\t"
-                "ldr %[y0], %[bias]\n\t"
-                "ldr %[y2], %[bias]\n\t"
-                SEPARABLE_FOUR_TAPS_FOUR_S2("row0", "s0", "m01", "b", "y0", "y2")
-                SEPARABLE_FOUR_TAPS_FOUR_S2("row1", "s1", "m01", "t", "y1", "y3")
-                SEPARABLE_FOUR_TAPS_FOUR_S2("row2", "s2", "m2", "b", "y1", "y3")
-                "ldrd %[e], %[o], %[line]\n\t"
-                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
-                "ssat %[y0], #8, %[y0], asr #2\n\t"
-                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
-                "ssat %[y1], #8, %[y1], asr #2\n\t"
-                "smmlar %[y2], %[y2], %[e], %[o]\n\t"
-                "ssat %[y2], #8, %[y2], asr #2\n\t"
-                "smmlar %[y3], %[y3], %[e], %[o]\n\t"
-                "ssat %[y3], #8, %[y3], asr #2\n\t"
-                "ldr %[e], %[to]\n\t"
-                "ldr %[o], %[step]\n\t"
-                "strb %[y0], [%[e]]\n\t"
-                "strb %[y1], [%[e], %[o]]\n\t"
-                "add %[e], %[e], %[o], lsl #1\n\t"
-                "strb %[y2], [%[e]]\n\t"
-                "strb %[y3], [%[e], %[o]]\n\t"
-                "add %[e], %[e], %[o], lsl #1\n\t"
-                "ldr %[o], %[stop]\n\t"
-                "str %[e], %[to]\n\t"
-                "cmp %[row0], %[o]\n\t"
-                "bcc 1b\n\t"
-                : [y0] "=&r"(y0), [y1] "=&r"(y1), [y2] "=&r"(y2), [y3] "=&r"(y3), [e] "=&r"(e), [o] "=&r"(o),
-                    [row0] "+r"(row0), [row1] "+r"(row1), [row2] "+r"(row2), [to] "+m"(kept.to)
-                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [step] "m"(kept.pixel_step), [stop] "m"(kept.stop), [line] "m"(kept.line)
-                : "cc", "memory");
-        }
-#endif
-#if SEPARABLE_ASM
-        if (row0 < kept.stop + 4) {
-            int32_t y0, y1, e, o;
-            __asm__ volatile(
-                "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_MIDDLE_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                SEPARABLE_TWO_TAPS_MIDDLE_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                SEPARABLE_TWO_TAPS_MIDDLE_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                "ldrd %[e], %[o], %[line]\n\t"
-                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
-                "ssat %[y0], #8, %[y0], asr #2\n\t"
-                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
-                "ssat %[y1], #8, %[y1], asr #2\n\t"
-                "ldr %[e], %[to]\n\t"
-                "ldr %[o], %[step]\n\t"
-                "strb %[y0], [%[e]]\n\t"
-                "strb %[y1], [%[e], %[o]]\n\t"
-                "add %[e], %[e], %[o], lsl #1\n\t"
-                "str %[e], %[to]\n\t"
-                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [row0] "+r"(row0), [row1] "+r"(row1),
-                    [row2] "+r"(row2), [to] "+m"(kept.to)
-                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [line] "m"(kept.line), [step] "m"(kept.pixel_step)
-                : "memory");
-        }
-#else
+        const int32_t across = pixel_step;
         for (const int8_t *const end = row0 + span; row0 < end;) {
-            y0 = y1 = kept.bias;
-            row0 = separable_two_taps_middle_s2(&y0, &y1, row0, s0, m01);
-            row1 = separable_two_taps_middle_s2(&y0, &y1, row1, s1, m01 >> 16);
-            row2 = separable_two_taps_middle_s2(&y0, &y1, row2, s2, m2);
-            across = kept.pixel_step;
+            y0 = y1 = bias;
+            row0 = separable_two_taps_middle_s2_c(&y0, &y1, row0, s0, m01);
+            row1 = separable_two_taps_middle_s2_c(&y0, &y1, row1, s1, m01 >> 16);
+            row2 = separable_two_taps_middle_s2_c(&y0, &y1, row2, s2, m2);
             y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
             y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
             y += 2 * across;
         }
-#endif
         /* The last two: a column of padding. */
-#if SEPARABLE_ASM
-        {
-            int32_t y0, y1, e, o;
-            __asm__ volatile(
-                "ldr %[y0], %[bias]\n\t"
-                SEPARABLE_TWO_TAPS_LAST_S2("row0", "s0", "m01", "b", "y0", "y1", "y0")
-                SEPARABLE_TWO_TAPS_LAST_S2("row1", "s1", "m01", "t", "y0", "y1", "y1")
-                SEPARABLE_TWO_TAPS_LAST_S2("row2", "s2", "m2", "b", "y0", "y1", "y1")
-                "ldrd %[e], %[o], %[line]\n\t"
-                "smmlar %[y0], %[y0], %[e], %[o]\n\t"
-                "ssat %[y0], #8, %[y0], asr #2\n\t"
-                "smmlar %[y1], %[y1], %[e], %[o]\n\t"
-                "ssat %[y1], #8, %[y1], asr #2\n\t"
-                "ldr %[e], %[to]\n\t"
-                "ldr %[o], %[step]\n\t"
-                "strb %[y0], [%[e]]\n\t"
-                "strb %[y1], [%[e], %[o]]\n\t"
-                : [y0] "=&r"(y0), [y1] "=&r"(y1), [e] "=&r"(e), [o] "=&r"(o), [to] "+m"(kept.to)
-                : [s0] "r"(s0), [s1] "r"(s1), [s2] "r"(s2), [m01] "r"(m01), [m2] "r"(m2), [bias] "m"(kept.bias),
-                    [pad] "r"((uint32_t)zero_in << 16), [row0] "r"(row0), [row1] "r"(row1), [row2] "r"(row2),
-                    [line] "m"(kept.line), [step] "m"(kept.pixel_step)
-                : "memory");
-        }
-#else
-        y0 = y1 = kept.bias;
-        separable_two_taps_last_s2(&y0, &y1, row0, s0, m01, (uint32_t)zero_in << 16);
-        separable_two_taps_last_s2(&y0, &y1, row1, s1, m01 >> 16, (uint32_t)zero_in << 16);
-        separable_two_taps_last_s2(&y0, &y1, row2, s2, m2, (uint32_t)zero_in << 16);
-        across = kept.pixel_step;
+        y0 = y1 = bias;
+        separable_two_taps_last_s2_c(&y0, &y1, row0, s0, m01, (uint32_t)zero_in << 16);
+        separable_two_taps_last_s2_c(&y0, &y1, row1, s1, m01 >> 16, (uint32_t)zero_in << 16);
+        separable_two_taps_last_s2_c(&y0, &y1, row2, s2, m2, (uint32_t)zero_in << 16);
         y[0] = (int8_t)separable_requant_high_rounded_2(y0, multiplier_c, offset_c);
         y[across] = (int8_t)separable_requant_high_rounded_2(y1, multiplier_c, offset_c);
-#endif
         out += channel_step;
         filters += 9;
         words += 2;
@@ -1405,6 +1568,7 @@ SEPARABLE_ALONE static void separable_depthwise_3x3_s2_high_rounded_2(const int8
         row1 += next1;
         row2 += next2;
     }
+#endif
 }
 
 /* Rows of a channel, each `width` codes of rows[i] from `at` on, into a strip whose rows are `pitch` apart; NULL, a row

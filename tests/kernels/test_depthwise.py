@@ -48,8 +48,12 @@ def layer(
     extreme: bool = False,
     planar: bool = False,
     relu: bool = True,
+    steep: bool = False,
 ) -> Graph:
-    """One depthwise layer; `planar`: another reads it, so that it writes channel after channel."""
+    """One depthwise layer; `planar`: another reads it, so that it writes channel after channel.
+
+    steep: small weights, and about a code for each unit of a sum.
+    """
     net = Net(shape, seed, rounding)
     if extreme:
         net.tensors["x"] = replace(net.tensors["x"], zero_point=(-128, 127, 0)[seed % 3])
@@ -63,6 +67,8 @@ def layer(
             else net.rng.integers(least, most + 1, weights.shape)
         )
         net.consts["w0"] = chosen.astype(np.int16 if wide else np.int8)
+    if steep:
+        net.consts |= {"w0": net.consts["w0"] % 3 - 1, "b0": net.consts["b0"] // 64, "s0": net.consts["s0"] * 200}
     if planar:
         net.depthwise(x, (1, 1))
     return net.graph()
@@ -130,6 +136,29 @@ def test_multipliers_wide_weights_and_extremes(tmp_path: Path) -> None:
         )
     graphs.append(layer((12, 12, 1), stride=2, multiplier=8, seed=99))
     climb_all(graphs, tmp_path)
+
+
+@pytest.mark.toolchain
+def test_long_rows_of_3x3(tmp_path: Path) -> None:
+    """Rows that end in four outputs, in two, and with one done again; sums that are shifted and then scaled."""
+    sides = {1: ((1, 1), (0, 1), (0, 0)), 2: ((0, 1), (1, 0), (1, 1), (0, 0))}
+    cases = [(width, stride, side) for stride in (1, 2) for width in range(9, 16) for side in sides[stride]]
+    graphs = [
+        layer((3, width * stride, 1 + seed % 3), stride=stride, padding=(seed % 2, 1, *side), seed=seed,
+              multiplier=1 + (seed % 5 == 4), wide=seed % 4 == 3, extreme=seed % 3 == 2, planar=seed % 7 == 0,
+              steep=seed % 2 > 0)
+        for seed, (width, stride, side) in enumerate(cases)
+    ]  # fmt: skip
+    graphs += [layer((4, 6, 3), seed=3), layer((5, 12, 2), stride=2, seed=4), layer((4, 5, 2), seed=5, planar=True)]
+    graphs += [layer((4, 24, 2), seed=1, steep=True), layer((4, 48, 1), stride=2, multiplier=7, seed=2)]
+    packed = []
+    for first in range(0, len(graphs), 24):
+        rungs = ("gcc", "clang", "cortex-m4", "cortex-m4 -O0", "cortex-m7", "cortex-m33")
+        compiled = climb(join(graphs[first : first + 24]), tmp_path / str(first), rungs=rungs)["cortex-m4"]
+        packed += compiled.program.packed.values()
+    blocks = [p for p in packed if p.key.get("fours")]
+    assert {p.key["stride"] for p in blocks} == {1, 2}
+    assert {p.form.pre > 0 for p in blocks if isinstance(p.form, Form)} == {False, True}
 
 
 @pytest.mark.toolchain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from ircompile.kernels.dsp.depthwise_fours import Block, Fours, fours_of
 from ircompile.kernels.dsp.depthwise_rows import Step, allocated, row_steps
 from ircompile.kernels.dsp.depthwise_short import Term, Word, words_of
 
@@ -70,3 +71,62 @@ def taps_of(term: Term, words: tuple[Word, ...]) -> list[tuple[int | None, int]]
     first = words[int(term.data[1])].at + (term.data[0] == "o")
     codes = [first, first + 2] if term.half == "ad" else [first + 2 * (term.half == "t")]
     return list(zip(codes, taps, strict=True))
+
+
+def test_blocks_of_long_rows_use_every_tap_once() -> None:
+    """Blocks and loops followed through registers and pointers, over a row and the next channel's."""
+    cases = product(range(8, 50), (1, 2), (0, 1), (0, 1), (False, True))
+    followed = 0
+    for width_in, stride, left, edge, several in cases:
+        width = (width_in + left + edge - 3) // stride + 1
+        edge = (width - 1) * stride - left + 3 > width_in
+        fours = fours_of(width_in, width, stride, left, bool(edge), several) if width > 8 // stride else None
+        if fours is not None:
+            followed += 1
+            follow_row(fours, width_in, width, stride, left, -4 - (fours.ahead if left else 0))
+    assert followed > 200
+
+
+def follow_row(fours: Fours, width_in: int, width: int, stride: int, left: int, place: int) -> None:
+    """`place`: where the pointer to each row is before."""
+    rest = width - (4 if left else 0)
+    last = fours.two if fours.two and rest % 4 == 2 else fours.last
+    loops = (rest + fours.back - len(last.sums)) // 4
+    assert loops == 0 or fours.loops
+    blocks = [fours.left] * bool(fours.left) + [fours.middle] * loops + [last]
+    firsts = [*range(0, width - len(last.sums) + fours.back, 4), width - len(last.sums)]
+    places = [place] * 3
+    for block, first in zip(blocks, firsts, strict=True):
+        assert block is not None
+        found = follow_block(block, places)
+        for output, terms in enumerate(found):
+            begin = (first + output) * stride - left
+            inside = [tap for tap in range(3) if 0 <= begin + tap < width_in]
+            assert len(inside) > 1
+            assert sorted(terms) == [(row, begin + tap, tap) for row in range(3) for tap in inside]
+    moved = {end + (0 if left else fours.ahead) - start for start, end in zip([place] * 3, places, strict=True)}
+    assert moved == {width_in}
+
+
+def follow_block(block: Block, places: list[int]) -> list[list[tuple[int, int, int]]]:
+    """For each output (row, code, tap); `places` moves on. A sum takes what is in the register it begins with."""
+    sums: dict[str, list[tuple[int, int, int]]] = {}
+    held: dict[str, tuple[int, ...]] = {}
+    for row, steps in enumerate(block.rows):
+        for step in steps:
+            if step.kind == "mac":
+                low, high = held[step.data]
+                taps = {"ad": [(low, 0), (high, 2)]}.get(step.half) or [
+                    (low if step.half == "b" else high, {"b": 0, "m": 1, "t": 2}[step.weight])
+                ]
+                sums[step.to] = [*sums.get(step.begin, []), *((row, code, tap) for code, tap in taps)]
+                held.pop(step.to, None)
+            elif step.kind == "ldr":
+                places[row] += step.move
+                held[step.to] = tuple(range(places[row], places[row] + 4))
+                assert step.to not in sums
+            elif step.kind == "code":
+                held[step.to] = (places[row] + step.move, -9)
+            else:
+                held[step.to] = held[step.data][step.kind == "odd" :: 2]
+    return [sums[register] for register in block.sums]
