@@ -13,7 +13,7 @@ from ircompile.export.selftest import selftest_files
 from ircompile.ir.graph import Graph
 from ircompile.ir.tensor import Array
 from ircompile.options import Options
-from ircompile.pipeline import Compiled, build_asked, read
+from ircompile.pipeline import Compiled, build_with_options, read
 from ircompile.plan.work import macs
 from ircompile.report import html_report, memory_map, memory_picture, report_data
 from ircompile.target import Target
@@ -197,7 +197,7 @@ def compile_model(
 
     def compiled() -> Compiled:
         with doing(f"planning {len(graph.nodes)} layers"):
-            return build_asked(graph, core, options, path)
+            return build_with_options(graph, core, options, path)
 
     if path is None or options.unverified:
         why = Comparison(why="not compared: --unverified") if path else None

@@ -83,7 +83,7 @@ def build(
     memory: Sequence[MemoryRegion] = (),
     flash: Sequence[MemoryRegion] = (),
     unverified: bool = False,
-    either_way: bool = False,
+    may_transpose: bool = False,
     prefer: Prefer = "speed",
 ) -> Compiled:
     """The whole story: a model becomes C, a line a stage. `ircompile dump` prints what stands behind each line.
@@ -94,7 +94,7 @@ def build(
     fastest first (default: the target's). With `blob`, the weights become a file to be bound at run time.
     With `prefer` "size" constants are as small as they can be, at a cost in instructions.
     `source` and `unverified` stand in the C: where it is from, and that its framework was not asked. With
-    `either_way`, a network over one axis, and its `graph`, may have height and width exchanged
+    `may_transpose`, a network over one axis, and its `graph`, may have height and width exchanged
     (`choose_orientation`).
 
     Raises CompileError where the model is not supported or nothing fits, and InternalError where a check of what
@@ -107,7 +107,7 @@ def build(
     choose = partial(
         choose_plan, target=target, input_mode=input_mode, ram=ram, memory=memories, reserved=pointer, prefer=prefer
     )
-    chosen, graph = choose_orientation(graph, choose, input_mode, ram) if either_way else (choose(graph), graph)
+    chosen, graph = choose_orientation(graph, choose, input_mode, ram) if may_transpose else (choose(graph), graph)
     program = pack(chosen.lowered, chosen.plan, target, () if blob else flashes, prefer)
     checked = check(program, graph.pruned)
     source = source or graph.name
@@ -116,7 +116,7 @@ def build(
     return Compiled(source, name, graph, program, checked, files, blob, chosen.in_turn)
 
 
-def build_asked(graph: Graph, target: Target, options: Options, path: Path | None = None) -> Compiled:
+def build_with_options(graph: Graph, target: Target, options: Options, path: Path | None = None) -> Compiled:
     """What `build` makes, as the options ask, of a graph that `read` returned; `path` is its file, if any."""
     name, source = (path.stem, path.name) if path else (graph.name, graph.name)
     return build(

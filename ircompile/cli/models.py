@@ -8,7 +8,7 @@ from ircompile.cli.console import doing
 from ircompile.compilation import Compilation, compile_model
 from ircompile.ir.graph import Graph
 from ircompile.options import Options
-from ircompile.pipeline import build_asked, read
+from ircompile.pipeline import build_with_options, read
 from ircompile.target import Target
 from ircompile.timing.board import Board, core_of
 
@@ -35,7 +35,9 @@ def compiled_from(arguments: argparse.Namespace) -> Compilation:
     target, board = target_of(arguments)
     graph, options = graph_of(arguments), options_of(arguments)
     with doing(f"planning {len(graph.nodes)} layers"):
-        return Compilation(build_asked(graph, target, options, arguments.model), arguments.model, options, board)
+        return Compilation(
+            build_with_options(graph, target, options, arguments.model), arguments.model, options, board
+        )
 
 
 def confirmed_from(arguments: argparse.Namespace) -> Compilation:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ircompile.analyses.intervals import notice_overflow
 from ircompile.errors import CompileError
 from ircompile.ir.graph import Graph
 from ircompile.ir.validate import validate
@@ -16,6 +15,7 @@ from ircompile.passes.fold_moves import fold_moves
 from ircompile.passes.fold_pad import fold_pad
 from ircompile.passes.fold_reshape import fold_reshape
 from ircompile.passes.merge_tables import merge_tables, scalar_tables
+from ircompile.passes.notice_overflow import notice_overflow
 from ircompile.passes.positive_scales import positive_scales
 from ircompile.passes.prune_channels import prune_channels
 from ircompile.passes.shrink_windows import shrink_windows

@@ -8,7 +8,7 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph, Node
 from ircompile.ir.tensor import Array
-from ircompile.plan.model import Demand
+from ircompile.plan.model import Demand, RowShape
 
 BRIEF = 1
 """Steps after the one that writes it, during which a row that lies over a longer one may be alive."""
@@ -86,7 +86,7 @@ def slices_of(graph: Graph, demands: Mapping[str, Demand]) -> dict[str, ChannelS
 def alias_roots_of(
     aliases: list[InPlaceAlias],
     slices: Mapping[str, ChannelSlice],
-    rows: Mapping[str, tuple[int, int]],
+    rows: Mapping[str, RowShape],
     first: Mapping[str, Array],
     last: Mapping[str, Array],
 ) -> dict[str, str]:
@@ -105,7 +105,7 @@ def alias_roots_of(
                 continue
             root = roots[name]
             end = ends[root][: len(first[output])]
-            brief = rows[output][0] == rows[root][0] or np.all(last[output] - first[output] <= BRIEF)
+            brief = rows[output].bytes == rows[root].bytes or np.all(last[output] - first[output] <= BRIEF)
             in_step = rows[output] == rows[root] or np.all(end == first[output])
             if brief and in_step and np.all(end <= first[output]):
                 roots[output] = root

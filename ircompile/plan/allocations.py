@@ -96,7 +96,7 @@ def allocations_of(
     live, roots = root_live_ranges(scheduled, of_all)
     found = []
     for names in ring_groups(scheduled, live, roots, share_rings):
-        pitch = scheduled.rows[names[0]][0]
+        pitch = scheduled.rows[names[0]].bytes
         for rings in RingSharing(names, pitch, live).rings():
             found.append(_ring_allocation(rings, live))
     for block in temporary_blocks(scheduled, times):
@@ -142,7 +142,7 @@ def ring_groups(
     groups: dict[tuple[int, int], list[str]] = {}
     for name, ranges in live.items():
         rows = scheduled.rows[name]
-        alone = not share_rings or name in unshifted or ranges.slots == rows[1]
+        alone = not share_rings or name in unshifted or ranges.slots == rows.height
         groups.setdefault((-1, len(groups)) if alone else rows, []).append(name)
     return list(groups.values())
 
@@ -166,7 +166,7 @@ def temporary_blocks(scheduled: ScheduledGraph, times: Mapping[int, Array]) -> I
                 yield TemporaryBlock(f"{node.name}:scratch", (), LiveBlocks(at, at, scratch), index)
         if stage.recomputed_producer:
             name = stage.recomputed_producer.output
-            ring = RingSlots(name, reach_of(stage.node), scheduled.rows[name][0])
+            ring = RingSlots(name, reach_of(stage.node), scheduled.rows[name].bytes)
             yield TemporaryBlock(name, (ring,), LiveBlocks(at, at, ring.slots * ring.pitch), index)
         if sums:
             yield TemporaryBlock(f"{stage.node.name}:sums", (), LiveBlocks(at[:1], at[-1:], sums), -1)

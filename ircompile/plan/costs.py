@@ -56,13 +56,13 @@ class SegmentCosts:
         times, end = scheduled.segment_times(first, stop, self.rows_input)
         live, roots = root_live_ranges(scheduled, live_ranges(scheduled, times, end, set(entering), kept))
         temporary = [block.live for block in temporary_blocks(scheduled, times)]
-        rows = [LiveBlocks(ranges.first, ranges.last, scheduled.rows[name][0]) for name, ranges in live.items()]
+        rows = [LiveBlocks(ranges.first, ranges.last, scheduled.rows[name].bytes) for name, ranges in live.items()]
         if not self.with_rings:
             alive = int(live_bytes_over_time(temporary + rows).max())
             return PeakBytes(alive, alive)
         rings = []
         for names in ring_groups(scheduled, live, roots, True):
-            rings += estimated_rings([live[name] for name in names], scheduled.rows[names[0]][0])
+            rings += estimated_rings([live[name] for name in names], scheduled.rows[names[0]].bytes)
         peaks = (int(live_bytes_over_time(temporary + blocks).max()) for blocks in (rows, rings))
         return PeakBytes(*peaks)
 
@@ -123,7 +123,7 @@ class SegmentCosts:
         if self.rows_input and name not in scheduled.history:  # pushed rows come one by one
             spanning[:, : scheduled.last_reader[name] + 1] -= scheduled.graph.tensors[name].bytes
         outputs = [stage.node.output for stage in scheduled.stages]
-        own = np.array(scheduled.sums) + [scheduled.rows[n][0] * (n not in scheduled.history) for n in outputs]
+        own = np.array(scheduled.sums) + [scheduled.rows[n].bytes * (n not in scheduled.history) for n in outputs]
         own += [scheduled.demands[stage.node.name].scratch for stage in scheduled.stages]
         at_cut, bounds = np.diagonal(spanning), np.zeros((count, count + 1), np.int64)
         for first in range(count):

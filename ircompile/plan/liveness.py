@@ -95,7 +95,7 @@ def live_ranges(
 
     def extend(name: str, first: Array | int | None, last: Array | int) -> None:
         if name not in found:
-            height = scheduled.rows[name][1]
+            height = scheduled.rows[name].height
             found[name] = LiveRanges(np.full(height, NEVER), np.full(height, -1, np.int64))
         ranges = found[name]
         if first is not None:
@@ -103,7 +103,7 @@ def live_ranges(
         np.maximum(ranges.last, last, out=ranges.last)
 
     for name, earlier in scheduled.history.items():
-        height = scheduled.rows[name][1]
+        height = scheduled.rows[name].height
         first, last = np.full(height, NEVER), np.full(height, -1, np.int64)
         first[:earlier], last[:earlier], last[height - earlier :] = 0, 0, end
         found[name] = LiveRanges(first, last)
@@ -113,7 +113,7 @@ def live_ranges(
         if index < 0:
             name = scheduled.graph.input_names[-1 - index]
             earlier = scheduled.history.get(name, 0)
-            unread = scheduled.rows[name][1] - earlier - len(at)  # rows that no step reads are never stored
+            unread = scheduled.rows[name].height - earlier - len(at)  # rows that no step reads are never stored
             arrival = np.concatenate([np.full(earlier, NEVER), at, np.full(unread, NEVER)])
             extend(name, arrival, np.where(arrival == NEVER, -1, arrival))
             continue

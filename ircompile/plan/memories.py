@@ -154,7 +154,7 @@ def access_counts(candidate: CandidatePlan) -> dict[str, int]:
             for name, lo, hi in touched:
                 allocation = home.get(candidate.root_of(name))
                 if allocation is not None:
-                    counts[allocation] += max(hi - lo, 0) * scheduled.rows[name][0]
+                    counts[allocation] += max(hi - lo, 0) * scheduled.rows[name].bytes
     for found in candidate.allocations:
         if not counts[found.name]:
             counts[found.name] = 2 * sum(rows.byte_steps for rows in found.intervals)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ircompile.interface import InputMode
 from ircompile.ir.graph import Graph, Node
@@ -15,6 +15,13 @@ COUNTER_BYTES = 2
 POSITION_BYTES = 2
 MOST_STEPS = 2**15 - 1
 """Steps of one stage, and rows that are pushed: the tables in the C have 16 bits for them."""
+
+
+class RowShape(NamedTuple):
+    """The bytes of a tensor's row, and how many rows it has."""
+
+    bytes: int
+    height: int
 
 
 @dataclass(frozen=True)

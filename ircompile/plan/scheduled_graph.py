@@ -5,7 +5,7 @@ from collections.abc import Mapping, Set
 from ircompile.errors import CompileError
 from ircompile.ir.graph import Graph
 from ircompile.plan.aliases import aliases_of, slices_of
-from ircompile.plan.model import MOST_STEPS, Demand
+from ircompile.plan.model import MOST_STEPS, Demand, RowShape
 from ircompile.plan.schedule import StepTimes, rows_pushed, segment_times
 from ircompile.plan.stages import stages_of
 
@@ -44,7 +44,7 @@ class ScheduledGraph:
         self.unshifted = {
             name for node in graph.nodes if not demands[node.name].row_pointers for name in node.inputs
         }
-        self.rows = {name: (t.row_bytes, t.height) for name, t in graph.tensors.items()}
+        self.rows = {name: RowShape(t.row_bytes, t.height) for name, t in graph.tensors.items()}
         nodes = [stage.node for stage in self.stages if stage.line_buffer]
         self.rows |= {line_buffer_name(node.name): self.rows[node.inputs[0]] for node in nodes}
         self.pushed_rows = rows_pushed(self.stages)

@@ -51,7 +51,7 @@ def _spans(scheduled: ScheduledGraph) -> dict[str, tuple[int, int, int]]:
     made = {stage.node.output: i for i, stage in enumerate(scheduled.stages)}
     made |= dict.fromkeys(graph.input_names, -1)
     spans = {
-        name: [made.get(name, count), -1, ranges.slots * scheduled.rows[name][0]]
+        name: [made.get(name, count), -1, ranges.slots * scheduled.rows[name].bytes]
         for name, ranges in own.items()
         if name in made
     }

@@ -12,12 +12,13 @@ from nets import Net
 from tflite_compare import assert_equal_to, patterned
 from tflite_files import Op, T, const, one_op, write
 
-from ircompile.analyses.intervals import analyze, check_overflow
+from ircompile.analyses.intervals import analyze
 from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.ir import ops
 from ircompile.ir.bindings import to_graph
 from ircompile.ir.graph import Graph
+from ircompile.passes.notice_overflow import check_overflow
 
 ENDS = (-(2**31), 2**31 - 1, -(2**31) + 5000, 2**31 - 5000)
 

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from nets import Net
 from planted import BIG, codes, planted_nets
 
-from ircompile.analyses.intervals import analyze, check_overflow, notice_overflow
+from ircompile.analyses.intervals import analyze
 from ircompile.checks.reach import reach
 from ircompile.ir import ops
 from ircompile.ir.graph import Graph
 from ircompile.ir.simulate import run_graph
 from ircompile.ir.tensor import Array
+from ircompile.passes.notice_overflow import check_overflow, notice_overflow
 
 GEOMETRIES = [
     # size, kernel, stride, padding, dilation

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from planted import codes
 
-from ircompile.analyses.intervals import analyze, check_overflow
+from ircompile.analyses.intervals import analyze
 from ircompile.checks.pruning import check_pruning
 from ircompile.errors import CompileError
 from ircompile.importers import load
 from ircompile.ir.graph import Graph
 from ircompile.ir.ops import Convolution
 from ircompile.ir.simulate import run_graph
+from ircompile.passes.notice_overflow import check_overflow
 from ircompile.passes.prune_channels import pruning
 
 FOLDER = Path(os.environ.get("IRCOMPILE_MODELS", Path(__file__).parents[3] / "shared" / "models"))

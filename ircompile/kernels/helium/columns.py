@@ -15,12 +15,12 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.helium import layouts
+from ircompile.kernels.helium.layouts import VECTOR
 from ircompile.kernels.helium.requant import recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed, window_suffix
 from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.qtype import INT8
 
-VECTOR = 16
 FOUR = 4
 COLUMN = VECTOR * FOUR  # bytes of a column of 16 channels
 IN_REACH = 4 * (2**7 - 1)  # bytes from addresses in a vector

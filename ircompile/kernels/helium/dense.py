@@ -8,6 +8,7 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.helium import layouts
 from ircompile.kernels.helium.blocks import IN_REACH
+from ircompile.kernels.helium.layouts import VECTOR
 from ircompile.kernels.helium.narrow import choose_rows, reads_rows
 from ircompile.kernels.helium.overlap import choose_overlap, overlaps
 from ircompile.kernels.helium.pixel import FOUR, can_hold, group_lines, group_of, pixel_instructions, spare
@@ -24,7 +25,6 @@ WORTH_UNROLLING = 150_000  # multiply-accumulates of a layer that is worth the b
 WORTH_SAVING = 3000  # multiply-accumulates of the network, for one instruction of which there is another function
 MOST_ROWS = 7  # of a window, to each of which there is a pointer
 POINTWISE = ops.Window((1, 1))
-VECTOR = 16
 NIBBLE = 16  # values that 4 bits have
 Key = dict[str, object]
 

@@ -13,13 +13,13 @@ from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.helium import columns, layouts
 from ircompile.kernels.helium.blocks import Block
+from ircompile.kernels.helium.layouts import VECTOR
 from ircompile.kernels.helium.requant import always_vectors, recipe_of
 from ircompile.kernels.helium.taps import adds_in_halves, choose_lanes, is_direct, lanes_instructions
 from ircompile.kernels.model import Context, Kernel, Packed, Request, window_suffix
 from ircompile.kernels.requantize import word_and_half
 from ircompile.qtype import INT8
 
-VECTOR = 16
 WORTH_OWN_CODE = 100_000  # multiply-accumulates of a layer, below which strips, which ask for code of more kinds,
 NEARLY = 1.15  # must save more than this
 COLUMNS_AND_GATHERS = 0.85  # columns must save as much, since gathering takes more cycles than loading

@@ -5,11 +5,11 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.helium import layouts
+from ircompile.kernels.helium.layouts import VECTOR
 from ircompile.kernels.helium.requant import recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed
 from ircompile.kernels.narrow import is_dense_column
 
-VECTOR = 16
 TILE = (0, 2, 1, 3)  # channels in the order in which their sums go into a vector, two at a time
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site
 from ircompile.kernels.helium import layouts
+from ircompile.kernels.helium.layouts import VECTOR
 from ircompile.kernels.helium.requant import recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed, window_suffix
 
-VECTOR = 16
 PIXELS, FILTERS = 4, 2
 ROOM = 1024  # bytes of scratch for the columns of more than four pixels
 MOST_BLOCK = 16  # pixels

@@ -6,10 +6,10 @@ little around them. The last vector of a filter has its last 16 codes; the pixel
 
 from collections.abc import Iterator
 
+from ircompile.kernels.helium.layouts import VECTOR
 from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.qtype import INT8
 
-VECTOR = 16
 REGISTERS = 8
 MOST_VECTORS = 6  # one is for weights and one for sums
 MOST_OF_EIGHT = 4  # with which there are vectors for the sums of eight channels, and for signs

@@ -6,10 +6,10 @@ first has been; multipliers and offsets then have no registers of their own.
 
 from collections.abc import Iterator
 
+from ircompile.kernels.helium.layouts import VECTOR
 from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.qtype import INT8
 
-VECTOR = 16
 DEEPEST = 32
 PIXELS = 4
 

@@ -7,13 +7,13 @@ import numpy as np
 from ircompile.ir import ops
 from ircompile.ir.tensor import Array, Site, integers
 from ircompile.kernels.helium import layouts
+from ircompile.kernels.helium.layouts import VECTOR
 from ircompile.kernels.helium.requant import VectorRecipe, recipe_of
 from ircompile.kernels.model import Context, Kernel, Packed, window_suffix
 from ircompile.kernels.requantize.lanes import Lanes
 from ircompile.kernels.requantize.twice import twice_recipe
 from ircompile.qtype import INT8, INT16
 
-VECTOR = 16
 NEAR = 6  # taps whose pointers stay in registers
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from ircompile.kernels.helium.layouts import VECTOR
+
 PREDICATED = 4  # instructions that one VPST is for
-VECTOR = 16
 UNROLLED = 32  # the depth up to which all codes of a tile are in reach of one pointer
 Of = Literal["pixels", "channels"]
 
