@@ -36,6 +36,18 @@ def test_nothing_is_optimized(rounding: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.toolchain
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"])
+def test_size_is_optimized(core: str, tmp_path: Path) -> None:
+    """At -Os GCC pops words that nobody needs into registers, also into some on which callers may count."""
+    climb(windows("double"), tmp_path, rungs=(f"{core} -Os",))
+    net = Net((8, 8, 3), 5)
+    x = net.conv(net.conv("x", 8, (3, 3)), 8, (3, 3))
+    for _ in range(2):
+        x = net.add("add", ops.Binary("add", "double"), (x, net.conv(net.conv(x, 16, (3, 3)), 8, (3, 3))))
+    climb(net.graph(net.add("mean", ops.Mean(), (x,))), tmp_path, rungs=(f"{core} -Os",))
+
+
+@pytest.mark.toolchain
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
 def test_all_is_optimized(core: str) -> None:
     """At -O3 GCC knows every number of a loop, and has no warnings either."""

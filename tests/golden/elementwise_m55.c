@@ -29,7 +29,7 @@
 #endif
 
 #include "elementwise.h"
-#if ELEMENTWISE_BUILD != 0x2d22d5c1u
+#if ELEMENTWISE_BUILD != 0xa74b6064u
 #error "elementwise.c and elementwise.h are not from one compilation: take all files of one"
 #endif
 
@@ -96,6 +96,8 @@ static inline int32_t elementwise_scale_double(int32_t x, int32_t multiplier, in
 /* Other words in names:
  *   xx          the operands of an elementwise operation: x has a code for every pixel and channel, c one a channel,
  *               w one a pixel, 1 a single one
+ *   line_2      codes of a vector of sums: the high words of products, plus offsets, shifted right by 2 bits;
+ *               without a number each channel has its shift; kink: sums below zero get a little less
  */
 
 /* (value >> shift) saturated to int8: one instruction where shift is a constant. */

@@ -27,11 +27,11 @@
  *   [696, 712)               0 - 7  the schedule's state: steps done by each layer, rows pushed, output ready
  */
 #if defined(__arm__) && defined(__GNUC__) && !defined(__clang__) && !defined(POOLED_NO_ASM)
-#pragma GCC optimize("omit-frame-pointer") /* registers are few; to be said before any function */
+#pragma GCC optimize("omit-frame-pointer", "no-ipa-ra") /* registers are few; to be said before any function */
 #endif
 
 #include "pooled.h"
-#if POOLED_BUILD != 0x620ca8f8u
+#if POOLED_BUILD != 0x364a2433u
 #error "pooled.c and pooled.h are not from one compilation: take all files of one"
 #endif
 
