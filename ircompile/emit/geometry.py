@@ -50,6 +50,7 @@ MEANINGS = {
     "strip_bytes": "of a strip of rows with their padding",
     "tap_width": "pixels that lie side by side in a tap",
     "taps": "of a window's row",
+    "together": "windows that are gathered at once",
     "top": "rows of padding above",
     "value": "the code of padding",
     "width": "pixels of a row",

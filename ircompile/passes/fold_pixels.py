@@ -57,7 +57,12 @@ def fold_pixels(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Gr
         for node in graph.nodes
     ]
     given = IoBinding(source.name, external.name, (1, *source.shape), "uint8", (1, 2, 3))
-    return graph.rebuilt([*nodes, *renamed], tensors=tensors, consts=consts, inputs=(given,))
+    folded = graph.rebuilt([*nodes, *renamed], tensors=tensors, consts=consts, inputs=(given,))
+    cut = int(((codes == low) | (codes == source.qtype.high)).sum(axis=1).max())
+    if 2 * cut <= UINT8.count:
+        return folded
+    notice = f"with this --mean and --std {cut} of 256 pixels become the lowest or the highest code"
+    return replace(folded, notices=(*graph.notices, notice))
 
 
 def pixel_codes(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> Array:

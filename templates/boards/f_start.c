@@ -11,8 +11,8 @@ void Reset_Handler(void);
 #define CCR REG(0xE000ED14u)
 #define CPACR REG(0xE000ED88u)
 
-void _init(void) {}
-void _fini(void) {}
+__attribute__((used)) void _init(void) {}
+__attribute__((used)) void _fini(void) {}
 
 static void fault(void) { abort(); }
 

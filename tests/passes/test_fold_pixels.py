@@ -62,6 +62,13 @@ def test_the_codes_are_the_framework_s(
     assert len(tables) == (1 if len(set(mean)) == len(set(std)) == 1 else 3)
 
 
+def test_a_forgotten_std_is_noticed() -> None:
+    """Most pixels are the lowest or the highest code then; with the std they are not."""
+    (notice,) = fold_pixels(network(1 / 127.5, 0), (127.5,), (1.0,)).notices
+    assert notice == "with this --mean and --std 254 of 256 pixels become the lowest or the highest code"
+    assert fold_pixels(network(1 / 127.5, 0), (127.5,), (127.5,)).notices == ()
+
+
 @pytest.mark.parametrize(
     ("scale", "zero", "mean", "std"),
     [(1 / 255, -128, 0.0, 255.0), (1.0, 0, 128.0, 1.0), (1.0, -128, 0.0, 1.0), (2 / 255, 0, 128.0, 127.5)],
