@@ -167,10 +167,13 @@ class _Code:
         )
 
     def _rows(self, where: str, body: str, node: Node) -> None:
-        """The row of each input that the first two steps and the last are handed, where they read one."""
+        """The row of each input that the first two steps and the last are handed, where they read one.
+
+        Of an input that stands twice, as in a concatenation of rows, a step may read one row and be handed two.
+        """
         site = self.plan.graph.site(node)
         calls = re.findall(rf"\b{self.name}_row\(arena, &{self.name}_(\w+_buffer), ([^(),]+)\)", body)
-        found = [(name, line) for word, line in calls if (name := self._tensor(word)) in node.inputs]
+        found = [(name, line) for word, line in calls if node.inputs.count(name := self._tensor(word)) == 1]
         for step in sorted({0, min(1, node.op.steps(site) - 1), node.op.steps(site) - 1}):
             wanted = zip(node.inputs, rows_read(node, site, step), strict=True)
             rows = {(name, row) for name, rows in wanted for row in rows[:1]}
