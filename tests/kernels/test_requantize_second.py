@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ircompile.ir.numerics import Requant
+from ircompile.ir.numerics import Requant, Rounding
 from ircompile.ir.tensor import Array
 from ircompile.kernels.requantize import Core, Recipe, evaluate, synthesize, tail_words, with_pairs
 
@@ -16,14 +16,14 @@ M4 = Core(dsp=True, fpu=True)
 
 
 def recipe_of(
-    seed: int, reach: int, rounding: str = "double", low: int = -128
+    seed: int, reach: int, rounding: Rounding = "double", low: int = -128
 ) -> tuple[Recipe, Array, Array, Array]:
     """A recipe without a kink, its biases and the ends of its accumulators with bias, (C,)."""
     rng = np.random.default_rng(seed)
     scale = rng.uniform(20, 200, CHANNELS) / reach
     bias = rng.integers(-reach // 4, reach // 4, CHANNELS)
     lo, hi = -rng.integers(reach // 2, reach, CHANNELS), rng.integers(reach // 2, reach, CHANNELS)
-    requant = Requant(rounding, "", -128, low, 127)  # type: ignore[arg-type]
+    requant = Requant(rounding, "", -128, low, 127)
     return synthesize(requant, scale, bias, lo, hi, M4), bias, lo, hi
 
 
